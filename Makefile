@@ -1,0 +1,52 @@
+# make demo, make test: each sets up what it needs and runs, on a machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test check wheel docs bench format clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/fastapi_app/run.py
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes mlmonitor --ignoreexternal
+	$(BIN)/lint-imports
+
+# The wheel alone, without src/ in sight, passes the tests that need no servers.
+wheel: $(VENV)/.check
+	rm -rf build/wheel dist
+	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
+	$(PIP) install --no-deps --target build/wheel dist/*.whl
+	cp -r tests build/wheel-tests.new && rm -rf build/wheel-tests && mv build/wheel-tests.new build/wheel-tests
+	cd build && PYTHONPATH=wheel:wheel-tests TESTED_WHEEL=wheel ../$(BIN)/python -m pytest \
+		-c ../pyproject.toml --rootdir . -o pythonpath= -q \
+		wheel-tests/unit wheel-tests/laws wheel-tests/oracle wheel-tests/test_public_api.py
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/capture.py
+
+format: $(VENV)/.check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp an extra: installed again whenever pyproject.toml changes.
+$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -e '.[$*]'
+	touch $@

@@ -1,0 +1,119 @@
+"""The claim severity service, watched from inside.
+
+Three things make it monitored: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
+prediction, and `monitor.close()` at the end of the lifespan, since uvicorn never runs `atexit`
+functions when it is told to stop.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlmonitor import Config, Monitor, Otlp
+from snapshot import Snapshot
+from train import SeverityModel, train
+
+
+class ClaimIn(BaseModel):
+    """What is known about a claim on the day it is reported."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    line: str
+    accident_weekday: str
+    limit: float = Field(gt=0)
+    deductible: float = Field(ge=0)
+    report_lag_days: float = Field(ge=0)
+    accident_month: int = Field(ge=1, le=12)
+
+
+class PredictionOut(BaseModel):
+    """The expected severity, and the id under which the actual one can be told."""
+
+    id: str
+    severity: float
+
+
+class LabelIn(BaseModel):
+    """What a claim cost in the end."""
+
+    id: str
+    actual: float = Field(ge=0)
+
+
+class Settings(BaseModel):
+    """Where metrics go and how long a window is; `from_environment` reads `CLAIMS_*` variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collector: str = "http://127.0.0.1:4318"
+    reference: str = "claims.reference.json"
+    window_seconds: float = Field(default=3600.0, gt=0)
+    export_seconds: float = Field(default=15.0, gt=0)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings that the environment names; the only place that reads it."""
+        prefix = "CLAIMS_"
+        found = {
+            key.removeprefix(prefix).lower(): value
+            for key, value in environ.items()
+            if key.startswith(prefix)
+        }
+        return cls.model_validate(found)
+
+
+def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
+    """The service around a model and its monitor; it closes the monitor when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        monitor.close()
+
+    app = FastAPI(title="Claim severity", lifespan=lifespan)
+
+    # Not `def`: a prediction takes less time than handing it to a thread and back.
+    @app.post("/predict")
+    async def predict(claim: ClaimIn) -> PredictionOut:
+        features = claim.model_dump()
+        with monitor.observe(features) as prediction:
+            prediction.value = model.predict_one(features)
+            # Inside the block: an id that is first asked for later may come too late for its label.
+            return PredictionOut(id=prediction.id, severity=prediction.value)
+
+    @app.post("/label", status_code=202)
+    async def label(given: LabelIn) -> None:
+        monitor.label(given.id, given.actual)
+
+    @app.get("/status", response_class=PlainTextResponse)
+    def status() -> str:
+        return f"{monitor.status()}\n"
+
+    @app.get("/status.json")
+    def status_json() -> Snapshot:
+        return Snapshot.of(monitor.status())
+
+    return app
+
+
+def serve() -> FastAPI:
+    """The service as uvicorn starts it: trains, saves the reference, and watches from then on."""
+    settings = Settings.from_environment(os.environ)
+    model, reference = train()
+    reference.save(settings.reference)
+    monitor = Monitor(
+        model="claims-severity",
+        version="1",
+        reference=settings.reference,
+        exporters=[Otlp.collector(settings.collector)],
+        config=Config(
+            window_seconds=settings.window_seconds,
+            export_interval_seconds=settings.export_seconds,
+        ),
+    )
+    return create_app(model, monitor)

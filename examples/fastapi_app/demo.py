@@ -1,0 +1,158 @@
+"""One run of the demo: start the servers, play the claims, stop the servers, tell what was seen."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+import claims
+import report
+import services
+from replay import Replay, ReplayError, agenda, shifted
+from sink import Received, Sink
+from snapshot import Snapshot
+
+START_AND_STOP_SECONDS = 9.0
+LEAST_REPLAY_SECONDS = 3.0
+CLAIMS_A_SECOND = 260
+ARRIVAL_SECONDS = 5.0
+
+# Either window is a year, all seasons in it: the one up to the shift, and the last one.
+BEFORE = (date(2014, 10, 1), claims.SHIFT_DATE)
+AFTER = (date(2016, 1, 1), claims.LIVE[1])
+WINDOW_DAYS = 365
+
+
+class Outcome(NamedTuple):
+    """How much the client sent, and what the monitor told at the end of each period."""
+
+    predictions: int
+    labels: int
+    told: dict[date, Snapshot]
+
+
+def replay_seconds(environ: Mapping[str, str]) -> float:
+    """The part of `DEMO_SECONDS` that is left for the replay.
+
+    Raises:
+        ValueError: the variable is no number above 0.
+    """
+    try:
+        total = float(environ.get("DEMO_SECONDS", "60"))
+    except ValueError:
+        total = 0.0
+    if not 0 < total < float("inf"):
+        raise ValueError("DEMO_SECONDS: wanted a number of seconds above 0")
+    return max(total - START_AND_STOP_SECONDS, LEAST_REPLAY_SECONDS)
+
+
+def play(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) -> Outcome:
+    """Send everything, and ask the monitor at both ends of either window."""
+    replay, progress = Replay(client, live), report.Progress(sys.stdout)
+    events = agenda(live)
+    told: dict[date, Snapshot] = {}
+    since = events[0].day
+    for until in (claims.LIVE[0], *BEFORE, *AFTER, events[-1].day + timedelta(days=1)):
+        if since == claims.SHIFT_DATE:
+            progress.clear()
+            print(f"           inflation begins with claims reported from {since} on")
+        # Claims that are open already come at once. After the last report nothing is left but
+        # closures, and no reason to wait for them.
+        pace = day_seconds if claims.LIVE[0] <= since < claims.LIVE[1] else 0.0
+        for event in replay.play(events, since=since, until=until, day_seconds=pace):
+            done = (replay.predictions + replay.labels) / len(events)
+            progress.show(done, day=event.day, predictions=replay.predictions, labels=replay.labels)
+        told[until] = status(client)
+        since = until
+    progress.clear()
+    return Outcome(replay.predictions, replay.labels, told)
+
+
+def status(client: httpx.Client) -> Snapshot:
+    """What the service's monitor tells now."""
+    return Snapshot.model_validate(client.get("/status.json").raise_for_status().json())
+
+
+def run(folder: Path, *, environ: Mapping[str, str]) -> int:
+    """The whole demo, with its files in `folder`; the exit status."""
+    try:
+        return _run(folder, seconds=replay_seconds(environ))
+    except (ValueError, OSError, ReplayError, httpx.HTTPError, services.ServiceFailed) as error:
+        print(f"\nthe demo failed: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(folder: Path, *, seconds: float) -> int:
+    started, inflation = time.monotonic(), claims.Inflation()
+    day_seconds = seconds / (claims.LIVE[1] - claims.LIVE[0]).days
+    every = claims.live(claims.load(claims.prism_path()))
+    step = math.ceil(len(every) / (seconds * CLAIMS_A_SECOND))
+    live = shifted(every[::step], inflation)
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        collector, otlp = services.collector(folder, forward_to=sink.address)
+        stack.enter_context(collector)
+        print(f"collector  rotel {version('rotel')}, OTLP/HTTP at {otlp}")
+        app, address = services.app(folder, environ=_settings(folder, otlp, day_seconds))
+        stack.enter_context(app)
+        print(f"service    claim severity, trained on early claims, at {address}")
+        print(
+            f"replay     {len(live):,} of {len(every):,} claims that were open on {claims.LIVE[0]} "
+            f"or came later, in {seconds:.0f} s"
+        )
+        with httpx.Client(base_url=address, timeout=30.0) as client:
+            outcome = play(client, live, day_seconds=day_seconds)
+        app.stop()  # its last export is on its way when it is gone
+        wait_for(sink.received, outcome.predictions)
+        collector.stop()
+    exit_status = tell(outcome, sink.received, inflation)
+    print(f"\nended after {time.monotonic() - started:.0f} s")
+    return exit_status
+
+
+def wait_for(received: Received, predictions: int) -> None:
+    """Give the collector time to pass on the last export."""
+    deadline = time.monotonic() + ARRIVAL_SECONDS
+    while received.total("mlmonitor.predictions") < predictions and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> int:
+    """Print what was seen and received; the exit status, 0 if nothing is missing."""
+    (before_opens, before), (after_opens, after) = (
+        (outcome.told[since], outcome.told[until]) for since, until in (BEFORE, AFTER)
+    )
+    print(
+        f"\nWhat the monitor saw, as distances from training. Before: "
+        f"{before.window_rows:,} claims of the year\nup to {BEFORE[1]}. After: "
+        f"{after.window_rows:,} claims of the year up to {AFTER[1]}, with losses\n"
+        f"at {inflation.losses:.0%} and limits at {inflation.limits:.0%} of what they were.\n"
+    )
+    print(report.comparison(before, after))
+    print()
+    print(report.errors(before.errors_since(before_opens), after.errors_since(after_opens)))
+    print(f"\nWhat the collector received and passed on\n\n{report.receipt(received)}")
+    checks = {
+        "predictions": (outcome.predictions, received.total("mlmonitor.predictions", status="ok")),
+        "labels": (outcome.labels, received.total("mlmonitor.labels", status="matched")),
+    }
+    for name, (sent, arrived) in checks.items():
+        verdict = "equal" if sent == arrived else "NOT EQUAL"
+        print(f"  {name}: {sent:,} sent by the client, {arrived:,} received: {verdict}")
+    return 0 if all(sent == arrived for sent, arrived in checks.values()) else 1
+
+
+def _settings(folder: Path, otlp: str, day_seconds: float) -> dict[str, str]:
+    return {
+        "CLAIMS_COLLECTOR": otlp,
+        "CLAIMS_REFERENCE": str(folder / "claims.reference.json"),
+        "CLAIMS_WINDOW_SECONDS": str(WINDOW_DAYS * day_seconds),
+        "CLAIMS_EXPORT_SECONDS": str(max(30 * day_seconds, 0.25)),
+    }

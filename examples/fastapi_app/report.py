@@ -1,0 +1,121 @@
+"""What the demo prints: one line of progress while it runs, tables when it is over."""
+
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import TextIO
+
+from sink import Received
+from snapshot import ErrorSnapshot, FieldSnapshot, Snapshot
+
+RULE_OF_THUMB = 0.2  # the PSI above which credit scoring calls a population shifted
+_BAR = 24
+_SPARSE_SECONDS = 10.0
+
+
+class Progress:
+    """One line that rewrites itself on a terminal; elsewhere, a line now and then."""
+
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._is_terminal = stream.isatty()
+        self._pause = 0.1 if self._is_terminal else _SPARSE_SECONDS
+        self._next = clock() + self._pause
+
+    def show(self, share: float, *, day: date, predictions: int, labels: int) -> None:
+        """Tell how far the replay is, unless that was told a moment ago."""
+        if self._clock() < self._next:
+            return
+        self._next = self._clock() + self._pause
+        done = round(share * _BAR)
+        bar = f"[{'#' * done}{'.' * (_BAR - done)}]"
+        line = f"  {bar} {day}  {predictions:,} predictions, {labels:,} labels"
+        self._write(f"\r\033[K{line}" if self._is_terminal else f"{line}\n")
+
+    def clear(self) -> None:
+        """Make room for other output."""
+        if self._is_terminal:
+            self._write("\r\033[K")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def comparison(before: Snapshot, after: Snapshot) -> str:
+    """The fields of two windows side by side."""
+    head = ["field", "role", "mean", "psi", "js", "mean", "psi", "js", ""]
+    earlier = {(each.role, each.name): each for each in before.fields}
+    rows = [_field_row(earlier.get((each.role, each.name)), each) for each in after.fields]
+    shown = table(head, rows, left=2)
+    line = shown.partition("\n")[0]
+    left, right = line.index("js") + 2, line.rindex("js") + 2
+    legend = f"  shifted: a PSI above {RULE_OF_THUMB}, by the usual rule of thumb"
+    return f"{'before':>{left}}{'after':>{right - left}}\n{shown}\n{legend}"
+
+
+def errors(before: ErrorSnapshot | None, after: ErrorSnapshot | None) -> str:
+    """Errors of the predictions whose labels came in during two windows."""
+    head = ["labels that came in", "matched", "MAE", "bias"]
+    rows = [_error_row("before", before), _error_row("after", after)]
+    return table(head, rows, left=1)
+
+
+def receipt(received: Received) -> str:
+    """What came out at the far end of the collector."""
+    names = textwrap.fill(
+        ", ".join(sorted(name.removeprefix("mlmonitor.") for name in received.names)),
+        width=88,
+        initial_indent="  mlmonitor.: ",
+        subsequent_indent=" " * 14,
+        break_on_hyphens=False,
+    )
+    return (
+        f"  {received.requests:,} requests, {received.points:,} points, "
+        f"{len(received.names)} metrics\n{names}"
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> str:
+    """Aligned columns under a rule; the first `left` of them to the left, the others to the right.
+
+    A last column without a heading is for remarks, and stands to the left as well.
+    """
+    every = [head, *rows]
+    widths = [max(len(row[at]) for row in every) for at in range(len(head))]
+    remark = len(head) - 1 if head[-1] == "" else len(head)
+    lines = [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if at < left or at >= remark else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in every
+    ]
+    lines.insert(1, "  " + "-" * (max(map(len, lines)) - 2))
+    return "\n".join(lines)
+
+
+def _field_row(before: FieldSnapshot | None, after: FieldSnapshot) -> list[str]:
+    was = before.psi if before is not None else None
+    rose = (after.psi or 0.0) > RULE_OF_THUMB >= (was or 0.0)
+    sides = [cell for each in (before, after) for cell in _side(each)]
+    return [after.name, after.role, *sides, "<- shifted" if rose else ""]
+
+
+def _side(field: FieldSnapshot | None) -> list[str]:
+    if field is None:
+        return ["-", "-", "-"]
+    mean = "-" if field.mean is None else f"{field.mean:,.1f}"
+    return [mean, _score(field.psi), _score(field.jensen_shannon)]
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _error_row(name: str, told: ErrorSnapshot | None) -> list[str]:
+    if told is None:
+        return [name, "0", "-", "-"]
+    return [name, f"{told.count:,}", f"{told.mae:,.0f}", f"{told.bias:+,.0f}"]

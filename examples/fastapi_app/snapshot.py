@@ -1,0 +1,80 @@
+"""What the service tells of its monitor as JSON, and what the demo reads back from it."""
+
+from typing import Self
+
+from pydantic import BaseModel
+
+from mlmonitor import Status
+
+
+class FieldSnapshot(BaseModel):
+    """One field over the window; a number is None where there is nothing to tell."""
+
+    name: str
+    role: str
+    count: int
+    mean: float | None
+    psi: float | None
+    jensen_shannon: float | None
+
+
+class ErrorSnapshot(BaseModel):
+    """Errors of all labelled predictions since the start; bias is predicted minus actual."""
+
+    count: int
+    mae: float
+    bias: float
+
+
+class Snapshot(BaseModel):
+    """A monitor's status at one moment: totals since the start, fields over the window."""
+
+    predictions: int
+    failed: int
+    dropped: int
+    faults: int
+    window_rows: int
+    labels: dict[str, int]
+    errors: ErrorSnapshot | None
+    fields: list[FieldSnapshot]
+
+    @classmethod
+    def of(cls, status: Status) -> Self:
+        """The part of `status` that the demo shows."""
+        told = status.performance
+        return cls(
+            predictions=status.predictions,
+            failed=sum(status.errors.values()),
+            dropped=status.dropped,
+            faults=status.faults,
+            window_rows=status.window_rows,
+            labels=dict(status.labels),
+            errors=told and ErrorSnapshot(count=told.count, mae=told.mae, bias=told.bias),
+            fields=[
+                FieldSnapshot(
+                    name=each.name,
+                    role=each.role,
+                    count=each.count,
+                    mean=each.mean,
+                    psi=each.psi,
+                    jensen_shannon=each.jensen_shannon,
+                )
+                for each in status.fields
+            ],
+        )
+
+    def errors_since(self, earlier: Self) -> ErrorSnapshot | None:
+        """Errors of those labelled between two snapshots; None where there were none.
+
+        Means are turned back into sums, which can be subtracted. A backend does the same with the
+        exported counters.
+        """
+        now, then = self.errors, earlier.errors or ErrorSnapshot(count=0, mae=0.0, bias=0.0)
+        if now is None or now.count <= then.count:
+            return None
+        count = now.count - then.count
+        return ErrorSnapshot(
+            count=count,
+            mae=(now.mae * now.count - then.mae * then.count) / count,
+            bias=(now.bias * now.count - then.bias * then.count) / count,
+        )

@@ -1,0 +1,44 @@
+"""Watch a prediction service from the inside. Start with `Monitor` and `Reference`."""
+
+from mlmonitor.capture.watch import Observation
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.status import FieldStatus, Status
+from mlmonitor.config import Config
+from mlmonitor.errors import (
+    ConfigError,
+    ExportError,
+    ExportTimeout,
+    FormatError,
+    IncompatibleSketch,
+    MissingExtra,
+    MonitorError,
+    SchemaError,
+)
+from mlmonitor.export.base import Exporter
+from mlmonitor.export.destinations import Otlp
+from mlmonitor.monitor import Monitor
+from mlmonitor.records import Kind, Quality, Role
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ExportError",
+    "ExportTimeout",
+    "Exporter",
+    "FieldStatus",
+    "Finding",
+    "FormatError",
+    "IncompatibleSketch",
+    "Kind",
+    "MissingExtra",
+    "Monitor",
+    "MonitorError",
+    "Observation",
+    "Otlp",
+    "Quality",
+    "Reference",
+    "Role",
+    "SchemaError",
+    "Status",
+]

@@ -1,0 +1,1 @@
+"""The sketches of every field: columnar, fed a block at a time, mergeable, constant in memory."""

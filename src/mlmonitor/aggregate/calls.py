@@ -1,0 +1,49 @@
+"""Calls, not rows: how many predictions were made, which failed, and how long a call took."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.window import Span, Window
+from mlmonitor.capture.calls import Entry
+from mlmonitor.records import Block, Field, Kind, Role
+
+LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
+"""Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
+
+ERROR_TYPES = 64
+OTHER_ERRORS = "__other__"
+
+
+class CallStats:
+    """Predictions by status, errors by their type, and the latency of calls.
+
+    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together.
+    """
+
+    def __init__(self, span: Span, *, now: float) -> None:
+        self.predictions: int = 0
+        self.errors: dict[str, int] = {}
+        field = Field("duration", Role.KPI, Kind.NUMERIC)
+        plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
+        self.latency: Window = Window(plan, span, hitters=1, now=now)
+
+    def update(self, entries: Sequence[Entry], *, now: float) -> None:
+        """Take in calls that have ended."""
+        durations = []
+        for _, _, rows, _, _, duration_ns, error, _ in entries:
+            if error is None:
+                self.predictions += rows
+            else:
+                known = error in self.errors or len(self.errors) < ERROR_TYPES
+                key = error if known else OTHER_ERRORS
+                self.errors[key] = self.errors.get(key, 0) + rows
+            if duration_ns is not None:
+                durations.append(duration_ns)
+        if durations:
+            seconds = np.array([durations], np.float64) / 1e9
+            block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
+            self.latency.update(block, now=now)
+        else:
+            self.latency.advance(now)

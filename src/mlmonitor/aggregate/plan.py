@@ -1,0 +1,87 @@
+"""What is frozen before the first row: the fields, their bins, ranges, bands and dictionaries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.bins import padded
+from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.records import Field, Floats, Schema
+
+
+class NumericPlan(NamedTuple):
+    """How one numeric field is cut up; without a reference, everything is in range and in band."""
+
+    edges: Floats
+    low: float = -np.inf
+    high: float = np.inf
+    band_low: float = -np.inf
+    band_high: float = np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The shape of a profile. Two profiles merge if their plans are equal: no bin differs.
+
+    edges: `[numeric fields, widest]`, padded with infinity; `bins` tells how many are meant.
+    probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
+        in a sorted block answers all questions about bins, range and band.
+    """
+
+    schema: Schema
+    numeric: tuple[NumericPlan, ...]
+    dictionaries: tuple[Dictionary, ...]
+    edges: Floats
+    probes: Floats
+
+    @classmethod
+    def of(
+        cls,
+        fields: Sequence[Field],
+        numeric: Mapping[Field, NumericPlan],
+        dictionaries: Mapping[Field, Dictionary],
+    ) -> "Plan":
+        """The plan of some fields; one without bins or categories of its own gets open ones."""
+        schema = Schema(fields)
+        open_plan = NumericPlan(np.empty(0))
+        plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)
+        books = tuple(dictionaries.get(field) or Dictionary(()) for field in schema.categorical)
+        edges = padded([plan.edges for plan in plans])
+        bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
+        probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
+        return cls(schema, plans, books, edges, probes)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Plan) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Sixteen bytes that two plans share if they cut the same fields in the same way."""
+        fields = [(field.name, field.role.value, field.kind.value) for field in self.schema.fields]
+        books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
+        words = repr((fields, self.bins, books)).encode("utf-8", "surrogatepass")
+        return blake2b(words + self.probes.astype("<f8").tobytes(), digest_size=16).digest()
+
+    @property
+    def bins(self) -> list[int]:
+        """How many bins each numeric field has."""
+        return [len(plan.edges) + 1 for plan in self.numeric]
+
+    @property
+    def widest_dictionary(self) -> int:
+        """The most codes any categorical field has."""
+        return max((book.size for book in self.dictionaries), default=0)
+
+
+def _below(x: float) -> float:
+    """The float before `x`: what is at most that is less than `x`."""
+    return float(np.nextafter(x, -np.inf))

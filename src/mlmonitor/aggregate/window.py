@@ -1,0 +1,206 @@
+"""The recent past of a population: a ring of panes, and shapes in two half-window generations."""
+
+from collections import deque
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from mlmonitor.aggregate.codec import State, demand, nested, within
+from mlmonitor.aggregate.distinct import Distinct, distinct_if_installed
+from mlmonitor.aggregate.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Digested, Profile, digest
+from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.records import Block
+
+_PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
+_SHAPES_BYTES = 1_200  # of a set of shapes, likewise
+_FIELD_BYTES = 600  # of the objects that shapes keep for each categorical field
+
+
+class Span(NamedTuple):
+    """How long a window is, and in how many panes it moves on: by seconds or by rows."""
+
+    seconds: float | None
+    rows: int | None
+    panes: int
+
+
+class Shapes:
+    """What cannot be kept a pane each: quantiles, the names of new categories, distinct counts."""
+
+    __slots__ = ("digests", "distinct", "hitters")
+
+    def __init__(self, plan: Plan, hitters: int) -> None:
+        self.digests: TDigest = TDigest(len(plan.schema.numeric))
+        self.hitters: list[HeavyHitters] = [HeavyHitters(hitters) for _ in plan.schema.categorical]
+        found = [distinct_if_installed() for _ in plan.schema.categorical]
+        self.distinct: list[Distinct] = [each for each in found if each is not None]
+
+    def update(self, digested: Digested) -> None:
+        """Take in a block."""
+        self.digests.update_sorted(digested.ordered)
+        for at, encoded in enumerate(digested.encoded):
+            if encoded.new:
+                self.hitters[at].update(encoded.new)
+                if self.distinct:
+                    self.distinct[at].update(encoded.new)
+
+    def merge(self, other: Self) -> None:
+        """Take in what `other` has seen."""
+        self.digests.merge(other.digests)
+        for mine, theirs in zip(self.hitters, other.hitters, strict=True):
+            mine.merge(theirs)
+        for ours, others in zip(self.distinct, other.distinct, strict=True):
+            ours.merge(others)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held once it is full."""
+        names = sum(hitter.nbytes for hitter in self.hitters)
+        return self.digests.nbytes + names + len(self.distinct) * Distinct.NBYTES
+
+    def state(self) -> State:
+        """All there is to know, as arrays."""
+        found = nested("digests", self.digests.state())
+        for kind in ("hitters", "distinct"):
+            for at, each in enumerate(getattr(self, kind)):
+                found |= nested(f"{kind}.{at}", each.state())
+        return found
+
+    @classmethod
+    def from_state(cls, state: State, plan: Plan, hitters: int) -> Self:
+        """The inverse of `state`; raises FormatError for arrays that do not fit the plan."""
+        found = cls(plan, hitters)
+        shape = found.digests.means.shape
+        found.digests = TDigest.from_state(within("digests", state))
+        demand(found.digests.means.shape == shape, "digests: of other fields")
+        for at in range(len(found.hitters)):
+            found.hitters[at] = HeavyHitters.from_state(within(f"hitters.{at}", state))
+            demand(found.hitters[at].size == hitters, f"hitters.{at}: of another size")
+        for at in range(len(found.distinct)):
+            found.distinct[at] = Distinct.from_state(within(f"distinct.{at}", state))
+        return found
+
+
+class View(NamedTuple):
+    """A window merged into one: its additive part, and its shapes over its last half to whole."""
+
+    profile: Profile
+    shapes: Shapes
+
+
+class Window:
+    """Everything known about a population: totals since the start, and the last `span`.
+
+    Promise: `total` counts every row once, for ever. `view` covers the last `span`, of which the
+        oldest pane is forgotten at once when a new one opens, so that it holds between
+        `panes - 1` and `panes` panes of rows. Quantiles forget in halves of the span. A span in
+        rows that its panes do not divide is made of fewer panes, and longer by less than one.
+    Price: `memory_bytes`, whatever comes in.
+    """
+
+    def __init__(self, plan: Plan, span: Span, *, hitters: int, now: float) -> None:
+        self.plan = plan
+        self._seconds, self._panes_in_span, self._hitters = span.seconds, span.panes, hitters
+        self._pane_rows: int | None = None
+        if span.rows is not None:
+            self._pane_rows = -(-span.rows // span.panes)
+            self._panes_in_span = -(-span.rows // self._pane_rows)
+        self._closed = Profile(plan)  # everything but the open pane
+        self._panes: deque[Profile] = deque(maxlen=self._panes_in_span - 1)
+        self._open = Profile(plan)
+        self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
+        self._opened_at = now
+        self._panes_in_shape = 0
+
+    def update(self, block: Block, *, now: float) -> None:
+        """Take in rows that ended about `now`, a time in seconds that never falls."""
+        self.advance(now)
+        start = self._pass_over(block)
+        while start < block.rows:
+            stop = block.rows
+            if self._pane_rows is not None:
+                stop = min(stop, start + self._pane_rows - self._open.rows)
+            self._fold(digest(_part(block, start, stop), self.plan))
+            start = stop
+            if self._open.rows == self._pane_rows:
+                self._turn(1)
+
+    def count_only(self, block: Block) -> None:
+        """Count rows in the totals without comparing them: the rows that became the reference."""
+        self._closed.update(block)
+
+    def advance(self, now: float) -> None:
+        """Open the pane that `now` falls in, and forget what has become too old."""
+        if self._seconds is None:
+            return
+        length = self._seconds / self._panes_in_span
+        passed = int((now - self._opened_at) / length)
+        if passed > 0:
+            self._opened_at += passed * length
+            self._turn(passed)
+
+    def total(self) -> Profile:
+        """Everything since the start."""
+        whole = Profile(self.plan)
+        whole.merge(self._closed)
+        whole.merge(self._open)
+        return whole
+
+    def view(self) -> View:
+        """The last `span`."""
+        recent, shapes = Profile(self.plan), Shapes(self.plan, self._hitters)
+        for pane in (*self._panes, self._open):
+            if pane.rows:
+                recent.merge(pane)
+        for generation in self._shapes:
+            shapes.merge(generation)
+        return View(recent, shapes)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it holds once every pane is in use: the panes, the rest, a view; shapes thrice."""
+        profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
+        objects = _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
+        return profile * (self._panes_in_span + 2) + (shapes + objects) * 3
+
+    def _pass_over(self, block: Block) -> int:
+        """Count the first rows of a block that its later rows push out of the window; how many."""
+        if self._pane_rows is None:
+            return 0
+        begun, span_rows = self._open.rows, self._pane_rows * self._panes_in_span
+        turns = (begun + block.rows - span_rows) // self._pane_rows
+        if turns <= 0:
+            return 0
+        passed = turns * self._pane_rows - begun
+        self._closed.update(_part(block, 0, passed))
+        self._turn(turns)
+        return passed
+
+    def _fold(self, digested: Digested) -> None:
+        self._open.merge(Profile.of(digested, self.plan))
+        self._shapes[1].update(digested)
+
+    def _turn(self, passed: int) -> None:
+        """Close the open pane; `passed` panes have gone by."""
+        self._closed.merge(self._open)
+        self._panes.append(self._open)
+        self._open = Profile(self.plan)
+        for _ in range(min(passed - 1, self._panes_in_span)):
+            self._panes.append(Profile(self.plan))
+        half = max(self._panes_in_span // 2, 1)
+        halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
+        if self._panes_in_span == 1:  # there is no half: what was before is forgotten as a whole
+            halves *= 2
+        for _ in range(min(halves, 2)):
+            self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)
+
+
+def _part(block: Block, start: int, stop: int) -> Block:
+    """Some rows of a block; refused values are counted with its first rows."""
+    if start == 0 and stop == block.rows:
+        return block
+    refused = block.refused if start == 0 else np.zeros_like(block.refused)
+    categorical = [values[start:stop] for values in block.categorical]
+    return Block(stop - start, block.numeric[:, start:stop], refused, categorical)

@@ -1,0 +1,72 @@
+"""The bounded hand-over from many host threads to one worker."""
+
+from collections import deque
+from itertools import count
+from threading import RLock
+
+from mlmonitor.capture.calls import Entry
+
+
+class Handover:
+    """Entries in the order they ended; a full one drops what comes next, and counts its rows.
+
+    Promise: `put` never waits for the worker and never raises; no entry is taken twice; every
+        dropped row is counted. It may hold one entry more per host thread than its limit.
+    Price: one `deque.append` for a single row. A batch takes a lock for two additions.
+    """
+
+    __slots__ = ("_batch_rows", "_drops", "_entries", "_limit", "_lock", "_looks", "_lost")
+
+    def __init__(self, limit_rows: int) -> None:
+        self._limit = limit_rows
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, as a forked child must: what it holds is its parent's."""
+        self._entries: deque[Entry] = deque()
+        self._batch_rows = 0
+        # A finalizer may record while this thread is inside: hence a lock it can take again.
+        self._lock = RLock()
+        # `next` on a C counter is atomic where `+= 1` is not; looking costs one tick, see below.
+        self._drops = count()
+        self._looks = 0
+        self._lost = 0
+
+    def put(self, entry: Entry) -> None:
+        """Take one finished call, or drop it."""
+        rows = entry[2]
+        if rows != 1:
+            self._put_batch(entry, rows)
+        elif len(self._entries) + self._batch_rows < self._limit:
+            self._entries.append(entry)
+        else:
+            next(self._drops)
+
+    def _put_batch(self, entry: Entry, rows: int) -> None:
+        """A batch is taken whole as long as there is any room, however large it is."""
+        with self._lock:
+            if len(self._entries) + self._batch_rows < self._limit:
+                self._batch_rows += rows
+                self._entries.append(entry)
+            else:
+                self._lost += rows
+
+    def take(self, limit: int) -> list[Entry]:
+        """The oldest entries, at most `limit`; a racing `put` lands in this list or the next."""
+        popleft = self._entries.popleft
+        taken = [popleft() for _ in range(min(limit, len(self._entries)))]
+        batches = sum(entry[2] for entry in taken if entry[2] != 1)
+        if batches:
+            with self._lock:
+                self._batch_rows -= batches
+        return taken
+
+    def dropped_rows(self) -> int:
+        """Rows dropped so far. For the worker alone: a look is itself a tick of the counter."""
+        with self._lock:
+            dropped = next(self._drops) - self._looks
+            self._looks += 1
+            return dropped + self._lost
+
+    def __len__(self) -> int:
+        return len(self._entries)

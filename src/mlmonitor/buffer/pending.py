@@ -1,0 +1,138 @@
+"""Predictions that wait for their label, and the labels that find them."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from mlmonitor.capture.calls import Ids
+from mlmonitor.capture.columns import UNREADABLE
+from mlmonitor.capture.forms import PLAIN_TYPES, is_value
+from mlmonitor.capture.identity import made_at_ms
+
+_TEXT_CHARACTERS = 200
+_TEXTS = (str, bytes)
+_NUMBERS = PLAIN_TYPES.difference(_TEXTS)
+
+
+class LabelStatus(StrEnum):
+    """What became of one label."""
+
+    MATCHED = "matched"
+    LATE = "late"
+    UNKNOWN = "unknown"
+
+
+class Match(NamedTuple):
+    """A prediction and the truth about it."""
+
+    predicted: object
+    actual: object
+
+
+class Pending:
+    """The newest predictions whose id somebody asked for; older ones make room.
+
+    A label that finds nothing is tried once more after the next drain, since its prediction may
+    still have been on its way; then it is late, if its id shows that it was made before the oldest
+    one remembered, or else unknown.
+
+    Price: about `BYTES_EACH` bytes an id, at most `limit` of them. A text longer than 200
+        characters is kept as a hash if it is an id, cut if it is a prediction, so that each adds
+        1 kB at most; what is neither a number nor a text is not kept.
+    """
+
+    BYTES_EACH = 300
+
+    __slots__ = ("_limit", "_predictions", "_retry", "counts", "evicted")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._predictions: OrderedDict[str, object] = OrderedDict()
+        self._retry: list[tuple[str, object]] = []
+        self.evicted: int = 0
+        self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
+
+    def __len__(self) -> int:
+        return len(self._predictions)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the waiting predictions may hold at most."""
+        return self._limit * self.BYTES_EACH
+
+    @property
+    def waiting(self) -> int:
+        """How many labels wait for their second try, counted nowhere yet."""
+        return len(self._retry)
+
+    def remember(self, ids: Sequence[Ids | None], predicted: Sequence[object]) -> None:
+        """Keep the prediction of each id; an id met again stands for its newest prediction.
+
+        A prediction of two ids is kept under both: nobody knows by which it will be asked for.
+        """
+        for called, value in zip(ids, predicted, strict=True):
+            if called is None or self._limit == 0:
+                continue
+            kept = value if type(value) in _NUMBERS else _short(value)
+            for identity in (called,) if isinstance(called, str) else called:
+                self._keep(_key(identity), kept)
+
+    def _keep(self, key: str, value: object) -> None:
+        self._predictions[key] = value
+        self._predictions.move_to_end(key)
+        if len(self._predictions) > self._limit:
+            self._predictions.popitem(last=False)
+            self.evicted += 1
+
+    def match(self, labels: Sequence[tuple[str, object]]) -> list[Match]:
+        """The predictions that `labels`, `(id, actual)`, and those left over belong to."""
+        again, self._retry = self._retry, []
+        matches = self._found(again, is_last_try=True)
+        keyed = [(_key(identity), actual) for identity, actual in labels]
+        matches += self._found(keyed, is_last_try=False)
+        return matches
+
+    def settle(self) -> None:
+        """Count the labels that wait as late or unknown now, since there is no drain to come."""
+        again, self._retry = self._retry, []
+        for identity, _ in again:
+            self.counts[self._unmatched(identity)] += 1
+
+    def _found(self, labels: Sequence[tuple[str, object]], *, is_last_try: bool) -> list[Match]:
+        matches = []
+        for identity, actual in labels:
+            if identity in self._predictions:
+                matches.append(Match(self._predictions.pop(identity), actual))
+                self.counts[LabelStatus.MATCHED] += 1
+            elif is_last_try:
+                self.counts[self._unmatched(identity)] += 1
+            else:
+                self._retry.append((identity, actual))
+        return matches
+
+    def _unmatched(self, identity: str) -> LabelStatus:
+        made = made_at_ms(identity)
+        if made is None or self.evicted == 0:
+            return LabelStatus.UNKNOWN
+        oldest = made_at_ms(next(iter(self._predictions), ""))
+        return LabelStatus.LATE if oldest is None or made <= oldest else LabelStatus.UNKNOWN
+
+
+def _key(identity: str) -> str:
+    """What an id is kept under; the mark keeps a hash from being read as an id of ours."""
+    return identity if len(identity) <= _TEXT_CHARACTERS else f"#{_hash(identity)}"
+
+
+def _short(value: object) -> object:
+    """`value` where it is small, the beginning and a hash of a long text, else nothing of it."""
+    if isinstance(value, str):
+        text = str(value)
+        is_short = len(text) <= _TEXT_CHARACTERS
+        return text if is_short else f"{text[:_TEXT_CHARACTERS]}#{_hash(text)}"
+    return value if is_value(type(value)) and not isinstance(value, _TEXTS) else UNREADABLE
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()

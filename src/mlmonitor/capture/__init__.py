@@ -1,0 +1,1 @@
+"""One call becomes one record: copied in the host's thread, read in the worker's."""

@@ -1,0 +1,111 @@
+"""Which argument of a watched function holds the features, found once, at decoration."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from mlmonitor.capture.forms import Copied, Copiers, Form
+from mlmonitor.errors import ConfigError
+
+Arguments = tuple[Any, ...]
+Pick = Callable[[Arguments, Mapping[str, Any]], Any]
+Take = Callable[[Arguments, Mapping[str, Any]], Copied]
+
+_BOUND = ("self", "cls")
+_LAST = ""  # the last positional argument
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values, where () is no row
+
+
+def parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The function's parameters without the bound one; empty where Python cannot tell."""
+    try:
+        found = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have no signature
+        return {}
+    return {name: parameter for name, parameter in found.items() if name not in _BOUND}
+
+
+def take_features(
+    function: Callable[..., Any], features: str | Sequence[str] | None, copiers: Copiers
+) -> Take:
+    """A function that copies the features out of a call's arguments.
+
+    features: the argument that holds them; or several arguments that are a field each; or None:
+        the first argument, or all keyword arguments where the function takes `**features` alone.
+
+    Raises:
+        ConfigError: the function has no such argument, or none at all.
+    """
+    if features is None:
+        features = _default(function, parameters(function))
+    if isinstance(features, str):
+        return _take_one(function, features, copiers)
+    picks = {name: picker(function, name) for name in features}
+
+    def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
+        return Form.MAPPING, 1, {name: pick(args, kwargs) for name, pick in picks.items()}
+
+    return take
+
+
+def _take_one(function: Callable[..., Any], name: str, copiers: Copiers) -> Take:
+    pick = picker(function, name)
+    names = list(inspect.signature(function).parameters) if name else []
+    if not names or parameters(function)[name].kind not in _BY_POSITION:
+        return lambda args, kwargs: copiers[type(features := pick(args, kwargs))](features)
+    at = names.index(name)
+
+    def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
+        # almost every call comes here: no step that can be saved
+        features = args[at] if len(args) > at else pick(args, kwargs)
+        return copiers[type(features)](features)
+
+    return take
+
+
+def picker(function: Callable[..., Any], name: str) -> Pick:
+    """A function that finds the argument `name` among a call's arguments.
+
+    Raises:
+        ConfigError: the function has no parameter of that name.
+    """
+    known = parameters(function)
+    if not known and name == _LAST:
+        return lambda args, _kwargs: args[-1] if args else None
+    if name not in known:
+        raise ConfigError(
+            f"{_called(function)} has no argument {name!r}; it has: {', '.join(known) or 'none'}"
+        )
+    parameter = known[name]
+    default = None if parameter.default is inspect.Parameter.empty else parameter.default
+    at = list(inspect.signature(function).parameters).index(name)
+    match parameter.kind:
+        case inspect.Parameter.VAR_KEYWORD:
+            named = {key for key, other in known.items() if other.kind in _BY_NAME}
+            return lambda _args, kwargs: {key: kwargs[key] for key in kwargs if key not in named}
+        case inspect.Parameter.VAR_POSITIONAL:
+            return lambda args, _kwargs: args[at:] or _NO_VALUES
+        case inspect.Parameter.KEYWORD_ONLY:
+            return lambda _args, kwargs: kwargs.get(name, default)
+        case _:
+            return lambda args, kwargs: args[at] if len(args) > at else kwargs.get(name, default)
+
+
+def _default(function: Callable[..., Any], known: Mapping[str, inspect.Parameter]) -> str:
+    if not known:
+        try:
+            inspect.signature(function)
+        except (TypeError, ValueError):
+            return _LAST  # all that can be said of such a builtin
+        raise ConfigError(
+            f"{_called(function)} takes no argument that could hold features: "
+            "use `with monitor.observe(features)` inside it"
+        )
+    return next(iter(known))
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__name__

@@ -1,0 +1,156 @@
+"""What one finished call leaves behind, and how calls of one shape are gathered into rows."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+from mlmonitor.capture.columns import Values, is_missing
+from mlmonitor.capture.forms import Form
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.tables import Table, batch_table, table_of
+from mlmonitor.records import ABSENT
+
+_BATCHES = (Form.COLUMNS, Form.FRAME)
+
+
+class Shape(NamedTuple):
+    """What the calls of one watched function have in common, fixed when it was decorated.
+
+    names: of positions, for rows that name nothing.
+    outputs: how results are read.
+    identity: the feature that holds the prediction's id, if any; it is not a feature then.
+    """
+
+    names: tuple[str, ...]
+    outputs: Outputs
+    identity: str | None = None
+
+
+Ids = str | tuple[str, str]
+"""What a prediction is called: by one id, or by its caller's and by the one made for it."""
+
+
+class Asker(Protocol):
+    """Whoever may ask for the id of a prediction."""
+
+    @property
+    def id(self) -> str:
+        """The id, made at the first look."""
+
+
+class Call:
+    """One call: what its prediction is called, once somebody asks.
+
+    asker: a weak reference to whoever can still ask when the call has ended. If it is gone by the
+        time the call is read, nobody will.
+    """
+
+    id: str | Sequence[str | None] | None = None
+    asker: Callable[[], Asker | None] | None = None
+
+
+Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, Call]
+"""(shape, form, rows, payload, prediction, duration in ns, error type or None, call).
+
+A bare tuple because the host builds one per call, and nothing in Python is cheaper.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Consecutive calls of one shape and form: a table of features, columns of predictions.
+
+    ids: what each row is called, None where nobody asked for it; empty where nobody asked at all.
+    failed: whether each row's call raised; empty where none did.
+    """
+
+    count: int
+    features: Table
+    predictions: Mapping[str, Values]
+    ids: Sequence[Ids | None]
+    failed: Sequence[bool]
+    identity: str | None
+
+
+def _likeness(entry: Entry) -> tuple[int, Form]:
+    """What consecutive entries must share to be read together."""
+    return id(entry[0]), entry[1]
+
+
+def gather(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Runs of entries that `rows_of` can read together, in order."""
+    for (_, form), group in groupby(entries, key=_likeness):
+        if form in _BATCHES:
+            yield from ([entry] for entry in group)
+        else:
+            yield list(group)
+
+
+def rows_of(calls: Sequence[Entry]) -> Rows:
+    """One run of entries as rows. A batch of columns, or a frame, is a table of its own."""
+    (shape, form, rows, payload, *_) = calls[0]
+    if form in _BATCHES:
+        return _rows(calls, batch_table(form, payload, rows))
+    payloads = [payload for _, _, _, payload, _, _, _, _ in calls]
+    return _rows(calls, table_of(form, payloads, shape.names))
+
+
+def _rows(calls: Sequence[Entry], features: Table) -> Rows:
+    shape = calls[0][0]
+    counts = [rows for _, _, rows, _, _, _, _, _ in calls]
+    predictions = [
+        prediction if error is None else ABSENT for _, _, _, _, prediction, _, error, _ in calls
+    ]
+    outputs = shape.outputs.columns(predictions, counts)
+    failed: list[bool] = []
+    if any(prediction is ABSENT for prediction in predictions):
+        failed = [p is ABSENT for p, n in zip(predictions, counts, strict=True) for _ in range(n)]
+    ids = _ids(calls, counts, features, shape.identity)
+    return Rows(sum(counts), features, outputs, ids, failed, shape.identity)
+
+
+def _ids(
+    calls: Sequence[Entry], counts: Sequence[int], features: Table, identity: str | None
+) -> list[Ids | None]:
+    known = None if identity is None else features.column(identity)
+    found = [_asked(call) for *_, call in calls]
+    if known is None and not any(found):
+        return []
+    made: list[str | None] = []
+    for each, rows in zip(found, counts, strict=True):
+        made.extend(_each_row(each, rows))
+    if known is None:
+        return list(made)
+    return [_both(_identity(value), other) for value, other in zip(known, made, strict=True)]
+
+
+def _both(own: str | None, made: str | None) -> Ids | None:
+    """The host was told the one that was made, its client knows the other."""
+    return (own, made) if own and made and own != made else own or made
+
+
+def _each_row(asked: str | Sequence[str | None] | None, rows: int) -> Sequence[str | None]:
+    """An id for each row; one id for many rows is the common part of theirs."""
+    if isinstance(asked, str):
+        return [asked] if rows == 1 else [f"{asked}-{at}" for at in range(rows)]
+    return asked if asked is not None and len(asked) == rows else [None] * rows
+
+
+def _asked(call: Call) -> str | Sequence[str | None] | None:
+    """The id that somebody knows, or can still ask for."""
+    if call.id is None and call.asker is not None:
+        asker = call.asker()
+        return None if asker is None else asker.id
+    return call.id
+
+
+def _identity(value: Any) -> str | None:
+    """The text of an id; a whole float is an integer that passed through a column of floats."""
+    try:
+        if is_missing(value):
+            return None
+        is_whole = isinstance(value, float) and value.is_integer()
+        return str(int(value)) if is_whole else str(value)
+    except Exception:  # noqa: BLE001 - an id that cannot be told is none; the row is kept
+        return None

@@ -1,0 +1,77 @@
+"""Data frames and their columns, copied: from pandas, polars, pyarrow and whatever narwhals reads.
+
+No frame library is imported here; what came tells by its type where it is from.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.columns import Values
+
+_PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
+_ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat")
+
+
+def package_of(kind: type) -> str | None:
+    """The frame library that `kind` is from, if it is from one."""
+    package = kind.__module__.partition(".")[0]
+    return package if package in _PACKAGES else None
+
+
+def is_frame(kind: type) -> bool:
+    """Whether objects of this type are frames, in memory or not."""
+    return package_of(kind) is not None and hasattr(kind, "columns")
+
+
+def frame_owner(kind: type) -> Callable[[Any], Any]:
+    """A function that makes a frame of this type one's own, down to its memory.
+
+    Polars and pyarrow may share theirs with the array that a frame was made of, and so does their
+    own way to copy a frame: all rows are taken instead.
+    """
+    match package_of(kind):
+        case "narwhals":
+            return _native
+        case "polars":
+            return lambda frame: frame[np.arange(len(frame))]
+        case "pyarrow":
+            table = sys.modules["pyarrow"].table
+            return lambda frame: table(frame).take(np.arange(len(frame)))
+        case _:
+            return lambda frame: frame.copy()
+
+
+def _native(frame: Any) -> Any:
+    native = frame.to_native()
+    return frame_owner(type(native))(native)
+
+
+def series_row(series: Any) -> dict[Any, Any] | tuple[Any, ...]:
+    """One row of a frame: by name, unless its index only counts."""
+    index = getattr(series, "index", None)
+    if index is None or type(index).__name__ == "RangeIndex":
+        return tuple(series.to_list())
+    named: dict[Any, Any] = series.to_dict()
+    return named
+
+
+def column_values(column: Any) -> Values:
+    """A column of its own, copied: an array where numpy has its type, else Python objects."""
+    if not hasattr(column, "to_pylist"):
+        return np.array(column.to_numpy())
+    if str(column.type).startswith(_ARROW_NUMBERS):
+        return np.array(column.to_numpy(zero_copy_only=False))
+    listed: list[object] = column.to_pylist()  # its way to numpy loses the nulls of a dictionary
+    return listed
+
+
+def narwhals_values(column: Any) -> Values:
+    """A column of a frame that narwhals reads; integers with gaps among them stay exact."""
+    dtype = str(column.dtype)
+    has_null = dtype.startswith(("Float", "Datetime", "Duration"))
+    if has_null or (dtype.startswith(("Int", "UInt")) and not column.is_null().any()):
+        return np.asarray(column.to_numpy())
+    return list(column.to_list())

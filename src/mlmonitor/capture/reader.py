@@ -1,0 +1,117 @@
+"""Rows become a block: every field's values in the schema's order, the rest counted by reason."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.columns import Values, moments_in_time, numbers
+from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
+
+
+class Reader:
+    """Reads rows by one schema; what the schema does not know is counted in `unknown`.
+
+    A name too many is remembered only while there are fewer than `UNKNOWN_NAMES` of them; all
+    others are counted under None, and a long name is cut, so that a hostile client cannot fill the
+    memory.
+    """
+
+    UNKNOWN_NAMES = 64
+    NAME_CHARACTERS = 200
+
+    def __init__(self, schema: Schema, *, ignore: Collection[str] = ()) -> None:
+        self.schema = schema
+        self.unknown: dict[str | None, int] = {}
+        self._ignore = frozenset(ignore)
+        self._features = [(at, f) for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
+        self._matrix_names = [field.name for _, field in self._features]
+        self._is_plain = all(field.kind is Kind.NUMERIC for _, field in self._features)
+        self._rest = [(at, f) for at, f in enumerate(schema.numeric) if f.role is not Role.FEATURE]
+        self._known = {
+            role: frozenset(f.name for f in schema.fields if f.role is role)
+            for role in (Role.FEATURE, Role.PREDICTION)
+        }
+
+    def block(self, rows: Rows) -> Block:
+        """The rows as a block. A value that cannot be read is counted; nothing is raised for it."""
+        numeric = np.full((len(self.schema.numeric), rows.count), np.nan)
+        refused = np.zeros((len(self.schema.numeric), 3), np.int64)
+        read_at_once = self._read_matrix(rows, numeric, refused)
+        by_column = self._rest if read_at_once else self._features + self._rest
+        for at, field in by_column:
+            numeric[at], refused[at] = _floats(field, self._values(rows, field))
+        categorical = [self._values(rows, field) for field in self.schema.categorical]
+        self._count_unknown(rows)
+        return Block(rows.count, numeric, refused, [_listed(values) for values in categorical])
+
+    def _read_matrix(self, rows: Rows, numeric: Floats, refused: Counts) -> bool:
+        """Read all numeric features together if they allow it."""
+        if not self._is_plain or not self._matrix_names:
+            return False
+        matrix = rows.features.matrix(self._matrix_names)
+        if matrix is None:
+            return False
+        positions = [at for at, _ in self._features]
+        whole = slice(positions[0], positions[-1] + 1)
+        if positions != list(range(whole.start, whole.stop)):
+            return False
+        values = numeric[whole]
+        values[:] = matrix.T
+        finite = np.isfinite(values)
+        if not finite.all():
+            missing = np.isnan(values).sum(axis=1)
+            refused[whole, 0] = missing
+            refused[whole, 1] = rows.count - finite.sum(axis=1) - missing
+            values[~finite] = np.nan
+        return True
+
+    def _values(self, rows: Rows, field: Field) -> Values:
+        """The raw values of one field; missing throughout where no row has it."""
+        if field.role is Role.PREDICTION:
+            values = rows.predictions.get(field.name)
+        else:
+            values = rows.features.column(field.name)
+        if values is not None:
+            return values
+        if field.role is Role.PREDICTION and rows.failed:
+            return [ABSENT if failed else None for failed in rows.failed]
+        return [None] * rows.count
+
+    def _count_unknown(self, rows: Rows) -> None:
+        features = self._known[Role.FEATURE]
+        if not rows.features.holds_only(len(features)):
+            self._count_names(rows.features.names(), features | {rows.identity})
+        all_failed = bool(rows.failed) and all(rows.failed)
+        if not rows.predictions.keys() <= self._known[Role.PREDICTION] and not all_failed:
+            filled = {name: _filled(column) for name, column in rows.predictions.items()}
+            self._count_names(filled, self._known[Role.PREDICTION])
+
+    def _count_names(self, found: Mapping[str, int], known: Collection[str | None]) -> None:
+        for name, count in found.items():
+            if not count or name in known or name in self._ignore:
+                continue
+            short = name[: self.NAME_CHARACTERS]
+            kept = short in self.unknown or len(self.unknown) < self.UNKNOWN_NAMES
+            key = short if kept else None
+            self.unknown[key] = self.unknown.get(key, 0) + count
+
+
+def _floats(field: Field, values: Values) -> tuple[Floats, Counts]:
+    return moments_in_time(values) if field.kind is Kind.DATETIME else numbers(values)
+
+
+def _listed(values: Values) -> Sequence[object]:
+    if not isinstance(values, np.ndarray):
+        return values
+    if values.dtype.kind == "M":  # finer datetimes than Python has would be listed as integers
+        values = values.astype("M8[us]")
+    listed: list[object] = values.tolist()
+    return listed
+
+
+def _filled(column: Values) -> int:
+    """How many rows have something under this name."""
+    if isinstance(column, np.ndarray):
+        return len(column)
+    return sum(1 for value in column if value is not None and value is not ABSENT)

@@ -1,0 +1,195 @@
+"""Every exported metric, written once: exporters, tests and documentation read it from here.
+
+Naming follows the OpenTelemetry guidelines: own prefix, lower case, no unit and no `total` in a
+name, UCUM units, singular annotations for counts, unit `1` for fractions only (Prometheus turns
+such gauges into `..._ratio`).
+"""
+
+from typing import Literal, NamedTuple
+
+MetricKind = Literal["counter", "gauge", "histogram"]
+
+
+class Metric(NamedTuple):
+    """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning.
+
+    A unit of `field` stands for "whatever the field is measured in", which nobody declared: it is
+    sent as the dimensionless annotation `{value}`.
+    """
+
+    name: str
+    kind: MetricKind
+    unit: str
+    attributes: tuple[str, ...]
+    meaning: str
+
+    @property
+    def prometheus(self) -> str:
+        """The name a PromQL query must use where the translator adds unit and type suffixes."""
+        units = {"s": "_seconds", "By": "_bytes"}
+        if self.kind == "gauge":
+            units["1"] = "_ratio"
+        total = "_total" if self.kind == "counter" else ""
+        return self.name.replace(".", "_") + units.get(self.unit, "") + total
+
+
+IDENTITY = ("model.name", "model.version")
+"""On every point: backends drop resource attributes, or keep them away from queries."""
+
+_FIELD = ("field", "role")
+
+PREDICTIONS = Metric(
+    "mlmonitor.predictions", "counter", "{prediction}", ("status", "error.type"), "Predictions made"
+)
+DURATION = Metric(
+    "mlmonitor.prediction.duration", "histogram", "s", (), "Time in the wrapped call, per call"
+)
+DISTRIBUTION = Metric(
+    "mlmonitor.field.distribution",
+    "histogram",
+    "{value}",
+    _FIELD,
+    "Values of a numeric field over the reference's bins",
+)
+BIN = Metric(
+    "mlmonitor.field.bin",
+    "counter",
+    "{value}",
+    (*_FIELD, "bin"),
+    "Values of a field in each of the reference's bins",
+)
+VALUES = Metric(
+    "mlmonitor.field.values",
+    "counter",
+    "{value}",
+    (*_FIELD, "quality"),
+    "Values met, by what they turned out to be",
+)
+OUTLIERS = Metric(
+    "mlmonitor.field.outliers",
+    "counter",
+    "{value}",
+    (*_FIELD, "side"),
+    "Values beyond the reference's mean plus or minus k standard deviations",
+)
+MEAN = Metric("mlmonitor.field.mean", "gauge", "{value}", _FIELD, "Mean over the window")
+STDDEV = Metric(
+    "mlmonitor.field.stddev", "gauge", "{value}", _FIELD, "Standard deviation over the window"
+)
+MIN = Metric("mlmonitor.field.min", "gauge", "{value}", _FIELD, "Smallest value in the window")
+MAX = Metric("mlmonitor.field.max", "gauge", "{value}", _FIELD, "Largest value in the window")
+QUANTILE = Metric(
+    "mlmonitor.field.quantile",
+    "gauge",
+    "{value}",
+    (*_FIELD, "quantile"),
+    "Quantile over the window, from the t-digest",
+)
+DISTINCT = Metric(
+    "mlmonitor.field.distinct",
+    "gauge",
+    "{value}",
+    _FIELD,
+    "Distinct categories met, approximately, over the window",
+)
+REFERENCE_MEAN = Metric(
+    "mlmonitor.reference.mean", "gauge", "{value}", _FIELD, "Mean of the reference"
+)
+REFERENCE_STDDEV = Metric(
+    "mlmonitor.reference.stddev", "gauge", "{value}", _FIELD, "Standard deviation of the reference"
+)
+REFERENCE_LOWER = Metric(
+    "mlmonitor.reference.lower", "gauge", "{value}", _FIELD, "Lower end of the anomaly band"
+)
+REFERENCE_UPPER = Metric(
+    "mlmonitor.reference.upper", "gauge", "{value}", _FIELD, "Upper end of the anomaly band"
+)
+REFERENCE_BIN = Metric(
+    "mlmonitor.reference.bin",
+    "gauge",
+    "1",
+    (*_FIELD, "bin", "le"),
+    "Share of the reference in each bin",
+)
+DRIFT_SCORE = Metric(
+    "mlmonitor.drift.score",
+    "gauge",
+    "{score}",
+    (*_FIELD, "measure"),
+    "Distance of the window from the reference",
+)
+DRIFT_CRITICAL = Metric(
+    "mlmonitor.drift.critical",
+    "gauge",
+    "{score}",
+    (*_FIELD, "measure"),
+    "What the score passes by chance in one window of a hundred of this size",
+)
+DRIFT_EVIDENCE = Metric(
+    "mlmonitor.drift.evidence",
+    "gauge",
+    "{score}",
+    _FIELD,
+    "Logarithm to base 10 of the e-value: how strongly all rows so far speak for a change",
+)
+DRIFT_ALARM = Metric(
+    "mlmonitor.drift.alarm", "gauge", "{alarm}", _FIELD, "1 where evidence and effect size agree"
+)
+LABELS = Metric("mlmonitor.labels", "counter", "{label}", ("status",), "Ground truth received")
+ERROR_ABSOLUTE = Metric(
+    "mlmonitor.error.absolute",
+    "counter",
+    "{value}",
+    ("bucket",),
+    "Sum of absolute errors of labelled predictions, by bin of the prediction",
+)
+ERROR_SQUARED = Metric(
+    "mlmonitor.error.squared",
+    "counter",
+    "{value}",
+    ("bucket",),
+    "Sum of squared errors of labelled predictions, by bin of the prediction",
+)
+ERROR_SIGNED = Metric(
+    "mlmonitor.error.signed",
+    "gauge",
+    "{value}",
+    ("bucket",),
+    "Sum of predicted minus actual, by bin of the prediction; may fall, hence a gauge",
+)
+LABELLED = Metric(
+    "mlmonitor.error.count",
+    "counter",
+    "{prediction}",
+    ("bucket",),
+    "Labelled predictions behind the error sums, by bin of the prediction",
+)
+PERFORMANCE = Metric(
+    "mlmonitor.performance",
+    "gauge",
+    "{score}",
+    ("measure", "basis"),
+    "Mean absolute error, root mean squared error and bias, realised and as trained",
+)
+MODEL_AGE = Metric("mlmonitor.model.age", "gauge", "s", (), "Time since the model was trained")
+DROPPED = Metric(
+    "mlmonitor.rows.dropped", "counter", "{row}", (), "Rows refused because the buffer was full"
+)
+FAULTS = Metric(
+    "mlmonitor.faults", "counter", "{fault}", (), "Faults of the monitoring itself, held back"
+)
+EXPORT_POINTS = Metric(
+    "mlmonitor.export.points",
+    "counter",
+    "{point}",
+    ("destination", "outcome"),
+    "What became of the points sent before this export",
+)
+HEARTBEAT = Metric(
+    "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"
+)
+MEMORY = Metric("mlmonitor.memory", "gauge", "By", (), "Memory held by the aggregates")
+
+CATALOG: tuple[Metric, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)

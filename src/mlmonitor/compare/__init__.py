@@ -1,0 +1,1 @@
+"""What arrives, compared with what the model was trained on."""

@@ -1,0 +1,149 @@
+"""Drift of the fields of one population: distances, what chance makes of them, evidence, alarms."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.alarm import Alarms, Mask
+from mlmonitor.compare.distance import MEASURES, ORDERED, psi, psi_by_chance, psi_low
+from mlmonitor.compare.evidence import Evidence
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.table import bin_names, entry_counts, present, profile_counts
+from mlmonitor.records import Counts, Floats
+
+_CALM_ROWS = 200  # fewer rows cannot show that all is as it was
+_CALM_STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as many hardly
+
+
+class Level(NamedTuple):
+    """When a change is an alarm.
+
+    alpha: the chance that any field ever alarms though nothing drifts. fields: how many share it,
+    in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
+    alarm.
+    """
+
+    alpha: float
+    fields: int
+    tolerance: float
+    min_rows: int = 0
+
+
+class Drift:
+    """What the counts of a population say against its reference.
+
+    Scores and critical values are of the window; evidence is of everything since the start, block
+    by block as `look` is called. Price: `nbytes`, constant.
+    """
+
+    def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
+        self._plan = plan
+        self._reference = entry_counts(entries, plan)
+        self._evidence = Evidence(self._reference, present(plan))
+        self._alarms = Alarms(
+            len(entries),
+            level=float(np.log(level.fields / level.alpha)),
+            tolerance=level.tolerance,
+            min_rows=level.min_rows,
+        )
+        self._seen: Counts = np.zeros_like(self._reference)
+        # An alarm is checked on stretches of rows longer than the one that raised it.
+        self._checked: Counts = np.zeros_like(self._reference)
+        self._stretch_rows: Counts = np.full(len(entries), _CALM_ROWS, np.int64)
+        self.findings: dict[int, Finding] = {}
+
+    def skip(self, total: Profile) -> None:
+        """Leave out everything so far: rows that became the reference prove nothing."""
+        self._seen = profile_counts(total)
+
+    def look(self, total: Profile, *, now: float) -> list[Finding]:
+        """Take in what is new in the totals; the alarms that were raised or cleared by it."""
+        counts = profile_counts(total)
+        self._evidence.update(counts - self._seen)
+        self._seen = counts
+        log_e, stretch = self._evidence.log_e(), self._evidence.stretch()
+        turn = self._alarms.look(
+            log_e,
+            np.nan_to_num(psi_low(self._reference, stretch.counts)),
+            stretch.rows.astype(np.float64),
+            is_calm=self._is_calm(counts),
+            now=now,
+        )
+        self._checked[turn.raised] = counts[turn.raised]
+        long_enough = np.maximum(_CALM_STRETCHES * stretch.rows, _CALM_ROWS)
+        self._stretch_rows = np.where(turn.raised, long_enough, self._stretch_rows)
+        raised: list[int] = np.flatnonzero(turn.raised).tolist()
+        cleared: list[int] = np.flatnonzero(turn.cleared).tolist()
+        for at in raised:
+            self.findings[at] = self._finding(at, float(log_e[at]), stretch.counts, now)
+        turned = [self.findings[at] for at in raised]
+        turned += [replace(self.findings.pop(at), alarm="cleared") for at in cleared]
+        self._evidence.forget(turn.cleared)
+        return turned
+
+    def scores(self, recent: Profile) -> dict[str, Floats]:
+        """Every measure of the window, a number a field; NaN where it has no meaning."""
+        counts = profile_counts(recent)
+        found = {name: measure(self._reference, counts) for name, measure in MEASURES.items()}
+        for name in ORDERED:
+            found[name][len(self._plan.schema.numeric) :] = np.nan
+        return found
+
+    def psi_by_chance(self, recent: Profile) -> Floats:
+        """What the window's PSI passes once in a hundred looks without any drift, by field."""
+        return psi_by_chance(self._reference, profile_counts(recent))
+
+    @property
+    def log10_evidence(self) -> Floats:
+        """The evidence of each field, as it stands."""
+        log10_e: Floats = self._evidence.log_e() / np.log(10)
+        return log10_e
+
+    @property
+    def alarms(self) -> list[bool]:
+        """Whether each field's alarm is raised."""
+        return [bool(raised) for raised in self._alarms.raised]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        tables = self._reference, self._seen, self._checked, self._stretch_rows
+        return self._evidence.nbytes + sum(table.nbytes for table in tables)
+
+    def _is_calm(self, counts: Counts) -> Mask:
+        """Whether the stretch that has just been completed shows nothing."""
+        since = counts - self._checked
+        is_complete: Mask = since.sum(axis=1) >= self._stretch_rows
+        is_still: Mask = np.nan_to_num(psi_low(self._reference, since)) == 0
+        self._checked[is_complete] = counts[is_complete]
+        return is_complete & is_still
+
+    def _finding(self, at: int, log_e: float, counts: Counts, now: float) -> Finding:
+        field, rows = self._plan.schema.fields[at], int(counts[at].sum())
+        one = slice(at, at + 1)
+        return Finding(
+            field=field.name,
+            role=field.role,
+            segment="all",
+            measure="psi",
+            value=float(psi(self._reference[one], counts[one])[0]),
+            critical=float(psi_by_chance(self._reference[one], counts[one])[0]),
+            evidence=float(log_e / np.log(10)),
+            alarm="raised",
+            rows=rows,
+            since=now,
+            reason=self._reason(at, counts[at]),
+        )
+
+    def _reason(self, at: int, counts: Counts) -> str:
+        """Which bin has moved most, and from where to where."""
+        then = self._reference[at] / max(int(self._reference[at].sum()), 1)
+        now = counts / max(int(counts.sum()), 1)
+        most = int(np.argmax(np.abs(now - then)))
+        name = bin_names(self._plan, at)[most]
+        return f"{name}: {then[most]:.1%} before, {now[most]:.1%} now"

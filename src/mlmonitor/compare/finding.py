@@ -1,0 +1,41 @@
+"""One thing that is not as it was: what, how much, how sure, and since when."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from mlmonitor.records import Role
+
+Turned = Literal["raised", "cleared"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A change of one field that chance does not explain and that is large enough to matter.
+
+    measure: what `value` is, over the rows since the change began as far as can be told. critical:
+    what `value` may be by chance in so many rows. evidence: the logarithm to base 10 of the e-value
+    when it was told. alarm: `raised` or `cleared`. since: seconds since 1970 of the raising.
+    """
+
+    field: str
+    role: Role
+    segment: str
+    measure: str
+    value: float
+    critical: float
+    evidence: float
+    alarm: Turned
+    rows: int
+    since: float
+    reason: str = dataclasses.field(repr=False)  # it may name a category
+
+    def __str__(self) -> str:
+        who = self.field if self.field == self.role.value else f"{self.role.value} {self.field}"
+        where = "" if self.segment == "all" else f" in {self.segment}"
+        if self.alarm == "cleared":
+            return f"{who}{where}: as it was again"
+        return (
+            f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
+            f"{self.critical:.3f} by chance; {self.reason}"
+        )

@@ -1,0 +1,52 @@
+"""Business figures reported beside predictions: fields of their own, one population each."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from mlmonitor.aggregate.categories import OTHER, category_name
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.columns import numbers
+from mlmonitor.compare.drift import Level
+from mlmonitor.compare.population import Population
+from mlmonitor.records import Block, Field, Kind, Role
+
+UNWATCHED = Level(alpha=1.0, fields=1, tolerance=0.0)  # a figure has no reference to drift from
+
+
+class Kpis:
+    """Sums, counts, moments and quantiles of each figure; at most `NAMES` of them by name.
+
+    A figure beyond that is counted under `OTHER`, and a name of more than 200 characters is cut and
+    marked with its hash, so that names cannot fill the memory.
+    """
+
+    NAMES = 100
+    OTHER = OTHER
+
+    def __init__(self, span: Span) -> None:
+        self.populations: dict[str, Population] = {}
+        self._span = span
+
+    def take(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
+        """Take in figures, `(name, value)`."""
+        values: dict[str, list[object]] = {}
+        for name, value in figures:
+            values.setdefault(self._kept(name, now), []).append(value)
+        for name, column in values.items():
+            found, refused = numbers(column)
+            block = Block(len(column), found[None, :], np.array(refused)[None, :], [])
+            self.populations[name].update(block, now=now)
+
+    def _kept(self, name: str, now: float) -> str:
+        """The name that a figure is kept under, its population made if it is new."""
+        short = category_name(name) or self.OTHER
+        if short not in self.populations and len(self.populations) >= self.NAMES:
+            short = self.OTHER
+        if short not in self.populations:
+            plan = Plan.of([Field(short, Role.KPI, Kind.NUMERIC)], {}, {})
+            self.populations[short] = Population(
+                plan, [], self._span, hitters=1, level=UNWATCHED, now=now
+            )
+        return short

@@ -1,0 +1,111 @@
+"""Ground truth: matched with its prediction, watched as a field, and turned into error sums."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.error_sums import ErrorSums
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.window import Span
+from mlmonitor.buffer.pending import Pending
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.columns import moments_in_time, numbers
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.compare.drift import Level
+from mlmonitor.compare.fit import known_kind
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.training import ACTUAL
+from mlmonitor.errors import SchemaError
+from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
+from mlmonitor.reference_format import NumericReference
+
+_NO_COUNTS = np.zeros((0, 3), np.int64)
+
+
+class Labels:
+    """Predictions in waiting, the actuals as a population, and errors by bin of the prediction."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        pending: Pending,
+        span: Span,
+        *,
+        deviations: float,
+        hitters: int,
+        level: Level,
+    ) -> None:
+        self.pending = pending
+        self.population: Population | None = None
+        self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
+        self._reference, self._span = reference, span
+        self._deviations, self._hitters = deviations, hitters
+        self._level = level._replace(fields=len(reference.fields))
+
+    def ready(self, *, now: float) -> Population | None:
+        """The actuals to report: made now if the reference knows them, else once some have come."""
+        if self.population is None and self._reference.entries([Role.ACTUAL]):
+            self.population = self._begin([], now=now)
+        return self.population
+
+    def take(self, labels: Sequence[tuple[str, object]], *, now: float) -> None:
+        """Match labels with their predictions, and take in what was matched."""
+        matches = self.pending.match(labels)
+        if not matches:
+            return
+        actuals = [match.actual for match in matches]
+        if self.population is None:
+            self.population = self._begin(actuals, now=now)
+        field = self.population.plan.schema.fields[0]
+        if not field.is_numeric:
+            block = Block(len(actuals), np.empty((0, len(actuals))), _NO_COUNTS, [actuals])
+            self.population.update(block, now=now)
+            return
+        read = moments_in_time if field.kind is Kind.DATETIME else numbers
+        values, refused = read(actuals)
+        block = Block(len(actuals), values[None, :], refused[None, :], [])
+        self.population.update(block, now=now)
+        predicted, _ = numbers([match.predicted for match in matches])
+        self.errors.update(predicted, values)
+
+    def _begin(self, actuals: Sequence[object], *, now: float) -> Population:
+        """The population of actuals, as the reference knows them, or else as they come."""
+        entries = self._reference.entries([Role.ACTUAL])
+        if entries:
+            plan = self._reference.plan([Role.ACTUAL], deviations=self._deviations)
+        else:
+            plan = Plan.of([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
+        return Population(
+            plan, entries, self._span, hitters=self._hitters, level=self._level, now=now
+        )
+
+    def _kind(self, actuals: Sequence[object]) -> Kind:
+        """As the actuals are; where they do not tell, as the predictions are."""
+        try:
+            known = known_kind(ACTUAL, actuals)
+        except SchemaError:
+            known = None
+        predicted = (
+            e.kind for e in self._reference.entries([Role.PREDICTION]) if e.name == PREDICTION
+        )
+        return known or Kind(next(predicted, Kind.NUMERIC))
+
+
+def remember(pending: Pending, rows: Rows) -> None:
+    """Keep the predictions of rows whose id somebody asked for."""
+    if not rows.ids or not rows.predictions:
+        return
+    values = rows.predictions.get(PREDICTION, next(iter(rows.predictions.values())))
+    known = [
+        None if value is ABSENT else identity
+        for identity, value in zip(rows.ids, values, strict=True)
+    ]
+    pending.remember(known, list(values))
+
+
+def _prediction_edges(reference: Reference) -> Floats:
+    for entry in reference.entries([Role.PREDICTION]):
+        if isinstance(entry, NumericReference) and entry.name == PREDICTION:
+            return np.array(entry.edges, np.float64)
+    return np.empty(0)

@@ -1,0 +1,182 @@
+"""The fields of one population, what was seen of them, and how far that is from the reference."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import Span, View, Window
+from mlmonitor.compare.drift import Drift, Level
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.status import FieldStatus
+from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
+
+STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_SHOWN_HITTERS = 5
+_SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not shown
+
+
+class Compared(NamedTuple):
+    """A population at one moment. Scores are `[fields]` in the order of the plan's schema."""
+
+    plan: Plan
+    entries: Sequence[Entry]
+    total: Profile
+    view: View
+    quantiles: Floats
+    scores: Mapping[str, Floats]
+    psi_by_chance: Floats
+    log10_evidence: Floats
+    alarms: Sequence[bool]
+
+
+class Population:
+    """A window of blocks over one plan, beside the reference's entries for it, if there are any.
+
+    `drift` is what these say to the counts; None where there is nothing to compare them with.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        entries: Sequence[Entry],
+        span: Span,
+        *,
+        hitters: int,
+        level: Level,
+        now: float,
+    ) -> None:
+        self.plan: Plan = plan
+        self.entries: Sequence[Entry] = entries
+        self.window: Window = Window(plan, span, hitters=hitters, now=now)
+        self.drift: Drift | None = Drift(plan, entries, level) if entries else None
+        self.unweighed: int = 0
+        """Rows that have come since the last look."""
+
+    def update(self, block: Block, *, now: float) -> None:
+        """Take in rows that ended about `now`."""
+        self.window.update(block, now=now)
+        self.unweighed += block.rows
+
+    def count_only(self, block: Block) -> None:
+        """Count rows in the totals without comparing them: the rows that became the reference."""
+        self.window.count_only(block)
+        if self.drift is not None:
+            self.drift.skip(self.window.total())
+
+    def look(self, *, now: float) -> list[Finding]:
+        """Weigh what has come since the last look; the alarms that this raised or cleared."""
+        if self.drift is None:
+            return []
+        self.unweighed = 0
+        return self.drift.look(self.window.total(), now=now)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it holds at most."""
+        return self.window.memory_bytes + (self.drift.nbytes if self.drift is not None else 0)
+
+    def compared(self, *, now: float) -> Compared:
+        """The window beside the reference, as of `now`."""
+        self.window.advance(now)
+        view = self.window.view()
+        quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
+        unknown = np.full(len(self.plan.schema), np.nan)
+        drift = self.drift
+        return Compared(
+            plan=self.plan,
+            entries=self.entries,
+            total=self.window.total(),
+            view=view,
+            quantiles=quantiles,
+            scores={} if drift is None else drift.scores(view.profile),
+            psi_by_chance=unknown if drift is None else drift.psi_by_chance(view.profile),
+            log10_evidence=unknown if drift is None else drift.log10_evidence,
+            alarms=[False] * len(unknown) if drift is None else drift.alarms,
+        )
+
+
+def field_statuses(compared: Compared) -> list[FieldStatus]:
+    """Each field of a population as people and programs read it."""
+    schema = compared.plan.schema
+    fields = enumerate(schema.fields)
+    return [
+        _numeric_status(compared, at, field)
+        if field.is_numeric
+        else _categorical_status(compared, at, field)
+        for at, field in fields
+    ]
+
+
+def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
+    moments = compared.view.profile.moments
+    known = moments.count[at] > 0
+    quantiles = zip(STATUS_QUANTILES, compared.quantiles[at].tolist(), strict=True)
+    return FieldStatus(
+        name=field.name,
+        role=field.role,
+        kind=field.kind,
+        count=int(moments.count[at]),
+        quality=_quality(compared.total, at),
+        window_quality=_quality(compared.view.profile, at),
+        mean=_number(moments.mean[at]) if known else None,
+        stddev=_number(moments.stddev[at]) if known else None,
+        min=_number(moments.min[at]) if known else None,
+        max=_number(moments.max[at]) if known else None,
+        quantiles={q: x for q, x in quantiles if np.isfinite(x)},
+        psi=_score(compared, "psi", at),
+        psi_by_chance=_number(compared.psi_by_chance[at]),
+        log10_evidence=_number(compared.log10_evidence[at]),
+        has_alarm=compared.alarms[at],
+        jensen_shannon=_score(compared, "js", at),
+    )
+
+
+def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatus:
+    place = at - len(compared.plan.schema.numeric)
+    counts = compared.view.profile.categories[place]
+    shapes = compared.view.shapes
+    shown = [hit for hit in shapes.hitters[place].top() if hit.count - hit.error >= _SHOWN_FROM]
+    return FieldStatus(
+        name=field.name,
+        role=field.role,
+        kind=field.kind,
+        count=int(counts.sum()),
+        quality=_quality(compared.total, at),
+        window_quality=_quality(compared.view.profile, at),
+        psi=_score(compared, "psi", at),
+        psi_by_chance=_number(compared.psi_by_chance[at]),
+        log10_evidence=_number(compared.log10_evidence[at]),
+        has_alarm=compared.alarms[at],
+        jensen_shannon=_score(compared, "js", at),
+        new_categories=tuple(shown[:_SHOWN_HITTERS]),
+        distinct=distinct_categories(compared, place),
+    )
+
+
+def distinct_categories(compared: Compared, place: int) -> float | None:
+    """How many categories the window holds: the dictionary's exactly, the others about.
+
+    None where the extra for the others is not installed and there are others.
+    """
+    top = len(compared.plan.dictionaries[place].top)
+    known = int(np.count_nonzero(compared.view.profile.categories[place, :top]))
+    shapes = compared.view.shapes
+    if shapes.distinct:
+        return known + round(shapes.distinct[place].estimate())
+    return None if shapes.hitters[place].total else float(known)
+
+
+def _quality(profile: Profile, at: int) -> dict[Quality, int]:
+    return dict(zip(QUALITIES, profile.quality[at].tolist(), strict=True))
+
+
+def _score(compared: Compared, measure: str, at: int) -> float | None:
+    return _number(compared.scores[measure][at]) if measure in compared.scores else None
+
+
+def _number(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None

@@ -1,0 +1,70 @@
+"""Which rows of a stream are kept: a uniform sample, the same rows of every field."""
+
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.records import Counts
+
+
+class Slots:
+    """The rows of a uniform sample of at most `limit` rows, drawn a chunk at a time; None: all.
+
+    Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
+    """
+
+    def __init__(self, limit: int | None, rng: np.random.Generator) -> None:
+        self.limit: int | None = limit
+        self._rng = rng
+        self.seen: int = 0
+        self.kept: int = 0
+        self.fresh: int = 0
+        """Rows of the chunk, from its start, that fill slots of their own."""
+        self.replaced: Counts = np.empty(0, np.int64)
+        self.replaced_by: Counts = np.empty(0, np.int64)
+        """Slots, and the rows of the chunk that take them over, in order."""
+
+    def next_chunk(self, rows: int) -> None:
+        """Draw for the next `rows` rows; every field of the chunk then fills the same slots."""
+        limit = self.seen + rows if self.limit is None else self.limit
+        self.fresh = min(limit - self.kept, rows)
+        late = np.arange(self.fresh, rows)
+        drawn = self._rng.integers(0, self.seen + late + 1) if late.size else late
+        chosen = drawn < limit
+        self.replaced, self.replaced_by = drawn[chosen], late[chosen]
+        self.kept += self.fresh
+        self.seen += rows
+
+
+class Sample:
+    """One field's values in the slots; `blank` where rows went by before the first was taken.
+
+    Price: it grows by doubling up to the limit; a chunk costs what it replaces.
+    """
+
+    def __init__(self, blank: object) -> None:
+        self._blank = blank
+        self._held: np.ndarray[Any, Any] = self._blanks(0)
+
+    def take(self, column: np.ndarray[Any, Any], slots: Slots) -> None:
+        """Take in the column of the chunk that `slots` were drawn for."""
+        self._make_room(slots)
+        self._held[slots.kept - slots.fresh : slots.kept] = column[: slots.fresh]
+        self._held[slots.replaced] = column[slots.replaced_by]
+
+    def rows(self, slots: Slots) -> Any:
+        """The values in all slots."""
+        self._make_room(slots)
+        return self._held[: slots.kept]
+
+    def _make_room(self, slots: Slots) -> None:
+        short = slots.kept - len(self._held)
+        if short <= 0:
+            return
+        size = max(slots.kept, 2 * len(self._held))
+        if slots.limit is not None:
+            size = min(size, slots.limit)
+        self._held = np.concatenate([self._held, self._blanks(size - len(self._held))])
+
+    def _blanks(self, rows: int) -> np.ndarray[Any, Any]:
+        return np.full(rows, self._blank, np.float64 if self._blank is not None else object)

@@ -1,0 +1,271 @@
+"""What a monitor knows, at one moment, for people and programs to read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlmonitor.aggregate.error_sums import Performance
+from mlmonitor.aggregate.heavy_hitters import Hitter
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.wording import (
+    amount,
+    counted,
+    cut,
+    day,
+    duration,
+    listed,
+    settled,
+    share,
+    short,
+    table,
+)
+from mlmonitor.records import Kind, Quality, Role
+
+State = Literal["disabled", "waiting", "learning", "watching", "closed"]
+
+MOVED_PSI = 0.1
+"""A field whose PSI is beyond this, and beyond what chance explains, is said to have moved."""
+
+_NAME = 24  # columns of a terminal for a field's name
+_NAMED = 10  # fields named in a line of the printed status; the others are counted
+_LINES = 5  # lines of one sort
+
+
+@dataclass(frozen=True)
+class FieldStatus:
+    """One field over the window. Numbers are None where there is nothing to tell.
+
+    quality: of all values since the start. psi, jensen_shannon: distance of the window from the
+    reference. psi_by_chance: what PSI passes once in a hundred looks, at this many rows, without
+    any drift. new_categories: the most frequent values that the reference does not know.
+    log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
+    that, and the size of the change, is beyond the level. window_quality: of the window's values.
+    """
+
+    name: str
+    role: Role
+    kind: Kind
+    count: int
+    quality: Mapping[Quality, int]
+    mean: float | None = None
+    stddev: float | None = None
+    min: float | None = field(default=None, repr=False)
+    max: float | None = field(default=None, repr=False)
+    quantiles: Mapping[float, float] = field(default_factory=dict, repr=False)
+    psi: float | None = None
+    jensen_shannon: float | None = None
+    new_categories: tuple[Hitter, ...] = field(default=(), repr=False)
+    distinct: float | None = None
+    psi_by_chance: float | None = None
+    log10_evidence: float | None = None
+    has_alarm: bool = False
+    window_quality: Mapping[Quality, int] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> int:
+        """Missing values since the start."""
+        return self.quality[Quality.MISSING]
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
+        return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything a monitor can tell without a backend; `print` it, or read its attributes.
+
+    predictions, errors, labels, dropped and faults count from the start of this process; the rest
+    is over the window. `learned_rows` of `learn_rows` tells how far a reference has been learned
+    from the service itself.
+    """
+
+    model: str
+    version: str
+    state: State
+    predictions: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0
+    faults: int = 0
+    last_fault: str | None = None
+    window_rows: int = 0
+    reference_rows: int = 0
+    is_reference_learned: bool = False
+    learned_rows: int = 0
+    learn_rows: int = 0
+    latency_seconds: Mapping[float, float] = field(default_factory=dict)
+    fields: tuple[FieldStatus, ...] = ()
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    performance: Performance | None = None
+    exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    memory_bytes: int = 0
+    findings: tuple[Finding, ...] = ()
+    training_metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
+        """The field of that name and role; raises KeyError where there is none."""
+        for each in self.fields:
+            if each.name == name and each.role == role:
+                return each
+        raise KeyError(f"{role} {name}")
+
+    def __str__(self) -> str:
+        return "\n".join([*_head(self), *_fields(self), *_findings(self), *_own(self)])
+
+
+def _head(status: Status) -> list[str]:
+    """Who, since when, and how it goes."""
+    title = cut(f"{status.model} {status.version}".strip(), 60)
+    if status.state == "disabled":
+        return [f"{title}: disabled; nothing is recorded"]
+    lines = [f"{title}: {status.state}; {_reference(status)}"]
+    failed = sum(status.errors.values())
+    told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
+    if failed:
+        told += f" ({listed(status.errors, most=_NAMED)})"
+    lines.append(f"{told}, {status.window_rows:,} in the window")
+    if status.dropped:
+        lines.append(_dropped(status, failed))
+    if status.latency_seconds:
+        times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
+        lines.append(f"latency {', '.join(times)}")
+    return lines
+
+
+def _dropped(status: Status, failed: int) -> str:
+    came = status.predictions + failed + status.dropped
+    told = f"{amount(status.dropped, 'row')} dropped ({share(status.dropped, came)})"
+    if status.state == "closed":  # a closed monitor drops whatever comes
+        return told
+    return f"{told}: raise Config.buffer_rows or record less"
+
+
+def _reference(status: Status) -> str:
+    if status.reference_rows == 0 and status.state != "watching":
+        wanted = amount(status.learn_rows, "row")
+        return f"learning a reference: {status.learned_rows:,} of {wanted}"
+    told = f"reference of {amount(status.reference_rows, 'row')}"
+    if status.is_reference_learned:
+        return f"{told}, learned from the first rows of this service"
+    return told
+
+
+def _fields(status: Status) -> list[str]:
+    if not status.fields:
+        return []
+    if not any(each.count or _bad(each) for each in status.fields):
+        came = any(sum(each.quality.values()) for each in status.fields)
+        return ["no rows in the window" if came else "no rows yet"]
+    head = ("field", "role", "count", "bad", "mean", "sd", "p5", "p50", "p95", "psi ", "js")
+    rows = [_row(each) for each in status.fields]
+    return ["", *table([head, *rows], left=(0, 1)), ""]
+
+
+def _row(each: FieldStatus) -> tuple[str, ...]:
+    quantiles = [each.quantiles.get(q) for q in (0.05, 0.5, 0.95)]
+    if each.kind is Kind.DATETIME:
+        spread = "-" if each.stddev is None else duration(each.stddev)
+        numbers = [day(each.mean), spread, *map(day, quantiles)]
+    else:
+        found = each.mean, each.stddev, *quantiles
+        numbers = [short(settled(number, scale=each.stddev)) for number in found]
+    if each.distinct is not None:
+        numbers[0] = f"{counted(round(each.distinct))} distinct"
+    return (
+        cut(each.name, _NAME),
+        each.role.value,
+        counted(each.count),
+        counted(_bad(each)),
+        *numbers,
+        f"{_score(each.psi)}{'*' if each.has_moved else ' '}",
+        _score(each.jensen_shannon),
+    )
+
+
+def _score(score: float | None) -> str:
+    return "-" if score is None else f"{score:.3f}"
+
+
+def _bad(each: FieldStatus) -> int:
+    return sum(
+        count for quality, count in each.window_quality.items() if quality is not Quality.VALID
+    )
+
+
+def _findings(status: Status) -> list[str]:
+    """What an engineer would want to look at, the furthest first."""
+    lines = _alarms(status.findings)
+    scored = [each for each in status.fields if each.psi is not None]
+    moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
+    if moved:
+        lines.append(
+            f"moved*: {_named([f'{cut(f.name, _NAME)} (psi {f.psi:.3f})' for f in moved])}"
+        )
+    elif scored:
+        lines.append(
+            f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
+        )
+    bad = sorted((each for each in status.fields if _bad(each)), key=_bad, reverse=True)
+    for each in bad[:_LINES]:
+        found = each.window_quality.items()
+        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
+        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=_NAMED)}")
+    if len(bad) > _LINES:
+        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
+    new = [each for each in status.fields if each.new_categories]
+    for each in new[:_LINES]:
+        met = {hit.name: hit.count for hit in each.new_categories}
+        lines.append(f"new in {cut(each.name, _NAME)}: {listed(met, most=_LINES)}")
+    if len(new) > _LINES:
+        lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
+    if status.unknown_fields:
+        told = listed(status.unknown_fields, most=_NAMED)
+        lines.append(f"fields the reference does not know: {told}")
+    return lines
+
+
+def _alarms(findings: tuple[Finding, ...]) -> list[str]:
+    lines = [f"alarm: {finding}" for finding in findings[:_NAMED]]
+    more = len(findings) - _NAMED
+    return [*lines, f"alarm: {more} more"] if more > 0 else lines
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _own(status: Status) -> list[str]:
+    """Ground truth, destinations, and how the monitoring itself fares."""
+    lines = []
+    if status.performance is not None:
+        p = status.performance
+        lines.append(
+            f"performance on {p.count:,} labelled: MAE {short(p.mae)}, RMSE {short(p.rmse)}, "
+            f"bias {short(settled(p.bias, scale=p.rmse))}"
+        )
+        if status.training_metrics:
+            trained = (f"{cut(k, _NAME)} {short(v)}" for k, v in status.training_metrics.items())
+            lines.append(f"at training: {_named(list(trained))}")
+    if any(status.labels.values()):
+        lines.append(f"labels: {listed(status.labels, most=_NAMED)}")
+    for destination, outcomes in status.exports.items():
+        lines.append(f"exported to {cut(destination, 60)}: {_exported(outcomes)}")
+    if status.state != "disabled":
+        lines.append(
+            f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
+            f"{amount(status.dropped, 'row')} dropped, {amount(status.faults, 'fault')} held back"
+        )
+        if status.last_fault is not None:
+            lines.append(f"last fault: {cut(status.last_fault, 110)}")
+    return lines
+
+
+def _exported(outcomes: Mapping[str, int]) -> str:
+    """Points by outcome; that none arrived is said first."""
+    if outcomes.get("accepted"):
+        return f"{listed(outcomes, most=_NAMED)} points"
+    lost = {outcome: points for outcome, points in outcomes.items() if points}
+    return f"nothing yet, {listed(lost, most=_NAMED)} points" if lost else "nothing yet"

@@ -1,0 +1,112 @@
+"""Numbers, names and tables as a terminal shows them."""
+
+import math
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+_ZERO_WIDTH = ("Mn", "Me", "Cf")
+_DUST = 1e-12
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def short(number: float | None) -> str:
+    """Four digits, as people read them; a dash where there is no finite number."""
+    if number is None or not math.isfinite(number):
+        return "-"
+    if number == 0 or 0.001 <= abs(number) < 9_999.5:
+        return f"{number:.4g}"
+    if 9_999.5 <= abs(number) < 999_999.5:
+        return f"{number:,.0f}"
+    return f"{number:.2e}"
+
+
+def settled(number: float | None, *, scale: float | None) -> float | None:
+    """`number`, or 0 where it is but the rounding of sums of values as large as `scale`."""
+    if number is None or scale is None or not math.isfinite(scale):
+        return number
+    return 0.0 if abs(number) < _DUST * scale else number
+
+
+def share(count: int, total: int) -> str:
+    """Which part of `total` a count is, in percent, never rounded to none or all of it."""
+    percent = 100 * count / total
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if 99.9 < percent < 100 else f"{percent:.3g} %"
+
+
+def counted(count: int) -> str:
+    """A count in full, or in millions where that is too long."""
+    if count < 10_000_000:
+        return f"{count:,}"
+    return f"{count / 1e6:,.0f} M" if count < 10_000_000_000 else short(count)
+
+
+def amount(count: int, noun: str) -> str:
+    """A count and what is counted, in the plural unless there is one."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Three digits and the unit that suits them."""
+    if not math.isfinite(seconds):
+        return "-"
+    for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            number = seconds / size
+            return f"{short(round(number)) if number >= 999.5 else f'{number:.3g}'} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def day(seconds: float | None) -> str:
+    """The date of a moment in seconds since 1970; a dash where there is none."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).date().isoformat()
+    except OverflowError:  # beyond the years 1 to 9999
+        return short(seconds)
+
+
+def listed(counts: Mapping[str, int], *, most: int) -> str:
+    """Names with their counts, `most` of them, and how many more there are."""
+    told = ", ".join(f"{cut(name, 40)} {count:,}" for name, count in list(counts.items())[:most])
+    return f"{told} and {len(counts) - most} more" if len(counts) > most else told
+
+
+def cut(name: str, width: int) -> str:
+    """`name` on one line and no wider than `width`, whatever it holds."""
+    plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
+    if wide(plain) <= width:
+        return plain
+    kept = ""
+    for character in plain:
+        if wide(kept + character) > width - 1:
+            break
+        kept += character
+    return f"{kept}…"
+
+
+def wide(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _ZERO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
+    """Aligned lines, a rule below the first; columns are aligned to the right but for `left`."""
+    widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            blank = " " * (width - wide(cell))
+            cells.append(cell + blank if at in left else blank + cell)
+        lines.append("  ".join(cells).rstrip())
+    return [lines[0], "-" * max(map(wide, lines)), *lines[1:]]

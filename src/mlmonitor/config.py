@@ -1,0 +1,230 @@
+"""How a model is watched: frozen, closed, resolved once. The only module that reads variables."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import ClassVar, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlmonitor.errors import ConfigError
+
+_PREFIX = "MLMONITOR_"
+_PYDANTIC = "Value error, "  # what it puts before our own sentences
+_URL = re.compile(r"https?://[^/\s]+")
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+_FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
+"""Set in every pod beside a service that is called mlmonitor: these are no options of ours."""
+
+
+class Config(BaseModel):
+    """Tuning of one monitor. Every option has a default that suits a service of any size.
+
+    Raises:
+        ConfigError: an option is unknown or out of bounds; the message names it.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    enabled: bool = Field(default=True, description="False makes every call of the API a no-op.")
+    window_seconds: float | None = Field(
+        default=3600.0,
+        ge=0.001,
+        description="Length of the window that is compared; None: by rows.",
+    )
+    window_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=1 << 53,
+        description="Length of the window in rows, in place of seconds.",
+    )
+    panes: int = Field(
+        default=60, ge=1, le=10_000, description="Parts of a window; it moves on by one pane."
+    )
+    buffer_rows: int = Field(
+        default=65_536,
+        ge=1,
+        le=1 << 31,
+        description="Rows waiting for the worker; more are dropped, counted.",
+    )
+    block_rows: int = Field(
+        default=512, ge=1, le=65_536, description="Rows the worker folds in at once."
+    )
+    learn_rows: int = Field(
+        default=1_000,
+        ge=2,
+        le=1_000_000,
+        description="Without a reference, this many first rows become it.",
+    )
+    drain_seconds: float = Field(
+        default=0.25, ge=0.001, le=3_600, description="Pause between two drains."
+    )
+    export_interval_seconds: float = Field(
+        default=60.0,
+        ge=0.1,
+        le=86_400,
+        description="Pause between two exports; backends expect a minute.",
+    )
+    pending_predictions: int = Field(
+        default=50_000,
+        ge=0,
+        le=100_000_000,
+        description="Predictions remembered while they wait for a label.",
+    )
+    alpha: float = Field(
+        default=0.01, gt=0, lt=1, description="Chance that any field ever alarms without drift."
+    )
+    drift_tolerance: float = Field(
+        default=0.005, ge=0, le=100, description="A PSI too small to matter never alarms."
+    )
+    min_rows: int = Field(
+        default=0, ge=0, le=1 << 53, description="Fewer rows of a change never alarm."
+    )
+    look_rows: int = Field(
+        default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."
+    )
+    outlier_deviations: float = Field(
+        default=3.0,
+        gt=0,
+        le=1_000,
+        description="Half width of the anomaly band in standard deviations.",
+    )
+    heavy_hitters: int = Field(
+        default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
+    )
+
+    def __init__(self, **options: object) -> None:
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            raise ConfigError(f"Config: {_reasons(error)}") from None
+
+    @model_validator(mode="after")
+    def _has_one_window(self) -> Self:
+        if (self.window_seconds is None) == (self.window_rows is None):
+            raise ValueError(
+                "give the window one length: window_seconds, or window_rows together with "
+                "window_seconds=None"
+            )
+        return self
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], base: Self | None = None) -> Self:
+        """`base` (or the defaults) with what the environment says laid over it.
+
+        `MLMONITOR_<OPTION>` sets the option of that name, `none` clears it, and an empty one says
+        nothing. `OTEL_SDK_DISABLED=true` switches all off. `OTEL_METRIC_EXPORT_INTERVAL`
+        (milliseconds) sets the export interval unless `base` did, because what a program says
+        outranks a fleet-wide default.
+
+        Raises:
+            ConfigError: a variable names no option or its value is out of bounds.
+        """
+        options: dict[str, object] = {} if base is None else base.model_dump(exclude_unset=True)
+        told = _options(environ)
+        named = [f"{_PREFIX}{name.upper()}" for name in told]
+        interval = environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
+        if interval and "export_interval_seconds" not in options | told:
+            told["export_interval_seconds"] = _milliseconds(interval)
+            named.append("OTEL_METRIC_EXPORT_INTERVAL")
+        if truth(environ, "OTEL_SDK_DISABLED"):
+            told["enabled"] = False
+        try:
+            return cls(**options | told)
+        except ConfigError as error:
+            raise ConfigError(f"{error} (the environment sets {', '.join(named)})") from None
+
+
+def _options(environ: Mapping[str, str]) -> dict[str, object]:
+    """What `MLMONITOR_*` variables set; an empty one sets nothing."""
+    found: dict[str, object] = {}
+    for key, value in environ.items():
+        name = key.removeprefix(_PREFIX)
+        if not key.startswith(_PREFIX) or not value.strip() or _FROM_KUBERNETES.fullmatch(name):
+            continue
+        if name.lower() not in Config.model_fields:
+            raise ConfigError(f"{key}: no such option; there are {', '.join(Config.model_fields)}")
+        found[name.lower()] = None if value.strip().lower() == "none" else value.strip()
+    return found
+
+
+def truth(environ: Mapping[str, str], name: str) -> bool:
+    """Whether the variable `name` says yes; raises ConfigError where it says neither."""
+    value = environ.get(name, "").strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ConfigError(f"{name}: wanted true or false")
+
+
+class OtlpSettings(NamedTuple):
+    """Where the standard OTLP variables send metrics. What they leave open is None."""
+
+    endpoint: str
+    protocol: Literal["http/protobuf", "grpc"]
+    timeout_seconds: float | None
+
+
+def otlp_from_environment(environ: Mapping[str, str]) -> OtlpSettings | None:
+    """What the `OTEL_EXPORTER_OTLP_*` variables say, those for metrics first; None where silent.
+
+    The signal's own endpoint is used as it stands; the general one gets the signal's path, for
+    HTTP (OpenTelemetry protocol specification, "Endpoint URLs for OTLP/HTTP").
+
+    Raises:
+        ConfigError: an endpoint is no URL, a protocol is unknown, or a timeout is no number.
+    """
+    exporters = environ.get("OTEL_METRICS_EXPORTER", "").strip()
+    own, general = _either(environ, "METRICS_ENDPOINT"), _either(environ, "ENDPOINT")
+    is_wanted = not exporters or "otlp" in (name.strip() for name in exporters.split(","))
+    if not is_wanted or not (own or general):
+        return None
+    protocol = _either(environ, "METRICS_PROTOCOL") or _either(environ, "PROTOCOL")
+    if protocol not in ("", "http/protobuf", "grpc"):
+        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL: wanted http/protobuf or grpc")
+    is_grpc = protocol == "grpc"
+    if not is_grpc and not _URL.match(own or general):
+        name = "METRICS_ENDPOINT" if own else "ENDPOINT"
+        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name}: wanted a URL, scheme included")
+    endpoint = own or (general if is_grpc else f"{general.rstrip('/')}/v1/metrics")
+    return OtlpSettings(endpoint, "grpc" if is_grpc else "http/protobuf", _timeout(environ))
+
+
+def _timeout(environ: Mapping[str, str]) -> float | None:
+    text = _either(environ, "METRICS_TIMEOUT") or _either(environ, "TIMEOUT")
+    try:
+        seconds = float(text) if text else None
+    except ValueError:
+        seconds = math.nan
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT: wanted seconds, more than 0")
+    return seconds
+
+
+def compression_is_chosen(environ: Mapping[str, str]) -> bool:
+    """Whether the standard variables choose a compression: then ours is not imposed."""
+    return bool(_either(environ, "METRICS_COMPRESSION") or _either(environ, "COMPRESSION"))
+
+
+def _either(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(f"OTEL_EXPORTER_OTLP_{name}", "").strip()
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        return int(text) / 1000
+    except ValueError:
+        raise ConfigError("OTEL_METRIC_EXPORT_INTERVAL: wanted whole milliseconds") from None
+
+
+def _reasons(error: ValidationError) -> str:
+    """What pydantic found, without the values it met."""
+    found = (
+        f"{'.'.join(map(str, item['loc'])) or 'options'}: {item['msg'].removeprefix(_PYDANTIC)}"
+        for item in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    return "; ".join(found)

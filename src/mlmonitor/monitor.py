@@ -1,0 +1,293 @@
+"""Monitor: what a user holds."""
+
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from os import PathLike
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, overload
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.arguments import parameters, take_features
+from mlmonitor.capture.batch import batch_entry
+from mlmonitor.capture.calls import Shape
+from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.identity import prediction_id
+from mlmonitor.capture.outputs import OutputKind, Outputs, Select
+from mlmonitor.capture.watch import Observation, Tap, identify, watched
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.status import Status
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.export.base import Exporter
+from mlmonitor.export.delivery import named
+from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
+from mlmonitor.options import (
+    config_of,
+    exporters_of,
+    feature_names,
+    listed,
+    names_of,
+    reference_of,
+)
+from mlmonitor.pipeline import Identity, Pipeline
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Monitor:
+    """Watches one model from inside its service.
+
+    Promise: what the service computes is never changed, delayed by waiting, or failed by us; memory
+        is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
+        everything recorded is counted, also what could not be read. Exports happen in one daemon
+        thread, started by the first record.
+    Price: in the calling thread, about twice a Prometheus `Histogram.observe` (`make bench`).
+
+    Args:
+        model: the model's name, on every metric.
+        version: the model's version, on every metric.
+        reference: what the model was trained on, or the path it was saved to. Without one, the
+            first `Config.learn_rows` rows become the reference.
+        exporters: where snapshots go. Not given, the standard `OTEL_EXPORTER_OTLP_*` variables
+            decide; where they are silent nothing is sent, and `status()` still tells everything.
+        features: names of the positions, for rows that come as sequences or arrays. Not given, they
+            are the reference's features in its order.
+        ignore: features to leave out, such as ids.
+        on_finding: called in the worker with each finding that is raised or cleared, once; what it
+            raises is held back.
+        config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
+            everything off.
+        clock: seconds since 1970, for tests. It must never fall.
+
+    Raises:
+        ConfigError: an option or a variable is wrong.
+        FormatError: the reference's file cannot be trusted. OSError: it cannot be read.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a user says once, each by its name
+        self,
+        model: str,
+        *,
+        version: str = "",
+        reference: Reference | str | PathLike[str] | None = None,
+        exporters: Sequence[Exporter] | None = None,
+        features: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        on_finding: Callable[[Finding], object] | None = None,
+        config: Config | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if not model:
+            raise ConfigError("model: wanted a name")
+        self.config: Config = config_of(config, os.environ)
+        self._clock = clock or never_falling_clock()
+        self._on_finding = on_finding
+        self._model, self._version = str(model), str(version)
+        self._ignore = frozenset(names_of("ignore", ignore))
+        self._reference = reference_of(reference)
+        self._exporters = exporters_of(exporters, os.environ)
+        self._features = names_of("features", features) or feature_names(self._reference)
+        self._shape = Shape(self._features, Outputs())
+        self._inbox = Inbox(self.config.buffer_rows)
+        self._worker = Worker(
+            self._new_pipeline, self._reference, self._inbox, self.config, self._clock
+        )
+        self._tap = Tap(
+            put=self._worker.put,
+            clock=time.perf_counter_ns,
+            new_id=self._new_id,
+            open_call=ContextVar("open_call", default=None),
+            guard=self._inbox.guard,
+            copiers=Copiers(),
+        )
+
+    @overload
+    def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def watch(
+        self,
+        /,
+        *,
+        features: str | Sequence[str] | None = ...,
+        prediction: Select | None = ...,
+        output: OutputKind = ...,
+        names: Sequence[str] = ...,
+        id_from: str | None = ...,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def watch(
+        self,
+        function: Any = None,
+        /,
+        *,
+        features: str | Sequence[str] | None = None,
+        prediction: Select | None = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = (),
+        id_from: str | None = None,
+    ) -> Any:
+        """Record every call of a function or coroutine function: features, prediction, latency.
+
+        Use it bare, `@monitor.watch`, or with options. What the function raises passes through and
+        is counted by its type; what it is given is copied before it runs.
+
+        Args:
+            function: what computes one prediction or a batch; with or without `self`.
+            features: the argument that holds the features, or several arguments that are a feature
+                each. Not given: the first argument.
+            prediction: which part of the result is the prediction: a key or attribute, an index, or
+                a function of the result. Not given: all of it.
+            output: `probabilities` where the result is one number per class; the label of the most
+                probable becomes the prediction.
+            names: of the columns of an array of several outputs, or of the classes.
+            id_from: an argument, or else a feature, that holds the prediction's id. Not given: one
+                is made when `prediction_id` is asked for.
+
+        Raises:
+            ConfigError: the function is a generator, or lacks the argument named.
+        """
+
+        def again(inner: Callable[..., Any]) -> Any:
+            return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
+
+        columns = names_of("names", names)
+        if function is None:
+            return again
+        return again(function)
+
+    def _watched(
+        self,
+        function: Any,
+        features: str | Sequence[str] | None,
+        outputs: Outputs,
+        id_from: str | None,
+    ) -> Any:
+        if isinstance(function, staticmethod | classmethod):
+            inner = self._watched(function.__func__, features, outputs, id_from)
+            return type(function)(inner)
+        by_argument = id_from if id_from in parameters(function) else None
+        shape = Shape(self._features, outputs, None if by_argument else id_from)
+        take = take_features(function, features, self._tap.copiers)
+        wrapper = watched(function, tap=self._tap, take=take, shape=shape, id_argument=by_argument)
+        return wrapper if self.config.enabled else function
+
+    def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
+        """A context manager around one prediction, for `with` and `async with`.
+
+        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
+        """
+        seen = features if self.config.enabled else None
+        return Observation(self._tap, self._shape, seen, prediction_id)
+
+    def record(
+        self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
+    ) -> None:
+        """Record a batch that was scored already: columns in, no Python loop over rows.
+
+        features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
+        row, or a mapping or frame of several outputs. ids: one a row, for labels to come.
+        Never raises for what the data holds; what cannot be read is counted.
+        """
+        if not self.config.enabled:
+            return
+        guard, copiers = self._inbox.guard, self._tap.copiers
+        with guard:
+            self._tap.put(
+                batch_entry(
+                    features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
+                )
+            )
+
+    def label(self, prediction_id: object, actual: Any) -> None:
+        """Report the truth about a prediction, or about several: ids and actuals of one length.
+
+        It has to be told to the process that made the prediction, while that is among the
+        `Config.pending_predictions` newest.
+        """
+        if not self.config.enabled:
+            return
+        with self._inbox.guard:
+            if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
+                pairs = [(str(prediction_id), actual)]
+            else:
+                pairs = list(zip(map(str, prediction_id), listed(actual), strict=True))
+            self._inbox.labels.put(pairs)
+            self._worker.ensure_started()
+
+    def kpi(self, name: str, value: float) -> None:
+        """Report a business figure: its sum, count and distribution are kept under `name`."""
+        if not self.config.enabled:
+            return
+        with self._inbox.guard:
+            self._inbox.figures.put([(str(name), value)])
+            self._worker.ensure_started()
+
+    @property
+    def prediction_id(self) -> str:
+        """The id of the prediction being made, inside a watched call; made at the first look.
+
+        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0.
+
+        Raises:
+            LookupError: no watched call is open here.
+        """
+        call = self._tap.open_call.get()
+        if call is None:
+            if not self.config.enabled:
+                return self._new_id()
+            raise LookupError("no watched call is open: ask inside it, or inside observe()")
+        return str(identify(self._tap, call))
+
+    @property
+    def reference(self) -> Reference | None:
+        """The reference in use; a learned one once it has been learned."""
+        return self._worker.pipeline.watched.reference
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the aggregates hold at most; the buffer comes on top while rows wait in it."""
+        return self._worker.memory_bytes
+
+    def status(self) -> Status:
+        """What is known now, everything recorded before this call included."""
+        if not self.config.enabled:
+            return Status(self._model, self._version, "disabled")
+        return self._worker.status()
+
+    def flush(self, *, timeout_seconds: float = 2.0) -> bool:
+        """Export everything recorded before this call; whether all destinations took it in time."""
+        return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
+
+    def close(self, *, timeout_seconds: float = 2.0) -> bool:
+        """Export a last time and stop. Later records are dropped. Closing twice does nothing."""
+        return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Monitor({self._model!r}, version={self._version!r})"
+
+    def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
+        """The line of this process, from zero."""
+        identity = Identity(self._model, self._version, str(uuid.uuid4()), started_at, self._ignore)
+        deliveries = named(self._exporters)
+        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
+
+    def _new_id(self) -> str:
+        return prediction_id(unix_ms=int(self._clock() * 1000), chance=secrets.token_bytes(10))

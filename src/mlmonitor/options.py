@@ -1,0 +1,60 @@
+"""What a user hands over when a monitor is made, checked once, with errors that hold the fix."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from mlmonitor.compare.reference import Reference
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.export.base import Exporter
+from mlmonitor.export.destinations import Otlp
+from mlmonitor.records import Role
+
+
+def config_of(config: object, environ: Mapping[str, str]) -> Config:
+    """The configuration with what the environment lays over it."""
+    if config is not None and not isinstance(config, Config):
+        raise ConfigError("config: wanted a Config, such as Config(window_seconds=600)")
+    return Config.from_environment(environ, config)
+
+
+def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference | None:
+    """The reference, loaded if its path was given."""
+    if reference is None or isinstance(reference, Reference):
+        return reference
+    if not isinstance(reference, str | PathLike):
+        raise ConfigError("reference: wanted a Reference (see Reference.fit) or its file's path")
+    return Reference.load(reference)
+
+
+def exporters_of(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
+    """The exporters named, or the one that the standard variables describe, if they do."""
+    if exporters is None:
+        found = Otlp.from_environment(environ)
+        return [] if found is None else [found]
+    if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
+        return list(exporters)
+    raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
+
+
+def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Names, of which there are several, and each once."""
+    if isinstance(names, str):
+        raise ConfigError(f"{option}: wanted a sequence of names, met one text")
+    found = tuple(str(name) for name in names)
+    if len(set(found)) < len(found):
+        raise ConfigError(f"{option}: wanted each name once")
+    return found
+
+
+def feature_names(reference: Reference | None) -> tuple[str, ...]:
+    """The features of a reference in its order: what the positions of a row mean."""
+    if reference is None:
+        return ()
+    return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)
+
+
+def listed(values: Any) -> list[object]:
+    """Actuals as Python values, whatever holds them."""
+    return values.tolist() if hasattr(values, "tolist") else list(values)

@@ -1,0 +1,99 @@
+"""The words the stages share: fields, schemas, and the block of rows that travels the line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+class Role(StrEnum):
+    """What a field is to the model."""
+
+    FEATURE = "feature"
+    PREDICTION = "prediction"
+    ACTUAL = "actual"
+    KPI = "kpi"
+
+
+class Kind(StrEnum):
+    """How a field's values are read; a datetime is read as seconds since 1970, UTC."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+
+
+class Quality(StrEnum):
+    """What one value turned out to be. Every value seen has exactly one of these."""
+
+    VALID = "valid"
+    MISSING = "missing"
+    NONFINITE = "nonfinite"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+    UNSEEN = "unseen"
+
+
+QUALITIES = tuple(Quality)
+REFUSED = (Quality.MISSING, Quality.NONFINITE, Quality.WRONG_TYPE)
+
+
+class Field(NamedTuple):
+    """One monitored quantity. `role` and `name` together identify it."""
+
+    name: str
+    role: Role
+    kind: Kind
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are read as floats; the others are read as categories."""
+        return self.kind in (Kind.NUMERIC, Kind.DATETIME)
+
+
+class Schema:
+    """The fields of one population, numeric ones first: the order of every array's first axis."""
+
+    __slots__ = ("categorical", "fields", "numeric")
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.numeric: tuple[Field, ...] = tuple(field for field in fields if field.is_numeric)
+        self.categorical: tuple[Field, ...] = tuple(f for f in fields if not f.is_numeric)
+        self.fields: tuple[Field, ...] = self.numeric + self.categorical
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+
+@dataclass(slots=True)
+class Block:
+    """Some rows, read and sorted out: what every sketch is fed with.
+
+    numeric: float64 `[numeric fields, rows]`; NaN wherever there is no finite number.
+    refused: int64 `[numeric fields, 3]`: how many were missing, not finite, of a wrong type.
+    categorical: a sequence of `rows` raw values for each categorical field.
+    """
+
+    rows: int
+    numeric: Floats
+    refused: Counts
+    categorical: list[Sequence[object]]
+
+
+class Absent:
+    """Stands where a row has no value *by right*: a failed call has no prediction. Not counted."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()

@@ -1,0 +1,108 @@
+"""What a collector passed on, decoded from the wire, and how to wait for a server."""
+
+import gzip
+import socket
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+
+
+class Received(NamedTuple):
+    """One data point as it left the collector."""
+
+    metric: Metric
+    point: object
+    attributes: dict[str, str]
+    resource: dict[str, str]
+
+
+class Sink(ThreadingHTTPServer):
+    """Takes what the collector forwards, and keeps every point."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.points: list[Received] = []
+        self.port = self.server_address[1]
+
+    def named(self, name: str, **attributes: str) -> list[Received]:
+        """All points of a metric with these attributes (dots as underscores), oldest first."""
+        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
+        return [
+            received
+            for received in list(self.points)
+            if received.metric.name == name and wanted.items() <= received.attributes.items()
+        ]
+
+    def total(self, name: str, **attributes: str) -> int:
+        """The sum of the newest values of all series that match, over all instances."""
+        newest: dict[Series, int] = {}
+        for received in self.named(name, **attributes):
+            instance = received.resource["service.instance.id"]
+            key = name, frozenset({*received.attributes.items(), ("instance", instance)})
+            newest[key] = received.point.as_int  # type: ignore[attr-defined]  # protobuf has no stubs
+        return sum(newest.values())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Sink
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        request = ExportMetricsServiceRequest.FromString(body)
+        for resource in request.resource_metrics:
+            identity = {a.key: a.value.string_value for a in resource.resource.attributes}
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    data = getattr(metric, metric.WhichOneof("data"))
+                    for point in data.data_points:
+                        known = {a.key: a.value.string_value for a in point.attributes}
+                        self.server.points.append(Received(metric, point, known, identity))
+        answer = ExportMetricsServiceResponse().SerializeToString()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+class Collector(NamedTuple):
+    """A running collector: its addresses, and where it passes things on to."""
+
+    http_url: str
+    grpc_url: str
+    sink: Sink
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Wait until something listens on the port."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    pytest.fail("the collector did not come up in 10 s")

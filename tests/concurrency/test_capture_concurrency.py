@@ -1,0 +1,165 @@
+"""Many threads and tasks at once: nothing is lost uncounted, mixed up, or waited for."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.buffer.handover import Handover
+from mlmonitor.capture.calls import Call, Shape
+from mlmonitor.capture.forms import Form
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.records import Quality, Role
+from mlmonitor.testing import InMemoryExporter
+
+THREADS = 8
+
+
+@pytest.fixture(autouse=True)
+def impatient_interpreter() -> Iterator[None]:
+    """Threads change places a thousand times as often as usual: what can go wrong does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def reference() -> Reference:
+    """One number and a prediction."""
+    x = np.linspace(-10.0, 10.0, 500)
+    return Reference.fit({"a": x}, predictions=x)
+
+
+def at_once(work: Callable[[int], None]) -> list[threading.Thread]:
+    """Threads that have begun to do the same work."""
+    start = threading.Barrier(THREADS)
+
+    def run(at: int) -> None:
+        start.wait()
+        work(at)
+
+    threads = [threading.Thread(target=run, args=(at,)) for at in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+@pytest.mark.parametrize("rows", [1, 7], ids=["rows", "batches"])
+@pytest.mark.parametrize("limit", [50, 10**9], ids=["full", "roomy"])
+def test_every_row_put_by_eight_threads_is_taken_or_counted(rows: int, limit: int) -> None:
+    """Taken and dropped make exactly what was put, and the bound holds but for one a thread."""
+    handover = Handover(limit)
+    shape, each = Shape((), Outputs()), 4_000
+    most = 0
+
+    def put(at: int) -> None:
+        for number in range(each):
+            handover.put((shape, Form.MAPPINGS, rows, (at, number), None, 1, None, Call()))
+
+    threads = at_once(put)
+    taken = []
+    while any(thread.is_alive() for thread in threads):
+        most = max(most, len(handover))
+        taken += handover.take(64)
+        handover.dropped_rows()
+    taken += handover.take(10**9)
+    seen = [entry[3] for entry in taken]
+    assert len(seen) == len(set(seen))
+    assert sum(entry[2] for entry in taken) + handover.dropped_rows() == THREADS * each * rows
+    assert most <= limit + THREADS
+    for at in range(THREADS):
+        mine = [number for thread, number in seen if thread == at]
+        assert mine == sorted(mine)
+
+
+def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """Predictions, errors and values add up, whatever the worker and `status` do meanwhile."""
+    config = Config(drain_seconds=0.001, export_interval_seconds=0.1, buffer_rows=10**6)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+
+        @monitor.watch
+        def predict(features: dict[str, float]) -> float:
+            if features["a"] == 0:
+                raise ValueError
+            return features["a"]
+
+        def work(at: int) -> None:
+            for number in range(500):
+                try:
+                    predict({"a": float(number % 5 and at + 1)})
+                except ValueError:
+                    continue
+
+        threads = at_once(work)
+        while any(thread.is_alive() for thread in threads):
+            monitor.status()
+        status = monitor.status()
+        assert status.predictions == THREADS * 400
+        assert status.errors == {"ValueError": THREADS * 100}
+        assert status.field("a").quality[Quality.VALID] == THREADS * 500
+        found = status.field("prediction", role=Role.PREDICTION).quality
+        assert found[Quality.VALID] == THREADS * 400
+        assert (status.faults, status.dropped) == (0, 0)
+
+
+def test_ids_of_threads_and_tasks_are_never_mixed_up(reference: Reference) -> None:
+    """Each of 8 threads runs 50 tasks: 400 ids, each the same at both ends of its call."""
+    seen: list[tuple[str, str]] = []
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+
+        @monitor.watch
+        async def predict(features: dict[str, float]) -> float:
+            before = monitor.prediction_id
+            await asyncio.sleep(0.001)
+            seen.append((before, monitor.prediction_id))
+            return features["a"]
+
+        async def main() -> None:
+            await asyncio.gather(*(predict({"a": 1.0}) for _ in range(50)))
+
+        for thread in at_once(lambda _: asyncio.run(main())):
+            thread.join()
+        monitor.label([before for before, _ in seen], [1.0] * len(seen))
+        monitor.status()
+        matched = monitor.status().labels["matched"]
+    assert all(before == after for before, after in seen)
+    assert len({before for before, _ in seen}) == THREADS * 50 == matched
+
+
+def test_a_host_is_not_kept_waiting_by_a_busy_line(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """While the aggregates are held for a second, a thousand calls go through in less."""
+    config = Config(drain_seconds=0.01, export_interval_seconds=3600, buffer_rows=100)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+        watched = monitor.watch(lambda features: features["a"])
+        watched({"a": 1.0})
+        with monitor._worker._aggregates:
+            started = time.monotonic()
+            for _ in range(1_000):
+                watched({"a": 1.0})
+            took = time.monotonic() - started
+        status = monitor.status()
+        assert took < 1.0
+        assert status.predictions + status.dropped == 1_001
+        assert status.dropped >= 1_001 - 100 - 2
+
+
+def test_one_id_is_told_to_all_who_ask_at_once(reference: Reference) -> None:
+    """Threads that look at an id nobody had asked for see the same one."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        for _ in range(50):
+            observed = monitor.observe({"a": 1.0})
+            seen: list[str] = []
+            for thread in at_once(lambda _, one=observed, into=seen: into.append(one.id)):
+                thread.join()
+            assert len(seen) == THREADS
+            assert len(set(seen)) == 1

@@ -1,0 +1,222 @@
+"""Threads, forks and exits: nothing is lost that could be kept, and nobody has to wait for us."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector_sink import Sink
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.export.base import Delivered, Snapshot
+from mlmonitor.testing import InMemoryExporter
+
+QUIET = Config(export_interval_seconds=3_600)
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """An OTLP receiver of our own, for processes that end."""
+    server = Sink()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def script(tmp_path: Path, body: str, endpoint: str) -> list[str]:
+    """A program with a monitor that exports to `endpoint`, then does `body`."""
+    path = tmp_path / "service.py"
+    path.write_text(
+        "import os, sys, time, threading\n"
+        "from mlmonitor import Config, Monitor, Otlp\n"
+        f"exporter = Otlp.collector({endpoint!r})\n"
+        "config = Config(export_interval_seconds=3600)\n"
+        "monitor = Monitor('m', exporters=[exporter], config=config)\n"
+        "predict = monitor.watch(lambda features: 1.0)\n" + body,
+        encoding="utf-8",
+    )
+    return [sys.executable, "-W", "error", str(path)]
+
+
+def test_a_monitor_that_records_nothing_starts_no_thread(exporter: InMemoryExporter) -> None:
+    """The worker is started by the first record, and it is one daemon."""
+    before = threading.active_count()
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    predict = monitor.watch(lambda features: features["a"])
+    assert threading.active_count() == before
+    for _ in range(3):
+        predict({"a": 1.0})
+    started = [thread for thread in threading.enumerate() if thread.name == "mlmonitor"]
+    assert len(started) == 1
+    assert started[0].daemon
+    monitor.close()
+    started[0].join(5)
+    assert not started[0].is_alive()
+
+
+def test_the_worker_exports_by_itself(exporter: InMemoryExporter) -> None:
+    """Without any flush, a snapshot goes out with every interval."""
+    config = Config(export_interval_seconds=0.1, drain_seconds=0.01)
+    with Monitor("m", exporters=[exporter], config=config) as monitor:
+        monitor.record({"a": [1.0]}, [1.0])
+        deadline = time.monotonic() + 10
+        while len(exporter.snapshots) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(exporter.snapshots) >= 4
+
+
+class Stuck(InMemoryExporter):
+    """A destination that never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.released = threading.Event()
+
+    def send(self, snapshot: Snapshot) -> Delivered:
+        """Wait until the test lets go."""
+        self.entered.set()
+        self.released.wait(30)
+        return super().send(snapshot)
+
+
+def test_a_stuck_destination_holds_up_nobody() -> None:
+    """While a send hangs, calls, status and their counts go on, and flush and close give up."""
+    exporter = Stuck()
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    predict = monitor.watch(lambda features: features["a"])
+    predict({"a": 1.0})
+    assert not monitor.flush(timeout_seconds=0.05)
+    assert exporter.entered.wait(5)
+    for _ in range(99):
+        predict({"a": 1.0})
+    assert monitor.status().predictions == 100
+    assert not monitor.close(timeout_seconds=0.05)
+    exporter.released.set()
+
+
+def test_a_service_that_never_pauses_is_exported_all_the_same(exporter: InMemoryExporter) -> None:
+    """With calls coming without end, status and flush return, labels match, drops are counted."""
+    config = Config(export_interval_seconds=3_600, buffer_rows=2_000)
+    reference = Reference.fit({"a": [0.0, 1.0]}, predictions=[0.0, 1.0])
+    monitor = Monitor("m", reference=reference, exporters=[exporter], config=config)
+    predict = monitor.watch(lambda features: features["a"])
+    is_over = threading.Event()
+
+    def serve() -> None:
+        while not is_over.is_set():
+            predict({"a": 1.0})
+
+    monitor.record({"a": [1.0]}, [1.0], ids=["mine"])
+    threads = [threading.Thread(target=serve) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        monitor.label("mine", 1.0)
+        assert monitor.flush(timeout_seconds=30)
+        assert monitor.status().labels["matched"] == 1
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert monitor.flush(timeout_seconds=30)
+    status = monitor.status()
+    assert exporter.value("mlmonitor.rows.dropped") == status.dropped
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == status.predictions
+    monitor.close()
+
+
+def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
+    """Whatever a destination raises, the next flush is answered."""
+
+    class Exiting(InMemoryExporter):
+        def send(self, snapshot: Snapshot) -> Delivered:
+            raise SystemExit(len(snapshot.points))
+
+    with Monitor("m", exporters=[Exiting()], config=QUIET) as monitor:
+        monitor.record({"a": [1.0]}, [1.0])
+        assert not monitor.flush(timeout_seconds=20)
+        monitor.record({"a": [1.0]}, [1.0])
+        assert not monitor.flush(timeout_seconds=20)
+        assert monitor.status().exports["memory"]["failed"] > 0
+        assert [t.name for t in threading.enumerate()].count("mlmonitor") == 1
+
+
+def test_every_flush_answers_for_what_came_before_it(exporter: InMemoryExporter) -> None:
+    """Eight threads that flush at once each find their own record exported."""
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    predict = monitor.watch(lambda features: features["a"])
+    found: list[bool] = []
+
+    def serve() -> None:
+        for _ in range(20):
+            predict({"a": 1.0})
+            found.append(monitor.flush(timeout_seconds=20))
+
+    threads = [threading.Thread(target=serve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 160
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 160
+    monitor.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_counts_from_zero_under_a_name_of_its_own(sink: Sink) -> None:
+    """Parent and child report what each of them did; the sum is what happened."""
+    from mlmonitor import Otlp
+
+    exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    predict = monitor.watch(lambda features: features["a"])
+    for _ in range(100):
+        predict({"a": 1.0})
+    assert monitor.flush(timeout_seconds=10)
+    predict({"a": 1.0})  # waits in the buffer while the fork happens
+
+    def work() -> None:  # and end, without closing anything
+        for _ in range(7):
+            predict({"a": 1.0})
+
+    children = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(20)
+        assert child.exitcode == 0
+    assert monitor.close(timeout_seconds=10)
+    assert sink.total("mlmonitor.predictions", status="ok") == 101 + 2 * 7
+    assert len({received.resource["service.instance.id"] for received in sink.points}) == 3
+
+
+def test_the_last_window_arrives_when_a_program_ends(sink: Sink, tmp_path: Path) -> None:
+    """A program that just ends, that exits, or that fails, delivers what it recorded."""
+    for ending in ("", "sys.exit(3)\n", "raise RuntimeError\n"):
+        body = "for _ in range(5): predict({'a': 1.0})\n" + ending
+        command = script(tmp_path, body, f"http://127.0.0.1:{sink.port}")
+        subprocess.run(command, check=False, capture_output=True, timeout=30)
+    assert sink.total("mlmonitor.predictions", status="ok") == 15
+
+
+def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
+    """With nobody listening, the interpreter is gone within two seconds and a little."""
+    body = (
+        "predict({'a': 1.0})\nmonitor.status()\n"
+        "began = time.monotonic()\n"
+        "from mlmonitor import lifecycle\n"
+        "lifecycle._close_all()\n"
+        "print(time.monotonic() - began)\n"
+    )
+    command = script(tmp_path, body, "http://127.0.0.1:9")
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert float(done.stdout) < 3.0
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,45 @@
+"""What every test stands on: a clock by hand, one seed, a clean environment, hypothesis pinned."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("nightly", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Chance, the same in every run."""
+    return np.random.default_rng(20_240_501)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that passes when the test says so."""
+    return ManualClock()
+
+
+@pytest.fixture
+def exporter() -> InMemoryExporter:
+    """Somewhere to export to."""
+    return InMemoryExporter()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on what the machine has set."""
+    for name in list(os.environ):
+        if name.startswith(("MLMONITOR_", "OTEL_")):
+            monkeypatch.delenv(name)

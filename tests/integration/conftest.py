@@ -1,0 +1,44 @@
+"""A real collector: rotel, from PyPI."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector_sink import Collector, Sink, free_port, wait_for
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Collector]:
+    """A real collector on ports of its own, forwarding over OTLP/HTTP to a sink of ours."""
+    found = importlib.util.find_spec("rotel")
+    if found is None or found.origin is None:
+        pytest.skip("rotel is not installed: pip install 'mlmonitor-sdk[test]'")
+    binary = Path(found.origin).parent / "rotel-agent"
+    sink = Sink()
+    threading.Thread(target=sink.serve_forever, daemon=True).start()
+    grpc, http = free_port(), free_port()
+    command = [
+        *(str(binary), "start"),
+        *("--otlp-grpc-endpoint", f"127.0.0.1:{grpc}"),
+        *("--otlp-http-endpoint", f"127.0.0.1:{http}"),
+        *("--exporter", "otlp", "--otlp-exporter-protocol", "http"),
+        *("--otlp-exporter-endpoint", f"http://127.0.0.1:{sink.port}"),
+        "--disable-batching",
+    ]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "ROTEL_"))}
+    with (tmp_path / "collector.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        wait_for(http)
+        yield Collector(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{grpc}", sink)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        sink.shutdown()
+        sink.server_close()

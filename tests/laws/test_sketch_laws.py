@@ -1,0 +1,452 @@
+"""The laws that every sketch obeys, written once: merging, cutting, saving, bounds, and NaN."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import streams
+from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.codec import packed, unpacked
+from mlmonitor.aggregate.distinct import Distinct
+from mlmonitor.aggregate.error_sums import ErrorSums
+from mlmonitor.aggregate.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.profile import Profile, digest
+from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.window import Shapes
+from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.records import QUALITIES, Block, Field, Kind, Role
+from strategies import COUNTED, blocks, row_blocks
+
+QS = np.linspace(0.0, 1.0, 41)
+EDGES = np.array([-1.0, 0.0, 0.5, 1e9])
+X, Y = (Field(name, Role.FEATURE, Kind.NUMERIC) for name in "xy")
+C, B = Field("c", Role.FEATURE, Kind.CATEGORICAL), Field("b", Role.FEATURE, Kind.BOOLEAN)
+PLAN = Plan.of(
+    [X, Y, C, B],
+    {X: NumericPlan(EDGES, -1.0, 1e9, -0.5, 0.5)},
+    {C: Dictionary(["a", "b"], ["c"]), B: Dictionary(["false", "true"], is_boolean=True)},
+)
+OTHER_PLAN = Plan.of(
+    [X, Y, C, B],
+    {X: NumericPlan(EDGES + 0.25, -1.0, 1e9, -0.5, 0.5)},
+    {C: Dictionary(["a", "b"], ["c"]), B: Dictionary(["false", "true"], is_boolean=True)},
+)
+
+
+def _same_moments(one: Moments, two: Moments) -> None:
+    """Counts and extremes to the last bit, the rest but for rounding."""
+    for name in ("count", "min", "max"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    peak = np.where(one.count > 0, np.maximum(-one.min, one.max), 0.0)
+    for mine, theirs in ((one.mean, two.mean), (one.stddev, two.stddev)):
+        np.testing.assert_array_equal(np.isnan(mine), np.isnan(theirs))
+        known = ~np.isnan(mine)
+        gap = np.abs(mine[known] / 2 - theirs[known] / 2)
+        assert (gap <= np.maximum(1e-9 * peak[known], 2e-323)).all()
+
+
+def _ranks_hold(digests: TDigest, data: streams.Floats) -> None:
+    """Every quantile lies where its share of the data does, within the promise."""
+    found = digests.quantile(QS)
+    for values, quantiles in zip(data, found, strict=True):
+        ordered = np.sort(values[~np.isnan(values)])
+        if ordered.size == 0:
+            assert np.isnan(quantiles).all()
+            continue
+        low = ordered.searchsorted(quantiles, side="left") / ordered.size
+        high = ordered.searchsorted(quantiles, side="right") / ordered.size
+        assert (low - TDigest.WORST_ERROR <= QS).all()
+        assert (high + TDigest.WORST_ERROR >= QS).all()
+
+
+def _same_digests(one: TDigest, two: TDigest, met: Sequence[Any]) -> None:
+    for name in ("count", "min", "max"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    data = np.concatenate(met, axis=1)
+    _ranks_hold(one, data)
+    _ranks_hold(two, data)
+
+
+def _same_profiles(one: Profile, two: Profile, _: Sequence[Any]) -> None:
+    assert one.rows == two.rows
+    for name in ("bins", "categories", "quality", "outliers"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    _same_moments(one.moments, two.moments)
+
+
+def _bounds_hold(sketch: HeavyHitters, truth: dict[str, int]) -> None:
+    """No count is too low, none too high by more than its error, and nobody frequent is missed."""
+    assert sketch.total == sum(truth.values())
+    found = {hitter.name: hitter for hitter in sketch.top()}
+    for name, hitter in found.items():
+        assert hitter.count - hitter.error <= truth.get(name, 0) <= hitter.count
+    assert {name for name, n in truth.items() if n * sketch.size > sketch.total} <= found.keys()
+
+
+def _same_hitters(one: HeavyHitters, two: HeavyHitters, met: Sequence[Any]) -> None:
+    truth: dict[str, int] = {}
+    for names in met:
+        for name, count in names.items():
+            truth[name] = truth.get(name, 0) + count
+    _bounds_hold(one, truth)
+    _bounds_hold(two, truth)
+
+
+def _same_distinct(one: Distinct, two: Distinct, met: Sequence[Any]) -> None:
+    truth = len({name for names in met for name in names})
+    for sketch in (one, two):
+        assert abs(sketch.estimate() - truth) <= max(Distinct.RELATIVE_ERROR * truth, 1e-3)
+
+
+def _same_sums(one: ErrorSums, two: ErrorSums, _: Sequence[Any]) -> None:
+    np.testing.assert_array_equal(one.count, two.count)
+    for name in ("absolute", "squared"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9)
+    atol = 1e-9 * one.absolute.max(initial=0.0)
+    if np.isfinite(atol):
+        np.testing.assert_allclose(one.signed, two.signed, rtol=1e-9, atol=atol)
+
+
+def _same_shapes(one: Shapes, two: Shapes, met: Sequence[Any]) -> None:
+    _same_digests(one.digests, two.digests, [block.numeric for block in met])
+    encoded = [digest(block, PLAN).encoded for block in met]
+    for at in range(len(PLAN.schema.categorical)):
+        new = [each[at].new for each in encoded]
+        _same_hitters(one.hitters[at], two.hitters[at], new)
+        _same_distinct(one.distinct[at], two.distinct[at], new)
+
+
+def _joined_rows(parts: Sequence[Block]) -> Block:
+    columns = zip(*(part.categorical for part in parts), strict=True)
+    return Block(
+        sum(part.rows for part in parts),
+        np.concatenate([part.numeric for part in parts], axis=1),
+        np.sum([part.refused for part in parts], axis=0),
+        [[value for part in column for value in part] for column in columns],
+    )
+
+
+def _joined_names(parts: Sequence[dict[str, int]]) -> dict[str, int]:
+    joined: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.items():
+            joined[name] = joined.get(name, 0) + count
+    return joined
+
+
+def _arrays(parts: Sequence[streams.Floats]) -> streams.Floats:
+    return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One kind of sketch, and how the laws speak to it.
+
+    same: asserts that two sketches of the same blocks agree, as closely as is promised.
+    misfits: sketches of another shape or configuration.
+    """
+
+    name: str
+    empty: Callable[[], Any]
+    drawn: st.SearchStrategy[Any]
+    joined: Callable[[Sequence[Any]], Any]
+    same: Callable[[Any, Any, Sequence[Any]], None]
+    revive: Callable[[dict[str, Any]], Any]
+    misfits: Callable[[], list[Any]]
+    feed: Callable[[Any, Any], None] = lambda sketch, block: sketch.update(block)
+
+    def of(self, *blocks: Any) -> Any:
+        """A sketch of some blocks, one after the other."""
+        sketch = self.empty()
+        for block in blocks:
+            self.feed(sketch, block)
+        return sketch
+
+    def copy(self, sketch: Any) -> Any:
+        """Another sketch that knows the same."""
+        return self.revive(unpacked(self.name, packed(self.name, sketch.state())))
+
+    def merged(self, *sketches: Any) -> Any:
+        """The sketches merged from left to right; none of them is changed."""
+        return list(accumulate(sketches, self._merge))[-1]
+
+    def _merge(self, left: Any, right: Any) -> Any:
+        whole = self.copy(left)
+        whole.merge(right)
+        return whole
+
+
+SUBJECTS = [
+    Subject(
+        "moments",
+        lambda: Moments(2),
+        blocks(2),
+        _arrays,
+        lambda one, two, _: _same_moments(one, two),
+        Moments.from_state,
+        lambda: [Moments(1), Moments(3)],
+    ),
+    Subject(
+        "tdigest",
+        lambda: TDigest(2),
+        blocks(2),
+        _arrays,
+        _same_digests,
+        TDigest.from_state,
+        lambda: [TDigest(1), TDigest(2, cells=100)],
+    ),
+    Subject(
+        "profile",
+        lambda: Profile(PLAN),
+        row_blocks(PLAN),
+        _joined_rows,
+        _same_profiles,
+        lambda state: Profile.from_state(state, PLAN),
+        lambda: [Profile(OTHER_PLAN), Profile(Plan.of([X], {}, {}))],
+    ),
+    Subject(
+        "hitters",
+        lambda: HeavyHitters(4),
+        COUNTED,
+        _joined_names,
+        _same_hitters,
+        HeavyHitters.from_state,
+        lambda: [HeavyHitters(3)],
+    ),
+    Subject(
+        "distinct", Distinct, COUNTED, _joined_names, _same_distinct, Distinct.from_state, list
+    ),
+    Subject(
+        "errors",
+        lambda: ErrorSums(EDGES),
+        blocks(2),
+        _arrays,
+        _same_sums,
+        ErrorSums.from_state,
+        lambda: [ErrorSums(EDGES[1:]), ErrorSums(EDGES + 1)],
+        lambda sketch, block: sketch.update(*block),
+    ),
+    Subject(
+        "shapes",
+        lambda: Shapes(PLAN, 4),
+        row_blocks(PLAN),
+        _joined_rows,
+        _same_shapes,
+        lambda state: Shapes.from_state(state, PLAN, 4),
+        lambda: [Shapes(PLAN, 3)],
+        lambda sketch, block: sketch.update(digest(block, PLAN)),
+    ),
+]
+
+every_sketch = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+
+
+@every_sketch
+@given(st.data())
+def test_the_empty_sketch_changes_nothing(subject: Subject, data: st.DataObject) -> None:
+    """Merging an empty sketch, from either side, leaves what was known."""
+    block = data.draw(subject.drawn)
+    sketch = subject.of(block)
+    subject.same(subject.merged(sketch, subject.empty()), sketch, [block])
+    subject.same(subject.merged(subject.empty(), sketch), sketch, [block])
+
+
+@every_sketch
+@given(st.data())
+def test_the_order_of_merging_does_not_matter(subject: Subject, data: st.DataObject) -> None:
+    """A + b says what b + a says."""
+    a, b = data.draw(subject.drawn), data.draw(subject.drawn)
+    one, two = subject.of(a), subject.of(b)
+    subject.same(subject.merged(one, two), subject.merged(two, one), [a, b])
+
+
+@every_sketch
+@given(st.data())
+def test_the_grouping_of_merges_does_not_matter(subject: Subject, data: st.DataObject) -> None:
+    """(a + b) + c says what a + (b + c) says."""
+    drawn = [data.draw(subject.drawn) for _ in range(3)]
+    a, b, c = (subject.of(block) for block in drawn)
+    left = subject.merged(subject.merged(a, b), c)
+    subject.same(left, subject.merged(a, subject.merged(b, c)), drawn)
+
+
+@every_sketch
+@given(st.data())
+def test_where_a_stream_is_cut_does_not_matter(subject: Subject, data: st.DataObject) -> None:
+    """Blocks taken in one by one, merged from sketches of each, or joined: all say the same."""
+    drawn = [data.draw(subject.drawn) for _ in range(data.draw(st.integers(1, 4)))]
+    whole = subject.of(subject.joined(drawn))
+    subject.same(subject.of(*drawn), whole, drawn)
+    subject.same(subject.merged(*(subject.of(block) for block in drawn)), whole, drawn)
+
+
+@every_sketch
+@given(st.data())
+def test_merging_leaves_the_other_alone(subject: Subject, data: st.DataObject) -> None:
+    """What was merged in is as it was, even after the whole has gone on."""
+    a, b = data.draw(subject.drawn), data.draw(subject.drawn)
+    whole, other = subject.empty(), subject.of(a)
+    before = packed("x", other.state())
+    whole.merge(other)
+    subject.feed(whole, b)
+    assert packed("x", other.state()) == before
+
+
+@every_sketch
+@given(st.data())
+def test_bytes_hold_all_there_is_to_know(subject: Subject, data: st.DataObject) -> None:
+    """A sketch read back writes the same bytes, and goes on as if nothing had happened."""
+    a, b = data.draw(subject.drawn), data.draw(subject.drawn)
+    sketch = subject.of(a)
+    saved = packed(subject.name, sketch.state())
+    revived = subject.copy(sketch)
+    assert packed(subject.name, revived.state()) == saved
+    subject.feed(sketch, b)
+    subject.feed(revived, b)
+    subject.same(revived, sketch, [a, b])
+
+
+@every_sketch
+@given(st.data())
+def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> None:
+    """Bytes changed, cut or added anywhere raise FormatError, and nothing else."""
+    saved = packed(subject.name, subject.of(data.draw(subject.drawn)).state())
+    damaged = bytearray(saved)
+    at = data.draw(st.integers(0, len(saved) - 1))
+    kind = data.draw(st.sampled_from(["flip", "cut", "add", "insert"]))
+    if kind == "flip":
+        damaged[at] ^= data.draw(st.integers(1, 255))
+    elif kind == "cut":
+        del damaged[at:]
+    elif kind == "add":
+        damaged += data.draw(st.binary(min_size=1, max_size=9))
+    else:
+        damaged.insert(at, data.draw(st.integers(0, 255)))
+    if damaged != saved:
+        with pytest.raises(FormatError):
+            subject.revive(unpacked(subject.name, bytes(damaged)))
+
+
+@every_sketch
+@given(st.data())
+def test_a_state_is_refused_or_works(subject: Subject, data: st.DataObject) -> None:
+    """Arrays of the right form with any numbers are refused as FormatError, or can be used."""
+    state = dict(subject.of(data.draw(subject.drawn)).state())
+    name = data.draw(st.sampled_from(sorted(state)))
+    state[name] = data.draw(hnp.arrays(state[name].dtype, state[name].shape))
+    try:
+        sketch = subject.revive(state)
+    except FormatError:
+        return
+    try:
+        subject.merged(sketch, subject.of(data.draw(subject.drawn)))
+    except IncompatibleSketch:
+        assert name in ("size", "edges")
+    if subject.name == "tdigest":
+        assert not (sketch.quantile(QS) > sketch.max[:, None]).any()
+
+
+@every_sketch
+def test_a_missing_or_misshapen_part_is_refused(subject: Subject) -> None:
+    """Each array of a state is needed, in its own type and number of dimensions."""
+    state = dict(subject.empty().state())
+    for name, array in state.items():
+        for wrong in (None, array[None], np.zeros(array.shape, np.int8)):
+            broken = {k: v for k, v in state.items() if k != name}
+            if wrong is not None:
+                broken[name] = wrong
+            with pytest.raises(FormatError, match=name.split(".")[-1]):
+                subject.revive(broken)
+
+
+@every_sketch
+def test_another_kind_or_version_is_refused(subject: Subject) -> None:
+    """Bytes of another kind, or of a newer release, are told apart from damaged ones."""
+    saved = packed(subject.name, subject.empty().state())
+    with pytest.raises(FormatError, match="something else"):
+        unpacked("another", saved)
+    with pytest.raises(FormatError, match="version"):
+        unpacked(subject.name, saved.replace(b'"version": 1', b'"version": 2', 1))
+
+
+@every_sketch
+def test_sketches_that_do_not_fit_are_not_merged(subject: Subject) -> None:
+    """Another shape or configuration raises IncompatibleSketch, and changes nothing."""
+    sketch = subject.empty()
+    before = packed("x", sketch.state())
+    for misfit in subject.misfits():
+        with pytest.raises(IncompatibleSketch):
+            sketch.merge(misfit)
+        assert packed("x", sketch.state()) == before
+
+
+def _many(subject: Subject, rng: np.random.Generator, rows: int) -> Any:
+    """A block of all sorts, different each time."""
+    if subject.name in ("hitters", "distinct"):
+        return {f"{'n' * 190}{number}": 1 for number in rng.integers(0, 1 << 40, rows // 10)}
+    numeric = rng.lognormal(0, 5, (2, rows))
+    numeric[rng.random(numeric.shape) < 0.1] = np.nan
+    if subject.name in ("profile", "shapes"):
+        refused = np.stack([np.isnan(numeric).sum(axis=1)] + [np.zeros(2, np.int64)] * 2, axis=1)
+        names = [f"new {number}" for number in rng.integers(0, 1 << 40, rows)]
+        return Block(rows, numeric, refused, [names, rng.integers(0, 2, rows).tolist()])
+    return numeric
+
+
+@every_sketch
+def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Generator) -> None:
+    """After two blocks a sketch is as large as after twenty, and its bytes are bounded by that."""
+    sketch = subject.of(_many(subject, rng, 4_000), _many(subject, rng, 4_000))
+    size = sketch.nbytes
+    saved = len(packed(subject.name, sketch.state()))
+    for _ in range(18):
+        subject.feed(sketch, _many(subject, rng, 4_000))
+    assert sketch.nbytes == size
+    assert len(packed(subject.name, sketch.state())) <= saved * 1.05
+    assert saved <= size + 4_000
+
+
+@pytest.mark.parametrize("subject", SUBJECTS[:2] + SUBJECTS[5:6], ids=lambda subject: subject.name)
+@given(st.data())
+def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
+    """Rows of NaN, at the end or alone, change nothing; a block of none but NaN is as none."""
+    block = data.draw(subject.drawn)
+    holes = np.full((2, data.draw(st.integers(1, 300))), np.nan)
+    sketch = subject.of(np.concatenate([block, holes], axis=1))
+    subject.same(sketch, subject.of(block), [block])
+    empty = packed("x", subject.empty().state())
+    assert packed("x", subject.of(holes).state()) == empty
+
+
+@given(row_blocks(PLAN))
+def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
+    """Qualities of a numeric field add up to its rows; bins hold all but the refused."""
+    profile = Profile(PLAN)
+    profile.update(block)
+    np.testing.assert_array_equal(profile.quality[:2].sum(axis=1), block.rows)
+    np.testing.assert_array_equal(profile.bins.sum(axis=1), profile.moments.count)
+    refused = [QUALITIES.index(each) for each in ("missing", "nonfinite", "wrong_type")]
+    known = profile.quality.sum(axis=1) - profile.quality[:, refused].sum(axis=1)
+    held = np.concatenate([profile.bins.sum(axis=1), profile.categories.sum(axis=1)])
+    np.testing.assert_array_equal(held, known)
+
+
+@pytest.mark.parametrize("name", streams.STREAMS)
+def test_named_streams_are_cut_at_will(name: str) -> None:
+    """On every named stream, sketches of 64 shards merged say what a sketch of all says."""
+    values = np.tile(streams.stream(name), (2, 1))
+    shards = np.array_split(values, 64, axis=1)
+    for subject in (SUBJECTS[0], SUBJECTS[1]):
+        merged = subject.empty()
+        for shard in shards:
+            merged.merge(subject.of(shard))
+        subject.same(merged, subject.of(values), [values])

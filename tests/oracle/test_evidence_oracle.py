@@ -1,0 +1,64 @@
+"""The e-process written out, one field and one row at a time, against the columnar one."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import gammaln, logsumexp
+
+from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Evidence
+
+
+def log_sequence(prior: np.ndarray, rows: list[int]) -> float:
+    """The probability of a sequence of bins, each drawn by the rule of succession."""
+    counts, total = prior.copy(), 0.0
+    for row in rows:
+        total += math.log(counts[row] / counts.sum())
+        counts[row] += 1
+    return total
+
+
+def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
+    """All restarts kept, each bet written out."""
+    starts = list(range(0, len(rows) + 1, every))
+    terms = [-math.log(len(starts) + 1)]
+    for j, start in enumerate(starts):
+        null = reference + PRIOR + np.bincount(rows[:start], minlength=reference.size)
+        share = null / null.sum()
+        priors = [share * c for c in CONCENTRATIONS] + [np.full(reference.size, PRIOR)]
+        found = [log_sequence(prior, rows[start:]) for prior in priors]
+        gain = logsumexp(found) - math.log(len(priors)) - log_sequence(null, rows[start:])
+        terms.append(gain - math.log((j + 1) * (j + 2)))
+    return float(logsumexp(terms))
+
+
+@pytest.mark.parametrize("bins", [2, 5])
+def test_the_process_is_the_bet_it_is_said_to_be(bins: int, rng: np.random.Generator) -> None:
+    """Counts in blocks give what the rows give one after another, restarts included."""
+    reference = rng.integers(0, 60, (1, bins))
+    rows = rng.integers(0, bins, 330)
+    evidence = Evidence(reference, np.ones((1, bins), np.bool_), restart_rows=100)
+    for start in range(0, 330, 10):
+        block = np.bincount(rows[start : start + 10], minlength=bins)[None, :]
+        evidence.update(block)
+    expected = naive_log_e(reference[0], rows.tolist(), 100)
+    assert evidence.log_e()[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_marginal_is_the_dirichlet_multinomial_of_the_textbook(
+    rng: np.random.Generator,
+) -> None:
+    """Without restarts it is a ratio of beta functions."""
+    reference, counts = rng.integers(1, 50, (1, 4)), rng.integers(0, 30, (1, 4))
+    evidence = Evidence(reference, np.ones((1, 4), np.bool_), restart_rows=10**9)
+    evidence.update(counts)
+
+    def log_beta(a: np.ndarray) -> float:
+        return float(gammaln(a).sum() - gammaln(a.sum()))
+
+    null = reference[0] + PRIOR
+    share = null / null.sum()
+    priors = [share * c for c in CONCENTRATIONS] + [np.full(4, PRIOR)]
+    gains = [log_beta(prior + counts[0]) - log_beta(prior) for prior in priors]
+    gain = logsumexp(gains) - math.log(len(priors)) - log_beta(null + counts[0]) + log_beta(null)
+    assert evidence.log_e()[0] == pytest.approx(np.logaddexp(gain, 0) - math.log(2), rel=1e-9)

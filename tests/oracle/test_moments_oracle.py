@@ -1,0 +1,106 @@
+"""Moments against exact rational arithmetic, where naive formulae lose all digits."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import streams
+from mlmonitor.aggregate.moments import Moments
+from strategies import FINITE
+
+ROWS = 2_000
+
+
+def exact(values: streams.Floats) -> tuple[Fraction, Fraction]:
+    """Mean and population variance without any rounding."""
+    fractions = [Fraction(value) for value in values.tolist()]
+    mean = sum(fractions) / len(fractions)
+    return mean, sum((value - mean) ** 2 for value in fractions) / len(fractions)
+
+
+def deviation(variance: Fraction) -> float:
+    """The square root of what may be no float: 1e-600, or 1e600."""
+    scale = Fraction(2) ** 2_400
+    shift = 0
+    while variance and variance * scale**2 < 1:
+        variance, shift = variance * scale**2, shift - 2_400
+    size = variance.numerator.bit_length() - variance.denominator.bit_length()
+    half = size // 2
+    root = float(variance / Fraction(2) ** (2 * half)) ** 0.5
+    return float(np.ldexp(root, half + shift))
+
+
+def of_blocks(values: streams.Floats, parts: int) -> Moments:
+    """Moments of one field, taken in by parts."""
+    moments = Moments(1)
+    for part in np.array_split(values, parts):
+        moments.update(part[None])
+    return moments
+
+
+@pytest.mark.parametrize("parts", [1, 64])
+@pytest.mark.parametrize("name", streams.STREAMS)
+def test_moments_of_named_streams_are_exact_but_for_rounding(name: str, parts: int) -> None:
+    """Mean and deviation agree with rational arithmetic, merged from one block or from 64."""
+    values = streams.stream(name, rows=ROWS)
+    mean, variance = exact(values)
+    moments = of_blocks(values, parts)
+    reach = float(np.abs(values).max())
+    assert abs(float(moments.mean[0]) - float(mean)) <= 1e-13 * reach + 5e-324
+    # Means of parts are floats themselves: of denormals they are whole steps.
+    tolerance = 5e-324 * 2 if name == "denormal" else 1e-13 * reach
+    assert moments.stddev[0] == pytest.approx(deviation(variance), rel=1e-9, abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1e9 - 1, 1e9 + 1], 1.0),
+        ([1e15 - 1, 1e15 + 1], 1.0),
+        ([1e-300, 3e-300], 1e-300),
+        ([-1e300, 1e300], 1e300),
+        ([-1.7e308, 1.7e308], 1.7e308),
+        ([0.0, 1e-323], 5e-324),
+        ([0.1] * 7, 0.0),
+        ([3.0], 0.0),
+    ],
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_deviation_keeps_its_digits(values: list[float], wanted: float, parts: int) -> None:
+    """1e9 ± 1 deviates by 1, and numbers near the ends of the range by what they do."""
+    assert of_blocks(np.array(values), parts).stddev[0] == pytest.approx(wanted, rel=1e-12, abs=0)
+
+
+def test_a_million_values_in_blocks_lose_nothing(rng: np.random.Generator) -> None:
+    """After 1,000 merges at 1e9 ± 1 the deviation still has eight digits; means have sixteen."""
+    values = 1e9 + rng.choice([-1.0, 1.0], 1_000_000)
+    wanted = float((values - 1e9).std())
+    assert of_blocks(values, 1_000).stddev[0] == pytest.approx(wanted, rel=1e-8)
+
+
+@given(st.lists(FINITE, min_size=1, max_size=50), st.integers(1, 5))
+def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) -> None:
+    """Whatever finite numbers come, and however they are cut."""
+    values = np.array(drawn)
+    mean, variance = exact(values)
+    moments = of_blocks(values, parts)
+    reach = float(np.abs(values).max())
+    assert abs(Fraction(float(moments.mean[0])) - mean) <= Fraction(1e-14 * reach + 1e-323)
+    wanted = deviation(variance)
+    assert abs(float(moments.stddev[0]) - wanted) <= 1e-9 * wanted + 1e-13 * reach + 2e-323
+    assert (moments.min[0], moments.max[0]) == (values.min(), values.max())
+
+
+def test_scipy_says_the_same(rng: np.random.Generator) -> None:
+    """Count, extremes, mean and variance of a described sample."""
+    values = rng.gamma(2.0, size=(3, 500))
+    moments, wanted = Moments.of(values), stats.describe(values, axis=1, ddof=0)
+    np.testing.assert_array_equal(moments.count, wanted.nobs)
+    np.testing.assert_array_equal([moments.min, moments.max], wanted.minmax)
+    np.testing.assert_allclose(moments.mean, wanted.mean, rtol=1e-14)
+    np.testing.assert_allclose(moments.stddev**2, wanted.variance, rtol=1e-13)
+    np.testing.assert_allclose(moments.sum, values.sum(axis=1), rtol=1e-13)

@@ -1,0 +1,143 @@
+"""The t-digest's promise of rank error, against the sorted data itself, on every named stream."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import streams
+from mlmonitor.aggregate.tdigest import TDigest
+
+Way = Callable[[streams.Floats], TDigest]
+
+ROWS = 40_960
+MIDDLE = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
+TAIL = np.array([0.001, 0.999])
+DENSE = np.linspace(0.0, 1.0, 2_001)
+GAPPED = {"step", "two-humps"}
+
+
+def at_once(values: streams.Floats) -> TDigest:
+    """All values in one block."""
+    digest = TDigest(1)
+    digest.update(values[None])
+    return digest
+
+
+def in_blocks(values: streams.Floats) -> TDigest:
+    """As a service takes them in: 512 at a time."""
+    digest = TDigest(1)
+    for start in range(0, values.size, 512):
+        digest.update(values[None, start : start + 512])
+    return digest
+
+
+def with_holes(values: streams.Floats) -> TDigest:
+    """The same among missing values."""
+    digest = TDigest(1)
+    for part in np.array_split(values, 10):
+        rows = np.full(2 * part.size, np.nan)
+        rows[1::2] = part
+        digest.update(rows[None])
+    return digest
+
+
+def from_shards(values: streams.Floats) -> TDigest:
+    """Merged from 64 workers, each of which saw its own stretch in two blocks."""
+    whole = TDigest(1)
+    for shard in np.array_split(values, 64):
+        worker = TDigest(1)
+        for part in np.array_split(shard, 2):
+            worker.update(part[None])
+        whole.merge(worker)
+    return whole
+
+
+def rank_errors(values: streams.Floats, q: streams.Floats, found: streams.Floats) -> streams.Floats:
+    """How far `q` is from the ranks that each found value has in the data."""
+    ordered = np.sort(values)
+    low = ordered.searchsorted(found, side="left") / ordered.size
+    high = ordered.searchsorted(found, side="right") / ordered.size
+    return np.maximum(np.maximum(low - q, q - high), 0.0)
+
+
+every_way = pytest.mark.parametrize("way", [at_once, in_blocks, with_holes, from_shards])
+every_stream = pytest.mark.parametrize("name", streams.STREAMS)
+
+
+@every_way
+@every_stream
+def test_quantiles_keep_the_promise(name: str, way: Way) -> None:
+    """Below 0.5 % in the middle and 0.05 % at the outer 0.1 %; the extremes are exact."""
+    values = streams.stream(name, rows=ROWS)
+    digest = way(values)
+    assert rank_errors(values, MIDDLE, digest.quantile(MIDDLE)[0]).max() < TDigest.MIDDLE_ERROR
+    assert rank_errors(values, TAIL, digest.quantile(TAIL)[0]).max() < TDigest.TAIL_ERROR
+    ends = digest.quantile(np.array([0.0, 1.0]))[0]
+    np.testing.assert_array_equal(ends, [values.min(), values.max()])
+    assert digest.count[0] == ROWS
+
+
+@every_way
+@every_stream
+def test_every_quantile_is_near(name: str, way: Way) -> None:
+    """Of 2,001 quantiles none is off by 0.5 %, but next to a gap, and there by three cells."""
+    values = streams.stream(name, rows=ROWS)
+    errors = rank_errors(values, DENSE, way(values).quantile(DENSE)[0])
+    assert errors.max() < (TDigest.WORST_ERROR if name in GAPPED else TDigest.MIDDLE_ERROR)
+    assert np.quantile(errors, 0.9) < TDigest.MIDDLE_ERROR
+
+
+@every_way
+@every_stream
+def test_ranks_are_as_near_as_quantiles(name: str, way: Way) -> None:
+    """`cdf` at 300 of the values lies between the shares below and up to it, within the promise."""
+    values = streams.stream(name, rows=ROWS)
+    probes = np.sort(values)[:: ROWS // 300]
+    found = way(values).cdf(probes[None])[0]
+    errors = rank_errors(values, found, probes)
+    assert errors.max() < (TDigest.WORST_ERROR if name in GAPPED else TDigest.MIDDLE_ERROR)
+    assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("name", ["constant", "two-point", "bimodal", "small-integers"])
+@every_way
+def test_repeated_values_are_exact(name: str, way: Way) -> None:
+    """Of few different values, each has exactly its share, and no quantile lies between two."""
+    values = streams.stream(name, rows=ROWS)
+    digest = way(values)
+    common, counts = np.unique(values, return_counts=True)
+    common = common[counts > ROWS * TDigest.WORST_ERROR]
+    wanted = np.sort(values).searchsorted(common, side="right") / ROWS
+    np.testing.assert_allclose(digest.cdf(common[None])[0], wanted, rtol=1e-12)
+    assert np.isin(digest.quantile(DENSE)[0], values).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 10, TDigest.CELLS // 4])
+def test_few_values_are_all_kept(rows: int, rng: np.random.Generator) -> None:
+    """While each value has a cell of its own, quantiles are numpy's `inverted_cdf`."""
+    values = rng.normal(size=rows)
+    q = (np.arange(rows) + 0.5) / rows
+    wanted = np.quantile(values, q, method="inverted_cdf")
+    errors = rank_errors(values, q, at_once(values).quantile(q)[0])
+    assert errors.max() < TDigest.MIDDLE_ERROR
+    if rows <= 10:
+        np.testing.assert_array_equal(at_once(values).quantile(q)[0], wanted)
+
+
+def test_ranks_of_a_normal_sample_are_the_normal_distributions(rng: np.random.Generator) -> None:
+    """Of 200,000 normal values, `cdf` is scipy's within the promise and five sampling errors."""
+    x = np.linspace(-3, 3, 61)
+    found = in_blocks(rng.normal(size=200_000)).cdf(x[None])[0]
+    assert np.abs(found - stats.norm.cdf(x)).max() < TDigest.MIDDLE_ERROR + 5 * 0.5 / 200_000**0.5
+
+
+def test_shards_of_different_sizes_weigh_by_their_rows(rng: np.random.Generator) -> None:
+    """A worker with one row in a thousand moves the median by no more than its share."""
+    many, few = rng.normal(size=100_000), rng.normal(1_000.0, size=100)
+    digest = at_once(many)
+    digest.merge(at_once(few))
+    values = np.concatenate([many, few])
+    assert rank_errors(values, MIDDLE, digest.quantile(MIDDLE)[0]).max() < TDigest.MIDDLE_ERROR
+    assert digest.quantile(np.array([0.9995]))[0, 0] > 900

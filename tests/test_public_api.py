@@ -1,0 +1,69 @@
+"""What is public is what `__all__` lists, documented, and cheap to import."""
+
+import inspect
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import mlmonitor
+import mlmonitor.export.base
+import mlmonitor.testing
+
+STAGES = {"capture", "buffer", "aggregate", "compare", "export"}
+
+
+def visible(module: types.ModuleType) -> set[str]:
+    """Names without an underscore, submodules aside."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+
+
+def test_the_public_surface_is_what_all_says() -> None:
+    """Every visible name of the package is in `__all__`, which is sorted."""
+    assert visible(mlmonitor) == set(mlmonitor.__all__)
+    assert list(mlmonitor.__all__) == sorted(mlmonitor.__all__)
+
+
+@pytest.mark.parametrize("module", [mlmonitor, mlmonitor.testing, mlmonitor.export.base])
+def test_every_public_object_is_documented(module: types.ModuleType) -> None:
+    """Classes, their public methods, and functions carry a docstring."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if not inspect.isclass(value):
+            continue
+        assert inspect.getdoc(value), name
+        for attribute, member in vars(value).items():
+            if not attribute.startswith("_") and inspect.isfunction(member):
+                assert inspect.getdoc(member), f"{name}.{attribute}"
+
+
+def test_importing_loads_no_client_library() -> None:
+    """`import mlmonitor` brings numpy and pydantic; clients come when they are first used."""
+    script = (
+        "import sys, mlmonitor\n"
+        "heavy = {'opentelemetry', 'requests', 'pandas', 'polars', 'pyarrow', 'scipy', 'grpc',\n"
+        "         'narwhals', 'datasketches', 'multiprocessing', 'asyncio'}\n"
+        "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
+        "import threading; print(threading.active_count())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.split("\n")[:2] == ["[]", "1"]
+
+
+def test_the_package_under_test_is_the_one_meant() -> None:
+    """When a wheel is tested, it is the wheel that is imported, and it says that it is typed."""
+    package = Path(mlmonitor.__file__).parent
+    wheel = os.environ.get("TESTED_WHEEL")
+    if wheel is not None:
+        assert package.parent == Path(wheel).resolve()
+    assert (package / "py.typed").exists()
+    assert {path.name for path in package.iterdir()} >= STAGES

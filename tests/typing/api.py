@@ -1,0 +1,62 @@
+"""Never run: mypy and pyright read it as a user would write it."""
+
+from datetime import UTC, datetime
+from typing import assert_type
+
+import numpy as np
+
+from mlmonitor import Config, FieldStatus, Monitor, Observation, Otlp, Reference, Status
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+reference = Reference.fit(
+    {"age": np.array([1.0, 2.0])},
+    predictions=np.array([1.0, 2.0]),
+    trained_at=datetime(2026, 1, 1, tzinfo=UTC),
+    importances={"age": 1.0},
+    training_metrics={"mae": 2.0},
+)
+monitor = Monitor(
+    "claims",
+    version="7",
+    reference=reference,
+    exporters=[Otlp.collector("http://localhost:4318"), InMemoryExporter()],
+    config=Config(window_seconds=60),
+    clock=ManualClock(),
+)
+
+
+@monitor.watch
+def predict(features: dict[str, float]) -> float:
+    """A bare decorator keeps the signature."""
+    return features["age"]
+
+
+@monitor.watch(features="row", prediction="score", id_from="request_id")
+async def score(row: tuple[float, ...], *, request_id: str) -> dict[str, float]:
+    """So does one with options, on a coroutine function."""
+    return {"score": sum(row), "request": len(request_id)}
+
+
+class Service:
+    """Methods are watched like functions."""
+
+    @monitor.watch
+    def predict(self, features: list[float]) -> str:
+        """A label."""
+        return "high" if sum(features) > 1 else "low"
+
+
+async def use() -> None:
+    """What comes back has the types that went in."""
+    assert_type(predict({"age": 1.0}), float)
+    assert_type(await score((1.0,), request_id="r"), dict[str, float])
+    assert_type(Service().predict([1.0]), str)
+    with monitor.observe({"age": 1.0}) as prediction:
+        assert_type(prediction, Observation)
+        assert_type(prediction.id, str)
+        prediction.value = 1.0
+    async with monitor.observe({"age": 1.0}) as other:
+        other.value = 2.0
+    assert_type(monitor.status(), Status)
+    assert_type(monitor.status().fields, tuple[FieldStatus, ...])
+    assert_type(monitor.flush(timeout_seconds=1.0), bool)

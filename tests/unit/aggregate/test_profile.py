@@ -1,0 +1,143 @@
+"""Profiles: each value counted in its bin and under its quality, and no plans mixed up."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.records import QUALITIES, Block, Field, Kind, Quality, Role
+from strategies import blocks
+
+X = Field("x", Role.FEATURE, Kind.NUMERIC)
+C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
+NUMERIC = NumericPlan(np.array([1.0, 2.0]), low=0.0, high=3.0, band_low=1.0, band_high=2.5)
+PLAN = Plan.of([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
+
+
+def a_block(
+    numbers: list[float], names: list[object], *, refused: tuple[int, ...] = (0, 0, 0)
+) -> Block:
+    """Rows of one number and one name."""
+    return Block(len(numbers), np.array([numbers]), np.array([refused]), [names])
+
+
+def of(block: Block, plan: Plan = PLAN) -> Profile:
+    """The profile of one block."""
+    profile = Profile(plan)
+    profile.update(block)
+    return profile
+
+
+def quality(profile: Profile, field: int) -> dict[Quality, int]:
+    """The counts of one field by quality, none of them zero."""
+    counts = zip(QUALITIES, profile.quality[field].tolist(), strict=True)
+    return {each: count for each, count in counts if count}
+
+
+def test_bounds_are_in_range_and_in_band() -> None:
+    """Min and max of the reference are in range, the ends of the band no outliers."""
+    numbers = [-0.1, 0.0, 0.9, 1.0, 2.0, 2.5, 2.6, 3.0, 3.1]
+    profile = of(a_block(numbers, ["a"] * 9))
+    assert profile.bins[0].tolist() == [4, 1, 4]
+    assert profile.outliers[0].tolist() == [3, 3]
+    assert quality(profile, 0) == {Quality.VALID: 7, Quality.OUT_OF_RANGE: 2}
+
+
+def test_refused_values_are_counted_by_reason() -> None:
+    """Missing, not finite and of a wrong type are in no bin; absent values are not counted."""
+    numbers = [np.nan] * 6 + [1.0]
+    profile = of(a_block(numbers, ["a", None, [1], "b", "z", "z", "z"], refused=(1, 2, 1)))
+    assert quality(profile, 0) == {
+        Quality.VALID: 1,
+        Quality.MISSING: 1,
+        Quality.NONFINITE: 2,
+        Quality.WRONG_TYPE: 1,
+    }
+    assert quality(profile, 1) == {
+        Quality.VALID: 2,
+        Quality.MISSING: 1,
+        Quality.WRONG_TYPE: 1,
+        Quality.UNSEEN: 3,
+    }
+    assert profile.bins[0].tolist() == [1, 0, 0]
+    assert profile.categories[0].tolist() == [1, 1, 3]
+    assert profile.rows == 7
+
+
+@given(blocks(1))
+def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> None:
+    """In range, in band and in which bin: each value asked on its own gives the same counts."""
+    values = block[0]
+    profile = of(a_block(values.tolist(), [None] * values.size))
+    known = values[~np.isnan(values)]
+    in_range = (known >= NUMERIC.low) & (known <= NUMERIC.high)
+    assert profile.quality[0, QUALITIES.index(Quality.VALID)] == in_range.sum()
+    assert profile.quality[0, QUALITIES.index(Quality.OUT_OF_RANGE)] == (~in_range).sum()
+    low, high = (known < NUMERIC.band_low).sum(), (known > NUMERIC.band_high).sum()
+    assert profile.outliers[0].tolist() == [low, high]
+    wanted = [(known <= 1).sum(), ((known > 1) & (known <= 2)).sum(), (known > 2).sum()]
+    assert profile.bins[0].tolist() == wanted
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_a_plan_without_fields_counts_rows(rows: int) -> None:
+    """No fields at all: rows are counted, and nothing warns."""
+    plan = Plan.of([], {}, {})
+    block = Block(rows, np.empty((0, rows)), np.zeros((0, 3), np.int64), [])
+    assert of(block, plan).rows == rows
+
+
+def test_counts_go_beyond_what_32_bits_hold() -> None:
+    """Forty doublings of two rows count 2**41 of them in bins, qualities and rows."""
+    profile = of(a_block([0.5, 9.0], ["a", "z"]))
+    for _ in range(40):
+        profile.merge(profile)
+    assert profile.rows == 1 << 41
+    assert profile.bins[0].tolist() == [1 << 40, 0, 1 << 40]
+    assert quality(profile, 1) == {Quality.VALID: 1 << 40, Quality.UNSEEN: 1 << 40}
+    assert Profile.from_bytes(profile.to_bytes(), PLAN).rows == 1 << 41
+
+
+def test_profiles_of_other_bins_are_kept_apart() -> None:
+    """Bins of the same number but other edges: neither merged, nor read as each other's."""
+    other = Plan.of(
+        [X, C], {X: NUMERIC._replace(edges=np.array([1.0, 2.1]))}, {C: Dictionary(["a"], ["b"])}
+    )
+    assert other.edges.shape == PLAN.edges.shape
+    with pytest.raises(IncompatibleSketch):
+        Profile(PLAN).merge(Profile(other))
+    with pytest.raises(FormatError, match="another reference"):
+        Profile.from_bytes(Profile(other).to_bytes(), PLAN)
+
+
+def test_a_plan_made_anew_fits_what_was_saved() -> None:
+    """After a restart, a plan made from the same reference reads and merges the old profile."""
+    again = Plan.of([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
+    saved = of(a_block([0.5], ["a"])).to_bytes()
+    revived = Profile.from_bytes(saved, again)
+    revived.merge(of(a_block([1.5], ["b"])))
+    assert revived.bins[0].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["rows", "bins", "categories", "quality", "outliers"])
+def test_negative_counts_are_refused(name: str) -> None:
+    """A saved profile with a count below zero is none."""
+    state = Profile(PLAN).state()
+    with pytest.raises(FormatError, match=name):
+        Profile.from_state({**state, name: state[name] - 1}, PLAN)
+
+
+def test_memory_is_that_of_all_arrays_and_no_larger_when_full() -> None:
+    """What is told is what numpy holds, before the first row and after a block."""
+    empty, full = Profile(PLAN), of(a_block([0.5, np.nan, 9.0], ["a", "z", None]))
+    for profile in (empty, full):
+        parts = [profile.moments.count, profile.moments.mean, profile.moments.m2]
+        parts += [profile.moments.exponent, profile.moments.min, profile.moments.max]
+        parts += [
+            each for name in Profile.__slots__ if hasattr(each := getattr(profile, name), "T")
+        ]
+        assert profile.nbytes == sum(part.nbytes for part in parts)
+    assert empty.nbytes == full.nbytes

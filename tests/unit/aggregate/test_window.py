@@ -1,0 +1,292 @@
+"""Windows: everything counted once, the old forgotten in time, and memory as stated."""
+
+import gc
+import time
+import tracemalloc
+from collections import deque
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate import window as module
+from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.window import Shapes, Span, Window
+from mlmonitor.errors import FormatError
+from mlmonitor.records import Block, Field, Kind, Role
+
+X = Field("x", Role.FEATURE, Kind.NUMERIC)
+C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
+PLAN = Plan.of([X, C], {X: NumericPlan(np.array([10.0, 20.0]))}, {C: Dictionary(["a"])})
+HOUR = Span(3_600.0, None, 60)
+YEAR = 365 * 86_400.0
+
+
+def rows(*numbers: float) -> Block:
+    """A row for each number, with its text for a name."""
+    names = [f"n{number:g}" for number in numbers]
+    values = np.array([numbers], np.float64)
+    return Block(len(numbers), values, np.zeros((1, 3), np.int64), [names])
+
+
+def a_window(span: Span, plan: Plan = PLAN) -> Window:
+    """A window that begins at time zero."""
+    return Window(plan, span, hitters=4, now=0.0)
+
+
+def held(window: Window) -> int:
+    """How many rows the view covers."""
+    return window.view().profile.rows
+
+
+def extremes(window: Window) -> tuple[float, float]:
+    """The least and the greatest value that the quantiles know of."""
+    digests = window.view().shapes.digests
+    return float(digests.min[0]), float(digests.max[0])
+
+
+def test_the_view_forgets_pane_by_pane() -> None:
+    """A row is seen for between 59 and 60 minutes of an hour, whichever minute it came in."""
+    window = a_window(HOUR)
+    window.update(rows(1.0), now=59.9)
+    for now, seen in ((60.0, 1), (3_599.9, 1), (3_600.0, 0)):
+        window.advance(now)
+        assert held(window) == seen
+    assert window.total().rows == 1
+
+
+def test_quantiles_forget_in_halves() -> None:
+    """A value is among the quantiles for half an hour at least, and for an hour at most."""
+    window = a_window(HOUR)
+    window.update(rows(1.0), now=10.0)
+    window.update(rows(2.0), now=1_810.0)
+    assert extremes(window) == (1.0, 2.0)
+    window.advance(3_599.0)
+    assert extremes(window) == (1.0, 2.0)
+    window.advance(3_600.0)
+    assert extremes(window) == (2.0, 2.0)
+    assert [hit.name for hit in window.view().shapes.hitters[0].top()] == ["n2"]
+    window.advance(5_400.0)
+    assert extremes(window) == (np.inf, -np.inf)
+
+
+@pytest.mark.parametrize("panes", [1, 2, 3, 7, 60])
+def test_no_number_of_panes_keeps_a_value_beyond_the_span(panes: int) -> None:
+    """However few the panes: after a span, neither counts nor quantiles know the value."""
+    window = a_window(Span(60.0, None, panes))
+    window.update(rows(1.0), now=0.0)
+    assert held(window) == 1
+    window.advance(60.0)
+    assert held(window) == 0
+    assert extremes(window) == (np.inf, -np.inf)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 10_000), st.integers(0, 20)), max_size=20),
+    st.sampled_from(
+        [Span(60.0, None, 6), Span(60.0, None, 1), Span(None, 7, 3), Span(None, 1, 60)]
+    ),
+)
+def test_the_total_counts_every_row_once(steps: list[tuple[float, int]], span: Span) -> None:
+    """Whatever the ticks and the sizes of blocks, in every bin, quality and moment."""
+    window, now, taken = a_window(span), 0.0, []
+    for wait, size in steps:
+        now += wait
+        values = (np.arange(size) + len(taken)).astype(float).tolist()
+        taken += values
+        window.update(rows(*values), now=now)
+        window.advance(now)
+        window.view()
+    total = window.total()
+    assert total.rows == len(taken)
+    assert total.bins.sum() == total.moments.count[0] == len(taken)
+    assert total.moments.sum[0] == pytest.approx(sum(taken))
+    assert total.quality.sum(axis=1).tolist() == [len(taken)] * 2
+
+
+@given(st.lists(st.integers(0, 50), max_size=12), st.integers(1, 30), st.integers(1, 60))
+def test_a_window_by_rows_holds_the_last_of_them(sizes: list[int], length: int, panes: int) -> None:
+    """The view is a run of the latest rows: at least all but a pane, at most a pane too many."""
+    window, taken = a_window(Span(None, length, panes)), 0
+    for size in sizes:
+        window.update(rows(*range(taken, taken + size)), now=0.0)
+        taken += size
+    recent = window.view().profile
+    pane = -(-length // panes)
+    assert min(taken, length - pane) <= recent.rows <= min(taken, length + pane - 1)
+    if recent.rows:
+        assert (recent.moments.min[0], recent.moments.max[0]) == (taken - recent.rows, taken - 1)
+    low, high = extremes(window)
+    if np.isfinite(low):
+        assert high == taken - 1
+        assert taken - low <= length + pane - 1
+
+
+@given(st.lists(st.integers(0, 20), max_size=6), st.integers(1, 12), st.integers(1, 6))
+def test_how_rows_are_cut_into_blocks_does_not_matter(
+    sizes: list[int], length: int, panes: int
+) -> None:
+    """A window by rows sees the same after one block as after one row at a time."""
+    span, numbers = Span(None, length, panes), range(sum(sizes))
+    one, two, three = (a_window(span) for _ in range(3))
+    one.update(rows(*numbers), now=0.0)
+    for number in numbers:
+        two.update(rows(number), now=0.0)
+    taken = 0
+    for size in sizes:
+        three.update(rows(*numbers[taken : taken + size]), now=0.0)
+        taken += size
+    for other in (two, three):
+        assert held(other) == held(one)
+        assert extremes(other) == extremes(one)
+        assert other.total().bins.tolist() == one.total().bins.tolist()
+        np.testing.assert_array_equal(other.view().profile.bins, one.view().profile.bins)
+
+
+@pytest.mark.parametrize(("length", "panes"), [(100, 60), (130, 60), (60, 60), (7, 60), (1, 1)])
+def test_a_window_by_rows_is_as_long_as_asked_for(length: int, panes: int) -> None:
+    """Where panes do not divide the rows there are fewer panes, not a shorter window."""
+    window = a_window(Span(None, length, panes))
+    counts = []
+    for number in range(3 * length):
+        window.update(rows(number), now=0.0)
+        counts.append(held(window))
+    pane = -(-length // panes)
+    assert length - pane <= min(counts[length:]) <= max(counts) <= length + pane - 1
+    assert window.memory_bytes <= a_window(Span(60.0, None, panes)).memory_bytes
+
+
+def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
+    """A block that spans many panes brings its refused values along once."""
+    block = Block(9, np.full((1, 9), np.nan), np.array([[4, 3, 2]]), [["a"] * 9])
+    window = a_window(Span(None, 4, 2))
+    window.update(block, now=0.0)
+    assert window.total().quality[0].tolist()[1:4] == [4, 3, 2]
+
+
+def test_years_of_silence_cost_nothing() -> None:
+    """A jump of a thousand years takes no longer than one of two windows."""
+    window = a_window(Span(3_600.0, None, 60))
+    window.update(rows(1.0), now=0.0)
+    start = time.perf_counter()
+    window.update(rows(2.0), now=1_000 * YEAR)
+    assert time.perf_counter() - start < 0.5
+    assert held(window) == 1
+    assert window.total().rows == 2
+
+
+def test_a_pane_opens_on_time_after_a_jump() -> None:
+    """After any silence panes still begin at multiples of their length."""
+    window = a_window(Span(60.0, None, 6))
+    window.advance(1_234.0)
+    window.update(rows(1.0), now=1_239.9)
+    window.update(rows(2.0), now=1_240.0)
+    window.advance(1_299.9)
+    assert window.view().profile.moments.min[0] == 2.0
+
+
+def test_time_that_stands_still_or_falls_is_borne() -> None:
+    """A clock set back closes no pane and loses no row."""
+    window = a_window(HOUR)
+    for now in (100.0, 100.0, 50.0, -1e9, 100.0):
+        window.update(rows(1.0), now=now)
+    assert held(window) == window.total().rows == 5
+
+
+def test_a_huge_block_costs_no_pane_for_each_row() -> None:
+    """100,000 rows into a window of 60: all counted, 60 kept, and not a pane opened for each."""
+    window = a_window(Span(None, 60, 60))
+    opened = []
+    window._turn, turn = lambda passed: (opened.append(passed), turn(passed)), window._turn  # type: ignore[method-assign]  # counts the turns
+    window.update(rows(*range(100_000)), now=0.0)
+    assert len(opened) <= 61
+    assert window.total().rows == 100_000
+    assert window.view().profile.moments.min[0] == 99_941
+
+
+def test_rows_that_made_the_reference_are_counted_and_not_compared() -> None:
+    """They are in the total, and in no view."""
+    window = a_window(HOUR)
+    window.count_only(rows(1.0, 2.0))
+    assert (window.total().rows, held(window)) == (2, 0)
+
+
+def test_a_view_is_not_moved_by_what_comes_later() -> None:
+    """View and total are of their moment: the next block does not change them."""
+    window = a_window(HOUR)
+    window.update(rows(1.0), now=0.0)
+    view, total = window.view(), window.total()
+    window.update(rows(2.0, 30.0), now=1.0)
+    assert (view.profile.rows, total.rows) == (1, 1)
+    assert view.shapes.digests.count.tolist() == [1]
+    assert view.profile.bins.sum() == total.bins.sum() == 1
+
+
+FIELDS = [Field(f"x{at}", Role.FEATURE, Kind.NUMERIC) for at in range(3)]
+
+
+@pytest.mark.parametrize("span", [HOUR, Span(None, 50_000, 60), Span(None, 100, 1)])
+def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Generator) -> None:
+    """After a million rows it states what it stated before, and holds no more than that."""
+    names = [f"{'é' * 150} {at}" for at in range(4_000)]
+    numeric = {field: NumericPlan(np.linspace(-2, 2, 9)) for field in FIELDS}
+    plan = Plan.of([*FIELDS, C], numeric, {C: Dictionary(["a"])})
+    plan.dictionaries[0].encode(names)
+    tracemalloc.start()
+    try:
+        window = a_window(span, plan)
+        stated = window.memory_bytes
+        for at in range(100):
+            new = [names[each] for each in rng.integers(0, len(names), 100)]
+            numbers = rng.normal(size=(3, 10_000))
+            block = Block(10_000, numbers, np.zeros((3, 3), np.int64), [["a"] * 9_900 + new])
+            window.update(block, now=60.0 * at)
+        del numbers, block, new
+        view = window.view()
+        gc.collect()  # what Python keeps in hand for later is not the window's
+        grown = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert window.total().rows == 1_000_000
+    assert view.profile.plan is plan
+    assert window.memory_bytes == stated
+    assert stated / 3 < grown <= stated
+
+
+def test_memory_of_a_numeric_field_keeps_to_the_budget() -> None:
+    """20 fields of ten bins in an hour of 60 panes: 32 KiB each at most."""
+    fields = [Field(f"x{at}", Role.FEATURE, Kind.NUMERIC) for at in range(20)]
+    plan = Plan.of(fields, {field: NumericPlan(np.arange(9.0)) for field in fields}, {})
+    assert Window(plan, HOUR, hitters=16, now=0.0).memory_bytes <= 20 * 32 * 1_024
+
+
+def test_shapes_of_another_schema_are_refused() -> None:
+    """Other fields, or another number of heavy hitters, are not read as ours."""
+    state = Shapes(PLAN, 4).state()
+    with pytest.raises(FormatError, match="digests"):
+        Shapes.from_state(state, Plan.of([X, X, C], {}, {}), 4)
+    with pytest.raises(FormatError, match="hitters"):
+        Shapes.from_state(state, PLAN, 5)
+
+
+def test_without_the_extra_names_are_kept_and_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where datasketches is not installed a window does without distinct counts."""
+    monkeypatch.setattr(module, "distinct_if_installed", lambda: None)
+    window = a_window(HOUR)
+    window.update(rows(1.0), now=0.0)
+    shapes = window.view().shapes
+    assert shapes.distinct == []
+    assert [hit.name for hit in shapes.hitters[0].top()] == ["n1"]
+    assert Shapes.from_state(shapes.state(), PLAN, 4).hitters[0].top() == shapes.hitters[0].top()
+
+
+def test_one_pane_holds_no_closed_ones() -> None:
+    """A window of one pane starts anew each span."""
+    window = a_window(Span(60.0, None, 1))
+    assert window._panes == deque(maxlen=0)
+    for now in (0.0, 30.0, 60.0, 90.0, 119.0):
+        window.update(rows(now), now=now)
+    assert held(window) == 3
+    assert window.view().profile.moments.min[0] == 60.0

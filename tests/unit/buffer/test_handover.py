@@ -1,0 +1,110 @@
+"""The hand-over holds what it may, drops the rest, and counts every row of it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.buffer.handover import Handover
+from mlmonitor.capture.calls import Call, Entry, Shape
+from mlmonitor.capture.forms import Form
+from mlmonitor.capture.outputs import Outputs
+
+SHAPE = Shape((), Outputs())
+
+
+def entry(rows: int = 1, at: int = 0) -> Entry:
+    """A call of some rows."""
+    return SHAPE, Form.MAPPINGS, rows, at, None, 1, None, Call()
+
+
+def rows(entries: list[Entry]) -> int:
+    """How many rows these are."""
+    return sum(each[2] for each in entries)
+
+
+def test_entries_come_out_in_the_order_they_went_in() -> None:
+    """First in, first out, in portions."""
+    handover = Handover(100)
+    for at in range(10):
+        handover.put(entry(at=at))
+    assert [each[3] for each in handover.take(4)] == [0, 1, 2, 3]
+    assert [each[3] for each in handover.take(100)] == [4, 5, 6, 7, 8, 9]
+    assert handover.take(100) == []
+
+
+def test_a_full_one_drops_the_newest_and_counts_them() -> None:
+    """Of 25 rows 10 are kept, the first ones, and 15 are counted as dropped."""
+    handover = Handover(10)
+    for at in range(25):
+        handover.put(entry(at=at))
+    assert len(handover) == 10
+    assert handover.dropped_rows() == 15
+    assert [each[3] for each in handover.take(100)] == list(range(10))
+
+
+def test_looking_at_the_drops_changes_nothing() -> None:
+    """However often it is asked, the count is the same, and later drops are added."""
+    handover = Handover(1)
+    for _ in range(3):
+        handover.put(entry())
+    assert [handover.dropped_rows() for _ in range(5)] == [2] * 5
+    handover.put(entry())
+    assert handover.dropped_rows() == 3
+
+
+def test_a_batch_is_taken_whole_or_dropped_whole() -> None:
+    """While there is any room a batch gets in; when there is none, all its rows are counted."""
+    handover = Handover(10)
+    handover.put(entry(8))
+    handover.put(entry(8))
+    handover.put(entry(8))
+    handover.put(entry())
+    assert rows(handover.take(100)) == 16
+    assert handover.dropped_rows() == 9
+
+
+def test_room_comes_back_when_entries_are_taken() -> None:
+    """Single rows and batches both free what they held."""
+    handover = Handover(5)
+    for _ in range(50):
+        handover.put(entry(5))
+        handover.put(entry())
+        assert rows(handover.take(10)) == 5
+    assert handover.dropped_rows() == 50
+
+
+def test_a_batch_without_rows_is_bounded_as_well() -> None:
+    """Empty batches take up entries, and only as many as are allowed."""
+    handover = Handover(10)
+    for _ in range(100):
+        handover.put(entry(0))
+    assert len(handover) == 10
+    assert handover.dropped_rows() == 0
+
+
+def test_a_cleared_one_is_new() -> None:
+    """A forked child has none of its parent's entries, drops or batches."""
+    handover = Handover(2)
+    for _ in range(3):
+        handover.put(entry(2))
+    handover.clear()
+    assert (len(handover), handover.dropped_rows()) == (0, 0)
+    handover.put(entry())
+    assert len(handover) == 1
+
+
+@given(st.integers(1, 20), st.lists(st.integers(0, 9) | st.just(-1), max_size=80))
+def test_rows_are_taken_or_dropped_and_the_bound_holds(limit: int, steps: list[int]) -> None:
+    """For any puts (rows) and takes (-1): put = taken + dropped + held, and held stays bounded."""
+    handover = Handover(limit)
+    put = taken = 0
+    for step in steps:
+        if step < 0:
+            taken += rows(handover.take(3))
+        else:
+            handover.put(entry(step))
+            put += step
+        assert len(handover) <= limit
+    dropped = handover.dropped_rows()
+    held = rows(handover.take(10_000))
+    assert put == taken + dropped + held
+    assert held < limit + max([1, *steps])

@@ -1,0 +1,55 @@
+"""Labels and figures wait in bounded queues beside the calls."""
+
+import threading
+
+from mlmonitor.buffer.inbox import Inbox, Queue
+
+
+def test_a_queue_keeps_the_first_and_counts_the_rest() -> None:
+    """Of seven items five fit."""
+    queue = Queue(5)
+    queue.put([(str(at), at) for at in range(4)])
+    queue.put([(str(at), at) for at in range(4, 7)])
+    assert [value for _, value in queue.take()] == [0, 1, 2, 3, 4]
+    assert queue.dropped == 2
+    assert queue.take() == []
+
+
+def test_a_drained_queue_has_room_again() -> None:
+    """What was taken makes room."""
+    queue = Queue(1)
+    for at in range(3):
+        queue.put([("x", at)])
+        assert queue.take() == [("x", at)]
+    assert queue.dropped == 0
+
+
+def test_items_of_many_threads_are_kept_or_counted() -> None:
+    """Eight threads with 2,000 items each, and a reader: taken and dropped make 16,000."""
+    queue = Queue(100)
+
+    def put() -> None:
+        for at in range(2_000):
+            queue.put([("x", at)])
+
+    threads = [threading.Thread(target=put) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    taken = 0
+    while any(thread.is_alive() for thread in threads):
+        taken += len(queue.take())
+    taken += len(queue.take())
+    assert taken + queue.dropped == 16_000
+
+
+def test_a_cleared_inbox_holds_nothing() -> None:
+    """A forked child begins with no faults, calls, labels, figures or drops."""
+    inbox = Inbox(1)
+    inbox.guard.hold(ValueError())
+    for queue in (inbox.labels, inbox.figures):
+        queue.put([("x", 1), ("y", 2)])
+    inbox.clear()
+    assert inbox.guard.faults == 0
+    for queue in (inbox.labels, inbox.figures):
+        assert (queue.take(), queue.dropped) == ([], 0)
+    assert len(inbox.calls) == 0

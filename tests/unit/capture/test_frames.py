@@ -1,0 +1,251 @@
+"""Frames of pandas, polars and pyarrow: copied down to their memory, and read alike."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from mlmonitor.capture.columns import UNREADABLE, moments_in_time, numbers
+from mlmonitor.capture.forms import Copiers, Form
+from mlmonitor.capture.frozen import copy_columns, frozen
+from mlmonitor.capture.tables import Table, batch_table
+from mlmonitor.records import Floats
+
+Make = Callable[[dict[str, Any]], Any]
+
+MAKERS: dict[str, Make] = {
+    "pandas": pd.DataFrame,
+    "pandas of objects": lambda columns: pd.DataFrame(columns, dtype=object),
+    "pandas nullable": lambda columns: pd.DataFrame(columns).convert_dtypes(),
+    "pandas on arrow": lambda columns: pd.DataFrame(columns).convert_dtypes(
+        dtype_backend="pyarrow"
+    ),
+    "polars": lambda columns: pl.DataFrame(columns, strict=False),
+    "pyarrow": pa.table,
+    "record batch": pa.RecordBatch.from_pydict,
+    "narwhals": lambda columns: nw.from_native(pl.DataFrame(columns, strict=False)),
+}
+
+
+@pytest.fixture(params=MAKERS.values(), ids=MAKERS.keys())
+def make(request: pytest.FixtureRequest) -> Make:
+    """A function that makes a frame of columns."""
+    maker: Make = request.param
+    return maker
+
+
+def table(frame: Any) -> Table:
+    """The frame as the worker sees it."""
+    form, rows, payload = Copiers()[type(frame)](frame)
+    assert form is Form.FRAME
+    return batch_table(form, payload, rows)
+
+
+def column(frame: Any, name: str) -> tuple[list[float], list[int]]:
+    """One numeric column and what was refused."""
+    values = table(frame).column(name)
+    assert values is not None
+    floats, refused = numbers(values)
+    return floats.tolist(), refused.tolist()
+
+
+def same(found: Floats | list[float], wanted: list[float]) -> bool:
+    """Whether the numbers are equal, NaN included."""
+    return np.array_equal(found, wanted, equal_nan=True)
+
+
+def test_a_gap_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
+    """Integers and floats around a null are kept, whatever the library makes of the null."""
+    frame = make({"i": [1, None, 3], "f": [1.5, None, 3.5], "b": [True, None, False]})
+    for name, wanted in [
+        ("i", [1, math.nan, 3]),
+        ("f", [1.5, math.nan, 3.5]),
+        ("b", [1, math.nan, 0]),
+    ]:
+        found, refused = column(frame, name)
+        assert same(found, wanted), name
+        assert refused == [1, 0, 0], name
+
+
+def test_full_columns_are_read_without_loss(make: Make) -> None:
+    """Nothing is refused where nothing is missing; text in a numeric field is of a wrong type."""
+    frame = make({"i": [1, 2], "f": [1.5, 2.5], "t": ["1", "2"]})
+    assert column(frame, "i") == ([1, 2], [0, 0, 0])
+    assert column(frame, "f") == ([1.5, 2.5], [0, 0, 0])
+    assert column(frame, "t")[1] == [0, 0, 2]
+
+
+def test_one_row_is_a_batch_of_one(make: Make) -> None:
+    """A frame of a single row is a table of one row."""
+    assert table(make({"a": [1.0]})).rows == 1
+
+
+def test_text_keeps_its_gaps(make: Make) -> None:
+    """Text is text, and a null is missing."""
+    values = table(make({"t": ["x", None]})).column("t")
+    assert values is not None
+    assert values[0] == "x"
+    assert numbers(values)[1].tolist() == [1, 0, 1]
+
+
+def test_datetimes_keep_their_gaps(make: Make) -> None:
+    """A null among datetimes is missing; the others are seconds, to the microsecond."""
+    when = datetime(1970, 1, 2, 0, 0, 0, 250_000)  # noqa: DTZ001 - frames hold naive ones
+    values = table(make({"when": [when, None]})).column("when")
+    assert values is not None
+    found, refused = moments_in_time(values)
+    assert same(found, [86_400.25, math.nan])
+    assert refused.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"when": [pd.Timestamp("1970-01-02T02:00", tz="Etc/GMT-2"), pd.NaT]}),
+        pl.DataFrame({"when": [datetime(1970, 1, 2, tzinfo=UTC), None]}),
+        pa.table({"when": [datetime(1970, 1, 2, tzinfo=UTC), None]}),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_time_zones_are_heeded(frame: Any) -> None:
+    """An aware column is read as the same moments."""
+    values = table(frame).column("when")
+    assert values is not None
+    assert same(moments_in_time(values)[0], [86_400, math.nan])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"c": pd.Categorical(["x", None, "y"])}),
+        pl.DataFrame({"c": pl.Series(["x", None, "y"], dtype=pl.Categorical)}),
+        pa.table({"c": pa.array(["x", None, "y"]).dictionary_encode()}),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_categories_keep_their_gaps(frame: Any) -> None:
+    """A null among categories is missing, in a frame and in a column of its own."""
+    own = copy_columns({"c": frame["c"]})[2]["c"]
+    for values in (table(frame).column("c"), own):
+        assert values is not None
+        assert [values[0], values[2]] == ["x", "y"]
+        assert numbers(values)[1].tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"d": [timedelta(seconds=2), None]}),
+        pl.DataFrame({"d": [timedelta(seconds=2), None]}),
+        pa.table({"d": pa.array([timedelta(seconds=2), None])}),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_durations_are_seconds(frame: Any) -> None:
+    """A duration is a number of seconds."""
+    found, refused = column(frame, "d")
+    assert same(found, [2.0, math.nan])
+    assert refused == [1, 0, 0]
+
+
+def test_decimals_are_numbers() -> None:
+    """Exact decimals are read as floats."""
+    frame = pl.DataFrame({"d": [Decimal("1.25"), None]})
+    assert same(column(frame, "d")[0], [1.25, math.nan])
+
+
+def test_nested_columns_are_of_a_wrong_type(make: Make) -> None:
+    """A list in a cell is no number; the other columns are kept."""
+    frame = make({"a": [1.0, 2.0], "nested": [[1], [2]]})
+    assert column(frame, "nested")[1] == [0, 0, 2]
+    assert column(frame, "a")[1] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["polars", "pyarrow", "record batch", "pandas", "narwhals"])
+def test_the_memory_behind_a_frame_may_be_used_again(name: str) -> None:
+    """A buffer that a frame was made of without a copy may be filled anew after the call."""
+    buffer = np.ones(3)
+    frame = (
+        pd.DataFrame({"a": buffer}, copy=False)
+        if name == "pandas"
+        else pa.RecordBatch.from_arrays([pa.array(buffer)], ["a"])
+        if name == "record batch"
+        else MAKERS[name]({"a": buffer})
+    )
+    seen, result = table(frame), frozen(frame)
+    own = frozen(frame["a"])
+    buffer[:] = 9.0
+    assert numbers(seen.column("a"))[0].tolist() == [1.0] * 3
+    assert batch_table(Form.FRAME, result, 3).column("a")[0] == 1.0
+    assert own[0] == 1.0
+
+
+def test_a_frame_changed_afterwards_stays_as_it_was() -> None:
+    """Assignments to cells and columns, and a column taken out, do not reach the copy."""
+    frame = pd.DataFrame({"a": [2.0, 1.0], "t": ["x", "y"]})
+    seen = table(frame)
+    frame.loc[0, "a"] = 9.0
+    frame["t"] = "z"
+    frame.pop("t")
+    assert numbers(seen.column("a"))[0].tolist() == [2.0, 1.0]
+    assert seen.column("t") == ["x", "y"]
+
+
+def test_columns_are_named_by_text() -> None:
+    """A column called 0 is the field "0"."""
+    assert table(pd.DataFrame(np.ones((2, 2)))).names() == {"0": 2, "1": 2}
+
+
+def test_a_frame_that_names_a_column_twice_is_unreadable() -> None:
+    """Rows of which nobody can say what they hold are unreadable, and counted."""
+    seen = table(pd.DataFrame([[1.0, 2.0]], columns=["a", "a"]))
+    assert seen.rows == 1
+    assert seen.column("a") == [UNREADABLE]
+
+
+def test_a_series_of_a_frame_is_a_row() -> None:
+    """A row of pandas is a row by name, a series without names a row by position."""
+    row = pd.DataFrame({"a": [1.0], "b": [2.0]}).iloc[0]
+    assert Copiers()[type(row)](row) == (Form.MAPPING, 1, {"a": 1.0, "b": 2.0})
+    for series in (pd.Series([1.0, None]), pl.Series([1.0, None])):
+        form, rows, payload = Copiers()[type(series)](series)
+        assert (form, rows, payload[0]) == (Form.SEQUENCE, 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([1, None]),
+        pd.Series([1, None], dtype="Int64"),
+        pd.Series([1, None], dtype="int64[pyarrow]"),
+        pd.Series([1, None], dtype=object),
+        pl.Series([1, None]),
+        pa.chunked_array([[1, None]]),
+        pa.array([1, None]),
+        nw.from_native(pl.Series([1, None]), series_only=True),
+    ],
+    ids=["pandas", "nullable", "on arrow", "objects", "polars", "chunks", "arrow", "narwhals"],
+)
+def test_a_column_of_its_own_is_read_as_in_its_frame(series: Any) -> None:
+    """Columns by name may be series of any library."""
+    _, rows, columns = copy_columns({"a": series})
+    values = batch_table(Form.COLUMNS, columns, rows).column("a")
+    assert values is not None
+    found, refused = numbers(values)
+    assert same(found, [1, math.nan])
+    assert refused.tolist() == [1, 0, 0]
+
+
+def test_a_lazy_frame_is_not_collected() -> None:
+    """What is not in memory raises in the copier, where the guard meets it: nothing is computed."""
+    lazy = pl.LazyFrame({"a": [1.0]})
+    with pytest.raises(TypeError):
+        Copiers()[type(lazy)](lazy)

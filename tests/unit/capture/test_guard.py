@@ -1,0 +1,150 @@
+"""Our faults are held back, counted exactly, and logged rarely and without a value."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import pytest
+
+from mlmonitor.capture.columns import plain_floats
+from mlmonitor.capture.guard import Guard
+from mlmonitor.errors import ConfigError, MonitorError, import_extra
+
+SECRET = "jane.doe@example.org"  # noqa: S105 - a value that must not be told
+
+
+def test_a_fault_is_held_back_and_counted() -> None:
+    """What is raised under the guard goes no further."""
+    guard = Guard()
+    for _ in range(3):
+        with guard:
+            raise ValueError(SECRET)
+    assert guard.faults == 3
+
+
+def test_nothing_is_counted_where_nothing_is_raised() -> None:
+    """A clean block leaves no trace."""
+    guard = Guard()
+    with guard:
+        pass
+    assert guard.faults == 0
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_belongs_to_the_host_passes(kind: type[BaseException]) -> None:
+    """An interrupt and an exit are not ours to hold."""
+    guard = Guard()
+    with pytest.raises(kind), guard:
+        raise kind
+    assert guard.faults == 0
+
+
+def test_the_log_grows_with_the_logarithm_of_the_faults(caplog: pytest.LogCaptureFixture) -> None:
+    """Of 1,000 faults ten are logged: the 1st, 2nd, 4th, ... 512th."""
+    guard = Guard()
+    with caplog.at_level(logging.WARNING, logger="mlmonitor"):
+        for _ in range(1_000):
+            guard.hold(ValueError())
+    told = [record.args[0] for record in caplog.records if isinstance(record.args, tuple)]
+    assert told == [1 << power for power in range(10)]
+
+
+def test_the_log_tells_where_but_not_what(caplog: pytest.LogCaptureFixture) -> None:
+    """The type of a fault and its place are logged; not its message, which may quote a value."""
+    guard = Guard()
+    with guard:
+        raise LookupError(SECRET)
+    assert "LookupError" in caplog.text
+    assert f"{__file__}:" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_log_handler_that_fails_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the host's own handlers raise is held back as well."""
+
+    def broken(*_args: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(logging.getLogger("mlmonitor"), "warning", broken)
+    guard = Guard()
+    guard.hold(ValueError())
+    assert guard.faults == 1
+
+
+def test_faults_of_many_threads_are_all_counted() -> None:
+    """Eight threads with 5,000 faults each make 40,000."""
+    guard = Guard()
+
+    def fail() -> None:
+        for _ in range(5_000):
+            guard.hold(ValueError())
+
+    threads = [threading.Thread(target=fail) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert guard.faults == 40_000
+
+
+def test_a_cleared_guard_counts_from_zero() -> None:
+    """A forked child knows nothing of its parent's faults."""
+    guard = Guard()
+    guard.hold(ValueError())
+    guard.clear()
+    assert guard.faults == 0
+
+
+def test_what_we_raise_on_purpose_is_logged_with_what_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Our own messages hold no values, and say what to do."""
+    guard = Guard()
+    with guard:
+        import_extra("no_such_module", extra="frames")
+    assert "pip install 'mlmonitor-sdk[frames]'" in caplog.text
+    assert guard.last is not None
+    assert guard.last.startswith("MissingExtra: no_such_module is not installed")
+
+
+def test_a_fault_inside_a_library_is_logged_at_the_line_of_ours_that_called_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of numpy's own lines nothing is told: ours is the one to look at."""
+
+    class Hostile:
+        def __iter__(self) -> Iterator[object]:
+            raise ValueError(SECRET)
+
+    guard = Guard()
+    with guard:
+        plain_floats(cast("Sequence[object]", Hostile()))
+    assert "columns.py:" in caplog.text
+    assert __file__ not in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_the_last_fault_is_kept_without_what_a_stranger_says() -> None:
+    """Each fault takes the place of the one before, also where it is not logged."""
+    guard = Guard()
+    assert guard.last is None
+    for error in (ConfigError("say more"), ValueError(SECRET), LookupError(SECRET)):
+        guard.hold(error)
+    assert guard.last == "LookupError"
+    guard.hold(ConfigError("say more"))
+    assert guard.last == "ConfigError: say more"
+    guard.clear()
+    assert guard.last is None
+
+
+def test_a_message_of_ours_that_cannot_be_told_is_left_out() -> None:
+    """The fault is counted all the same."""
+
+    class Untold(MonitorError):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    guard = Guard()
+    guard.hold(Untold())
+    assert (guard.faults, guard.last) == (1, "Untold")

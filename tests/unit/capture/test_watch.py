@@ -1,0 +1,715 @@
+"""Watched calls through the monitor: the host notices nothing, everything is counted."""
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor import Config, ConfigError, Monitor, Reference, Status
+from mlmonitor.records import Quality, Role
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+ROW = {"a": 1.0, "b": 2.0}
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """Two numbers, and a prediction."""
+    x = np.linspace(-10.0, 10.0, 500)
+    return Reference.fit({"a": x, "b": x}, predictions=x)
+
+
+@pytest.fixture
+def monitor(
+    reference: Reference, exporter: InMemoryExporter, clock: ManualClock
+) -> Iterator[Monitor]:
+    """A monitor whose worker rests: what is asserted is read by `status`."""
+    config = Config(drain_seconds=3600, export_interval_seconds=3600)
+    with Monitor(
+        "m", reference=reference, exporters=[exporter], config=config, clock=clock
+    ) as monitor:
+        yield monitor
+
+
+def quality(status: Status, name: str, role: Role = Role.FEATURE) -> dict[Quality, int]:
+    """What the values of a field were, zeros left out."""
+    return {kind: n for kind, n in status.field(name, role=role).quality.items() if n}
+
+
+def predictions(status: Status) -> dict[Quality, int]:
+    """What the predictions were."""
+    return quality(status, "prediction", Role.PREDICTION)
+
+
+def double(features: dict[str, float]) -> float:
+    """A model."""
+    return 2 * features["a"]
+
+
+def test_a_decorated_function_is_what_it_was(monitor: Monitor) -> None:
+    """Name, docstring, module, signature and result are those of the function."""
+    watched = monitor.watch(double)
+    assert watched(ROW) == 2.0
+    assert (watched.__name__, watched.__doc__) == (double.__name__, double.__doc__)
+    assert watched.__module__ == double.__module__
+    assert inspect.signature(watched) == inspect.signature(double)
+    assert watched.__wrapped__ is double  # type: ignore[attr-defined]  # set by functools
+
+
+class Service:
+    """Methods of every kind."""
+
+    monitor: Monitor
+
+    def make(self) -> dict[str, Callable[..., Any]]:
+        """One callable of each kind, all watched by the class's monitor."""
+        watch = self.monitor.watch
+
+        class Model:
+            @watch
+            def method(self, features: Any) -> float:
+                return float(features["a"])
+
+            @classmethod
+            @watch
+            def inner_class(cls, features: Any) -> float:
+                return float(features["a"])
+
+            @watch
+            @classmethod
+            def outer_class(cls, features: Any) -> float:
+                return float(features["a"])
+
+            @staticmethod
+            @watch
+            def inner_static(features: Any) -> float:
+                return float(features["a"])
+
+            @watch
+            @staticmethod
+            def outer_static(features: Any) -> float:
+                return float(features["a"])
+
+            def bound(self, features: Any) -> float:
+                return float(features["a"])
+
+            def __call__(self, features: Any) -> float:
+                return float(features["a"])
+
+        model = Model()
+        return {
+            "method": model.method,
+            "class method": model.inner_class,
+            "watched class method": model.outer_class,
+            "static method": model.inner_static,
+            "watched static method": Model.outer_static,
+            "bound": watch(model.bound),
+            "object": watch(model),
+            "partial": watch(functools.partial(Model.bound, model)),
+            "lambda": watch(lambda features: features["a"]),
+        }
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["by position", "by name"])
+def test_every_callable_is_watched(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
+    """Methods of every kind, objects, partials and lambdas are counted with their features."""
+    service = Service()
+    service.monitor = monitor
+    kinds = service.make()
+    for function in kinds.values():
+        assert (function(features=ROW) if by_name else function(ROW)) == 1.0
+    status = monitor.status()
+    assert status.predictions == len(kinds)
+    assert quality(status, "a") == {Quality.VALID: len(kinds)}
+    assert status.faults == 0
+
+
+def test_a_builtin_is_watched(monitor: Monitor) -> None:
+    """A function without a signature is taken to have its features last."""
+    assert monitor.watch(max)(0.5, 0.25) == 0.5
+    assert monitor.status().predictions == 1
+
+
+def test_stacked_decorators_each_record(monitor: Monitor) -> None:
+    """Watching twice counts twice; a decorator between keeps the signature's argument."""
+
+    def passing(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return call
+
+    watched = monitor.watch(passing(monitor.watch(double)))
+    assert watched(ROW) == 2.0
+    assert quality(monitor.status(), "a") == {Quality.VALID: 2}
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_generators_are_refused_at_decoration(monitor: Monitor, is_async: bool) -> None:  # noqa: FBT001 - both ways
+    """A generator function, plain or async, a partial of one and an object of one are refused."""
+
+    class Plain:
+        def __call__(self, features: Any) -> Iterator[float]:
+            yield features["a"]
+
+    class Async:
+        async def __call__(self, features: Any) -> AsyncIterator[float]:
+            yield features["a"]
+
+    kind = Async if is_async else Plain
+    for each in (kind(), kind().__call__, functools.partial(kind.__call__, kind())):
+        with pytest.raises(ConfigError, match="generator"):
+            monitor.watch(each)
+
+
+@pytest.mark.parametrize(
+    "kind", [ValueError, KeyboardInterrupt, SystemExit, asyncio.CancelledError, StopIteration]
+)
+def test_the_hosts_exception_passes_untouched(monitor: Monitor, kind: type[BaseException]) -> None:
+    """The very object that was raised arrives, and is counted by its type."""
+    error = kind("reason")
+
+    @monitor.watch
+    def fail(features: Any) -> float:
+        raise error
+
+    with pytest.raises(kind) as caught:
+        fail(ROW)
+    assert caught.value is error
+    assert error.__context__ is None
+    status = monitor.status()
+    assert status.errors == {kind.__name__: 1}
+    assert (status.predictions, status.faults) == (0, 0)
+    assert quality(status, "a") == {Quality.VALID: 1}
+    assert predictions(status) == {}
+
+
+def test_a_call_that_python_refuses_fails_as_it_would(monitor: Monitor) -> None:
+    """Wrong arguments are a TypeError of the function's, counted like any other."""
+    with pytest.raises(TypeError, match="double"):
+        monitor.watch(double)()  # type: ignore[call-arg]  # on purpose
+    assert monitor.status().errors == {"TypeError": 1}
+
+
+def test_features_changed_inside_and_after_the_call_are_recorded_as_given(
+    monitor: Monitor,
+) -> None:
+    """What the function and its caller do to the features comes too late."""
+
+    @monitor.watch
+    def spoil(features: Any) -> float:
+        if isinstance(features, pd.DataFrame):
+            features.loc[:, "a"] = "spoilt"
+        elif isinstance(features, dict):
+            features.clear()
+        else:
+            features[:] = [NAN, NAN]
+        return 1.0
+
+    rows = [dict(ROW), np.array([1.0, 2.0]), [1.0, 2.0]]
+    for row in rows:
+        spoil(row)
+    spoil(pd.DataFrame([ROW]).astype(object))
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.VALID: 4}
+    assert status.field("a").mean == 1.0
+
+
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, lambda x: {"score": x}])
+def test_results_changed_after_the_call_are_recorded_as_returned(
+    monitor: Monitor, make: Callable[[list[float]], Any]
+) -> None:
+    """The caller may do with its result what it likes."""
+    select = "score" if isinstance(make([1.0]), dict) else None
+    watched = monitor.watch(prediction=select)(lambda _: result)
+    result = make([1.0, 2.0])
+    assert watched(np.ones((2, 2))) is result
+    values = result["score"] if isinstance(result, dict) else result
+    values[0] = values[1] = 9.0
+    assert monitor.status().field("prediction", role=Role.PREDICTION).max == 2.0
+
+
+def test_a_failing_selection_is_a_fault_and_a_missing_prediction(
+    monitor: Monitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The host gets its result; the row is kept; what went wrong is counted, without a value."""
+    watched = monitor.watch(prediction="score")(double)
+    with caplog.at_level(logging.WARNING, logger="mlmonitor"):
+        assert watched(ROW) == 2.0
+    status = monitor.status()
+    assert (status.faults, status.predictions) == (1, 1)
+    assert quality(status, "a") == {Quality.VALID: 1}
+    assert predictions(status) == {Quality.MISSING: 1}
+
+
+class Hostile(dict[str, float]):
+    """Features that raise whatever is done with them."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError
+
+    def keys(self) -> Any:
+        """Raise, as all the rest."""
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]  # not even that
+
+
+def test_hostile_features_harm_nobody(monitor: Monitor) -> None:
+    """The call is made and counted; its row cannot be read, and its neighbours can."""
+    watched = monitor.watch(lambda _: 1.0)
+    watched(ROW)
+    assert watched(Hostile()) == 1.0
+    watched(ROW)
+    status = monitor.status()
+    assert status.predictions == 3
+    assert quality(status, "a") == {Quality.VALID: 2, Quality.WRONG_TYPE: 1}
+    assert predictions(status) == {Quality.VALID: 3}
+    assert status.faults == 1
+
+
+BAD_ROWS: list[tuple[Any, dict[Quality, int]]] = [
+    ({"b": 1.0}, {Quality.MISSING: 1}),
+    ({"a": None, "b": 1.0}, {Quality.MISSING: 1}),
+    ({"a": NAN, "b": 1.0}, {Quality.MISSING: 1}),
+    ({"a": float("inf"), "b": 1.0}, {Quality.NONFINITE: 1}),
+    ({"a": 10**400, "b": 1.0}, {Quality.NONFINITE: 1}),
+    ({"a": "1.5", "b": 1.0}, {Quality.WRONG_TYPE: 1}),
+    ({"a": [1.5], "b": 1.0}, {Quality.WRONG_TYPE: 1}),
+    ({"a": {"x": 1}, "b": 1.0}, {Quality.WRONG_TYPE: 1}),
+    ({"a": object(), "b": 1.0}, {Quality.WRONG_TYPE: 1}),
+    ({1: 2, None: 3, ("a",): 4}, {Quality.MISSING: 1}),
+    ({}, {Quality.MISSING: 1}),
+    ((), {}),
+    (None, {Quality.WRONG_TYPE: 1}),
+    ("text", {Quality.WRONG_TYPE: 1}),
+    (7, {Quality.WRONG_TYPE: 1}),
+    ([None, 1.0], {Quality.MISSING: 1}),
+    (["x", 1.0], {Quality.WRONG_TYPE: 1}),
+    (np.array([np.nan, 1.0]), {Quality.MISSING: 1}),
+    (np.array(["x", "y"]), {Quality.WRONG_TYPE: 1}),
+    (np.ma.array([5.0, 1.0], mask=[1, 0]), {Quality.MISSING: 1}),
+    (np.zeros((1, 2, 3)), {Quality.WRONG_TYPE: 1}),
+    (pd.DataFrame({"a": ["x"], "b": [1.0]}), {Quality.WRONG_TYPE: 1}),
+]
+
+
+@pytest.mark.parametrize("bad", range(len(BAD_ROWS)))
+def test_bad_input_is_counted_by_reason_beside_good_neighbours(monitor: Monitor, bad: int) -> None:
+    """Whatever one call was given, it and its neighbours are counted, and nothing is a fault."""
+    features, wanted = BAD_ROWS[bad]
+    watched = monitor.watch(lambda _: 1.0)
+    for each in (ROW, features, ROW):
+        assert watched(each) == 1.0
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.VALID: 2} | wanted
+    assert (status.faults, status.dropped) == (0, 0)
+
+
+def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
+    """In a recorded list of rows each is judged by itself, and so is each prediction."""
+    rows = [features for features, _ in BAD_ROWS if isinstance(features, dict)]
+    results = [*[1.0] * (len(rows) - 3), "x", None, NAN]
+    monitor.record([ROW, *rows, ROW, None, 5], [1.0, *results, 1.0, 1.0, 1.0])
+    status = monitor.status()
+    assert quality(status, "a") == {
+        Quality.VALID: 2,
+        Quality.MISSING: 6,
+        Quality.NONFINITE: 2,
+        Quality.WRONG_TYPE: 5,
+    }
+    assert predictions(status) == {
+        Quality.VALID: len(rows) + 1,
+        Quality.MISSING: 2,
+        Quality.WRONG_TYPE: 1,
+    }
+    assert status.faults == 0
+    assert status.unknown_fields == {"1": 1, "None": 1, "('a',)": 1}
+
+
+def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
+    """A column that fits no rows is of a wrong type throughout; the others are kept."""
+    monitor.record({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [1.0, 2.0, 3.0])
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.VALID: 3}
+    assert quality(status, "b") == {Quality.WRONG_TYPE: 3}
+    assert predictions(status) == {Quality.VALID: 3}
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [[], {"a": [], "b": []}, np.empty((0, 2)), pd.DataFrame(ROW, [])],
+    ids=["list", "columns", "matrix", "frame"],
+)
+def test_an_empty_batch_changes_nothing(monitor: Monitor, empty: Any) -> None:
+    """No rows are no predictions, and no fault."""
+    monitor.record(empty, [])
+    monitor.watch(lambda _: [])(empty if not isinstance(empty, dict) else [])
+    status = monitor.status()
+    assert (status.predictions, status.faults) == (0, 0)
+    assert quality(status, "a") == {}
+
+
+def test_a_huge_row_is_counted(monitor: Monitor) -> None:
+    """A hundred thousand unknown keys do not hide the known ones, and fill no table."""
+    monitor.watch(lambda _: 1.0)(ROW | {str(at): 1.0 for at in range(100_000)})
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.VALID: 1}
+    assert sum(status.unknown_fields.values()) == 100_000
+    assert len(status.unknown_fields) < 100
+
+
+def test_ids_of_nested_calls_are_their_own(monitor: Monitor) -> None:
+    """In a recursion each call has an id, and the outer one's is back when the inner returns."""
+    seen: list[tuple[int, str, str]] = []
+
+    @monitor.watch
+    def predict(features: Any, depth: int) -> float:
+        before = monitor.prediction_id
+        if depth:
+            predict(features, depth - 1)
+        seen.append((depth, before, monitor.prediction_id))
+        return 1.0
+
+    predict(ROW, 5)
+    assert all(before == after for _, before, after in seen)
+    assert len({before for _, before, _ in seen}) == 6
+    with pytest.raises(LookupError):
+        _ = monitor.prediction_id
+
+
+def test_an_inner_call_that_raises_gives_the_id_back(monitor: Monitor) -> None:
+    """After a failed call the outer one is open again."""
+
+    @monitor.watch
+    def fail(features: Any) -> float:
+        raise ValueError("reason")
+
+    with monitor.observe(ROW) as outer:
+        with pytest.raises(ValueError, match="reason"):
+            fail(ROW)
+        assert monitor.prediction_id == outer.id
+
+
+def test_two_monitors_do_not_mix(monitor: Monitor, reference: Reference) -> None:
+    """Each has its own open call, and its own id for it."""
+    config = Config(drain_seconds=3600)
+    with Monitor("other", reference=reference, exporters=[], config=config) as other:
+
+        @monitor.watch
+        @other.watch
+        def predict(features: Any) -> tuple[str, str]:
+            return monitor.prediction_id, other.prediction_id
+
+        first, second = predict(ROW)
+        assert first != second
+        assert (monitor.status().predictions, other.status().predictions) == (1, 1)
+
+
+@pytest.mark.parametrize("given", ["r-7", 7], ids=["text", "number"])
+def test_the_callers_id_is_the_id(monitor: Monitor, given: object) -> None:
+    """An argument that holds it is read as text, inside the call and when the label comes."""
+
+    @monitor.watch(features="features", id_from="request")
+    def predict(features: Any, *, request: Any) -> str:
+        return monitor.prediction_id
+
+    assert predict(ROW, request=given) == str(given)
+    with monitor.observe(ROW, prediction_id="r-8") as observed:
+        observed.value = 1.0
+    assert observed.id == "r-8"
+    monitor.label([str(given), "r-8", "r-9"], [1.0, 1.0, 1.0])
+    monitor.status()
+    assert monitor.status().labels["matched"] == 2
+
+
+def test_an_id_may_be_asked_for_after_the_block(monitor: Monitor) -> None:
+    """The prediction is found by it, although nobody had asked before the worker took it in."""
+    with monitor.observe(ROW) as observed:
+        observed.value = 1.5
+    monitor.status()
+    monitor.label(observed.id, 1.0)
+    monitor.status()
+    assert monitor.status().labels["matched"] == 1
+
+
+def test_predictions_nobody_can_ask_about_do_not_wait(monitor: Monitor) -> None:
+    """An observation that is gone leaves nothing behind that waits for a label."""
+    for _ in range(10):
+        with monitor.observe(ROW) as observed:
+            observed.value = 1.0
+    del observed
+    assert monitor.status().predictions == 10
+    waiting = monitor._worker.pipeline._pending
+    assert len(waiting) == 0
+
+
+def test_observe_without_a_value_misses_its_prediction(monitor: Monitor) -> None:
+    """The row is counted, its prediction is missing."""
+    with monitor.observe(ROW):
+        pass
+    assert predictions(monitor.status()) == {Quality.MISSING: 1}
+
+
+def test_an_exception_in_a_block_passes_and_is_counted(monitor: Monitor) -> None:
+    """Even if a value was set before: a failed block predicted nothing."""
+    error = ValueError("reason")
+
+    def block() -> None:
+        with monitor.observe(ROW) as observed:
+            observed.value = 1.0
+            raise error
+
+    with pytest.raises(ValueError, match="reason") as caught:
+        block()
+    assert caught.value is error
+    status = monitor.status()
+    assert status.errors == {"ValueError": 1}
+    assert predictions(status) == {}
+
+
+def test_hostile_features_in_a_block_harm_nobody(monitor: Monitor) -> None:
+    """The block runs; its row cannot be read."""
+    with monitor.observe(Hostile()) as observed:
+        observed.value = 1.0
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.WRONG_TYPE: 1}
+    assert predictions(status) == {Quality.VALID: 1}
+
+
+def test_an_id_that_cannot_be_told_is_replaced(monitor: Monitor) -> None:
+    """An id of the caller's that raises as text is a fault; the prediction has one of ours."""
+
+    class Untold(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    with monitor.observe(ROW, prediction_id=Untold("r")) as observed:
+        observed.value = 1.0
+    assert len(observed.id) == 36
+    assert (monitor.status().predictions, monitor.status().faults) == (1, 1)
+
+
+def test_a_block_entered_twice_is_recorded_twice(monitor: Monitor) -> None:
+    """Misuse is counted, never raised: not even one block inside itself."""
+    observed = monitor.observe(ROW)
+    with observed, observed:
+        observed.value = 1.0
+    assert monitor.status().predictions == 2
+
+
+def test_a_block_may_end_in_another_context(monitor: Monitor) -> None:
+    """As async fixtures do; the call that is open there stays open."""
+    observed = monitor.observe(ROW)
+    contextvars.copy_context().run(observed.__enter__)
+    with monitor.observe(ROW) as other:
+        observed.__exit__(None, None, None)
+        assert monitor.prediction_id == other.id
+    assert monitor.status().predictions == 2
+
+
+def test_a_full_or_broken_line_harms_nobody(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a record cannot be handed over, the host has its result, and a fault is counted."""
+
+    def broken(_entry: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(monitor._inbox.calls.__class__, "put", lambda _self, entry: broken(entry))
+    assert monitor.watch(double)(ROW) == 2.0
+    assert monitor.status().faults == 1
+
+
+def run(coroutine: Any) -> Any:
+    """The result of a coroutine in a loop of its own."""
+    return asyncio.run(coroutine)
+
+
+def test_a_coroutine_function_stays_one(monitor: Monitor) -> None:
+    """Functions, methods, objects and partials that are async are awaited, and then recorded."""
+
+    class Model:
+        async def predict(self, features: Any) -> float:
+            await asyncio.sleep(0)
+            return features["a"]
+
+        async def __call__(self, features: Any) -> float:
+            return await self.predict(features)
+
+    model = Model()
+    kinds = [
+        monitor.watch(model.predict),
+        monitor.watch(model),
+        monitor.watch(functools.partial(Model.predict, model)),
+    ]
+    for watched in kinds:
+        assert inspect.iscoroutinefunction(watched)
+        assert run(watched(ROW)) == 1.0
+    assert predictions(monitor.status()) == {Quality.VALID: len(kinds)}
+
+
+def test_a_hundred_tasks_have_a_hundred_ids(monitor: Monitor) -> None:
+    """Concurrent calls in one loop each see their own id, before and after they waited."""
+
+    @monitor.watch
+    async def predict(features: Any, delay: int) -> tuple[str, str]:
+        before = monitor.prediction_id
+        await asyncio.sleep(delay % 7 / 1_000)
+        return before, monitor.prediction_id
+
+    async def main() -> list[tuple[str, str]]:
+        return await asyncio.gather(*(predict(ROW, at) for at in range(100)))
+
+    found = run(main())
+    assert all(before == after for before, after in found)
+    assert len({before for before, _ in found}) == 100
+    assert monitor.status().predictions == 100
+
+
+def test_a_cancelled_call_is_counted_as_cancelled(monitor: Monitor) -> None:
+    """Cancellation reaches the caller, and is an error of the type CancelledError."""
+
+    @monitor.watch
+    async def predict(features: Any) -> float:
+        await asyncio.sleep(60)
+        return 1.0
+
+    async def main() -> None:
+        task = asyncio.create_task(predict(ROW))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+    assert monitor.status().errors == {"CancelledError": 1}
+
+
+def test_a_call_that_was_never_awaited_is_no_call(monitor: Monitor) -> None:
+    """A coroutine that is closed before it ran leaves nothing."""
+
+    @monitor.watch
+    async def predict(features: Any) -> float:
+        return 1.0
+
+    predict(ROW).close()  # type: ignore[attr-defined]  # a coroutine
+    status = monitor.status()
+    assert (status.predictions, status.errors) == (0, {})
+
+
+def test_async_blocks_are_plain_blocks(monitor: Monitor) -> None:
+    """`async with` records value, id and failure as `with` does, also from task to task."""
+
+    async def one(value: float) -> str:
+        async with monitor.observe(ROW) as observed:
+            await asyncio.sleep(0)
+            assert monitor.prediction_id == observed.id
+            observed.value = value
+            if value > 90:
+                raise LookupError
+        return observed.id
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*map(one, map(float, range(100))), return_exceptions=True)
+
+    found = run(main())
+    status = monitor.status()
+    assert len({each for each in found if isinstance(each, str)}) == 91
+    assert status.errors == {"LookupError": 9}
+    assert status.predictions == 91
+
+
+@pytest.mark.parametrize("given", [{}, {"request": None}, {"request": NAN}], ids=repr)
+def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
+    monitor: Monitor, given: dict[str, Any]
+) -> None:
+    """No id told is no id: one is made, another for each call, and its label finds it."""
+
+    @monitor.watch(features="features", id_from="request")
+    def predict(features: Any, request: Any = None) -> tuple[str, float]:
+        return monitor.prediction_id, 1.0
+
+    told = [predict(ROW, **given)[0] for _ in range(3)]
+    assert len({*told, ""}) == 4
+    monitor.label(told, [1.0, 1.0, 1.0])
+    monitor.status()
+    assert monitor.status().labels["matched"] == 3
+
+
+def test_a_batch_without_an_id_for_one_row_has_none_for_it(monitor: Monitor) -> None:
+    """None among the ids of a batch is no id, and not the text "None"."""
+
+    @monitor.watch(features="rows", id_from="ids")
+    def predict(rows: Any, ids: Any) -> list[float]:
+        return [1.0] * len(rows)
+
+    predict([ROW, ROW], [None, "two"])
+    monitor.record([ROW, ROW], [1.0, 1.0], ids=[None, "four"])
+    monitor.label(["None", "two", "four"], [1.0, 1.0, 1.0])
+    monitor.status()
+    labels = monitor.status().labels
+    assert (labels["matched"], labels["unknown"]) == (2, 1)
+
+
+@pytest.mark.parametrize("by", ["told inside", "held by the feature"])
+def test_a_prediction_is_found_by_the_id_told_inside_and_by_its_features(
+    monitor: Monitor, by: str
+) -> None:
+    """Where a feature holds the id, the one that the monitor told finds the prediction as well."""
+    told = []
+
+    @monitor.watch(id_from="request")
+    def predict(features: Any) -> float:
+        told.append(monitor.prediction_id)
+        return 1.0
+
+    predict({**ROW, "request": "r-1"})
+    monitor.label(told[0] if by == "told inside" else "r-1", 1.0)
+    monitor.status()
+    assert monitor.status().labels["matched"] == 1
+
+
+def test_an_array_in_a_row_that_the_function_changes_is_never_recorded(monitor: Monitor) -> None:
+    """The array is shared with the caller, so it is of a wrong type whatever is in it."""
+
+    @monitor.watch
+    def predict(features: Any) -> float:
+        features["a"][...] = 99.0
+        return 1.0
+
+    predict({"a": np.array(1.0), "b": 2.0})
+    assert quality(monitor.status(), "a") == {Quality.WRONG_TYPE: 1}
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array, lambda row: np.array([row])])
+def test_rows_without_names_are_learned_by_position(
+    exporter: InMemoryExporter, clock: ManualClock, kind: Callable[..., Any]
+) -> None:
+    """Where nobody named the positions, they are x0, x1, ... from the first row on."""
+    config = Config(drain_seconds=3600, export_interval_seconds=3600, learn_rows=50)
+    with Monitor("m", exporters=[exporter], config=config, clock=clock) as monitor:
+        predict = monitor.watch(len)
+        for at in range(120):
+            predict(kind([float(at % 50), at % 50 / 2]))
+        status = monitor.status()
+        assert status.is_reference_learned
+        assert not status.unknown_fields
+        assert quality(status, "x1") == {Quality.VALID: 120}

@@ -1,0 +1,165 @@
+"""What was seen of a population's fields, beside the reference."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Quality, Reference, Role
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.reader import Reader
+from mlmonitor.capture.tables import ColumnTable
+from mlmonitor.compare.distance import jensen_shannon, psi
+from mlmonitor.compare.drift import Level
+from mlmonitor.compare.population import Population, distinct_categories, field_statuses
+from mlmonitor.compare.status import FieldStatus
+
+SPAN = Span(3_600.0, None, 60)
+LEVEL = Level(alpha=0.01, fields=1, tolerance=0.005)
+
+
+def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Population, Reader]:
+    """A population of the reference's features that has taken in batches of columns."""
+    plan = reference.plan([Role.FEATURE], deviations=3.0)
+    entries = reference.entries([Role.FEATURE])
+    population = Population(plan, entries, SPAN, hitters=8, level=LEVEL, now=0.0)
+    reader = Reader(plan.schema)
+    for columns in batches:
+        rows = len(next(iter(columns.values())))
+        found = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
+        population.update(reader.block(found), now=1.0)
+    return population, reader
+
+
+def statuses(reference: Reference, *batches: dict[str, list[Any]]) -> dict[str, FieldStatus]:
+    """The status of each feature after these batches."""
+    population, _ = seen(reference, *batches)
+    return {each.name: each for each in field_statuses(population.compared(now=2.0))}
+
+
+numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
+
+
+@given(numbers, numbers)
+def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[float]) -> None:
+    """PSI and Jensen-Shannon are those of the histograms over the reference's edges."""
+    reference = Reference.fit({"x": then})
+    (entry,) = reference.content.fields
+    edges = entry.edges if entry.kind == "numeric" else []
+    counts = np.bincount(np.searchsorted(edges, now, side="left"), minlength=len(edges) + 1)
+    found = statuses(reference, {"x": now})["x"]
+    pair = np.array([entry.counts]), counts[None, :]
+    assert found.psi == pytest.approx(psi(*pair)[0], abs=1e-12)
+    assert found.jensen_shannon == pytest.approx(jensen_shannon(*pair)[0], abs=1e-12)
+
+
+@given(numbers)
+def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
+    """Count, mean, deviation, range and the ends of the quantiles agree with numpy."""
+    found = statuses(Reference.fit({"x": [0.0, 1.0]}), {"x": now})["x"]
+    assert (found.count, found.min, found.max) == (len(now), min(now), max(now))
+    assert found.mean == pytest.approx(np.mean(now), abs=1e-6)
+    assert found.stddev == pytest.approx(np.std(now), abs=1e-5)
+    assert list(found.quantiles) == sorted(found.quantiles)
+    assert list(found.quantiles.values()) == sorted(found.quantiles.values())
+
+
+def test_the_reference_against_itself_has_not_moved() -> None:
+    """The training rows, served once more, are at no distance."""
+    data = {"x": [1.0, 2.0, 3.0, 4.0] * 25, "line": ["motor", "home", "boat", "boat"] * 25}
+    for each in statuses(Reference.fit(data), data).values():
+        assert (each.psi, each.jensen_shannon, each.has_moved) == (0.0, 0.0, False)
+        assert each.count == 100
+
+
+@pytest.mark.parametrize("values", [[7.0] * 20, [None] * 20, ["a"] * 20, [True] * 20])
+def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
+    """One value or none at all is told without a warning; what is unknown is None."""
+    data = {"x": values, "y": [float(at) for at in range(20)]}
+    found = statuses(Reference.fit(data), data)["x"]
+    is_empty = values[0] is None
+    assert found.count == (0 if is_empty else 20)
+    assert found.psi == 0.0  # where there never was a value, none is missing that was there
+    assert found.missing == (20 if is_empty else 0)
+    assert all(x is None or np.isfinite(x) for x in (found.mean, found.stddev, found.min))
+
+
+def test_before_the_first_row_there_is_nothing_to_tell() -> None:
+    """No rows, no numbers: None throughout, and no warning."""
+    for each in statuses(Reference.fit({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
+        assert (each.count, each.psi, each.jensen_shannon, each.mean) == (0, None, None, None)
+        assert (each.quantiles, each.psi_by_chance, each.has_moved) == ({}, None, False)
+
+
+def test_new_categories_are_named_once_they_are_many() -> None:
+    """A value seen four times may be one person's name; seen five times it is shown."""
+    data = {"line": ["motor", "home"] * 10, "x": [1.0] * 20}
+    now = {"line": ["caravan"] * 5 + ["Ada Lovelace"] * 4 + ["home"], "x": [1.0] * 10}
+    found = statuses(Reference.fit(data), now)["line"]
+    assert [(hit.name, hit.count) for hit in found.new_categories] == [("caravan", 5)]
+    assert found.quality[Quality.UNSEEN] == 9
+
+
+def test_known_but_rare_categories_are_not_new() -> None:
+    """Beyond the most frequent, what the reference listed is `other`, not `new`."""
+    data = {"c": [f"c{at}" for at in range(100)], "x": [1.0] * 100}
+    found = statuses(Reference.fit(data), data)["c"]
+    assert (found.quality[Quality.UNSEEN], found.psi) == (0, 0.0)
+
+
+def test_what_was_fitted_is_known_when_it_is_served() -> None:
+    """Categories keep their names from training to serving, odd ones included."""
+    odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
+    data = {"c": odd, "x": [1.0] * len(odd)}
+    found = statuses(Reference.fit(data, schema={"c": "categorical"}), data)["c"]
+    assert (found.quality[Quality.UNSEEN], found.count, found.psi) == (0, len(odd), 0.0)
+
+
+def test_an_open_list_cannot_tell_what_is_new() -> None:
+    """Where the reference had more categories than it could keep, nothing is called new."""
+    data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
+    found = statuses(Reference.fit(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
+    assert (found.quality[Quality.UNSEEN], found.new_categories) == (0, ())
+
+
+def test_distinct_categories_are_counted() -> None:
+    """Those of the dictionary exactly, the others about; None without the extra for the others."""
+    reference = Reference.fit({"c": ["a", "b", "c"], "x": [1.0] * 3})
+    population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
+    compared = population.compared(now=2.0)
+    assert distinct_categories(compared, 0) == 3
+    compared.view.shapes.distinct.clear()  # as where the extra is not installed
+    assert distinct_categories(compared, 0) is None
+
+
+def test_a_window_that_is_over_leaves_quality_alone() -> None:
+    """Moments and scores forget with the window; what became of the values does not."""
+    population, _ = seen(Reference.fit({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
+    (found,) = field_statuses(population.compared(now=100_000.0))
+    assert (found.count, found.psi, found.mean) == (0, None, None)
+    assert found.missing == 1
+    assert found.quality[Quality.NONFINITE] == 1
+    assert sum(found.window_quality.values()) == 0
+
+
+def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
+    """As long as the window has forgotten nothing, it is that of all rows."""
+    population, _ = seen(Reference.fit({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
+    (found,) = field_statuses(population.compared(now=2.0))
+    assert found.window_quality == found.quality
+    assert found.window_quality[Quality.MISSING] == 1
+
+
+def test_a_shift_is_told_from_chance() -> None:
+    """Fifty rows of the same distribution have not moved; a thousand shifted ones have."""
+    rng = np.random.default_rng(7)
+    reference = Reference.fit({"x": rng.normal(size=10_000)})
+    same = statuses(reference, {"x": rng.normal(size=50).tolist()})["x"]
+    shifted = statuses(reference, {"x": rng.normal(0.8, size=1_000).tolist()})["x"]
+    assert same.psi is not None
+    assert same.psi > 0.1, "a rule of thumb would have cried wolf"
+    assert not same.has_moved
+    assert shifted.has_moved

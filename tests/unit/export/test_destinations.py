@@ -1,0 +1,100 @@
+"""Addresses are checked at construction, and an error holds the fix but no secret."""
+
+import pytest
+
+from mlmonitor import ConfigError, Otlp
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://localhost:4318", "http://localhost:4318/v1/metrics"),
+        ("http://localhost:4318/", "http://localhost:4318/v1/metrics"),
+        ("https://host/otlp", "https://host/otlp/v1/metrics"),
+        ("https://host/otlp/v1/metrics", "https://host/otlp/v1/metrics"),
+        ("http://[::1]:4318", "http://[::1]:4318/v1/metrics"),
+    ],
+)
+def test_the_metrics_path_is_added_where_it_is_missing(given: str, used: str) -> None:
+    """A collector's base address is enough, and a whole one is left as it is."""
+    assert used in repr(Otlp.collector(given))
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:4318", "", "ftp://host", "http://", "//host"])
+def test_an_address_that_is_none_is_refused_with_an_example(endpoint: str) -> None:
+    """The message shows what an endpoint looks like."""
+    with pytest.raises(ConfigError, match="http://localhost:4318"):
+        Otlp.collector(endpoint)
+
+
+def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
+    """They would show up in logs; headers do not."""
+    with pytest.raises(ConfigError, match="headers") as caught:
+        Otlp.collector("http://user:s3cret@host:4318")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://u:s3cret@c:4318", "http://c:4318/?token=s3cret"])
+def test_no_address_with_a_secret_is_taken_from_anywhere(address: str) -> None:
+    """Neither from the program nor from a variable, for addresses are shown and logged."""
+    for make in (
+        lambda: Otlp.collector(address),
+        lambda: Otlp.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": address}),
+    ):
+        with pytest.raises(ConfigError, match="headers") as caught:
+            make()
+        assert "s3cret" not in str(caught.value)
+
+
+def test_wrong_words_are_refused() -> None:
+    """A protocol is one of two; a timeout takes time."""
+    with pytest.raises(ConfigError, match="protocol"):
+        Otlp.collector(protocol="udp")  # type: ignore[arg-type]  # a mistake, to be refused
+    with pytest.raises(ConfigError, match="timeout_seconds"):
+        Otlp.collector(timeout_seconds=0)
+
+
+def test_grpc_keeps_the_address_as_it_is() -> None:
+    """There is no path in gRPC."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="extra grpc")
+    assert "4317'" in repr(Otlp.collector("http://localhost:4317", protocol="grpc"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "used"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "http://c:4318/v1/metrics"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/"}, "http://c:4318/v1/metrics"),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c/own"}, "http://c/own'"),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://d/m",
+            },
+            "http://d/m'",
+        ),
+    ],
+)
+def test_the_signals_own_variable_is_used_verbatim_and_the_general_one_gets_the_path(
+    environ: dict[str, str], used: str
+) -> None:
+    """As the OTLP specification has it."""
+    assert used in repr(Otlp.from_environment(environ))
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}],
+)
+def test_silent_variables_make_no_exporter(environ: dict[str, str]) -> None:
+    """Nothing is sent to an address that nobody named."""
+    assert Otlp.from_environment(environ) is None
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_PROTOCOL"])
+def test_a_variable_that_makes_no_sense_is_named(name: str) -> None:
+    """The error names the variable and not its value."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", name: "s3cret"}
+    with pytest.raises(ConfigError, match=name) as caught:
+        Otlp.from_environment(environ)
+    assert "s3cret" not in str(caught.value)

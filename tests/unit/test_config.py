@@ -1,0 +1,253 @@
+"""Options: bounded, closed, frozen; and what the environment may say."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from mlmonitor import Config, ConfigError
+from mlmonitor.config import (
+    OtlpSettings,
+    compression_is_chosen,
+    otlp_from_environment,
+    truth,
+)
+
+NAMES = list(Config.model_fields)
+NAN, INF = float("nan"), float("inf")
+
+OUT_OF_BOUNDS: dict[str, list[Any]] = {
+    "enabled": ["maybe", 2, None],
+    "window_seconds": [0, -1.0, 0.0001, NAN, INF, "an hour"],
+    "window_rows": [0, -5, 2.5, 1 << 60, "many"],
+    "panes": [0, 10_001, 1.5, None, 10**400],
+    "buffer_rows": [0, -1, 1 << 40],
+    "block_rows": [0, 65_537],
+    "learn_rows": [1, 1_000_001],
+    "drain_seconds": [0, -1, NAN, INF, 3_601],
+    "export_interval_seconds": [0, 0.05, NAN, INF, 86_401],
+    "pending_predictions": [-1, 1 << 40],
+    "outlier_deviations": [0, -3, NAN, INF, 1_001],
+    "heavy_hitters": [0, 1_001],
+    "alpha": [0, 1, -0.1, NAN, INF],
+    "drift_tolerance": [-0.1, 101, NAN, INF],
+    "min_rows": [-1, 2.5, 1 << 60],
+    "look_rows": [0, -1, 2.5, 1 << 60],
+}
+
+CASES = [(name, value) for name, values in OUT_OF_BOUNDS.items() for value in values]
+
+
+def test_every_option_is_tried_and_described() -> None:
+    """The table above names all options; each says what it is for."""
+    assert set(OUT_OF_BOUNDS) == set(NAMES)
+    assert all(field.description for field in Config.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)]
+)
+def test_an_option_out_of_bounds_is_named(name: str, value: Any) -> None:
+    """The error names the option, is a ValueError, and does not repeat the value."""
+    options = {name: value}
+    if name == "window_rows":
+        options["window_seconds"] = None
+    with pytest.raises(ConfigError, match=rf"^Config: {name}: ") as caught:
+        Config(**options)
+    assert isinstance(caught.value, ValueError)
+    if isinstance(value, str):
+        assert value not in str(caught.value)
+
+
+def test_an_unknown_option_is_refused() -> None:
+    """A misspelt option is an error, not silence."""
+    with pytest.raises(ConfigError, match="windw_seconds"):
+        Config(windw_seconds=5)
+
+
+@pytest.mark.parametrize("options", [{"window_seconds": None}, {"window_rows": 10}])
+def test_a_window_has_one_length(options: dict[str, Any]) -> None:
+    """By seconds or by rows: neither, or both, is refused with what to write."""
+    with pytest.raises(ConfigError, match="give the window one length") as caught:
+        Config(**options)
+    assert "Value error" not in str(caught.value)
+    assert Config(window_rows=10, window_seconds=None).window_rows == 10
+
+
+def test_a_config_is_frozen() -> None:
+    """What was resolved stays."""
+    with pytest.raises(ValidationError):
+        Config().panes = 7  # type: ignore[misc]  # that is what is tested
+
+
+def test_several_faults_are_told_together() -> None:
+    """One run shows all that is wrong."""
+    with pytest.raises(ConfigError, match=r"panes: .*; learn_rows: "):
+        Config(panes=0, learn_rows=0)
+
+
+def test_an_empty_environment_changes_nothing() -> None:
+    """Defaults, or what was given, come through."""
+    assert Config.from_environment({}) == Config()
+    base = Config(panes=7)
+    assert Config.from_environment({"HOME": "/root", "MLMONITOR_PANES": " "}, base) == base
+
+
+def test_variables_outrank_what_the_program_says() -> None:
+    """An operator has the last word."""
+    environ = {
+        "MLMONITOR_PANES": " 12 ",
+        "MLMONITOR_WINDOW_SECONDS": "none",
+        "MLMONITOR_WINDOW_ROWS": "5000",
+        "MLMONITOR_ENABLED": "false",
+    }
+    found = Config.from_environment(environ, Config(panes=7, learn_rows=50))
+    assert (found.panes, found.window_seconds, found.window_rows) == (12, None, 5_000)
+    assert (found.enabled, found.learn_rows) == (False, 50)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bad_variable_is_named_and_its_value_is_not(name: str) -> None:
+    """The error says which option and which variable, so that an operator finds it."""
+    with pytest.raises(ConfigError, match=rf"{name}: .*MLMONITOR_{name.upper()}") as caught:
+        Config.from_environment({f"MLMONITOR_{name.upper()}": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
+    """A misspelt variable would else be an option that never applies."""
+    with pytest.raises(ConfigError, match=r"MLMONITOR_PANE: no such option; there are .*panes"):
+        Config.from_environment({"MLMONITOR_PANE": "hunter2"})
+
+
+def test_what_kubernetes_sets_is_left_alone() -> None:
+    """A service called mlmonitor puts variables of that prefix into every pod."""
+    environ = {
+        "MLMONITOR_SERVICE_HOST": "10.0.0.1",
+        "MLMONITOR_SERVICE_PORT": "4318",
+        "MLMONITOR_SERVICE_PORT_OTLP_HTTP": "4318",
+        "MLMONITOR_PORT": "tcp://10.0.0.1:4318",
+        "MLMONITOR_PORT_4318_TCP_ADDR": "10.0.0.1",
+    }
+    assert Config.from_environment(environ) == Config()
+
+
+def test_the_standard_interval_is_a_default() -> None:
+    """Milliseconds; outranked by the program, and that by our own variable."""
+    standard = {"OTEL_METRIC_EXPORT_INTERVAL": "5000"}
+    own = {"MLMONITOR_EXPORT_INTERVAL_SECONDS": "7"}
+    base = Config(export_interval_seconds=30)
+    assert Config.from_environment(standard).export_interval_seconds == 5
+    assert Config.from_environment(standard, Config(panes=7)).export_interval_seconds == 5
+    assert Config.from_environment(standard, base).export_interval_seconds == 30
+    assert Config.from_environment(standard | own).export_interval_seconds == 7
+
+
+@pytest.mark.parametrize("value", ["soon", "1.5", "0", "-5", "9" * 30, "9" * 5_000])
+def test_a_bad_interval_is_named(value: str) -> None:
+    """The message names the standard variable."""
+    with pytest.raises(ConfigError, match="OTEL_METRIC_EXPORT_INTERVAL"):
+        Config.from_environment({"OTEL_METRIC_EXPORT_INTERVAL": value})
+
+
+@pytest.mark.parametrize("value", ["true", "TRUE", " 1 ", "yes", "on"])
+def test_the_standard_switch_turns_everything_off(value: str) -> None:
+    """OTEL_SDK_DISABLED outranks even our own variable."""
+    environ = {"OTEL_SDK_DISABLED": value, "MLMONITOR_ENABLED": "true"}
+    assert Config.from_environment(environ).enabled is False
+
+
+@pytest.mark.parametrize("value", ["", "false", "0", "No", "off"])
+def test_the_standard_switch_can_be_left_alone(value: str) -> None:
+    """Anything that says no leaves monitoring on."""
+    assert Config.from_environment({"OTEL_SDK_DISABLED": value}).enabled is True
+    assert truth({}, "OTEL_SDK_DISABLED") is False
+
+
+def test_a_switch_that_says_neither_is_refused() -> None:
+    """A typing error must not decide whether a service is monitored."""
+    with pytest.raises(ConfigError, match="OTEL_SDK_DISABLED: wanted true or false"):
+        Config.from_environment({"OTEL_SDK_DISABLED": "hunter2"})
+
+
+@given(st.dictionaries(st.sampled_from([f"MLMONITOR_{n.upper()}" for n in NAMES]), st.text()))
+def test_whatever_variables_hold_is_a_config_or_a_config_error(environ: dict[str, str]) -> None:
+    """No text in a variable raises anything else."""
+    try:
+        found = Config.from_environment(environ)
+    except ConfigError as error:
+        assert re.search("|".join(environ), str(error))  # noqa: PT017 - both outcomes are right
+    else:
+        assert isinstance(found, Config)
+
+
+URL = "http://collector:4318"
+O = "OTEL_EXPORTER_OTLP_"  # noqa: E741 - a prefix, eight times below
+
+SETTINGS: list[tuple[dict[str, str], OtlpSettings | None]] = [
+    ({}, None),
+    ({f"{O}ENDPOINT": ""}, None),
+    ({f"{O}ENDPOINT": URL}, OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None)),
+    ({f"{O}ENDPOINT": f"{URL}/"}, OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None)),
+    ({f"{O}METRICS_ENDPOINT": f"{URL}/x"}, OtlpSettings(f"{URL}/x", "http/protobuf", None)),
+    (
+        {f"{O}ENDPOINT": "http://a", f"{O}METRICS_ENDPOINT": "http://b"},
+        OtlpSettings("http://b", "http/protobuf", None),
+    ),
+    (
+        {f"{O}ENDPOINT": URL, f"{O}PROTOCOL": "grpc", f"{O}TIMEOUT": "3"},
+        OtlpSettings(URL, "grpc", 3.0),
+    ),
+    (
+        {f"{O}ENDPOINT": "collector:4317", f"{O}METRICS_PROTOCOL": "grpc"},
+        OtlpSettings("collector:4317", "grpc", None),
+    ),
+    (
+        {f"{O}ENDPOINT": URL, f"{O}METRICS_TIMEOUT": "1.5", f"{O}TIMEOUT": "9"},
+        OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", 1.5),
+    ),
+    ({f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "none"}, None),
+    ({f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "prometheus"}, None),
+    (
+        {f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "console, otlp"},
+        OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("environ", "wanted"), SETTINGS, ids=map(str, range(len(SETTINGS))))
+def test_the_standard_variables_say_where_metrics_go(
+    environ: dict[str, str], wanted: OtlpSettings | None
+) -> None:
+    """As the OpenTelemetry protocol specification has it; the signal's own variables come first."""
+    assert otlp_from_environment(environ) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ENDPOINT", "collector:4318", "OTLP_ENDPOINT: wanted a URL"),
+        ("ENDPOINT", "http://", "OTLP_ENDPOINT: wanted a URL"),
+        ("METRICS_ENDPOINT", "ftp://u:hunter2@host", "METRICS_ENDPOINT: wanted a URL"),
+        ("PROTOCOL", "http/json", "PROTOCOL: wanted http/protobuf or grpc"),
+        ("TIMEOUT", "hunter2", "TIMEOUT: wanted seconds"),
+        ("TIMEOUT", "nan", "TIMEOUT: wanted seconds"),
+        ("TIMEOUT", "inf", "TIMEOUT: wanted seconds"),
+        ("METRICS_TIMEOUT", "-1", "TIMEOUT: wanted seconds"),
+    ],
+)
+def test_a_standard_variable_that_is_wrong_is_named(name: str, value: str, said: str) -> None:
+    """An endpoint may hold a password: no value is repeated."""
+    with pytest.raises(ConfigError, match=said) as caught:
+        otlp_from_environment({f"{O}ENDPOINT": URL, f"{O}{name}": value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_chosen_compression_is_noticed() -> None:
+    """Either variable will do; silence leaves the choice to us."""
+    assert not compression_is_chosen({})
+    assert compression_is_chosen({f"{O}COMPRESSION": "none"})
+    assert compression_is_chosen({f"{O}METRICS_COMPRESSION": "gzip"})

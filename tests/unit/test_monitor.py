@@ -1,0 +1,410 @@
+"""Monitor, as a user holds it: options, ids, the off switch, status, and errors at construction."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, ConfigError, Finding, FormatError, Monitor, Reference
+from mlmonitor.records import Quality
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+Features = dict[str, float]
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """A reference over two features and a prediction."""
+    x = rng.normal(size=2_000)
+    return Reference.fit({"a": x, "b": rng.normal(size=2_000)}, predictions=x * 2, actuals=x * 2)
+
+
+def make(reference: Reference | None, exporter: InMemoryExporter, **options: object) -> Monitor:
+    """A monitor that exports to memory, only when flushed."""
+    config = Config(export_interval_seconds=3_600, **options)
+    return Monitor("m", version="1", reference=reference, exporters=[exporter], config=config)
+
+
+def test_a_saved_reference_is_given_by_its_path(
+    reference: Reference, exporter: InMemoryExporter, tmp_path: Path
+) -> None:
+    """A path is loaded at construction, and holds what was saved."""
+    reference.save(tmp_path / "reference.json")
+    with Monitor("m", reference=tmp_path / "reference.json", exporters=[exporter]) as monitor:
+        assert monitor.reference == reference
+
+
+def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
+    """What is wrong with a file is said when the service starts, not when it drifts."""
+    (tmp_path / "reference.json").write_text("{", encoding="utf-8")
+    with pytest.raises(FormatError, match="reference"):
+        Monitor("m", reference=tmp_path / "reference.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"model": ""}, "model"),
+        ({"model": "m", "ignore": "id"}, "ignore"),
+        ({"model": "m", "features": "a,b"}, "features"),
+        ({"model": "m", "features": ["a", "a"]}, "features"),
+        ({"model": "m", "config": {"panes": 3}}, "config"),
+        ({"model": "m", "exporters": ["http://c:4318"]}, "exporters"),
+        ({"model": "m", "exporters": InMemoryExporter()}, "exporters"),
+        ({"model": "m", "reference": [1.0]}, "reference"),
+    ],
+)
+def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
+    """The error says which option was meant."""
+    with pytest.raises(ConfigError, match=named):
+        Monitor(**options)
+
+
+def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryExporter) -> None:
+    """With `enabled=False` a watched function is the function: it costs nothing at all."""
+    monitor = make(None, exporter, enabled=False)
+
+    def predict(features: Features) -> float:
+        return features["a"]
+
+    assert monitor.watch(predict) is predict
+    with monitor.observe({"a": 1.0}) as prediction:
+        prediction.value = 1.0
+        assert prediction.id
+        assert monitor.prediction_id
+    monitor.record({"a": [1.0]}, [1.0])
+    monitor.label("x", 1.0)
+    monitor.kpi("saved", 1.0)
+    assert monitor.flush()
+    assert monitor.close()
+    assert monitor.status().state == "disabled"
+    assert monitor.status().predictions == 0
+    assert exporter.snapshots == []
+
+
+def test_the_standard_variable_switches_off(
+    exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`OTEL_SDK_DISABLED=true` outranks what the program says."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert make(None, exporter, enabled=True).status().state == "disabled"
+
+
+def test_without_exporters_or_variables_nothing_is_sent(reference: Reference) -> None:
+    """A monitor of its own tells its status, and has nowhere to send it."""
+    with Monitor("m", reference=reference) as monitor:
+        monitor.record({"a": [1.0], "b": [2.0]}, [3.0])
+        assert monitor.flush()
+        assert monitor.status().exports == {}
+        assert monitor.status().predictions == 1
+
+
+def test_the_first_rows_become_the_reference_and_status_says_so(
+    exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """Until enough rows came it is learning; then it watches, and says what it compares with."""
+    with make(None, exporter, learn_rows=100) as monitor:
+        predict = monitor.watch(lambda features: features["a"])
+        assert monitor.status().state == "waiting"
+        for a in rng.normal(size=60):
+            predict({"a": float(a)})
+        status = monitor.status()
+        assert (status.state, status.learned_rows, status.learn_rows) == ("learning", 60, 100)
+        assert "60 of 100" in str(status)
+        for a in rng.normal(size=60):
+            predict({"a": float(a)})
+        status = monitor.status()
+        assert (status.state, status.is_reference_learned) == ("watching", True)
+        assert status.predictions == 120
+        assert sum(status.field("a").quality.values()) == 120
+        assert "learned" in str(status)
+
+
+def test_a_label_finds_its_prediction(reference: Reference, exporter: InMemoryExporter) -> None:
+    """The id given out inside a call is the handle by which the truth comes back."""
+    ids = []
+    with make(reference, exporter) as monitor:
+
+        @monitor.watch
+        def predict(features: Features) -> float:
+            ids.append(monitor.prediction_id)
+            return 2 * features["a"]
+
+        for a in (1.0, 2.0, 3.0):
+            predict({"a": a, "b": 0.0})
+        assert monitor.status().predictions == 3
+        monitor.label(ids, np.array([1.0, 5.0, 6.0]))
+        monitor.label("nobody", 1.0)
+        monitor.status()
+        status = monitor.status()
+        counts = {"matched": 3, "late": 0, "unknown": 1, "dropped": 0, "waiting": 0}
+        assert status.labels == counts
+        assert status.performance is not None
+        assert status.performance.count == 3
+        assert status.performance.mae == pytest.approx(2 / 3)
+        assert status.performance.bias == pytest.approx(0.0)
+        assert status.field("actual", role="actual").count == 3
+
+
+def test_ids_are_the_callers_where_it_has_some(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """An argument, a feature, or a list beside a batch names the predictions."""
+    with make(reference, exporter) as monitor:
+
+        @monitor.watch(id_from="request_id")
+        def by_argument(features: Features, request_id: str) -> float:
+            return features["a"]
+
+        @monitor.watch(id_from="claim")
+        def by_feature(features: dict[str, object]) -> float:
+            return 1.0
+
+        by_argument({"a": 1.0, "b": 1.0}, "r-1")
+        by_feature({"a": 1.0, "b": 1.0, "claim": 77})
+        monitor.record({"a": [1.0, 2.0], "b": [1.0, 2.0]}, [1.0, 2.0], ids=["x", "y"])
+        monitor.record({"a": [1.0, 2.0], "b": [1.0, 2.0]}, [1.0, 2.0], ids=[8, 9])
+        monitor.label(8, 1.0)
+        monitor.label([9], [1.0])
+        with monitor.observe({"a": 1.0, "b": 2.0}, prediction_id="mine") as prediction:
+            prediction.value = 1.0
+            assert prediction.id == "mine"
+        monitor.status()
+        monitor.label(["r-1", "77", "x", "y", "mine"], [1.0] * 5)
+        status = monitor.status()
+        assert status.labels["matched"] == 7
+        assert status.unknown_fields == {}
+
+
+def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter) -> None:
+    """There is no prediction that the id could belong to."""
+    with make(None, exporter) as monitor, pytest.raises(LookupError, match="inside"):
+        _ = monitor.prediction_id
+
+
+def test_kpis_are_fields_of_their_own(reference: Reference, exporter: InMemoryExporter) -> None:
+    """Count, mean and sum of a business figure reach the status and the exporter."""
+    with make(reference, exporter) as monitor:
+        for saved in (10.0, 20.0, 60.0):
+            monitor.kpi("total_savings", saved)
+        monitor.kpi("total_savings", "much")  # type: ignore[arg-type]  # a mistake, to be counted
+        field = monitor.status().field("total_savings", role="kpi")
+        assert (field.count, field.mean, field.max) == (3, 30.0, 60.0)
+        assert field.quality[Quality.WRONG_TYPE] == 1
+        assert monitor.flush()
+        histogram = exporter.value("mlmonitor.field.distribution", {"role": "kpi"})
+        assert (histogram.sum, histogram.counts) == (90.0, (3,))
+
+
+def test_drift_moves_the_scores_and_only_the_scores_of_what_moved(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """A shift of one standard deviation in one feature is seen there, and not in its neighbour."""
+    with make(reference, exporter) as monitor:
+        monitor.record(
+            {"a": rng.normal(1, 1, 4_000), "b": rng.normal(size=4_000)}, rng.normal(size=4_000)
+        )
+        status = monitor.status()
+        assert status.field("a").psi > 0.5
+        assert status.field("a").jensen_shannon > 0.3
+        assert status.field("b").psi < 0.05
+        assert status.field("a").quantiles[0.5] == pytest.approx(1.0, abs=0.1)
+
+
+def test_watching_keeps_name_doc_and_signature(exporter: InMemoryExporter) -> None:
+    """A watched function looks like itself to tools."""
+    with make(None, exporter) as monitor:
+
+        def predict(features: Features, *, scale: float = 1.0) -> float:
+            """Scaled."""
+            return features["a"] * scale
+
+        wrapped = monitor.watch(predict)
+        assert wrapped.__name__ == "predict"
+        assert wrapped.__doc__ == "Scaled."
+        assert inspect.signature(wrapped) == inspect.signature(predict)
+
+
+def test_memory_is_bounded_by_what_it_says(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator, clock: ManualClock
+) -> None:
+    """The bound does not move while rows come in, through more panes than the window has."""
+    config = Config(window_seconds=60, panes=6, export_interval_seconds=3_600)
+    with Monitor(
+        "m", reference=reference, exporters=[exporter], config=config, clock=clock
+    ) as monitor:
+        before = monitor.memory_bytes
+        for _ in range(20):
+            monitor.record(
+                {"a": rng.normal(size=1_000), "b": rng.normal(size=1_000)}, [1.0] * 1_000
+            )
+            monitor.status()
+            clock.advance(10)
+        assert monitor.memory_bytes == before
+        fields = 5  # two features, the prediction, the actual, the latency
+        pending = 50_000 * 300
+        assert (before - pending) / fields < 32 * 1024
+
+
+def test_a_closed_monitor_drops_and_tells_so(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """Watched functions still work after closing, nothing is recorded, closing again is fine."""
+    monitor = make(reference, exporter)
+    predict = monitor.watch(lambda features: features["a"])
+    predict({"a": 1.0, "b": 1.0})
+    assert monitor.close()
+    assert monitor.close()
+    assert exporter.is_closed
+    assert predict({"a": 2.0, "b": 1.0}) == 2.0
+    assert not monitor.flush()
+    status = monitor.status()
+    assert (status.state, status.predictions) == ("closed", 1)
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
+
+
+def test_no_secret_is_in_a_repr(reference: Reference) -> None:
+    """Headers hold tokens; neither the exporter nor the monitor shows them."""
+    from mlmonitor import Otlp
+
+    exporter = Otlp.collector("http://localhost:4318", headers={"authorization": "Bearer s3cret"})
+    monitor = Monitor("m", reference=reference, exporters=[exporter])
+    assert "s3cret" not in repr(exporter) + repr(monitor) + str(monitor.status())
+
+
+def test_a_batch_that_cannot_be_read_is_counted_row_by_row(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """Hostile features, none at all, and ids that do not fit cost no prediction its count."""
+
+    class Hostile(dict[str, object]):
+        def items(self) -> object:  # type: ignore[override]  # that is what makes it hostile
+            raise RuntimeError("no")
+
+    with make(reference, exporter) as monitor:
+        monitor.record(Hostile(a=1), [1.0, 2.0])
+        monitor.record({}, [1.0, 2.0, 3.0])
+        monitor.record({"a": [1.0, 2.0], "b": [1.0, 2.0]}, [1.0, 2.0], ids=["one"])
+        monitor.kpi(Unnameable(), 1.0)  # type: ignore[arg-type]  # a mistake, to be held back
+        status = monitor.status()
+        assert status.predictions == 7
+        assert sum(status.field("a").quality.values()) == 7
+        assert status.field("a").quality[Quality.WRONG_TYPE] == 5
+        assert status.field("prediction", role="prediction").count == 7
+        assert status.faults == 3
+
+
+class Unnameable:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_rows_of_a_watched_batch_are_labelled_by_the_calls_id_and_their_number(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """One id names the batch, and `-0`, `-1` ... its rows."""
+    with make(reference, exporter) as monitor:
+        ids = []
+
+        @monitor.watch
+        def predict(rows: list[Features]) -> list[float]:
+            ids.append(monitor.prediction_id)
+            return [row["a"] for row in rows]
+
+        predict([{"a": 1.0, "b": 0.0}, {"a": 2.0, "b": 0.0}])
+        monitor.status()
+        monitor.label([f"{ids[0]}-0", f"{ids[0]}-1"], [1.0, 1.0])
+        status = monitor.status()
+        assert status.labels["matched"] == 2
+        assert status.performance is not None
+        assert status.performance.mae == 0.5
+
+
+def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int) -> None:
+    """Record batches of 500 rows, `a` moved by so many deviations, and export after each."""
+    for _ in range(batches):
+        a = rng.normal(shift, 1, 500)
+        monitor.record({"a": a, "b": rng.normal(size=500)}, 2 * rng.normal(size=500))
+        assert monitor.flush(timeout_seconds=20)
+
+
+def test_a_finding_is_told_once_when_raised_and_once_when_cleared(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """The callback gets each turn in the worker; what it raises is held back."""
+    told: list[Finding] = []
+
+    def tell(finding: Finding) -> None:
+        told.append(finding)
+        raise RuntimeError("the pager is down")
+
+    config = Config(export_interval_seconds=3_600)
+    with Monitor("m", reference=reference, on_finding=tell, config=config) as monitor:
+        moved(monitor, rng, 0.0, 6)
+        assert told == []
+        moved(monitor, rng, 0.7, 4)
+        assert [(f.field, f.alarm) for f in told] == [("a", "raised")]
+        assert monitor.status().findings == tuple(told)
+        assert monitor.status().faults == 1
+        moved(monitor, rng, 0.0, 12)
+        assert [(f.field, f.alarm) for f in told] == [("a", "raised"), ("a", "cleared")]
+        assert monitor.status().findings == ()
+
+
+def test_an_alarm_is_shown_and_exported(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """With its evidence, its score, and what the score may be by chance."""
+    with make(reference, exporter) as monitor:
+        moved(monitor, rng, 0.7, 4)
+        status = monitor.status()
+        assert "alarm: feature a" in str(status)
+        assert status.field("a").has_alarm
+        assert not status.field("b").has_alarm
+        series = {"field": "a", "role": "feature"}
+        assert exporter.value("mlmonitor.drift.alarm", series) == 1
+        assert exporter.value("mlmonitor.drift.evidence", series) > 2
+        psi = {**series, "measure": "psi"}
+        score = exporter.value("mlmonitor.drift.score", psi)
+        assert score > exporter.value("mlmonitor.drift.critical", psi)
+        other = {"field": "b", "role": "feature"}
+        assert exporter.value("mlmonitor.drift.alarm", other) == 0
+
+
+def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExporter) -> None:
+    """What the reference was told of the model's errors is shown once there are live ones."""
+    x = np.linspace(0, 1, 100)
+    reference = Reference.fit({"a": x}, predictions=x, actuals=x, training_metrics={"mae": 0.25})
+    with make(reference, exporter) as monitor:
+        monitor.record({"a": [0.5]}, [0.5], ids=["1"])
+        assert "at training" not in str(monitor.status())
+        monitor.label("1", 0.75)
+        assert monitor.status().training_metrics == {"mae": 0.25}
+        assert "at training: mae 0.25" in str(monitor.status())
+
+
+def test_a_label_of_nobody_is_counted_at_the_latest_when_the_monitor_closes(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """Until then it waits, in sight, for a prediction that may still be on its way."""
+    monitor = make(reference, exporter)
+    monitor.label("nobody", 1.0)
+    assert monitor.status().labels["waiting"] == 1
+    monitor.label("neither", 1.0)
+    assert monitor.close()
+    assert exporter.value("mlmonitor.labels", {"status": "unknown"}) == 2
+
+
+def test_the_last_fault_is_told(reference: Reference, exporter: InMemoryExporter) -> None:
+    """Its kind and, since it is our own, what to do; never a value."""
+    with make(reference, exporter) as monitor:
+        monitor.record({"a": [1.0], "b": [2.0]}, [1.0], ids=["s3cret", "s3cret"])
+        status = monitor.status()
+        assert status.faults == 1
+        assert status.last_fault is not None
+        assert "ids" in status.last_fault
+        assert "last fault" in str(status)
+        assert "s3cret" not in str(status)

@@ -1,0 +1,159 @@
+"""The line driven by hand: one tick after another, no thread, no clock but the test's."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Finding, Reference, Role
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.calls import Call, Shape
+from mlmonitor.capture.forms import copy_mapping
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.export.delivery import named
+from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+SHAPE = Shape((), Outputs())
+
+
+class Line:
+    """A pipeline with what it stands between."""
+
+    def __init__(self, exporter: InMemoryExporter, clock: ManualClock, **options: object) -> None:
+        x = np.linspace(0, 1, 1_000)
+        self.config = Config(**{"export_interval_seconds": 60, **options})
+        self.inbox = Inbox(self.config.buffer_rows)
+        self.clock, self.exporter = clock, exporter
+        identity = Identity("m", "1", "instance", clock())
+        reference = Reference.fit({"a": x}, predictions=x)
+        deliveries = named([exporter])
+        self.pipeline = Pipeline(self.config, identity, self.inbox, reference, deliveries)
+
+    def call(self, a: object, error: str | None = None) -> None:
+        """One finished call."""
+        form, rows, payload = copy_mapping({"a": a})
+        self.inbox.calls.put((SHAPE, form, rows, payload, 0.5, 1_000, error, Call()))
+
+
+@pytest.fixture
+def line(exporter: InMemoryExporter, clock: ManualClock) -> Line:
+    """A pipeline whose clock stands still."""
+    return Line(exporter, clock)
+
+
+def test_a_tick_takes_in_everything_and_exports_when_it_is_time(line: Line) -> None:
+    """Rows are taken in at once; a snapshot is sent only when the interval has passed."""
+    for _ in range(1_300):
+        line.call(0.5)
+    line.pipeline.tick(line.clock())
+    assert line.pipeline.status(line.clock()).predictions == 1_300
+    assert line.exporter.snapshots == []
+    line.clock.advance(60)
+    line.pipeline.tick(line.clock())
+    assert line.exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1_300
+
+
+def test_exports_keep_to_the_interval_after_a_pause(line: Line) -> None:
+    """A worker that was held up does not make up for exports that it missed."""
+    line.clock.advance(600)
+    for _ in range(3):
+        line.pipeline.tick(line.clock())
+        line.clock.advance(1)
+    assert len(line.exporter.snapshots) == 2  # the birth at zero, and the export
+    line.clock.advance(60)
+    line.pipeline.tick(line.clock())
+    assert len(line.exporter.snapshots) == 3
+
+
+def test_no_two_snapshots_share_a_time(line: Line) -> None:
+    """A backend would refuse the second of them as a duplicate."""
+    times = [line.pipeline.snapshot(line.clock()).time_unix_ns for _ in range(3)]
+    assert len(set(times)) == 3
+    assert times == sorted(times)
+
+
+def test_failed_calls_are_counted_by_type_and_their_features_are_kept(line: Line) -> None:
+    """What a failing model was asked is part of the traffic; it has no prediction to count."""
+    line.call(0.2, error="ValueError")
+    line.call(0.4, error="KeyError")
+    line.call(0.6)
+    line.pipeline.tick(line.clock())
+    status = line.pipeline.status(line.clock())
+    assert (status.predictions, status.errors) == (1, {"ValueError": 1, "KeyError": 1})
+    assert status.field("a").count == 3
+    assert sum(status.field("prediction", role="prediction").quality.values()) == 1
+
+
+def test_one_entry_that_cannot_be_read_does_not_take_its_neighbours_along(line: Line) -> None:
+    """A fault in one call is counted once; the calls before and after it are taken in."""
+
+    class Hostile(dict[str, object]):
+        def __getitem__(self, key: str) -> object:
+            raise RuntimeError(key)
+
+        def get(self, key: str, default: object = None) -> object:
+            raise RuntimeError(key, default)
+
+    line.call(0.1)
+    form, rows, _ = copy_mapping({})
+    line.inbox.calls.put((SHAPE, form, rows, Hostile(a=1), 0.5, 1_000, None, Call()))
+    line.call(0.3)
+    line.pipeline.tick(line.clock())
+    status = line.pipeline.status(line.clock())
+    assert status.field("a").count == 2
+    assert status.faults == 1
+    assert status.predictions == 3
+
+
+def test_the_window_forgets_and_the_totals_do_not(
+    exporter: InMemoryExporter, clock: ManualClock
+) -> None:
+    """Once the window has passed there are no scores, and the counters are what they were."""
+    line = Line(exporter, clock, window_seconds=60, panes=6)
+    for _ in range(100):
+        line.call(0.9)
+    line.pipeline.tick(clock())
+    assert line.pipeline.status(clock()).field("a").psi > 1
+    clock.advance(120)
+    line.pipeline.tick(clock())
+    status = line.pipeline.status(clock())
+    assert (status.field("a").count, status.field("a").psi) == (0, None)
+    assert exporter.value("mlmonitor.field.values", {"field": "a", "quality": "valid"}) == 100
+    with pytest.raises(KeyError):
+        exporter.value("mlmonitor.field.mean", {"field": "a"})
+
+
+def test_drops_are_exported(exporter: InMemoryExporter, clock: ManualClock) -> None:
+    """A full buffer shows in the status and in its own counter."""
+    line = Line(exporter, clock, buffer_rows=10)
+    for _ in range(25):
+        line.call(0.5)
+    clock.advance(60)
+    line.pipeline.tick(clock())
+    assert exporter.value("mlmonitor.rows.dropped") == 15
+    assert line.pipeline.status(clock()).dropped == 15
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 10
+
+
+def test_a_finding_is_told_once_though_it_is_told_in_the_middle_of_a_look(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker tells while another thread, asking for the status, looks."""
+    first, second = (
+        Finding(name, Role.FEATURE, "all", "psi", 1.0, 0.1, 9.0, "raised", 100, 1.0, "")
+        for name in ("first", "second")
+    )
+    told: list[Finding] = []
+    monkeypatch.setattr(line.pipeline, "_on_finding", told.append)
+    population = line.pipeline.watched.ready(now=line.clock())
+    assert population is not None
+
+    def look(*, now: float) -> list[Finding]:
+        line.pipeline.tell()
+        return [second] if now else []
+
+    monkeypatch.setattr(population, "look", lambda *, now: [first] if now else [])
+    line.pipeline.status(line.clock())
+    monkeypatch.setattr(population, "look", look)
+    line.pipeline.status(line.clock())
+    line.pipeline.tell()
+    assert told == [first, second]
