@@ -4,7 +4,7 @@ import gzip
 import socket
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -20,7 +20,7 @@ class Received(NamedTuple):
     """One data point as it left the collector."""
 
     metric: Metric
-    point: object
+    point: Any  # protobuf has no stubs
     attributes: dict[str, str]
     resource: dict[str, str]
 
@@ -46,12 +46,28 @@ class Sink(ThreadingHTTPServer):
 
     def total(self, name: str, **attributes: str) -> int:
         """The sum of the newest values of all series that match, over all instances."""
-        newest: dict[Series, int] = {}
+        return sum(point.as_int for point in self.newest(name, **attributes))
+
+    def newest(self, name: str, **attributes: str) -> list[Any]:
+        """The newest point, by its own time, of each series that matches.
+
+        A collector forwards requests side by side: the last to arrive need not be the last sent.
+        """
+        found: dict[Series, Any] = {}
         for received in self.named(name, **attributes):
             instance = received.resource["service.instance.id"]
             key = name, frozenset({*received.attributes.items(), ("instance", instance)})
-            newest[key] = received.point.as_int  # type: ignore[attr-defined]  # protobuf has no stubs
-        return sum(newest.values())
+            known = found.get(key)
+            if known is None or received.point.time_unix_nano >= known.time_unix_nano:
+                found[key] = received.point
+        return list(found.values())
+
+    def wait_for_total(self, name: str, total: int, **attributes: str) -> None:
+        """Wait, at most ten seconds, until what a collector still holds has arrived here."""
+        deadline = time.monotonic() + 10
+        while self.total(name, **attributes) != total and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert self.total(name, **attributes) == total
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,13 +120,20 @@ def test_two_hundred_thousand_predictions_from_threads_and_tasks_arrive_exactly(
 ) -> None:
     """By status, by quality, by bin and by category, the collector's totals equal the truth."""
     reference = make_reference(rng)
-    monitor = Monitor(
+    with Monitor(
         "exact",
         version="1",
         reference=reference,
         exporters=[Otlp.collector(collector.http_url)],
         config=Config(buffer_rows=PREDICTIONS, export_interval_seconds=1.0),
-    )
+    ) as monitor:
+        truths = serve_all(monitor, reference)
+        assert monitor.flush(timeout_seconds=60)
+        check(collector, truths, EACH * (THREADS + TASKS))
+
+
+def serve_all(monitor: Monitor, reference: Reference) -> list[Truth]:
+    """Requests from threads and from tasks, all at once; what each of them saw."""
     predict, predict_later = watched(monitor)
     truths = [Truth(reference) for _ in range(THREADS + TASKS)]
 
@@ -142,9 +150,7 @@ def test_two_hundred_thousand_predictions_from_threads_and_tasks_arrive_exactly(
         thread.start()
     for thread in threads:
         thread.join()
-    assert monitor.flush(timeout_seconds=60)
-    check(collector, truths, EACH * (THREADS + TASKS))
-    assert monitor.close()
+    return truths
 
 
 def check(collector: Collector, truths: list[Truth], predictions: int) -> None:
@@ -152,7 +158,7 @@ def check(collector: Collector, truths: list[Truth], predictions: int) -> None:
     sink = collector.sink
     statuses = sum((truth.statuses for truth in truths), Counter[str]())
     assert statuses.total() == predictions
-    assert sink.total("mlmonitor.predictions", status="ok") == statuses.pop("ok")
+    sink.wait_for_total("mlmonitor.predictions", statuses.pop("ok"), status="ok")
     for error, count in statuses.items():
         assert sink.total("mlmonitor.predictions", error_type=error) == count
     quality = sum((truth.quality for truth in truths), Counter[tuple[str, str]]())
@@ -162,14 +168,14 @@ def check(collector: Collector, truths: list[Truth], predictions: int) -> None:
     for name, count in categories.items():
         assert sink.total("mlmonitor.field.bin", field="line", bin=name) == count
     bins = sum((truth.bins for truth in truths), Counter[int]())
-    newest = sink.named("mlmonitor.field.distribution", field="amount")[-1].point
+    (newest,) = sink.newest("mlmonitor.field.distribution", field="amount")
     assert list(newest.bucket_counts) == [bins[at] for at in range(len(newest.bucket_counts))]
     assert sink.total("mlmonitor.rows.dropped") == 0
     assert sink.total("mlmonitor.faults") == 0
 
 
-def exported(collector: Collector, rng: np.random.Generator) -> Monitor:
-    """A closed monitor that exported twice, with gaps in what it could tell."""
+def exported(collector: Collector, rng: np.random.Generator) -> None:
+    """Have a monitor export twice, with gaps in what it could tell; all of it has arrived."""
     monitor = Monitor(
         "wire",
         reference=make_reference(rng),
@@ -180,7 +186,7 @@ def exported(collector: Collector, rng: np.random.Generator) -> Monitor:
     assert monitor.flush(timeout_seconds=10)
     monitor.record({"amount": [3.0], "age": [4], "line": ["B"]}, np.array([2.0], np.float32))
     assert monitor.close(timeout_seconds=10)
-    return monitor
+    collector.sink.wait_for_total("mlmonitor.predictions", 3, status="ok")
 
 
 def test_everything_on_the_wire_is_in_the_catalogue(
@@ -207,8 +213,8 @@ def test_counters_are_cumulative_whole_numbers_that_are_born_at_zero(
 ) -> None:
     """Each series starts at 0, never falls, keeps its start time, and is an integer throughout."""
     exported(collector, rng)
-    series: dict[object, list[object]] = {}
-    for received in collector.sink.points:
+    series: dict[object, list[Any]] = {}
+    for received in sorted(collector.sink.points, key=lambda each: each.point.time_unix_nano):
         if received.metric.WhichOneof("data") == "sum":
             assert received.metric.sum.is_monotonic
             assert received.metric.sum.aggregation_temporality == 2
@@ -242,7 +248,7 @@ def test_grpc_delivers_the_same_counts(collector: Collector, rng: np.random.Gene
     ) as monitor:
         monitor.record({"amount": [1.0] * 7, "age": [2] * 7, "line": ["A"] * 7}, [1.0] * 7)
         assert monitor.flush(timeout_seconds=10)
-    assert collector.sink.total("mlmonitor.predictions", status="ok") == 7
+    collector.sink.wait_for_total("mlmonitor.predictions", 7, status="ok")
 
 
 def test_the_standard_variables_are_enough(
@@ -255,6 +261,7 @@ def test_the_standard_variables_are_enough(
     with Monitor("wire", reference=make_reference(rng)) as monitor:
         monitor.record({"amount": [1.0], "age": [2], "line": ["A"]}, [1.0])
         assert monitor.flush(timeout_seconds=10)
+    collector.sink.wait_for_total("mlmonitor.predictions", 1, status="ok")
     (resource, *_) = {frozenset(r.resource.items()) for r in collector.sink.points}
     assert ("service.name", "claims-service") in resource
     assert ("deployment.environment.name", "test") in resource
