@@ -1,0 +1,19 @@
+"""The JSON a reference is saved as."""
+
+from mlmonitor.reference_format.entries import (
+    QUANTILE_POINTS,
+    CategoricalReference,
+    NumericReference,
+)
+from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
+
+__all__ = [
+    "FILE_BYTES",
+    "QUANTILE_POINTS",
+    "VERSION",
+    "CategoricalReference",
+    "NumericReference",
+    "ReferenceFile",
+    "parsed",
+    "written",
+]

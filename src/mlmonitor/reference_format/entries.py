@@ -1,0 +1,107 @@
+"""The summaries of single fields, as they stand in a reference's file."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+QUANTILE_POINTS = 101
+
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+_Category = Annotated[str, StringConstraints(max_length=1_000)]
+_Role = Literal["feature", "prediction", "actual"]
+
+
+class FieldReference(BaseModel):
+    """What every entry tells."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Name
+    role: _Role
+    rows: Count
+    missing: Count
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        # Categories and quantiles are what single rows held: they are not told.
+        return [("name", self.name), ("role", self.role), ("rows", self.rows)]
+
+
+class NumericReference(FieldReference):
+    """One numeric or datetime field: moments, range, quantiles, and counts over its bins.
+
+    `missing` counts rows without a usable number; `counts` are over `edges` in the form `(a, b]`.
+    """
+
+    kind: Literal["numeric", "datetime"]
+    mean: Finite | None
+    stddev: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    min: Finite | None
+    max: Finite | None
+    quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
+    edges: Annotated[list[Finite], Field(max_length=10_000)]
+    counts: Annotated[list[Count], Field(max_length=10_001)]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        want(len(self.counts) == len(self.edges) + 1, "counts: wanted one more than edges")
+        want(_ascends(self.edges, strictly=True), "edges: wanted strictly ascending")
+        want(
+            self.rows == self.missing + sum(self.counts),
+            "rows: wanted the sum of counts and missing",
+        )
+        points = QUANTILE_POINTS if sum(self.counts) else 0
+        want(len(self.quantiles) == points, f"quantiles: wanted {points} for these counts")
+        moments = self.mean, self.stddev, self.min, self.max
+        if points == 0:
+            want(moments == (None,) * 4, "mean, stddev, min, max: wanted null without counts")
+            return self
+        if self.mean is None or self.stddev is None or self.min is None or self.max is None:
+            raise ValueError("mean, stddev, min, max: wanted numbers, since there are counts")
+        want(_ascends(self.quantiles, strictly=False), "quantiles: wanted ascending")
+        low, high = self.min, self.max
+        for name, values in (("mean", [self.mean]), ("quantiles", self.quantiles)):
+            want(low <= values[0] and values[-1] <= high, f"{name}: wanted between min and max")
+        return self
+
+
+class CategoricalReference(FieldReference):
+    """One categorical or boolean field: its most frequent categories, and the rest as one.
+
+    `categories` have `counts`, the last count being that of all others. `others` names those of
+    them that were kept; `is_closed` says whether all were.
+    """
+
+    kind: Literal["categorical", "boolean"]
+    categories: Annotated[list[_Category], Field(max_length=10_000)]
+    counts: Annotated[list[Count], Field(max_length=10_001)]
+    others: Annotated[list[_Category], Field(max_length=100_000)]
+    is_closed: bool
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        names = self.categories + self.others
+        want(len(set(names)) == len(names), "categories: wanted each name once")
+        want(
+            len(self.counts) == len(self.categories) + 1, "counts: wanted one more than categories"
+        )
+        want(
+            self.rows == self.missing + sum(self.counts),
+            "rows: wanted the sum of counts and missing",
+        )
+        is_boolean = self.kind == "boolean"
+        want(not is_boolean or names == ["false", "true"], "categories: wanted false and true")
+        return self
+
+
+def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument
+    """Refuse what does not hold; the message says what was wanted."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _ascends(values: list[float], *, strictly: bool) -> bool:
+    return all(a < b if strictly else a <= b for a, b in pairwise(values))

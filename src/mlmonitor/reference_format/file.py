@@ -1,0 +1,118 @@
+"""A reference's file: whatever is read back has been checked against this."""
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlmonitor.errors import FormatError
+from mlmonitor.reference_format.entries import (
+    CategoricalReference,
+    Count,
+    Finite,
+    Name,
+    NumericReference,
+    want,
+)
+
+VERSION = 1
+FILE_BYTES = 64 << 20
+"""The largest file that is read, and so the largest that is written."""
+
+
+class ReferenceFile(BaseModel):
+    """A whole reference, as it stands in its file."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: Literal["mlmonitor.reference"] = "mlmonitor.reference"
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    rows: Count
+    rows_seen: Count
+    trained_at: AwareDatetime | None = None
+    importances: dict[Name, Finite] = {}
+    training_metrics: dict[Name, Finite] = {}
+    fields: Annotated[
+        list[Annotated[NumericReference | CategoricalReference, Field(discriminator="kind")]],
+        Field(max_length=100_000),
+    ]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        identities = [(field.role, field.name) for field in self.fields]
+        want(len(set(identities)) == len(identities), "fields: wanted each role and name once")
+        roles = [role for role, _ in identities]
+        want(roles.count("actual") <= 1, "fields: wanted one actual at most")
+        want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
+        for at, field in enumerate(self.fields):
+            want(field.rows == self.rows, f"fields.{at}.rows: wanted the rows of the whole")
+        return self
+
+
+class _Head(BaseModel):
+    """What is looked at first, so that a newer file is called newer and not damaged."""
+
+    format: str
+    version: Annotated[int, Field(strict=True, ge=1, lt=1 << 31)]
+
+
+def parsed(data: bytes) -> ReferenceFile:
+    """The reference in `data`.
+
+    Raises:
+        FormatError: it is no reference, is too new, is damaged, or contradicts itself; the message
+            says where.
+    """
+    _check_size(data)
+    try:
+        head = _Head.model_validate_json(data)
+    except ValidationError as error:
+        raise FormatError(f"reference: not a file that mlmonitor saved: {_where(error)}") from None
+    if head.format != "mlmonitor.reference":
+        raise FormatError("reference: format: wanted mlmonitor.reference")
+    if head.version > VERSION:
+        raise FormatError(
+            f"reference: version {head.version} is newer than this library, which reads up to "
+            f"{VERSION}: upgrade mlmonitor-sdk, or save the reference again"
+        )
+    try:
+        return ReferenceFile.model_validate_json(data)
+    except ValidationError as error:
+        raise FormatError(f"reference: {_where(error)}") from None
+
+
+def written(content: ReferenceFile) -> bytes:
+    """The file of a reference, indented; raises FormatError where `parsed` would not take it."""
+    data = content.model_dump_json(indent=1).encode() + b"\n"
+    _check_size(data)
+    return data
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > FILE_BYTES:
+        raise FormatError(
+            f"reference: larger than {FILE_BYTES >> 20} MiB: leave out columns of many categories"
+        )
+
+
+def _where(error: ValidationError) -> str:
+    """The first three faults: where, and what was wanted; never what stood there."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    told = []
+    for fault in faults[:3]:
+        message = _WANTED.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
+        told.append(f"{_place(fault['loc'])}: {message}")
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return "; ".join(told) + more
+
+
+_WANTED = {
+    # pydantic quotes what stood there in these.
+    "union_tag_invalid": "wanted a kind: numeric, datetime, categorical or boolean",
+    "union_tag_not_found": "wanted a kind: numeric, datetime, categorical or boolean",
+}
+
+
+def _place(steps: Iterable[int | str]) -> str:
+    """Where in the file, on one short line whatever its keys are."""
+    return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"
