@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmonitor import ConfigError, FormatError, Reference, Role, SchemaError
-from mlmonitor import reference_format as file_format
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.compare.reference import MOST_BINS
 from mlmonitor.reference_format import CategoricalReference, NumericReference
+from mlmonitor.reference_format import file as file_format
 
 TEXT = st.text(max_size=8)
 COLUMN = st.one_of(
