@@ -9,9 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2
+from scipy.stats import chi2, chi2_contingency, ks_2samp, wasserstein_distance
 
-from mlmonitor.compare.distance import jensen_shannon, psi, psi_by_chance
+from mlmonitor.compare.critical import by_law
+from mlmonitor.compare.distance import (
+    MEASURES,
+    ORDERED,
+    WASSERSTEIN_RANKS,
+    chi_square,
+    hellinger,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    psi,
+    total_variation,
+    wasserstein,
+)
 
 Table = NDArray[np.int64]
 
@@ -63,17 +75,53 @@ def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) ->
 
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 20, 52])
-def test_psi_by_chance_is_the_chi_square_point(bins: int) -> None:
-    """It is the 99 % point of the chi-square that PSI without drift follows, within 2 %."""
+def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
+    """PSI's and chi-square's are the 99 % points of the chi-square they follow, within 2 %."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
-    wanted = chi2.ppf(0.99, bins - 1) * (1 / reference.sum() + 1 / current.sum())
-    assert psi_by_chance(reference, current)[0] == pytest.approx(wanted, rel=0.02)
+    found, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
+    noise = 1 / reference.sum() + 1 / current.sum()
+    assert found["psi"][0] == pytest.approx(point * noise, rel=0.02)
+    assert found["chi2"][0] == pytest.approx(point, rel=0.02)
 
 
-def test_chance_alone_rarely_passes_it(rng: np.random.Generator) -> None:
-    """Of 4,000 windows of 500 rows without any drift, 0.3 to 2 % pass what chance explains."""
+@pytest.mark.parametrize("measure", MEASURES)
+def test_chance_alone_rarely_passes_the_laws(measure: str, rng: np.random.Generator) -> None:
+    """Of 4,000 windows of 500 rows without drift 0.2 to 2 % pass; of Kolmogorov's bound, fewer."""
     shares = np.full(10, 0.1)
     reference = rng.multinomial(20_000, shares, size=4_000)
     current = rng.multinomial(500, shares, size=4_000)
-    passed = np.mean(psi(reference, current) > psi_by_chance(reference, current))
-    assert 0.003 < passed < 0.02
+    passed = np.mean(MEASURES[measure](reference, current) > by_law(reference, current)[measure])
+    assert (0.0 if measure in ORDERED else 0.002) <= passed < 0.02
+
+
+def test_hellinger_total_variation_and_chi_square_are_the_textbooks(
+    rng: np.random.Generator,
+) -> None:
+    """Hellinger and total variation by their definitions, chi-square as scipy's of two samples."""
+    a, b = rng.integers(1, 500, (2, 6, 9))
+    p, q = a / a.sum(axis=1, keepdims=True), b / b.sum(axis=1, keepdims=True)
+    square = 1 - np.sqrt(p * q).sum(axis=1)
+    np.testing.assert_allclose(hellinger(a, b), np.sqrt(square), rtol=1e-9)
+    np.testing.assert_allclose(total_variation(a, b), np.maximum(p - q, 0).sum(axis=1), rtol=1e-9)
+    wanted = [
+        chi2_contingency([x, y], correction=False).statistic for x, y in zip(a, b, strict=True)
+    ]
+    np.testing.assert_allclose(chi_square(a, b), wanted, rtol=1e-9)
+
+
+def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(rng: np.random.Generator) -> None:
+    """Where every value is an edge, it is the two-sample statistic itself."""
+    x, y = rng.integers(0, 12, 400), rng.integers(2, 14, 300)
+    a, b = (np.bincount(each, minlength=14)[None] for each in (x, y))
+    assert kolmogorov_smirnov(a, b)[0] == pytest.approx(ks_2samp(x, y).statistic, rel=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 1.0, 5.0])
+def test_wasserstein_is_that_of_scipy_but_for_the_outermost(
+    shift: float, rng: np.random.Generator
+) -> None:
+    """In standard deviations, within 1 % and 0.03 of scipy's for a normal law that moved or widened."""
+    x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
+    quantiles = [np.quantile(each, WASSERSTEIN_RANKS)[None] for each in (x, y)]
+    found = wasserstein(*quantiles, np.array([1.0]))[0]
+    assert found == pytest.approx(wasserstein_distance(x, y), rel=0.01, abs=0.03)

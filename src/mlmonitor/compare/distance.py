@@ -28,18 +28,11 @@ def psi(reference: Counts, current: Counts) -> Floats:
     return _where_both(reference, current, ((q - p) * np.log(q / p)).sum(axis=1))
 
 
-def psi_by_chance(reference: Counts, current: Counts) -> Floats:
-    """The PSI that chance alone passes about once in a hundred looks, of fields that did not drift.
-
-    Without drift PSI is `(1/n + 1/m)` times a chi-square of `bins - 1` degrees of freedom; this is
-    its 99 % point, after Wilson and Hilferty. NaN where either side has no counts.
-    Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
-    """
-    n, m = reference.sum(axis=1), current.sum(axis=1)
-    freedom = np.maximum(np.count_nonzero(reference + current, axis=1) - 1, 1)
+def chi_square_point(freedom: Floats) -> Floats:
+    """The 99 % point of chi-square laws, after Wilson and Hilferty."""
     spread = 2 / (9 * freedom)
-    point = freedom * (1 - spread + _ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
-    return _where_both(reference, current, point * (1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)))
+    point: Floats = freedom * (1 - spread + _ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
+    return point
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> Floats:
@@ -143,6 +136,21 @@ def _freedom(reference: Counts, current: Counts) -> Floats:
     return freedom
 
 
+def wasserstein(reference: Floats, current: Floats, stddev: Floats) -> Floats:
+    """Wasserstein-1 distance in standard deviations of the reference, from 0 upwards.
+
+    The mean distance of the quantiles `[fields, ranks]` at `WASSERSTEIN_RANKS`: so a field that
+    moves by one deviation is at 1. The outermost half percent on either side, where a single value
+    would decide, is left out. NaN where a side is unknown or the reference does not vary.
+    """
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        moved = np.abs(current / stddev[:, None] - reference / stddev[:, None]).mean(axis=1)
+    return np.where(stddev > 0, moved, np.nan)
+
+
+WASSERSTEIN = "wasserstein"
+WASSERSTEIN_RANKS: Floats = np.arange(1, 100) / 100
+
 MEASURES = {
     "psi": psi,
     "psi_debiased": psi_debiased,
@@ -152,7 +160,7 @@ MEASURES = {
     "ks": kolmogorov_smirnov,
     "chi2": chi_square,
 }
-"""Every distance by the name it is exported under."""
+"""Every distance of counts by the name it is exported under."""
 
 ORDERED = frozenset({"ks"})
 """Those of them that need bins in an order, and so have no meaning for categories."""

@@ -8,13 +8,24 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alarm import Alarms, Mask
-from mlmonitor.compare.distance import MEASURES, ORDERED, psi, psi_by_chance, psi_low
+from mlmonitor.compare.critical import Critical
+from mlmonitor.compare.distance import (
+    MEASURES,
+    ORDERED,
+    WASSERSTEIN,
+    WASSERSTEIN_RANKS,
+    psi,
+    psi_low,
+    wasserstein,
+)
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.table import bin_names, entry_counts, present, profile_counts
 from mlmonitor.records import Counts, Floats
+from mlmonitor.reference_format import NumericReference
 
 _CALM_ROWS = 200  # fewer rows cannot show that all is as it was
 _CALM_STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as many hardly
@@ -44,6 +55,8 @@ class Drift:
     def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
         self._plan = plan
         self._reference = entry_counts(entries, plan)
+        self._critical = Critical([entry.critical for entry in entries], self._reference)
+        self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
         self._evidence = Evidence(self._reference, present(plan))
         self._alarms = Alarms(
             len(entries),
@@ -86,17 +99,27 @@ class Drift:
         self._evidence.forget(turn.cleared)
         return turned
 
-    def scores(self, recent: Profile) -> dict[str, Floats]:
-        """Every measure of the window, a number a field; NaN where it has no meaning."""
-        counts = profile_counts(recent)
-        found = {name: measure(self._reference, counts) for name, measure in MEASURES.items()}
-        for name in ORDERED:
-            found[name][len(self._plan.schema.numeric) :] = np.nan
-        return found
+    def scores(self, recent: View) -> dict[str, Floats]:
+        """Every measure of the window, a number a field; NaN where it has no meaning.
 
-    def psi_by_chance(self, recent: Profile) -> Floats:
-        """What the window's PSI passes once in a hundred looks without any drift, by field."""
-        return psi_by_chance(self._reference, profile_counts(recent))
+        Wasserstein is of the window's digests, all others of its counts.
+        """
+        counts = profile_counts(recent.profile)
+        found = {name: measure(self._reference, counts) for name, measure in MEASURES.items()}
+        numeric = len(self._stddev)
+        for name in ORDERED:
+            found[name][numeric:] = np.nan
+        moved = np.full(len(counts), np.nan)
+        quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
+        moved[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
+        return {**found, WASSERSTEIN: moved}
+
+    def critical(self, recent: View) -> dict[str, Floats]:
+        """What each measure of the window passes once in a hundred windows without any drift."""
+        found = self._critical.at(profile_counts(recent.profile))
+        for name in ORDERED:
+            found[name][len(self._stddev) :] = np.nan
+        return found
 
     @property
     def log10_evidence(self) -> Floats:
@@ -125,6 +148,7 @@ class Drift:
 
     def _finding(self, at: int, log_e: float, counts: Counts, now: float) -> Finding:
         field, rows = self._plan.schema.fields[at], int(counts[at].sum())
+        critical = self._critical.at(counts)["psi"]
         one = slice(at, at + 1)
         return Finding(
             field=field.name,
@@ -132,7 +156,7 @@ class Drift:
             segment="all",
             measure="psi",
             value=float(psi(self._reference[one], counts[one])[0]),
-            critical=float(psi_by_chance(self._reference[one], counts[one])[0]),
+            critical=float(critical[at]),
             evidence=float(log_e / np.log(10)),
             alarm="raised",
             rows=rows,
@@ -147,3 +171,14 @@ class Drift:
         most = int(np.argmax(np.abs(now - then)))
         name = bin_names(self._plan, at)[most]
         return f"{name}: {then[most]:.1%} before, {now[most]:.1%} now"
+
+
+def _spread(entries: Sequence[Entry]) -> tuple[Floats, Floats]:
+    """Of numeric entries: quantiles `[fields, ranks]` and standard deviations, NaN if unknown."""
+    quantiles = np.full((len(entries), WASSERSTEIN_RANKS.size), np.nan)
+    stddev = np.full(len(entries), np.nan)
+    for at, entry in enumerate(entries):
+        if isinstance(entry, NumericReference) and entry.stddev is not None:
+            quantiles[at] = entry.quantiles[1:-1]
+            stddev[at] = entry.stddev
+    return quantiles, stddev

@@ -12,6 +12,7 @@ from mlmonitor.aggregate.bins import bin_counts, counts_up_to, padded, quantile_
 from mlmonitor.aggregate.categories import NEW, OTHER, category_name
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.capture.columns import Values, is_missing, moments_in_time, numbers
+from mlmonitor.compare.critical import tables
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.compare.training import Columns
 from mlmonitor.errors import SchemaError
@@ -154,7 +155,7 @@ class FieldSample:
         self.refused += sum(not is_missing(value) for value in unnamed)
         return column
 
-    def entry(self, slots: Slots, *, bins: int) -> Entry:
+    def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> Entry:
         """The field as it is saved.
 
         Raises:
@@ -164,15 +165,21 @@ class FieldSample:
         field = Field(self.name, self.role, kind)
         sample = self._sample or Sample(np.nan if field.is_numeric else None)
         rows = sample.rows(slots)
-        entry = self._numeric(field, rows, bins) if field.is_numeric else _categorical(field, rows)
+        ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
+        entry = (
+            _categorical(field, rows)
+            if ordered is None
+            else self._numeric(field, ordered, rows.size, bins)
+        )
         if self._declared is not None and self.refused and not sum(entry.counts):
             raise SchemaError(
                 f"column {self.name!r}: wanted {kind.value}, as the schema says, but no value is"
             )
-        return entry
+        if not has_critical:
+            return entry
+        return entry.model_copy(update={"critical": tables(entry, ordered)})
 
-    def _numeric(self, field: Field, sample: Floats, bins: int) -> NumericReference:
-        ordered = np.sort(sample)[: int(np.count_nonzero(~np.isnan(sample)))]
+    def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0
         edges = quantile_edges(ordered, bins=bins) if has_values else np.empty(0)
         upto = counts_up_to(ordered[None, :], padded([edges]))
@@ -182,8 +189,8 @@ class FieldSample:
             name=field.name,
             role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
             kind=field.kind.value,  # type: ignore[arg-type]  # numeric or datetime, see above
-            rows=sample.size,
-            missing=sample.size - ordered.size,
+            rows=rows,
+            missing=rows - ordered.size,
             mean=float(moments.mean[0]) if has_values else None,
             stddev=float(moments.stddev[0]) if has_values else None,
             min=float(moments.min[0]) if has_values else None,
@@ -233,8 +240,11 @@ def fitted(
     sample_rows: int | None,
     bins: int,
     rng: np.random.Generator,
+    has_critical: bool = True,
 ) -> tuple[list[Entry], int, int]:
     """The entries of all fields, the rows behind them, and the rows seen.
+
+    has_critical: whether it is simulated what chance makes of each distance.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
@@ -255,7 +265,9 @@ def fitted(
             sample.take(columns[identity], slots)
     if not samples:
         raise SchemaError("features: wanted at least one column with at least one row")
-    entries = [sample.entry(slots, bins=bins) for sample in samples.values()]
+    entries = [
+        sample.entry(slots, bins=bins, has_critical=has_critical) for sample in samples.values()
+    ]
     return entries, slots.kept, slots.seen
 
 

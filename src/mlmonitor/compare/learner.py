@@ -51,6 +51,7 @@ class Learner:
             sample_rows=None,
             bins=10,
             rng=np.random.default_rng(0),  # draws nothing: all rows are kept
+            has_critical=False,  # the service is running: what it would cost it cannot spare
         )
         return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=entries), is_learned=True)
 

@@ -28,7 +28,7 @@ class Compared(NamedTuple):
     view: View
     quantiles: Floats
     scores: Mapping[str, Floats]
-    psi_by_chance: Floats
+    critical: Mapping[str, Floats]
     log10_evidence: Floats
     alarms: Sequence[bool]
 
@@ -92,8 +92,8 @@ class Population:
             total=self.window.total(),
             view=view,
             quantiles=quantiles,
-            scores={} if drift is None else drift.scores(view.profile),
-            psi_by_chance=unknown if drift is None else drift.psi_by_chance(view.profile),
+            scores={} if drift is None else drift.scores(view),
+            critical={} if drift is None else drift.critical(view),
             log10_evidence=unknown if drift is None else drift.log10_evidence,
             alarms=[False] * len(unknown) if drift is None else drift.alarms,
         )
@@ -127,11 +127,11 @@ def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
         min=_number(moments.min[at]) if known else None,
         max=_number(moments.max[at]) if known else None,
         quantiles={q: x for q, x in quantiles if np.isfinite(x)},
-        psi=_score(compared, "psi", at),
-        psi_by_chance=_number(compared.psi_by_chance[at]),
+        psi=_score(compared.scores, "psi", at),
+        psi_by_chance=_score(compared.critical, "psi", at),
         log10_evidence=_number(compared.log10_evidence[at]),
         has_alarm=compared.alarms[at],
-        jensen_shannon=_score(compared, "js", at),
+        jensen_shannon=_score(compared.scores, "js", at),
     )
 
 
@@ -147,11 +147,11 @@ def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatu
         count=int(counts.sum()),
         quality=_quality(compared.total, at),
         window_quality=_quality(compared.view.profile, at),
-        psi=_score(compared, "psi", at),
-        psi_by_chance=_number(compared.psi_by_chance[at]),
+        psi=_score(compared.scores, "psi", at),
+        psi_by_chance=_score(compared.critical, "psi", at),
         log10_evidence=_number(compared.log10_evidence[at]),
         has_alarm=compared.alarms[at],
-        jensen_shannon=_score(compared, "js", at),
+        jensen_shannon=_score(compared.scores, "js", at),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=distinct_categories(compared, place),
     )
@@ -174,8 +174,8 @@ def _quality(profile: Profile, at: int) -> dict[Quality, int]:
     return dict(zip(QUALITIES, profile.quality[at].tolist(), strict=True))
 
 
-def _score(compared: Compared, measure: str, at: int) -> float | None:
-    return _number(compared.scores[measure][at]) if measure in compared.scores else None
+def _score(scores: Mapping[str, Floats], measure: str, at: int) -> float | None:
+    return _number(scores[measure][at]) if measure in scores else None
 
 
 def _number(x: float) -> float | None:

@@ -62,7 +62,8 @@ class Reference:
     ) -> Self:
         """The reference of training data, best of rows that the model was not fitted on.
 
-        Price: about 0.2 us a number and 0.5 us a category. Data handed over whole is used whole; of
+        Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for what chance
+        makes of its distances. Data handed over whole is used whole; of
         an iterator's chunks a uniform sample of 100,000 rows makes the bins, while mean, deviation
         and range come from all, and a kind is settled by the first chunk with a value.
 

@@ -57,9 +57,8 @@ def population_points(
         for measure, scores in compared.scores.items():
             named = (*known, ("measure", measure))
             yield from gauge(catalog.DRIFT_SCORE, named, scores[at])
+            yield from gauge(catalog.DRIFT_CRITICAL, named, compared.critical[measure][at])
         if compared.scores:
-            chance = (*known, ("measure", "psi"))
-            yield from gauge(catalog.DRIFT_CRITICAL, chance, compared.psi_by_chance[at])
             yield from gauge(catalog.DRIFT_EVIDENCE, known, compared.log10_evidence[at])
             yield from gauge(catalog.DRIFT_ALARM, known, float(compared.alarms[at]))
 

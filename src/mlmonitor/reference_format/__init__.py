@@ -1,6 +1,7 @@
 """The JSON a reference is saved as."""
 
 from mlmonitor.reference_format.entries import (
+    CRITICAL_ROWS,
     QUANTILE_POINTS,
     CategoricalReference,
     NumericReference,
@@ -8,6 +9,7 @@ from mlmonitor.reference_format.entries import (
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
 
 __all__ = [
+    "CRITICAL_ROWS",
     "FILE_BYTES",
     "QUANTILE_POINTS",
     "VERSION",

@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
+CRITICAL_ROWS = (20, 50, 200, 1_000, 10_000)
+"""The sizes of windows for which it is kept what chance makes of each distance."""
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -15,8 +17,17 @@ _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
 
 
+_Critical = Annotated[
+    list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
+]
+
+
 class FieldReference(BaseModel):
-    """What every entry tells."""
+    """What every entry tells.
+
+    `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
+    hundred without any drift.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -24,6 +35,7 @@ class FieldReference(BaseModel):
     role: _Role
     rows: Count
     missing: Count
+    critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.

@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mlmonitor.compare.distance import jensen_shannon, psi, psi_by_chance
+from mlmonitor.compare.distance import MEASURES as BY_NAME
+from mlmonitor.compare.distance import ORDERED, jensen_shannon, psi, psi_debiased
 
 Table = NDArray[np.int64]
-MEASURES = [psi, jensen_shannon]
+EVERY = list(BY_NAME.values())
+MEASURES = [measure for measure in EVERY if measure is not psi_debiased]
+UNORDERED = [measure for name, measure in BY_NAME.items() if name not in ORDERED]
 
 counts = st.lists(
     st.one_of(st.just(0), st.integers(0, 1_000), st.integers(1 << 31, 1 << 50)),
@@ -39,12 +42,13 @@ def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b
 @pytest.mark.parametrize("measure", MEASURES)
 @given(a=tables)
 def test_equal_histograms_are_at_no_distance(measure: object, a: Table) -> None:
-    """A histogram is exactly zero from itself; one without counts is nowhere."""
+    """A histogram is zero from itself; one without counts is nowhere."""
     assert callable(measure)
-    np.testing.assert_array_equal(measure(a, a), np.where(a.sum(axis=1) > 0, 0.0, np.nan))
+    wanted = np.where(a.sum(axis=1) > 0, 0.0, np.nan)
+    np.testing.assert_allclose(measure(a, a), wanted, atol=1e-7)  # a root of what rounding leaves
 
 
-@pytest.mark.parametrize("measure", [*MEASURES, psi_by_chance])
+@pytest.mark.parametrize("measure", UNORDERED)
 @given(a=tables, b=tables, order=st.permutations(range(6)))
 def test_the_order_of_bins_does_not_matter(
     measure: object, a: Table, b: Table, order: list[int]
@@ -57,7 +61,7 @@ def test_the_order_of_bins_does_not_matter(
     )
 
 
-@pytest.mark.parametrize("measure", [*MEASURES, psi_by_chance])
+@pytest.mark.parametrize("measure", EVERY)
 @given(a=tables, b=tables, width=st.integers(1, 40))
 def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: int) -> None:
     """Bins that are empty on both sides are no bins, so fields of fewer bins can be padded."""
@@ -68,7 +72,7 @@ def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: 
     np.testing.assert_allclose(found, measure(a, b), rtol=1e-9, atol=1e-7)
 
 
-@pytest.mark.parametrize("measure", [*MEASURES, psi_by_chance])
+@pytest.mark.parametrize("measure", EVERY)
 @given(a=tables, b=tables)
 def test_all_fields_at_once_are_each_field_alone(measure: object, a: Table, b: Table) -> None:
     """A field's distance does not depend on its neighbours."""
@@ -78,7 +82,7 @@ def test_all_fields_at_once_are_each_field_alone(measure: object, a: Table, b: T
     np.testing.assert_array_equal(measure(a, b), alone)
 
 
-@pytest.mark.parametrize("measure", [*MEASURES, psi_by_chance])
+@pytest.mark.parametrize("measure", EVERY)
 def test_no_fields_have_no_distances(measure: object) -> None:
     """Tables of no fields, or of no bins, are measured without a warning."""
     assert callable(measure)
@@ -92,10 +96,3 @@ def test_histograms_that_share_no_bin_are_as_far_as_can_be() -> None:
     assert jensen_shannon(a, b)[0] == pytest.approx(1.0, abs=1e-12)
     assert np.isfinite(psi(a, b)[0])
     assert psi(a, b)[0] > 1
-
-
-def test_more_rows_explain_less() -> None:
-    """What chance explains shrinks as the window grows."""
-    reference = np.full((1, 10), 1_000)
-    few, many = np.full((1, 10), 5), np.full((1, 10), 5_000)
-    assert psi_by_chance(reference, few)[0] > 10 * psi_by_chance(reference, many)[0]
