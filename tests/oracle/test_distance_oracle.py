@@ -120,7 +120,7 @@ def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(rng: np.random.Gener
 def test_wasserstein_is_that_of_scipy_but_for_the_outermost(
     shift: float, rng: np.random.Generator
 ) -> None:
-    """In standard deviations, within 1 % and 0.03 of scipy's for a normal law that moved or widened."""
+    """In standard deviations, within 1 % and 0.03 of scipy's, for a law that moved or widened."""
     x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
     quantiles = [np.quantile(each, WASSERSTEIN_RANKS)[None] for each in (x, y)]
     found = wasserstein(*quantiles, np.array([1.0]))[0]
