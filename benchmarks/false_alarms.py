@@ -1,0 +1,95 @@
+"""How often monitors cry wolf, and how fast they find a shift: ours beside our peers.
+
+The same streams for all, from `drift_streams.py`: 20 fields that never drift, and such of which one
+shifts half-way by a PSI of 0.11. Ours runs as in a service, through `Monitor`, looked at every
+50 rows. The peers run with their defaults, in an environment of their own (`make bench-peers`).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import drift_streams
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.testing import ManualClock
+
+NAMES = [f"f{at}" for at in range(drift_streams.FIELDS)]
+LOOK_ROWS = 50
+SECONDS_A_LOOK = 5.0
+
+
+def ours(reference: Reference, values: np.ndarray) -> dict[str, int]:
+    """The row at which each field's alarm was first raised."""
+    clock, raised = ManualClock(), {}
+    config = Config(look_rows=LOOK_ROWS, export_interval_seconds=86_400.0)
+    with Monitor("bench", reference=reference, exporters=[], config=config, clock=clock) as monitor:
+        for start in range(0, len(values), LOOK_ROWS):
+            part = values[start : start + LOOK_ROWS]
+            monitor.record(dict(zip(NAMES, part.T, strict=True)), np.zeros(len(part)))
+            clock.advance(SECONDS_A_LOOK)
+            for finding in monitor.status().findings:
+                raised.setdefault(finding.field, start + len(part))
+    return raised
+
+
+def all_ours(streams: int) -> dict[str, object]:
+    """False alarms over calm streams, and delays over shifted ones."""
+    reference = Reference.fit(
+        drift_streams.reference(), names=NAMES, predictions=np.zeros(drift_streams.REFERENCE_ROWS)
+    )
+    calm = [ours(reference, drift_streams.calm(at)) for at in range(streams)]
+    shifted = [ours(reference, drift_streams.shifted(at)) for at in range(streams)]
+    at = drift_streams.SHIFT_AT
+    delays = [found[NAMES[0]] - at for found in shifted if found.get(NAMES[0], 0) > at]
+    return {
+        "mlmonitor, alpha 0.01, looked at every 50 rows": {
+            "fields_alarmed": sum(map(len, calm)),
+            "fields": streams * len(NAMES),
+            "alarms": sum(map(len, calm)),
+            "models_alarmed": sum(bool(found) for found in calm),
+            "models": streams,
+            "shifts_found": len(delays),
+            "median_delay_rows": float(np.median(delays)) if delays else None,
+        }
+    }
+
+
+def told(found: dict[str, dict[str, float | None]]) -> None:
+    """One line a monitor."""
+    heads = "fields alarmed", "alarms", "models alarmed", "shifts found", "median delay"
+    print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
+    for name, each in found.items():
+        delay = each["median_delay_rows"]
+        cells = (
+            f"{each['fields_alarmed']} of {each['fields']}",
+            f"{each['alarms']}",
+            f"{each['models_alarmed']} of {each['models']}",
+            f"{each['shifts_found']} of {each['models']}",
+            "-" if delay is None else f"{delay:,.0f} rows",
+        )
+        print(f"{name:48}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def main() -> None:
+    """Measure, print, and keep as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=10)
+    parser.add_argument("--peers", help="the Python of an environment that holds the peers")
+    options = parser.parse_args()
+    found = all_ours(options.streams)
+    if options.peers:
+        script = Path(__file__).with_name("false_alarms_of_peers.py")
+        command = [options.peers, str(script), "--streams", str(options.streams)]
+        found |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    told(found)  # type: ignore[arg-type]  # JSON
+    results = Path(__file__).with_name("results")
+    results.mkdir(exist_ok=True)
+    (results / "false_alarms.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

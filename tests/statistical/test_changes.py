@@ -1,0 +1,137 @@
+"""Changes of every sort, in one field of a live monitor: found, and in that field alone."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.compare.distance import MEASURES, WASSERSTEIN
+from mlmonitor.compare.finding import Finding
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+REFERENCE_ROWS = 20_000
+CALM_ROWS = 10_000
+CHANGED_ROWS = 10_000
+STEP_ROWS = 250
+CATEGORIES = ("motor", "home", "liability", "marine")
+SHARES = (0.5, 0.3, 0.15, 0.05)
+FIELDS = ("amount", "age", "line")
+
+Columns = dict[str, np.ndarray]
+
+
+def rows(rng: np.random.Generator, count: int) -> Columns:
+    """Claims as the model knows them; one age in a hundred is missing."""
+    age = rng.normal(45, 12, count)
+    age[rng.random(count) < 0.01] = np.nan
+    return {
+        "amount": rng.lognormal(7, 1, count),
+        "age": age,
+        "line": rng.choice(CATEGORIES, count, p=SHARES),
+    }
+
+
+class Told(NamedTuple):
+    """Rows of the change after which each field was found, and the measures beyond chance."""
+
+    rows_until: dict[str, int]
+    beyond_chance: set[tuple[str, str]]
+
+
+def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> Told:
+    """Calm rows, then such as `change` makes of them; its last argument goes from 0 to 1."""
+    rng = np.random.default_rng(11)
+    reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
+    found: list[Finding] = []
+    exporter, clock = InMemoryExporter(), ManualClock()
+    config = Config(
+        look_rows=STEP_ROWS,
+        export_interval_seconds=86_400.0,
+        window_seconds=None,
+        window_rows=5_000,
+    )
+    rows_until: dict[str, int] = {}
+    with Monitor(
+        "m",
+        reference=reference,
+        exporters=[exporter],
+        config=config,
+        clock=clock,
+        on_finding=found.append,
+    ) as monitor:
+        for start in range(0, CALM_ROWS + CHANGED_ROWS, STEP_ROWS):
+            columns = rows(rng, STEP_ROWS)
+            if start >= CALM_ROWS:
+                change(columns, rng, (start - CALM_ROWS) / CHANGED_ROWS)
+            monitor.record(columns, np.zeros(STEP_ROWS))
+            clock.advance(1.0)
+            assert monitor.flush(timeout_seconds=30)
+            for finding in found:
+                rows_until.setdefault(finding.field, start + STEP_ROWS - CALM_ROWS)
+    beyond = {
+        (name, measure)
+        for name in FIELDS
+        for measure in (*MEASURES, WASSERSTEIN)
+        if (name, measure) != ("line", "ks") and (name, measure) != ("line", WASSERSTEIN)
+        if score(exporter, "score", name, measure) > score(exporter, "critical", name, measure)
+    }
+    return Told(rows_until, beyond)
+
+
+def score(exporter: InMemoryExporter, what: str, name: str, measure: str) -> float:
+    """A score of the last window, or its critical value."""
+    found = exporter.value(f"mlmonitor.drift.{what}", {"field": name, "measure": measure})
+    assert isinstance(found, float)
+    return found
+
+
+def by_degrees(columns: Columns, _rng: np.random.Generator, part: float) -> None:
+    """Amounts grow by two thirds in all, a little with every row."""
+    columns["amount"] *= np.exp(0.5 * part)
+
+
+def wider(columns: Columns, _rng: np.random.Generator, _part: float) -> None:
+    """Ages have the mean they had, and a third more spread."""
+    columns["age"] = 45 + (columns["age"] - 45) * 1.33
+
+
+def vanished(columns: Columns, rng: np.random.Generator, _part: float) -> None:
+    """One claim in twenty was marine; now none is."""
+    gone = columns["line"] == "marine"
+    columns["line"][gone] = rng.choice(CATEGORIES[:3], np.count_nonzero(gone))
+
+
+def new(columns: Columns, rng: np.random.Generator, _part: float) -> None:
+    """One claim in fifty is of a line that nobody knew."""
+    columns["line"] = np.where(rng.random(STEP_ROWS) < 0.02, "cyber", columns["line"])
+
+
+def missing(columns: Columns, rng: np.random.Generator, _part: float) -> None:
+    """Three ages in a hundred are missing, where one was."""
+    columns["age"][rng.random(STEP_ROWS) < 0.02] = np.nan
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "name", "within_rows", "seen_by"),
+    [
+        (by_degrees, "amount", 5_000, "wasserstein"),
+        (wider, "age", 3_000, "ks"),
+        (vanished, "line", 2_000, "psi"),
+        (new, "line", 2_000, "chi2"),
+        (missing, "age", 5_000, "psi"),
+    ],
+)
+def test_a_change_is_found_in_its_field_and_no_other(
+    change: Callable[[Columns, np.random.Generator, float], None],
+    name: str,
+    within_rows: int,
+    seen_by: str,
+) -> None:
+    """After calm rows without any finding, one field alarms, and its window is beyond chance."""
+    told = watched(change)
+    assert set(told.rows_until) == {name}
+    assert 0 < told.rows_until[name] <= within_rows
+    assert (name, seen_by) in told.beyond_chance
