@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from os import PathLike
 from types import TracebackType
@@ -14,7 +14,6 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
-from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.watch import Observation, Tap, identify, watched
@@ -28,13 +27,16 @@ from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
     config_of,
+    copiers_of,
     exporters_of,
     feature_names,
     listed,
     names_of,
     reference_of,
+    schema_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.records import Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +61,8 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        schema: kinds that shall not be inferred where the reference is learned, such as
+            `{"comment": "text", "vector": "embedding"}`; a reference that was fitted has its own.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -79,6 +83,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        schema: Mapping[str, Kind | str] | None = None,
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -91,6 +96,7 @@ class Monitor:
         self._model, self._version = str(model), str(version)
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
+        self._schema = schema_of(schema, self._reference)
         self._exporters = exporters_of(exporters, os.environ)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
@@ -104,7 +110,7 @@ class Monitor:
             new_id=self._new_id,
             open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
-            copiers=Copiers(),
+            copiers=copiers_of(self._schema),
         )
 
     @overload
@@ -285,7 +291,10 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(self._model, self._version, str(uuid.uuid4()), started_at, self._ignore)
+        instance = str(uuid.uuid4())
+        identity = Identity(
+            self._model, self._version, instance, started_at, self._ignore, self._schema
+        )
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from mlmonitor.compare.reference import Reference
+from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.vectors import VectorCopiers
+from mlmonitor.compare.reference import Reference, kinds_of
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
-from mlmonitor.records import Role
+from mlmonitor.records import Kind, Role
 
 
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
@@ -36,6 +38,22 @@ def exporters_of(exporters: object, environ: Mapping[str, str]) -> list[Exporter
     if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
         return list(exporters)
     raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
+
+
+def schema_of(
+    schema: Mapping[str, Kind | str] | None, reference: Reference | None
+) -> dict[str, Kind]:
+    """Kinds by name: as declared, and as the reference has them."""
+    told = kinds_of({} if schema is None else schema)
+    if reference is None:
+        return told
+    return {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+
+
+def copiers_of(schema: Mapping[str, Kind]) -> Copiers:
+    """What copies the host's rows: their vectors too, where there are any."""
+    vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
+    return VectorCopiers(vectors) if vectors else Copiers()
 
 
 def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmonitor.buffer.inbox import Inbox
@@ -16,6 +16,7 @@ from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import observed_points
+from mlmonitor.records import Kind
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Identity:
     instance: str
     started_at: float
     ignore: frozenset[str] = field(default_factory=frozenset)
+    schema: Mapping[str, Kind] = field(default_factory=dict)
 
     @property
     def attributes(self) -> Attributes:
@@ -59,7 +61,11 @@ class Pipeline:
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
-            config, reference, ignore=identity.ignore, started_at=identity.started_at
+            config,
+            reference,
+            ignore=identity.ignore,
+            schema=identity.schema,
+            started_at=identity.started_at,
         )
 
     @property

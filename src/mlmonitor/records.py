@@ -1,7 +1,7 @@
 """The words the stages share: fields, schemas, and the block of rows that travels the line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,15 +19,22 @@ class Role(StrEnum):
     PREDICTION = "prediction"
     ACTUAL = "actual"
     KPI = "kpi"
+    DERIVED = "derived"  # worked out of others: a text's length, a row's distance
 
 
 class Kind(StrEnum):
-    """How a field's values are read; a datetime is read as seconds since 1970, UTC."""
+    """How a field's values are read; a datetime is read as seconds since 1970, UTC.
+
+    A text and an embedding, a vector of fixed length, have no bins of their own: what is derived
+    from them is watched.
+    """
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     BOOLEAN = "boolean"
     DATETIME = "datetime"
+    TEXT = "text"
+    EMBEDDING = "embedding"
 
 
 class Quality(StrEnum):
@@ -57,6 +64,11 @@ class Field(NamedTuple):
         """Whether values are read as floats; the others are read as categories."""
         return self.kind in (Kind.NUMERIC, Kind.DATETIME)
 
+    @property
+    def is_source(self) -> bool:
+        """Whether it is watched through what is derived from it alone."""
+        return self.kind in (Kind.TEXT, Kind.EMBEDDING)
+
 
 class Schema:
     """The fields of one population, numeric ones first: the order of every array's first axis."""
@@ -79,12 +91,14 @@ class Block:
     numeric: float64 `[numeric fields, rows]`; NaN wherever there is no finite number.
     refused: int64 `[numeric fields, 3]`: how many were missing, not finite, of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
+    kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
     """
 
     rows: int
     numeric: Floats
     refused: Counts
     categorical: list[Sequence[object]]
+    kernels: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 class Absent:

@@ -41,11 +41,22 @@ class Profile:
     int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
+    kernels: float64 `[kernel features]`, the sum over rows.
 
-    Price: `8 * (bins + 15)` bytes a numeric field.
+    Price: `8 * (bins + 15)` bytes a numeric field, and 8 a kernel feature.
     """
 
-    __slots__ = ("bins", "categories", "moments", "outliers", "plan", "quality", "rows", "sums")
+    __slots__ = (
+        "bins",
+        "categories",
+        "kernels",
+        "moments",
+        "outliers",
+        "plan",
+        "quality",
+        "rows",
+        "sums",
+    )
 
     def __init__(self, plan: Plan) -> None:
         numeric = len(plan.schema.numeric)
@@ -58,6 +69,7 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
+        self.kernels: Floats = np.zeros(plan.kernel_features)
 
     @classmethod
     def of(cls, digested: Digested, plan: Plan) -> Self:
@@ -68,6 +80,8 @@ class Profile:
         found.moments = Moments.of(block.numeric)
         with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
             found.sums = np.nansum(block.numeric, axis=1)
+        if block.kernels.size:
+            found.kernels = block.kernels.sum(axis=1)
         found._count_numeric(digested)
         for at, encoded in enumerate(digested.encoded):
             found._count_categories(at, encoded)
@@ -89,6 +103,8 @@ class Profile:
         self.outliers += other.outliers
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
+        if self.kernels.size:
+            self.kernels += other.kernels
 
     def _count_numeric(self, digested: Digested) -> None:
         valid, refused = digested.valid, digested.block.refused
@@ -118,7 +134,8 @@ class Profile:
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        arrays = self.bins, self.categories, self.quality, self.outliers, self.sums
+        counts = self.bins, self.categories, self.quality, self.outliers
+        arrays = *counts, self.sums, self.kernels
         return self.moments.nbytes + sum(array.nbytes for array in arrays)
 
     def state(self) -> State:
@@ -127,6 +144,7 @@ class Profile:
             "plan": np.frombuffer(self.plan.fingerprint, np.uint8),
             "rows": np.array([self.rows], np.int64),
             "sums": self.sums,
+            "kernels": self.kernels,
             **nested("moments", self.moments.state()),
             **{name: getattr(self, name) for name in _COUNTS},
         }
@@ -141,9 +159,11 @@ class Profile:
         found.moments = Moments.from_state(within("moments", state))
         demand(found.moments.count.shape == (len(found.bins),), "moments: of other fields")
         found.sums = part(state, "sums", np.float64, shape=found.sums.shape)
+        found.kernels = part(state, "kernels", np.float64, shape=found.kernels.shape)
         for name in _COUNTS:
             setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
             demand((getattr(found, name) >= 0).all(), f"{name}: wanted none below zero")
+        demand(np.isfinite(found.kernels).all(), "kernels: wanted finite numbers")
         demand(found.rows >= 0, "rows: wanted none below zero")
         return found
 

@@ -203,4 +203,5 @@ def _part(block: Block, start: int, stop: int) -> Block:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)
     categorical = [values[start:stop] for values in block.categorical]
-    return Block(stop - start, block.numeric[:, start:stop], refused, categorical)
+    numeric, kernels = block.numeric[:, start:stop], block.kernels[:, start:stop]
+    return Block(stop - start, numeric, refused, categorical, kernels)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlmonitor.capture.forms import Copied, Copiers, Form
+from mlmonitor.capture.vectors import VectorCopiers
 from mlmonitor.errors import ConfigError
 
 Arguments = tuple[Any, ...]
@@ -48,6 +49,8 @@ def take_features(
     def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
         return Form.MAPPING, 1, {name: pick(args, kwargs) for name, pick in picks.items()}
 
+    if isinstance(copiers, VectorCopiers):
+        return lambda args, kwargs: copiers.owned(take(args, kwargs))
     return take
 
 

@@ -1,6 +1,6 @@
 """Rows become a block: every field's values in the schema's order, the rest counted by reason."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -8,9 +8,14 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values, moments_in_time, numbers
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
+Extend = Callable[[Block, Sequence[Values]], Block]
+
 
 class Reader:
     """Reads rows by one schema; what the schema does not know is counted in `unknown`.
+
+    The raw values of `sources`, which are known but have no place in the schema, are given to
+    `extend` together with each block; what it returns is the block.
 
     A name too many is remembered only while there are fewer than `UNKNOWN_NAMES` of them; all
     others are counted under None, and a long name is cut, so that a hostile client cannot fill the
@@ -20,7 +25,14 @@ class Reader:
     UNKNOWN_NAMES = 64
     NAME_CHARACTERS = 200
 
-    def __init__(self, schema: Schema, *, ignore: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        ignore: Collection[str] = (),
+        sources: Sequence[Field] = (),
+        extend: Extend | None = None,
+    ) -> None:
         self.schema = schema
         self.unknown: dict[str | None, int] = {}
         self._ignore = frozenset(ignore)
@@ -28,8 +40,9 @@ class Reader:
         self._matrix_names = [field.name for _, field in self._features]
         self._is_plain = all(field.kind is Kind.NUMERIC for _, field in self._features)
         self._rest = [(at, f) for at, f in enumerate(schema.numeric) if f.role is not Role.FEATURE]
+        self._sources, self._extend = sources, extend
         self._known = {
-            role: frozenset(f.name for f in schema.fields if f.role is role)
+            role: frozenset(f.name for f in (*schema.fields, *sources) if f.role is role)
             for role in (Role.FEATURE, Role.PREDICTION)
         }
 
@@ -42,8 +55,10 @@ class Reader:
         for at, field in by_column:
             numeric[at], refused[at] = _floats(field, self._values(rows, field))
         categorical = [self._values(rows, field) for field in self.schema.categorical]
+        raw = [self._values(rows, field) for field in self._sources]
         self._count_unknown(rows)
-        return Block(rows.count, numeric, refused, [_listed(values) for values in categorical])
+        block = Block(rows.count, numeric, refused, [_listed(values) for values in categorical])
+        return block if self._extend is None else self._extend(block, raw)
 
     def _read_matrix(self, rows: Rows, numeric: Floats, refused: Counts) -> bool:
         """Read all numeric features together if they allow it."""

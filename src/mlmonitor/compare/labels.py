@@ -41,7 +41,7 @@ class Labels:
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference, self._span = reference, span
         self._deviations, self._hitters = deviations, hitters
-        self._level = level._replace(fields=len(reference.fields))
+        self._level = level._replace(fields=reference.monitored)
 
     def ready(self, *, now: float) -> Population | None:
         """The actuals to report: made now if the reference knows them, else once some have come."""

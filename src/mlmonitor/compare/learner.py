@@ -1,18 +1,24 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
-from mlmonitor.compare.fit import fitted, infer_kind
+from mlmonitor.compare.derived_fit import Derivations, Options
+from mlmonitor.compare.fit import FieldSample, fitted, infer_kind
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.training import Columns, checked_name
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import ABSENT, Role
+from mlmonitor.records import ABSENT, Kind, Role
 from mlmonitor.reference_format import ReferenceFile
+
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_DRAWS_NOTHING = np.random.default_rng(0)  # all rows are kept
 
 
 class Learner:
@@ -24,8 +30,11 @@ class Learner:
 
     FIELDS = 2_000
 
-    def __init__(self, wanted: int, *, ignore: Collection[str] = ()) -> None:
+    def __init__(
+        self, wanted: int, *, ignore: Collection[str] = (), schema: Mapping[str, Kind] = _NO_KINDS
+    ) -> None:
         self.wanted = wanted
+        self._schema = schema
         self.rows: list[Rows] = []
         self._ignore = frozenset(ignore)
 
@@ -42,18 +51,23 @@ class Learner:
     def reference(self) -> Reference:
         """The reference of the first rows kept, `wanted` of them at most.
 
-        A column of no known kind is left out of it.
+        A column of no known kind, or of another than was declared, is left out of it.
         """
         count = min(self.learned, self.wanted)
+        columns = self._columns(count)
+        met = {name for _, name in columns}
+        declared = {name: kind for name, kind in self._schema.items() if name in met}
+        derivations = Derivations(declared, is_lenient=True)
         entries, rows, seen = fitted(
-            iter([(self._columns(count), count)]),
-            schema={},
+            derivations.passing(iter([(columns, count)])),
+            schema=derivations.others,
             sample_rows=None,
             bins=10,
-            rng=np.random.default_rng(0),  # draws nothing: all rows are kept
+            rng=_DRAWS_NOTHING,
             has_critical=False,  # the service is running: what it would cost it cannot spare
         )
-        return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=entries), is_learned=True)
+        fields, _ = derivations.completed(entries, Options(bins=10, has_critical=False))
+        return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=fields), is_learned=True)
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
@@ -69,7 +83,25 @@ class Learner:
                     met = values[: stop - start]
                     column[start:stop] = [None if value is ABSENT else value for value in met]
             start = stop
-        return {each: column for each, column in columns.items() if _has_kind(each, column)}
+        return {each: column for each, column in columns.items() if self._is_known(each, column)}
+
+    def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
+        """Whether values are of a kind that can be learned, and of that which was declared."""
+        role, name = identity
+        declared = self._schema.get(name)
+        if declared in (Kind.TEXT, Kind.EMBEDDING):
+            return True
+        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _DRAWS_NOTHING)
+        slots.next_chunk(len(column))
+        try:
+            if declared is None:
+                infer_kind(name, column)
+            else:
+                sample.take(column, slots)
+                sample.entry(slots, bins=1, has_critical=False)
+        except SchemaError:
+            return False
+        return True
 
     def _known(self) -> list[tuple[Role, str]]:
         """The fields that may be learned, in the order they were met."""
@@ -96,11 +128,3 @@ def _is_name(name: str) -> bool:
         return checked_name(name) == name
     except SchemaError:
         return False
-
-
-def _has_kind(identity: tuple[Role, str], column: Values) -> bool:
-    try:
-        infer_kind(identity[1], column)
-    except SchemaError:
-        return False
-    return True

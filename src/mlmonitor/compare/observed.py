@@ -1,6 +1,6 @@
 """Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.window import Span
@@ -14,6 +14,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
+from mlmonitor.records import Kind
 
 OTHER_FIELDS = "__unknown__"
 
@@ -27,6 +28,7 @@ class Observed:
         reference: Reference | None,
         *,
         ignore: frozenset[str],
+        schema: Mapping[str, Kind],
         started_at: float,
     ) -> None:
         self._config = config
@@ -44,6 +46,7 @@ class Observed:
             deviations=config.outlier_deviations,
             hitters=config.heavy_hitters,
             ignore=ignore,
+            schema=schema,
         )
         self._labels: Labels | None = None
 

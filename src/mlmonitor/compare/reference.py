@@ -15,6 +15,8 @@ from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.capture.columns import is_missing
 from mlmonitor.capture.outputs import OutputKind, Outputs
+from mlmonitor.compare.derive import kernel_plans
+from mlmonitor.compare.derived_fit import Derivations, Options
 from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
 from mlmonitor.compare.training import checked_name, checked_names, chunks
 from mlmonitor.compare.wording import amount
@@ -23,6 +25,7 @@ from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
+    FieldEntry,
     NumericReference,
     ReferenceFile,
     parsed,
@@ -57,6 +60,7 @@ class Reference:
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
         training_metrics: Mapping[str, float] | None = None,
+        anomaly_score: bool | Sequence[str] = False,
         bins: int = 10,
         seed: int = 0,
     ) -> Self:
@@ -77,10 +81,13 @@ class Reference:
             classes: names of these, in order, as given to `watch` as `names`.
             actuals: the truth about these rows, in the same forms.
             names: of the columns of an array.
-            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime.
+            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
+                and text or embedding (a column of vectors), which are never inferred.
             trained_at: when the model was trained; a naive time is taken as UTC.
             importances: of features, as the model tells them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
+            anomaly_score: whether rows are judged as a whole, by how far their numeric features lie
+                from these rows' (`anomaly_score`, `anomalous`); or the features to judge them by.
             bins: how many bins of equal mass a numeric field gets.
             seed: of the sample that is drawn from chunks.
 
@@ -91,22 +98,26 @@ class Reference:
         """
         _check_options(bins, seed)
         outputs = _outputs(output, classes)
+        scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
+        derivations = Derivations(kinds_of(schema or {}), scored=scored, seed=seed)
         is_stream = hasattr(features, "__next__")
         entries, rows, rows_seen = fitted(
-            chunks(features, predictions, actuals, names, outputs=outputs),
-            schema=_kinds(schema or {}),
+            derivations.passing(chunks(features, predictions, actuals, names, outputs=outputs)),
+            schema=derivations.others,
             sample_rows=SAMPLE_ROWS if is_stream else None,
             bins=bins,
             rng=np.random.default_rng(seed),
         )
+        fields, anomaly = derivations.completed(entries, Options(bins, has_critical=True))
         return cls(
             ReferenceFile(
                 rows=rows,
                 rows_seen=rows_seen,
+                anomaly=anomaly,
                 trained_at=_aware(trained_at),
                 importances=_figures("importances", importances),
                 training_metrics=_figures("training_metrics", training_metrics),
-                fields=entries,
+                fields=fields,
             )
         )
 
@@ -146,7 +157,9 @@ class Reference:
         for role in Role:
             count = sum(entry.role == role for entry in self.content.fields)
             if count:
-                told.append(amount(count, role.value))
+                told.append(
+                    f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
+                )
         return f"Reference({', '.join(told)})"
 
     @property
@@ -160,14 +173,25 @@ class Reference:
         return self.content.trained_at
 
     @property
+    def monitored(self) -> int:
+        """How many fields are compared: all but the texts and embeddings themselves."""
+        return len(self.entries(tuple(Role)))
+
+    @property
     def fields(self) -> tuple[Field, ...]:
-        """Features, predictions and actuals, with their kinds."""
+        """Features, predictions and actuals, with their kinds, and what is derived from them."""
         return tuple(_field(entry) for entry in self.content.fields)
 
     def entries(self, roles: Sequence[Role]) -> list[Entry]:
-        """The summaries of the fields of some roles, numeric ones first, as a schema has them."""
-        found = [entry for entry in self.content.fields if Role(entry.role) in roles]
-        return sorted(found, key=lambda entry: not _field(entry).is_numeric)
+        """The summaries of the fields of some roles, as a schema has them.
+
+        Numeric ones come first, and of each sort those that are derived last.
+        """
+        known = (e for e in self.content.fields if isinstance(e, Entry))
+        found = [entry for entry in known if Role(entry.role) in roles]
+        return sorted(
+            found, key=lambda e: (not _field(e).is_numeric, _field(e).role is Role.DERIVED)
+        )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
@@ -180,10 +204,11 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
+            kernel_plans(self.content) if Role.DERIVED in roles else (),
         )
 
 
-def _field(entry: Entry) -> Field:
+def _field(entry: FieldEntry) -> Field:
     return Field(entry.name, Role(entry.role), Kind(entry.kind))
 
 
@@ -221,7 +246,8 @@ def _outputs(output: OutputKind, classes: Sequence[str]) -> Outputs:
     return outputs
 
 
-def _kinds(schema: Any) -> dict[str, Kind]:
+def kinds_of(schema: Any) -> dict[str, Kind]:
+    """Kinds by column; raises SchemaError where they are none."""
     known = ", ".join(each.value for each in Kind)
     if not isinstance(schema, Mapping):
         raise SchemaError(f"schema: wanted a mapping of column to one of {known}")

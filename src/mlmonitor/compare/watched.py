@@ -1,18 +1,21 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.compare.cut import cut_rows
+from mlmonitor.compare.derive import reader_of
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
-from mlmonitor.records import Role
+from mlmonitor.records import Kind, Role
 
-_ROLES = (Role.FEATURE, Role.PREDICTION)
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 class Watched:
@@ -32,11 +35,14 @@ class Watched:
         deviations: float,
         hitters: int,
         ignore: Collection[str],
+        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
         self.learn_rows: int = learn_rows
-        self.learner = Learner(learn_rows, ignore=ignore) if reference is None else None
+        self.learner: Learner | None = None
+        if reference is None:
+            self.learner = Learner(learn_rows, ignore=ignore, schema=schema)
         self.reader: Reader | None = None
         self._span, self._hitters = span, hitters
         self._deviations, self._ignore, self._level = deviations, ignore, level
@@ -66,9 +72,9 @@ class Watched:
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
         plan = reference.plan(_ROLES, deviations=self._deviations)
-        reader = Reader(plan.schema, ignore=self._ignore)
+        reader = reader_of(reference.content, plan.schema, ignore=self._ignore)
         entries = reference.entries(_ROLES)
-        level = self._level._replace(fields=len(reference.fields))
+        level = self._level._replace(fields=reference.monitored)
         population = Population(
             plan, entries, self._span, hitters=self._hitters, level=level, now=now
         )

@@ -6,14 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import FormatError
-from mlmonitor.reference_format.entries import (
-    CategoricalReference,
-    Count,
-    Finite,
-    Name,
-    NumericReference,
-    want,
-)
+from mlmonitor.reference_format.derived import AnomalyReference, FieldEntry, check_derived
+from mlmonitor.reference_format.entries import Count, Finite, Name, want
 
 VERSION = 1
 FILE_BYTES = 64 << 20
@@ -32,9 +26,9 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    anomaly: AnomalyReference | None = None
     fields: Annotated[
-        list[Annotated[NumericReference | CategoricalReference, Field(discriminator="kind")]],
-        Field(max_length=100_000),
+        list[Annotated[FieldEntry, Field(discriminator="kind")]], Field(max_length=100_000)
     ]
 
     @model_validator(mode="after")
@@ -45,7 +39,13 @@ class ReferenceFile(BaseModel):
         want(roles.count("actual") <= 1, "fields: wanted one actual at most")
         want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
         for at, field in enumerate(self.fields):
-            want(field.rows == self.rows, f"fields.{at}.rows: wanted the rows of the whole")
+            is_part = field.role == "derived" or field.kind in ("text", "embedding")
+            most = self.rows_seen if is_part else self.rows
+            want(
+                field.rows <= most and (is_part or field.rows == most),
+                f"fields.{at}.rows: wanted the rows of the whole",
+            )
+        check_derived(self.fields, self.anomaly)
         return self
 
 
@@ -106,10 +106,11 @@ def _where(error: ValidationError) -> str:
     return "; ".join(told) + more
 
 
+_KINDS = "wanted a kind: numeric, datetime, categorical, boolean, text or embedding"
 _WANTED = {
     # pydantic quotes what stood there in these.
-    "union_tag_invalid": "wanted a kind: numeric, datetime, categorical or boolean",
-    "union_tag_not_found": "wanted a kind: numeric, datetime, categorical or boolean",
+    "union_tag_invalid": _KINDS,
+    "union_tag_not_found": _KINDS,
 }
 
 

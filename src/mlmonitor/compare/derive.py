@@ -1,0 +1,114 @@
+"""In the service: texts, embeddings and whole rows become further fields of a block."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import KernelPlan
+from mlmonitor.capture.columns import Values
+from mlmonitor.capture.reader import Reader
+from mlmonitor.compare.anomaly import Distances
+from mlmonitor.compare.embedding import EmbeddingColumns
+from mlmonitor.compare.mmd import MMD
+from mlmonitor.compare.text import TextColumns, Vocabulary
+from mlmonitor.records import Block, Counts, Field, Floats, Kind, Role, Schema
+from mlmonitor.reference_format import (
+    SCORE,
+    EmbeddingReference,
+    FieldEntry,
+    ReferenceFile,
+    TextReference,
+    derived_names,
+)
+
+
+def sources_of(content: ReferenceFile) -> list[TextReference | EmbeddingReference]:
+    """The texts and embeddings of a reference, in its order."""
+    return [e for e in content.fields if isinstance(e, TextReference | EmbeddingReference)]
+
+
+def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
+    """What the kernel features of its embeddings are compared with, in its order."""
+    return [
+        KernelPlan(
+            witness=derived_names(entry)[-1],
+            mean=np.array(entry.kernel_mean),
+            rows=entry.design_rows,
+            critical=tuple(entry.critical.get(MMD, ())),
+        )
+        for entry in sources_of(content)
+        if isinstance(entry, EmbeddingReference)
+    ]
+
+
+class Deriver:
+    """Adds to each block the fields that a reference derives from the others.
+
+    Price: none where there are none; see `TextColumns`, `EmbeddingColumns` and `Distances`.
+    """
+
+    def __init__(self, content: ReferenceFile, schema: Schema) -> None:
+        self._entries = sources_of(content)
+        self.sources: tuple[Field, ...] = tuple(
+            Field(entry.name, Role(entry.role), Kind(entry.kind)) for entry in self._entries
+        )
+        self._columns = [_columns(entry) for entry in self._entries]
+        self._names = [f.name for f in schema.numeric if f.role is Role.DERIVED]
+        self._distances: Distances | None = None
+        if content.anomaly is not None:
+            self._distances = Distances.read(content.anomaly)
+            self._threshold = content.anomaly.threshold
+            at = {f.name: at for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE}
+            self._scored = [at[name] for name in content.anomaly.names]
+
+    def extend(self, block: Block, raw: Sequence[Values]) -> Block:
+        """The block with the derived fields behind its own; `raw` holds each source's values."""
+        found: dict[str, tuple[Floats, Counts]] = {}
+        kernels: list[Floats] = []
+        for entry, columns, values in zip(self._entries, self._columns, raw, strict=True):
+            if isinstance(columns, TextColumns):
+                numeric, refused = columns.read(values)
+            else:
+                numeric, refused, features = columns.read(values)
+                kernels.append(features)
+            for name, column, counts in zip(derived_names(entry), numeric, refused, strict=True):
+                found[name] = column, counts
+        categorical = list(block.categorical)
+        if self._distances is not None:
+            score = self._distances.score(block.numeric[self._scored])
+            missing = np.array([np.count_nonzero(np.isnan(score)), 0, 0])
+            found[SCORE] = score, missing
+            categorical.append(_flags(score, self._threshold))
+        derived = [found[name] for name in self._names]
+        return Block(
+            block.rows,
+            np.vstack([block.numeric, *(column for column, _ in derived)]),
+            np.vstack([block.refused, *(counts for _, counts in derived)]),
+            categorical,
+            np.vstack(kernels) if kernels else block.kernels,
+        )
+
+
+def reader_of(content: ReferenceFile, schema: Schema, *, ignore: Collection[str]) -> Reader:
+    """A reader whose blocks hold every field of `schema`, those derived included."""
+    own = [field for field in schema.fields if field.role is not Role.DERIVED]
+    if len(own) == len(schema):
+        return Reader(schema, ignore=ignore)
+    deriver = Deriver(content, schema)
+    return Reader(Schema(own), ignore=ignore, sources=deriver.sources, extend=deriver.extend)
+
+
+def _columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:
+    if isinstance(entry, TextReference):
+        return TextColumns(Vocabulary.read(entry))
+    if isinstance(entry, EmbeddingReference):
+        return EmbeddingColumns.read_from(entry)
+    raise TypeError(f"nothing is derived from a {entry.kind}")
+
+
+def _flags(score: Floats, threshold: float) -> list[object]:
+    """Whether each row is anomalous; None where it has no score."""
+    beyond: list[object] = (score > threshold).tolist()
+    if not np.isnan(score).any():
+        return beyond
+    return [None if lost else flag for flag, lost in zip(beyond, np.isnan(score), strict=True)]
