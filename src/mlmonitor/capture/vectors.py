@@ -54,6 +54,6 @@ def _owned(value: Any) -> Any:
             if len(value) > MOST_NUMBERS:
                 return UNREADABLE
             return value.copy() if isinstance(value, np.ndarray) else tuple(value)
-        return np.array(value) if hasattr(type(value), "__array__") else value
+        return np.array(np.asarray(value)) if hasattr(type(value), "__array__") else value
     except Exception:  # noqa: BLE001 - a hostile value: its row is kept
         return UNREADABLE

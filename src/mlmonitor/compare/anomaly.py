@@ -71,7 +71,7 @@ def shrunk_covariance(z: Floats) -> Floats:
     both = known.astype(np.float64) @ known.T.astype(np.float64)
     sample = (filled @ filled.T) / np.maximum(both, 1.0)
     size, rows = z.shape
-    level = float(np.trace(sample)) / size
+    level = float(np.trace(sample)) / size or 1.0  # nothing varies: nothing is known
     spread = float(((sample - level * np.eye(size)) ** 2).sum()) / size
     square = filled**2
     fourth = float((square @ square.T).sum()) / rows

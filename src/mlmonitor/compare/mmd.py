@@ -10,6 +10,7 @@ from mlmonitor.reference_format import CRITICAL_ROWS
 MMD = "mmd"
 LEVEL = 0.99
 DRAWS = 2_000
+_NORMAL_ROWS = 200  # a mean of so many bounded features is normal
 
 
 def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
@@ -57,7 +58,7 @@ def simulated_mmd(features: Floats, design_rows: int, rng: np.random.Generator) 
     normal = (rng.standard_normal((DRAWS * 5, spread.size)) ** 2) @ np.maximum(spread, 0.0)
     found = []
     for size in CRITICAL_ROWS:
-        if size <= 200:
+        if size < _NORMAL_ROWS:
             drawn = rng.integers(0, known, (DRAWS, size))
             means = np.stack([around[:, rows].mean(axis=1) for rows in drawn])
             squared = size * (means**2).sum(axis=1) * known / max(known - 1, 1)

@@ -130,7 +130,9 @@ def derived_names(entry: FieldEntry) -> list[str]:
 
 def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) -> None:
     """Refuse fields derived from nothing, and those that are missing."""
-    wanted = {(name, "numeric") for entry in fields for name in derived_names(entry)}
+    names = [name for entry in fields for name in derived_names(entry)]
+    want(len(set(names)) == len(names), "fields: wanted each derived from one of them")
+    wanted = {(name, "numeric") for name in names}
     if anomaly is not None:
         wanted |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
         known = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
