@@ -1,5 +1,6 @@
 """What holds for derived fields however rows are cut, merged, saved and read again."""
 
+import itertools
 import json
 from functools import cache
 from typing import Any
@@ -85,7 +86,7 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
     """However a block is parted, its profile is the same, in whatever order it is merged."""
     whole = block(seed, rows)
     at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
-    parts = [part(whole, *pair) for pair in zip(at, at[1:], strict=False)]
+    parts = [part(whole, *pair) for pair in itertools.pairwise(at)]
     merged = Profile(plan())
     for each in parts:
         one = Profile(plan())

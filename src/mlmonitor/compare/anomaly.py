@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.compare.product import product
 from mlmonitor.records import Floats
 from mlmonitor.reference_format import AnomalyReference
 
@@ -122,7 +123,7 @@ class Distances:
         gaps = np.flatnonzero(fields < z.shape[1])
         if gaps.size:
             z[gaps] = self._completed(z[gaps], ~known[gaps])
-        squared: Floats = ((z @ self._whitening.T) ** 2).sum(axis=1)
+        squared: Floats = (product(z, self._whitening.T) ** 2).sum(axis=1)
         return squared, fields
 
     def score(self, values: Floats) -> Floats:
@@ -138,11 +139,11 @@ class Distances:
 
         Conjugate gradients over the missing fields of all rows at once.
         """
-        residual = np.where(lacks, -(z @ self._precision), 0.0)
+        residual = np.where(lacks, -product(z, self._precision), 0.0)
         direction = residual
         size = (residual**2).sum(axis=1, keepdims=True)
         for _ in range(min(STEPS, int(lacks.sum(axis=1).max()))):
-            turned = np.where(lacks, direction @ self._precision, 0.0)
+            turned = np.where(lacks, product(direction, self._precision), 0.0)
             bent = (direction * turned).sum(axis=1, keepdims=True)
             step = np.where(bent > 0, size / np.where(bent > 0, bent, 1.0), 0.0)
             z = z + step * direction

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.capture.columns import UNREADABLE, Values, is_missing, plain_floats, unmasked
+from mlmonitor.compare.product import product
 from mlmonitor.records import ABSENT, Counts, Floats
 from mlmonitor.reference_format import EMBEDDING_FIELDS, MOST_DIMENSIONS, EmbeddingReference
 
@@ -96,7 +97,7 @@ class Kernel:
     def features(self, matrix: Floats) -> Floats:
         """`[features, rows]` of vectors `[rows, dimensions]`."""
         with np.errstate(over="ignore", invalid="ignore"):
-            turns = self._frequencies @ matrix.T
+            turns = product(matrix, self._frequencies.T).T
         turns = np.where(np.isfinite(turns), turns, 0.0)
         found: Floats = self._size * np.concatenate([np.cos(turns), np.sin(turns)])
         return found
@@ -140,9 +141,11 @@ class EmbeddingColumns:
         norm = np.sqrt((found.matrix**2).sum(axis=1))
         size = norm * self._length
         has_direction = found.known & (size > 0) & np.isfinite(size)
-        cosine = (found.matrix @ self._centroid) / np.where(has_direction, size, 1.0)
+        cosine = np.einsum("rd,d->r", found.matrix, self._centroid) / np.where(
+            has_direction, size, 1.0
+        )
         features = np.where(found.known, self._kernel.features(found.matrix), 0.0)
-        witness = self._mean @ features
+        witness = np.einsum("fr,f->r", features, self._mean)
         numeric = np.stack(
             [
                 np.where(found.known, norm, np.nan),

@@ -51,8 +51,7 @@ class Vocabulary:
     def __init__(self, bits: bytes, hashes: int) -> None:
         self._bits = bits
         self._hashes = hashes
-        self._mask = 8 * len(bits) - 1
-        self._met: dict[str, bool] = {}
+        self._met = _Met(bits, hashes)
 
     @classmethod
     def of(cls, words: Collection[str]) -> "Vocabulary":
@@ -87,17 +86,26 @@ class Vocabulary:
         return float(held.mean()) ** self._hashes
 
     def __contains__(self, word: str) -> bool:
-        known = self._met.get(word)
-        if known is None:
-            if len(self._met) >= _WORDS_REMEMBERED:
-                self._met.clear()
-            places = _places(word, self._hashes, self._mask)
-            known = self._met[word] = all(self._bits[at >> 3] >> (at & 7) & 1 for at in places)
-        return known
+        return self._met[word]
 
     def unknown_share(self, words: Sequence[str]) -> float:
         """Which share of `words` is not known."""
-        return 1 - sum(map(self.__contains__, words)) / len(words)
+        return 1 - sum(map(self._met.__getitem__, words)) / len(words)
+
+
+class _Met(dict[str, bool]):
+    """Whether each word met lately is known; a new one is looked up once."""
+
+    def __init__(self, bits: bytes, hashes: int) -> None:
+        super().__init__()
+        self._bits, self._hashes, self._mask = bits, hashes, 8 * len(bits) - 1
+
+    def __missing__(self, word: str) -> bool:
+        if len(self) >= _WORDS_REMEMBERED:
+            self.clear()
+        places = _places(word, self._hashes, self._mask)
+        known = self[word] = all(self._bits[at >> 3] >> (at & 7) & 1 for at in places)
+        return known
 
 
 def _places(word: str, hashes: int, mask: int) -> Iterable[int]:

@@ -113,7 +113,7 @@ def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
     reference = Reference.fit(
         {"x": told["x"]}, predictions=told["t"], schema={"prediction": "text"}
     )
-    assert [f.name for f in reference.fields if f.role is Role.DERIVED][0] == "prediction.length"
+    assert next(f.name for f in reference.fields if f.role is Role.DERIVED) == "prediction.length"
     with Monitor("m", reference=reference) as monitor:
         monitor.record({"x": [1.0, 2.0]}, ["a b", "zzz"])
         assert monitor.flush()
