@@ -231,3 +231,8 @@ def as_text(value: AttributeValue) -> str:
             return str(int(value))
         case _:
             return str(value)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two values are equal; NaN is NaN here."""
+    return one == other or (one != one and other != other)  # noqa: PLR0124 - only NaN is not itself
