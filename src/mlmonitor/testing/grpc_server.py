@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from mlmonitor.errors import import_extra
 from mlmonitor.testing.backends.base import PROTOBUF, Head
-from mlmonitor.testing.faults import Down, Drop, Fault, Slow, Status
+from mlmonitor.testing.faults import Down, Drop, Fault, Refuse, Slow
 from mlmonitor.testing.http_server import HOST, bound
 from mlmonitor.testing.intake import OK, Intake, grpc_code
 
@@ -81,7 +81,7 @@ class GrpcServer:
     def _export(self, wire: bytes, context: Any) -> bytes:
         intake = self._intake
         fault = intake.draw()
-        if isinstance(fault, Status):
+        if isinstance(fault, Refuse):
             name = grpc_code(fault.code)
             intake.missed(fault, wire, status=name)
             self._abort(context, name, fault.message, fault.retry_after_seconds)

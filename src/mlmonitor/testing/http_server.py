@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from mlmonitor.testing.backends.base import JSON, PROTOBUF, Head
-from mlmonitor.testing.faults import Down, Drop, Fault, Garbage, Redirect, Slow, Status
+from mlmonitor.testing.faults import Down, Drop, Fault, Garbage, Redirect, Refuse, Slow
 from mlmonitor.testing.intake import OK, Answer, Intake
 
 HOST = "127.0.0.1"
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wire = self._body()
         head = Head({key.lower(): value for key, value in self.headers.items()})
-        if isinstance(fault, Status | Redirect):
+        if isinstance(fault, Refuse | Redirect):
             intake.missed(fault, wire, status=fault.code)
             self._send(_scripted(fault))
             return
@@ -242,7 +242,7 @@ def _reply(answer: Answer, head: Head, fault: Fault | None) -> _Reply:
     return _Reply(status, message.SerializeToString(), {"Content-Type": PROTOBUF})
 
 
-def _scripted(fault: Status | Redirect) -> _Reply:
+def _scripted(fault: Refuse | Redirect) -> _Reply:
     if isinstance(fault, Redirect):
         return _Reply(fault.code, b"", {"Location": fault.url})
     body = fault.body

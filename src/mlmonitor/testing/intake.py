@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mlmonitor.errors import ConfigError
 from mlmonitor.testing.backends.base import JSON, Backend, Head, Judgement, Refusal
 from mlmonitor.testing.backends.validity import fault as fault_of
-from mlmonitor.testing.faults import OVER_GRPC, Fault, PartialSuccess, Policy, Status, planned
+from mlmonitor.testing.faults import OVER_GRPC, Fault, PartialSuccess, Policy, Refuse, planned
 from mlmonitor.testing.ledger import Ledger, Request
 from mlmonitor.testing.wire import NotOtlp, decode
 
@@ -71,8 +71,8 @@ class Intake:
             return None
         if self._is_grpc and not isinstance(fault, OVER_GRPC):
             raise ConfigError(f"{type(fault).__name__}: has no meaning over gRPC")
-        if isinstance(fault, Status) and isinstance(fault.code, str) and not self._is_grpc:
-            raise ConfigError("Status.code: wanted an HTTP status, not the name of a gRPC code")
+        if isinstance(fault, Refuse) and isinstance(fault.code, str) and not self._is_grpc:
+            raise ConfigError("Refuse.code: wanted an HTTP status, not the name of a gRPC code")
         return fault
 
     def draw(self) -> Fault | None:

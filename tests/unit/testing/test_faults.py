@@ -21,9 +21,9 @@ from mlmonitor.testing import (
     OtlpReceiver,
     PartialSuccess,
     Redirect,
+    Refuse,
     Slow,
     Sometimes,
-    Status,
 )
 from otlp_requests import CUMULATIVE, NOW, Reply, counter, gauge, number, post, request, send
 
@@ -42,29 +42,29 @@ def one(at: int = 1) -> object:
 
 def test_an_error_takes_nothing_and_is_used_up(receiver: OtlpReceiver) -> None:
     """The next request goes well."""
-    receiver.script([Status(503, retry_after_seconds=1.5, message="later")])
+    receiver.script([Refuse(503, retry_after_seconds=1.5, message="later")])
     reply = send(receiver, one())
     assert (reply.status, reply.message) == (503, "later")
     assert reply.headers["Retry-After"] == "1.5"
     assert receiver.ledger.accepted == 0
     assert send(receiver, one()).status == 200
     assert [(each.status, each.fault) for each in receiver.ledger.requests] == [
-        (503, "Status"),
+        (503, "Refuse"),
         (200, ""),
     ]
 
 
 def test_an_error_may_have_any_body(receiver: OtlpReceiver) -> None:
     """Gateways write pages."""
-    receiver.next(Status(502, body=b"<html>"))
+    receiver.next(Refuse(502, body=b"<html>"))
     assert send(receiver, one())[:2] == (502, b"<html>")
 
 
 def test_a_list_is_used_up_in_order_and_none_goes_well(receiver: OtlpReceiver) -> None:
     """What is put in front comes first, several times if it is told so."""
-    receiver.script([None, Status(429), None, Status(500)])
-    receiver.next(Status(401), times=2)
-    receiver.next(Status(403))
+    receiver.script([None, Refuse(429), None, Refuse(500)])
+    receiver.next(Refuse(401), times=2)
+    receiver.next(Refuse(403))
     statuses = [send(receiver, one(at)).status for at in range(1, 9)]
     assert statuses == [401, 401, 403, 200, 429, 200, 500, 200]
     assert receiver.ledger.total("n") == 3
@@ -72,22 +72,22 @@ def test_a_list_is_used_up_in_order_and_none_goes_well(receiver: OtlpReceiver) -
 
 def test_a_new_script_takes_the_place_of_the_old(receiver: OtlpReceiver) -> None:
     """And numbers start at 0 again."""
-    receiver.script([Status(500), Status(500)])
+    receiver.script([Refuse(500), Refuse(500)])
     assert send(receiver, one()).status == 500
-    receiver.script(lambda number: Status(503) if number == 1 else None)
+    receiver.script(lambda number: Refuse(503) if number == 1 else None)
     assert [send(receiver, one(at)).status for at in (1, 2, 3)] == [200, 503, 200]
 
 
 def test_faults_may_be_there_from_the_start() -> None:
     """As a list or as a function."""
-    for faults in ([Status(500)], lambda number: None if number else Status(500)):
+    for faults in ([Refuse(500)], lambda number: None if number else Refuse(500)):
         with OtlpReceiver(faults=faults, clock=lambda: NOW) as receiver:
             assert [send(receiver, one(at)).status for at in (1, 2)] == [500, 200]
 
 
 def test_chance_is_seeded() -> None:
     """The same seed meets the same faults, about as often as it was told."""
-    faults: list[Fault] = [Status(503), Drop("stored")]
+    faults: list[Fault] = [Refuse(503), Drop("stored")]
     one_, other = (Sometimes(faults, share=0.25, seed=7) for _ in range(2))
     met = [one_(number) for number in range(400)]
     assert met == [other(number) for number in range(400)]
@@ -247,9 +247,9 @@ def test_up_and_down_may_be_said_twice(receiver: OtlpReceiver) -> None:
 @pytest.mark.parametrize(
     ("protocol", "fault", "error"),
     [
-        ("http", Status("UNAVAILABLE"), pytest.raises(ConfigError, match="HTTP status")),
-        ("http", Status(503), nullcontext()),
-        ("grpc", Status("UNAVAILABLE"), nullcontext()),
+        ("http", Refuse("UNAVAILABLE"), pytest.raises(ConfigError, match="HTTP status")),
+        ("http", Refuse(503), nullcontext()),
+        ("grpc", Refuse("UNAVAILABLE"), nullcontext()),
         ("grpc", Garbage(), pytest.raises(ConfigError, match="over gRPC")),
         ("grpc", Redirect("http://x"), pytest.raises(ConfigError, match="over gRPC")),
     ],
@@ -268,7 +268,7 @@ def test_a_fault_without_a_meaning_is_refused_when_it_is_planned(
 
 def test_requests_side_by_side_are_all_counted(receiver: OtlpReceiver) -> None:
     """Threads of one service and many services at once."""
-    receiver.script(Sometimes([Status(503)], share=0.5, seed=1))
+    receiver.script(Sometimes([Refuse(503)], share=0.5, seed=1))
     taken: list[int] = []
 
     def work(worker: int) -> None:

@@ -21,7 +21,7 @@ from opentelemetry.sdk.resources import Resource
 
 from mlmonitor import Monitor, Otlp
 from mlmonitor.errors import ConfigError, MissingExtra
-from mlmonitor.testing import Drop, OtlpReceiver, PartialSuccess, Redirect, Slow, Status
+from mlmonitor.testing import Drop, OtlpReceiver, PartialSuccess, Redirect, Refuse, Slow
 from mlmonitor.testing import grpc_server as grpc_module
 from otlp_requests import NOW, PROTOBUF, counter, gauge, number, post, request, send
 
@@ -186,7 +186,7 @@ def test_the_official_exporter_waits_as_long_as_it_is_told(
     tries: int,
 ) -> None:
     """`Retry-After` over HTTP, `RetryInfo` over gRPC: it tries again at once, or gives up."""
-    receiver.next(Status(429 if protocol == "http" else "UNAVAILABLE", seconds))
+    receiver.next(Refuse(429 if protocol == "http" else "UNAVAILABLE", seconds))
     serve(make, receiver, {})
     check(receiver)
     assert len(receiver.ledger.requests) == tries
@@ -202,9 +202,9 @@ def test_a_partial_success_travels_over_grpc_as_well() -> None:
 @pytest.mark.parametrize(
     ("fault", "code", "taken"),
     [
-        (Status("RESOURCE_EXHAUSTED", 2.0, "busy"), "RESOURCE_EXHAUSTED", 0),
-        (Status(503), "UNAVAILABLE", 0),
-        (Status(418), "UNKNOWN", 0),
+        (Refuse("RESOURCE_EXHAUSTED", 2.0, "busy"), "RESOURCE_EXHAUSTED", 0),
+        (Refuse(503), "UNAVAILABLE", 0),
+        (Refuse(418), "UNKNOWN", 0),
         (Drop("unread"), "UNAVAILABLE", 0),
         (Drop("stored"), "UNAVAILABLE", 1),
         (Slow(30.0), "DEADLINE_EXCEEDED", 1),
@@ -219,7 +219,7 @@ def test_faults_over_grpc_are_its_codes(fault: Any, code: str, taken: int) -> No
             unary(receiver)
         assert caught.value.code().name == code
         assert receiver.ledger.total("n") == taken
-        if fault == Status("RESOURCE_EXHAUSTED", 2.0, "busy"):
+        if fault == Refuse("RESOURCE_EXHAUSTED", 2.0, "busy"):
             assert caught.value.details() == "busy"
             trailing = {key for key, _ in caught.value.trailing_metadata()}
             assert trailing >= {"grpc-status-details-bin", "google.rpc.retryinfo-bin"}
