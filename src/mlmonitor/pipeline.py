@@ -205,12 +205,14 @@ class Pipeline:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates hold at most, as a function of the configuration and the fields."""
+        """What is held at most, as a function of the configuration and the reference."""
         populations = self._populations(self._identity.started_at)
         held = sum(population.memory_bytes for population in populations)
         labels = self._known_labels()
         errors = labels.errors.nbytes if labels is not None else 0
-        return held + errors + self._calls.latency.memory_bytes + self._pending.memory_bytes
+        reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
+        calls = self._calls.latency.memory_bytes
+        return held + errors + reference + calls + self._pending.memory_bytes
 
     def _populations(self, now: float) -> Iterator[Population]:
         ready = self.watched.ready(now=now)
