@@ -30,8 +30,8 @@ from mlmonitor.options import (
     config_of,
     exporters_of,
     feature_names,
-    listed,
     names_of,
+    paired,
     reference_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
@@ -218,7 +218,7 @@ class Monitor:
             if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
                 pairs = [(str(prediction_id), actual)]
             else:
-                pairs = list(zip(map(str, prediction_id), listed(actual), strict=True))
+                pairs = paired(prediction_id, actual)
             self._inbox.labels.put(pairs)
             self._worker.ensure_started()
 

@@ -152,7 +152,7 @@ class Dictionary:
         """The code of each value, and the names of the new ones."""
         codes = np.array(self._found(values), np.int64)
         rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
-        names = (category_name(values[row]) for row in rows)
+        names = (_name_or_none(values[row]) for row in rows)
         return Encoded(codes, Counter(name for name in names if name is not None), self.size)
 
     def _found(self, values: Sequence[object]) -> list[int]:
@@ -169,9 +169,12 @@ class Dictionary:
         """The code of one value, worked out: below zero if it is missing, wrong or absent."""
         if value is ABSENT:
             return _ABSENT
-        if is_missing(value):
-            return _MISSING
-        name = _truth_name(value) if self.is_boolean else category_name(value)
+        try:
+            if is_missing(value):
+                return _MISSING
+            name = _truth_name(value) if self.is_boolean else category_name(value)
+        except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no category
+            return _WRONG_TYPE
         if name is None:
             return _WRONG_TYPE
         return self._codes.get(name, len(self.top) + self.is_closed)
@@ -231,6 +234,13 @@ class Encoded:
         self.missing: int = int(np.count_nonzero(codes == _MISSING))
         self.wrong_type: int = int(np.count_nonzero(codes == _WRONG_TYPE))
         self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
+
+
+def _name_or_none(value: object) -> str | None:
+    try:
+        return category_name(value)
+    except Exception:  # noqa: BLE001 - it had a name a moment ago; it is counted all the same
+        return None
 
 
 def _truth_name(value: object) -> str | None:
