@@ -15,7 +15,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import ColumnTable, MappingTable
-from mlmonitor.compare.derive import reader_of
+from mlmonitor.compare.derive import Deriver, reader_of
 from mlmonitor.compare.mmd import mmd_of
 from mlmonitor.records import Block
 from mlmonitor.reference_format import parsed, written
@@ -52,7 +52,7 @@ def plan() -> Plan:
 
 def block(seed: int, rows: int) -> Block:
     """Some rows, read and extended."""
-    reader = reader_of(reference().content, plan().schema, ignore=())
+    reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     table = ColumnTable(columns(seed, rows), rows)
     found = reader.block(Rows(rows, table, {}, [], [], None))
     assert reader.unknown == {}
@@ -134,7 +134,7 @@ def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> 
         {name: values[at] for name, values in told.items() if values[at] is not None}
         for at in range(rows)
     ]
-    reader = reader_of(reference().content, plan().schema, ignore=())
+    reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     found = reader.block(Rows(rows, MappingTable(single), {}, [], [], None))
     wanted = block(seed, rows)
     np.testing.assert_allclose(found.numeric, wanted.numeric, rtol=1e-9, equal_nan=True)

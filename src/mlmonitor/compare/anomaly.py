@@ -114,6 +114,11 @@ class Distances:
         covariance = lower + np.tril(lower, -1).T
         return cls(Scaling(np.array(content.centre), np.array(content.scale)), covariance)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._whitening.nbytes + self._precision.nbytes + 2 * self._scaling.scale.nbytes
+
     def squared(self, values: Floats) -> tuple[Floats, NDArray[np.int64]]:
         """The squared distance of each row of `[fields, rows]`, and of how many fields it is."""
         z = self._scaling.apply(values).T

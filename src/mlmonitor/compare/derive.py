@@ -61,6 +61,13 @@ class Deriver:
             at = {f.name: at for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE}
             self._scored = [at[name] for name in content.anomaly.names]
 
+    @property
+    def nbytes(self) -> int:
+        """What it holds at most."""
+        columns = sum(columns.nbytes for columns in self._columns)
+        means = sum(8 * len(e.kernel_mean) for e in self._entries if e.kind == "embedding")
+        return columns + means + (0 if self._distances is None else self._distances.nbytes)
+
     def extend(self, block: Block, raw: Sequence[Values]) -> Block:
         """The block with the derived fields behind its own; `raw` holds each source's values."""
         found: dict[str, tuple[Floats, Counts]] = {}
@@ -89,12 +96,11 @@ class Deriver:
         )
 
 
-def reader_of(content: ReferenceFile, schema: Schema, *, ignore: Collection[str]) -> Reader:
+def reader_of(deriver: Deriver, schema: Schema, *, ignore: Collection[str]) -> Reader:
     """A reader whose blocks hold every field of `schema`, those derived included."""
     own = [field for field in schema.fields if field.role is not Role.DERIVED]
     if len(own) == len(schema):
         return Reader(schema, ignore=ignore)
-    deriver = Deriver(content, schema)
     return Reader(Schema(own), ignore=ignore, sources=deriver.sources, extend=deriver.extend)
 
 

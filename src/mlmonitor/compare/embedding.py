@@ -94,6 +94,11 @@ class Kernel:
         self._frequencies: Floats = drawn / bandwidth
         self._size = 1 / np.sqrt(features // 2)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._frequencies.nbytes
+
     def features(self, matrix: Floats) -> Floats:
         """`[features, rows]` of vectors `[rows, dimensions]`."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -134,6 +139,11 @@ class EmbeddingColumns:
             features=len(entry.kernel_mean),
         )
         return cls(np.array(entry.centroid), kernel, np.array(entry.kernel_mean))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
     def read(self, values: Values) -> tuple[Floats, Counts, Floats]:
         """`[norm, cosine, witness]` by rows, the refused, and kernel features by rows."""

@@ -108,4 +108,6 @@ class Observed:
         errors = self.labels.errors.nbytes if self.labels is not None else 0
         reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
         calls = self.calls.latency.memory_bytes
+        deriver = self.watched.deriver
+        reference += 0 if deriver is None else deriver.nbytes
         return held + errors + reference + calls + self.pending.memory_bytes

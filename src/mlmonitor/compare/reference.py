@@ -172,7 +172,8 @@ class Reference:
     @cached_property
     def nbytes(self) -> int:
         """Memory that it takes at most."""
-        return _OBJECT_BYTES + sum(entry.nbytes for entry in self.content.fields)
+        anomaly = 0 if self.content.anomaly is None else self.content.anomaly.nbytes
+        return _OBJECT_BYTES + anomaly + sum(entry.nbytes for entry in self.content.fields)
 
     @property
     def trained_at(self) -> datetime | None:

@@ -24,7 +24,8 @@ LEAST_TEXTS = 2
 
 _WORD = re.compile(rf"[^\W\d_]{{1,{WORD_CHARACTERS}}}")
 _BITS_A_WORD = 10
-_WORDS_REMEMBERED = 65_536
+_WORDS_REMEMBERED = 16_384
+_WORD_BYTES = 76 + 4 * WORD_CHARACTERS + 110  # its text, and its place in a dict that grows
 _MISSING, _, _WRONG_TYPE = range(3)
 
 
@@ -85,6 +86,11 @@ class Vocabulary:
         held = np.unpackbits(np.frombuffer(self._bits, np.uint8))
         return float(held.mean()) ** self._hashes
 
+    @property
+    def nbytes(self) -> int:
+        """What it holds at most: the filter, and the words met lately."""
+        return len(self._bits) + _WORDS_REMEMBERED * _WORD_BYTES
+
     def __contains__(self, word: str) -> bool:
         return self._met[word]
 
@@ -133,6 +139,11 @@ class TextColumns:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds at most."""
+        return self._vocabulary.nbytes
 
     def read(self, values: Values) -> tuple[Floats, Counts]:
         """`[length, words, unknown_words]` by rows, NaN where there is none, and the refused."""

@@ -7,7 +7,7 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.compare.cut import cut_rows
-from mlmonitor.compare.derive import reader_of
+from mlmonitor.compare.derive import Deriver, reader_of
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.population import Population
@@ -44,6 +44,7 @@ class Watched:
         if reference is None:
             self.learner = Learner(learn_rows, ignore=ignore, schema=schema)
         self.reader: Reader | None = None
+        self.deriver: Deriver | None = None
         self._span, self._hitters = span, hitters
         self._deviations, self._ignore, self._level = deviations, ignore, level
 
@@ -72,7 +73,8 @@ class Watched:
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
         plan = reference.plan(_ROLES, deviations=self._deviations)
-        reader = reader_of(reference.content, plan.schema, ignore=self._ignore)
+        self.deriver = Deriver(reference.content, plan.schema)
+        reader = reader_of(self.deriver, plan.schema, ignore=self._ignore)
         entries = reference.entries(_ROLES)
         level = self._level._replace(fields=reference.monitored)
         population = Population(

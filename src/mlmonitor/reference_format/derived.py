@@ -3,12 +3,14 @@
 import base64
 import binascii
 import math
+import sys
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from mlmonitor.reference_format.entries import (
+    NUMBER_BYTES,
     CategoricalReference,
     Count,
     FieldReference,
@@ -38,6 +40,11 @@ class TextReference(FieldReference):
     hashes: Annotated[int, Field(ge=1, le=32)]
     bits: _Base64
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        return super().nbytes + len(self.bits) + 100
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         try:
@@ -63,6 +70,11 @@ class EmbeddingReference(FieldReference):
     seed: Annotated[int, Field(ge=0, lt=1 << 32)]
     kernel_mean: Annotated[list[Finite], Field(min_length=2, max_length=MOST_KERNEL_FEATURES)]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        return super().nbytes + (len(self.centroid) + len(self.kernel_mean)) * NUMBER_BYTES
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         want(len(self.kernel_mean) % 2 == 0, "kernel_mean: wanted cosines and as many sines")
@@ -84,6 +96,12 @@ class AnomalyReference(BaseModel):
     scale: list[_Scale]
     covariance: Annotated[list[Finite], Field(max_length=MOST_SCORED * (MOST_SCORED + 1) // 2)]
     threshold: Finite
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        figures = len(self.centre) + len(self.scale) + len(self.covariance)
+        return sum(map(sys.getsizeof, self.names)) + figures * NUMBER_BYTES + 2_000
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -18,7 +18,7 @@ _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual", "derived"]
 
 
-_NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
+NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
 _ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
 _OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
 
@@ -45,7 +45,7 @@ class FieldReference(BaseModel):
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
-        tables = sum(_ENTRY_BYTES + len(table) * _NUMBER_BYTES for table in self.critical.values())
+        tables = sum(_ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
         return _OBJECT_BYTES + tables
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
@@ -72,7 +72,7 @@ class NumericReference(FieldReference):
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         figures = len(self.quantiles) + len(self.edges) + len(self.counts)
-        return super().nbytes + figures * _NUMBER_BYTES
+        return super().nbytes + figures * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -114,7 +114,7 @@ class CategoricalReference(FieldReference):
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
-        return super().nbytes + names + len(self.counts) * _NUMBER_BYTES
+        return super().nbytes + names + len(self.counts) * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
