@@ -20,13 +20,17 @@ _Role = Literal["feature", "prediction", "actual"]
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
 ]
+CriticalTable = Annotated[dict[Name, _Critical], Field(max_length=100)]
+Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", max_length=200_000)]
+"""Counts with blanks between them, so that a season is one line of the file."""
 
 
 class FieldReference(BaseModel):
     """What every entry tells.
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
-    hundred without any drift.
+    hundred without any drift. `seasons` holds the counts of each season, missing values last.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -35,7 +39,8 @@ class FieldReference(BaseModel):
     role: _Role
     rows: Count
     missing: Count
-    critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
+    critical: CriticalTable = {}
+    seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
@@ -50,7 +55,7 @@ class NumericReference(FieldReference):
 
     kind: Literal["numeric", "datetime"]
     mean: Finite | None
-    stddev: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    stddev: Deviation | None
     min: Finite | None
     max: Finite | None
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
