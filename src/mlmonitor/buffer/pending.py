@@ -25,10 +25,18 @@ class LabelStatus(StrEnum):
 
 
 class Match(NamedTuple):
-    """A prediction and the truth about it."""
+    """A prediction, the truth about it, and the code of its segment, if that was known."""
 
     predicted: object
     actual: object
+    segment: int | None = None
+
+
+class _Marked(NamedTuple):
+    """A prediction in waiting that belongs to a segment."""
+
+    value: object
+    segment: int
 
 
 class Pending:
@@ -40,15 +48,18 @@ class Pending:
 
     Price: about `BYTES_EACH` bytes an id, at most `limit` of them. A text longer than 200
         characters is kept as a hash if it is an id, cut if it is a prediction, so that each adds
-        1 kB at most; what is neither a number nor a text is not kept.
+        1 kB at most; what is neither a number nor a text is not kept. With segments, `MARK_BYTES`
+        more.
     """
 
     BYTES_EACH = 300
+    MARK_BYTES = 60
 
-    __slots__ = ("_limit", "_predictions", "_retry", "counts", "evicted")
+    __slots__ = ("_bytes_each", "_limit", "_predictions", "_retry", "counts", "evicted")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, has_segments: bool = False) -> None:
         self._limit = limit
+        self._bytes_each = self.BYTES_EACH + self.MARK_BYTES * has_segments
         self._predictions: OrderedDict[str, object] = OrderedDict()
         self._retry: list[tuple[str, object]] = []
         self.evicted: int = 0
@@ -60,22 +71,30 @@ class Pending:
     @property
     def memory_bytes(self) -> int:
         """What the waiting predictions may hold at most."""
-        return self._limit * self.BYTES_EACH
+        return self._limit * self._bytes_each
 
     @property
     def waiting(self) -> int:
         """How many labels wait for their second try, counted nowhere yet."""
         return len(self._retry)
 
-    def remember(self, ids: Sequence[Ids | None], predicted: Sequence[object]) -> None:
+    def remember(
+        self,
+        ids: Sequence[Ids | None],
+        predicted: Sequence[object],
+        segments: Sequence[int] | None = None,
+    ) -> None:
         """Keep the prediction of each id; an id met again stands for its newest prediction.
 
         A prediction of two ids is kept under both: nobody knows by which it will be asked for.
+        segments: the code of each row's segment, where there are segments.
         """
-        for called, value in zip(ids, predicted, strict=True):
+        for row, (called, value) in enumerate(zip(ids, predicted, strict=True)):
             if called is None or self._limit == 0:
                 continue
             kept = value if type(value) in _NUMBERS else _short(value)
+            if segments is not None:
+                kept = _Marked(kept, segments[row])
             for identity in (called,) if isinstance(called, str) else called:
                 self._keep(_key(identity), kept)
 
@@ -104,7 +123,12 @@ class Pending:
         matches = []
         for identity, actual in labels:
             if identity in self._predictions:
-                matches.append(Match(self._predictions.pop(identity), actual))
+                found = self._predictions.pop(identity)
+                matches.append(
+                    Match(found.value, actual, found.segment)
+                    if type(found) is _Marked
+                    else Match(found, actual)
+                )
                 self.counts[LabelStatus.MATCHED] += 1
             elif is_last_try:
                 self.counts[self._unmatched(identity)] += 1

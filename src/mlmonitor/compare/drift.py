@@ -23,6 +23,7 @@ from mlmonitor.compare.distance import (
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.table import bin_names, entry_counts, present, profile_counts
 from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
@@ -52,8 +53,10 @@ class Drift:
     by block as `look` is called. Price: `nbytes`, constant.
     """
 
-    def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, entries: Sequence[Entry], level: Level, segment: str = ALL
+    ) -> None:
+        self._plan, self._segment = plan, segment
         self._reference = entry_counts(entries, plan)
         self._critical = Critical([entry.critical for entry in entries], self._reference)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
@@ -153,7 +156,7 @@ class Drift:
         return Finding(
             field=field.name,
             role=field.role,
-            segment="all",
+            segment=self._segment,
             measure="psi",
             value=float(psi(self._reference[one], counts[one])[0]),
             critical=float(critical[at]),
