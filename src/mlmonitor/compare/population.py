@@ -61,6 +61,8 @@ class Population:
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`."""
+        if self.drift is not None and self.plan.season is not None:
+            self.drift.begin(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
         self.unweighed += block.rows
 
