@@ -131,9 +131,12 @@ class Evidence:
     def _priors(self, start: Counts, fields: "Counts | slice") -> list[Floats]:
         """The null, then its alternatives, for rows that came after `start`."""
         null = self._reference[fields] + start
-        share = null / np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
+        known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = np.where(self._present[fields], PRIOR, 0.0) + np.zeros_like(null)
-        return [null, *(share * concentration for concentration in CONCENTRATIONS), flat]
+        # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
+        # it would be evidence that a small reference, or one of empty bins, is not typical.
+        near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
+        return [null, *(np.maximum(law, flat) for law in near), flat]
 
     def _gain(self) -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""

@@ -40,6 +40,7 @@ class SeasonalEvidence:
         "_observed",
         "_order",
         "_present",
+        "_prior",
         "_reference",
         "_restart_rows",
         "_season",
@@ -60,6 +61,9 @@ class SeasonalEvidence:
         fields, seasons, width = reference.shape
         self._present, self._reference = present, reference
         self._restart_rows, self._season = restart_rows, 0
+        # Half a count a bin; of a bin that no season has, half a count in all, as in `Evidence`.
+        is_met = reference.sum(axis=1) > 0
+        self._prior: Floats = np.where(present, np.where(is_met, PRIOR, PRIOR / seasons), 0.0)
         self._known: Counts = reference.copy()  # and what has been seen, but for the visit
         self._visit: Counts = np.zeros((fields, width), np.int64)
         self._season_rows: Counts = np.zeros((fields, seasons), np.int64)
@@ -150,8 +154,7 @@ class SeasonalEvidence:
 
     def _laws(self) -> list[Floats]:
         """The null of the visit's rows, then its alternatives, `[kept, fields, bins]` each."""
-        even = np.where(self._present, PRIOR, 0.0)
-        null = self._known[:, self._season] + self._from + even
+        null = self._known[:, self._season] + self._from + self._prior
         share, known = _shares(null), null.sum(axis=-1, keepdims=True)
         seen = self._observed.sum(axis=-1, keepdims=True)
         laws = [null]
@@ -166,7 +169,7 @@ class SeasonalEvidence:
             # Sure of neither the tilt nor the season's shares: the doubts add up.
             sure = 1 / (1 / (concentration + seen) + 1 / np.maximum(known, PRIOR))
             laws.append(sure * _shares(share * ratio))
-        return [*laws, even + np.zeros_like(null)]
+        return [*laws, np.where(self._present, PRIOR, 0.0) + np.zeros_like(null)]
 
     def _normalisers(self) -> Floats:
         return np.array([log_beta(law, self._present) for law in self._laws()])
