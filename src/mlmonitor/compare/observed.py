@@ -124,9 +124,11 @@ class Observed:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates hold at most, as a function of the configuration and the fields."""
+        """What is held at most, as a function of the configuration and the reference."""
         populations = self.populations(now=self._started_at)
         held = sum(population.memory_bytes for population in populations)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         errors = sum(each.nbytes for each in sums)
-        return held + errors + self.calls.latency.memory_bytes + self.pending.memory_bytes
+        reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
+        calls = self.calls.latency.memory_bytes + self.watched.codes_nbytes
+        return held + errors + reference + calls + self.pending.memory_bytes

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -39,6 +40,7 @@ from mlmonitor.reference_format import (
 )
 
 SeasonName = Literal["hour_of_day", "hour_of_week"]
+_OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,12 @@ class Reference:
     def rows(self) -> int:
         """How many rows stand behind the counts."""
         return self.content.rows
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Memory that it takes at most."""
+        parts = self.content.segments
+        return _OBJECT_BYTES + sum(entry.nbytes for entry in (*self.content.fields, *parts))
 
     @property
     def trained_at(self) -> datetime | None:

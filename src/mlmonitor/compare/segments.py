@@ -107,6 +107,11 @@ class SegmentCodes:
             self._steps.append(step)
             states = after
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held at most."""
+        return sum(book.nbytes for book in self._books) + sum(step.nbytes for step in self._steps)
+
     def of(self, rows: Rows) -> Codes:
         """The segment of each of these rows."""
         state = np.zeros(rows.count, np.int64)

@@ -109,6 +109,11 @@ class Watched:
             )
         return reader, population
 
+    @property
+    def codes_nbytes(self) -> int:
+        """Memory of what tells the segments of rows apart."""
+        return 0 if self._codes is None else self._codes.nbytes
+
     def ready(self, *, now: float) -> Population | None:
         """The population to report, made now if a reference waits for its first row."""
         if self.population is None and self.reference is not None and self.learner is None:
