@@ -51,8 +51,9 @@ class Worker:
         """Everything that belongs to this process alone."""
         self.pid: int = os.getpid()
         self._thread: threading.Thread | None = None
-        # Asked of `threading` now, not at import: gevent may have patched it in between. One that
-        # its holder can take again, for where it has not yet, all greenlets are one holder.
+        # Locks are made by `threading` when they are needed, since gevent may have patched it by
+        # then. To one that is older all greenlets are one holder, who can take these again.
+        self._starting = threading.RLock()
         self._aggregates = threading.RLock()
         self._wake = threading.Condition()
         self._asked = 0  # flushes asked for, and the last one that was answered
@@ -76,16 +77,19 @@ class Worker:
         """
         if self._thread is not None or self._is_closed:
             return
-        with self._wake:
-            if self._thread is None:
-                # Known before it starts: under gevent, starting lets others in.
-                self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-                try:
-                    self._thread.start()
-                except RuntimeError:
-                    self._thread = None
-                    raise
-                _close_with_this_process()
+        with self._starting:
+            if self._thread is not None:
+                return
+            self._wake = threading.Condition()
+            thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread = thread
+        # Known before it starts, and started without a lock: under gevent this lets others in.
+        try:
+            thread.start()
+        except RuntimeError:
+            self._thread = None
+            raise
+        _close_with_this_process()
 
     @property
     def memory_bytes(self) -> int:
