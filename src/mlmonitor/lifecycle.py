@@ -77,19 +77,28 @@ class Worker:
         """
         if self._thread is not None or self._is_closed:
             return
-        with self._starting:
-            if self._thread is not None:
-                return
-            self._wake = threading.Condition()
-            thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-            self._thread = thread
-        # Known before it starts, and started without a lock: under gevent this lets others in.
+        thread = self._only_thread()
+        if thread is None:
+            return
         try:
             thread.start()
         except RuntimeError:
             self._thread = None
             raise
         _close_with_this_process()
+
+    def _only_thread(self) -> threading.Thread | None:
+        """The thread that is to be started, for the first who asks.
+
+        It is known before it starts, and is started without a lock: under gevent that lets others
+        in.
+        """
+        with self._starting:
+            if self._thread is not None:
+                return None
+            self._wake = threading.Condition()
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            return self._thread
 
     @property
     def memory_bytes(self) -> int:
@@ -150,6 +159,8 @@ class Worker:
         return took_all
 
     def _run(self) -> None:
+        with self._inbox.guard:
+            self.pipeline.load_clients()
         while not self._is_closed:
             with self._wake:
                 if self._asked == self._answered:

@@ -24,7 +24,7 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import load_clients
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -93,7 +93,7 @@ class Monitor:
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
         self._exporters = exporters_of(exporters, os.environ)
-        if self.config.enabled:
+        if self.config.enabled and not gevent_will_patch():
             load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
