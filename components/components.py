@@ -1,9 +1,9 @@
 """Real servers for the integration tests, built once into a cache outside the tree.
 
 `python components/components.py` builds what is missing: `make components`. The cache is
-`$COMPONENTS_CACHE`, or else `mlmonitor-components` in the user's own cache folder. Each component has
-a folder there that is named after its recipe, so a changed recipe is a new component: the files in
-its folder here, and its `revision` below for the way it is built.
+`$COMPONENTS_CACHE`, or else `mlmonitor-components` in the user's own cache folder. A component's
+folder there is named after its recipe, so a changed recipe is a new component: the files in its
+folder here, and its `revision` below for the way it is built.
 """
 
 import hashlib

@@ -36,6 +36,9 @@ class Sink(ThreadingHTTPServer):
         self.points: list[Received] = []
         self.port = self.server_address[1]
 
+    def handle_error(self, *_args: object) -> None:
+        """Say nothing of a process that ended without a goodbye."""
+
     def named(self, name: str, **attributes: str) -> list[Received]:
         """All points of a metric with these attributes (dots as underscores), oldest first."""
         wanted = {key.replace("_", "."): value for key, value in attributes.items()}

@@ -9,16 +9,28 @@ THREADS = 8
 TIMEOUT_SECONDS = 20.0
 
 
-class Answers(NamedTuple):
-    """How many requests each process of the service answered, and how many got no answer."""
+class Answer(NamedTuple):
+    """When an answer had arrived, in seconds since 1970, and which process gave it."""
 
-    by_process: dict[int, int]
+    time: float
+    process: int
+
+
+class Answers(NamedTuple):
+    """Every request's answer, and how many requests got none."""
+
+    given: list[Answer]
     unanswered: int
 
     @property
     def total(self) -> int:
         """All requests answered."""
-        return sum(self.by_process.values())
+        return len(self.given)
+
+    @property
+    def processes(self) -> set[int]:
+        """Those who answered."""
+        return {answer.process for answer in self.given}
 
 
 def ask(port: int, amount: int) -> int | None:
@@ -36,24 +48,24 @@ def ask(port: int, amount: int) -> int | None:
     return int(body.split()[1])
 
 
-def ask_many(port: int, requests: int, *, rate: float = 1e9) -> Answers:
-    """Ask so many times, at most `rate` a second; late requests catch up."""
+def ask_many(port: int, requests: int, *, rate: float = 1e9, seconds: float = 60.0) -> Answers:
+    """Ask so many times, at most `rate` a second; late requests catch up.
+
+    It ends after `seconds`, on a machine that is too slow with fewer requests.
+    """
     began = time.monotonic()
 
-    def share(first: int) -> list[int | None]:
-        answers = []
+    def share(first: int) -> list[Answer | None]:
+        answers: list[Answer | None] = []
         for at in range(first, requests, THREADS):
             time.sleep(max(began + at / rate - time.monotonic(), 0))
-            answers.append(ask(port, at % 100))
+            if time.monotonic() > began + seconds:
+                break
+            process = ask(port, at % 100)
+            answers.append(None if process is None else Answer(time.time(), process))
         return answers
 
-    by_process: dict[int, int] = {}
-    unanswered = 0
     with ThreadPoolExecutor(THREADS) as pool:
-        for answers in pool.map(share, range(THREADS)):
-            for process in answers:
-                if process is None:
-                    unanswered += 1
-                else:
-                    by_process[process] = by_process.get(process, 0) + 1
-    return Answers(by_process, unanswered)
+        answers = [answer for part in pool.map(share, range(THREADS)) for answer in part]
+    given = [answer for answer in answers if answer is not None]
+    return Answers(given, len(answers) - len(given))

@@ -16,7 +16,10 @@ from served import Starter
 
 REQUESTS = 60
 
-GUNICORN = ("gunicorn", "-b", "127.0.0.1:{port}", "-w", "2", "--log-level", "warning")
+GUNICORN = (
+    *("gunicorn", "-b", "127.0.0.1:{port}", "-w", "2"),
+    *("--no-control-socket", "--log-level", "warning"),
+)
 UVICORN = ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
 HOOKS = ("-c", "python:gunicorn_hooks")
 PRELOAD = ("--preload",)
@@ -64,7 +67,7 @@ def test_what_gunicorn_answered_is_what_arrives(
     assert service.stop() == 0, service.said()
     assert answers.unanswered == 0
     assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS, service.said()
-    assert len(instances(sink)) == len(answers.by_process)
+    assert len(instances(sink)) == len(answers.processes)
 
 
 @pytest.mark.parametrize("kind", ["sync", "gevent"])
@@ -76,7 +79,7 @@ def test_what_a_preloaded_service_does_at_import_is_counted_once(
     answers = ask_many(service.port, REQUESTS)
     assert service.stop() == 0, service.said()
     assert sink.total("mlmonitor.predictions", status="ok") == answers.total + 10
-    assert len(instances(sink)) == len(answers.by_process) + 1
+    assert len(instances(sink)) == len(answers.processes) + 1
 
 
 @pytest.mark.parametrize("command", ASGI.values(), ids=ASGI)
@@ -89,7 +92,7 @@ def test_what_uvicorn_answered_is_what_arrives(
     service.stop()
     assert answers.unanswered == 0
     started = len(instances(sink))
-    assert started >= len(answers.by_process)
+    assert started >= len(answers.processes)
     total = sink.total("mlmonitor.predictions", status="ok")
     assert total == REQUESTS + 2 * started, service.said()
 

@@ -7,6 +7,9 @@ import os
 
 from mlmonitor import Config, Monitor, Otlp, Reference
 
+if os.environ.get("SERVICE_TELLS_PROCESS"):
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"process.pid={os.getpid()}"
+
 REFERENCE = Reference.fit(
     {"amount": [float(i % 100) for i in range(1_000)], "line": ["A", "B"] * 500},
     predictions=[float(i % 100) for i in range(1_000)],
