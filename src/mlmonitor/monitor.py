@@ -23,6 +23,7 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -34,6 +35,7 @@ from mlmonitor.options import (
     paired,
     reference_of,
     schema_of,
+    segments_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Kind
@@ -61,8 +63,10 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
-        schema: kinds that shall not be inferred where the reference is learned, such as
-            `{"comment": "text", "vector": "embedding"}`; a reference that was fitted has its own.
+        schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
+        segments: features whose values part the traffic: everything is then counted, compared and
+            exported for each part as well, beside the same part of the reference, which has to be
+            made with the same `segments`. A learned reference learns its segments, too.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -84,6 +88,7 @@ class Monitor:
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
         schema: Mapping[str, Kind | str] | None = None,
+        segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -98,6 +103,9 @@ class Monitor:
         self._reference = reference_of(reference)
         self._schema = schema_of(schema, self._reference)
         self._exporters = exporters_of(exporters, os.environ)
+        self._segments = segments_of(segments, self._reference, self.config)
+        if self.config.enabled and not gevent_will_patch():
+            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -292,10 +300,8 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        instance = str(uuid.uuid4())
-        identity = Identity(
-            self._model, self._version, instance, started_at, self._ignore, self._schema
-        )
+        who = self._model, self._version, str(uuid.uuid4()), started_at
+        identity = Identity(*who, self._ignore, self._segments, self._schema)
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

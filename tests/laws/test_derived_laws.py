@@ -67,7 +67,7 @@ def part(whole: Block, start: int, stop: int) -> Block:
         whole.numeric[:, start:stop],
         refused,
         [values[start:stop] for values in whole.categorical],
-        whole.kernels[:, start:stop],
+        kernels=whole.kernels[:, start:stop],
     )
 
 

@@ -151,7 +151,8 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
         (plan,), (entry,) = kernel_plans(reference.content), sources_of(reference.content)
         assert isinstance(entry, EmbeddingReference)
         columns = EmbeddingColumns.read_from(entry)
-        features = columns.read(list(draw(rng, size * count)))[2]
+        features = columns.read(list(draw(rng, size * count))).kernels
+        assert features is not None
         means = features.reshape(len(features), count, size).mean(axis=2)
         scores = np.sqrt(((means - plan.mean[:, None]) ** 2).sum(axis=0))
         beyond += int(np.count_nonzero(scores > critical_mmd(plan, size)))

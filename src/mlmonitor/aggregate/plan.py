@@ -10,6 +10,7 @@ import numpy as np
 
 from mlmonitor.aggregate.bins import padded
 from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.season import Season
 from mlmonitor.records import Field, Floats, Schema
 
 
@@ -44,6 +45,7 @@ class Plan:
     probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
         in a sorted block answers all questions about bins, range and band.
     kernels: of the embeddings, in the order of a block's kernel features.
+    season: by which rows are counted in seasons as well, if they are.
     """
 
     schema: Schema
@@ -52,6 +54,7 @@ class Plan:
     edges: Floats
     probes: Floats
     kernels: tuple[KernelPlan, ...] = ()
+    season: Season | None = None
 
     @classmethod
     def of(
@@ -59,7 +62,9 @@ class Plan:
         fields: Sequence[Field],
         numeric: Mapping[Field, NumericPlan],
         dictionaries: Mapping[Field, Dictionary],
+        *,
         kernels: Sequence[KernelPlan] = (),
+        season: Season | None = None,
     ) -> "Plan":
         """The plan of some fields; one without bins or categories of its own gets open ones."""
         schema = Schema(fields)
@@ -69,7 +74,7 @@ class Plan:
         edges = padded([plan.edges for plan in plans])
         bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
         probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
-        return cls(schema, plans, books, edges, probes, tuple(kernels))
+        return cls(schema, plans, books, edges, probes, tuple(kernels), season)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -84,7 +89,8 @@ class Plan:
         """Sixteen bytes that two plans share if they cut the same fields in the same way."""
         fields = [(field.name, field.role.value, field.kind.value) for field in self.schema.fields]
         books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
-        words = repr((fields, self.bins, books)).encode("utf-8", "surrogatepass")
+        season = () if self.season is None else (self.season,)
+        words = repr((fields, self.bins, books, *season)).encode("utf-8", "surrogatepass")
         means = [kernel.mean for kernel in self.kernels]
         numbers = b"".join(array.astype("<f8").tobytes() for array in (self.probes, *means))
         return blake2b(words + numbers, digest_size=16).digest()
@@ -98,6 +104,11 @@ class Plan:
     def kernel_features(self) -> int:
         """How many kernel features a block has."""
         return sum(len(kernel.mean) for kernel in self.kernels)
+
+    @property
+    def seasons(self) -> int:
+        """How many seasons rows are counted in; 0 where they are not."""
+        return 0 if self.season is None else self.season.count
 
     @property
     def widest_dictionary(self) -> int:

@@ -10,9 +10,10 @@ from mlmonitor.aggregate.codec import State, demand, nested, packed, part, unpac
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality
+from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality, Role
 
-_COUNTS = ("bins", "categories", "quality", "outliers")
+_COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
+_NO_KERNELS = np.zeros(0)  # one for all who have none: there are many profiles
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 
 
@@ -42,8 +43,10 @@ class Profile:
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
     kernels: float64 `[kernel features]`, the sum over rows.
+    seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
+    prediction, which a failed call has not.
 
-    Price: `8 * (bins + 15)` bytes a numeric field, and 8 a kernel feature.
+    Price: `8 * (bins + 15)` bytes a numeric field, 8 a kernel feature, and 16 a season.
     """
 
     __slots__ = (
@@ -55,6 +58,7 @@ class Profile:
         "plan",
         "quality",
         "rows",
+        "seasons",
         "sums",
     )
 
@@ -69,7 +73,9 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
-        self.kernels: Floats = np.zeros(plan.kernel_features)
+        size = plan.kernel_features
+        self.kernels: Floats = np.zeros(size) if size else _NO_KERNELS
+        self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
     def of(cls, digested: Digested, plan: Plan) -> Self:
@@ -85,6 +91,8 @@ class Profile:
         found._count_numeric(digested)
         for at, encoded in enumerate(digested.encoded):
             found._count_categories(at, encoded)
+        if plan.season is not None:
+            found._count_season(block)
         return found
 
     def update(self, block: Block) -> None:
@@ -101,6 +109,7 @@ class Profile:
         self.categories += other.categories
         self.quality += other.quality
         self.outliers += other.outliers
+        self.seasons += other.seasons
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
         if self.kernels.size:
@@ -131,12 +140,19 @@ class Profile:
         quality[_AT[Quality.MISSING]] = encoded.missing
         quality[_AT[Quality.WRONG_TYPE]] = encoded.wrong_type
 
+    def _count_season(self, block: Block) -> None:
+        fields = enumerate(self.plan.schema.fields)
+        predictions = [at for at, field in fields if field.role is Role.PREDICTION]
+        made = self.quality[predictions].sum(axis=1).max(initial=0)
+        self.seasons[:, block.season] = block.rows, made
+
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        counts = self.bins, self.categories, self.quality, self.outliers
-        arrays = *counts, self.sums, self.kernels
-        return self.moments.nbytes + sum(array.nbytes for array in arrays)
+        counts = (getattr(self, name) for name in _COUNTS)
+        sums = self.sums.nbytes + self.kernels.nbytes
+        held: int = self.moments.nbytes + sums + sum(array.nbytes for array in counts)
+        return held
 
     def state(self) -> State:
         """All there is to know but the plan, as arrays."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values, moments_in_time, numbers
+from mlmonitor.capture.reasons import Reasons, column_reasons, matrix_reasons
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
 Extend = Callable[[Block, Sequence[Values]], Block]
@@ -30,10 +31,12 @@ class Reader:
         schema: Schema,
         *,
         ignore: Collection[str] = (),
+        keeps_reasons: bool = False,
         sources: Sequence[Field] = (),
         extend: Extend | None = None,
     ) -> None:
         self.schema = schema
+        self._keeps_reasons = keeps_reasons
         self.unknown: dict[str | None, int] = {}
         self._ignore = frozenset(ignore)
         self._features = [(at, f) for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
@@ -50,17 +53,25 @@ class Reader:
         """The rows as a block. A value that cannot be read is counted; nothing is raised for it."""
         numeric = np.full((len(self.schema.numeric), rows.count), np.nan)
         refused = np.zeros((len(self.schema.numeric), 3), np.int64)
-        read_at_once = self._read_matrix(rows, numeric, refused)
+        reasons = np.zeros(numeric.shape, np.int8) if self._keeps_reasons else None
+        read_at_once = self._read_matrix(rows, numeric, refused, reasons)
         by_column = self._rest if read_at_once else self._features + self._rest
         for at, field in by_column:
-            numeric[at], refused[at] = _floats(field, self._values(rows, field))
+            values, read = self._values(rows, field), _read(field)
+            numeric[at], refused[at] = read(values)
+            if reasons is not None and refused[at].any():
+                reasons[at] = column_reasons(read, values, numeric[at], refused[at])
         categorical = [self._values(rows, field) for field in self.schema.categorical]
         raw = [self._values(rows, field) for field in self._sources]
         self._count_unknown(rows)
-        block = Block(rows.count, numeric, refused, [_listed(values) for values in categorical])
+        listed = [_listed(values) for values in categorical]
+        reasons = reasons if refused.any() else None
+        block = Block(rows.count, numeric, refused, listed, reasons)
         return block if self._extend is None else self._extend(block, raw)
 
-    def _read_matrix(self, rows: Rows, numeric: Floats, refused: Counts) -> bool:
+    def _read_matrix(
+        self, rows: Rows, numeric: Floats, refused: Counts, reasons: Reasons | None
+    ) -> bool:
         """Read all numeric features together if they allow it."""
         if not self._is_plain or not self._matrix_names:
             return False
@@ -78,6 +89,8 @@ class Reader:
             missing = np.isnan(values).sum(axis=1)
             refused[whole, 0] = missing
             refused[whole, 1] = rows.count - finite.sum(axis=1) - missing
+            if reasons is not None:
+                reasons[whole] = matrix_reasons(values)
             values[~finite] = np.nan
         return True
 
@@ -112,8 +125,8 @@ class Reader:
             self.unknown[key] = self.unknown.get(key, 0) + count
 
 
-def _floats(field: Field, values: Values) -> tuple[Floats, Counts]:
-    return moments_in_time(values) if field.kind is Kind.DATETIME else numbers(values)
+def _read(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
+    return moments_in_time if field.kind is Kind.DATETIME else numbers
 
 
 def _listed(values: Values) -> Sequence[object]:

@@ -8,10 +8,11 @@ from mlmonitor.aggregate.plan import KernelPlan
 from mlmonitor.capture.columns import Values
 from mlmonitor.capture.reader import Reader
 from mlmonitor.compare.anomaly import Distances
+from mlmonitor.compare.derived_columns import GIVEN, MISSING, DerivedColumns
 from mlmonitor.compare.embedding import EmbeddingColumns
 from mlmonitor.compare.mmd import MMD
 from mlmonitor.compare.text import TextColumns, Vocabulary
-from mlmonitor.records import Block, Counts, Field, Floats, Kind, Role, Schema
+from mlmonitor.records import Block, Field, Floats, Kind, Role, Schema
 from mlmonitor.reference_format import (
     SCORE,
     EmbeddingReference,
@@ -70,38 +71,50 @@ class Deriver:
 
     def extend(self, block: Block, raw: Sequence[Values]) -> Block:
         """The block with the derived fields behind its own; `raw` holds each source's values."""
-        found: dict[str, tuple[Floats, Counts]] = {}
+        found: dict[str, DerivedColumns] = {}
         kernels: list[Floats] = []
         for entry, columns, values in zip(self._entries, self._columns, raw, strict=True):
-            if isinstance(columns, TextColumns):
-                numeric, refused = columns.read(values)
-            else:
-                numeric, refused, features = columns.read(values)
-                kernels.append(features)
-            for name, column, counts in zip(derived_names(entry), numeric, refused, strict=True):
-                found[name] = column, counts
+            read = columns.read(values)
+            if read.kernels is not None:
+                kernels.append(read.kernels)
+            for at, name in enumerate(derived_names(entry)):
+                row = slice(at, at + 1)
+                found[name] = DerivedColumns(read.numeric[row], read.reasons[row])
         categorical = list(block.categorical)
         if self._distances is not None:
             score = self._distances.score(block.numeric[self._scored])
-            missing = np.array([np.count_nonzero(np.isnan(score)), 0, 0])
-            found[SCORE] = score, missing
+            lost = np.where(np.isnan(score), MISSING, GIVEN).astype(np.int8)
+            found[SCORE] = DerivedColumns(score[None, :], lost[None, :])
             categorical.append(_flags(score, self._threshold))
         derived = [found[name] for name in self._names]
+        own = block.reasons
+        if own is None and not block.refused.any() and any(d.reasons.any() for d in derived):
+            own = np.zeros(block.numeric.shape, np.int8)
         return Block(
             block.rows,
-            np.vstack([block.numeric, *(column for column, _ in derived)]),
-            np.vstack([block.refused, *(counts for _, counts in derived)]),
+            np.vstack([block.numeric, *(each.numeric for each in derived)]),
+            np.vstack([block.refused, *(each.refused for each in derived)]),
             categorical,
+            None if own is None else np.vstack([own, *(each.reasons for each in derived)]),
+            block.season,
             np.vstack(kernels) if kernels else block.kernels,
         )
 
 
-def reader_of(deriver: Deriver, schema: Schema, *, ignore: Collection[str]) -> Reader:
+def reader_of(
+    deriver: Deriver, schema: Schema, *, ignore: Collection[str], keeps_reasons: bool = False
+) -> Reader:
     """A reader whose blocks hold every field of `schema`, those derived included."""
     own = [field for field in schema.fields if field.role is not Role.DERIVED]
     if len(own) == len(schema):
-        return Reader(schema, ignore=ignore)
-    return Reader(Schema(own), ignore=ignore, sources=deriver.sources, extend=deriver.extend)
+        return Reader(schema, ignore=ignore, keeps_reasons=keeps_reasons)
+    return Reader(
+        Schema(own),
+        ignore=ignore,
+        keeps_reasons=keeps_reasons,
+        sources=deriver.sources,
+        extend=deriver.extend,
+    )
 
 
 def _columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:

@@ -8,22 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.capture.columns import UNREADABLE, Values, is_missing, plain_floats, unmasked
+from mlmonitor.capture.reasons import Reasons
+from mlmonitor.compare.derived_columns import MISSING, NONFINITE, WRONG_TYPE, DerivedColumns
 from mlmonitor.compare.product import product
-from mlmonitor.records import ABSENT, Counts, Floats
+from mlmonitor.records import ABSENT, Floats
 from mlmonitor.reference_format import EMBEDDING_FIELDS, MOST_DIMENSIONS, EmbeddingReference
 
 KERNEL_FEATURES = 128
 
-_MISSING, _NONFINITE, _WRONG_TYPE = range(3)
 _NUMBERS = "fiu"
 
 
 class Vectors(NamedTuple):
-    """The vectors of some rows. matrix: `[rows, dimensions]`, 0 where `known` is false."""
+    """The vectors of some rows, and why a row has none.
+
+    matrix: `[rows, dimensions]`, 0 where `known` is false.
+    """
 
     matrix: Floats
     known: NDArray[np.bool_]
-    refused: Counts
+    reasons: Reasons
 
 
 def vectors(values: Values, dimensions: int) -> Vectors:
@@ -34,23 +38,23 @@ def vectors(values: Values, dimensions: int) -> Vectors:
     """
     matrix = np.zeros((len(values), dimensions))
     known = np.zeros(len(values), np.bool_)
-    refused = np.zeros(3, np.int64)
+    reasons = np.zeros(len(values), np.int8)
     for row, value in enumerate(values):
         if value is ABSENT:
             continue
         vector = kept_vector(value)
         if vector is None:
-            refused[_MISSING] += 1
+            reasons[row] = MISSING
         elif not isinstance(vector, np.ndarray) or vector.size != dimensions:
-            refused[_WRONG_TYPE] += 1
+            reasons[row] = WRONG_TYPE
         else:
             matrix[row], known[row] = vector, True
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite((matrix**2).sum(axis=1))
-    refused[_NONFINITE] = np.count_nonzero(~finite)
+    reasons[~finite] = NONFINITE
     if not finite.all():
         matrix[~finite], known = 0.0, known & finite
-    return Vectors(matrix, known, refused)
+    return Vectors(matrix, known, reasons)
 
 
 def kept_vector(value: object) -> object:
@@ -145,8 +149,8 @@ class EmbeddingColumns:
         """Memory held."""
         return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
-    def read(self, values: Values) -> tuple[Floats, Counts, Floats]:
-        """`[norm, cosine, witness]` by rows, the refused, and kernel features by rows."""
+    def read(self, values: Values) -> DerivedColumns:
+        """`[norm, cosine, witness]` and kernel features by rows."""
         found = vectors(values, len(self._centroid))
         norm = np.sqrt((found.matrix**2).sum(axis=1))
         size = norm * self._length
@@ -163,9 +167,9 @@ class EmbeddingColumns:
                 np.where(found.known, witness, np.nan),
             ]
         )
-        refused = np.tile(found.refused, (len(EMBEDDING_FIELDS), 1))
-        refused[1, _MISSING] += np.count_nonzero(found.known & ~has_direction)
-        return numeric, refused, features
+        reasons = np.tile(found.reasons, (len(EMBEDDING_FIELDS), 1))
+        reasons[1, found.known & ~has_direction] = MISSING
+        return DerivedColumns(numeric, reasons, features)
 
 
 def most_common_length(values: Sequence[object]) -> int:

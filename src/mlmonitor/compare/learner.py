@@ -1,18 +1,21 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
-from mlmonitor.compare.derived_fit import Derivations, Options
+from mlmonitor.compare.derived_fit import Derivations
 from mlmonitor.compare.fit import FieldSample, fitted, infer_kind
+from mlmonitor.compare.held_out import Options
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.segments import MOST_SEGMENTS
 from mlmonitor.compare.slots import Slots
-from mlmonitor.compare.training import Columns, checked_name
+from mlmonitor.compare.strata import Marks, Strata
+from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT, Kind, Role
 from mlmonitor.reference_format import ReferenceFile
@@ -31,10 +34,17 @@ class Learner:
     FIELDS = 2_000
 
     def __init__(
-        self, wanted: int, *, ignore: Collection[str] = (), schema: Mapping[str, Kind] = _NO_KINDS
+        self,
+        wanted: int,
+        *,
+        ignore: Collection[str] = (),
+        segments: Sequence[str] = (),
+        most_segments: int = MOST_SEGMENTS,
+        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.wanted = wanted
         self._schema = schema
+        self._segments, self._most_segments = tuple(segments), most_segments
         self.rows: list[Rows] = []
         self._ignore = frozenset(ignore)
 
@@ -54,36 +64,49 @@ class Learner:
         A column of no known kind, or of another than was declared, is left out of it.
         """
         count = min(self.learned, self.wanted)
+        parted = [self._column((Role.FEATURE, name), count) for name in self._segments]
+        marks = Marks([[None] * count if column is None else column for column in parted])
         columns = self._columns(count)
         met = {name for _, name in columns}
         declared = {name: kind for name, kind in self._schema.items() if name in met}
-        derivations = Derivations(declared, is_lenient=True)
-        entries, rows, seen = fitted(
-            derivations.passing(iter([(columns, count)])),
+        strata = Strata(self._segments, self._most_segments, None)
+        derivations = Derivations(declared, strata, is_lenient=True)
+        found = fitted(
+            derivations.passing(iter([Chunk(columns, count, marks)])),
             schema=derivations.others,
             sample_rows=None,
             bins=10,
             rng=_DRAWS_NOTHING,
             has_critical=False,  # the service is running: what it would cost it cannot spare
+            strata=strata,
         )
-        fields, _ = derivations.completed(entries, Options(bins=10, has_critical=False))
-        return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=fields), is_learned=True)
+        whole = derivations.completed(found, Options(bins=10, has_critical=False))
+        content = ReferenceFile(
+            rows=found.rows,
+            rows_seen=found.rows_seen,
+            fields=whole.fields,
+            segmented_by=list(self._segments),
+            segments=whole.segments,
+        )
+        return Reference(content, is_learned=True)
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
-        known = self._known()
-        columns: dict[tuple[Role, str], list[object]] = {}
-        start = 0
+        columns = {each: self._column(each, count) for each in self._known()}
+        return {each: c for each, c in columns.items() if c is not None and self._is_known(each, c)}
+
+    def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
+        """One column; None if no row has it."""
+        column: list[object] = [None] * count
+        start, is_met = 0, False
         for rows in self.rows:
             stop = min(start + rows.count, count)
-            for identity in known:
-                values = _column(rows, identity)
-                if values is not None:
-                    column = columns.setdefault(identity, [None] * count)
-                    met = values[: stop - start]
-                    column[start:stop] = [None if value is ABSENT else value for value in met]
+            values = _column(rows, identity)
+            if values is not None:
+                is_met, met = True, values[: stop - start]
+                column[start:stop] = [None if value is ABSENT else value for value in met]
             start = stop
-        return {each: column for each, column in columns.items() if self._is_known(each, column)}
+        return column if is_met else None
 
     def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
         """Whether values are of a kind that can be learned, and of that which was declared."""

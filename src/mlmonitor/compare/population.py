@@ -12,6 +12,7 @@ from mlmonitor.compare.drift import Drift, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.mmd import MMD, mmd_of
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import FieldStatus
 from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
 
@@ -40,7 +41,7 @@ class Population:
     `drift` is what these say to the counts; None where there is nothing to compare them with.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
         self,
         plan: Plan,
         entries: Sequence[Entry],
@@ -49,16 +50,20 @@ class Population:
         hitters: int,
         level: Level,
         now: float,
+        segment: str = ALL,
     ) -> None:
+        self.segment: str = segment
         self.plan: Plan = plan
         self.entries: Sequence[Entry] = entries
         self.window: Window = Window(plan, span, hitters=hitters, now=now)
-        self.drift: Drift | None = Drift(plan, entries, level) if entries else None
+        self.drift: Drift | None = Drift(plan, entries, level, segment) if entries else None
         self.unweighed: int = 0
         """Rows that have come since the last look."""
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`."""
+        if self.drift is not None and self.plan.season is not None:
+            self.drift.begin(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
         self.unweighed += block.rows
 
@@ -91,7 +96,7 @@ class Population:
         drift = self.drift
         scores = {} if drift is None else drift.scores(view)
         critical = {} if drift is None else drift.critical(view)
-        if self.plan.kernels and drift is not None:
+        if self.plan.kernels and drift is not None and self.segment == ALL:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
         return Compared(
             plan=self.plan,

@@ -11,7 +11,8 @@ from math import log
 import numpy as np
 
 from mlmonitor.capture.columns import UNREADABLE, Values, is_missing
-from mlmonitor.records import ABSENT, Counts, Floats
+from mlmonitor.compare.derived_columns import MISSING, WRONG_TYPE, DerivedColumns
+from mlmonitor.records import ABSENT
 from mlmonitor.reference_format import MOST_FILTER_BITS, TEXT_FIELDS, TextReference
 
 CHARACTERS = 4_000
@@ -26,7 +27,6 @@ _WORD = re.compile(rf"[^\W\d_]{{1,{WORD_CHARACTERS}}}")
 _BITS_A_WORD = 10
 _WORDS_REMEMBERED = 16_384
 _WORD_BYTES = 76 + 4 * WORD_CHARACTERS + 110  # its text, and its place in a dict that grows
-_MISSING, _, _WRONG_TYPE = range(3)
 
 
 def words_of(text: str) -> list[str]:
@@ -145,10 +145,10 @@ class TextColumns:
         """What it holds at most."""
         return self._vocabulary.nbytes
 
-    def read(self, values: Values) -> tuple[Floats, Counts]:
-        """`[length, words, unknown_words]` by rows, NaN where there is none, and the refused."""
+    def read(self, values: Values) -> DerivedColumns:
+        """`[length, words, unknown_words]` by rows."""
         numeric = np.full((len(TEXT_FIELDS), len(values)), np.nan)
-        refused = np.zeros((len(TEXT_FIELDS), 3), np.int64)
+        reasons = np.zeros(numeric.shape, np.int8)
         for row, value in enumerate(values):
             if isinstance(value, str):
                 words = words_of(value)
@@ -156,10 +156,10 @@ class TextColumns:
                 if words:
                     numeric[2, row] = self._vocabulary.unknown_share(words)
                 else:
-                    refused[2, _MISSING] += 1
+                    reasons[2, row] = MISSING
             elif value is not ABSENT:
-                refused[:, _MISSING if _is_missing(value) else _WRONG_TYPE] += 1
-        return numeric, refused
+                reasons[:, row] = MISSING if _is_missing(value) else WRONG_TYPE
+        return DerivedColumns(numeric, reasons)
 
 
 def kept_text(value: object) -> object:

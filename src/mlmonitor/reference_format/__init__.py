@@ -21,6 +21,7 @@ from mlmonitor.reference_format.entries import (
     NumericReference,
 )
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
+from mlmonitor.reference_format.strata import SegmentField, SegmentReference
 
 __all__ = [
     "ANOMALOUS",
@@ -40,6 +41,8 @@ __all__ = [
     "FieldEntry",
     "NumericReference",
     "ReferenceFile",
+    "SegmentField",
+    "SegmentReference",
     "TextReference",
     "derived_names",
     "parsed",

@@ -12,10 +12,11 @@ import pytest
 from mlmonitor import ConfigError, Monitor, Reference, SchemaError
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import ColumnTable
+from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.derive import sources_of
 from mlmonitor.compare.learner import Learner
 from mlmonitor.records import Kind, Role
-from mlmonitor.reference_format import EmbeddingReference, TextReference
+from mlmonitor.reference_format import EmbeddingReference, TextReference, parsed, written
 from mlmonitor.testing import InMemoryExporter
 
 ROWS = 60
@@ -97,10 +98,9 @@ def test_a_large_sample_is_bounded(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more rows than are wanted, a uniform sample is derived from."""
-    monkeypatch.setattr(
-        "mlmonitor.compare.derived_fit.SAMPLE_ROWS",
-        {Kind.TEXT: 20, Kind.EMBEDDING: 30, Kind.NUMERIC: 40},
-    )
+    limits = {Kind.TEXT: 20, Kind.EMBEDDING: 30}
+    monkeypatch.setattr("mlmonitor.compare.source_fit.SAMPLE_ROWS", limits)
+    monkeypatch.setattr("mlmonitor.compare.derived_fit.ROWS", 40)
     reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
     rows = {entry.name: entry.rows for entry in reference.content.fields}
     assert (rows["t"], rows["v"], rows["t.words"], rows["v.norm"]) == (20, 30, 10, 15)
@@ -284,3 +284,67 @@ def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator
             assert field.has_moved == (name != "prediction.mid")
             assert field.has_alarm == (name != "prediction.mid")
         assert not status.field("x").has_alarm
+
+
+@pytest.mark.parametrize("form", ["whole", "chunks"])
+def test_each_segment_has_its_own_part_of_what_is_derived(
+    form: str, rng: np.random.Generator
+) -> None:
+    """Held-out rows of all segments are those of the whole, bin for bin, season for season."""
+    told = columns(rng, 600) | {
+        "line": rng.choice(["home", "motor", "boat"], 600, p=[0.5, 0.4, 0.1])
+    }
+    times = [f"2026-05-{1 + at % 7:02d}T{at % 24:02d}:00:00" for at in range(600)]
+    features: Any = iter([told]) if form == "chunks" else told
+    reference = Reference.fit(
+        features,
+        schema=SCHEMA,
+        anomaly_score=True,
+        segments=["line"],
+        max_segments=2,
+        times=iter([times]) if form == "chunks" else times,
+        season="hour_of_day",
+    )
+    roles = [Role.DERIVED]
+    whole = reference.entries(roles)
+    parts = [reference.entries(roles, segment=at) for at in range(3)]
+    for at, entry in enumerate(whole):
+        own = [part[at] for part in parts]
+        assert [sum(cells) for cells in zip(*(e.counts for e in own), strict=True)] == entry.counts
+        assert sum(each.missing for each in own) == entry.missing
+        assert sum(each.rows for each in own) == entry.rows
+        assert len(entry.seasons) == 24
+    assert parsed(written(reference.content)) == reference.content
+
+
+def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
+    """What was refused is refused in its own segment; the MMD is of the whole alone."""
+    told = columns(rng, 600) | {"line": ["home", "motor"] * 300}
+    reference = Reference.fit(told, schema=SCHEMA, anomaly_score=True, segments=["line"])
+    exporter = InMemoryExporter()
+    with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
+        texts: list[Any] = ["a b", 5, None, "c"]
+        monitor.record(
+            {
+                "x": [1.0] * 4,
+                "y": [1.0] * 4,
+                "t": texts,
+                "v": [[1.0] * 4, [1.0] * 4, [1.0], None],
+                "line": ["home", "motor", "home", "motor"],
+            },
+            np.zeros(4),
+        )
+        assert monitor.flush()
+    known = {"field": "t.length", "role": "derived"}
+
+    def count(segment: str, quality: str, name: str) -> object:
+        wanted = {**known, "field": name, "quality": quality, SEGMENT: segment}
+        return exporter.value("mlmonitor.field.values", wanted)
+
+    assert count("motor", "wrong_type", "t.length") == 1
+    assert count("home", "missing", "t.length") == 1
+    assert count("home", "wrong_type", "v.norm") == 1
+    assert count("motor", "missing", "v.norm") == 1
+    told_of = [dict(p.attributes) for p in exporter.snapshots[-1].points]
+    mmds = [each for each in told_of if each.get("measure") == "mmd"]
+    assert {each[SEGMENT] for each in mmds} == {"all"}

@@ -36,11 +36,12 @@ def columns(centroid: list[float] | None = None) -> EmbeddingColumns:
 )
 def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> None:
     """Lists, tuples and arrays of numbers are the same vector."""
-    numeric, refused, features = columns().read([vector])
+    numeric, reasons, features = columns().read([vector])
     expected = np.exp(-(2**2 + 4**2) / (2 * 2.0**2))
     np.testing.assert_allclose(numeric[:2, 0], [5.0, 0.6])
     assert abs(numeric[2, 0] - expected) < 4 / np.sqrt(64)
-    assert not refused.any()
+    assert not reasons.any()
+    assert features is not None
     assert features.shape == (64, 1)
     np.testing.assert_allclose((features**2).sum(), 1.0)
 
@@ -68,19 +69,22 @@ def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> Non
 )
 def test_what_is_no_vector_is_counted_by_reason(value: object, reason: int) -> None:
     """Missing, not finite or of a wrong type, for each derived field; its neighbours are kept."""
-    numeric, refused, features = columns().read([value, [1.0, 0.0, 0.0]])
+    found = columns().read([value, [1.0, 0.0, 0.0]])
+    numeric, refused, features = found.numeric, found.refused, found.kernels
     assert np.isnan(numeric[:, 0]).all()
     assert np.isfinite(numeric[:, 1]).all()
     np.testing.assert_array_equal(refused, np.tile(np.eye(3, dtype=int)[reason], (3, 1)))
+    assert features is not None
     assert not features[:, 0].any()
 
 
 def test_a_vector_of_length_zero_has_no_direction() -> None:
     """It is missing for the cosine alone; so is every one where the centroid has none."""
-    numeric, refused, _ = columns().read([[0.0, 0.0, 0.0]])
+    found = columns().read([[0.0, 0.0, 0.0]])
+    numeric, refused = found.numeric, found.refused
     np.testing.assert_array_equal(np.isnan(numeric[:, 0]), [False, True, False])
     np.testing.assert_array_equal(refused[:, 0], [0, 1, 0])
-    assert columns([0.0, 0.0, 0.0]).read([[1.0, 1.0, 1.0]])[1][1, 0] == 1
+    assert columns([0.0, 0.0, 0.0]).read([[1.0, 1.0, 1.0]]).refused[1, 0] == 1
 
 
 @given(st.lists(st.one_of(RAW, st.lists(st.floats(), min_size=3, max_size=3)), max_size=20))
@@ -88,7 +92,7 @@ def test_whatever_comes_is_a_vector_or_counted(values: list[object]) -> None:
     """Nothing is raised, and every value is one or the other."""
     found = vectors(values, 3)
     present = sum(value is not ABSENT for value in values)
-    assert found.known.sum() + found.refused.sum() == present
+    assert found.known.sum() + np.count_nonzero(found.reasons) == present
     assert np.isfinite(found.matrix).all()
 
 

@@ -75,7 +75,7 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
     """Missing, mistyped and wordless ones are counted; rows without a value by right are not."""
     columns = TextColumns(Vocabulary.of(["good", "morning"]))
     values = ["Good morning Ada", "", None, 5, ["a"], ABSENT, "x" * 9_000]
-    numeric, refused = columns.read(values)
+    numeric, refused = columns.read(values).numeric, columns.read(values).refused
     nan = np.nan
     np.testing.assert_array_equal(numeric[0], [16, 0, nan, nan, nan, nan, 9_000])
     np.testing.assert_array_equal(numeric[1, :2], [3, 0])
@@ -86,14 +86,15 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 @given(st.lists(RAW, max_size=20))
 def test_whatever_comes_is_a_number_or_counted(values: list[object]) -> None:
     """Each value of each derived field is one or the other, unless it is absent by right."""
-    numeric, refused = TextColumns(Vocabulary.of(["a"])).read(values)
+    found = TextColumns(Vocabulary.of(["a"])).read(values)
+    numeric, refused = found.numeric, found.refused
     present = sum(value is not ABSENT for value in values)
     assert (np.isfinite(numeric).sum(axis=1) + refused.sum(axis=1) == present).all()
-    again, counts = TextColumns(Vocabulary.of(["a"])).read(
+    again = TextColumns(Vocabulary.of(["a"])).read(
         [value if value is ABSENT else kept_text(value) for value in values]
     )
-    np.testing.assert_array_equal(numeric, again)
-    np.testing.assert_array_equal(refused, counts)
+    np.testing.assert_array_equal(numeric, again.numeric)
+    np.testing.assert_array_equal(refused, again.refused)
 
 
 def test_a_sample_keeps_texts_and_nothing_else() -> None:
