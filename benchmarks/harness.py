@@ -94,7 +94,9 @@ def in_turns(ways: Mapping[str, Way], *, rounds: int) -> dict[str, Timing]:
     return {name: Timing(tuple(costs)) for name, costs in found.items()}
 
 
-def nanoseconds(call: Callable[[], object], calls: int, clock: Callable[[], int] | None = None) -> float:
+def nanoseconds(
+    call: Callable[[], object], calls: int, clock: Callable[[], int] | None = None
+) -> float:
     """Nanoseconds a call, over many. Garbage is left alone meanwhile, as `timeit` does."""
     tell = clock or time.perf_counter_ns
     gc.disable()

@@ -21,7 +21,7 @@ def names(fields: int) -> list[str]:
 
 def model_of(fields: int) -> type[BaseModel]:
     """A pydantic model of so many floats."""
-    told: dict[str, Any] = {name: (float, ...) for name in names(fields)}
+    told: dict[str, Any] = dict.fromkeys(names(fields), (float, ...))
     return create_model("Row", **told)
 
 

@@ -1,6 +1,6 @@
 """What one finished call leaves behind, and how calls of one shape are gathered into rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
@@ -39,15 +39,20 @@ class Asker(Protocol):
         """The id, made at the first look."""
 
 
-class Call:
-    """One call: what its prediction is called, once somebody asks.
+Call = list[Any]
+"""What one call's prediction is called: nothing until somebody asks, then `[asker, id]`.
 
-    asker: a weak reference to whoever can still ask when the call has ended. If it is gone by the
-        time the call is read, nobody will.
-    """
+asker: a weak reference to whoever can still ask when the call has ended, there from the beginning;
+    if it is gone by the time the call is read, nobody will. None if only the call itself could ask.
+id: one, or a sequence of one for each row.
 
-    id: str | Sequence[str | None] | None = None
-    asker: Callable[[], Asker | None] | None = None
+A bare list because the host makes one per call, and nothing that can change is cheaper.
+"""
+
+
+def name(call: Call, identity: str | Sequence[str | None]) -> None:
+    """Call it so; if two threads do it at once, what the first said is its name for both."""
+    call.extend((None, identity)[len(call) :])  # in one step: no thread sees half of it
 
 
 Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, Call]
@@ -139,10 +144,13 @@ def _each_row(asked: str | Sequence[str | None] | None, rows: int) -> Sequence[s
 
 def _asked(call: Call) -> str | Sequence[str | None] | None:
     """The id that somebody knows, or can still ask for."""
-    if call.id is None and call.asker is not None:
-        asker = call.asker()
-        return None if asker is None else asker.id
-    return call.id
+    if not call:
+        return None
+    if len(call) > 1:
+        known: str | Sequence[str | None] = call[1]
+        return known
+    asker: Asker | None = call[0]()
+    return None if asker is None else asker.id
 
 
 def _identity(value: Any) -> str | None:

@@ -33,6 +33,8 @@ class Table(Protocol):
         """How many rows have a value under each name."""
 
 
+_FLOAT64 = np.dtype(np.float64)
+
 Row = Mapping[Any, Any]
 
 
@@ -225,6 +227,8 @@ def table_of(form: Form, payloads: Sequence[Any], names: Sequence[str]) -> Table
             return SequenceTable(payloads, names)
         case Form.ARRAY:
             return _array_rows(payloads, names)
+        case Form.FLOATS:
+            return _array_rows([(_FLOAT64, data) for data in payloads], names)
         case Form.MATRIX:
             return _matrix_rows(payloads, names)
         case Form.UNREADABLE:
