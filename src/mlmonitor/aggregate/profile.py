@@ -1,19 +1,21 @@
 """The additive statistics of every field of one population over one stretch of rows."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from mlmonitor.aggregate.bins import bin_counts, counts_up_to
 from mlmonitor.aggregate.categories import Encoded
-from mlmonitor.aggregate.codec import State, demand, nested, packed, part, unpacked, within
-from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.codec import Array, State, demand, packed, part, unpacked, within
+from mlmonitor.aggregate.moments import Moments, valid_counts
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality
+from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality
 
 _COUNTS = ("bins", "categories", "quality", "outliers")
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
+_REFUSED = [_AT[quality] for quality in REFUSED]
 
 
 class Digested(NamedTuple):
@@ -28,9 +30,13 @@ class Digested(NamedTuple):
 def digest(block: Block, plan: Plan) -> Digested:
     """Sort the numeric fields (NaN last) and look the categories up."""
     ordered = np.sort(block.numeric, axis=1)
-    valid = block.rows - np.count_nonzero(np.isnan(ordered), axis=1).astype(np.int64)
+    return Digested(block, ordered, valid_counts(ordered), encode(block, plan))
+
+
+def encode(block: Block, plan: Plan) -> list[Encoded]:
+    """The categories of a block, looked up."""
     books = zip(plan.dictionaries, block.categorical, strict=True)
-    return Digested(block, ordered, valid, [book.encode(values) for book, values in books])
+    return [book.encode(values) for book, values in books]
 
 
 class Profile:
@@ -63,14 +69,9 @@ class Profile:
     def of(cls, digested: Digested, plan: Plan) -> Self:
         """The profile of one block."""
         found = cls(plan)
-        block = digested.block
-        found.rows = block.rows
-        found.moments = Moments.of(block.numeric)
-        with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
-            found.sums = np.nansum(block.numeric, axis=1)
-        found._count_numeric(digested)
-        for at, encoded in enumerate(digested.encoded):
-            found._count_categories(at, encoded)
+        found.rows = digested.block.rows
+        found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
+        found.count_categories(digested.encoded)
         return found
 
     def update(self, block: Block) -> None:
@@ -90,30 +91,42 @@ class Profile:
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
 
-    def _count_numeric(self, digested: Digested) -> None:
-        valid, refused = digested.valid, digested.block.refused
-        upto = counts_up_to(digested.ordered, self.plan.probes)
+    def count_numeric(self, ordered: Floats, valid: Counts, refused: Counts) -> None:
+        """Take in a sorted block of the numeric fields, of whose rows is told elsewhere."""
+        upto = counts_up_to(ordered, self.plan.probes)
         edges = self.plan.edges.shape[1]
-        self.bins = bin_counts(upto[:, :edges], valid)
+        self.bins += bin_counts(upto[:, :edges], valid)
         below, up_to_high, low_side, up_to_band = upto[:, edges:].T
         out_of_range = below + valid - up_to_high
-        self.outliers[:, 0] = low_side
-        self.outliers[:, 1] = valid - up_to_band
+        self.outliers[:, 0] += low_side
+        self.outliers[:, 1] += valid - up_to_band
         numeric = self.quality[: len(valid)]
-        numeric[:, _AT[Quality.VALID]] = valid - out_of_range
-        numeric[:, _AT[Quality.OUT_OF_RANGE]] = out_of_range
-        numeric[:, _AT[Quality.MISSING]] = refused[:, 0]
-        numeric[:, _AT[Quality.NONFINITE]] = refused[:, 1]
-        numeric[:, _AT[Quality.WRONG_TYPE]] = refused[:, 2]
+        numeric[:, _AT[Quality.VALID]] += valid - out_of_range
+        numeric[:, _AT[Quality.OUT_OF_RANGE]] += out_of_range
+        numeric[:, _REFUSED] += refused
+        moments, sums = Moments.of_sorted(ordered, valid)
+        self.moments.merge(moments)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.sums += sums
 
-    def _count_categories(self, at: int, encoded: Encoded) -> None:
-        self.categories[at, : len(encoded.counts)] = encoded.counts
-        unseen = int(encoded.counts[-1])
-        quality = self.quality[len(self.plan.schema.numeric) + at]
-        quality[_AT[Quality.VALID]] = int(encoded.counts.sum()) - unseen
-        quality[_AT[Quality.UNSEEN]] = unseen
-        quality[_AT[Quality.MISSING]] = encoded.missing
-        quality[_AT[Quality.WRONG_TYPE]] = encoded.wrong_type
+    def count_categories(self, encoded: Sequence[Encoded]) -> None:
+        """Take in a block of the categorical fields."""
+        for at, each in enumerate(encoded):
+            self.categories[at, : len(each.counts)] += each.counts
+            unseen = int(each.counts[-1])
+            quality = self.quality[len(self.plan.schema.numeric) + at]
+            quality[_AT[Quality.VALID]] += int(each.counts.sum()) - unseen
+            quality[_AT[Quality.UNSEEN]] += unseen
+            quality[_AT[Quality.MISSING]] += each.missing
+            quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
+
+    def arrays(self) -> dict[str, Array]:
+        """All there is to know but the plan and the rows, an array a statistic."""
+        return {
+            "sums": self.sums,
+            **{f"moments.{name}": array for name, array in self.moments.arrays().items()},
+            **{name: getattr(self, name) for name in _COUNTS},
+        }
 
     @property
     def nbytes(self) -> int:
@@ -126,9 +139,7 @@ class Profile:
         return {
             "plan": np.frombuffer(self.plan.fingerprint, np.uint8),
             "rows": np.array([self.rows], np.int64),
-            "sums": self.sums,
-            **nested("moments", self.moments.state()),
-            **{name: getattr(self, name) for name in _COUNTS},
+            **self.arrays(),
         }
 
     @classmethod
