@@ -216,16 +216,19 @@ def _compressed(given: _Centroids, cells: int) -> _Centroids:
     first = np.append(0, np.flatnonzero(cell[1:] != cell[:-1]) + 1)
     last = np.append(first[1:], cell.size) - 1
     held = upto[last] - before[first]  # of whole numbers: exact
+    at, size = cell[first], fields * (cells + 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(runs.weights * runs.means, first)
-    at = cell[first]
-    size = fields * (cells + 1)
+        # a third of the time of `np.add.reduceat`, for which every segment is a call
+        sums = np.bincount(cell, runs.weights * runs.means, size)[at]
     out = _Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
     out.means[at] = _means(sums, held, runs.means[first], runs.means[last])
     out.weights[at] = held
     out.points[at] = runs.points[first] & (first == last)
-    means, weights, points = (array.reshape(fields, -1)[:, :cells] for array in out)
-    return _Centroids(means, weights, points)
+    return _Centroids(
+        out.means.reshape(fields, -1)[:, :cells],
+        out.weights.reshape(fields, -1)[:, :cells],
+        out.points.reshape(fields, -1)[:, :cells],
+    )
 
 
 class _Runs(NamedTuple):

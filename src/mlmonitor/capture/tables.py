@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlmonitor.capture.columns import UNREADABLE, Values, plain_floats
+from mlmonitor.capture.columns import UNREADABLE, Values, float_rows, plain_floats
 from mlmonitor.capture.forms import Form
 from mlmonitor.capture.frames import narwhals_values
 from mlmonitor.errors import import_extra
@@ -52,6 +52,10 @@ class MappingTable:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items
             return None
+        if len(names) > 1:
+            matrix = float_rows(values)
+            if matrix is not None:
+                return matrix
         flat = values if len(names) == 1 else [*chain.from_iterable(values)]
         floats = plain_floats(flat)
         return None if floats is None else floats.reshape(self.rows, len(names))
@@ -102,13 +106,22 @@ class SequenceTable:
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers and the rows as wide as declared."""
-        is_even = all(len(row) == self._width for row in self._rows)
-        if not is_even or not self._position.keys() >= set(names):
+        if [*map(len, self._rows)].count(
+            self._width
+        ) < self.rows or not self._position.keys() >= set(names):
             return None
+        matrix = self._floats()
+        if matrix is None or list(names) == list(self._position):
+            return matrix
+        return matrix[:, [self._position[name] for name in names]]
+
+    def _floats(self) -> Floats | None:
+        """All values, in their own order."""
+        matrix = float_rows([*map(tuple, self._rows)])
+        if matrix is not None:
+            return matrix
         floats = plain_floats([*chain.from_iterable(self._rows)])
-        if floats is None:
-            return None
-        return floats.reshape(self.rows, self._width)[:, [self._position[name] for name in names]]
+        return None if floats is None else floats.reshape(self.rows, self._width)
 
     def column(self, name: str) -> Values | None:
         """The values at the position of `name`."""
