@@ -6,30 +6,31 @@ from mlmonitor.records import Block, Counts, Floats
 
 
 class Stage:
-    """The numbers of at most `ROWS` rows, laid beside each other.
+    """The numbers of at most `limit` rows, laid beside each other.
 
     A block costs as much again as its values for being one: folding a thousand rows at once takes
-    a third of the time that it takes for each hundred of them. Price: `8 * ROWS` bytes a field.
+    a third of the time that it takes for each hundred of them. Price: `8 * limit` bytes a field.
     """
 
     ROWS = 1_024
 
-    __slots__ = ("_fields", "_refused", "_values", "rows")
+    __slots__ = ("_fields", "_limit", "_refused", "_values", "rows")
 
-    def __init__(self, fields: int) -> None:
+    def __init__(self, fields: int, limit: int = ROWS) -> None:
         self.rows: int = 0
+        self._limit = limit
         self._fields = fields
         self._refused: Counts = np.zeros((fields, 3), np.int64)
         self._values: Floats | None = None
 
     def has_room(self, rows: int) -> bool:
         """Whether so many more rows fit."""
-        return self.rows + rows <= self.ROWS
+        return self.rows + rows <= self._limit
 
     def add(self, block: Block) -> None:
         """Lay a block by."""
         if self._values is None:
-            self._values = np.empty((self._fields, self.ROWS))
+            self._values = np.empty((self._fields, self._limit))
         self._values[:, self.rows : self.rows + block.rows] = block.numeric
         self._refused += block.refused
         self.rows += block.rows
@@ -39,7 +40,7 @@ class Stage:
         if self._values is None:
             return np.empty((self._fields, 0)), self._refused
         ordered, refused = self._values[:, : self.rows], self._refused
-        if self.rows < self.ROWS:
+        if self.rows < self._limit:
             ordered = np.sort(ordered, axis=1)
         else:
             ordered.sort(axis=1)
@@ -54,4 +55,4 @@ class Stage:
     @property
     def nbytes(self) -> int:
         """Memory held while rows wait."""
-        return 8 * self._fields * self.ROWS + self._refused.nbytes
+        return 8 * self._fields * self._limit + self._refused.nbytes

@@ -108,7 +108,15 @@ class Window:
     Price: `memory_bytes`, whatever comes in.
     """
 
-    def __init__(self, plan: Plan, span: Span, *, hitters: int, now: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        span: Span,
+        *,
+        hitters: int,
+        now: float,
+        stage_rows: int = Stage.ROWS,
+    ) -> None:
         self.plan = plan
         self._seconds, self._panes_in_span, self._hitters = span.seconds, span.panes, hitters
         self._pane_rows: int | None = None
@@ -119,7 +127,7 @@ class Window:
         self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = Profile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
-        self._stage = Stage(len(plan.schema.numeric))
+        self._stage = Stage(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
 

@@ -68,9 +68,9 @@ def plain_floats(values: Sequence[object]) -> Floats | None:
     """
     size, kinds = len(values), [*map(type, values)]
     if kinds.count(float) == size:
-        packed = np.empty(size)
+        packed = bytearray(8 * size)
         pack_into(f"{size}d", packed, 0, *values)  # a third of the time numpy takes
-        return packed
+        return np.frombuffer(packed, np.float64)
     met = set(kinds)
     if not met <= _PLAIN:
         return None

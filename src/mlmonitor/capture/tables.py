@@ -45,6 +45,7 @@ class MappingTable:
         self.rows: int = len(rows)
         self._rows = rows
         self._is_even = True  # as long as every row had every value it was asked for
+        self._has_all = False  # once every row is known to be one
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers."""
@@ -55,6 +56,7 @@ class MappingTable:
         if len(names) > 1:
             matrix = float_rows(values)
             if matrix is not None:
+                self._has_all = True
                 return matrix
         flat = values if len(names) == 1 else [*chain.from_iterable(values)]
         floats = plain_floats(flat)
@@ -77,7 +79,9 @@ class MappingTable:
         self._settle()
         return Counter(chain.from_iterable(self._known()))
 
-    def _known(self) -> list[Row]:
+    def _known(self) -> Sequence[Row]:
+        if self._has_all:
+            return self._rows  # type: ignore[return-value]  # none of them is None
         return [row for row in self._rows if row is not None]
 
     def _settle(self) -> None:
