@@ -7,15 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
-from harness import Figure, Timing, main
-from mlmonitor import Config, Monitor, Otlp
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import shapes
+from harness import Figure, Timing, main
+from mlmonitor import Config, Monitor, Otlp
 from sink import Sink
 
 ROWS = 2_000
@@ -37,7 +38,7 @@ class Watchdog:
             time.sleep(0.001)
             self.late_ns.append(time.perf_counter_ns() - started - 1_000_000)
 
-    def __enter__(self) -> "Watchdog":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -89,9 +90,7 @@ def ticks(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
             late.append(max(watchdog.late_ns, default=0) / 1e6)
         timing = Timing(tuple(took))
         name = f"export of {fields} fields"
-        yield Figure(
-            f"{name}, CPU", timing.best, "ms", encoder.best, OTEL, round(timing.spread, 3)
-        )
+        yield Figure(f"{name}, CPU", timing.best, "ms", encoder.best, OTEL, round(timing.spread, 3))
         yield Figure(f"{name}, bytes", (sink.body_bytes - sent) / rounds, "bytes")
         yield Figure(f"{name}, longest hold of the interpreter", min(late), "ms")
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+import shapes
 from harness import Figure, main
 from mlmonitor import Monitor
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.population import Population
-
-import shapes
 
 ROWS_A_BATCH = 4_096
 FIELDS = 20

@@ -1,7 +1,7 @@
 """Whether the cost stays linear: against fields, panes of a window, and models in one process.
 
-The slope is told as the cost at the largest size over that at the smallest, a field or a model: 1 is
-linear, more is worse.
+The slope is told as the cost at the largest size over that at the smallest, a field or a model: 1
+is linear, more is worse.
 """
 
 import inspect
@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from harness import Figure, in_turns, main
-from mlmonitor import Config, Monitor
 
 import shapes
+from harness import Figure, in_turns, main
+from mlmonitor import Config, Monitor
 
 ROWS = 1_024
 CPU = time.process_time_ns

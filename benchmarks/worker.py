@@ -1,10 +1,11 @@
 """What the worker costs: CPU a row as calls hand them over, and a value in whole blocks.
 
-Beside it the peers' way to keep the same: whylogs' profile a row, fastdigest's t-digest a block, and
-the sort that every sketch of this kind needs. All of it is CPU time: on a busy machine the clock
-would measure the others.
+Beside it the peers' way to keep the same: whylogs' profile a row, fastdigest's t-digest a block,
+and the sort that every sketch of this kind needs. All of it is CPU time, since on a busy machine
+the clock would measure the others.
 """
 
+import gc
 import logging
 import sys
 import time
@@ -40,6 +41,8 @@ def per_row(
         each = shapes.rows(shape, values)
     monitor = shapes.monitor(fields)
     watched = monitor.watch(lambda _: 0.5)
+    gc.collect()
+    gc.freeze()  # what this process holds already is not what a row has to pay for
 
     def once() -> tuple[float, float]:
         started = time.process_time_ns()
@@ -187,6 +190,42 @@ def batch(*, rounds: int) -> Iterator[Figure]:
     yield Figure(f"record, batch {rows} x {fields}", found.best, "ns/value", spread=found.spread)
 
 
+def of_peers(*, rounds: int) -> Iterator[Figure]:
+    """Other sketches, beside np.sort: in blocks where they take blocks, else a value at a time."""
+    import datasketches
+    from crick import TDigest as Crick
+    from ddsketch import DDSketch
+    from river import drift, stats
+
+    block = np.random.default_rng(5).normal(size=4_096)
+    kll, digest, crick = (
+        datasketches.kll_doubles_sketch(200),
+        datasketches.tdigest_double(),
+        Crick(),
+    )
+    steps: dict[str, Callable[[np.ndarray], object]] = {
+        SORT: np.sort,
+        "datasketches KLL": kll.update,
+        "datasketches t-digest": digest.update,
+        "crick t-digest": crick.update,
+    }
+    single = {
+        "ddsketch, value by value": DDSketch(0.01).add,
+        "river Var, value by value": stats.Var().update,
+        "river Quantile, value by value": stats.Quantile(0.5).update,
+        "river ADWIN, value by value": drift.ADWIN().update,
+    }
+    for name, update in single.items():
+        steps[name] = lambda values, update=update: [update(each) for each in values.tolist()]  # type: ignore[misc]
+    ways = {name: over([block], step, block.size) for name, step in steps.items()}
+    found = in_turns(ways, rounds=rounds)
+    for name, timing in found.items():
+        if name != SORT:
+            yield Figure(
+                name, timing.best, "ns/value", found[SORT].best, SORT, round(timing.spread, 3)
+            )
+
+
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
     """Every figure of this benchmark."""
     yield from rows_figures(is_quick=is_quick)
@@ -199,6 +238,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     rounds = 5 if is_quick else 9
     yield from categorical(5, 1_024, rounds=rounds)
     yield from batch(rounds=rounds)
+    yield from of_peers(rounds=rounds)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ _rows_of, _duration_of, _error_of = itemgetter(2), itemgetter(5), itemgetter(6)
 _STAGE_ROWS = 4_096  # one field alone: folding costs the same for more of its values
 
 ERROR_TYPES = 64
+NAME_CHARACTERS = 200
 OTHER_ERRORS = "__other__"
 
 
 class CallStats:
     """Predictions by status, errors by their type, and the latency of calls.
 
-    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together.
+    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together; a long name is cut.
     """
 
     def __init__(self, span: Span, *, now: float) -> None:
@@ -60,6 +61,7 @@ class CallStats:
             if error is None:
                 self.predictions += rows
             else:
-                known = error in self.errors or len(self.errors) < ERROR_TYPES
-                key = error if known else OTHER_ERRORS
+                name = error[:NAME_CHARACTERS]
+                known = name in self.errors or len(self.errors) < ERROR_TYPES
+                key = name if known else OTHER_ERRORS
                 self.errors[key] = self.errors.get(key, 0) + rows

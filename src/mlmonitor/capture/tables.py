@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlmonitor.capture.columns import UNREADABLE, Values, float_rows, plain_floats
+from mlmonitor.capture.columns import UNREADABLE, Values, plain_floats
 from mlmonitor.capture.forms import Form
 from mlmonitor.capture.frames import narwhals_values
 from mlmonitor.errors import import_extra
@@ -53,11 +53,7 @@ class MappingTable:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items
             return None
-        if len(names) > 1:
-            matrix = float_rows(values)
-            if matrix is not None:
-                self._has_all = True
-                return matrix
+        self._has_all = True
         flat = values if len(names) == 1 else [*chain.from_iterable(values)]
         floats = plain_floats(flat)
         return None if floats is None else floats.reshape(self.rows, len(names))
@@ -121,9 +117,6 @@ class SequenceTable:
 
     def _floats(self) -> Floats | None:
         """All values, in their own order."""
-        matrix = float_rows([*map(tuple, self._rows)])
-        if matrix is not None:
-            return matrix
         floats = plain_floats([*chain.from_iterable(self._rows)])
         return None if floats is None else floats.reshape(self.rows, self._width)
 

@@ -112,6 +112,23 @@ class Observation(Suspendable):
         self.__exit__(kind, error, trace)
 
 
+class Unrecorded(Observation):
+    """What a monitor that is switched off gives: a value and an id, without a clock or a copy."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
 def watched(
     function: Callable[P, R], *, tap: Tap, take: Take, shape: Shape, id_argument: str | None
 ) -> Callable[P, R]:

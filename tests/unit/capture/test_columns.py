@@ -9,18 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mlmonitor.capture.columns import (
-    UNREADABLE,
-    finite,
-    float_rows,
-    is_missing,
-    moments_in_time,
-    numbers,
-    unmasked,
-)
+from mlmonitor.capture.columns import finite, is_missing, moments_in_time, numbers, unmasked
 from mlmonitor.records import ABSENT
 
 VALID, MISSING, NONFINITE, WRONG_TYPE = "valid", "missing", "nonfinite", "wrong type"
@@ -284,48 +274,3 @@ def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -
         floats, refused = numbers(values)
         assert math.isnan(floats[0])
         assert refused.tolist() == [0, 0, 1]
-
-
-@given(
-    st.lists(
-        st.lists(
-            st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=9)),
-            min_size=3,
-            max_size=3,
-        ).map(tuple),
-        max_size=6,
-    )
-)
-def test_rows_of_plain_floats_are_read_at_once_and_no_others(
-    rows: list[tuple[object, ...]],
-) -> None:
-    """The matrix is what numpy makes of them, to the last bit; anything else is left to others."""
-    found = float_rows(rows)
-    if rows and all(type(value) is float for row in rows for value in row):
-        assert found is not None
-        assert found.tobytes() == np.array(rows, np.float64).tobytes()
-    else:
-        assert found is None
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        object(),
-        np.float64(2.0),
-        np.array(2.0),
-        [2.0],
-        (2.0,),
-        b"8 bytes!",
-        2j,
-        {"x": 2.0},
-        UNREADABLE,
-    ],
-    ids=lambda odd: type(odd).__name__,
-)
-def test_what_is_no_plain_float_is_never_taken_for_one(odd: object) -> None:
-    """Wherever it stands among floats: numbers of other types, containers and bytes."""
-    rows: list[tuple[object, ...]] = [(1.0, 2.0), (odd, 2.0), (3.0, 4.0)]
-    assert float_rows(rows) is None
-    assert float_rows([(1.0, odd)]) is None
-    assert float_rows([(1.0, 2.0), (1.0,), (1.0, 2.0, 3.0)]) is None
