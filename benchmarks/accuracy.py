@@ -85,7 +85,7 @@ def kll(k: int) -> Sketch:
 
 
 def datasketches(k: int) -> Sketch:
-    """Apache DataSketches' t-digest."""
+    """Apache DataSketches' t-digest. Its `get_rank` is far closer than its `get_quantile`."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from datasketches import tdigest_double

@@ -77,7 +77,7 @@ def _saved(figure: Any, axes: Any, path: str) -> None:
     axes.title.set_fontsize(10)
     figure.tight_layout()
     FIGURES.mkdir(parents=True, exist_ok=True)
-    figure.savefig(FIGURES / f"{path}.svg", metadata={"Date": None})
+    figure.savefig(FIGURES / f"{path}.svg", metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -104,9 +104,8 @@ def value_costs(found: dict[str, list[Figure]]) -> None:
         by_sort = find(found, "worker", f"aggregates, block {rows} x 20, beside sorting")
         if by_sort is not None and by_sort.baseline is not None:
             told.append((f"np.sort alone, blocks of {rows:,}", by_sort.baseline, False))
-    for each in found["worker"]:
-        if each.name.startswith(("datasketches", "crick", "ddsketch", "river")):
-            told.append((each.name, each.value, False))
+    peers = ("datasketches", "crick", "ddsketch", "river")
+    told += [(f.name, f.value, False) for f in found["worker"] if f.name.startswith(peers)]
     bars("values", "Statistics of one value, 20 fields", "ns a value", told)
 
 
@@ -161,7 +160,8 @@ def tails(found: dict[str, list[Figure]]) -> None:
         axes.set(yscale="log", title=kind, ylabel="us")
         axes.set_xticks(list(places), names)
         axes.title.set_fontsize(10)
-    axes.legend(fontsize=8, frameon=False)
+    handles = axes.get_legend_handles_labels()
+    figure.legend(*handles, loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.08), frameon=False)
     _saved(figure, axes, "tail")
 
 
