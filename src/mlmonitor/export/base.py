@@ -1,17 +1,77 @@
 """What is exported, and what an exporter has to be."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from mlmonitor.catalog import Metric
+from mlmonitor.records import Counts, Floats
 
-__all__ = ["Attributes", "Delivered", "Exporter", "HistogramValue", "Point", "Snapshot"]
+__all__ = [
+    "Attributes",
+    "Delivered",
+    "Exporter",
+    "Family",
+    "HistogramValue",
+    "Histograms",
+    "Point",
+    "Series",
+    "Snapshot",
+]
 
 THREAD_NAME = "mlmonitor"
 """Of the thread that exports."""
 
 Attributes = tuple[tuple[str, str], ...]
 """Pairs in a fixed order, hashable: together with the metric they identify a series."""
+
+
+class Series:
+    """The attributes of a family's points, in a fixed order; shared by one snapshot with the next.
+
+    Compared by identity: meeting the same object again tells an exporter, at no cost, that nothing
+    it knows about these series has changed. What exporters keep for them is in `kept`.
+    """
+
+    __slots__ = ("__weakref__", "attributes", "kept")
+
+    def __init__(self, attributes: Iterable[Attributes]) -> None:
+        self.attributes: tuple[Attributes, ...] = tuple(attributes)
+        self.kept: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __repr__(self) -> str:
+        return f"Series({len(self)})"
+
+
+class Histograms(NamedTuple):
+    """Counts over `(a, b]` buckets of several series: `[series, widest]`, the rest of a row is 0.
+
+    A series has one bucket more than it has `bounds`. `sum`, `min` and `max` are NaN where they
+    are not told.
+    """
+
+    bounds: tuple[tuple[float, ...], ...]
+    counts: Counts
+    sum: Floats
+    min: Floats
+    max: Floats
+
+
+class Family(NamedTuple):
+    """Points of one metric at one moment: the values of its series, in their order.
+
+    Gauges are float64, counters int64 or float64; where one is not finite there is no point.
+    """
+
+    metric: Metric
+    series: Series
+    values: Floats | Counts | Histograms
 
 
 class HistogramValue(NamedTuple):
@@ -36,21 +96,76 @@ class Point(NamedTuple):
     value: int | float | HistogramValue
 
 
-class Snapshot(NamedTuple):
-    """All points of one process at one moment; counters and histograms count from the start."""
+@dataclass(frozen=True)
+class Snapshot:
+    """All of one process at one moment; counters and histograms count from the start.
+
+    `families` holds it by columns, as the library's own exporters take it; `points` is the same,
+    one by one, made when it is first asked for.
+    """
 
     instance: str
     service: str
     start_unix_ns: int
     time_unix_ns: int
-    points: Sequence[Point]
+    families: Sequence[Family]
+
+    @cached_property
+    def points(self) -> Sequence[Point]:
+        """Every point that has a value."""
+        return [point for family in self.families for point in points_of(family)]
+
+    @cached_property
+    def size(self) -> int:
+        """How many points there are."""
+        return sum(present(family) for family in self.families)
+
+
+def present(family: Family) -> int:
+    """How many series of a family have a point."""
+    if isinstance(family.values, Histograms) or family.values.dtype.kind == "i":
+        return len(family.series)
+    return int(np.count_nonzero(np.isfinite(family.values)))
+
+
+def points_of(family: Family) -> Iterator[Point]:
+    """A family's points one by one."""
+    metric, series, values = family
+    if isinstance(values, Histograms):
+        for at, attributes in enumerate(series.attributes):
+            yield Point(metric, attributes, histogram_of(values, at))
+        return
+    finite = np.isfinite(values).tolist()
+    for attributes, value, is_there in zip(
+        series.attributes, values.tolist(), finite, strict=True
+    ):
+        if is_there:
+            yield Point(metric, attributes, value)
+
+
+def histogram_of(block: Histograms, at: int) -> HistogramValue:
+    """One series of a block of histograms."""
+    bounds = block.bounds[at]
+    whole, smallest, largest = (
+        float(known[at]) if np.isfinite(known[at]) else None
+        for known in (block.sum, block.min, block.max)
+    )
+    counts = tuple(block.counts[at, : len(bounds) + 1].tolist())
+    return HistogramValue(bounds, counts, whole, smallest, largest)
 
 
 class Delivered(NamedTuple):
-    """How many points the other side took, and how many it refused for good."""
+    """What became of a snapshot's points, and why where it was not all well.
+
+    accepted: taken. rejected: refused for good. failed: not taken, and part of what the next
+    snapshot will hold. possibly_lost: sent, unanswered, and not sent again lest they count twice.
+    """
 
     accepted: int
     rejected: int
+    failed: int = 0
+    possibly_lost: int = 0
+    reason: str = ""
 
 
 class Exporter(Protocol):
