@@ -35,6 +35,7 @@ class Watched:
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
+        self.learn_rows: int = learn_rows
         self.learner = Learner(learn_rows, ignore=ignore) if reference is None else None
         self.reader: Reader | None = None
         self._span, self._hitters = span, hitters

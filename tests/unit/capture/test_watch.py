@@ -455,7 +455,7 @@ def test_predictions_nobody_can_ask_about_do_not_wait(monitor: Monitor) -> None:
             observed.value = 1.0
     del observed
     assert monitor.status().predictions == 10
-    waiting = monitor._worker.pipeline._pending
+    waiting = monitor._worker.pipeline._observed.pending
     assert len(waiting) == 0
 
 

@@ -1,0 +1,106 @@
+"""Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
+
+from collections.abc import Iterator, Sequence
+
+from mlmonitor.aggregate.calls import CallStats
+from mlmonitor.aggregate.window import Span
+from mlmonitor.buffer.pending import Pending
+from mlmonitor.capture.calls import Entry, rows_of
+from mlmonitor.compare.drift import Level
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.kpis import Kpis
+from mlmonitor.compare.labels import Labels, remember
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.watched import Watched
+from mlmonitor.config import Config
+
+OTHER_FIELDS = "__unknown__"
+
+
+class Observed:
+    """What a process knows of its model, fed by the pipeline; times are seconds that never fall."""
+
+    def __init__(
+        self,
+        config: Config,
+        reference: Reference | None,
+        *,
+        ignore: frozenset[str],
+        started_at: float,
+    ) -> None:
+        self._config = config
+        self._span = Span(config.window_seconds, config.window_rows, config.panes)
+        self._level = Level(config.alpha, 1, config.drift_tolerance, config.min_rows)
+        self._started_at = started_at
+        self.calls: CallStats = CallStats(self._span, now=started_at)
+        self.pending: Pending = Pending(config.pending_predictions)
+        self.kpis: Kpis = Kpis(self._span)
+        self.watched: Watched = Watched(
+            reference,
+            self._span,
+            level=self._level,
+            learn_rows=config.learn_rows,
+            deviations=config.outlier_deviations,
+            hitters=config.heavy_hitters,
+            ignore=ignore,
+        )
+        self._labels: Labels | None = None
+
+    def take(self, run: Sequence[Entry], *, now: float) -> None:
+        """Take in calls of one form; raises, with none of them taken, if one cannot be read."""
+        rows = rows_of(run)
+        remember(self.pending, rows)
+        self.watched.take(rows, now=now)
+
+    @property
+    def labels(self) -> Labels | None:
+        """Labels can be taken once there is a reference: its bins are the errors' buckets."""
+        if self._labels is None and self.watched.reference is not None:
+            self._labels = Labels(
+                self.watched.reference,
+                self.pending,
+                self._span,
+                deviations=self._config.outlier_deviations,
+                hitters=self._config.heavy_hitters,
+                level=self._level,
+            )
+        return self._labels
+
+    def populations(self, *, now: float) -> Iterator[Population]:
+        """Features and predictions, then actuals, then each figure: those there are."""
+        ready = self.watched.ready(now=now)
+        if ready is not None:
+            yield ready
+        labels = self.labels
+        actuals = labels.ready(now=now) if labels is not None else None
+        if actuals is not None:
+            yield actuals
+        yield from self.kpis.populations.values()
+
+    def due(self, *, rows: int, now: float) -> Iterator[Population]:
+        """The populations that have so many rows more than at the last look."""
+        for population in self.populations(now=now):
+            if population.unweighed >= rows:
+                yield population
+
+    def findings(self, *, now: float) -> Iterator[Finding]:
+        """The alarms that hold."""
+        for population in self.populations(now=now):
+            if population.drift is not None:
+                yield from population.drift.findings.values()
+
+    def unknown(self) -> dict[str, int]:
+        """Values of fields that the reference does not know, by name."""
+        reader = self.watched.reader
+        if reader is None:
+            return {}
+        return {name or OTHER_FIELDS: count for name, count in reader.unknown.items()}
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the aggregates hold at most, as a function of the configuration and the fields."""
+        populations = self.populations(now=self._started_at)
+        held = sum(population.memory_bytes for population in populations)
+        errors = self.labels.errors.nbytes if self.labels is not None else 0
+        return held + errors + self.calls.latency.memory_bytes + self.pending.memory_bytes

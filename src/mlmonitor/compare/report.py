@@ -1,0 +1,81 @@
+"""The status of a model: what was observed, and how the monitoring fares, put side by side."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.observed import Observed
+from mlmonitor.compare.population import field_statuses
+from mlmonitor.compare.status import State, Status
+from mlmonitor.compare.watched import Watched
+
+LATENCY_QUANTILES = (0.5, 0.95, 0.99)
+
+
+class Titled(NamedTuple):
+    """The model's name and version."""
+
+    model: str
+    version: str
+
+
+def status_of(
+    title: Titled,
+    observed: Observed,
+    inbox: Inbox,
+    *,
+    exports: Mapping[str, Mapping[str, int]],
+    now: float,
+) -> Status:
+    """Everything there is to tell at `now`; `exports` tells points by destination and outcome."""
+    compared = [population.compared(now=now) for population in observed.populations(now=now)]
+    watched = observed.watched
+    reference, learner = watched.reference, watched.learner
+    labels = observed.labels
+    return Status(
+        model=title.model,
+        version=title.version,
+        state=_state(watched),
+        predictions=observed.calls.predictions,
+        errors=dict(observed.calls.errors),
+        dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
+        faults=inbox.guard.faults,
+        last_fault=inbox.guard.last,
+        window_rows=compared[0].view.profile.rows if watched.population else 0,
+        reference_rows=reference.rows if reference is not None else 0,
+        is_reference_learned=reference is not None and reference.is_learned,
+        learned_rows=learner.learned if learner is not None else 0,
+        learn_rows=watched.learn_rows,
+        latency_seconds=_latency(observed, now=now),
+        fields=tuple(status for each in compared for status in field_statuses(each)),
+        unknown_fields=observed.unknown(),
+        labels=label_counts(observed, inbox) | {"waiting": observed.pending.waiting},
+        performance=labels.errors.performance() if labels is not None else None,
+        training_metrics={} if reference is None else reference.content.training_metrics,
+        exports=exports,
+        memory_bytes=observed.memory_bytes,
+        findings=tuple(observed.findings(now=now)),
+    )
+
+
+def label_counts(observed: Observed, inbox: Inbox) -> dict[str, int]:
+    """Labels by what became of them."""
+    counts = {status.value: count for status, count in observed.pending.counts.items()}
+    return counts | {"dropped": inbox.labels.dropped}
+
+
+def _latency(observed: Observed, *, now: float) -> dict[float, float]:
+    """Quantiles of the window's calls that had any."""
+    observed.calls.latency.advance(now)
+    digests = observed.calls.latency.view().shapes.digests
+    found = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()
+    pairs = zip(LATENCY_QUANTILES, found, strict=True)
+    return {q: seconds for q, seconds in pairs if not np.isnan(seconds)}
+
+
+def _state(watched: Watched) -> State:
+    if watched.learner is None:
+        return "watching"
+    return "learning" if watched.learner.rows else "waiting"

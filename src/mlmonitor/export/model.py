@@ -1,0 +1,37 @@
+"""Everything observed of one model, as points."""
+
+from collections.abc import Iterator, Sequence
+
+from mlmonitor import catalog
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.observed import OTHER_FIELDS, Observed
+from mlmonitor.compare.report import label_counts
+from mlmonitor.export.base import Attributes, Point
+from mlmonitor.export.delivery import Delivery
+from mlmonitor.export.health import label_points, model_points, own_points
+from mlmonitor.export.points import call_points, error_points, population_points
+
+
+def observed_points(
+    observed: Observed,
+    inbox: Inbox,
+    deliveries: Sequence[Delivery],
+    identity: Attributes,
+    *,
+    deviations: float,
+    now: float,
+) -> Iterator[Point]:
+    """Every series of this process at `now`; `identity` is on each."""
+    yield from call_points(observed.calls, identity)
+    for population in observed.populations(now=now):
+        yield from population_points(population.compared(now=now), identity, deviations=deviations)
+    unknown = sum(observed.unknown().values())
+    if unknown:
+        known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")
+        yield Point(catalog.VALUES, (*identity, *known), unknown)
+    yield from label_points(label_counts(observed, inbox), identity)
+    if observed.labels is not None:
+        yield from error_points(observed.labels.errors, identity)
+    if observed.watched.reference is not None:
+        yield from model_points(observed.watched.reference, identity, now=now)
+    yield from own_points(inbox, deliveries, identity, memory_bytes=observed.memory_bytes)
