@@ -15,7 +15,8 @@ from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery import Delivery
-from mlmonitor.export.model import observed_points
+from mlmonitor.export.gather import Book, gathered
+from mlmonitor.export.model import observed_families, observed_points
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Pipeline:
         self._due_labels: list[tuple[str, object]] = []
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
+        self._book = Book()
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
@@ -150,20 +152,24 @@ class Pipeline:
         """Every series at `now`; no two snapshots of a process share a time."""
         self._look(now, rows=0)
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
-        points = observed_points(
-            self._observed,
-            self._inbox,
-            self._deliveries,
-            self._identity.attributes,
-            deviations=self._config.outlier_deviations,
-            now=now,
-        )
+        identity, book = self._identity.attributes, self._book
+        book.turn()
+        deviations = self._config.outlier_deviations
+        families = [
+            *observed_families(self._observed, identity, book, deviations=deviations, now=now),
+            *gathered(
+                observed_points(
+                    self._observed, self._inbox, self._deliveries, identity, now=now
+                ),
+                book,
+            ),
+        ]
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,
             start_unix_ns=int(self._identity.started_at * 1e9),
             time_unix_ns=self._last_time_ns,
-            points=list(points),
+            families=families,
         )
 
     def deliver(self, snapshot: Snapshot) -> bool:
@@ -188,6 +194,6 @@ class Pipeline:
             Titled(self._identity.model, self._identity.version),
             self._observed,
             self._inbox,
-            exports={delivery.name: dict(delivery.outcomes) for delivery in self._deliveries},
+            exports={each.name: each.status(now) for each in self._deliveries},
             now=now,
         )

@@ -1,63 +1,64 @@
-"""Single points gathered into families, and series that last from one snapshot to the next."""
+"""Single points gathered into families, and what lasts from one snapshot to the next."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from mlmonitor.catalog import Metric
-from mlmonitor.export.base import Attributes, Family, Histograms, HistogramValue, Point, Series
+from mlmonitor.export.base import Family, Histograms, HistogramValue, Point, Series
 
-Key = tuple[Metric, type]
+_Key = tuple[Metric, type]
 
 
-class SeriesBook:
-    """Series by what they are of, made once for as long as every snapshot asks for them.
+class Book:
+    """What is made once, for as long as every snapshot asks for it.
 
-    What one snapshot did not ask for is forgotten with the next, so that a book holds at most what
-    two snapshots hold.
+    What one snapshot did not ask for is forgotten with the next: a book holds at most what two
+    snapshots hold.
     """
 
     def __init__(self) -> None:
-        self._before: dict[Hashable, Series] = {}
-        self._now: dict[Hashable, Series] = {}
+        self._before: dict[Hashable, Any] = {}
+        self._now: dict[Hashable, Any] = {}
 
     def turn(self) -> None:
         """Begin a snapshot."""
         self._before, self._now = self._now, {}
 
-    def find(self, key: Hashable) -> Series | None:
-        """The series last filed under `key`, if there are any."""
+    def find(self, key: Hashable) -> Any:
+        """What was last kept under `key`, or None."""
         known = self._now.get(key)
         if known is None:
             known = self._before.get(key)
-        if known is not None:
-            self._now[key] = known
+            if known is not None:
+                self._now[key] = known
         return known
 
-    def file(self, key: Hashable, attributes: Iterable[Attributes]) -> Series:
-        """Series of these attributes: those known by that key, if they have the same."""
-        wanted = tuple(attributes)
-        known = self.find(key)
-        if known is None or known.attributes != wanted:
-            known = self._now[key] = Series(wanted)
-        return known
+    def keep(self, key: Hashable, value: Any) -> Any:
+        """Keep it under `key`, and give it back."""
+        self._now[key] = value
+        return value
 
 
-def gathered(points: Iterable[Point], book: SeriesBook | None = None) -> list[Family]:
+def gathered(points: Iterable[Point], book: Book | None = None) -> list[Family]:
     """Points as families: one for each metric and type of value, in the order they first came.
 
     With a `book`, families of the same attributes as in the snapshot before share its series.
     """
-    sorted_out: dict[Key, list[Point]] = {}
+    grouped: dict[_Key, list[Point]] = {}
     for point in points:
-        sorted_out.setdefault((point.metric, type(point.value)), []).append(point)
-    found = book if book is not None else SeriesBook()
-    return [_family(key, group, found) for key, group in sorted_out.items()]
+        grouped.setdefault((point.metric, type(point.value)), []).append(point)
+    found = book if book is not None else Book()
+    return [_family(key, group, found) for key, group in grouped.items()]
 
 
-def _family(key: Key, points: Sequence[Point], book: SeriesBook) -> Family:
+def _family(key: _Key, points: Sequence[Point], book: Book) -> Family:
     metric, kind = key
-    series = book.file(key, (point.attributes for point in points))
+    attributes = tuple(point.attributes for point in points)
+    series = book.find(key)
+    if series is None or series.attributes != attributes:
+        series = book.keep(key, Series(attributes))
     if issubclass(kind, HistogramValue):
         return Family(metric, series, block([point.value for point in points]))  # type: ignore[misc]  # grouped by type
     is_whole = metric.kind != "gauge" and issubclass(kind, int)

@@ -1,4 +1,4 @@
-"""Everything observed of one model, as points."""
+"""Everything observed of one model: populations by columns, the rest as single points."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,10 +6,21 @@ from mlmonitor import catalog
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.observed import OTHER_FIELDS, Observed
 from mlmonitor.compare.report import label_counts
-from mlmonitor.export.base import Attributes, Point
+from mlmonitor.export.base import Attributes, Family, Point
 from mlmonitor.export.delivery import Delivery
+from mlmonitor.export.families import population_families
+from mlmonitor.export.gather import Book
 from mlmonitor.export.health import label_points, model_points, own_points
-from mlmonitor.export.points import call_points, error_points, population_points
+from mlmonitor.export.points import call_points, error_points
+
+
+def observed_families(
+    observed: Observed, identity: Attributes, book: Book, *, deviations: float, now: float
+) -> Iterator[Family]:
+    """Every field of every population at `now`; `identity` is on each series."""
+    for population in observed.populations(now=now):
+        compared = population.compared(now=now)
+        yield from population_families(compared, identity, book, deviations=deviations)
 
 
 def observed_points(
@@ -18,13 +29,10 @@ def observed_points(
     deliveries: Sequence[Delivery],
     identity: Attributes,
     *,
-    deviations: float,
     now: float,
 ) -> Iterator[Point]:
-    """Every series of this process at `now`; `identity` is on each."""
+    """All that there are few of: calls, labels, errors, the model, and our own health."""
     yield from call_points(observed.calls, identity)
-    for population in observed.populations(now=now):
-        yield from population_points(population.compared(now=now), identity, deviations=deviations)
     unknown = sum(observed.unknown().values())
     if unknown:
         known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")
