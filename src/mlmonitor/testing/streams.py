@@ -1,0 +1,116 @@
+"""Totals of counters and histograms from what was sent, in either temporality.
+
+Source: OpenTelemetry specification, metrics data model: temporality, resets and gaps, overlap.
+"""
+
+from bisect import bisect
+from collections import Counter
+from itertools import pairwise
+
+from mlmonitor.testing.histograms import Distribution, plus
+from mlmonitor.testing.wire import Explicit, Exponential
+
+Amount = int | float | Distribution
+
+FELL = "counter fell without a new start time: read as a reset"
+NOT_INCREASING = "timestamp not after the one before"
+SAME_TIME = "same timestamp, different value"
+START_INSIDE = "start time inside an earlier run"
+OVERLAP = "delta intervals overlap"
+GAP = "gap between delta intervals"
+NO_START = "delta without a start time"
+
+
+def added(one: Amount, other: Amount) -> Amount:
+    """Two amounts of one kind together."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one + other
+    if isinstance(one, Explicit | Exponential) and isinstance(other, Explicit | Exponential):
+        return plus(one, other)
+    raise ValueError("numbers and histograms do not add up: ask for one of them")
+
+
+def _size(amount: Amount) -> float:
+    return amount if isinstance(amount, int | float) else amount.count
+
+
+class _Run:
+    """One series from one start time on: its newest value, and what it held before it fell."""
+
+    __slots__ = ("before", "time_ns", "value")
+
+    def __init__(self, time_ns: int, value: Amount) -> None:
+        self.time_ns, self.value = time_ns, value
+        self.before: list[Amount] = []
+
+
+class Cumulative:
+    """A cumulative series of one process: the newest value of each start time counts.
+
+    A value that falls under one start time is a reset that was not told; as Prometheus does, what
+    was counted before it is kept. Where a series may fall (`is_monotonic` is false), it does not
+    count as one. What arrives late or again changes nothing.
+    """
+
+    def __init__(self, *, is_monotonic: bool) -> None:
+        self.warnings: Counter[str] = Counter()
+        self._is_monotonic = is_monotonic
+        self._runs: dict[int, _Run] = {}
+
+    def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
+        """Take a point in."""
+        run = self._runs.get(start_ns)
+        if run is None:
+            if any(start_ns < other.time_ns for other in self._runs.values()):
+                self.warnings[START_INSIDE] += 1
+            self._runs[start_ns] = _Run(time_ns, value)
+            return
+        if time_ns <= run.time_ns:
+            if time_ns < run.time_ns:
+                self.warnings[NOT_INCREASING] += 1
+            elif value != run.value:
+                self.warnings[SAME_TIME] += 1
+            return
+        if self._is_monotonic and _size(value) < _size(run.value):
+            self.warnings[FELL] += 1
+            run.before.append(run.value)
+        run.time_ns, run.value = time_ns, value
+
+    def amounts(self) -> list[Amount]:
+        """What adds up to the total."""
+        return [part for run in self._runs.values() for part in (*run.before, run.value)]
+
+    def notes(self) -> Counter[str]:
+        """What was odd."""
+        return self.warnings
+
+
+class Delta:
+    """A delta series of one process: all points count, also those that were sent twice."""
+
+    def __init__(self) -> None:
+        self.warnings: Counter[str] = Counter()
+        self._intervals: list[tuple[int, int]] = []
+        self._amounts: list[Amount] = []
+
+    def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
+        """Take a point in."""
+        self._amounts.append(value)
+        if not start_ns:
+            self.warnings[NO_START] += 1
+            return
+        at = bisect(self._intervals, (start_ns, time_ns))
+        before = self._intervals[at - 1 : at] if at else []
+        after = self._intervals[at : at + 1]
+        if any(end > start_ns for _, end in before) or any(start < time_ns for start, _ in after):
+            self.warnings[OVERLAP] += 1
+        self._intervals.insert(at, (start_ns, time_ns))
+
+    def amounts(self) -> list[Amount]:
+        """What adds up to the total."""
+        return list(self._amounts)
+
+    def notes(self) -> Counter[str]:
+        """What was odd; a gap that is filled later is none."""
+        gaps = sum(one[1] < other[0] for one, other in pairwise(self._intervals))
+        return self.warnings + Counter({GAP: gaps})
