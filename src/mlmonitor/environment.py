@@ -1,4 +1,4 @@
-"""What the standard OpenTelemetry variables, and those of backends' tokens, say. Read here alone."""
+"""What the standard OpenTelemetry variables say, and those that hold backends' tokens."""
 
 import math
 import os
@@ -21,7 +21,7 @@ class OtlpSettings(NamedTuple):
     endpoint: str
     protocol: Literal["http/protobuf", "grpc"]
     timeout_seconds: float | None = None
-    headers: Mapping[str, Secret] = {}  # noqa: RUF012 - never changed
+    headers: Mapping[str, Secret] = {}
     compression: Literal["gzip", "none"] | None = None
     ca_file: str | None = None
     client_certificate: str | None = None
@@ -65,7 +65,7 @@ def otlp_from_environment(environ: Mapping[str, str]) -> OtlpSettings | None:
 
 
 def resource_from_environment(environ: Mapping[str, str], *, service: str) -> dict[str, str]:
-    """`OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; `service` is the name where they do not say.
+    """What `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say; else the name is `service`.
 
     What is no pair of a key and a value is passed over, as the OpenTelemetry SDK does.
     """

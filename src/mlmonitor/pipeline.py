@@ -158,9 +158,7 @@ class Pipeline:
         families = [
             *observed_families(self._observed, identity, book, deviations=deviations, now=now),
             *gathered(
-                observed_points(
-                    self._observed, self._inbox, self._deliveries, identity, now=now
-                ),
+                observed_points(self._observed, self._inbox, self._deliveries, identity, now=now),
                 book,
             ),
         ]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mlmonitor.errors import ConfigError
@@ -12,7 +13,7 @@ _HIDDEN = "***"
 class Secret(str):
     """A text that is sent as it is and shown as stars: in a repr, a log, a message, a traceback.
 
-    What is joined to it by `+` is a plain text again: use `after`.
+    What is joined to it by `+` is a plain text again: use `after`. It is never pickled.
     """
 
     __slots__ = ()
@@ -31,19 +32,18 @@ class Secret(str):
 
     def after(self, prefix: str) -> "Secret":
         """The secret behind a prefix such as `Bearer `."""
-        return Secret("".join((prefix, self)))
+        return Secret(prefix + self.revealed())
 
-    def is_in(self, text: str) -> bool:
-        """Whether a text gives it away."""
-        return bool(len(self)) and str.__contains__(text, "".join((self,)))
+    def revealed(self) -> str:
+        """The text itself."""
+        return str.__str__(self)
 
 
 def redacted(text: str, secrets: "list[Secret]") -> str:
     """A text of somebody else's without our secrets in it: servers repeat what they were sent."""
     for secret in secrets:
-        plain = "".join((secret,))
-        if plain:
-            text = text.replace(plain, _HIDDEN)
+        if len(secret):
+            text = text.replace(secret.revealed(), _HIDDEN)
     return text
 
 
@@ -55,7 +55,7 @@ class SecretFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], check: Callable[[Secret], None]) -> None:
-        self._path, self._check = os.fspath(path), check
+        self._path, self._check = Path(path), check
         self._read_at: tuple[int, int] | None = None
         self._token = Secret("")
         self()
@@ -63,7 +63,7 @@ class SecretFile:
     def __call__(self) -> Secret:
         """The token as the file has it now; the last good one while it cannot be read."""
         try:
-            found = os.stat(self._path)
+            found = self._path.stat()
             changed_at = found.st_mtime_ns, found.st_size
             if changed_at != self._read_at:
                 self._token = self._read()
@@ -75,10 +75,9 @@ class SecretFile:
         return self._token
 
     def _read(self) -> Secret:
-        with open(self._path, encoding="utf-8") as file:
-            token = Secret(file.read().strip())
+        token = Secret(self._path.read_bytes().decode("utf-8", "replace").strip())
         self._check(token)
         return token
 
     def __repr__(self) -> str:
-        return f"SecretFile({self._path!r})"
+        return f"SecretFile({str(self._path)!r})"

@@ -3,6 +3,7 @@
 import os
 import re
 from ipaddress import ip_address
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -50,7 +51,10 @@ GRAFANA_CLOUD = Place(
     "https://otlp-gateway-prod-eu-west-2.grafana.net/otlp",
     "/otlp/v1/metrics",
     (
-        (r"/api/prom", "that takes remote write: give the OTLP endpoint that the stack's page shows"),
+        (
+            r"/api/prom",
+            "that takes remote write: give the OTLP endpoint that the stack's page shows",
+        ),
         (r":4317\b", "the gateway takes OTLP over HTTP: leave the port out"),
     ),
 )
@@ -60,7 +64,10 @@ DYNATRACE = Place(
     "/api/v2/otlp/v1/metrics",
     (
         (r"\.apps\.dynatrace", "the pages are there, not the API: write .live. in place of .apps."),
-        (r":(4317|4318)\b", "Dynatrace takes no gRPC, and OTLP on its own port: leave the port out"),
+        (
+            r":(4317|4318)\b",
+            "Dynatrace takes no gRPC, and OTLP on its own port: leave the port out",
+        ),
         (r"/metrics/ingest", "that takes the line protocol: give the environment's URL alone"),
         (r"/v1/(traces|logs)", "that takes another signal: give the environment's URL alone"),
     ),
@@ -126,17 +133,25 @@ def trust_of(
     proxy: str | None,
 ) -> Trust:
     """What a connection is checked with; raises ConfigError for a file that is not there."""
-    found: list[str | None] = []
-    options = ("ca_file", ca_file), ("client_certificate", client_certificate), ("client_key", client_key)
-    for option, path in options:
-        if path is not None and not os.path.isfile(path):
-            raise ConfigError(f"{option}: there is no such file")
-        found.append(None if path is None else os.fspath(path))
+    ca, certificate, key = (
+        _file(option, path)
+        for option, path in (
+            ("ca_file", ca_file),
+            ("client_certificate", client_certificate),
+            ("client_key", client_key),
+        )
+    )
     if client_key is not None and client_certificate is None:
         raise ConfigError("client_key: wanted together with client_certificate")
     if proxy is not None and not re.match(r"(https?|socks5h?)://[^/\s]+", proxy):
         raise ConfigError("proxy: wanted a URL such as http://proxy:3128, scheme included")
-    return Trust(*found, None if proxy is None else Secret(proxy))
+    return Trust(ca, certificate, key, None if proxy is None else Secret(proxy))
+
+
+def _file(option: str, path: str | os.PathLike[str] | None) -> str | None:
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"{option}: there is no such file")
+    return None if path is None else os.fspath(path)
 
 
 def _parts(url: str, option: str, example: str) -> SplitResult:

@@ -12,6 +12,7 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 _SHOWN = 300  # characters of somebody else's words
 _UNAVAILABLE = (429, 502, 503, 504)
+_FINAL = (400, 413, 415, 422, 500)
 _HINTS = {
     400: "it read the request and will not have it",
     401: "it does not know this token; renew it",
@@ -28,13 +29,15 @@ class Answer(NamedTuple):
 
     taken: also if `rejected` points were refused for good. refused, too_large: nothing was taken,
     and it said so. unreached: nothing can have been taken, for nothing arrived. unsure: it may have
-    been taken, for it was sent and no answer came.
+    been taken, for it was sent and no answer came. `is_final`: the same request would be refused
+    again.
     """
 
     verdict: Verdict
     rejected: int = 0
     reason: str = ""
     pause_seconds: float = 0.0
+    is_final: bool = False
 
 
 def http_answer(
@@ -48,9 +51,9 @@ def http_answer(
     """What an HTTP answer means; `headers` have names in lower case."""
     if 200 <= status < 300:
         return _partial(body, secrets)
-    told = _told(status, headers, body)
+    told = _told(headers, body)
     reason = f"status {status}"
-    hint = _hint(status, headers)
+    hint = _hint(status)
     if hint:
         reason += f": {hint}"
     if told:
@@ -58,17 +61,18 @@ def http_answer(
     pause = 0.0
     if status in _UNAVAILABLE:
         pause = _pause(headers, now_unix_seconds)
-    return Answer("too_large" if status == 413 else "refused", 0, reason, pause)
+    verdict: Verdict = "too_large" if status == 413 else "refused"
+    return Answer(verdict, 0, reason, pause, status in _FINAL)
 
 
-def _hint(status: int, headers: dict[str, str]) -> str:
+def _hint(status: int) -> str:
     if 300 <= status < 400:
         return "it sends us elsewhere, where we do not go with credentials; give the final URL"
     return _HINTS.get(status, "")
 
 
 def _partial(body: bytes, secrets: list[Secret]) -> Answer:
-    """A success, perhaps a partial one. Not every gateway answers in protobuf; 2xx is what counts."""
+    """A success, perhaps a partial one. Gateways may answer in words of their own: 2xx counts."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
@@ -82,11 +86,10 @@ def _partial(body: bytes, secrets: list[Secret]) -> Answer:
     return Answer("taken", rejected, shown(partial.error_message, secrets))
 
 
-def _told(status: int, headers: dict[str, str], body: bytes) -> str:
+def _told(headers: dict[str, str], body: bytes) -> str:
     """The words of a refusal: a `google.rpc.Status` by the specification, or plain text."""
     if "protobuf" in headers.get("content-type", ""):
         return status_message(body)
-    del status
     text = body[: 4 * _SHOWN].decode("utf-8", "replace")
     return "" if "<" in text[:64] else text  # a page for people: its status says enough
 
@@ -100,7 +103,7 @@ def status_message(body: bytes) -> str:
         unknown = InstrumentationScope.FromString(body)
     except DecodeError:
         return ""
-    return unknown.version
+    return str(unknown.version)
 
 
 def shown(text: str, secrets: list[Secret]) -> str:

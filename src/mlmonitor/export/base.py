@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlmonitor.catalog import Metric
 from mlmonitor.records import Counts, Floats
@@ -24,6 +25,8 @@ __all__ = [
 
 THREAD_NAME = "mlmonitor"
 """Of the thread that exports."""
+
+Mask = NDArray[np.bool_]
 
 Attributes = tuple[tuple[str, str], ...]
 """Pairs in a fixed order, hashable: together with the metric they identify a series."""
@@ -118,14 +121,22 @@ class Snapshot:
     @cached_property
     def size(self) -> int:
         """How many points there are."""
-        return sum(present(family) for family in self.families)
+        return sum(int(np.count_nonzero(there(each.values))) for each in self.families)
 
 
-def present(family: Family) -> int:
-    """How many series of a family have a point."""
-    if isinstance(family.values, Histograms) or family.values.dtype.kind == "i":
-        return len(family.series)
-    return int(np.count_nonzero(np.isfinite(family.values)))
+def there(values: Floats | Counts | Histograms) -> Mask:
+    """Which series have a point."""
+    if isinstance(values, Histograms):
+        return np.ones(len(values.counts), np.bool_)
+    finite: Mask = np.isfinite(values)
+    return finite
+
+
+def meant(block: Histograms) -> Mask:
+    """Which counts are buckets of their series: rows are as wide as the widest."""
+    widths = np.array([len(bounds) + 1 for bounds in block.bounds], np.int64)
+    found: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
+    return found
 
 
 def points_of(family: Family) -> Iterator[Point]:
@@ -136,9 +147,7 @@ def points_of(family: Family) -> Iterator[Point]:
             yield Point(metric, attributes, histogram_of(values, at))
         return
     finite = np.isfinite(values).tolist()
-    for attributes, value, is_there in zip(
-        series.attributes, values.tolist(), finite, strict=True
-    ):
+    for attributes, value, is_there in zip(series.attributes, values.tolist(), finite, strict=True):
         if is_there:
             yield Point(metric, attributes, value)
 

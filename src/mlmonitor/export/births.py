@@ -5,8 +5,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mlmonitor.export.base import Attributes, Family, Histograms, Series
-from mlmonitor.export.sheet import there
+from mlmonitor.export.base import Attributes, Family, Histograms, Series, there
 
 
 class Births:
@@ -45,7 +44,7 @@ def _zero(family: Family, rows: list[int]) -> Family:
     series = Series(family.series.attributes[at] for at in rows)
     values = family.values
     if not isinstance(values, Histograms):
-        return Family(family.metric, series, np.zeros(len(rows), values.dtype))
+        return Family(family.metric, series, np.zeros_like(values[rows]))
     none_yet = np.full(len(rows), np.nan)
     sums = np.where(np.isnan(values.sum[rows]), np.nan, 0.0)
     bounds = tuple(values.bounds[at] for at in rows)

@@ -4,14 +4,17 @@ import logging
 from dataclasses import replace
 
 from mlmonitor.compare.status import ExportStatus
-from mlmonitor.errors import ExportError
-from mlmonitor.export.base import Delivered, Exporter, Family, Snapshot
+from mlmonitor.errors import ExportError, ExportRefused
+from mlmonitor.export.base import Delivered, Exporter, Snapshot
 from mlmonitor.export.births import Births
 from mlmonitor.export.reasons import Reasons
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
 OUTCOMES = ("accepted", "rejected", "failed", "possibly_lost")
+
+OLDEST_BIRTH_NS = 30 * 60 * 1_000_000_000
+"""Prometheus refuses what is an hour older than its newest sample, be it of another process."""
 
 
 class Delivery:
@@ -35,12 +38,11 @@ class Delivery:
 
     def send(self, snapshot: Snapshot) -> bool:
         """Deliver a snapshot; whether the destination took all of it."""
-        born = self._births.due(snapshot.families) if self._births is not None else []
-        if born and not self._bear(snapshot, born):
+        if self._births is not None and not self._bear(snapshot, self._births):
             self.outcomes["failed"] += snapshot.size
             return False
         delivered = self._deliver(snapshot)
-        if delivered is None:
+        if isinstance(delivered, Exception):
             return False
         self._last_time_ns = snapshot.time_unix_ns
         if delivered.accepted:
@@ -61,34 +63,40 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - theirs, but the host must not meet it
             log.warning("closing %s failed: %s", self.name, type(error).__name__)
 
-    def _bear(self, snapshot: Snapshot, born: list[Family]) -> bool:
-        """Send zeros for new series; whether all arrived, so that their values may follow."""
-        before = max(self._last_time_ns, snapshot.start_unix_ns)
-        delivered = self._deliver(replace(snapshot, families=born, time_unix_ns=before))
-        if delivered is None or delivered.failed:
-            return False
-        if self._births is not None:
-            # Also those that were refused: asking for them again would hold up all others.
-            self._births.note(snapshot.families, born)
+    def _bear(self, snapshot: Snapshot, births: Births) -> bool:
+        """Send zeros for new series; whether their values may follow.
+
+        They may not while nothing arrives. Zeros that were refused are not sent again: a backend
+        that has reached its limit of series would else get nothing at all.
+        """
+        born = births.due(snapshot.families)
+        if born:
+            oldest = snapshot.time_unix_ns - OLDEST_BIRTH_NS
+            before = max(self._last_time_ns, snapshot.start_unix_ns, oldest)
+            outcome = self._deliver(replace(snapshot, families=born, time_unix_ns=before))
+            if isinstance(outcome, Exception) and not isinstance(outcome, ExportRefused):
+                return False
+        births.note(snapshot.families, born)
         return True
 
-    def _deliver(self, snapshot: Snapshot) -> Delivered | None:
-        """What became of the points; None where nothing arrived."""
+    def _deliver(self, snapshot: Snapshot) -> Delivered | Exception:
+        """What became of the points; what was raised where nothing arrived."""
         try:
             delivered = Delivered(*self.exporter.send(snapshot))
         except BaseException as error:  # noqa: BLE001 - whatever it raises must not end the worker
             # Our own errors hold no secret; the words of others are not repeated.
             told = str(error) if isinstance(error, ExportError) else type(error).__name__
             self._note(Delivered(0, 0, snapshot.size, 0, told or type(error).__name__))
-            return None
+            return error if isinstance(error, ExportError) else ExportError()
         self._note(delivered)
         return delivered
 
     def _note(self, delivered: Delivered) -> None:
         """Count the outcome, and tell of it if it is not all well."""
-        for outcome, points in zip(OUTCOMES, delivered, strict=False):
+        counted = (delivered.rejected, delivered.failed, delivered.possibly_lost)
+        for outcome, points in zip(OUTCOMES, (delivered.accepted, *counted), strict=True):
             self.outcomes[outcome] += points
-        bad = [(points, name) for points, name in zip(delivered[1:4], OUTCOMES[1:], strict=True)]
+        bad = list(zip(counted, OUTCOMES[1:], strict=True))
         if delivered.reason or any(points for points, _ in bad):
             points, outcome = max(bad)
             self._last_reason = delivered.reason or outcome

@@ -8,8 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mlmonitor.export.base import Attributes, Family, Histograms, Series
-from mlmonitor.export.sheet import Mask, there
+from mlmonitor.export.base import Attributes, Family, Histograms, Mask, Series, there
 from mlmonitor.records import Counts, Floats
 
 
@@ -88,6 +87,7 @@ class Ledger:
         """What is new of a counter or histogram."""
         account = self._account(family, born_ns)
         values = family.values
+        new: Floats | Counts | Histograms
         if isinstance(values, Histograms):
             new, rows = _block(values, account)
         else:
@@ -131,7 +131,7 @@ def _numbers(values: Floats | Counts, account: Account) -> tuple[Floats | Counts
 def _block(values: Histograms, account: Account) -> tuple[Histograms, Mask]:
     fell = (values.counts < account.taken).any(axis=1)
     account.taken[fell], account.sums[fell] = 0, 0.0
-    counts = values.counts - account.taken
+    counts: Counts = np.subtract(values.counts, account.taken)
     is_first = (account.taken == 0).all(axis=1)
     # Smallest and largest are those of all values: of an interval only if it is the first.
     new = Histograms(

@@ -126,7 +126,9 @@ class Otlp:
         named = {} if tenant is None else {"X-Scope-OrgID": tenant}
         told = profile.MIMIR._replace(durations=_durations(durations))
         connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(told, connection, _fixed(tokens.header_secrets({**(headers or {}), **named})))
+        return _exporter(
+            told, connection, _fixed(tokens.header_secrets({**(headers or {}), **named}))
+        )
 
     @classmethod
     def grafana_cloud(  # noqa: PLR0913 - what a user says once, each by its name

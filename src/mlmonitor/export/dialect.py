@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from mlmonitor import catalog
-from mlmonitor.export.base import Attributes, Family, Histograms, Series
+from mlmonitor.export.base import Attributes, Family, Histograms, Series, meant
 from mlmonitor.export.profile import Profile
-from mlmonitor.export.sheet import meant
 
 
 def spoken(families: Iterable[Family], profile: Profile) -> Iterator[Family]:
@@ -34,7 +31,9 @@ def as_bins(family: Family) -> Iterator[Family]:
 def _bin_series(series: Series, block: Histograms) -> Series:
     pairs = zip(series.attributes, block.bounds, strict=True)
     return Series(
-        (*attributes, ("bin", str(at))) for attributes, bounds in pairs for at in range(len(bounds) + 1)
+        (*attributes, ("bin", str(at)))
+        for attributes, bounds in pairs
+        for at in range(len(bounds) + 1)
     )
 
 

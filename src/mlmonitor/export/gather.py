@@ -61,9 +61,10 @@ def _family(key: _Key, points: Sequence[Point], book: Book) -> Family:
         series = book.keep(key, Series(attributes))
     if issubclass(kind, HistogramValue):
         return Family(metric, series, block([point.value for point in points]))  # type: ignore[misc]  # grouped by type
-    is_whole = metric.kind != "gauge" and issubclass(kind, int)
-    values = np.array([point.value for point in points], np.int64 if is_whole else np.float64)
-    return Family(metric, series, values)
+    told = [point.value for point in points]
+    if metric.kind != "gauge" and issubclass(kind, int):
+        return Family(metric, series, np.array(told, np.int64))
+    return Family(metric, series, np.array(told, np.float64))
 
 
 def block(values: Sequence[HistogramValue]) -> Histograms:

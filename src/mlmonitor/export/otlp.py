@@ -15,11 +15,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlmonitor.environment import resource_from_environment
-from mlmonitor.errors import ExportError, ExportTimeout
+from mlmonitor.errors import ExportError, ExportRefused, ExportTimeout
 from mlmonitor.export.answer import Answer
 from mlmonitor.export.base import Delivered, Snapshot
-from mlmonitor.export.profile import Profile
-from mlmonitor.export.request import Limits
+from mlmonitor.export.profile import Limits, Profile
 from mlmonitor.secret import Secret
 
 if TYPE_CHECKING:
@@ -164,6 +163,7 @@ class Tally:
     possibly_lost: int = 0
     reason: str = ""
     is_timeout: bool = False
+    is_final: bool = True
 
     def add(self, answer: Answer, points: int, *, is_settled: bool) -> None:
         """Count one request of so many points."""
@@ -177,11 +177,14 @@ class Tally:
             self.failed += points
         self.reason = self.reason or answer.reason
         self.is_timeout = self.is_timeout or answer.verdict == "unsure"
+        self.is_final = self.is_final and answer.is_final
 
     def delivered(self, destination: str) -> Delivered:
         """The outcome; raises ExportError where nothing was taken, and nothing may have been."""
         told = f"{destination}: {self.reason}" if self.reason else ""
         if self.failed and not (self.accepted or self.rejected or self.possibly_lost):
+            if self.is_final:
+                raise ExportRefused(told)
             raise (ExportTimeout if self.is_timeout else ExportError)(told)
         return Delivered(self.accepted, self.rejected, self.failed, self.possibly_lost, told)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlmonitor.catalog import Metric
-from mlmonitor.export.base import Snapshot
+from mlmonitor.export.base import Mask, Snapshot, there
 from mlmonitor.export.deltas import Delta, Ledger
 from mlmonitor.export.dialect import resource_of, spoken
-from mlmonitor.export.profile import Profile
-from mlmonitor.export.request import Batch, Frame, Limits, Part, count, halves, parts
-from mlmonitor.export.sheet import Mask, Points, there, written
+from mlmonitor.export.profile import Limits, Profile
+from mlmonitor.export.request import Batch, Frame, Part, count, halves, parts
+from mlmonitor.export.sheet import Points, written
 from mlmonitor.export.wire import resource_message, scope_message
 from mlmonitor.records import Counts
 
@@ -28,9 +28,7 @@ class Sender:
     ) -> None:
         self._profile = profile
         service = resource.get("service.name", first.service)
-        told = resource_of(
-            resource.items(), profile, service=service, instance=first.instance
-        )
+        told = resource_of(resource.items(), profile, service=service, instance=first.instance)
         scope = scope_message(SCOPE, version)
         self._frame = Frame(resource_message(told), scope, profile.is_delta)
         self._ledger = Ledger()
@@ -41,7 +39,9 @@ class Sender:
         made = Outgoing(self._frame, snapshot.time_unix_ns)
         for family in spoken(snapshot.families, self._profile):
             if family.metric.kind == "gauge":
-                made.add(family.metric, written(family, 0, snapshot.time_unix_ns), there(family.values))
+                made.add(
+                    family.metric, written(family, 0, snapshot.time_unix_ns), there(family.values)
+                )
             elif self._profile.is_delta:
                 made.add_delta(self._ledger.delta(family, born_ns=self._last_time_ns))
             else:
@@ -67,7 +67,9 @@ class Outgoing:
     def add_delta(self, delta: Delta) -> None:
         """Take in what is new of a family."""
         self._deltas[len(self._batches)] = delta, np.flatnonzero(delta.rows)
-        self.add(delta.family.metric, written(delta.family, delta.start_ns, self._time_ns), delta.rows)
+        self.add(
+            delta.family.metric, written(delta.family, delta.start_ns, self._time_ns), delta.rows
+        )
 
     def parts(self, limits: Limits) -> Iterator[Part]:
         """Everything, in parts within the limits."""

@@ -13,7 +13,7 @@ from mlmonitor.secret import Secret
 
 _READ_BYTES = 64 * 1024  # of an answer; more is not read
 _REDIRECTS = 3
-_ORIGIN_KEPT = (307, 308)  # those that keep the method and the body
+_KEEPS_BODY = (307, 308)  # redirects that keep the method and the body
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -100,8 +100,8 @@ class HttpTransport:
 
     def _follow(self, body: bytes, headers: dict[str, str]) -> Any:
         """The answer, after redirects within the same origin."""
-        url = self._url
-        for _ in range(_REDIRECTS + 1):
+        url, redirects = self._url, 0
+        while True:
             left = self._deadline.left
             response = self._session.post(
                 url,
@@ -111,12 +111,12 @@ class HttpTransport:
                 allow_redirects=False,
                 stream=True,
             )
-            target = urljoin(url, response.headers.get("location", url))
-            if response.status_code not in _ORIGIN_KEPT or _origin(target) != _origin(self._url):
+            url = urljoin(url, response.headers.get("location", ""))
+            is_ours = response.status_code in _KEEPS_BODY and _origin(url) == _origin(self._url)
+            if redirects == _REDIRECTS or not is_ours:
                 return response
             response.close()
-            url = target
-        return response
+            redirects += 1
 
     def _content(self, response: Any) -> bytes:
         """The body as far as it comes in time; the status is what counts."""

@@ -2,14 +2,19 @@
 
 from typing import Literal, NamedTuple
 
-from mlmonitor.export.request import Limits
-
 Ambiguous = Literal["advance", "keep"]
 Distributions = Literal["histograms", "bins"]
 Durations = Literal["explicit", "exponential"]
 Names = Literal["dots", "underscores", "underscores_and_units"]
 
 _MIB = 1 << 20
+
+
+class Limits(NamedTuple):
+    """What one request may hold: points, and bytes before compression."""
+
+    points: int
+    size: int
 
 
 class Profile(NamedTuple):

@@ -31,7 +31,12 @@ class Reasons:
         self._telling.is_open = True
         try:
             log.warning(
-                "export to %s, time %d: %d points %s: %s", self._name, times, points, outcome, reason
+                "export to %s, time %d: %d points %s: %s",
+                self._name,
+                times,
+                points,
+                outcome,
+                reason,
             )
         finally:
             self._telling.is_open = False

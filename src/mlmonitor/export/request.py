@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from mlmonitor.catalog import Metric
+from mlmonitor.export.profile import Limits
 from mlmonitor.export.sheet import Points
 from mlmonitor.export.wire import CUMULATIVE, DELTA, metric_message, request_message
 
@@ -38,13 +39,6 @@ class Slice(NamedTuple):
         """Bytes of these points."""
         edges = self.batch.points.edges
         return int(edges[self.end] - edges[self.begin])
-
-
-class Limits(NamedTuple):
-    """What one request may hold."""
-
-    points: int
-    size: int
 
 
 Part = tuple[Slice, ...]
@@ -122,4 +116,3 @@ def halves(part: Part) -> tuple[Part, Part]:
         if end < each.end:
             right.append(each._replace(begin=end))
     return tuple(left), tuple(right)
-

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.export.base import Family, Histograms, Series
+from mlmonitor.export.base import Family, Histograms, Mask, Series, meant
 from mlmonitor.export.wire import gauge_row, histogram_row, number_row
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts
 
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 Times = int | Counts
 
 _TOLD = ("sum", "min", "max")
@@ -113,13 +112,6 @@ def _histograms(series: Series, block: Histograms, start_ns: Times, time_ns: int
     return Points(data, sheet.edges)
 
 
-def meant(block: Histograms) -> Mask:
-    """Which counts are buckets of their series: rows are as wide as the widest."""
-    widths = np.array([len(bounds) + 1 for bounds in block.bounds], np.int64)
-    found: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
-    return found
-
-
 def _histogram_sheet(
     series: Series, bounds: Sequence[tuple[float, ...]], told: Mask, form: Any
 ) -> _Sheet:
@@ -142,11 +134,3 @@ def _edges(sizes: Sequence[int] | Counts) -> Counts:
 
 def _bytes(rows: Sequence[bytes]) -> Bytes:
     return np.frombuffer(b"".join(rows), np.uint8)
-
-
-def there(values: Floats | Counts | Histograms) -> Mask:
-    """Which series have a point."""
-    if isinstance(values, Histograms):
-        return np.ones(len(values.counts), np.bool_)
-    finite: Mask = np.isfinite(values)
-    return finite

@@ -50,9 +50,7 @@ class Titles:
         self.reference: tuple[Family, ...] = tuple(_reference(compared, known, deviations))
 
 
-def _each(
-    known: Iterable[Attributes], name: str, values: Iterable[str]
-) -> Iterator[Attributes]:
+def _each(known: Iterable[Attributes], name: str, values: Iterable[str]) -> Iterator[Attributes]:
     """Every one of the attributes with every value, the values of one beside each other."""
     told = tuple(values)
     return ((*attributes, (name, value)) for attributes in known for value in told)

@@ -84,5 +84,5 @@ def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
         is_name = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
         if not is_name or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", str.__str__(value)):
             raise ConfigError("headers: wanted names and values of one line each")
-        found[str(name)] = Secret("".join((value,)))
+        found[str(name)] = Secret(value)
     return found

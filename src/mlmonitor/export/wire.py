@@ -4,6 +4,7 @@ Every number of a field is read from the descriptors of `opentelemetry.proto`, w
 with this module: import it where something is sent, not before.
 """
 
+import struct
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from opentelemetry.proto.common.v1 import common_pb2 as common
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.resource.v1 import resource_pb2 as resources
 
+from mlmonitor.catalog import IDENTITY
 from mlmonitor.export.base import Attributes
 from mlmonitor.export.legal import legal_key, legal_value
 
@@ -27,6 +29,7 @@ _WIRE_TYPES = {
     FieldDescriptor.TYPE_ENUM: _VARINT,
     FieldDescriptor.TYPE_BOOL: _VARINT,
 }
+_LEFT_OUT = (IDENTITY[1],)
 _SLOT = bytes(8)  # of what is filled in later: all that changes from export to export is 8 bytes
 
 DELTA: int = metrics.AGGREGATION_TEMPORALITY_DELTA
@@ -69,10 +72,16 @@ def _pair(key: str, value: str) -> bytes:
 
 
 def pairs(message: Any, attributes: Iterable[tuple[str, str]]) -> bytes:
-    """Attributes in legal keys and values, as the field `attributes` of a message."""
+    """Attributes in legal keys and values, as the field `attributes` of a message.
+
+    A model without a version has no such attribute: Dynatrace refuses empty ones, and to Prometheus
+    they are none.
+    """
     start = tag(message, "attributes")
     return b"".join(
-        delimited(start, _pair(legal_key(key), legal_value(value))) for key, value in attributes
+        delimited(start, _pair(legal_key(key), legal_value(value)))
+        for key, value in attributes
+        if value or key not in _LEFT_OUT
     )
 
 
@@ -103,8 +112,6 @@ def histogram_row(
     The body begins with slots for start, time, count, and those of `sum`, `min` and `max` that are
     `told`, each after a tag of one byte; then come the buckets' own slots, without tags between.
     """
-    import struct
-
     point = metrics.HistogramDataPoint
     tags = (tag(point, name) for name in ("count", *told))
     slots = [_START, _SLOT, _TIME, _SLOT, *(each for found in tags for each in (found, _SLOT))]
