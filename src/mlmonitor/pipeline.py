@@ -15,8 +15,7 @@ from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery import Delivery
-from mlmonitor.export.gather import Book, gathered
-from mlmonitor.export.model import observed_families, observed_points
+from mlmonitor.export.model import Describer
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,11 @@ class Pipeline:
         self._due_labels: list[tuple[str, object]] = []
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
-        self._book = Book()
+        self._describer = Describer(
+            identity.attributes,
+            deviations=config.outlier_deviations,
+            max_series=config.max_series,
+        )
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
@@ -152,16 +155,7 @@ class Pipeline:
         """Every series at `now`; no two snapshots of a process share a time."""
         self._look(now, rows=0)
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
-        identity, book = self._identity.attributes, self._book
-        book.turn()
-        deviations = self._config.outlier_deviations
-        families = [
-            *observed_families(self._observed, identity, book, deviations=deviations, now=now),
-            *gathered(
-                observed_points(self._observed, self._inbox, self._deliveries, identity, now=now),
-                book,
-            ),
-        ]
+        families = self._describer.families(self._observed, self._inbox, self._deliveries, now=now)
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,

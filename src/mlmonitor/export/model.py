@@ -7,20 +7,43 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.observed import OTHER_FIELDS, Observed
 from mlmonitor.compare.report import label_counts
 from mlmonitor.export.base import Attributes, Family, Point
+from mlmonitor.export.budget import Budget
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.families import population_families
-from mlmonitor.export.gather import Book
+from mlmonitor.export.gather import Book, gathered
 from mlmonitor.export.health import label_points, model_points, own_points
 from mlmonitor.export.points import call_points, error_points
 
 
-def observed_families(
-    observed: Observed, identity: Attributes, book: Book, *, deviations: float, now: float
-) -> Iterator[Family]:
-    """Every field of every population at `now`; `identity` is on each series."""
-    for population in observed.populations(now=now):
-        compared = population.compared(now=now)
-        yield from population_families(compared, identity, book, deviations=deviations)
+class Describer:
+    """Tells all of one process, snapshot after snapshot; `identity` is on each series.
+
+    Price: attributes are made once; after that a snapshot is the numbers alone.
+    """
+
+    def __init__(self, identity: Attributes, *, deviations: float, max_series: int) -> None:
+        self._identity, self._deviations = identity, deviations
+        self._book = Book()
+        self._budget = Budget(max_series)
+
+    def families(
+        self, observed: Observed, inbox: Inbox, deliveries: Sequence[Delivery], *, now: float
+    ) -> list[Family]:
+        """Every series at `now`, as many of them as the budget allows."""
+        self._book.turn()
+        points = observed_points(observed, inbox, deliveries, self._identity, now=now)
+        found = [*self._populations(observed, now=now), *gathered(points, self._book)]
+        kept = self._budget.apply(found)
+        return [*kept, *gathered(self._budget.points(self._identity), self._book)]
+
+    def _populations(self, observed: Observed, *, now: float) -> Iterator[Family]:
+        for population in observed.populations(now=now):
+            yield from population_families(
+                population.compared(now=now),
+                self._identity,
+                self._book,
+                deviations=self._deviations,
+            )
 
 
 def observed_points(
