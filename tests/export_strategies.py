@@ -21,7 +21,9 @@ HISTOGRAMS = tuple(metric for metric in CATALOG if metric.kind == "histogram")
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=40)
-names = st.dictionaries(texts.filter(bool), texts, max_size=4).map(lambda found: tuple(found.items()))
+names = st.dictionaries(texts.filter(bool), texts, max_size=4).map(
+    lambda found: tuple(found.items())
+)
 
 
 @st.composite

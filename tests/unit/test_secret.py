@@ -20,7 +20,14 @@ def test_a_secret_is_its_text_to_what_sends_it_alone() -> None:
     assert secret.encode() == b"Bearer hunter2"
     assert secret.revealed() == "Bearer hunter2"
     assert type(secret.revealed()) is str
-    shown = (str(secret), repr(secret), f"{secret}", f"{secret!r:>30}", "%s" % secret, repr([secret]))  # noqa: UP031 - one way more
+    shown = (
+        str(secret),
+        repr(secret),
+        f"{secret}",
+        f"{secret!r:>30}",
+        "%s" % secret,  # noqa: UP031 - one way more
+        repr([secret]),
+    )
     assert not any("hunter2" in each for each in shown)
     assert repr(Secret("")) == repr(secret)
 

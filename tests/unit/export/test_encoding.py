@@ -49,12 +49,10 @@ def test_any_points_are_encoded_as_the_sdk_does(
     book, told = Book(), dict(resource)
     sender = Sender(COLLECTOR, told, Snapshot("i", "s", START, TIME, ()), "1.2")
     named = {"service.name": "s", "service.instance.id": "i"}
-    of_process = tuple({**named, **{k: v for k, v in told.items()}, **_own(told)}.items())
+    of_process = tuple({**named, **told, **_own(told)}.items())
     for found in (first, second, first):
         book.turn()
-        wanted = by_the_sdk(
-            found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2"
-        )
+        wanted = by_the_sdk(found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2")
         ours = merged(sent(sender, snapshot(found, book)))
         if found:
             assert flat(ours) == flat(wanted)
@@ -81,7 +79,9 @@ def test_parts_hold_everything_once_and_keep_to_their_limits(
         assert 1 <= outgoing.count(part) <= most
         assert outgoing.count(part) == 1 or len(outgoing.body(part)) <= size
     assert flat(merged([outgoing.body(part) for part in cut])) == whole
-    halved = [half for part in cut for half in (halves(part) if outgoing.count(part) > 1 else (part,))]
+    halved = [
+        half for part in cut for half in (halves(part) if outgoing.count(part) > 1 else (part,))
+    ]
     assert all(halved)
     assert flat(merged([outgoing.body(part) for part in halved])) == whole
 
