@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.calls import Entry, gather
 from mlmonitor.compare.finding import Finding
@@ -66,6 +67,8 @@ class Pipeline:
         self._observed = Observed(
             config, reference, ignore=identity.ignore, started_at=identity.started_at
         )
+        if any(each.wants_fine_durations for each in deliveries):
+            self._observed.calls.fine = ExponentialSketch()
 
     @property
     def watched(self) -> Watched:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.calls import Entry
@@ -28,6 +29,8 @@ class CallStats:
         field = Field("duration", Role.KPI, Kind.NUMERIC)
         plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
         self.latency: Window = Window(plan, span, hitters=1, now=now)
+        self.fine: ExponentialSketch | None = None
+        """All latencies in exponential buckets, for destinations that want them so."""
 
     def update(self, entries: Sequence[Entry], *, now: float) -> None:
         """Take in calls that have ended."""
@@ -45,5 +48,7 @@ class CallStats:
             seconds = np.array([durations], np.float64) / 1e9
             block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
             self.latency.update(block, now=now)
+            if self.fine is not None:
+                self.fine.update(seconds[0])
         else:
             self.latency.advance(now)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.catalog import Metric
 from mlmonitor.records import Counts, Floats
 
@@ -56,7 +57,7 @@ class Histograms(NamedTuple):
     """Counts over `(a, b]` buckets of several series: `[series, widest]`, the rest of a row is 0.
 
     A series has one bucket more than it has `bounds`. `sum`, `min` and `max` are NaN where they
-    are not told.
+    are not told. `fine` holds the same values in exponential buckets, if somebody wants them.
     """
 
     bounds: tuple[tuple[float, ...], ...]
@@ -64,6 +65,7 @@ class Histograms(NamedTuple):
     sum: Floats
     min: Floats
     max: Floats
+    fine: tuple[ExponentialSketch, ...] | None = None
 
 
 class Family(NamedTuple):
@@ -81,7 +83,7 @@ class HistogramValue(NamedTuple):
     """Counts over `(a, b]` buckets, one more than there are `bounds`.
 
     `sum` is None where it could fall, which a backend would take for a restart: where values were
-    negative.
+    negative. `fine` holds the same values in exponential buckets, if a destination wants them.
     """
 
     bounds: tuple[float, ...]
@@ -89,6 +91,7 @@ class HistogramValue(NamedTuple):
     sum: float | None
     min: float | None
     max: float | None
+    fine: ExponentialSketch | None = None
 
 
 class Point(NamedTuple):
@@ -160,7 +163,8 @@ def histogram_of(block: Histograms, at: int) -> HistogramValue:
         for known in (block.sum, block.min, block.max)
     )
     counts = tuple(block.counts[at, : len(bounds) + 1].tolist())
-    return HistogramValue(bounds, counts, whole, smallest, largest)
+    fine = None if block.fine is None else block.fine[at]
+    return HistogramValue(bounds, counts, whole, smallest, largest, fine)
 
 
 class Delivered(NamedTuple):

@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.export.base import Attributes, Family, Histograms, Series, there
 
 
@@ -48,5 +49,6 @@ def _zero(family: Family, rows: list[int]) -> Family:
     none_yet = np.full(len(rows), np.nan)
     sums = np.where(np.isnan(values.sum[rows]), np.nan, 0.0)
     bounds = tuple(values.bounds[at] for at in rows)
-    zeros = Histograms(bounds, np.zeros_like(values.counts[rows]), sums, none_yet, none_yet)
+    fine = None if values.fine is None else tuple(ExponentialSketch() for _ in rows)
+    zeros = Histograms(bounds, np.zeros_like(values.counts[rows]), sums, none_yet, none_yet, fine)
     return Family(family.metric, series, zeros)

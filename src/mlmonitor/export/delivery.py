@@ -36,6 +36,11 @@ class Delivery:
         self._last_time_ns = 0
         self._last_success_ns: int | None = None
 
+    @property
+    def wants_fine_durations(self) -> bool:
+        """Whether latencies are to be counted in exponential buckets as well."""
+        return bool(getattr(self.exporter, "wants_fine_durations", False))
+
     def send(self, snapshot: Snapshot) -> bool:
         """Deliver a snapshot; whether the destination took all of it."""
         if self._births is not None and not self._bear(snapshot, self._births):

@@ -74,7 +74,9 @@ def block(values: Sequence[HistogramValue]) -> Histograms:
     for at, value in enumerate(values):
         counts[at, : len(value.counts)] = value.counts
     told = np.array(
-        [[np.nan if x is None else x for x in value[2:]] for value in values], np.float64
+        [[np.nan if x is None else x for x in value[2:5]] for value in values], np.float64
     )
     bounds = tuple(value.bounds for value in values)
-    return Histograms(bounds, counts, told[:, 0], told[:, 1], told[:, 2])
+    fine = tuple(value.fine for value in values if value.fine is not None)
+    whole = fine if len(fine) == len(values) else None
+    return Histograms(bounds, counts, told[:, 0], told[:, 1], told[:, 2], whole)

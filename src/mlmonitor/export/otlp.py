@@ -86,6 +86,11 @@ class OtlpExporter:
         """Whether new series have to be sent as zero first: deltas begin at zero anyway."""
         return not self.profile.is_delta
 
+    @property
+    def wants_fine_durations(self) -> bool:
+        """Whether latencies are sent in exponential buckets."""
+        return self.profile.durations == "exponential"
+
     def __repr__(self) -> str:
         return f"Otlp.{self.name}({self._access.address!r})"
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mlmonitor.catalog import Metric
-from mlmonitor.export.base import Mask, Snapshot, there
+from mlmonitor.export.base import Family, Histograms, Snapshot, there
 from mlmonitor.export.deltas import Delta, Ledger
 from mlmonitor.export.dialect import resource_of, spoken
 from mlmonitor.export.profile import Limits, Profile
 from mlmonitor.export.request import Batch, Frame, Part, count, halves, parts
-from mlmonitor.export.sheet import Points, written
+from mlmonitor.export.sheet import Points, exponential, written
 from mlmonitor.export.wire import resource_message, scope_message
 from mlmonitor.records import Counts
 
@@ -36,19 +35,27 @@ class Sender:
 
     def outgoing(self, snapshot: Snapshot) -> "Outgoing":
         """A snapshot, ready to be sent."""
-        made = Outgoing(self._frame, snapshot.time_unix_ns)
+        start_ns, time_ns = snapshot.start_unix_ns, snapshot.time_unix_ns
+        made = Outgoing(self._frame, time_ns)
         for family in spoken(snapshot.families, self._profile):
-            if family.metric.kind == "gauge":
-                made.add(
-                    family.metric, written(family, 0, snapshot.time_unix_ns), there(family.values)
-                )
-            elif self._profile.is_delta:
+            if family.metric.kind != "gauge" and self._profile.is_delta:
                 made.add_delta(self._ledger.delta(family, born_ns=self._last_time_ns))
+            elif self._is_fine(family):
+                points = exponential(family, start_ns, time_ns)
+                made.add(family, "exponential_histogram", points)
             else:
-                found = written(family, snapshot.start_unix_ns, snapshot.time_unix_ns)
-                made.add(family.metric, found, there(family.values))
-        self._last_time_ns = snapshot.time_unix_ns
+                made.add(family, _KINDS[family.metric.kind], written(family, start_ns, time_ns))
+        self._last_time_ns = time_ns
         return made
+
+    def _is_fine(self, family: Family) -> bool:
+        is_wanted = self._profile.durations == "exponential"
+        return (
+            is_wanted and isinstance(family.values, Histograms) and family.values.fine is not None
+        )
+
+
+_KINDS = {"gauge": "gauge", "counter": "sum", "histogram": "histogram"}
 
 
 class Outgoing:
@@ -59,17 +66,17 @@ class Outgoing:
         self._batches: list[Batch] = []
         self._deltas: dict[int, tuple[Delta, Counts]] = {}
 
-    def add(self, metric: Metric, points: Points, rows: Mask) -> None:
-        """Take in some rows of a family's points."""
-        key = len(self._batches)
-        self._batches.append(Batch(metric, points.only(rows), key))
+    def add(self, family: Family, kind: str, points: Points) -> None:
+        """Take in the points of a family that have a value."""
+        told = points.only(there(family.values))
+        self._batches.append(Batch(family.metric, kind, told, len(self._batches)))
 
     def add_delta(self, delta: Delta) -> None:
         """Take in what is new of a family."""
-        self._deltas[len(self._batches)] = delta, np.flatnonzero(delta.rows)
-        self.add(
-            delta.family.metric, written(delta.family, delta.start_ns, self._time_ns), delta.rows
-        )
+        key, metric = len(self._batches), delta.family.metric
+        points = written(delta.family, delta.start_ns, self._time_ns).only(delta.rows)
+        self._deltas[key] = delta, np.flatnonzero(delta.rows)
+        self._batches.append(Batch(metric, _KINDS[metric.kind], points, key))
 
     def parts(self, limits: Limits) -> Iterator[Part]:
         """Everything, in parts within the limits."""

@@ -25,7 +25,8 @@ def call_points(calls: CallStats, identity: Attributes) -> Iterator[Point]:
         failed = (*identity, ("status", "error"), ("error.type", error))
         yield Point(catalog.PREDICTIONS, failed, count)
     total = calls.latency.total()
-    histogram = _histogram(LATENCY_BOUNDS_SECONDS, total, 0)
+    fine = None if calls.fine is None else calls.fine.copy()  # this one goes on counting
+    histogram = _histogram(LATENCY_BOUNDS_SECONDS, total, 0)._replace(fine=fine)
     yield Point(catalog.DURATION, identity, histogram)
 
 

@@ -14,9 +14,13 @@ _FRAMING = 64
 
 
 class Batch(NamedTuple):
-    """Points of one metric that are to be sent; `key` tells their sender which they are."""
+    """Points of one metric that are to be sent; `key` tells their sender which they are.
+
+    kind: the field of OTLP's metric that holds them.
+    """
 
     metric: Metric
+    kind: str
     points: Points
     key: int
 
@@ -56,9 +60,8 @@ class Frame(NamedTuple):
         """The request of a part, as bytes."""
         temporality = DELTA if self.is_delta else CUMULATIVE
         found = []
-        for metric, slices in groupby(part, key=lambda each: each.batch.metric):
+        for (metric, kind), slices in groupby(part, key=lambda each: each.batch[:2]):
             points = [each.batch.points.cut(each.begin, each.end) for each in slices]
-            kind = "sum" if metric.kind == "counter" else metric.kind
             names = metric.name, metric.meaning, metric.unit
             found.append(metric_message(*names, kind, points, temporality))
         return request_message(self.resource, self.scope, found)
@@ -71,7 +74,7 @@ class Frame(NamedTuple):
 
 def parts(batches: Sequence[Batch], limits: Limits, frame: Frame) -> Iterator[Part]:
     """All points in as few requests as the limits allow; one too large for them goes alone."""
-    ordered = sorted(batches, key=lambda batch: batch.metric.name)
+    ordered = sorted(batches, key=lambda batch: (batch.metric.name, batch.kind))
     taken: list[Slice] = []
     points, size = 0, frame.size
     for batch in ordered:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.export.base import Family, Histograms, Mask, Series, meant
-from mlmonitor.export.wire import gauge_row, histogram_row, number_row
+from mlmonitor.export.wire import exponential_row, gauge_row, histogram_row, number_row
 from mlmonitor.records import Counts
 
 Bytes = NDArray[np.uint8]
@@ -74,6 +74,18 @@ def written(family: Family, start_ns: Times, time_ns: int) -> Points:
     for at, column in enumerate(columns):
         _write(data, sheet.first + at * _SLOT, column)
     return Points(data, sheet.edges)
+
+
+def exponential(family: Family, start_ns: int, time_ns: int) -> Points:
+    """A family's points in exponential buckets, made anew: there are few of them."""
+    values = family.values
+    assert isinstance(values, Histograms)  # noqa: S101 - asked before
+    pairs = zip(family.series.attributes, values.fine or (), strict=True)
+    rows = [
+        exponential_row(attributes, sketch, start_ns=start_ns, time_ns=time_ns)
+        for attributes, sketch in pairs
+    ]
+    return Points(_bytes(rows), _edges([len(row) for row in rows]))
 
 
 def _write(data: Bytes, at: Counts, values: Any) -> None:

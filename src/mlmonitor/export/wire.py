@@ -15,6 +15,7 @@ from opentelemetry.proto.common.v1 import common_pb2 as common
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.resource.v1 import resource_pb2 as resources
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.catalog import IDENTITY
 from mlmonitor.export.base import Attributes
 from mlmonitor.export.legal import legal_key, legal_value
@@ -133,11 +134,40 @@ _START = tag(metrics.NumberDataPoint, "start_time_unix_nano")
 _TIME = tag(metrics.NumberDataPoint, "time_unix_nano")
 
 
+_KINDS = {
+    "gauge": metrics.Gauge,
+    "sum": metrics.Sum,
+    "histogram": metrics.Histogram,
+    "exponential_histogram": metrics.ExponentialHistogram,
+}
+
+
+def exponential_row(
+    attributes: Attributes, sketch: ExponentialSketch, *, start_ns: int, time_ns: int
+) -> bytes:
+    """An ExponentialHistogramDataPoint. There is one a process: it is made anew each time."""
+    point = metrics.ExponentialHistogramDataPoint(
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
+        count=sketch.count,
+        sum=sketch.sum,
+        scale=sketch.scale,
+        zero_count=sketch.zeros,
+    )
+    if sketch.count:
+        point.min, point.max = sketch.min, sketch.max
+    point.positive.offset = sketch.offset
+    point.positive.bucket_counts.extend(sketch.used.tolist())
+    more = pairs(metrics.ExponentialHistogramDataPoint, attributes)
+    start = tag(metrics.ExponentialHistogram, "data_points")
+    return delimited(start, point.SerializeToString(), more)
+
+
 def metric_message(
     name: str, description: str, unit: str, kind: str, points: Sequence[bytes], temporality: int
 ) -> bytes:
-    """A Metric of the kind `gauge`, `sum` or `histogram`, as a field of its scope."""
-    data = {"gauge": metrics.Gauge, "sum": metrics.Sum, "histogram": metrics.Histogram}[kind]
+    """A Metric, as a field of its scope; `kind` is its own field that holds the points."""
+    data = _KINDS[kind]
     more = b""
     if kind != "gauge":
         more = tag(data, "aggregation_temporality") + varint(temporality)

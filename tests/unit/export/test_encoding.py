@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from export_strategies import by_the_sdk, flat, names, points
-from mlmonitor import catalog
+from mlmonitor import Config, Monitor, Otlp, catalog
 from mlmonitor.export.base import Family, Point, Series, Snapshot
 from mlmonitor.export.gather import Book, gathered
 from mlmonitor.export.outgoing import Sender
@@ -17,6 +17,7 @@ from mlmonitor.export.profile import COLLECTOR, Limits
 from mlmonitor.export.request import Frame, halves, parts
 from mlmonitor.export.sheet import written
 from mlmonitor.export.wire import tag, varint
+from mlmonitor.testing import ManualClock, OtlpReceiver
 
 START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 LIMITS = Limits(1 << 30, 1 << 30)
@@ -129,3 +130,24 @@ def test_tags_come_from_the_descriptors() -> None:
     assert tag(metrics.HistogramDataPoint, "bucket_counts") == b"\x32"
     with pytest.raises(KeyError):
         tag(metrics.Gauge, "no_such_field")
+
+
+def test_exponential_buckets_are_sent_where_they_are_wanted(clock: ManualClock) -> None:
+    """The same latencies, as a native histogram; its zero is born in the same form."""
+    with OtlpReceiver("prometheus", clock=clock) as fine, OtlpReceiver("mimir", clock=clock) as old:
+        exporters = [Otlp.prometheus(fine.url, durations="exponential"), Otlp.mimir(old.url)]
+        config = Config(export_interval_seconds=3_600)
+        with Monitor("m", exporters=exporters, config=config, clock=clock) as monitor:
+            for _ in range(2):
+                for _ in range(50):
+                    with monitor.observe({"x": 1.0}):
+                        pass
+                clock.advance(60)
+                assert monitor.flush(timeout_seconds=20)
+        name = catalog.DURATION.name
+        (series,) = fine.ledger.series(name)
+        assert series.kind == "exponential_histogram"
+        assert fine.ledger.histogram(name).count == old.ledger.histogram(name).count == 100
+        assert fine.ledger.histogram(name).sum == pytest.approx(old.ledger.histogram(name).sum)
+        assert not fine.ledger.refused
+        assert not fine.ledger.warnings
