@@ -77,7 +77,9 @@ class Population:
     @property
     def memory_bytes(self) -> int:
         """What it holds at most."""
-        return self.window.memory_bytes + (self.drift.nbytes if self.drift is not None else 0)
+        books = sum(book.nbytes for book in self.plan.dictionaries)
+        drift = self.drift.nbytes if self.drift is not None else 0
+        return self.window.memory_bytes + books + drift
 
     def compared(self, *, now: float) -> Compared:
         """The window beside the reference, as of `now`."""

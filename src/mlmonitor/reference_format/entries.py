@@ -1,5 +1,6 @@
 """The summaries of single fields, as they stand in a reference's file."""
 
+import sys
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -16,6 +17,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
 
+
+_NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
+_ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
+_OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
@@ -37,6 +42,12 @@ class FieldReference(BaseModel):
     missing: Count
     critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        tables = sum(_ENTRY_BYTES + len(table) * _NUMBER_BYTES for table in self.critical.values())
+        return _OBJECT_BYTES + tables
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
@@ -56,6 +67,12 @@ class NumericReference(FieldReference):
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
     edges: Annotated[list[Finite], Field(max_length=10_000)]
     counts: Annotated[list[Count], Field(max_length=10_001)]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        figures = len(self.quantiles) + len(self.edges) + len(self.counts)
+        return super().nbytes + figures * _NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -92,6 +109,12 @@ class CategoricalReference(FieldReference):
     counts: Annotated[list[Count], Field(max_length=10_001)]
     others: Annotated[list[_Category], Field(max_length=100_000)]
     is_closed: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
+        return super().nbytes + names + len(self.counts) * _NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
