@@ -8,9 +8,9 @@ from mlmonitor.testing.faults import (
     Garbage,
     PartialSuccess,
     Redirect,
+    Refuse,
     Slow,
     Sometimes,
-    Status,
 )
 from mlmonitor.testing.histograms import HistogramTotal
 from mlmonitor.testing.ledger import Ledger, Request
@@ -30,9 +30,9 @@ __all__ = [
     "OtlpReceiver",
     "PartialSuccess",
     "Redirect",
+    "Refuse",
     "Request",
     "Series",
     "Slow",
     "Sometimes",
-    "Status",
 ]

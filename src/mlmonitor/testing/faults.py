@@ -9,7 +9,7 @@ GARBAGE = b"<html>Welcome to the gateway</html>"
 
 
 @dataclass(frozen=True)
-class Status:
+class Refuse:
     """Answer with an error, take nothing.
 
     code: an HTTP status; over gRPC a code's name such as "UNAVAILABLE", or the HTTP status that
@@ -71,11 +71,11 @@ class Down:
     """Close the connection unread, and refuse all others until `receiver.up()`."""
 
 
-Fault = Status | PartialSuccess | Garbage | Redirect | Slow | Drop | Down
+Fault = Refuse | PartialSuccess | Garbage | Redirect | Slow | Drop | Down
 Policy = Callable[[int], "Fault | None"]
 """From a request's number, 0 for the first, to what goes wrong with it."""
 
-OVER_GRPC = (Status, PartialSuccess, Slow, Drop, Down)
+OVER_GRPC = (Refuse, PartialSuccess, Slow, Drop, Down)
 
 
 class Sometimes:

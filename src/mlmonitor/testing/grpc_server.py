@@ -13,9 +13,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from mlmonitor.errors import import_extra
 from mlmonitor.testing.backends.base import PROTOBUF, Head
-from mlmonitor.testing.faults import Down, Drop, Fault, Slow, Status
+from mlmonitor.testing.faults import Down, Drop, Fault, Refuse, Slow
 from mlmonitor.testing.http_server import HOST, bound
-from mlmonitor.testing.intake import Intake, grpc_code
+from mlmonitor.testing.intake import OK, Intake, grpc_code
 
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _THREADS = 8
@@ -31,7 +31,7 @@ class GrpcServer:
         self._held: socket.socket | None = None
         self._server: Any = None
         self._lock = threading.Lock()
-        self._is_ending = threading.Event()
+        self._is_ending, self._threads = threading.Event(), ThreadPoolExecutor(_THREADS)
         self.port: int = 0
 
     def up(self) -> None:
@@ -40,11 +40,11 @@ class GrpcServer:
         with self._lock:
             if self._server is not None:
                 return
-            self._is_ending = threading.Event()
+            self._is_ending, self._threads = threading.Event(), ThreadPoolExecutor(_THREADS)
             export = grpc.unary_unary_rpc_method_handler(self._export)
             # Sharing a port, which gRPC does by default, would leave nothing to refuse while down.
             self._server = grpc.server(
-                ThreadPoolExecutor(_THREADS),
+                self._threads,
                 handlers=[grpc.method_handlers_generic_handler(SERVICE, {"Export": export})],
                 options=[("grpc.so_reuseport", 0)],
             )
@@ -54,13 +54,15 @@ class GrpcServer:
 
     def down(self) -> None:
         """Close every connection and refuse new ones; nobody else gets the port."""
-        if self._stop():
-            self._held = bound(self.port)
+        with self._lock:
+            if self._stop():
+                self._held = bound(self.port)
 
     def close(self) -> None:
         """Let go of the port as well."""
-        self._stop()
-        self._release()
+        with self._lock:
+            self._stop()
+            self._release()
 
     def _release(self) -> None:
         if self._held is not None:
@@ -68,18 +70,18 @@ class GrpcServer:
             self._held = None
 
     def _stop(self) -> bool:
-        with self._lock:
-            server, self._server = self._server, None
+        server, self._server = self._server, None
         if server is None:
             return False
         self._is_ending.set()
         server.stop(grace=None).wait(_STOP_SECONDS)
+        self._threads.shutdown(wait=False)
         return True
 
     def _export(self, wire: bytes, context: Any) -> bytes:
         intake = self._intake
         fault = intake.draw()
-        if isinstance(fault, Status):
+        if isinstance(fault, Refuse):
             name = grpc_code(fault.code)
             intake.missed(fault, wire, status=name)
             self._abort(context, name, fault.message, fault.retry_after_seconds)
@@ -92,7 +94,7 @@ class GrpcServer:
             self._abort(context, "UNAVAILABLE", "Socket closed", None)
         if isinstance(fault, Slow):
             self._is_ending.wait(fault.seconds)
-        if answer.status != 200:
+        if answer.status != OK:
             self._abort(context, grpc_code(answer.status), answer.message, None)
         response = ExportMetricsServiceResponse()
         if answer.rejected or answer.message:

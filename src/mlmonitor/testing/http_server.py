@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from mlmonitor.testing.backends.base import JSON, PROTOBUF, Head
-from mlmonitor.testing.faults import Down, Drop, Fault, Garbage, Redirect, Slow, Status
-from mlmonitor.testing.intake import Answer, Intake
+from mlmonitor.testing.faults import Down, Drop, Fault, Garbage, Redirect, Refuse, Slow
+from mlmonitor.testing.intake import OK, Answer, Intake
 
 HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
@@ -47,20 +47,22 @@ class HttpServer:
 
     def down(self) -> None:
         """Close every connection and refuse new ones; nobody else gets the port."""
-        if self._stop():
-            self._held = bound(self.port)
+        with self._lock:
+            if self._stop():
+                self._held = bound(self.port)
 
     def close(self) -> None:
         """Let go of the port as well."""
-        self._stop()
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        with self._lock:
+            self._stop()
+            if self._held is not None:
+                self._held.close()
+                self._held = None
 
     def _stop(self) -> bool:
-        with self._lock:
-            server, self._server = self._server, None
-            thread, self._thread = self._thread, None
+        """Whether it was up. The lock is held: who comes back up finds the port held."""
+        server, self._server = self._server, None
+        thread, self._thread = self._thread, None
         if server is None or thread is None:
             return False
         server.shutdown()
@@ -141,12 +143,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wire = self._body()
         head = Head({key.lower(): value for key, value in self.headers.items()})
-        if isinstance(fault, Status | Redirect):
+        if isinstance(fault, Refuse | Redirect):
             intake.missed(fault, wire, status=fault.code)
             self._send(_scripted(fault))
             return
         if self.path.partition("?")[0] != intake.backend.path:
-            self._send(_Reply(404, b"", {}))
+            self._refuse(404, "nothing at this path")
             return
         is_told = not isinstance(fault, Drop)
         reply = _reply(intake.take(head, wire, fault, is_told=is_told), head, fault)
@@ -154,8 +156,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """OTLP is posted."""
-        known = self.path.partition("?")[0] == self.server.intake.backend.path
-        self._send(_Reply(405 if known else 404, b"", {}))
+        if self.path.partition("?")[0] != self.server.intake.backend.path:
+            self._refuse(404, "nothing at this path")
+            return
+        self._refuse(405, "wrong method")
+
+    def _refuse(self, status: int, reason: str) -> None:
+        self.server.intake.lost(status, reason)
+        self._send(_Reply(status, b"", {}))
 
     def _leave(self, fault: Fault) -> None:
         self.server.intake.missed(fault)
@@ -200,7 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return b"".join(iter(self._chunk, b""))
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = self.headers.get("Content-Length", "")
+        return self.rfile.read(int(length)) if length.isdigit() else b""
 
     def _chunk(self) -> bytes:
         size = int(self.rfile.readline().partition(b";")[0] or b"0", 16)
@@ -214,11 +223,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _reply(answer: Answer, head: Head, fault: Fault | None) -> _Reply:
     """An answer as OTLP/HTTP has it: in the request's own form, errors as `google.rpc.Status`."""
-    if isinstance(fault, Garbage):
-        return _Reply(200, fault.body, {"Content-Type": "text/html"})
     message: Any
     status = int(answer.status)
-    if status == 200:
+    if status == OK:
+        if isinstance(fault, Garbage):
+            return _Reply(status, fault.body, {"Content-Type": "text/html"})
         message = ExportMetricsServiceResponse()
         if answer.rejected or answer.message:
             message.partial_success.rejected_data_points = answer.rejected
@@ -233,7 +242,7 @@ def _reply(answer: Answer, head: Head, fault: Fault | None) -> _Reply:
     return _Reply(status, message.SerializeToString(), {"Content-Type": PROTOBUF})
 
 
-def _scripted(fault: Status | Redirect) -> _Reply:
+def _scripted(fault: Refuse | Redirect) -> _Reply:
     if isinstance(fault, Redirect):
         return _Reply(fault.code, b"", {"Location": fault.url})
     body = fault.body

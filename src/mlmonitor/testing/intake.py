@@ -2,12 +2,14 @@
 
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from mlmonitor.errors import ConfigError
 from mlmonitor.testing.backends.base import JSON, Backend, Head, Judgement, Refusal
-from mlmonitor.testing.faults import OVER_GRPC, Fault, PartialSuccess, Policy, Status, planned
+from mlmonitor.testing.backends.validity import fault as fault_of
+from mlmonitor.testing.faults import OVER_GRPC, Fault, PartialSuccess, Policy, Refuse, planned
 from mlmonitor.testing.ledger import Ledger, Request
 from mlmonitor.testing.wire import NotOtlp, decode
 
@@ -25,6 +27,7 @@ GRPC_CODES = {
     504: "DEADLINE_EXCEEDED",
 }
 
+OK = 200
 TOO_LARGE = "request too large"
 REJECTED = "rejected by the script"
 
@@ -68,8 +71,8 @@ class Intake:
             return None
         if self._is_grpc and not isinstance(fault, OVER_GRPC):
             raise ConfigError(f"{type(fault).__name__}: has no meaning over gRPC")
-        if isinstance(fault, Status) and isinstance(fault.code, str) and not self._is_grpc:
-            raise ConfigError("Status.code: wanted an HTTP status, not the name of a gRPC code")
+        if isinstance(fault, Refuse) and isinstance(fault.code, str) and not self._is_grpc:
+            raise ConfigError("Refuse.code: wanted an HTTP status, not the name of a gRPC code")
         return fault
 
     def draw(self) -> Fault | None:
@@ -79,6 +82,11 @@ class Intake:
                 return self._next.pop(0)
             number, self._number = self._number, self._number + 1
             return self.checked(self._policy(number))
+
+    def lost(self, status: int, reason: str) -> None:
+        """Enter a request that is for nobody here."""
+        refused = Judgement(refused=Counter([reason]))
+        self.ledger.write(Request(0, 0, 0, status, reason, ""), refused)
 
     def missed(self, fault: Fault, wire: bytes = b"", *, status: int | str | None = None) -> None:
         """Enter a request of which nothing was taken because of its fault."""
@@ -95,7 +103,7 @@ class Intake:
             if refusal is not None:
                 judgement.status, judgement.message = refusal.status, refusal.message
                 judgement.refused[refusal.reason] += 1
-            elif isinstance(fault, PartialSuccess):
+            elif isinstance(fault, PartialSuccess) and judgement.status == OK:
                 _reject(judgement, fault)
             answer = Answer(judgement.status, judgement.message, judgement.rejected)
             told = "" if fault is None else type(fault).__name__
@@ -124,7 +132,12 @@ class Intake:
             payload = decode(body, is_json=head.content_type == JSON)
         except NotOtlp as error:
             return Judgement(), 0, Refusal(400, "not OTLP", str(error))
-        return self.backend.judge(payload, now=self._clock()), len(payload.points), None
+        judgement = self.backend.judge(payload, now=self._clock())
+        for stored in judgement.stored:
+            problem = fault_of(stored.point)
+            if problem is not None:
+                judgement.warnings[f"taken, but not valid OTLP: {problem}"] += 1
+        return judgement, len(payload.points), None
 
 
 def grpc_code(status: int | str) -> str:
@@ -153,4 +166,4 @@ def _reject(judgement: Judgement, fault: PartialSuccess) -> None:
     judgement.refused[REJECTED] += len(judgement.stored) - kept
     del judgement.stored[kept:]
     judgement.rejected += fault.rejected
-    judgement.status, judgement.message = 200, fault.message
+    judgement.message = fault.message

@@ -185,7 +185,10 @@ class Ledger:
         with self._changed:
             return "\n".join(self._lines())
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """On one line, as pytest shows it."""
+        with self._changed:
+            return " | ".join(line.strip() for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
         answers = Counter(str(request.status) for request in self._requests)

@@ -162,7 +162,7 @@ class OtlpReceiver:
         self.close()
 
     def __repr__(self) -> str:
-        return f"OtlpReceiver({self._profile!r}, port={self.port})\n{self.ledger}"
+        return f"OtlpReceiver({self._profile!r}, port={self.port})"
 
 
 def _backend(

@@ -14,6 +14,7 @@ from mlmonitor.testing.wire import (
     Value,
     WirePoint,
     as_text,
+    is_same,
 )
 
 
@@ -114,7 +115,7 @@ class Series:
             self.newest, self.newest_ns = value, time_ns
         elif time_ns < self.newest_ns:
             self._notes[NOT_INCREASING] += 1
-        elif value != self.newest:
+        elif not is_same(value, self.newest):
             self._notes[SAME_TIME] += 1
 
 

@@ -3,12 +3,11 @@
 Source: OpenTelemetry specification, metrics data model: temporality, resets and gaps, overlap.
 """
 
-from bisect import bisect
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from itertools import pairwise
 
 from mlmonitor.testing.histograms import Distribution, plus
-from mlmonitor.testing.wire import Explicit, Exponential
+from mlmonitor.testing.wire import Explicit, Exponential, is_same
 
 Amount = int | float | Distribution
 
@@ -18,7 +17,7 @@ SAME_TIME = "same timestamp, different value"
 START_INSIDE = "start time inside an earlier run"
 OVERLAP = "delta intervals overlap"
 GAP = "gap between delta intervals"
-NO_START = "delta without a start time"
+NO_START = "delta without an interval"
 
 
 def added(one: Amount, other: Amount) -> Amount:
@@ -68,7 +67,7 @@ class Cumulative:
         if time_ns <= run.time_ns:
             if time_ns < run.time_ns:
                 self.warnings[NOT_INCREASING] += 1
-            elif value != run.value:
+            elif not is_same(value, run.value):
                 self.warnings[SAME_TIME] += 1
             return
         if self._is_monotonic and _size(value) < _size(run.value):
@@ -90,21 +89,17 @@ class Delta:
 
     def __init__(self) -> None:
         self.warnings: Counter[str] = Counter()
-        self._intervals: list[tuple[int, int]] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
         self._amounts: list[Amount] = []
 
     def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
         """Take a point in."""
         self._amounts.append(value)
-        if not start_ns:
+        if 0 < start_ns < time_ns:
+            self._cover(start_ns, time_ns)
+        else:
             self.warnings[NO_START] += 1
-            return
-        at = bisect(self._intervals, (start_ns, time_ns))
-        before = self._intervals[at - 1 : at] if at else []
-        after = self._intervals[at : at + 1]
-        if any(end > start_ns for _, end in before) or any(start < time_ns for start, _ in after):
-            self.warnings[OVERLAP] += 1
-        self._intervals.insert(at, (start_ns, time_ns))
 
     def amounts(self) -> list[Amount]:
         """What adds up to the total."""
@@ -112,5 +107,12 @@ class Delta:
 
     def notes(self) -> Counter[str]:
         """What was odd; a gap that is filled later is none."""
-        gaps = sum(one[1] < other[0] for one, other in pairwise(self._intervals))
-        return self.warnings + Counter({GAP: gaps})
+        return self.warnings + Counter({GAP: len(self._starts) - 1})
+
+    def _cover(self, start: int, end: int) -> None:
+        """Add an interval to those that are covered: sorted, apart from one another."""
+        first, after = bisect_left(self._ends, start), bisect_right(self._starts, end)
+        touched = list(zip(self._starts[first:after], self._ends[first:after], strict=True))
+        self.warnings[OVERLAP] += any(low < end and high > start for low, high in touched)
+        self._starts[first:after] = [min([start, *(low for low, _ in touched)])]
+        self._ends[first:after] = [max([end, *(high for _, high in touched)])]

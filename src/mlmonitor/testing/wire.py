@@ -124,10 +124,10 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
     request = ExportMetricsServiceRequest()
     try:
         if is_json:
-            json_format.Parse(body, request, ignore_unknown_fields=True)
+            _parse_json(body, request)
         else:
             request.ParseFromString(body)
-    except (DecodeError, json_format.ParseError, UnicodeDecodeError) as error:
+    except (DecodeError, json_format.ParseError, ValueError) as error:
         raise NotOtlp("the body is no ExportMetricsServiceRequest") from error
     payload = Payload([], [])
     for source, metric in _metrics(request):
@@ -139,6 +139,13 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
         head = _head(metric, kind, data)
         payload.points.extend(_point(head, source, point) for point in data.data_points)
     return payload
+
+
+def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
+    found = json.loads(body)
+    if not isinstance(found, dict):  # of which protobuf's own parser would make an empty request
+        raise NotOtlp("the body is no JSON object")
+    json_format.ParseDict(found, request, ignore_unknown_fields=True)
 
 
 def _metrics(request: Any) -> Iterator[tuple[Source, Any]]:
@@ -231,3 +238,8 @@ def as_text(value: AttributeValue) -> str:
             return str(int(value))
         case _:
             return str(value)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two values are equal; NaN is NaN here."""
+    return one == other or (one != one and other != other)  # noqa: PLR0124 - only NaN is not itself

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from mlmonitor.testing.wire import Explicit, Exponential, Summary, WirePoint
+from mlmonitor.testing.wire import Explicit, Exponential, Summary, WirePoint, is_same
 
 Identity = tuple[tuple[str, str], ...]
 
@@ -102,7 +102,7 @@ class Head:
         if known is not None and sample.time_ms <= known.time_ms:
             if sample.time_ms < known.time_ms:
                 return OUT_OF_ORDER
-            return None if _is_same(sample.value, known.value) else DUPLICATE
+            return None if is_same(sample.value, known.value) else DUPLICATE
         if self.newest_ms is not None and sample.time_ms < self.newest_ms - BEHIND_MS:
             return TOO_OLD
         return None
@@ -112,7 +112,3 @@ class Head:
         self.size += sample.series not in self.newest
         self.newest[sample.series] = sample
         self.newest_ms = max(sample.time_ms, self.newest_ms or sample.time_ms)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    return bool(one == other or (one != one and other != other))  # noqa: PLR0124 - NaN is NaN here
