@@ -3,6 +3,7 @@
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 
+from mlmonitor.export.rpc_status import rpc_status
 from mlmonitor.secret import Secret, redacted
 
 Verdict = Literal["taken", "refused", "too_large", "unreached", "unsure"]
@@ -89,21 +90,9 @@ def _partial(body: bytes, secrets: list[Secret]) -> Answer:
 def _told(headers: dict[str, str], body: bytes) -> str:
     """The words of a refusal: a `google.rpc.Status` by the specification, or plain text."""
     if "protobuf" in headers.get("content-type", ""):
-        return status_message(body)
+        return rpc_status(body).message
     text = body[: 4 * _SHOWN].decode("utf-8", "replace")
     return "" if "<" in text[:64] else text  # a page for people: its status says enough
-
-
-def status_message(body: bytes) -> str:
-    """The message of a `google.rpc.Status`, whose second field it is; empty if it is none."""
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-
-    try:  # a message of the same form, `string version = 2`, which comes with OTLP itself
-        unknown = InstrumentationScope.FromString(body)
-    except DecodeError:
-        return ""
-    return str(unknown.version)
 
 
 def shown(text: str, secrets: list[Secret]) -> str:

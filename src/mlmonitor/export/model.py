@@ -30,20 +30,15 @@ class Describer:
         self, observed: Observed, inbox: Inbox, deliveries: Sequence[Delivery], *, now: float
     ) -> list[Family]:
         """Every series at `now`, as many of them as the budget allows."""
-        self._book.turn()
-        points = observed_points(observed, inbox, deliveries, self._identity, now=now)
-        found = [*self._populations(observed, now=now), *gathered(points, self._book)]
-        kept = self._budget.apply(found)
-        return [*kept, *gathered(self._budget.points(self._identity), self._book)]
-
-    def _populations(self, observed: Observed, *, now: float) -> Iterator[Family]:
+        identity, book = self._identity, self._book
+        book.turn()
+        found: list[Family] = []
         for population in observed.populations(now=now):
-            yield from population_families(
-                population.compared(now=now),
-                self._identity,
-                self._book,
-                deviations=self._deviations,
-            )
+            compared = population.compared(now=now)
+            found += population_families(compared, identity, book, deviations=self._deviations)
+        found += gathered(observed_points(observed, inbox, deliveries, identity, now=now), book)
+        kept = self._budget.apply(found)
+        return [*kept, *gathered(self._budget.points(identity), book)]
 
 
 def observed_points(

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from mlmonitor.errors import import_extra
 from mlmonitor.export.answer import LONGEST_PAUSE_SECONDS, Answer, http_answer, shown
 from mlmonitor.export.over_http import Trust
+from mlmonitor.export.rpc_status import rpc_status
 from mlmonitor.secret import Secret
 
 METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 _UNSURE = {"DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "INTERNAL", "ABORTED"}
 _TOO_LARGE = re.compile(r"larger than max|too large|exceeds", re.IGNORECASE)
-_PUSHBACK = "grpc-retry-pushback-ms"
+_DETAILS = "grpc-status-details-bin"
 
 
 class GrpcTransport:
@@ -75,15 +76,12 @@ def _refusal(error: Any, secrets: list[Secret]) -> Answer:
     if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
         return Answer("too_large", 0, reason)
     if code == "UNAVAILABLE":
-        return Answer("unreached", 0, reason, _pushback(error))
-    return Answer("unsure" if code in _UNSURE else "refused", 0, reason, _pushback(error))
+        return Answer("unreached", 0, reason, _pause(error))
+    return Answer("unsure" if code in _UNSURE else "refused", 0, reason, _pause(error))
 
 
-def _pushback(error: Any) -> float:
+def _pause(error: Any) -> float:
     """How long the server asks to be left alone."""
     trailing = dict(error.trailing_metadata() or ())
-    try:
-        asked = float(trailing.get(_PUSHBACK, 0)) / 1000
-    except ValueError:
-        return 0.0
+    asked = rpc_status(trailing.get(_DETAILS, b"")).pause_seconds
     return min(max(asked, 0.0), LONGEST_PAUSE_SECONDS)

@@ -9,8 +9,8 @@ from mlmonitor.export.answer import (
     LONGEST_PAUSE_SECONDS,
     Answer,
     http_answer,
-    status_message,
 )
+from mlmonitor.export.rpc_status import rpc_status
 from mlmonitor.secret import Secret
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -62,7 +62,7 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
 def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
     """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
     status = b"\x08\x03\x12\x0eno\ns3cret here"
-    assert status_message(status) == "no\ns3cret here"
+    assert rpc_status(status) == ("no\ns3cret here", 0.0)
     reason = answer(400, status, content_type="application/x-protobuf").reason
     assert reason.endswith("(it says: no *** here)")
     assert answer(400, b"\n bad  \x00 s3cret\n").reason.endswith("(it says: bad ***)")
@@ -78,3 +78,19 @@ def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
     assert found.verdict == "refused"
     assert "final URL" in found.reason
     assert "evil" not in found.reason
+
+
+def test_a_pause_may_be_asked_for_in_protobuf() -> None:
+    """As `RetryInfo` among the details of a status, which gRPC sends; nonsense is none."""
+    from google.protobuf.any_pb2 import Any
+    from google.protobuf.duration_pb2 import Duration
+
+    delay = Duration(seconds=2, nanos=500_000_000).SerializeToString()
+    info = Any(
+        type_url="type.googleapis.com/google.rpc.RetryInfo",
+        value=bytes([10, len(delay)]) + delay,
+    ).SerializeToString()
+    body = b"\x08\x0e\x12\x04busy" + bytes([26, len(info)]) + info
+    assert rpc_status(body) == ("busy", 2.5)
+    assert rpc_status(b"\xff\xff") == rpc_status(b"") == ("", 0.0)
+    assert rpc_status(b"\x12\x02no\x1a\x01\xff") == ("no", 0.0)

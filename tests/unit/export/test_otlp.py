@@ -22,8 +22,8 @@ from mlmonitor.testing import (
     OtlpReceiver,
     PartialSuccess,
     Redirect,
+    Refuse,
     Slow,
-    Status,
 )
 
 TOKEN = "dt0c01.PUBLIC.s3cretpart"  # noqa: S105 - of a test's own server
@@ -103,7 +103,7 @@ def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
     kind: type[ExportError],
 ) -> None:
     """Nothing was taken, and the message says what to do, in their words without our secrets."""
-    receiver.next(Status(code, message="who is s3cret?"))
+    receiver.next(Refuse(code, message="who is s3cret?"))
     with pytest.raises(ExportError, match=hint) as caught:
         exporter.send(snapshot())
     assert type(caught.value) is kind
@@ -174,7 +174,7 @@ def test_whoever_asks_to_be_left_alone_is_left_alone(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
     """The worker does not wait: the next exports are left out."""
-    receiver.next(Status(503, retry_after_seconds=100))
+    receiver.next(Refuse(503, retry_after_seconds=100))
     with pytest.raises(ExportError, match="503"):
         exporter.send(snapshot(after=0))
     with pytest.raises(ExportError, match="left alone"):
@@ -187,7 +187,7 @@ def test_a_request_that_is_too_large_is_halved_and_that_is_remembered(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
     """All points arrive in the same export, and the next one begins with the smaller size."""
-    receiver.script([Status(413)])
+    receiver.script([Refuse(413)])
     assert exporter.send(snapshot(statuses=1_000)).accepted == 1_000
     assert [request.points for request in receiver.ledger.requests] == [0, 500, 500]
     assert exporter.send(snapshot(4, after=70, statuses=1_000)).accepted == 1_000
@@ -199,8 +199,8 @@ def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
     """Of three requests the second fails: the rest is taken, and the next export makes it good."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(receiver.url, token=TOKEN)
-        receiver.script([None, Status(500)])
-        found = exporter.send(snapshot(1, after=0, statuses=12_000))
+        receiver.script([None, Refuse(500)])
+        found = exporter.send(snapshot(1, after=1, statuses=12_000))
         assert found[:4] == (7_000, 0, 5_000, 0)
         assert receiver.ledger.total(TOTAL) == 7_000
         assert exporter.send(snapshot(2, after=60, statuses=12_000)).accepted == 12_000
@@ -220,9 +220,9 @@ def test_a_delta_without_an_answer_follows_the_choice(
         receiver.next(Drop("stored") if ambiguous == "keep" else Drop("unread"))
         if ambiguous == "keep":
             with pytest.raises(ExportTimeout):
-                exporter.send(snapshot(3, after=0, statuses=1))
+                exporter.send(snapshot(3, after=1, statuses=1))
         else:
-            assert exporter.send(snapshot(3, after=0, statuses=1))[:4] == (0, 0, 0, 1)
+            assert exporter.send(snapshot(3, after=1, statuses=1))[:4] == (0, 0, 0, 1)
         exporter.send(snapshot(6, after=60, statuses=1))
         assert receiver.ledger.total(TOTAL) == told
 
@@ -266,13 +266,18 @@ def test_grpc_answers_are_read_as_well(clock: ManualClock) -> None:
         exporter = Otlp.collector(receiver.url, protocol="grpc", headers={"X-Token": "s3cret"})
         receiver.next(PartialSuccess(1, "no"))
         assert exporter.send(snapshot())[:2] == (1, 1)
-        receiver.next(Status("INVALID_ARGUMENT", message="s3cret"))
+        receiver.next(Refuse("INVALID_ARGUMENT", message="s3cret"))
         with pytest.raises(ExportError, match=r"INVALID_ARGUMENT \*\*\*"):
             exporter.send(snapshot(after=61))
-        receiver.next(Status("RESOURCE_EXHAUSTED", message="received message larger than max"))
+        receiver.next(Refuse("RESOURCE_EXHAUSTED", message="received message larger than max"))
         assert exporter.send(snapshot(after=62, statuses=1_000)).accepted == 1_000
-        with receiver.down(), pytest.raises(ExportError, match="UNAVAILABLE"):
+        receiver.next(Refuse("UNAVAILABLE", retry_after_seconds=40))
+        with pytest.raises(ExportError, match="UNAVAILABLE"):
             exporter.send(snapshot(after=63))
+        with pytest.raises(ExportError, match="left alone"):
+            exporter.send(snapshot(after=102))
+        with receiver.down(), pytest.raises(ExportError, match="UNAVAILABLE"):
+            exporter.send(snapshot(after=103))
         exporter.close(timeout_seconds=0)
 
 

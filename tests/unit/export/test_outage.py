@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Otlp, Reference
-from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Sometimes, Status
+from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Refuse, Sometimes
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 FIELD = {"field": "x", "role": "feature"}
@@ -25,7 +25,7 @@ PROFILES: dict[str, Make] = {
     "dynatrace": lambda receiver: Otlp.dynatrace(receiver.url, token=TOKEN, ambiguous="keep"),
 }
 
-REFUSED = [Status(503), Status(429, retry_after_seconds=90), Status(500), Status(413)]
+REFUSED = [Refuse(503), Refuse(429, retry_after_seconds=90), Refuse(500), Refuse(413)]
 UNSURE = [Drop("unread")]
 
 
@@ -136,7 +136,7 @@ def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
     """The points were stored: they are not sent again, and are counted as possibly lost."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)
-        receiver.script(Sometimes([Drop("stored"), Status(503)], share=0.5, seed=5))
+        receiver.script(Sometimes([Drop("stored"), Refuse(503)], share=0.5, seed=5))
         with service.monitor:
             for _ in range(30):
                 service.minute()
