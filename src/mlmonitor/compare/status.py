@@ -74,12 +74,14 @@ class FieldStatus:
 
 @dataclass(frozen=True)
 class ExportStatus:
-    """One destination: points by outcome, why the last one failed that did, and the last success.
+    """One destination: points by outcome, whether the last export went well, and if not why.
 
-    seconds_since_success: since the newest snapshot of which anything was taken; None before.
+    last_reason: of the newest export that did not go well. seconds_since_success: since the newest
+    snapshot of which anything was taken; None before.
     """
 
     outcomes: Mapping[str, int]
+    is_well: bool = True
     last_reason: str | None = None
     seconds_since_success: float | None = None
 
@@ -279,7 +281,7 @@ def _own(status: Status) -> list[str]:
 
 def _trouble(export: ExportStatus | None) -> list[str]:
     """Why points did not arrive, and for how long none has."""
-    if export is None or export.last_reason is None:
+    if export is None or export.is_well or export.last_reason is None:
         return []
     since = export.seconds_since_success
     when = "never taken" if since is None else f"last taken {duration(since)} ago"

@@ -32,6 +32,7 @@ class Delivery:
         self.outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         self._births = Births() if getattr(exporter, "sends_births", True) else None
         self._reasons = Reasons(name)
+        self._is_well = True
         self._last_reason: str | None = None
         self._last_time_ns = 0
         self._last_success_ns: int | None = None
@@ -59,7 +60,7 @@ class Delivery:
         since = None
         if self._last_success_ns is not None:
             since = max(now - self._last_success_ns / 1e9, 0.0)
-        return ExportStatus(dict(self.outcomes), self._last_reason, since)
+        return ExportStatus(dict(self.outcomes), self._is_well, self._last_reason, since)
 
     def close(self, *, timeout_seconds: float) -> None:
         """Close the exporter; what it raises is logged."""
@@ -104,9 +105,10 @@ class Delivery:
         bad = list(zip(counted, OUTCOMES[1:], strict=True))
         if delivered.reason or any(points for points, _ in bad):
             points, outcome = max(bad)
-            self._last_reason = delivered.reason or outcome
+            self._is_well, self._last_reason = False, delivered.reason or outcome
             self._reasons.tell(self._last_reason, points=points, outcome=outcome)
         else:
+            self._is_well = True
             self._reasons.clear()
 
 

@@ -6,6 +6,7 @@ worker: `import mlmonitor` does not pay for it.
 
 import os
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +56,6 @@ class _Process:
 
     transport: Transport
     size: int
-    pid: int = field(default_factory=os.getpid)
     lock: Lock = field(default_factory=Lock)
     senders: "dict[str, Sender]" = field(default_factory=dict)
     silent_until: float = 0.0
@@ -74,7 +74,12 @@ class OtlpExporter:
     def __init__(self, profile: Profile, access: Access) -> None:
         self.profile: Profile = profile
         self._access = access
-        self._now: _Process | None = None
+        self._begin()
+        _exporters.add(self)
+
+    def _begin(self) -> None:
+        """What belongs to this process alone."""
+        self._process = _Process(self._access.connect(), self.profile.limits.size)
 
     @property
     def name(self) -> str:
@@ -96,7 +101,7 @@ class OtlpExporter:
 
     def send(self, snapshot: Snapshot) -> Delivered:
         """Deliver in as many requests as it takes; raise ExportError where nothing was taken."""
-        process = self._process()
+        process = self._process
         with process.lock, unobserved():
             now = snapshot.time_unix_ns / 1e9
             if now < process.silent_until:
@@ -109,13 +114,11 @@ class OtlpExporter:
     def close(self, *, timeout_seconds: float) -> None:
         """Let go of connections."""
         del timeout_seconds
-        if self._now is not None and self._now.pid == os.getpid():
-            self._now.transport.close()
+        self._process.transport.close()
 
-    def _process(self) -> _Process:
-        if self._now is None or self._now.pid != os.getpid():
-            self._now = _Process(self._access.connect(), self.profile.limits.size)
-        return self._now
+    def be_reborn(self) -> None:
+        """In a forked child: connect anew, and owe nothing."""
+        self._begin()
 
     def _deliver(self, process: _Process, snapshot: Snapshot, now: float) -> Delivered:
         outgoing = self._outgoing(process, snapshot)
@@ -193,6 +196,17 @@ class Tally:
             raise (ExportTimeout if self.is_timeout else ExportError)(told)
         return Delivered(self.accepted, self.rejected, self.failed, self.possibly_lost, told)
 
+
+_exporters: "weakref.WeakSet[OtlpExporter]" = weakref.WeakSet()
+
+
+def _rebear_all() -> None:
+    for exporter in list(_exporters):
+        exporter.be_reborn()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_rebear_all)
 
 _SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 

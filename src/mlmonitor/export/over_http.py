@@ -23,7 +23,7 @@ class Trust(NamedTuple):
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
-    proxy: str | None = None
+    proxy: Secret | None = None
 
 
 class Deadline:
@@ -110,6 +110,8 @@ class HttpTransport:
                 timeout=(left, left),
                 allow_redirects=False,
                 stream=True,
+                # Said here: REQUESTS_CA_BUNDLE would outrank what a session says.
+                verify=self._trust.ca_file,
             )
             url = urljoin(url, response.headers.get("location", ""))
             is_ours = response.status_code in _KEEPS_BODY and _origin(url) == _origin(self._url)
@@ -140,15 +142,13 @@ class HttpTransport:
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         trust = self._trust
-        if trust.ca_file is not None:
-            session.verify = trust.ca_file
         if trust.client_certificate is not None:
             key = trust.client_key
             pair = trust.client_certificate if key is None else (trust.client_certificate, key)
             session.cert = pair
         if trust.proxy is not None:
             session.trust_env = False
-            session.proxies = {"http": trust.proxy, "https": trust.proxy}
+            session.proxies = dict.fromkeys(("http", "https"), trust.proxy.revealed())
         return session
 
 

@@ -306,7 +306,7 @@ def test_the_hosts_instrumentation_sees_nothing_of_an_export(
 
     key = context._SUPPRESS_INSTRUMENTATION_KEY
     seen = []
-    process = exporter._process()
+    process = exporter._process
     post = process.transport.post
 
     def watched(*args: Any, **options: Any) -> Any:
