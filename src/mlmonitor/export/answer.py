@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     taken: also if `rejected` points were refused for good. refused, too_large: nothing was taken,
     and it said so. unreached: nothing can have been taken, for nothing arrived. unsure: it may have
     been taken, for it was sent and no answer came. `is_final`: the same request would be refused
-    again.
+    again. `may_pass`: it may not be, a moment later, and no pause was asked for.
     """
 
     verdict: Verdict
@@ -39,6 +39,7 @@ class Answer(NamedTuple):
     reason: str = ""
     pause_seconds: float = 0.0
     is_final: bool = False
+    may_pass: bool = False
 
 
 def http_answer(
@@ -59,11 +60,10 @@ def http_answer(
         reason += f": {hint}"
     if told:
         reason += f" (it says: {shown(told, secrets)})"
-    pause = 0.0
-    if status in _UNAVAILABLE:
-        pause = _pause(headers, now_unix_seconds)
+    is_unavailable = status in _UNAVAILABLE
+    pause = _pause(headers, now_unix_seconds) if is_unavailable else 0.0
     verdict: Verdict = "too_large" if status == 413 else "refused"
-    return Answer(verdict, 0, reason, pause, status in _FINAL)
+    return Answer(verdict, 0, reason, pause, status in _FINAL, is_unavailable and not pause)
 
 
 def _hint(status: int) -> str:

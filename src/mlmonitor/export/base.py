@@ -107,7 +107,8 @@ class Snapshot:
     """All of one process at one moment; counters and histograms count from the start.
 
     `families` holds it by columns, as the library's own exporters take it; `points` is the same,
-    one by one, made when it is first asked for.
+    one by one, made when it is first asked for. `made_unix_ns` is now, where that is not the time
+    of the points: zeros of new series are sent for the time before.
     """
 
     instance: str
@@ -115,6 +116,12 @@ class Snapshot:
     start_unix_ns: int
     time_unix_ns: int
     families: Sequence[Family]
+    made_unix_ns: int = 0
+
+    @property
+    def now(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return (self.made_unix_ns or self.time_unix_ns) / 1e9
 
     @cached_property
     def points(self) -> Sequence[Point]:

@@ -79,7 +79,9 @@ class Delivery:
         if born:
             oldest = snapshot.time_unix_ns - OLDEST_BIRTH_NS
             before = max(self._last_time_ns, snapshot.start_unix_ns, oldest)
-            outcome = self._deliver(replace(snapshot, families=born, time_unix_ns=before))
+            made = snapshot.time_unix_ns
+            zeros = replace(snapshot, families=born, time_unix_ns=before, made_unix_ns=made)
+            outcome = self._deliver(zeros)
             if isinstance(outcome, Exception) and not isinstance(outcome, ExportRefused):
                 return False
         births.note(snapshot.families, born)

@@ -6,6 +6,7 @@ worker: `import mlmonitor` does not pay for it.
 
 import os
 import sys
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _SMALLEST_BYTES = 16 * 1024  # a request that is refused as too large is halved down to this
 _FIRST_FAULTS = ("unreached", "unsure")
+_MOMENT_SECONDS = 0.25  # after which whoever was unavailable is asked once more
 
 
 class Transport(Protocol):
@@ -103,11 +105,10 @@ class OtlpExporter:
         """Deliver in as many requests as it takes; raise ExportError where nothing was taken."""
         process = self._process
         with process.lock, unobserved():
-            now = snapshot.time_unix_ns / 1e9
-            if now < process.silent_until:
+            if snapshot.now < process.silent_until:
                 raise ExportError(f"{self!r} asked to be left alone for a while")
             try:
-                return self._deliver(process, snapshot, now)
+                return self._deliver(process, snapshot)
             finally:
                 process.transport.rest()
 
@@ -120,24 +121,29 @@ class OtlpExporter:
         """In a forked child: connect anew, and owe nothing."""
         self._begin()
 
-    def _deliver(self, process: _Process, snapshot: Snapshot, now: float) -> Delivered:
+    def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:
         outgoing = self._outgoing(process, snapshot)
         headers = self._access.headers()
-        tally = Tally()
+        tally, has_waited = Tally(), False
         queue = deque(outgoing.parts(Limits(self.profile.limits.points, process.size)))
         while queue:
             part = queue.popleft()
             body = outgoing.body(part)
-            answer = process.transport.post(body, headers, now=now)
+            answer = process.transport.post(body, headers, now=snapshot.now)
             points = outgoing.count(part)
             if answer.verdict == "too_large" and points > 1 and len(body) > _SMALLEST_BYTES:
                 process.size = max(min(process.size, len(body) // 2), _SMALLEST_BYTES)
                 queue.extendleft(reversed(outgoing.halves(part)))
                 continue
+            if answer.may_pass and not has_waited:
+                has_waited = True
+                time.sleep(_MOMENT_SECONDS)
+                queue.appendleft(part)
+                continue
             if self._is_settled(answer):
                 outgoing.settle(part)
             tally.add(answer, points, is_settled=self._is_settled(answer))
-            process.silent_until = now + answer.pause_seconds
+            process.silent_until = snapshot.now + answer.pause_seconds
             if answer.verdict in _FIRST_FAULTS or answer.pause_seconds:
                 # Whoever did not answer this will not answer the rest: it waits for the next time.
                 tally.failed += sum(map(outgoing.count, queue))

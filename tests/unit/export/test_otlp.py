@@ -103,7 +103,7 @@ def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
     kind: type[ExportError],
 ) -> None:
     """Nothing was taken, and the message says what to do, in their words without our secrets."""
-    receiver.next(Refuse(code, message="who is s3cret?"))
+    receiver.next(Refuse(code, message="who is s3cret?"), times=2 if code == 503 else 1)
     with pytest.raises(ExportError, match=hint) as caught:
         exporter.send(snapshot())
     assert type(caught.value) is kind
@@ -335,3 +335,16 @@ def test_no_credential_is_shown_anywhere(
         shown.append(repr(frame.tb_frame.f_locals))
         frame = frame.tb_next  # type: ignore[assignment]  # None ends it
     assert "s3cretpart" not in "".join(shown)
+
+
+@pytest.mark.parametrize("code", [429, 502, 503, 504])
+def test_a_moment_of_unavailability_costs_a_moment(
+    exporter: OtlpExporter, receiver: OtlpReceiver, code: int
+) -> None:
+    """Whoever asks for no pause is asked once more, once an export, so that a restart passes by."""
+    receiver.next(Refuse(code))
+    assert exporter.send(snapshot()).accepted == 2
+    receiver.next(Refuse(code), times=2)
+    with pytest.raises(ExportError, match=str(code)):
+        exporter.send(snapshot(after=61))
+    assert len(receiver.ledger.requests) == 4

@@ -199,3 +199,18 @@ def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
             service.check(receiver)
             told = str(service.monitor.status())
     assert "never taken; Otlp.collector" in told
+
+
+def test_new_series_are_not_held_up_by_a_pause_that_is_over(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """Their zeros are of the time before, in the middle of the pause: what counts is now."""
+    with OtlpReceiver("prometheus", clock=clock) as receiver:
+        service = Service([Otlp.prometheus(receiver.url)], clock, rng)
+        with service.monitor:
+            assert service.minute()
+            receiver.next(Refuse(503, retry_after_seconds=30))
+            assert not service.minute()
+            service.monitor.kpi("new", 1.0)
+            assert service.minute()
+            service.check(receiver)
