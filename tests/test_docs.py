@@ -1,6 +1,7 @@
 """Generated pages are what their generator writes."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -33,3 +34,13 @@ def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
     page = (DOCS / "guides" / "dynatrace.md").read_text(encoding="utf-8")
     assert generate.dynatrace_page(page) == page
     assert "UNSUPPORTED_METRIC_TYPE_MONOTONIC_CUMULATIVE_SUM" in page
+
+
+@pytest.mark.parametrize("page", ["destinations", "dynatrace"])
+def test_the_examples_of_a_guide_run(page: str) -> None:
+    """As they stand, without sending anything."""
+    text = (DOCS / "guides" / f"{page}.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    for block in found:
+        exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page

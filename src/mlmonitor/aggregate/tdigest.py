@@ -81,11 +81,11 @@ class TDigest:
 
     def quantile(self, q: Floats) -> Floats:
         """`[fields, len(q)]`: the values below which shares `q` lie; NaN for an empty field."""
-        wanted = np.asarray(q, np.float64)
-        found = np.full((len(self.means), wanted.size), np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
-            found[field] = _values_at(wanted * ranks[-1], ranks, values)
+        found = np.full((len(self.means), np.size(q)), np.nan)
+        known = np.flatnonzero(self.max >= self.min)
+        values, ranks = self._curves(known)
+        wanted = np.asarray(q, np.float64) * ranks[:, -1:]
+        found[known] = _values_at(wanted, ranks, values)
         return found
 
     def cdf(self, x: Floats) -> Floats:
@@ -148,6 +148,27 @@ class TDigest:
         values = np.hstack([self.min[field], np.repeat(means, 2), self.max[field]])
         return values, np.hstack([0.0, ranks.ravel(), upto[-1]])
 
+    def _curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """The curves of some fields side by side; each last point fills up its row."""
+        order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
+        places = (fields[:, None], order)  # what has weight first
+        means, weights, points = self.means[places], self.weights[places], self.points[places]
+        held = weights > 0
+        upto = np.cumsum(weights, axis=1)
+        begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
+        middle = (begin + upto) / 2
+        whole, largest = upto[:, -1:], self.max[fields, None]
+        # As in `_curve`: a point comes twice, at its first rank and at its last.
+        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
+        ranks = np.where(held[:, :, None], ranks, whole[:, :, None])
+        ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
+        values = np.repeat(np.where(held, means, largest), 2, axis=1)
+        start = np.zeros_like(whole)
+        return (
+            np.hstack([self.min[fields, None], values, largest]),
+            np.hstack([start, ranks, whole]),
+        )
+
     def _centroids(self) -> "_Centroids":
         return _Centroids(self.means, self.weights, self.points)
 
@@ -174,10 +195,14 @@ class _Centroids(NamedTuple):
 
 
 def _values_at(wanted: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Values of a curve at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
-    at = np.clip(np.searchsorted(ranks, wanted, side="left"), 1, ranks.size - 1)
-    low, high, begin = values[at - 1], values[at], ranks[at - 1]
-    span = ranks[at] - begin
+    """Values of curves at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
+    at = np.count_nonzero(ranks[:, None, :] < wanted[:, :, None], axis=2)
+    at = np.clip(at, 1, ranks.shape[1] - 1)
+    low, high, begin, end = (
+        np.take_along_axis(curve, place, axis=1)
+        for curve, place in ((values, at - 1), (values, at), (ranks, at - 1), (ranks, at))
+    )
+    span = end - begin
     share = np.clip((wanted - begin) / np.where(span > 0, span, 1.0), 0.0, 1.0)
     return np.clip((1 - share) * low + share * high, low, high)
 
