@@ -196,7 +196,9 @@ class _Centroids(NamedTuple):
 
 def _values_at(wanted: Floats, ranks: Floats, values: Floats) -> Floats:
     """Values of curves at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
-    at = np.count_nonzero(ranks[:, None, :] < wanted[:, :, None], axis=2)
+    at = np.zeros(wanted.shape, np.intp)
+    for field, (known, asked) in enumerate(zip(ranks, wanted, strict=True)):
+        at[field] = known.searchsorted(asked, side="left")
     at = np.clip(at, 1, ranks.shape[1] - 1)
     low, high, begin, end = (
         np.take_along_axis(curve, place, axis=1)
