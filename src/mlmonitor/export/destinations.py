@@ -65,6 +65,8 @@ class Otlp:
         if protocol not in ("http/protobuf", "grpc"):
             raise ConfigError("protocol: wanted 'http/protobuf' or 'grpc'")
         is_grpc = protocol == "grpc"
+        if is_grpc and proxy is not None:
+            raise ConfigError("proxy: over gRPC set the variable https_proxy, which it goes by")
         url = addresses.collector_url(endpoint, is_grpc=is_grpc)
         trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
         connection = _Connection(url, trust, timeout_seconds, compression, is_grpc=is_grpc)

@@ -160,6 +160,12 @@ def test_an_option_that_makes_no_sense_is_named(options: dict[str, Any], said: s
         assert "hunter2" not in str(caught.value)
 
 
+def test_grpc_goes_by_its_own_variables() -> None:
+    """It knows no proxy but that of the environment."""
+    with pytest.raises(ConfigError, match="https_proxy"):
+        Otlp.collector("http://c:4317", protocol="grpc", proxy="http://p:3128")
+
+
 @pytest.mark.parametrize("wrong", [{"ambiguous": "maybe"}, {"ambiguous": None}])
 def test_an_unknown_choice_is_refused(wrong: dict[str, Any]) -> None:
     """A delta without an answer counts as taken, or it does not."""
