@@ -1,5 +1,6 @@
 """Certificates, proxies, and whose word is taken for what."""
 
+import re
 import socket
 import ssl
 import threading
@@ -27,6 +28,14 @@ class Server(NamedTuple):
     requests: list[bytes]
 
 
+def read(connection: socket.socket) -> bytes:
+    """A whole request: a server that closes on an unread one resets the connection."""
+    with connection.makefile("rb") as stream:
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        found = re.search(rb"content-length: (\d+)", head.lower())
+        return head + stream.read(int(found[1]) if found else 0)
+
+
 def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server) -> None:
     """Answer 200 to everything, until the listener is closed."""
     while True:
@@ -38,7 +47,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server
         try:
             if context is not None:
                 connection = context.wrap_socket(connection, server_side=True)
-            found.requests.append(connection.recv(65_536))
+            found.requests.append(read(connection))
             connection.sendall(ANSWER)
         except OSError:  # whoever does not trust it hangs up
             continue
