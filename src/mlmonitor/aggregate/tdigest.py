@@ -91,8 +91,8 @@ class TDigest:
     def cdf(self, x: Floats) -> Floats:
         """`[fields, points]` for `x` of that shape: the share at most `x`, NaN if empty."""
         found = np.full(x.shape, np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
+        known = np.flatnonzero(self.max >= self.min)
+        for field, values, ranks in zip(known.tolist(), *self._curves(known), strict=True):
             found[field] = _ranks_at(x[field], values, ranks) / ranks[-1]
         return found
 
@@ -136,20 +136,11 @@ class TDigest:
         is_empty = (self.min == np.inf) & (self.max == -np.inf)
         demand(np.where(is_used, has_ends, is_empty).all(), "min, max: of no values, or not finite")
 
-    def _curve(self, field: int) -> tuple[Floats, Floats]:
-        """The distribution's curve: values, and how many values lie at or below each."""
-        held = self.weights[field] > 0
-        means, points = self.means[field, held], self.points[field, held]
-        upto = np.cumsum(self.weights[field, held])
-        begin = np.append(0.0, upto[:-1])
-        middle = (begin + upto) / 2
-        # A point's values lie at one place from its first rank to its last, so it comes twice.
-        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=1)
-        values = np.hstack([self.min[field], np.repeat(means, 2), self.max[field]])
-        return values, np.hstack([0.0, ranks.ravel(), upto[-1]])
-
     def _curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """The curves of some fields side by side; each last point fills up its row."""
+        """How the values of some fields are distributed: values, and how many are at or below each.
+
+        Side by side, `[fields, any]`: the last point of each fills up its row.
+        """
         order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
         places = (fields[:, None], order)  # what has weight first
         means, weights, points = self.means[places], self.weights[places], self.points[places]
@@ -158,7 +149,7 @@ class TDigest:
         begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
         middle = (begin + upto) / 2
         whole, largest = upto[:, -1:], self.max[fields, None]
-        # As in `_curve`: a point comes twice, at its first rank and at its last.
+        # A point's values lie at one place from its first rank to its last, so it comes twice.
         ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
         ranks = np.where(held[:, :, None], ranks, whole[:, :, None])
         ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
