@@ -10,6 +10,7 @@ import numpy as np
 
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
+from mlmonitor.records import Floats
 
 BINS, SEASONS, DAYS, SHIFT_HOUR = 10, 24, 4, 81
 LOOK_ROWS, HOUR_ROWS, TRAINING_ROWS = 100, 400, 5_000
@@ -42,11 +43,16 @@ def main() -> None:
             at.append((hour + (look + 1) / looks) / 24)
             high.append(counts[0, -3:].sum() / LOOK_ROWS)
             found.append((plain.log_e()[0] / np.log(10), seasonal.log_e()[0] / np.log(10)))
+    draw(np.array(at), np.array(high), np.array(found))
+
+
+def draw(at: Floats, high: Floats, found: Floats) -> None:
+    """The rows above, both evidences of them below."""
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=(2, 3))
     above.plot(at, high, ".", ms=3, color="0.4")
     above.set_ylabel("share of the\nthree highest bins")
     for values, name, color in zip(
-        np.array(found).T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
+        found.T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
     ):
         below.plot(at, values, color=color, label=name)
     below.axhline(2, color="0.3", lw=0.8, ls=":")

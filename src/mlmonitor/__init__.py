@@ -3,11 +3,12 @@
 from mlmonitor.capture.watch import Observation
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.status import FieldStatus, Status
+from mlmonitor.compare.status import ExportStatus, FieldStatus, Status
 from mlmonitor.config import Config
 from mlmonitor.errors import (
     ConfigError,
     ExportError,
+    ExportRefused,
     ExportTimeout,
     FormatError,
     IncompatibleSketch,
@@ -24,6 +25,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "ExportError",
+    "ExportRefused",
+    "ExportStatus",
     "ExportTimeout",
     "Exporter",
     "FieldStatus",

@@ -61,6 +61,14 @@ BIN = Metric(
     (*_FIELD, "bin"),
     "Values of a field in each of the reference's bins",
 )
+SUM = Metric(
+    "mlmonitor.field.sum",
+    "counter",
+    "{value}",
+    _FIELD,
+    "Sum of a numeric field's values, for as long as none was negative; for Dynatrace, which takes "
+    "bins in place of distributions",
+)
 VALUES = Metric(
     "mlmonitor.field.values",
     "counter",
@@ -187,6 +195,13 @@ EXPORT_POINTS = Metric(
     "{point}",
     ("destination", "outcome"),
     "What became of the points sent before this export",
+)
+SERIES = Metric(
+    "mlmonitor.export.series",
+    "gauge",
+    "{series}",
+    ("state",),
+    "Series of this process: sent, or left out because Config.max_series was reached",
 )
 HEARTBEAT = Metric(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"

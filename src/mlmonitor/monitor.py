@@ -11,14 +11,13 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.tap import Tap, identify, open_call
-from mlmonitor.capture.watch import Observation, Unrecorded, watched
+from mlmonitor.capture.watch import Observation, Unrecorded, decorated
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
@@ -167,28 +166,15 @@ class Monitor:
         """
 
         def again(inner: Callable[..., Any]) -> Any:
-            return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
+            outputs = Outputs(prediction, output, columns)
+            shape = Shape(self._features, outputs, id_from)
+            wrapper = decorated(inner, features, tap=self._tap, shape=shape)
+            return wrapper if self.config.enabled else inner
 
         columns = names_of("names", names)
         if function is None:
             return again
         return again(function)
-
-    def _watched(
-        self,
-        function: Any,
-        features: str | Sequence[str] | None,
-        outputs: Outputs,
-        id_from: str | None,
-    ) -> Any:
-        if isinstance(function, staticmethod | classmethod):
-            inner = self._watched(function.__func__, features, outputs, id_from)
-            return type(function)(inner)
-        by_argument = id_from if id_from in parameters(function) else None
-        shape = Shape(self._features, outputs, None if by_argument else id_from)
-        take = take_features(function, features, self._tap.copiers)
-        wrapper = watched(function, tap=self._tap, take=take, shape=shape, id_argument=by_argument)
-        return wrapper if self.config.enabled else function
 
     def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.

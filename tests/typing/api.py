@@ -26,7 +26,14 @@ monitor = Monitor(
     "claims",
     version="7",
     reference=reference,
-    exporters=[Otlp.collector("http://localhost:4318"), InMemoryExporter()],
+    exporters=[
+        Otlp.collector("http://localhost:4318", compression="none"),
+        Otlp.prometheus("http://localhost:9090", durations="exponential"),
+        Otlp.mimir("http://localhost:9009", tenant="t"),
+        Otlp.grafana_cloud("https://otlp.example", instance=1, token_file="token"),  # noqa: S106 - its path
+        Otlp.dynatrace("https://abc.live.dynatrace.com", token_file="token", ambiguous="keep"),  # noqa: S106 - as above
+        InMemoryExporter(),
+    ],
     config=Config(window_seconds=60),
     clock=ManualClock(),
 )
