@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.aggregate.codec import State, demand, part
+from mlmonitor.aggregate.curves import ranks_at, values_at
+from mlmonitor.aggregate.moments import valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
 
 Bools = NDArray[np.bool_]
-
-_FAR = 1e307  # four times this is no float any more
 
 
 class TDigest:
@@ -52,18 +52,25 @@ class TDigest:
         """Take in a block `[fields, rows]`."""
         self.update_sorted(np.sort(values, axis=1))
 
-    def update_sorted(self, ordered: Floats) -> None:
-        """Take in a block whose rows ascend, NaN last, as `np.sort` leaves them."""
+    def update_sorted(self, ordered: Floats, valid: Counts | None = None) -> None:
+        """Take in a block whose rows ascend, NaN last, as `np.sort` leaves them.
+
+        valid: how many values each field has before its NaN, if that is known.
+        """
         if ordered.size == 0:
             return
+        fields, rows = ordered.shape
+        if valid is None:
+            valid = valid_counts(ordered)
         self.min = np.fmin(self.min, ordered[:, 0])
-        self.max = np.fmax(self.max, np.fmax.reduce(ordered, axis=1))
-        known = ~np.isnan(ordered)
-        if not known.all():
-            ordered = np.where(known, ordered, 0.0)
-        if ordered.shape[1] > self.cells:
-            self._absorb(_cut(ordered, np.count_nonzero(known, axis=1), self.cells))
+        self.max = np.fmax(self.max, ordered[np.arange(fields), np.maximum(valid - 1, 0)])
+        is_whole = int(valid.min()) == rows
+        if not is_whole:
+            ordered = np.where(np.arange(rows) < valid[:, None], ordered, 0.0)
+        if rows > self.cells:
+            self._absorb(_cut(ordered, valid, self.cells))
         else:
+            known = np.arange(rows) < valid[:, None]
             self._absorb(_Centroids(ordered, known.astype(np.float64), known))
 
     def merge(self, other: Self) -> None:
@@ -85,7 +92,7 @@ class TDigest:
         known = np.flatnonzero(self.max >= self.min)
         values, ranks = self._curves(known)
         wanted = np.asarray(q, np.float64) * ranks[:, -1:]
-        found[known] = _values_at(wanted, ranks, values)
+        found[known] = values_at(wanted, ranks, values)
         return found
 
     def cdf(self, x: Floats) -> Floats:
@@ -93,7 +100,7 @@ class TDigest:
         found = np.full(x.shape, np.nan)
         known = np.flatnonzero(self.max >= self.min)
         for field, values, ranks in zip(known.tolist(), *self._curves(known), strict=True):
-            found[field] = _ranks_at(x[field], values, ranks) / ranks[-1]
+            found[field] = ranks_at(x[field], values, ranks) / ranks[-1]
         return found
 
     @property
@@ -167,13 +174,12 @@ class TDigest:
         """Merge ascending centroids `[fields, any]` into those held, all fields at once."""
         if self.means.size == 0:
             return
-        means = np.concatenate([self.means, others.means], axis=1)
-        weights = np.concatenate([self.weights, others.weights], axis=1)
-        points = np.concatenate([self.points, others.points], axis=1)
+        pairs = zip(self._centroids(), others, strict=True)
+        means, weights, points = (np.concatenate(pair, axis=1) for pair in pairs)
         # What has no weight goes last; two ascending runs are what a stable sort likes best.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")
         order += np.arange(len(means))[:, None] * order.shape[1]
-        joined = _Centroids(means.ravel()[order], weights.ravel()[order], points.ravel()[order])
+        joined = _Centroids(means.take(order), weights.take(order), points.take(order))
         self.means, self.weights, self.points = _compressed(joined, self.cells)
 
 
@@ -185,52 +191,22 @@ class _Centroids(NamedTuple):
     points: Bools
 
 
-def _values_at(wanted: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Values of curves at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
-    at = np.zeros(wanted.shape, np.intp)
-    for field, (known, asked) in enumerate(zip(ranks, wanted, strict=True)):
-        at[field] = known.searchsorted(asked, side="left")
-    at = np.clip(at, 1, ranks.shape[1] - 1)
-    low, high, begin, end = (
-        np.take_along_axis(curve, place, axis=1)
-        for curve, place in ((values, at - 1), (values, at), (ranks, at - 1), (ranks, at))
-    )
-    span = end - begin
-    share = np.clip((wanted - begin) / np.where(span > 0, span, 1.0), 0.0, 1.0)
-    return np.clip((1 - share) * low + share * high, low, high)
-
-
-def _ranks_at(wanted: Floats, values: Floats, ranks: Floats) -> Floats:
-    """Ranks of a curve at some values."""
-    at = np.searchsorted(values, wanted, side="right")
-    inner = np.clip(at, 1, values.size - 1)
-    low, high, begin = values[inner - 1], values[inner], ranks[inner - 1]
-    # In quarters where the difference is beyond all floats; not always, for a denormal has none.
-    unit = np.where((high > _FAR) | (low < -_FAR), 0.25, 1.0)
-    span = high * unit - low * unit
-    inside = np.clip(wanted, low, high) * unit - low * unit
-    share = inside / np.where(span > 0, span, 1.0)
-    between = begin + share * (ranks[inner] - begin)
-    found = np.where(at == 0, 0.0, np.where(at == values.size, ranks[-1], between))
-    return np.where(np.isnan(wanted), np.nan, found)
-
-
 def _compressed(given: _Centroids, cells: int) -> _Centroids:
     """Centroids gathered into the cells their middle falls in, at most one a cell."""
-    fields, width = given.means.shape
-    runs, starts, left, right = _runs(given, cells)
-    cell = np.minimum(((left + right) / 2).astype(np.intp), cells - 1)
+    fields = len(given.means)
+    runs, field, before, upto, middle = _runs(given, cells)
+    cell = np.minimum(middle, cells - 1, out=middle)
     # A point that covers a cell has its middle there, and no other's middle is in it: it is alone.
     # What has no weight is gathered in a cell of its own, which is dropped.
-    cell[runs.weights == 0] = cells
-    cell += starts // width * (cells + 1)
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    cell[upto == before] = cells
+    cell += field * (cells + 1)
+    first = np.append(0, np.flatnonzero(cell[1:] != cell[:-1]) + 1)
     last = np.append(first[1:], cell.size) - 1
-    held = np.add.reduceat(runs.weights, first)
+    held = upto[last] - before[first]  # of whole numbers: exact
+    at, size = cell[first], fields * (cells + 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(runs.weights * runs.means, first)
-    at = cell[first]
-    size = fields * (cells + 1)
+        # a third of the time of `np.add.reduceat`, for which every segment is a call
+        sums = np.bincount(cell, runs.weights * runs.means, size)[at]
     out = _Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
     out.means[at] = _means(sums, held, runs.means[first], runs.means[last])
     out.weights[at] = held
@@ -242,23 +218,37 @@ def _compressed(given: _Centroids, cells: int) -> _Centroids:
     )
 
 
-def _runs(given: _Centroids, cells: int) -> tuple[_Centroids, NDArray[np.intp], Floats, Floats]:
-    """Points of equal value joined, flat: where each begins, and its two ends in cells."""
+class _Runs(NamedTuple):
+    """Points of equal value joined, flat."""
+
+    runs: _Centroids
+    field: NDArray[np.intp]
+    before: Floats
+    upto: Floats
+    middle: NDArray[np.intp]
+
+
+def _runs(given: _Centroids, cells: int) -> _Runs:
+    """Points of equal value joined, flat: where each begins and ends, and the cell it lies in."""
+    fields, width = given.means.shape
     upto = np.cumsum(given.weights, axis=1)
     right = _scale(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
-    means, weights, points = given.means.ravel(), given.weights.ravel(), given.points.ravel()
-    left, is_new = np.roll(right, 1), np.empty(right.size, np.bool_)
-    np.not_equal(means[1:], means[:-1], out=is_new[1:])
-    is_new[1:] |= ~(points[1:] & points[:-1])
-    begins = slice(None, None, upto.shape[1])  # of each field
-    left[begins], is_new[begins] = 0.0, True
-    starts = np.flatnonzero(is_new)
-    if starts.size < is_new.size:
-        last = np.append(starts[1:], is_new.size) - 1
-        means, points = means[starts], points[starts]
-        weights = np.add.reduceat(weights, starts)
-        left, right = left[starts], right[last]
-    return _Centroids(means, weights, points), starts, left, right
+    upto, means, points = upto.ravel(), given.means.ravel(), given.points.ravel()
+    is_last = np.ones(means.size, np.bool_)
+    np.not_equal(means[1:], means[:-1], out=is_last[:-1])
+    is_last[:-1] |= ~(points[1:] & points[:-1])
+    is_last[width - 1 :: width] = True
+    if is_last.all():
+        field, begins = np.arange(fields).repeat(width), np.arange(fields) * width
+    else:
+        ends = np.flatnonzero(is_last)
+        field = ends // width
+        begins = np.searchsorted(ends, np.arange(fields) * width)
+        means, points, upto, right = means[ends], points[ends], upto[ends], right[ends]
+    before, left = np.roll(upto, 1), np.roll(right, 1)
+    before[begins], left[begins] = 0.0, 0.0
+    middle = ((left + right) / 2).astype(np.intp)
+    return _Runs(_Centroids(means, upto - before, points), field, before, upto, middle)
 
 
 def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
@@ -294,7 +284,8 @@ def _cut(ordered: Floats, valid: Counts, cells: int) -> _Centroids:
         sums = np.add.reduceat(flat, starts.ravel()).reshape(starts.shape)
     first, last = flat[starts], flat[starts + np.maximum(counts - 1, 0)]
     weights = counts.astype(np.float64)
-    found = _Centroids(_means(sums, weights, first, last), weights, first == last)
+    points = (first == last) & (counts > 0)
+    found = _Centroids(_means(sums, weights, first, last), weights, points)
     # Equal values that fill a cell and go on must not be cut where the next cell begins.
     is_piled = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
     if is_piled.any():
