@@ -58,6 +58,7 @@ class _Process:
 
     transport: Transport
     size: int
+    pid: int = field(default_factory=os.getpid)
     lock: Lock = field(default_factory=Lock)
     senders: "dict[str, Sender]" = field(default_factory=dict)
     silent_until: float = 0.0
@@ -103,6 +104,8 @@ class OtlpExporter:
 
     def send(self, snapshot: Snapshot) -> Delivered:
         """Deliver in as many requests as it takes; raise ExportError where nothing was taken."""
+        if self._process.pid != os.getpid():  # a server that forks without Python's knowledge
+            self._begin()
         process = self._process
         with process.lock, unobserved():
             if snapshot.now < process.silent_until:
