@@ -12,6 +12,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.catalog import Metric
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared, distinct_categories
 from mlmonitor.export.base import Attributes, HistogramValue, Point
+from mlmonitor.export.edges import bin_attributes
 from mlmonitor.records import QUALITIES, Role
 from mlmonitor.reference_format import NumericReference
 
@@ -51,6 +52,7 @@ def population_points(
             place = at - len(compared.plan.schema.numeric)
             yield from _categorical(compared, place, known)
             if entry is not None:
+                yield Point(catalog.REFERENCE_VALUES, known, float(sum(entry.counts)))
                 shares = np.array(entry.counts) / max(sum(entry.counts), 1)
                 for name, share in zip(_bin_names(compared, place), shares.tolist(), strict=False):
                     yield Point(catalog.REFERENCE_BIN, (*known, ("bin", name)), share)
@@ -129,10 +131,9 @@ def _numeric_reference(
     yield from gauge(catalog.REFERENCE_LOWER, known, entry.mean - deviations * entry.stddev)
     yield from gauge(catalog.REFERENCE_UPPER, known, entry.mean + deviations * entry.stddev)
     whole = max(sum(entry.counts), 1)
-    uppers = [*map(str, entry.edges), "+Inf"]
-    for at, (upper, count) in enumerate(zip(uppers, entry.counts, strict=True)):
-        named = (*known, ("bin", str(at)), ("le", upper))
-        yield Point(catalog.REFERENCE_BIN, named, count / whole)
+    yield Point(catalog.REFERENCE_VALUES, known, float(sum(entry.counts)))
+    for named, count in zip(bin_attributes(entry.edges), entry.counts, strict=True):
+        yield Point(catalog.REFERENCE_BIN, (*known, *named), count / whole)
 
 
 def _histogram(bounds: tuple[float, ...], total: Profile, at: int) -> HistogramValue:
