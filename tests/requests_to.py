@@ -59,7 +59,8 @@ def ask_many(
 ) -> Answers:
     """Ask so many times, at most `rate` a second; late requests catch up.
 
-    The amounts are taken in turn. It ends after `seconds`, on a machine that is too slow with fewer requests.
+    The amounts are taken in turn. It ends after `seconds`: with fewer requests where the machine is
+    too slow.
     """
     began = time.monotonic()
 
