@@ -10,9 +10,9 @@ from mlmonitor.aggregate.codec import State, demand, nested, packed, part, unpac
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality
+from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality, Role
 
-_COUNTS = ("bins", "categories", "quality", "outliers")
+_COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 
 
@@ -41,11 +41,23 @@ class Profile:
     int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
+    seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
+    prediction, which a failed call has not.
 
-    Price: `8 * (bins + 15)` bytes a numeric field.
+    Price: `8 * (bins + 15)` bytes a numeric field, and 16 bytes a season.
     """
 
-    __slots__ = ("bins", "categories", "moments", "outliers", "plan", "quality", "rows", "sums")
+    __slots__ = (
+        "bins",
+        "categories",
+        "moments",
+        "outliers",
+        "plan",
+        "quality",
+        "rows",
+        "seasons",
+        "sums",
+    )
 
     def __init__(self, plan: Plan) -> None:
         numeric = len(plan.schema.numeric)
@@ -58,6 +70,7 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
+        self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
     def of(cls, digested: Digested, plan: Plan) -> Self:
@@ -71,6 +84,8 @@ class Profile:
         found._count_numeric(digested)
         for at, encoded in enumerate(digested.encoded):
             found._count_categories(at, encoded)
+        if plan.season is not None:
+            found._count_season(block)
         return found
 
     def update(self, block: Block) -> None:
@@ -87,6 +102,7 @@ class Profile:
         self.categories += other.categories
         self.quality += other.quality
         self.outliers += other.outliers
+        self.seasons += other.seasons
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
 
@@ -115,11 +131,18 @@ class Profile:
         quality[_AT[Quality.MISSING]] = encoded.missing
         quality[_AT[Quality.WRONG_TYPE]] = encoded.wrong_type
 
+    def _count_season(self, block: Block) -> None:
+        fields = enumerate(self.plan.schema.fields)
+        predictions = [at for at, field in fields if field.role is Role.PREDICTION]
+        made = self.quality[predictions].sum(axis=1).max(initial=0)
+        self.seasons[:, block.season] = block.rows, made
+
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        arrays = self.bins, self.categories, self.quality, self.outliers, self.sums
-        return self.moments.nbytes + sum(array.nbytes for array in arrays)
+        counts = (getattr(self, name) for name in _COUNTS)
+        held: int = self.moments.nbytes + self.sums.nbytes + sum(array.nbytes for array in counts)
+        return held
 
     def state(self) -> State:
         """All there is to know but the plan, as arrays."""
