@@ -119,8 +119,15 @@ REFERENCE_BIN = Metric(
     "mlmonitor.reference.bin",
     "gauge",
     "1",
-    (*_FIELD, "bin", "le"),
-    "Share of the reference in each bin",
+    (*_FIELD, "bin", "gt", "le"),
+    "Share of the reference in each bin, which for numbers is (gt, le]",
+)
+REFERENCE_VALUES = Metric(
+    "mlmonitor.reference.values",
+    "gauge",
+    "{value}",
+    _FIELD,
+    "Values behind the shares of the reference",
 )
 DRIFT_SCORE = Metric(
     "mlmonitor.drift.score",

@@ -24,7 +24,6 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -93,15 +92,12 @@ class Monitor:
             raise ConfigError("model: wanted a name")
         self.config: Config = config_of(config, os.environ)
         self._is_enabled = self.config.enabled  # read by every call, and slow to read there
-        self._clock = clock or never_falling_clock()
-        self._on_finding = on_finding
+        self._clock, self._on_finding = clock or never_falling_clock(), on_finding
         self._model, self._version = str(model), str(version)
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
-        self._exporters = exporters_of(exporters, os.environ)
+        self._exporters = exporters_of(exporters, os.environ, is_enabled=self.config.enabled)
         self._segments = segments_of(segments, self._reference, self.config)
-        if self.config.enabled and not gevent_will_patch():
-            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)

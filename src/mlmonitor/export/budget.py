@@ -43,11 +43,12 @@ def series_count(
     counter a bin there.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 2
+    rows = 1
     measures = len({*MEASURES, WASSERSTEIN})
     plain = measures - len({*ORDERED, WASSERSTEIN})
     own = values + outliers + moments + len(STATUS_QUANTILES)
-    of_numeric = own + (bins - 1 + _HISTOGRAM_EXTRAS) + band + bins + 2 * measures + evidence
-    of_categorical = values + 1 + (categories + 2) + (categories + 1) + 2 * plain + evidence
+    of_numeric = own + (bins - 1 + _HISTOGRAM_EXTRAS) + band + rows + bins + 2 * measures + evidence
+    of_categorical = values + 1 + rows + (categories + 2) + (categories + 1) + 2 * plain + evidence
     of_kpi = own + _HISTOGRAM_EXTRAS
     return segments * (numeric * of_numeric + categorical * of_categorical) + kpis * of_kpi
 

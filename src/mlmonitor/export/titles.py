@@ -8,6 +8,7 @@ from mlmonitor import catalog
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared
 from mlmonitor.export.base import Attributes, Family, Series
+from mlmonitor.export.edges import bin_attributes
 from mlmonitor.records import QUALITIES, Role
 from mlmonitor.reference_format import NumericReference
 
@@ -81,6 +82,9 @@ def _reference(
         yield Family(catalog.REFERENCE_STDDEV, series, stddev)
         yield Family(catalog.REFERENCE_LOWER, series, mean - deviations * stddev)
         yield Family(catalog.REFERENCE_UPPER, series, mean + deviations * stddev)
+    counted = Series(attributes for attributes, _, _ in pairs)
+    rows = np.array([sum(entry.counts) for _, entry, _ in pairs], np.float64)
+    yield Family(catalog.REFERENCE_VALUES, counted, rows)
     shares = [
         ((*attributes, *labels), share)
         for attributes, entry, at in pairs
@@ -94,11 +98,9 @@ def _shares(compared: Compared, entry: Entry, at: int) -> Iterator[tuple[Attribu
     """The share of the reference in each bin of a field, by what the bin is called."""
     whole = max(sum(entry.counts), 1)
     if isinstance(entry, NumericReference):
-        if entry.mean is None:
-            return
-        uppers = [*map(str, entry.edges), "+Inf"]
-        for place, (upper, count) in enumerate(zip(uppers, entry.counts, strict=True)):
-            yield (("bin", str(place)), ("le", upper)), count / whole
+        named = bin_attributes(entry.edges) if entry.mean is not None else []
+        for labels, count in zip(named, entry.counts, strict=False):
+            yield labels, count / whole
         return
     names = compared.plan.dictionaries[at - len(compared.plan.schema.numeric)].names
     for name, count in zip(names, entry.counts, strict=False):
