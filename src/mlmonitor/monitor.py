@@ -34,6 +34,7 @@ from mlmonitor.options import (
     names_of,
     paired,
     reference_of,
+    segments_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
 
@@ -60,6 +61,9 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        segments: features whose values part the traffic: everything is then counted, compared and
+            exported for each part as well, beside the same part of the reference, which has to be
+            made with the same `segments`. A learned reference learns its segments, too.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -80,6 +84,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -94,6 +99,7 @@ class Monitor:
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
         self._exporters = exporters_of(exporters, os.environ)
+        self._segments = segments_of(segments, self._reference, self.config)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -290,7 +296,14 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(self._model, self._version, str(uuid.uuid4()), started_at, self._ignore)
+        identity = Identity(
+            self._model,
+            self._version,
+            str(uuid.uuid4()),
+            started_at,
+            self._ignore,
+            self._segments,
+        )
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

@@ -11,9 +11,9 @@ from mlmonitor.aggregate.codec import Array, State, demand, packed, part, unpack
 from mlmonitor.aggregate.moments import Moments, valid_counts
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality
+from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
-_COUNTS = ("bins", "categories", "quality", "outliers")
+_COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 _REFUSED = [_AT[quality] for quality in REFUSED]
 
@@ -47,11 +47,23 @@ class Profile:
     int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
+    seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
+    prediction, which a failed call has not.
 
-    Price: `8 * (bins + 15)` bytes a numeric field.
+    Price: `8 * (bins + 15)` bytes a numeric field, and 16 bytes a season.
     """
 
-    __slots__ = ("bins", "categories", "moments", "outliers", "plan", "quality", "rows", "sums")
+    __slots__ = (
+        "bins",
+        "categories",
+        "moments",
+        "outliers",
+        "plan",
+        "quality",
+        "rows",
+        "seasons",
+        "sums",
+    )
 
     def __init__(self, plan: Plan) -> None:
         numeric = len(plan.schema.numeric)
@@ -64,6 +76,7 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
+        self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
     def of(cls, digested: Digested, plan: Plan) -> Self:
@@ -72,6 +85,8 @@ class Profile:
         found.rows = digested.block.rows
         found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
         found.count_categories(digested.encoded)
+        if plan.season is not None:
+            found.count_season(digested.block, digested.encoded)
         return found
 
     def update(self, block: Block) -> None:
@@ -88,6 +103,7 @@ class Profile:
         self.categories += other.categories
         self.quality += other.quality
         self.outliers += other.outliers
+        self.seasons += other.seasons
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
 
@@ -128,11 +144,24 @@ class Profile:
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
+    def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
+        """Count the rows of a block, and those that have a prediction, in the block's season."""
+        schema, made = self.plan.schema, 0
+        for at, field in enumerate(schema.numeric):
+            if field.role is Role.PREDICTION:
+                known = block.rows - int(np.count_nonzero(np.isnan(block.numeric[at])))
+                made = max(made, known + int(block.refused[at].sum()))
+        for field, each in zip(schema.categorical, encoded, strict=True):
+            if field.role is Role.PREDICTION:
+                made = max(made, int(each.counts.sum()) + each.missing + each.wrong_type)
+        self.seasons[:, block.season] += block.rows, made
+
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        arrays = self.bins, self.categories, self.quality, self.outliers, self.sums
-        return self.moments.nbytes + sum(array.nbytes for array in arrays)
+        counts = (getattr(self, name) for name in _COUNTS)
+        held: int = self.moments.nbytes + self.sums.nbytes + sum(array.nbytes for array in counts)
+        return held
 
     def state(self) -> State:
         """All there is to know but the plan, as arrays."""

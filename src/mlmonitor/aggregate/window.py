@@ -134,6 +134,8 @@ class Window:
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`, a time in seconds that never falls."""
         self.advance(now)
+        if self.plan.season is not None:
+            block.season = self.plan.season.at(now)
         start = self._pass_over(block)
         while start < block.rows:
             stop = block.rows
@@ -202,6 +204,8 @@ class Window:
         encoded = encode(block, self.plan)
         self._open.rows += block.rows
         self._open.count_categories(encoded)
+        if self.plan.season is not None:
+            self._open.count_season(block, encoded)
         self._shapes[1].count_new(encoded)
         if not self._stage.has_room(block.rows):
             self._settle()
@@ -242,4 +246,5 @@ def _part(block: Block, start: int, stop: int) -> Block:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)
     categorical = [values[start:stop] for values in block.categorical]
-    return Block(stop - start, block.numeric[:, start:stop], refused, categorical)
+    numeric = block.numeric[:, start:stop]
+    return Block(stop - start, numeric, refused, categorical, season=block.season)
