@@ -5,13 +5,20 @@ PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test check wheel docs bench bench-quick format clean
+.PHONY: demo test components integration check wheel docs bench bench-quick format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# Prometheus and the OpenTelemetry Collector, built once into a cache outside the tree.
+components: $(VENV)/bin/python
+	$(BIN)/python components/components.py
+
+integration: $(VENV)/.test components
+	$(BIN)/python -m pytest -m integration
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -100,6 +101,8 @@ class Monitor:
         self._reference = reference_of(reference)
         self._exporters = exporters_of(exporters, os.environ)
         self._segments = segments_of(segments, self._reference, self.config)
+        if self.config.enabled and not gevent_will_patch():
+            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)

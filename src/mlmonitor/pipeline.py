@@ -16,6 +16,7 @@ from mlmonitor.compare.status import Status
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
+from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import observed_points
 
@@ -178,6 +179,10 @@ class Pipeline:
         """Send to every destination; whether all took all of it. One's failure is not another's."""
         outcomes = [delivery.send(snapshot) for delivery in self._deliveries]
         return all(outcomes)
+
+    def load_clients(self) -> None:
+        """Import what has not been imported at set-up; may be slow, and no fork happens then."""
+        load_clients([delivery.exporter for delivery in self._deliveries])
 
     def close(self, *, timeout_seconds: float) -> None:
         """Close every destination."""
