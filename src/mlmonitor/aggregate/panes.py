@@ -5,7 +5,7 @@ import numpy as np
 from mlmonitor.aggregate.codec import Array
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import COUNTS, Profile
 from mlmonitor.records import Counts
 
 
@@ -47,10 +47,8 @@ class Panes:
         found.moments = _merged(
             {name: stacks[f"moments.{name}"] for name in Moments.__slots__}, len(used)
         )
-        found.bins = stacks["bins"].sum(axis=0)
-        found.categories = stacks["categories"].sum(axis=0)
-        found.quality = stacks["quality"].sum(axis=0)
-        found.outliers = stacks["outliers"].sum(axis=0)
+        for name in COUNTS:
+            setattr(found, name, stacks[name].sum(axis=0))
         with np.errstate(over="ignore", invalid="ignore"):
             found.sums = stacks["sums"].sum(axis=0)
         return found

@@ -13,7 +13,7 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
-_COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
+COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 _REFUSED = [_AT[quality] for quality in REFUSED]
 
@@ -141,7 +141,7 @@ class Profile:
         return {
             "sums": self.sums,
             **{f"moments.{name}": array for name, array in self.moments.arrays().items()},
-            **{name: getattr(self, name) for name in _COUNTS},
+            **{name: getattr(self, name) for name in COUNTS},
         }
 
     def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
@@ -159,7 +159,7 @@ class Profile:
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        counts = (getattr(self, name) for name in _COUNTS)
+        counts = (getattr(self, name) for name in COUNTS)
         held: int = self.moments.nbytes + self.sums.nbytes + sum(array.nbytes for array in counts)
         return held
 
@@ -181,7 +181,7 @@ class Profile:
         found.moments = Moments.from_state(within("moments", state))
         demand(found.moments.count.shape == (len(found.bins),), "moments: of other fields")
         found.sums = part(state, "sums", np.float64, shape=found.sums.shape)
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
             demand((getattr(found, name) >= 0).all(), f"{name}: wanted none below zero")
         demand(found.rows >= 0, "rows: wanted none below zero")
