@@ -85,8 +85,7 @@ class Profile:
         found.rows = digested.block.rows
         found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
         found.count_categories(digested.encoded)
-        if plan.season is not None:
-            found.count_season(digested.block, digested.encoded)
+        found.count_season(digested.block, digested.encoded)
         return found
 
     def update(self, block: Block) -> None:
@@ -145,12 +144,15 @@ class Profile:
         }
 
     def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
-        """Count the rows of a block, and those that have a prediction, in the block's season."""
-        schema, made = self.plan.schema, 0
+        """Take in when the rows of a block came, and how many of them have a prediction."""
+        schema = self.plan.schema
+        if self.plan.season is None:
+            return
+        made = 0
         for at, field in enumerate(schema.numeric):
             if field.role is Role.PREDICTION:
-                known = block.rows - int(np.count_nonzero(np.isnan(block.numeric[at])))
-                made = max(made, known + int(block.refused[at].sum()))
+                known = np.count_nonzero(~np.isnan(block.numeric[at]))
+                made = max(made, int(known + block.refused[at].sum()))
         for field, each in zip(schema.categorical, encoded, strict=True):
             if field.role is Role.PREDICTION:
                 made = max(made, int(each.counts.sum()) + each.missing + each.wrong_type)

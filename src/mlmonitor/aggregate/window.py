@@ -204,8 +204,7 @@ class Window:
         encoded = encode(block, self.plan)
         self._open.rows += block.rows
         self._open.count_categories(encoded)
-        if self.plan.season is not None:
-            self._open.count_season(block, encoded)
+        self._open.count_season(block, encoded)
         self._shapes[1].count_new(encoded)
         if not self._stage.has_room(block.rows):
             self._settle()
