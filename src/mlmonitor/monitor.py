@@ -5,7 +5,6 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
 from os import PathLike
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
@@ -13,7 +12,6 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
-from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.tap import Tap, identify, open_call
@@ -108,9 +106,7 @@ class Monitor:
             line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
-            open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
-            copiers=Copiers(),
         )
         self._source = self._tap, self._shape
 
