@@ -17,7 +17,8 @@ from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.watch import Observation, Tap, Unrecorded, identify, watched
+from mlmonitor.capture.tap import Tap, identify, open_call
+from mlmonitor.capture.watch import Observation, Unrecorded, watched
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
@@ -49,7 +50,7 @@ class Monitor:
         is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
         everything recorded is counted, also what could not be read. Exports happen in one daemon
         thread, started by the first record.
-    Price: in the calling thread, about twice a Prometheus `Histogram.observe` (`make bench`).
+    Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
         model: the model's name, on every metric.
@@ -92,6 +93,7 @@ class Monitor:
         if not model:
             raise ConfigError("model: wanted a name")
         self.config: Config = config_of(config, os.environ)
+        self._is_enabled = self.config.enabled  # read by every call, and slow to read there
         self._clock = clock or never_falling_clock()
         self._on_finding = on_finding
         self._model, self._version = str(model), str(version)
@@ -108,13 +110,14 @@ class Monitor:
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
         )
         self._tap = Tap(
-            put=self._worker.put,
+            line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
             copiers=Copiers(),
         )
+        self._source = self._tap, self._shape
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -192,9 +195,9 @@ class Monitor:
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
         """
-        if not self.config.enabled:
-            return Unrecorded(self._tap, prediction_id)
-        return Observation(self._tap, self._shape, features, prediction_id)
+        if not self._is_enabled:
+            return Unrecorded(self._source, None, prediction_id)
+        return Observation(self._source, features, prediction_id)
 
     def record(
         self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
@@ -209,7 +212,7 @@ class Monitor:
             return
         guard, copiers = self._inbox.guard, self._tap.copiers
         with guard:
-            self._tap.put(
+            self._inbox.calls.put(
                 batch_entry(
                     features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
                 )
@@ -243,17 +246,18 @@ class Monitor:
     def prediction_id(self) -> str:
         """The id of the prediction being made, inside a watched call; made at the first look.
 
-        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0.
+        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0. Of a plain
+        function, ask in the thread that runs it; of a coroutine, in its tasks and threads as well.
 
         Raises:
             LookupError: no watched call is open here.
         """
-        call = self._tap.open_call.get()
+        call = open_call(self._tap)
         if call is None:
             if not self.config.enabled:
                 return self._new_id()
             raise LookupError("no watched call is open: ask inside it, or inside observe()")
-        return str(identify(self._tap, call))
+        return identify(self._tap, call)
 
     @property
     def reference(self) -> Reference | None:
