@@ -37,7 +37,6 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "min_rows": [-1, 2.5, 1 << 60],
     "max_segments": [0, -1, 2.5, 1_001],
     "look_rows": [0, -1, 2.5, 1 << 60],
-    "max_segments": [0, -1, 2.5, 1_001],
 }
 
 CASES = [(name, value) for name, values in OUT_OF_BOUNDS.items() for value in values]
