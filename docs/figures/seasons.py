@@ -10,7 +10,6 @@ import numpy as np
 
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
-from mlmonitor.records import Floats
 
 BINS, SEASONS, DAYS, SHIFT_HOUR = 10, 24, 4, 81
 LOOK_ROWS, HOUR_ROWS, TRAINING_ROWS = 100, 400, 5_000
@@ -23,8 +22,8 @@ def law(hour: int, tilt: float) -> np.ndarray:
     return found / found.sum()
 
 
-def main() -> None:
-    """Both evidences of one stream, hour by hour, and the share of its highest three bins."""
+def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Days, the share of the highest three bins, and both evidences, look by look."""
     rng = np.random.default_rng(1)
     load = 1 + 0.8 * np.sin(2 * np.pi * (np.arange(SEASONS) - 6) / 24)
     rows = (TRAINING_ROWS * load / load.sum()).astype(int)
@@ -43,11 +42,12 @@ def main() -> None:
             at.append((hour + (look + 1) / looks) / 24)
             high.append(counts[0, -3:].sum() / LOOK_ROWS)
             found.append((plain.log_e()[0] / np.log(10), seasonal.log_e()[0] / np.log(10)))
-    draw(np.array(at), np.array(high), np.array(found))
+    return np.array(at), np.array(high), np.array(found)
 
 
-def draw(at: Floats, high: Floats, found: Floats) -> None:
-    """The rows above, both evidences of them below."""
+def main() -> None:
+    """Draw them below each other."""
+    at, high, found = stream()
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=(2, 3))
     above.plot(at, high, ".", ms=3, color="0.4")
     above.set_ylabel("share of the\nthree highest bins")

@@ -3,6 +3,7 @@
 from mlmonitor.capture.watch import Observation
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.segment_status import SegmentStatus
 from mlmonitor.compare.status import ExportStatus, FieldStatus, Status
 from mlmonitor.config import Config
 from mlmonitor.errors import (
@@ -43,5 +44,6 @@ __all__ = [
     "Reference",
     "Role",
     "SchemaError",
+    "SegmentStatus",
     "Status",
 ]

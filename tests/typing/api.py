@@ -5,7 +5,16 @@ from typing import assert_type
 
 import numpy as np
 
-from mlmonitor import Config, FieldStatus, Monitor, Observation, Otlp, Reference, Status
+from mlmonitor import (
+    Config,
+    FieldStatus,
+    Monitor,
+    Observation,
+    Otlp,
+    Reference,
+    SegmentStatus,
+    Status,
+)
 from mlmonitor.testing import (
     HistogramTotal,
     InMemoryExporter,
@@ -73,6 +82,7 @@ async def use() -> None:
         other.value = 2.0
     assert_type(monitor.status(), Status)
     assert_type(monitor.status().fields, tuple[FieldStatus, ...])
+    assert_type(monitor.status().segments["motor"], SegmentStatus)
     assert_type(monitor.flush(timeout_seconds=1.0), bool)
 
 
