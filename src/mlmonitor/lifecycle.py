@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.calls import Entry
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
@@ -45,6 +44,9 @@ class Worker:
         self._config, self._clock = config, clock
         self._is_closed = False
         self._begin(reference)
+        inbox.calls.on_first = self.ensure_started
+        if not config.enabled:
+            inbox.calls.close()
         _workers.add(self)
 
     def _begin(self, reference: Reference | None) -> None:
@@ -61,14 +63,6 @@ class Worker:
         self._last: int | None = None  # the flush that closes, once it was asked for
         self._took_all = True
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
-
-    def put(self, entry: Entry) -> None:
-        """Take one finished call from the host's thread."""
-        if self._is_closed or not self._config.enabled:
-            return
-        self._inbox.calls.put(entry)
-        if self._thread is None:
-            self.ensure_started()
 
     def ensure_started(self) -> None:
         """Start the thread if this process has none yet.
@@ -151,6 +145,7 @@ class Worker:
         self.begin_close()
         took_all = not self._last or self._await(self._last, timeout_seconds)
         self._is_closed = True
+        self._inbox.calls.close()
         with self._wake:
             self._wake.notify_all()
         self.pipeline.close(timeout_seconds=0.0)  # a send that waits to try again gives up
@@ -204,6 +199,8 @@ class Worker:
         with self._inbox.guard:
             self._begin(self.pipeline.watched.reference)
             self._is_closed = is_closed
+        if self._is_closed:
+            self._inbox.calls.close()
 
 
 def never_falling_clock() -> Clock:

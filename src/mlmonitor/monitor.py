@@ -5,25 +5,23 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from os import PathLike
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.watch import Observation, Tap, Unrecorded, identify, watched
+from mlmonitor.capture.tap import Tap, identify, open_call
+from mlmonitor.capture.watch import Observation, Unrecorded, decorated
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -31,6 +29,7 @@ from mlmonitor.options import (
     copiers_of,
     exporters_of,
     feature_names,
+    has_vectors,
     names_of,
     paired,
     reference_of,
@@ -51,7 +50,7 @@ class Monitor:
         is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
         everything recorded is counted, also what could not be read. Exports happen in one daemon
         thread, started by the first record.
-    Price: in the calling thread, about twice a Prometheus `Histogram.observe` (`make bench`).
+    Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
         model: the model's name, on every metric.
@@ -96,16 +95,14 @@ class Monitor:
         if not model:
             raise ConfigError("model: wanted a name")
         self.config: Config = config_of(config, os.environ)
-        self._clock = clock or never_falling_clock()
-        self._on_finding = on_finding
+        self._is_enabled = self.config.enabled  # read by every call, and slow to read there
+        self._clock, self._on_finding = clock or never_falling_clock(), on_finding
         self._model, self._version = str(model), str(version)
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
         self._schema = schema_of(schema, self._reference)
-        self._exporters = exporters_of(exporters, os.environ)
+        self._exporters = exporters_of(exporters, os.environ, is_enabled=self.config.enabled)
         self._segments = segments_of(segments, self._reference, self.config)
-        if self.config.enabled and not gevent_will_patch():
-            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -113,13 +110,14 @@ class Monitor:
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
         )
         self._tap = Tap(
-            put=self._worker.put,
+            line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
-            open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
             copiers=copiers_of(self._schema),
+            plain_row=None if has_vectors(self._schema) else dict,
         )
+        self._source = self._tap, self._shape
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -169,37 +167,24 @@ class Monitor:
         """
 
         def again(inner: Callable[..., Any]) -> Any:
-            return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
+            outputs = Outputs(prediction, output, columns)
+            shape = Shape(self._features, outputs, id_from)
+            wrapper = decorated(inner, features, tap=self._tap, shape=shape)
+            return wrapper if self.config.enabled else inner
 
         columns = names_of("names", names)
         if function is None:
             return again
         return again(function)
 
-    def _watched(
-        self,
-        function: Any,
-        features: str | Sequence[str] | None,
-        outputs: Outputs,
-        id_from: str | None,
-    ) -> Any:
-        if isinstance(function, staticmethod | classmethod):
-            inner = self._watched(function.__func__, features, outputs, id_from)
-            return type(function)(inner)
-        by_argument = id_from if id_from in parameters(function) else None
-        shape = Shape(self._features, outputs, None if by_argument else id_from)
-        take = take_features(function, features, self._tap.copiers)
-        wrapper = watched(function, tap=self._tap, take=take, shape=shape, id_argument=by_argument)
-        return wrapper if self.config.enabled else function
-
     def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
         """
-        if not self.config.enabled:
-            return Unrecorded(self._tap, prediction_id)
-        return Observation(self._tap, self._shape, features, prediction_id)
+        if not self._is_enabled:
+            return Unrecorded(self._source, None, prediction_id)
+        return Observation(self._source, features, prediction_id)
 
     def record(
         self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
@@ -214,7 +199,7 @@ class Monitor:
             return
         guard, copiers = self._inbox.guard, self._tap.copiers
         with guard:
-            self._tap.put(
+            self._inbox.calls.put(
                 batch_entry(
                     features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
                 )
@@ -248,17 +233,18 @@ class Monitor:
     def prediction_id(self) -> str:
         """The id of the prediction being made, inside a watched call; made at the first look.
 
-        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0.
+        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0. Of a plain
+        function, ask in the thread that runs it; of a coroutine, in its tasks and threads as well.
 
         Raises:
             LookupError: no watched call is open here.
         """
-        call = self._tap.open_call.get()
+        call = open_call(self._tap)
         if call is None:
             if not self.config.enabled:
                 return self._new_id()
             raise LookupError("no watched call is open: ask inside it, or inside observe()")
-        return str(identify(self._tap, call))
+        return identify(self._tap, call)
 
     @property
     def reference(self) -> Reference | None:

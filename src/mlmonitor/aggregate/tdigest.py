@@ -1,18 +1,16 @@
 """Quantiles of each field from a few hundred weighted points."""
 
-from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.aggregate.centroids import Bools, Centroids, compressed, cut
 from mlmonitor.aggregate.codec import State, demand, part
+from mlmonitor.aggregate.curves import ranks_at, values_at
+from mlmonitor.aggregate.moments import valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
-
-Bools = NDArray[np.bool_]
-
-_FAR = 1e307  # four times this is no float any more
 
 
 class TDigest:
@@ -52,19 +50,26 @@ class TDigest:
         """Take in a block `[fields, rows]`."""
         self.update_sorted(np.sort(values, axis=1))
 
-    def update_sorted(self, ordered: Floats) -> None:
-        """Take in a block whose rows ascend, NaN last, as `np.sort` leaves them."""
+    def update_sorted(self, ordered: Floats, valid: Counts | None = None) -> None:
+        """Take in a block whose rows ascend, NaN last, as `np.sort` leaves them.
+
+        valid: how many values each field has before its NaN, if that is known.
+        """
         if ordered.size == 0:
             return
+        fields, rows = ordered.shape
+        if valid is None:
+            valid = valid_counts(ordered)
         self.min = np.fmin(self.min, ordered[:, 0])
-        self.max = np.fmax(self.max, np.fmax.reduce(ordered, axis=1))
-        known = ~np.isnan(ordered)
-        if not known.all():
-            ordered = np.where(known, ordered, 0.0)
-        if ordered.shape[1] > self.cells:
-            self._absorb(_cut(ordered, np.count_nonzero(known, axis=1), self.cells))
+        self.max = np.fmax(self.max, ordered[np.arange(fields), np.maximum(valid - 1, 0)])
+        is_whole = int(valid.min()) == rows
+        if not is_whole:
+            ordered = np.where(np.arange(rows) < valid[:, None], ordered, 0.0)
+        if rows > self.cells:
+            self._absorb(cut(ordered, valid, self.cells))
         else:
-            self._absorb(_Centroids(ordered, known.astype(np.float64), known))
+            known = np.arange(rows) < valid[:, None]
+            self._absorb(Centroids(ordered, known.astype(np.float64), known))
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen; raises IncompatibleSketch unless shapes agree."""
@@ -81,19 +86,19 @@ class TDigest:
 
     def quantile(self, q: Floats) -> Floats:
         """`[fields, len(q)]`: the values below which shares `q` lie; NaN for an empty field."""
-        wanted = np.asarray(q, np.float64)
-        found = np.full((len(self.means), wanted.size), np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
-            found[field] = _values_at(wanted * ranks[-1], ranks, values)
+        found = np.full((len(self.means), np.size(q)), np.nan)
+        known = np.flatnonzero(self.max >= self.min)
+        values, ranks = self._curves(known)
+        wanted = np.asarray(q, np.float64) * ranks[:, -1:]
+        found[known] = values_at(wanted, ranks, values)
         return found
 
     def cdf(self, x: Floats) -> Floats:
         """`[fields, points]` for `x` of that shape: the share at most `x`, NaN if empty."""
         found = np.full(x.shape, np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
-            found[field] = _ranks_at(x[field], values, ranks) / ranks[-1]
+        known = np.flatnonzero(self.max >= self.min)
+        for field, values, ranks in zip(known.tolist(), *self._curves(known), strict=True):
+            found[field] = ranks_at(x[field], values, ranks) / ranks[-1]
         return found
 
     @property
@@ -136,152 +141,41 @@ class TDigest:
         is_empty = (self.min == np.inf) & (self.max == -np.inf)
         demand(np.where(is_used, has_ends, is_empty).all(), "min, max: of no values, or not finite")
 
-    def _curve(self, field: int) -> tuple[Floats, Floats]:
-        """The distribution's curve: values, and how many values lie at or below each."""
-        held = self.weights[field] > 0
-        means, points = self.means[field, held], self.points[field, held]
-        upto = np.cumsum(self.weights[field, held])
-        begin = np.append(0.0, upto[:-1])
+    def _curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """How the values of some fields are distributed: values, and how many are at or below each.
+
+        Side by side, `[fields, any]`: the last point of each fills up its row.
+        """
+        order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
+        places = (fields[:, None], order)  # what has weight first
+        means, weights, points = self.means[places], self.weights[places], self.points[places]
+        held = weights > 0
+        upto = np.cumsum(weights, axis=1)
+        begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
         middle = (begin + upto) / 2
+        whole, largest = upto[:, -1:], self.max[fields, None]
         # A point's values lie at one place from its first rank to its last, so it comes twice.
-        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=1)
-        values = np.hstack([self.min[field], np.repeat(means, 2), self.max[field]])
-        return values, np.hstack([0.0, ranks.ravel(), upto[-1]])
+        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
+        ranks = np.where(held[:, :, None], ranks, whole[:, :, None])
+        ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
+        values = np.repeat(np.where(held, means, largest), 2, axis=1)
+        start = np.zeros_like(whole)
+        return (
+            np.hstack([self.min[fields, None], values, largest]),
+            np.hstack([start, ranks, whole]),
+        )
 
-    def _centroids(self) -> "_Centroids":
-        return _Centroids(self.means, self.weights, self.points)
+    def _centroids(self) -> Centroids:
+        return Centroids(self.means, self.weights, self.points)
 
-    def _absorb(self, others: "_Centroids") -> None:
+    def _absorb(self, others: Centroids) -> None:
         """Merge ascending centroids `[fields, any]` into those held, all fields at once."""
         if self.means.size == 0:
             return
-        means = np.concatenate([self.means, others.means], axis=1)
-        weights = np.concatenate([self.weights, others.weights], axis=1)
-        points = np.concatenate([self.points, others.points], axis=1)
+        pairs = zip(self._centroids(), others, strict=True)
+        means, weights, points = (np.concatenate(pair, axis=1) for pair in pairs)
         # What has no weight goes last; two ascending runs are what a stable sort likes best.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")
         order += np.arange(len(means))[:, None] * order.shape[1]
-        joined = _Centroids(means.ravel()[order], weights.ravel()[order], points.ravel()[order])
-        self.means, self.weights, self.points = _compressed(joined, self.cells)
-
-
-class _Centroids(NamedTuple):
-    """Ascending along each field, those of no weight last. Of a point all values are equal."""
-
-    means: Floats
-    weights: Floats
-    points: Bools
-
-
-def _values_at(wanted: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Values of a curve at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
-    at = np.clip(np.searchsorted(ranks, wanted, side="left"), 1, ranks.size - 1)
-    low, high, begin = values[at - 1], values[at], ranks[at - 1]
-    span = ranks[at] - begin
-    share = np.clip((wanted - begin) / np.where(span > 0, span, 1.0), 0.0, 1.0)
-    return np.clip((1 - share) * low + share * high, low, high)
-
-
-def _ranks_at(wanted: Floats, values: Floats, ranks: Floats) -> Floats:
-    """Ranks of a curve at some values."""
-    at = np.searchsorted(values, wanted, side="right")
-    inner = np.clip(at, 1, values.size - 1)
-    low, high, begin = values[inner - 1], values[inner], ranks[inner - 1]
-    # In quarters where the difference is beyond all floats; not always, for a denormal has none.
-    unit = np.where((high > _FAR) | (low < -_FAR), 0.25, 1.0)
-    span = high * unit - low * unit
-    inside = np.clip(wanted, low, high) * unit - low * unit
-    share = inside / np.where(span > 0, span, 1.0)
-    between = begin + share * (ranks[inner] - begin)
-    found = np.where(at == 0, 0.0, np.where(at == values.size, ranks[-1], between))
-    return np.where(np.isnan(wanted), np.nan, found)
-
-
-def _compressed(given: _Centroids, cells: int) -> _Centroids:
-    """Centroids gathered into the cells their middle falls in, at most one a cell."""
-    fields, width = given.means.shape
-    runs, starts, left, right = _runs(given, cells)
-    cell = np.minimum(((left + right) / 2).astype(np.intp), cells - 1)
-    # A point that covers a cell has its middle there, and no other's middle is in it: it is alone.
-    # What has no weight is gathered in a cell of its own, which is dropped.
-    cell[runs.weights == 0] = cells
-    cell += starts // width * (cells + 1)
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
-    last = np.append(first[1:], cell.size) - 1
-    held = np.add.reduceat(runs.weights, first)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(runs.weights * runs.means, first)
-    at = cell[first]
-    size = fields * (cells + 1)
-    out = _Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
-    out.means[at] = _means(sums, held, runs.means[first], runs.means[last])
-    out.weights[at] = held
-    out.points[at] = runs.points[first] & (first == last)
-    return _Centroids(
-        out.means.reshape(fields, -1)[:, :cells],
-        out.weights.reshape(fields, -1)[:, :cells],
-        out.points.reshape(fields, -1)[:, :cells],
-    )
-
-
-def _runs(given: _Centroids, cells: int) -> tuple[_Centroids, NDArray[np.intp], Floats, Floats]:
-    """Points of equal value joined, flat: where each begins, and its two ends in cells."""
-    upto = np.cumsum(given.weights, axis=1)
-    right = _scale(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
-    means, weights, points = given.means.ravel(), given.weights.ravel(), given.points.ravel()
-    left, is_new = np.roll(right, 1), np.empty(right.size, np.bool_)
-    np.not_equal(means[1:], means[:-1], out=is_new[1:])
-    is_new[1:] |= ~(points[1:] & points[:-1])
-    begins = slice(None, None, upto.shape[1])  # of each field
-    left[begins], is_new[begins] = 0.0, True
-    starts = np.flatnonzero(is_new)
-    if starts.size < is_new.size:
-        last = np.append(starts[1:], is_new.size) - 1
-        means, points = means[starts], points[starts]
-        weights = np.add.reduceat(weights, starts)
-        left, right = left[starts], right[last]
-    return _Centroids(means, weights, points), starts, left, right
-
-
-def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
-    """Means of ascending points, between the first and the last of them whatever the rounding.
-
-    So equal values stay what they are. Where a sum is beyond all floats, a bound has to do.
-    """
-    return np.fmin(np.fmax(sums / np.maximum(weights, 1.0), first), last)
-
-
-def _scale(q: Floats, cells: int) -> Floats:
-    """k1 of each rank, in cells."""
-    return np.arcsin(2 * q - 1) * (cells / np.pi) + cells / 2
-
-
-@lru_cache(maxsize=8)
-def _boundaries(cells: int) -> Floats:
-    """The rank at which each cell begins: the inverse of `_scale`."""
-    return (1 - np.cos(np.pi * np.arange(cells) / cells)) / 2
-
-
-def _cut(ordered: Floats, valid: Counts, cells: int) -> _Centroids:
-    """A sorted block `[fields, rows]` as centroids: the first `valid` of each field; zeros after.
-
-    A field with few values has cells without any; they get no weight.
-    """
-    fields, rows = ordered.shape
-    starts = (_boundaries(cells) * valid[:, None]).astype(np.intp)
-    counts = np.diff(starts, axis=1, append=valid[:, None])
-    starts += np.arange(fields)[:, None] * rows
-    flat = ordered.ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(flat, starts.ravel()).reshape(starts.shape)
-    first, last = flat[starts], flat[starts + np.maximum(counts - 1, 0)]
-    weights = counts.astype(np.float64)
-    found = _Centroids(_means(sums, weights, first, last), weights, first == last)
-    # Equal values that fill a cell and go on must not be cut where the next cell begins.
-    is_piled = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
-    if is_piled.any():
-        known = np.arange(rows) < valid[is_piled, None]
-        piled = _Centroids(ordered[is_piled], known.astype(np.float64), known)
-        for whole, part_of_it in zip(found, _compressed(piled, cells), strict=True):
-            whole[is_piled] = part_of_it
-    return found
+        joined = Centroids(means.take(order), weights.take(order), points.take(order))
+        self.means, self.weights, self.points = compressed(joined, self.cells)

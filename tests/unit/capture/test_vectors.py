@@ -1,11 +1,13 @@
 """Vectors inside rows are copied where a model has embeddings, and nowhere else."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mlmonitor import Monitor, Reference
 from mlmonitor.capture.arguments import take_features
 from mlmonitor.capture.columns import UNREADABLE
 from mlmonitor.capture.forms import Copiers, Form
@@ -75,3 +77,32 @@ def test_other_models_share_what_they_shared() -> None:
     vector = [1.0]
     assert Copiers()[dict]({"v": vector})[2]["v"] is vector
     assert VectorCopiers(["other"])[dict]({"v": vector})[2]["v"] is vector
+
+
+@pytest.mark.parametrize("how", ["bare", "named", "block", "async"])
+def test_a_watched_call_copies_its_vector_before_it_runs(how: str) -> None:
+    """However it is watched: what the function does to the vector is not seen."""
+    rng = np.random.default_rng(0)
+    reference = Reference.fit({"v": rng.normal(size=(40, 2))}, schema={"v": "embedding"})
+    with Monitor("m", reference=reference) as monitor:
+
+        def spoil(features: dict[str, Any]) -> float:
+            zeroed(features["v"])
+            return 1.0
+
+        async def spoil_later(features: dict[str, Any]) -> float:
+            return spoil(features)
+
+        row = {"v": np.array([3.0, 4.0])}
+        match how:
+            case "bare":
+                monitor.watch(spoil)(row)
+            case "named":
+                monitor.watch(spoil)(features=row)
+            case "async":
+                asyncio.run(monitor.watch(spoil_later)(row))
+            case _:
+                with monitor.observe(row) as prediction:
+                    prediction.value = spoil(row)
+        assert monitor.flush()
+        assert monitor.status().field("v.norm", role="derived").mean == 5.0
