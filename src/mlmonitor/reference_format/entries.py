@@ -38,7 +38,9 @@ class FieldReference(BaseModel):
     hundred without any drift. `seasons` holds the counts of each season, missing values last.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     name: Name
     role: _Role

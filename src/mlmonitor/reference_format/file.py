@@ -27,7 +27,9 @@ FILE_BYTES = 64 << 20
 class ReferenceFile(BaseModel):
     """A whole reference, as it stands in its file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     format: Literal["mlmonitor.reference"] = "mlmonitor.reference"
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
