@@ -104,8 +104,7 @@ class Worker:
         """The pipeline's status, with all that waits taken in first."""
         with self._aggregates:
             now = self._clock()
-            while self.pipeline.absorb(now):
-                pass
+            self.pipeline.catch_up(now)
             found = self.pipeline.status(now)
         if not self._is_closed:
             return found

@@ -89,8 +89,7 @@ class Pipeline:
 
     def tick(self, now: float) -> None:
         """Take in what waits, and export if it is time to."""
-        while self.absorb(now):
-            pass
+        self.catch_up(now)
         if self.is_export_due(now):
             self.deliver(self.snapshot(now))
         self.tell()
@@ -114,7 +113,8 @@ class Pipeline:
                 self._due_labels = self._inbox.labels.take()
             self._left = len(self._inbox.calls)
         entries = self._inbox.calls.take(min(self._left, self._config.block_rows))
-        self._left -= len(entries)
+        # None though some were left: a forked child's inbox was emptied, and nothing is to come.
+        self._left = self._left - len(entries) if entries else 0
         with self._inbox.guard:
             self._observed.calls.update(entries, now=now)
             for run in gather(entries):
@@ -122,6 +122,16 @@ class Pipeline:
         if self._left == 0:
             self._end_drain(now)
         return self._left > 0
+
+    def catch_up(self, now: float) -> None:
+        """Take in all that waits now: the rest of the drain under way, if one is, and a whole one.
+
+        What came since a drain began is not in it.
+        """
+        while self._left > 0:
+            self.absorb(now)
+        while self.absorb(now):
+            pass
 
     def _end_drain(self, now: float) -> None:
         due, self._due_labels = self._due_labels, []

@@ -110,6 +110,22 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
         assert (status.faults, status.dropped) == (0, 0)
 
 
+def test_status_knows_what_was_recorded_before_it_though_a_drain_is_under_way(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """A worker between two blocks of its drain hides nothing that was recorded since it began."""
+    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, block_rows=1)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+        watched = monitor.watch(lambda features: features["a"])
+        for _ in range(3):
+            watched({"a": 1.0})
+        with monitor._worker._aggregates:
+            assert monitor._worker.pipeline.absorb(time.time())
+        for _ in range(5):
+            watched({"a": 1.0})
+        assert monitor.status().predictions == 8
+
+
 def test_ids_of_threads_and_tasks_are_never_mixed_up(reference: Reference) -> None:
     """Each of 8 threads runs 50 tasks: 400 ids, each the same at both ends of its call."""
     seen: list[tuple[str, str]] = []

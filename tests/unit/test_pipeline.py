@@ -52,6 +52,33 @@ def test_a_tick_takes_in_everything_and_exports_when_it_is_time(line: Line) -> N
     assert line.exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1_300
 
 
+def test_catching_up_in_the_middle_of_a_drain_takes_in_what_came_since_it_began(
+    exporter: InMemoryExporter, clock: ManualClock
+) -> None:
+    """The rest of that drain is not all that waits; a figure is taken in as well."""
+    line = Line(exporter, clock, block_rows=1)
+    for _ in range(3):
+        line.call(0.5)
+    assert line.pipeline.absorb(clock())
+    for _ in range(4):
+        line.call(0.5)
+    line.inbox.figures.put([("revenue", 1.0)])
+    line.pipeline.catch_up(clock())
+    status = line.pipeline.status(clock())
+    assert (status.predictions, len(line.inbox.calls)) == (7, 0)
+    assert status.field("revenue", role=Role.KPI).count == 1
+
+
+def test_a_line_that_was_emptied_in_the_middle_of_a_drain_is_not_waited_for(line: Line) -> None:
+    """What a forked child empties was its parent's; the drain ends."""
+    for _ in range(1_000):
+        line.call(0.5)
+    assert line.pipeline.absorb(line.clock())
+    line.inbox.clear()
+    line.pipeline.catch_up(line.clock())
+    assert line.pipeline.status(line.clock()).predictions == line.config.block_rows
+
+
 def test_exports_keep_to_the_interval_after_a_pause(line: Line) -> None:
     """A worker that was held up does not make up for exports that it missed."""
     line.clock.advance(600)
