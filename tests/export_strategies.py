@@ -8,10 +8,12 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from mlmonitor.aggregate.exemplars import Exemplar
 from mlmonitor.catalog import CATALOG, Metric
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 from mlmonitor.export.legal import legal_key, legal_value
@@ -43,8 +45,25 @@ def _values(metric: Metric) -> st.SearchStrategy[Any]:
     return st.integers(0, 2**62) | finite.map(abs)
 
 
+exemplars = st.builds(
+    Exemplar,
+    finite,
+    st.integers(1, 2**63),
+    st.binary(min_size=16, max_size=16).filter(any),
+    st.binary(min_size=8, max_size=8).filter(any),
+)
+
+
+def _exemplars(metric: Metric) -> st.SearchStrategy[tuple[Exemplar, ...]]:
+    if metric.kind == "gauge":
+        return st.just(())
+    return st.lists(exemplars, max_size=3).map(tuple)
+
+
 points = st.lists(
-    st.sampled_from(CATALOG).flatmap(lambda m: st.builds(Point, st.just(m), names, _values(m))),
+    st.sampled_from(CATALOG).flatmap(
+        lambda m: st.builds(Point, st.just(m), names, _values(m), _exemplars(m))
+    ),
     max_size=12,
     unique_by=lambda point: (point.metric.name, point.attributes),
 )
@@ -78,11 +97,30 @@ def _metric(metric: Metric, group: list[Point], start_ns: int, time_ns: int) -> 
     else:
         start = None if metric.kind == "gauge" else start_ns
         numbers = [
-            sdk.NumberDataPoint(_legal(point.attributes), start, time_ns, point.value)  # type: ignore[arg-type]
+            sdk.NumberDataPoint(
+                _legal(point.attributes),
+                start,  # type: ignore[arg-type]
+                time_ns,
+                point.value,  # type: ignore[arg-type]
+                _traced(point),
+            )
             for point in group
         ]
         data = sdk.Gauge(numbers) if start is None else sdk.Sum(numbers, total, True)  # noqa: FBT003
     return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
+
+
+def _traced(point: Point) -> list[SdkExemplar]:
+    return [
+        SdkExemplar(
+            {},
+            value,
+            time_ns,
+            int.from_bytes(span_id, "big"),
+            int.from_bytes(trace_id, "big"),
+        )
+        for value, time_ns, trace_id, span_id in point.exemplars
+    ]
 
 
 def _histogram(point: Point, start_ns: int, time_ns: int) -> sdk.HistogramDataPoint:
@@ -98,6 +136,7 @@ def _histogram(point: Point, start_ns: int, time_ns: int) -> sdk.HistogramDataPo
         explicit_bounds=value.bounds,
         min=value.min,  # type: ignore[arg-type]
         max=value.max,  # type: ignore[arg-type]
+        exemplars=_traced(point),
     )
 
 

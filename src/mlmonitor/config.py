@@ -11,6 +11,8 @@ from mlmonitor.errors import ConfigError
 _PREFIX = "MLMONITOR_"
 _PYDANTIC = "Value error, "  # what it puts before our own sentences
 _TRUE = {"1", "true", "yes", "on"}
+_FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
+_FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
 _FALSE = {"0", "false", "no", "off", ""}
 _FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
 """Set in every pod beside a service that is called mlmonitor: these are no options of ours."""
@@ -106,6 +108,10 @@ class Config(BaseModel):
         le=10_000_000,
         description="Series a process exports at most, buckets counted; detail goes first.",
     )
+    exemplars: bool = Field(
+        default=True,
+        description="Traces of the host's recording spans are sent along where they are kept.",
+    )
     heavy_hitters: int = Field(
         default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
     )
@@ -131,8 +137,8 @@ class Config(BaseModel):
 
         `MLMONITOR_<OPTION>` sets the option of that name, `none` clears it, and an empty one says
         nothing. `OTEL_SDK_DISABLED=true` switches all off. `OTEL_METRIC_EXPORT_INTERVAL`
-        (milliseconds) sets the export interval unless `base` did, because what a program says
-        outranks a fleet-wide default.
+        (milliseconds) sets the export interval and `OTEL_METRICS_EXEMPLAR_FILTER` whether there
+        are exemplars unless `base` did, because what a program says outranks a fleet-wide default.
 
         Raises:
             ConfigError: a variable names no option or its value is out of bounds.
@@ -144,6 +150,10 @@ class Config(BaseModel):
         if interval and "export_interval_seconds" not in options | told:
             told["export_interval_seconds"] = _milliseconds(interval)
             named.append("OTEL_METRIC_EXPORT_INTERVAL")
+        chosen = environ.get(_FILTER, "").strip().lower()
+        if chosen and "exemplars" not in options | told:
+            told["exemplars"] = _takes_exemplars(chosen)
+            named.append(_FILTER)
         if truth(environ, "OTEL_SDK_DISABLED"):
             told["enabled"] = False
         try:
@@ -173,6 +183,12 @@ def truth(environ: Mapping[str, str], name: str) -> bool:
     if value in _FALSE:
         return False
     raise ConfigError(f"{name}: wanted true or false")
+
+
+def _takes_exemplars(chosen: str) -> bool:
+    if chosen not in _FILTERS:
+        raise ConfigError(f"{_FILTER}: wanted {', '.join(_FILTERS)}")
+    return _FILTERS[chosen]
 
 
 def _milliseconds(text: str) -> float:

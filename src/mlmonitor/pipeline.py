@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.calls import Entry, gather
+from mlmonitor.capture.traces import whence_of_host
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.observed import Observed
@@ -81,6 +82,9 @@ class Pipeline:
         )
         if any(each.wants_fine_durations for each in deliveries):
             self._observed.calls.fine = ExponentialSketch()
+        is_kept = any(each.keeps_exemplars for each in deliveries)
+        self._wants_traces = config.enabled and config.exemplars and is_kept
+        self._look_for_traces()
 
     @property
     def watched(self) -> Watched:
@@ -112,16 +116,24 @@ class Pipeline:
             if self._observed.labels is not None:
                 self._due_labels = self._inbox.labels.take()
             self._left = len(self._inbox.calls)
+            self._look_for_traces()
         entries = self._inbox.calls.take(min(self._left, self._config.block_rows))
         # None though some were left: a forked child's inbox was emptied, and nothing is to come.
         self._left = self._left - len(entries) if entries else 0
         with self._inbox.guard:
-            self._observed.calls.update(entries, now=now)
+            self._observed.count(entries, now=now, is_traced=self._inbox.calls.is_traced)
             for run in gather(entries):
                 self._take(run, now)
         if self._left == 0:
             self._end_drain(now)
         return self._left > 0
+
+    def _look_for_traces(self) -> None:
+        """Have calls marked with their traces, once the host makes any and somebody keeps them."""
+        if self._wants_traces and not self._inbox.calls.is_traced:
+            whence = whence_of_host()
+            if whence is not None:
+                self._inbox.calls.trace(whence)
 
     def catch_up(self, now: float) -> None:
         """Take in all that waits now: the rest of the drain under way, if one is, and a whole one.
@@ -164,7 +176,7 @@ class Pipeline:
     def _take(self, run: Sequence[Entry], now: float) -> None:
         """Take in a run of calls; if one of them cannot be read, the others still can."""
         try:
-            self._observed.take(run, now=now)
+            self._observed.take(run, now=now, is_traced=self._inbox.calls.is_traced)
         except Exception as error:  # noqa: BLE001 - ours: the worker goes on
             if len(run) == 1:
                 self._inbox.guard.hold(error)

@@ -26,6 +26,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "export_interval_seconds": [0, 0.05, NAN, INF, 86_401],
     "pending_predictions": [-1, 1 << 40],
     "outlier_deviations": [0, -3, NAN, INF, 1_001],
+    "exemplars": ["maybe", 2, None],
     "heavy_hitters": [0, 1_001],
     "max_series": [0, 99, 10_000_001],
     "alpha": [0, 1, -0.1, NAN, INF],

@@ -5,10 +5,12 @@ from operator import itemgetter
 
 import numpy as np
 
+from mlmonitor.aggregate.exemplars import CallExemplars
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.traces import Traced
 from mlmonitor.records import Block, Field, Kind, Role
 
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
@@ -37,6 +39,7 @@ class CallStats:
         self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
         self.fine: ExponentialSketch | None = None
         """All latencies in exponential buckets, for destinations that want them so."""
+        self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
     def update(self, entries: Sequence[Entry], *, now: float) -> None:
         """Take in calls that have ended."""
@@ -60,13 +63,30 @@ class CallStats:
         else:
             self.latency.advance(now)
 
+    def note(self, entries: Sequence[Entry], time_ns: int) -> None:
+        """Remember the origins of calls that were counted."""
+        known = [entry for entry in entries if isinstance(entry, Traced)]
+        told = (
+            (
+                None if entry[5] is None else entry[5] / 1e9,
+                None if entry[6] is None else self._name(entry[6]),
+                entry.origin,
+            )
+            for entry in known
+        )
+        self.exemplars.note(told, time_ns)
+
+    def _name(self, error: str) -> str:
+        """What errors of a type are counted under."""
+        name = error[:NAME_CHARACTERS]
+        is_known = name in self.errors or len(self.errors) < ERROR_TYPES
+        return name if is_known else OTHER_ERRORS
+
     def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
         """Count calls that ended in these errors, or in none, with so many rows."""
         for error, rows in calls:
             if error is None:
                 self.predictions += rows
             else:
-                name = error[:NAME_CHARACTERS]
-                known = name in self.errors or len(self.errors) < ERROR_TYPES
-                key = name if known else OTHER_ERRORS
+                key = self._name(error)
                 self.errors[key] = self.errors.get(key, 0) + rows

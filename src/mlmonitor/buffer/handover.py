@@ -6,6 +6,7 @@ from itertools import count
 from threading import RLock
 
 from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.traces import Whence, traced
 
 
 class Handover:
@@ -13,7 +14,8 @@ class Handover:
 
     Promise: `put` never waits for the worker and never raises; no entry is taken twice; every
         dropped row is counted. It may hold one entry more per host thread than its limit.
-    Price: one `deque.append` for a single row. A batch takes a lock for two additions.
+    Price: one `deque.append` for a single row. A batch takes a lock for two additions. While the
+        host traces, a call and a look at the current span more.
     """
 
     __slots__ = (
@@ -25,6 +27,8 @@ class Handover:
         "_lock",
         "_looks",
         "_lost",
+        "_room",
+        "_whence",
         "entries",
         "on_first",
         "room",
@@ -34,7 +38,11 @@ class Handover:
         self._limit = limit_rows
         self._is_closed = False
         self.entries: deque[Entry] = deque()
-        """A single row may be appended here by whoever finds fewer of them than `room`."""
+        """A single row may be appended here by whoever finds fewer of them than `room`.
+
+        There is none for them while the host traces: whoever looks finds it full, and comes to
+        `put`, where an entry gets its origin. So nobody pays for this who does not trace.
+        """
         self.on_first: Callable[[], object] = bool
         """Called with the first entry of each process, in the host's thread."""
         self.clear()
@@ -50,12 +58,31 @@ class Handover:
         self._looks = 0
         self._lost = 0
         self._is_open = False
+        self._whence: Whence | None = None
+        self._room = 0  # of which others see what `_open` shows them
         self.room: int = 0
 
     def close(self) -> None:
         """Take no more; what comes from now on is not counted either."""
         with self._lock:
-            self._is_closed, self.room = True, 0
+            self._is_closed = True
+            self._open(0)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether entries may have origins."""
+        return self._whence is not None
+
+    def trace(self, whence: Whence) -> None:
+        """Give each entry that is put from now on its origin."""
+        with self._lock:
+            self._whence = whence
+            self._open(self._room)
+
+    def _open(self, room: int) -> None:
+        """Have so much room from now on, and show it; under the lock."""
+        self._room = room
+        self.room = room if self._whence is None else 0
 
     def put(self, entry: Entry) -> None:
         """Take one finished call, or drop it."""
@@ -65,32 +92,35 @@ class Handover:
             self._put_with_care(entry)
 
     def _put_with_care(self, entry: Entry) -> None:
-        """What is no single row, or comes to a line that is full, closed, or not yet open."""
+        """What is no single row, or has an origin, or comes to a full, closed, or unopened line."""
         if self._is_closed:
             return
         is_first, self._is_open = not self._is_open, True
         if is_first:
-            self.room = self._limit
-        rows = entry[2]
+            with self._lock:
+                self._open(self._limit)
+        rows, whence = entry[2], self._whence
         if rows != 1:
-            self._put_batch(entry, rows)
-        elif len(self.entries) < self.room:
-            self.entries.append(entry)
+            self._put_batch(entry if whence is None else traced(entry, whence), rows)
+        elif len(self.entries) < self._room:
+            self.entries.append(entry if whence is None else traced(entry, whence))
         else:
             next(self._drops)
         if is_first:
             try:
                 self.on_first()
             except BaseException:
-                self._is_open, self.room = False, 0  # whoever comes next tries again
+                self._is_open = False  # whoever comes next tries again
+                with self._lock:
+                    self._open(0)
                 raise
 
     def _put_batch(self, entry: Entry, rows: int) -> None:
         """A batch is taken whole as long as there is any room, however large it is."""
         with self._lock:
-            if len(self.entries) < self.room:
+            if len(self.entries) < self._room:
                 self._batch_rows += rows
-                self.room = self._limit - self._batch_rows
+                self._open(self._limit - self._batch_rows)
                 self.entries.append(entry)
             else:
                 self._lost += rows
@@ -103,7 +133,7 @@ class Handover:
             with self._lock:
                 self._batch_rows -= sum(entry[2] for entry in taken if entry[2] != 1)
                 if not self._is_closed:
-                    self.room = self._limit - self._batch_rows
+                    self._open(self._limit - self._batch_rows)
         return taken
 
     def dropped_rows(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from mlmonitor.aggregate.calls import CallStats
+from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.calls import Entry, rows_of
@@ -55,13 +56,28 @@ class Observed:
             most_segments=config.max_segments,
         )
         self._labels: Labels | None = None
+        self._moment_ns = 0
 
-    def take(self, run: Sequence[Entry], *, now: float) -> None:
+    def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
+        """Take in calls as such; of their rows, `take` does.
+
+        is_traced: whether some may have an origin. No two drains' exemplars share a time: so it
+        tells those that were exported from those that were not.
+        """
+        self.calls.update(entries, now=now)
+        if is_traced:
+            self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
+            self.calls.note(entries, self._moment_ns)
+
+    def take(self, run: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
         """Take in calls of one form; raises, with none of them taken, if one cannot be read."""
         rows = rows_of(run)
         codes = self.watched.codes(rows, now=now)
         remember(self.pending, rows, codes)
-        self.watched.take(rows, codes, now=now)
+        block = self.watched.take(rows, codes, now=now)
+        if is_traced and block is not None and self.watched.population is not None:
+            traced = rows_with_origin(run, block.rows)
+            self.watched.population.note(block, *traced, self._moment_ns)
 
     @property
     def labels(self) -> Labels | None:

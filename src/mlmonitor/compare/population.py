@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlmonitor.aggregate.exemplars import FieldExemplars
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span, View, Window
+from mlmonitor.capture.traces import Origin
 from mlmonitor.compare.drift import Drift, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
@@ -33,6 +35,7 @@ class Compared(NamedTuple):
     critical: Mapping[str, Floats]
     log10_evidence: Floats
     alarms: Sequence[bool]
+    exemplars: FieldExemplars | None = None
 
 
 class Population:
@@ -59,6 +62,8 @@ class Population:
         self.drift: Drift | None = Drift(plan, entries, level, segment) if entries else None
         self.unweighed: int = 0
         """Rows that have come since the last look."""
+        self.exemplars: FieldExemplars | None = None
+        """Of rows that were traced, once there was one."""
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`."""
@@ -73,6 +78,16 @@ class Population:
         if self.drift is not None:
             self.drift.skip(self.window.total())
 
+    def note(
+        self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
+    ) -> None:
+        """Remember the origins of some rows of a block that was taken in."""
+        if not rows:
+            return
+        if self.exemplars is None:
+            self.exemplars = FieldExemplars(self.plan)
+        self.exemplars.note(block, rows, origins, time_ns)
+
     def look(self, *, now: float) -> list[Finding]:
         """Weigh what has come since the last look; the alarms that this raised or cleared."""
         if self.drift is None:
@@ -85,7 +100,8 @@ class Population:
         """What it holds at most."""
         books = sum(book.nbytes for book in self.plan.dictionaries)
         drift = self.drift.nbytes if self.drift is not None else 0
-        return self.window.memory_bytes + books + drift
+        exemplars = self.exemplars.nbytes if self.exemplars is not None else 0
+        return self.window.memory_bytes + books + drift + exemplars
 
     def compared(self, *, now: float) -> Compared:
         """The window beside the reference, as of `now`."""
@@ -108,6 +124,7 @@ class Population:
             critical=critical,
             log10_evidence=unknown if drift is None else drift.log10_evidence,
             alarms=[False] * len(unknown) if drift is None else drift.alarms,
+            exemplars=self.exemplars,
         )
 
 

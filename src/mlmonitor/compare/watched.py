@@ -14,7 +14,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
 from mlmonitor.compare.split import Split, Tally, segment_places, shared_level
-from mlmonitor.records import Kind, Role
+from mlmonitor.records import Block, Kind, Role
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
@@ -67,21 +67,23 @@ class Watched:
         self.ready(now=now)
         return None if self._codes is None else self._codes.of(rows)
 
-    def take(self, rows: Rows, codes: Codes | None = None, *, now: float) -> None:
-        """Learn from these rows, or compare them."""
+    def take(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
+        """Learn from these rows, or compare them; the last of them, which were compared."""
         left: Rows | None = rows
         if self.learner is not None:
             first, left = cut_rows(rows, self.learner.wanted - self.learner.learned)
             if self.learner.take(first):
                 self._end_of_learning(self.learner, now=now)
         population = self.ready(now=now)
-        if left is not None and population is not None and self.reader is not None:
-            block = self.reader.block(left)
-            population.update(block, now=now)
-            if self.split is not None and self._codes is not None and self.tally is not None:
-                known = codes if codes is not None else self._codes.of(left)
-                self.split.update(block, known, now=now)
-                self.tally.count(left, known)
+        if left is None or population is None or self.reader is None:
+            return None
+        block = self.reader.block(left)
+        population.update(block, now=now)
+        if self.split is not None and self._codes is not None and self.tally is not None:
+            known = codes if codes is not None else self._codes.of(left)
+            self.split.update(block, known, now=now)
+            self.tally.count(left, known)
+        return block
 
     def _end_of_learning(self, learner: Learner, *, now: float) -> None:
         """Compare from now on; if nothing can be learned from these rows, start over."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.aggregate.exemplars import Exemplar, Exemplars
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.catalog import Metric
 from mlmonitor.records import Counts, Floats
@@ -72,11 +73,13 @@ class Family(NamedTuple):
     """Points of one metric at one moment: the values of its series, in their order.
 
     Gauges are float64, counters int64 or float64; where one is not finite there is no point.
+    exemplars: by row, those of one row oldest first.
     """
 
     metric: Metric
     series: Series
     values: Floats | Counts | Histograms
+    exemplars: Exemplars = ()
 
 
 class HistogramValue(NamedTuple):
@@ -100,6 +103,7 @@ class Point(NamedTuple):
     metric: Metric
     attributes: Attributes
     value: int | float | HistogramValue
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,15 +155,18 @@ def meant(block: Histograms) -> Mask:
 
 def points_of(family: Family) -> Iterator[Point]:
     """A family's points one by one."""
-    metric, series, values = family
+    metric, series, values, exemplars = family
+    traced: dict[int, tuple[Exemplar, ...]] = {}
+    for at, exemplar in exemplars:
+        traced[at] = (*traced.get(at, ()), exemplar)
     if isinstance(values, Histograms):
         for at, attributes in enumerate(series.attributes):
-            yield Point(metric, attributes, histogram_of(values, at))
+            yield Point(metric, attributes, histogram_of(values, at), traced.get(at, ()))
         return
-    finite = np.isfinite(values).tolist()
-    for attributes, value, is_there in zip(series.attributes, values.tolist(), finite, strict=True):
-        if is_there:
-            yield Point(metric, attributes, value)
+    finite, told = np.isfinite(values).tolist(), values.tolist()
+    for at, attributes in enumerate(series.attributes):
+        if finite[at]:
+            yield Point(metric, attributes, told[at], traced.get(at, ()))
 
 
 def histogram_of(block: Histograms, at: int) -> HistogramValue:

@@ -165,8 +165,10 @@ def _taken(family: Family, share: _Rest) -> Family:
     if not isinstance(share, _Share):
         return family
     values, rows = family.values, share.rows
+    places = {row: at for at, row in enumerate(rows.tolist())} if family.exemplars else {}
+    exemplars = tuple((places[at], each) for at, each in family.exemplars if at in places)
     if not isinstance(values, Histograms):
-        return Family(family.metric, share.series, values[rows])
+        return Family(family.metric, share.series, values[rows], exemplars)
     bounds = tuple(values.bounds[at] for at in rows.tolist())
     known = (values.counts[rows], values.sum[rows], values.min[rows], values.max[rows])
-    return Family(family.metric, share.series, Histograms(bounds, *known))
+    return Family(family.metric, share.series, Histograms(bounds, *known), exemplars)

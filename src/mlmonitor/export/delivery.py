@@ -42,6 +42,11 @@ class Delivery:
         """Whether latencies are to be counted in exponential buckets as well."""
         return bool(getattr(self.exporter, "wants_fine_durations", False))
 
+    @property
+    def keeps_exemplars(self) -> bool:
+        """Whether the destination wants to know in which traces values were made."""
+        return bool(getattr(self.exporter, "keeps_exemplars", False))
+
     def send(self, snapshot: Snapshot) -> bool:
         """Deliver a snapshot; whether the destination took all of it."""
         if self._births is not None and not self._bear(snapshot, self._births):

@@ -48,8 +48,10 @@ def _numeric(compared: Compared, titles: Titles) -> Iterator[Family]:
     # A sum that could fall would be taken for a restart: it is told while no value was negative.
     sums = np.where(smallest < 0, np.nan, total.sums)
     found = Histograms(titles.bounds, total.bins, sums, smallest, largest)
-    yield Family(catalog.DISTRIBUTION, titles.numeric, found)
-    yield Family(catalog.OUTLIERS, titles.sides, total.outliers.ravel())
+    traced = compared.exemplars
+    bins, sides = ((), ()) if traced is None else (traced.bins, traced.sides)
+    yield Family(catalog.DISTRIBUTION, titles.numeric, found, bins)
+    yield Family(catalog.OUTLIERS, titles.sides, total.outliers.ravel(), sides)
     is_known = recent.count > 0
     for metric, values in (
         (catalog.MEAN, recent.mean),

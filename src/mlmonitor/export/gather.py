@@ -56,15 +56,17 @@ def gathered(points: Iterable[Point], book: Book | None = None) -> list[Family]:
 def _family(key: _Key, points: Sequence[Point], book: Book) -> Family:
     metric, kind = key
     attributes = tuple(point.attributes for point in points)
+    exemplars = tuple((at, each) for at, point in enumerate(points) for each in point.exemplars)
     series = book.find(key)
     if series is None or series.attributes != attributes:
         series = book.keep(key, Series(attributes))
     if issubclass(kind, HistogramValue):
-        return Family(metric, series, block([point.value for point in points]))  # type: ignore[misc]  # grouped by type
+        found = block([point.value for point in points])  # type: ignore[misc]  # grouped by type
+        return Family(metric, series, found, exemplars)
     told = [point.value for point in points]
-    if metric.kind != "gauge" and issubclass(kind, int):
-        return Family(metric, series, np.array(told, np.int64))
-    return Family(metric, series, np.array(told, np.float64))
+    is_whole = metric.kind != "gauge" and issubclass(kind, int)
+    values = np.array(told, np.int64) if is_whole else np.array(told, np.float64)
+    return Family(metric, series, values, exemplars)
 
 
 def block(values: Sequence[HistogramValue]) -> Histograms:

@@ -99,6 +99,11 @@ class OtlpExporter:
         """Whether latencies are sent in exponential buckets."""
         return self.profile.durations == "exponential"
 
+    @property
+    def keeps_exemplars(self) -> bool:
+        """Whether traces are sent along with values."""
+        return self.profile.keeps_exemplars
+
     def __repr__(self) -> str:
         return f"Otlp.{self.name}({self._access.address!r})"
 

@@ -23,11 +23,11 @@ def call_points(calls: CallStats, identity: Attributes) -> Iterator[Point]:
     yield Point(catalog.PREDICTIONS, ok, calls.predictions)
     for error, count in calls.errors.items():
         failed = (*identity, ("status", "error"), ("error.type", error))
-        yield Point(catalog.PREDICTIONS, failed, count)
+        yield Point(catalog.PREDICTIONS, failed, count, calls.exemplars.of_error(error))
     total = calls.latency.total()
     fine = None if calls.fine is None else calls.fine.copy()  # this one goes on counting
     histogram = _histogram(LATENCY_BOUNDS_SECONDS, total, 0)._replace(fine=fine)
-    yield Point(catalog.DURATION, identity, histogram)
+    yield Point(catalog.DURATION, identity, histogram, calls.exemplars.durations)
 
 
 def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:

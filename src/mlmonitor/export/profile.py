@@ -25,6 +25,7 @@ class Profile(NamedTuple):
     limits: of one request, before compression; `dimensions` of a point, the resource's included.
     ambiguous: whether deltas without an answer count as taken (at most once) or not (at least
     once). Totals can be sent again, so that this is no question for them.
+    keeps_exemplars: whether it takes traces along with values.
     names: how queries spell the names: as they are, with `_` for dots, or also with the suffixes
     for units and types that Prometheus adds.
     """
@@ -37,6 +38,7 @@ class Profile(NamedTuple):
     dimensions: int | None = None
     ambiguous: Ambiguous = "keep"
     names: Names = "underscores_and_units"
+    keeps_exemplars: bool = True
 
 
 COLLECTOR = Profile("collector", limits=Limits(points=20_000, size=3_500_000))
@@ -52,4 +54,5 @@ DYNATRACE = Profile(
     dimensions=50,
     ambiguous="advance",
     names="dots",
+    keeps_exemplars=False,
 )

@@ -4,7 +4,7 @@ All that changes from export to export is eight bytes wide: times, values, count
 a family's points are a template, kept with its series, and numpy writes whole columns into it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.export.base import Family, Histograms, Mask, Series, meant
-from mlmonitor.export.wire import exponential_row, gauge_row, histogram_row, number_row
+from mlmonitor.export.wire import exponential_row, extended, gauge_row, histogram_row, number_row
 from mlmonitor.records import Counts
 
 Bytes = NDArray[np.uint8]
@@ -39,6 +39,17 @@ class Points(NamedTuple):
         data = self.data[: self.edges[-1]][np.repeat(rows, sizes)]
         return Points(data, _edges(sizes[rows]))
 
+    def with_more(self, more: Mapping[int, bytes]) -> "Points":
+        """The same points, some of them with more fields; rows without any stay as they are."""
+        if not more:
+            return self
+        sizes, pieces, begin = np.diff(self.edges), [], 0
+        for row in sorted(more):
+            point = extended(self.cut(row, row + 1), more[row])
+            pieces += [self.cut(begin, row), point]
+            sizes[row], begin = len(point), row + 1
+        return Points(_bytes([*pieces, self.cut(begin, len(self))]), _edges(sizes))
+
     def cut(self, begin: int, end: int) -> bytes:
         """The bytes of the rows from `begin` to before `end`."""
         return self.data[self.edges[begin] : self.edges[end]].tobytes()
@@ -60,7 +71,7 @@ def written(family: Family, start_ns: Times, time_ns: int) -> Points:
     `start_ns` is when counting began: for all of them, or one a series. Price: about 15 ns a
     number once the template is made, which takes 5 us a series, for the first time only.
     """
-    metric, series, values = family
+    metric, series, values = family[:3]
     if isinstance(values, Histograms):
         return _histograms(series, values, start_ns, time_ns)
     is_gauge = metric.kind == "gauge"

@@ -15,6 +15,7 @@ from opentelemetry.proto.common.v1 import common_pb2 as common
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.resource.v1 import resource_pb2 as resources
 
+from mlmonitor.aggregate.exemplars import Exemplar
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.catalog import IDENTITY
 from mlmonitor.export.base import Attributes
@@ -26,6 +27,7 @@ _WIRE_TYPES = {
     FieldDescriptor.TYPE_SFIXED64: _FIXED64,
     FieldDescriptor.TYPE_DOUBLE: _FIXED64,
     FieldDescriptor.TYPE_STRING: _DELIMITED,
+    FieldDescriptor.TYPE_BYTES: _DELIMITED,
     FieldDescriptor.TYPE_MESSAGE: _DELIMITED,
     FieldDescriptor.TYPE_ENUM: _VARINT,
     FieldDescriptor.TYPE_BOOL: _VARINT,
@@ -161,6 +163,32 @@ def exponential_row(
     more = pairs(metrics.ExponentialHistogramDataPoint, attributes)
     start = tag(metrics.ExponentialHistogram, "data_points")
     return delimited(start, point.SerializeToString(), more)
+
+
+_POINTS = {
+    "sum": metrics.NumberDataPoint,
+    "histogram": metrics.HistogramDataPoint,
+    "exponential_histogram": metrics.ExponentialHistogramDataPoint,
+}
+_EXEMPLAR = struct.Struct("<cQcd")
+
+
+def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
+    """An Exemplar, as a field of a point of that kind."""
+    like = metrics.Exemplar
+    tags = tag(like, "time_unix_nano"), tag(like, "as_double")
+    told = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)
+    trace = delimited(tag(like, "trace_id"), exemplar.trace_id)
+    span = delimited(tag(like, "span_id"), exemplar.span_id)
+    return delimited(tag(_POINTS[kind], "exemplars"), told, trace, span)
+
+
+def extended(row: bytes, more: bytes) -> bytes:
+    """A point, as a field of its metric, with more fields of its own behind those it has."""
+    at = 1  # the tag is one byte; the length goes on while the highest bit is set
+    while row[at] & 128:
+        at += 1
+    return delimited(row[:1], row[at + 1 :], more)
 
 
 def metric_message(

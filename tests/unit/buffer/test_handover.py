@@ -7,6 +7,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.calls import Call, Entry, Shape
 from mlmonitor.capture.forms import Form
 from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.traces import Traced
 
 SHAPE = Shape((), Outputs())
 
@@ -92,10 +93,40 @@ def test_a_cleared_one_is_new() -> None:
     assert len(handover) == 1
 
 
-@given(st.integers(1, 20), st.lists(st.integers(0, 9) | st.just(-1), max_size=80))
-def test_rows_are_taken_or_dropped_and_the_bound_holds(limit: int, steps: list[int]) -> None:
+def test_while_the_host_traces_all_entries_come_through_put() -> None:
+    """There is no room to see from outside, and each entry gets the origin that it has."""
+    handover = Handover(3)
+    handover.put(entry())
+    assert handover.room == 3
+    handover.trace(lambda: (1, len(handover)) if len(handover) < 3 else None)
+    for _ in range(5):
+        assert handover.room == 0
+        handover.put(entry())
+    handover.take(1)
+    handover.put(entry(5))
+    assert handover.room == 0
+    found = handover.take(100)
+    assert [each.origin for each in found if isinstance(each, Traced)] == [(1, 1), (1, 2), (1, 2)]
+    assert handover.dropped_rows() == 3
+    handover.close()
+    handover.put(entry())
+    assert (len(handover), handover.dropped_rows()) == (0, 3)
+    handover.clear()
+    assert not handover.is_traced
+
+
+@given(
+    limit=st.integers(1, 20),
+    steps=st.lists(st.integers(0, 9) | st.just(-1), max_size=80),
+    is_traced=st.booleans(),
+)
+def test_rows_are_taken_or_dropped_and_the_bound_holds(
+    limit: int, steps: list[int], *, is_traced: bool
+) -> None:
     """For any puts (rows) and takes (-1): put = taken + dropped + held, and held stays bounded."""
     handover = Handover(limit)
+    if is_traced:
+        handover.trace(lambda: (1, 2))
     put = taken = 0
     for step in steps:
         if step < 0:

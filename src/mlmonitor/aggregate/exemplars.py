@@ -1,0 +1,166 @@
+"""One measurement each for buckets, sides and errors, with the trace in which it was made."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.traces import Origin, Traced
+from mlmonitor.records import Block, Counts, Floats
+
+_TRACE_BYTES, _SPAN_BYTES = 16, 8
+_SLOT = np.dtype(
+    [("value", "<f8"), ("time_ns", "<i8"), ("origin", f"V{_TRACE_BYTES + _SPAN_BYTES}")]
+)
+
+_Places = tuple[Counts, ...]
+
+
+class Exemplar(NamedTuple):
+    """A value, when it was read, and the ids of its trace and span as OTLP has them."""
+
+    value: float
+    time_ns: int
+    trace_id: bytes
+    span_id: bytes
+
+
+Exemplars = tuple[tuple[int, Exemplar], ...]
+"""Exemplars by the place they belong to, in the order of places."""
+
+
+class Slots:
+    """The newest exemplar of each of so many places. Price: 40 bytes a place, whatever comes."""
+
+    def __init__(self, *shape: int) -> None:
+        self._held: np.ndarray[Any, Any] = np.zeros(shape, _SLOT)
+
+    def put(
+        self, places: _Places, values: Floats, origins: np.ndarray[Any, Any], time_ns: int
+    ) -> None:
+        """Take in values of these places; of two for one place, the later one."""
+        new = np.empty(len(values), _SLOT)
+        new["value"], new["time_ns"], new["origin"] = values, time_ns, origins
+        self._held[places] = new
+
+    def found(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
+        """Those there are, each with its place."""
+        for place in np.argwhere(self._held["time_ns"] > 0).tolist():
+            value, time_ns, origin = self._held[tuple(place)].item()
+            ids = bytes(origin)
+            yield (
+                tuple(place),
+                Exemplar(value, time_ns, ids[:_TRACE_BYTES], ids[_TRACE_BYTES:]),
+            )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._held.nbytes
+
+
+class CallExemplars:
+    """Of a latency in each bucket, and of an error of each type that `CallStats` tells apart."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._durations = Slots(len(bounds) + 1)
+        self._errors: dict[str, Exemplar] = {}
+
+    def note(self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int) -> None:
+        """Take in calls: how many seconds they took, the name of their error, their origin."""
+        taken = []
+        for seconds, error, origin in calls:
+            ids = _ids(origin)
+            if seconds is not None:
+                taken.append((bisect_left(self._bounds, seconds), seconds, ids))
+            if error is not None:
+                trace, span = ids[:_TRACE_BYTES], ids[_TRACE_BYTES:]
+                self._errors[error] = Exemplar(1.0, time_ns, trace, span)
+        if taken:
+            places, values, origins = zip(*taken, strict=True)
+            self._durations.put((np.array(places),), np.array(values), _as_column(origins), time_ns)
+
+    @property
+    def durations(self) -> tuple[Exemplar, ...]:
+        """Of latencies, oldest first."""
+        return tuple(sorted((each for _, each in self._durations.found()), key=_time))
+
+    def of_error(self, name: str) -> tuple[Exemplar, ...]:
+        """The one of an error, if there is one."""
+        return (self._errors[name],) if name in self._errors else ()
+
+
+class FieldExemplars:
+    """Of a value in each bin of each numeric field, and of one on either side of its band."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._edges = plan.edges
+        self._low = np.array([each.band_low for each in plan.numeric]).reshape(-1, 1)
+        self._high = np.array([each.band_high for each in plan.numeric]).reshape(-1, 1)
+        self._bins = Slots(len(plan.numeric), plan.edges.shape[1] + 1)
+        self._sides = Slots(len(plan.numeric), 2)
+
+    def note(
+        self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
+    ) -> None:
+        """Take in some rows of a block, each with its origin."""
+        values = block.numeric[:, rows]
+        ids = _as_column([_ids(origin) for origin in origins])
+        pairs = zip(self._edges, values, strict=True)
+        bins = np.array([edges.searchsorted(each) for edges, each in pairs])
+        sides = (values > self._high).astype(np.int64)
+        is_known = ~np.isnan(values)
+        is_outside = (values < self._low) | (values > self._high)
+        for slots, places, chosen in (
+            (self._bins, bins, is_known),
+            (self._sides, sides, is_outside),
+        ):
+            field, row = np.nonzero(chosen)
+            slots.put((field, places[chosen]), values[chosen], ids[row], time_ns)
+
+    @property
+    def bins(self) -> Exemplars:
+        """By numeric field; those of one field are oldest first."""
+        found = [(place[0], each) for place, each in self._bins.found()]
+        return tuple(sorted(found, key=lambda pair: (pair[0], pair[1].time_ns)))
+
+    @property
+    def sides(self) -> Exemplars:
+        """By numeric field and side: the two of one field are beside each other."""
+        return tuple((2 * field + side, each) for (field, side), each in self._sides.found())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._bins.nbytes + self._sides.nbytes
+
+
+def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[Origin]]:
+    """Which of the last rows of a run have an origin of their own, counted from the first of them.
+
+    A call of several rows has one trace for all: which row it should stand for, nobody knows.
+    """
+    rows, origins, at = [], [], last - sum(entry[2] for entry in run)
+    for entry in run:
+        if entry[2] == 1 and at >= 0 and isinstance(entry, Traced):
+            rows.append(at)
+            origins.append(entry.origin)
+        at += entry[2]
+    return rows, origins
+
+
+def _ids(origin: Origin) -> bytes:
+    trace, span = origin
+    return trace.to_bytes(_TRACE_BYTES, "big") + span.to_bytes(_SPAN_BYTES, "big")
+
+
+def _as_column(ids: Sequence[bytes]) -> np.ndarray[Any, Any]:
+    return np.frombuffer(b"".join(ids), _SLOT["origin"])
+
+
+def _time(exemplar: Exemplar) -> int:
+    return exemplar.time_ns

@@ -1,0 +1,141 @@
+"""An exemplar stands for a value of its own bucket, the newest one that was traced."""
+
+from bisect import bisect_left
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.calls import ERROR_TYPES, LATENCY_BOUNDS_SECONDS, OTHER_ERRORS, CallStats
+from mlmonitor.aggregate.exemplars import (
+    CallExemplars,
+    Exemplar,
+    FieldExemplars,
+    rows_with_origin,
+)
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.calls import Call, Entry, Shape
+from mlmonitor.capture.forms import Form
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.traces import Traced
+from mlmonitor.records import Block, Field, Kind, Role
+
+SHAPE = Shape((), Outputs())
+BOUNDS = (0.001, 0.01, 0.1)
+WIDE = Field("wide", Role.FEATURE, Kind.NUMERIC)
+NARROW = Field("narrow", Role.PREDICTION, Kind.NUMERIC)
+EDGES = {WIDE: (-2.0, -1.0, 0.0, 1.0, 2.0), NARROW: (0.5,)}
+BANDS = {WIDE: (-1.5, 1.5), NARROW: (-np.inf, np.inf)}
+PLAN = Plan.of(
+    [WIDE, NARROW],
+    {
+        field: NumericPlan(np.array(EDGES[field]), band_low=low, band_high=high)
+        for field, (low, high) in BANDS.items()
+    },
+    {},
+)
+
+values = st.sampled_from([*EDGES[WIDE], 0.5, -1.5, 1.5, np.nan]) | st.floats(-3, 3)
+ids = st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1))
+drains = st.lists(
+    st.lists(st.tuples(values, values, st.none() | ids), min_size=1, max_size=8), max_size=6
+)
+
+
+def block(rows: list[tuple[float, float]]) -> Block:
+    """Rows of the plan's two fields."""
+    numeric = np.array(rows, np.float64).T.reshape(2, len(rows))
+    return Block(len(rows), numeric, np.zeros((2, 3), np.int64), [])
+
+
+def exemplar(value: float, time_ns: int, origin: tuple[int, int]) -> Exemplar:
+    """As OTLP has its ids."""
+    return Exemplar(value, time_ns, origin[0].to_bytes(16, "big"), origin[1].to_bytes(8, "big"))
+
+
+@given(drains)
+def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(found: Any) -> None:
+    """Bins are `(a, b]`, a side is strictly beyond the band; a missing value falls nowhere."""
+    kept = FieldExemplars(PLAN)
+    before = kept.nbytes
+    bins: dict[tuple[int, int], Exemplar] = {}
+    sides: dict[int, Exemplar] = {}
+    for time_ns, rows in enumerate(found, start=1):
+        origins = [(at, row[2]) for at, row in enumerate(rows) if row[2] is not None]
+        told = block([row[:2] for row in rows])
+        kept.note(told, [at for at, _ in origins], [origin for _, origin in origins], time_ns)
+        for at, origin in origins:
+            for field, known in enumerate((WIDE, NARROW)):
+                value = rows[at][field]
+                if np.isnan(value):
+                    continue
+                one = exemplar(value, time_ns, origin)
+                bins[field, bisect_left(EDGES[known], value)] = one
+                if value < BANDS[known][0]:
+                    sides[2 * field] = one
+                elif value > BANDS[known][1]:
+                    sides[2 * field + 1] = one
+    assert sorted(kept.bins) == sorted((field, one) for (field, _), one in bins.items())
+    assert dict(kept.sides) == sides
+    assert kept.nbytes == before
+    assert all(
+        a[0] < b[0] or a[1].time_ns <= b[1].time_ns
+        for a, b in zip(kept.bins, kept.bins[1:], strict=False)
+    )
+
+
+@given(st.lists(st.tuples(st.none() | st.floats(0, 1), st.none() | st.sampled_from("AB"), ids)))
+def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -> None:
+    """A call that was not timed has no latency; of errors the value is the one that was counted."""
+    kept = CallExemplars(BOUNDS)
+    durations: dict[int, Exemplar] = {}
+    errors: dict[str, Exemplar] = {}
+    for time_ns, (seconds, error, origin) in enumerate(calls, start=1):
+        kept.note([(seconds, error, origin)], time_ns)
+        if seconds is not None:
+            durations[bisect_left(BOUNDS, seconds)] = exemplar(seconds, time_ns, origin)
+        if error is not None:
+            errors[error] = exemplar(1.0, time_ns, origin)
+    assert kept.durations == tuple(sorted(durations.values(), key=lambda each: each.time_ns))
+    assert {name: kept.of_error(name) for name in errors} == {k: (v,) for k, v in errors.items()}
+    assert kept.of_error("C") == ()
+
+
+def traced(error: str | None = None, *, rows: int = 1, span: int = 1) -> Entry:
+    """A call that was made in a span."""
+    found = Traced((SHAPE, Form.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
+    found.origin = (1, span)
+    return found
+
+
+def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_count() -> None:
+    """Whoever raises new types without end fills nothing."""
+    calls = CallStats(Span(60.0, None, 6), now=0.0)
+    entries = [traced(f"E{at}", span=at + 1) for at in range(2 * ERROR_TYPES)]
+    calls.update(entries, now=1.0)
+    calls.note(entries, 1)
+    assert len(calls.exemplars._errors) == ERROR_TYPES + 1
+    for name in calls.errors:
+        (one,) = calls.exemplars.of_error(name)
+        span = int.from_bytes(one.span_id, "big") - 1
+        assert name == (f"E{span}" if span < ERROR_TYPES else OTHER_ERRORS)
+
+
+def test_a_latency_falls_into_the_bucket_that_counts_it() -> None:
+    """Two milliseconds are in `(0.001, 0.0025]`, as the histogram says."""
+    calls = CallStats(Span(60.0, None, 6), now=0.0)
+    calls.update([traced()], now=1.0)
+    calls.note([traced()], 1)
+    (one,) = calls.exemplars.durations
+    place = calls.latency.total().bins[0].tolist().index(1)
+    assert LATENCY_BOUNDS_SECONDS[place - 1] < one.value <= LATENCY_BOUNDS_SECONDS[place]
+
+
+def test_only_calls_of_one_row_stand_for_their_row() -> None:
+    """Rows are counted from the first that is compared; a reference was learned from the others."""
+    run = [traced(), traced(rows=3), (*traced(),), traced(span=5), traced(rows=0), traced(span=6)]
+    assert rows_with_origin(run, 7) == ([0, 5, 6], [(1, 1), (1, 5), (1, 6)])
+    assert rows_with_origin(run, 2) == ([0, 1], [(1, 5), (1, 6)])
+    assert rows_with_origin(run, 1) == ([0], [(1, 6)])

@@ -1,0 +1,234 @@
+"""A trace travels with the value it explains, once, to those who keep it."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from collector_sink import Sink
+from mlmonitor import Config, Monitor, Otlp, Reference, catalog
+from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
+
+EDGES_AT = np.arange(100.0)
+TOKEN = "dt0c01.ID.SECRET"  # noqa: S105 - a test's own
+BREAKS = {"amount": -1e6}
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A receiver that keeps points as they came."""
+    server = Sink()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def tracer() -> Iterator[trace.Tracer]:
+    """The host's; spans go nowhere."""
+    provider = TracerProvider()
+    yield provider.get_tracer("host")
+    provider.shutdown()
+
+
+def monitor_of(*exporters: Any, clock: ManualClock | None = None, **options: Any) -> Monitor:
+    """A monitor of one feature whose worker exports when it is asked to."""
+    config = Config(**{"drain_seconds": 3_600, "export_interval_seconds": 3_600, **options})
+    reference = Reference.fit({"amount": EDGES_AT}, predictions=EDGES_AT)
+    return Monitor("m", reference=reference, exporters=exporters, config=config, clock=clock)
+
+
+def predict(features: dict[str, float]) -> float:
+    """A model that fails on what is broken."""
+    if features == BREAKS:
+        raise ValueError("broken")
+    return features["amount"]
+
+
+def traces(sink: Sink, metric: catalog.Metric, **attributes: str) -> list[tuple[float, str]]:
+    """Value and trace of each exemplar of a metric, in the order they came."""
+    return [
+        (one.as_double, one.trace_id.hex())
+        for received in sink.named(metric.name, **attributes)
+        for one in received.point.exemplars
+    ]
+
+
+def in_trace(tracer: trace.Tracer, call: Any) -> str:
+    """Make a call in a span of its own; the id of its trace."""
+    with tracer.start_as_current_span("request") as span:
+        call()
+    return format(span.get_span_context().trace_id, "032x")
+
+
+def test_bins_outliers_and_errors_lead_to_their_traces(sink: Sink, tracer: trace.Tracer) -> None:
+    """Of two values in a bin the newer one; a call outside of any span leads nowhere."""
+    with monitor_of(Otlp.prometheus(f"http://127.0.0.1:{sink.port}")) as monitor:
+        watched = monitor.watch(predict)
+        watched({"amount": 55.0})
+        first = in_trace(tracer, lambda: watched({"amount": 55.0}))
+        usual = in_trace(tracer, lambda: watched({"amount": 55.5}))
+        outlier = in_trace(tracer, lambda: watched({"amount": 1e6}))
+        with (
+            pytest.raises(ValueError, match="broken"),
+            tracer.start_as_current_span("broken") as span,
+        ):
+            watched(BREAKS)
+        broken = format(span.get_span_context().trace_id, "032x")
+        assert monitor.flush(timeout_seconds=10)
+    amounts = traces(sink, catalog.DISTRIBUTION, field="amount")
+    assert sorted(amounts) == [(-1e6, broken), (55.5, usual), (1e6, outlier)]
+    results = traces(sink, catalog.DISTRIBUTION, field="prediction")
+    assert sorted(results) == [(55.5, usual), (1e6, outlier)]
+    assert traces(sink, catalog.OUTLIERS, field="amount", side="low") == [(-1e6, broken)]
+    assert traces(sink, catalog.OUTLIERS, field="amount", side="high") == [(1e6, outlier)]
+    assert traces(sink, catalog.PREDICTIONS, status="error") == [(1.0, broken)]
+    assert traces(sink, catalog.PREDICTIONS, status="ok") == []
+    durations = traces(sink, catalog.DURATION)
+    assert {trace_id for _, trace_id in durations} <= {first, usual, outlier, broken}
+    assert 1 <= len(durations) <= 4
+    (point, *_) = (each.point for each in sink.named(catalog.DURATION.name) if each.point.exemplars)
+    assert all(point.start_time_unix_nano < one.time_unix_nano for one in point.exemplars)
+    assert all(len(one.span_id) == 8 for one in point.exemplars)
+
+
+async def predict_later(features: dict[str, float]) -> float:
+    """The same, as a coroutine function."""
+    return predict(features)
+
+
+@pytest.mark.parametrize("way", ["watch", "watch by name", "async", "observe", "record"])
+def test_every_way_of_watching_one_row_knows_its_trace(
+    way: str, sink: Sink, tracer: trace.Tracer
+) -> None:
+    """A batch has one trace for all rows: it stands for its duration, and for none of them."""
+    with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
+
+        def coroutine() -> None:
+            with pytest.raises(StopIteration):
+                monitor.watch(predict_later)({"amount": 7.0}).send(None)  # type: ignore[attr-defined]
+
+        def block() -> None:
+            with monitor.observe({"amount": 7.0}) as prediction:
+                prediction.value = 7.0
+
+        ways = {
+            "watch": lambda: monitor.watch(predict)({"amount": 7.0}),
+            "watch by name": lambda: monitor.watch(predict)(features={"amount": 7.0}),
+            "async": coroutine,
+            "observe": block,
+            "record": lambda: monitor.record({"amount": [7.0]}, [7.0]),
+        }
+        known = in_trace(tracer, ways[way])
+        in_trace(tracer, lambda: monitor.record({"amount": [50.0, 90.0]}, [50.0, 90.0]))
+        assert monitor.flush(timeout_seconds=10)
+    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
+    assert [found for _, found in traces(sink, catalog.DURATION)] == [known] * (way != "record")
+
+
+def test_native_histograms_have_them_as_well(sink: Sink, tracer: trace.Tracer) -> None:
+    """In the order of time, as Prometheus wants those of one series."""
+    destination = Otlp.prometheus(f"http://127.0.0.1:{sink.port}", durations="exponential")
+    with monitor_of(destination) as monitor:
+        known = in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+    (newest,) = sink.newest(catalog.DURATION.name)
+    assert newest.scale > 0
+    assert [found for _, found in traces(sink, catalog.DURATION)] == [known]
+
+
+def requests_of(exporter: OtlpExporter) -> list[bytes]:
+    """The requests that an exporter makes from now on, answered or not."""
+    transport: Any = exporter._process.transport
+    post, bodies = transport.post, []
+
+    def noted(body: bytes, *args: Any, **more: Any) -> Any:
+        bodies.append(body)
+        return post(body, *args, **more)
+
+    transport.post = noted
+    return bodies
+
+
+def test_each_destination_is_told_until_it_has_taken_them(sink: Sink, tracer: trace.Tracer) -> None:
+    """One that refused gets them with the next export; one that has them does not, nor ever again.
+
+    The clock stands still: what is new is told apart by more than its time.
+    """
+    with OtlpReceiver("collector") as flaky:
+        steady, other = Otlp.collector(f"http://127.0.0.1:{sink.port}"), Otlp.collector(flaky.url)
+        bodies = requests_of(other)
+        with monitor_of(steady, other, clock=ManualClock()) as monitor:
+            watched = monitor.watch(predict)
+            first = in_trace(tracer, lambda: watched({"amount": 7.0}))
+            assert monitor.flush(timeout_seconds=10)
+            flaky.script(lambda _: Refuse(503))
+            later = in_trace(tracer, lambda: watched({"amount": 7.0}))
+            assert not monitor.flush(timeout_seconds=10)
+            flaky.script([])
+            before = len(bodies)
+            for _ in range(2):
+                assert monitor.flush(timeout_seconds=10)
+    taken = [body for body in bodies if bytes.fromhex(later) in body]
+    assert sum(bytes.fromhex(first) in body for body in bodies) == 1
+    assert len(taken) > 1
+    assert sum(body in taken for body in bodies[before:]) == 1
+    told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]
+    assert told == [first, later]
+
+
+def test_dynatrace_and_whoever_wants_none_get_none(
+    sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nobody looks for spans either."""
+    with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
+        with monitor_of(Otlp.dynatrace(receiver.url, token=TOKEN)) as monitor:
+            in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
+            assert monitor.flush(timeout_seconds=10)
+            assert not monitor._inbox.calls.is_traced
+        assert not receiver.ledger.refused
+    monkeypatch.setenv("OTEL_METRICS_EXEMPLAR_FILTER", "always_off")
+    with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
+        in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+        assert not monitor._inbox.calls.is_traced
+    assert sink.points
+    assert not any(each.point.exemplars for each in sink.points if hasattr(each.point, "exemplars"))
+
+
+def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Tracer) -> None:
+    """They are in no bin that is compared; the first row after them is, and brings its own."""
+    exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
+    config = Config(learn_rows=50, drain_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", exporters=exporters, config=config) as monitor:
+        watched = monitor.watch(predict)
+        for at in range(50):
+            in_trace(tracer, lambda at=at: watched({"amount": float(at)}))  # type: ignore[misc]
+        known = in_trace(tracer, lambda: watched({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
+
+
+def test_a_field_that_is_left_out_takes_its_exemplars_along(
+    sink: Sink, tracer: trace.Tracer
+) -> None:
+    """Those of the fields that are sent stay with them, whatever their rows are now."""
+    names = [f"f{at}" for at in range(12)]
+    reference = Reference.fit(dict.fromkeys(names, EDGES_AT), predictions=EDGES_AT)
+    exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
+    config = Config(max_series=300, drain_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", reference=reference, exporters=exporters, config=config) as monitor:
+        watched = monitor.watch(lambda features: features["f0"])
+        known = in_trace(tracer, lambda: watched({name: float(name[1:]) for name in names}))
+        assert monitor.flush(timeout_seconds=10)
+        assert monitor._worker.pipeline.status(0.0).faults == 0
+    sent = {each.attributes["field"] for each in sink.named(catalog.DISTRIBUTION.name)}
+    assert 0 < len(sent & set(names)) < len(names)
+    for name in sent & set(names):
+        assert traces(sink, catalog.DISTRIBUTION, field=name) == [(float(name[1:]), known)]
