@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, Histogram
 
 import shapes
 from harness import Figure, Timing, Way, in_turns, main, nanoseconds
 from mlmonitor import Monitor
+from mlmonitor.capture.traces import whence_of_host
 
 BLOCK = 512
 BASELINE = "Histogram.observe"
@@ -199,6 +201,31 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
         yield from added(found, {"watch dict 20, 8 threads": "bare"})
 
 
+def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
+    """A host that traces: outside of any span, and in one, whose ids go along."""
+    row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
+    baseline, tracer = peers(1)[BASELINE], TracerProvider().get_tracer("bench")
+    whence = whence_of_host()
+    assert whence is not None
+    with shapes.monitor(20) as monitor:
+        monitor._inbox.calls.trace(whence)  # noqa: SLF001 - as with a destination that keeps them
+        watched = monitor.watch(nothing)
+        outside = timed(monitor, lambda: watched(row), calls)
+
+        def inside() -> float:
+            with tracer.start_as_current_span("request"):
+                return outside()
+
+        each: dict[str, Way] = {
+            "watch dict 20, host traces, no span": outside,
+            "watch dict 20, in a span": inside,
+            "bare": lambda: nanoseconds(lambda: nothing(row), calls),
+            BASELINE: lambda: nanoseconds(baseline, calls),
+        }
+        found = in_turns(each, rounds=rounds)
+    yield from added(found, dict.fromkeys(list(each)[:2], "bare"))
+
+
 def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
     """The baselines beside each other."""
     each = peers(20)
@@ -218,6 +245,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
             fewer = calls // 20 if shape == "frame" else calls
             yield from of_shape(fields, shape, rounds=rounds, calls=fewer)
     yield from special(rounds=rounds, calls=calls)
+    yield from traced(rounds=rounds, calls=calls)
     yield from of_peers(rounds=rounds, calls=calls // 10)
 
 
