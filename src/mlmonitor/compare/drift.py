@@ -10,6 +10,7 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alarm import Alarms, Mask
+from mlmonitor.compare.calm import Calm
 from mlmonitor.compare.critical import Critical
 from mlmonitor.compare.distance import (
     MEASURES,
@@ -23,12 +24,9 @@ from mlmonitor.compare.distance import (
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
-from mlmonitor.compare.table import bin_names, entry_counts, present, profile_counts
+from mlmonitor.compare.table import bin_names, entry_counts, present, prior_counts, profile_counts
 from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
-
-_CALM_ROWS = 200  # fewer rows cannot show that all is as it was
-_CALM_STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as many hardly
 
 
 class Level(NamedTuple):
@@ -36,13 +34,21 @@ class Level(NamedTuple):
 
     alpha: the chance that any field ever alarms though nothing drifts. fields: how many share it,
     in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
-    alarm.
+    alarm. quality_tolerance: a growth of a share of bad values too small to matter.
     """
 
     alpha: float
     fields: int
     tolerance: float
     min_rows: int = 0
+    quality_tolerance: float = 0.001
+
+    def log_e(self, streams: int) -> float:
+        """What evidence has to reach, where so many streams share one half of `alpha`.
+
+        Half is for drift, half for quality: the chances add up (union bound).
+        """
+        return float(np.log(2 * max(streams, 1) / self.alpha))
 
 
 class Drift:
@@ -57,17 +63,15 @@ class Drift:
         self._reference = entry_counts(entries, plan)
         self._critical = Critical([entry.critical for entry in entries], self._reference)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
-        self._evidence = Evidence(self._reference, present(plan))
+        self._evidence = Evidence(self._reference, present(plan), prior=prior_counts(entries, plan))
         self._alarms = Alarms(
             len(entries),
-            level=float(np.log(level.fields / level.alpha)),
+            level=level.log_e(level.fields),
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )
         self._seen: Counts = np.zeros_like(self._reference)
-        # An alarm is checked on stretches of rows longer than the one that raised it.
-        self._checked: Counts = np.zeros_like(self._reference)
-        self._stretch_rows: Counts = np.full(len(entries), _CALM_ROWS, np.int64)
+        self._calm = Calm(self._reference.shape)
         self.findings: dict[int, Finding] = {}
 
     def skip(self, total: Profile) -> None:
@@ -84,12 +88,10 @@ class Drift:
             log_e,
             np.nan_to_num(psi_low(self._reference, stretch.counts)),
             stretch.rows.astype(np.float64),
-            is_calm=self._is_calm(counts),
+            is_calm=self._calm.look(counts, self._is_still),
             now=now,
         )
-        self._checked[turn.raised] = counts[turn.raised]
-        long_enough = np.maximum(_CALM_STRETCHES * stretch.rows, _CALM_ROWS)
-        self._stretch_rows = np.where(turn.raised, long_enough, self._stretch_rows)
+        self._calm.begin(turn.raised, counts, stretch.rows)
         raised: list[int] = np.flatnonzero(turn.raised).tolist()
         cleared: list[int] = np.flatnonzero(turn.cleared).tolist()
         for at in raised:
@@ -135,16 +137,13 @@ class Drift:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        tables = self._reference, self._seen, self._checked, self._stretch_rows
-        return self._evidence.nbytes + sum(table.nbytes for table in tables)
+        tables = self._reference, self._seen
+        return self._evidence.nbytes + self._calm.nbytes + sum(table.nbytes for table in tables)
 
-    def _is_calm(self, counts: Counts) -> Mask:
-        """Whether the stretch that has just been completed shows nothing."""
-        since = counts - self._checked
-        is_complete: Mask = since.sum(axis=1) >= self._stretch_rows
-        is_still: Mask = np.nan_to_num(psi_low(self._reference, since)) == 0
-        self._checked[is_complete] = counts[is_complete]
-        return is_complete & is_still
+    def _is_still(self, counts: Counts) -> Mask:
+        """Whether the change that these counts show is nothing beyond chance."""
+        is_still: Mask = np.nan_to_num(psi_low(self._reference, counts)) == 0
+        return is_still
 
     def _finding(self, at: int, log_e: float, counts: Counts, now: float) -> Finding:
         field, rows = self._plan.schema.fields[at], int(counts[at].sum())

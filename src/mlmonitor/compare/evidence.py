@@ -34,7 +34,8 @@ class Evidence:
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
         exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at (Ville).
-    reference: counts `[fields, bins]`; present: which of the bins each field has.
+    reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
+    believed of each bin before the reference, in counts, where it is not half a count.
     Price: `8 * bins * (kept + 3)` bytes a field, and about 20 us a field and look. Constant: of
         all restarts the first and the newest are kept, and dropping others can only lower the
         evidence.
@@ -58,12 +59,14 @@ class Evidence:
         reference: Counts,
         present: NDArray[np.bool_],
         *,
+        prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
     ) -> None:
         fields, width = reference.shape
+        believed = reference + (PRIOR if prior is None else prior)
         self._present = present
-        self._reference: Floats = np.where(self._present, reference + PRIOR, 0.0)
+        self._reference: Floats = np.where(self._present, believed, 0.0)
         self._restart_rows = restart_rows
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)

@@ -45,7 +45,7 @@ class Learner:
         A column of no known kind is left out of it.
         """
         count = min(self.learned, self.wanted)
-        entries, rows, seen = fitted(
+        found = fitted(
             iter([(self._columns(count), count)]),
             schema={},
             sample_rows=None,
@@ -53,7 +53,13 @@ class Learner:
             rng=np.random.default_rng(0),  # draws nothing: all rows are kept
             has_critical=False,  # the service is running: what it would cost it cannot spare
         )
-        return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=entries), is_learned=True)
+        content = ReferenceFile(
+            rows=found.rows,
+            rows_seen=found.rows_seen,
+            fields=found.entries,
+            explained=found.explained,
+        )
+        return Reference(content, is_learned=True)
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""

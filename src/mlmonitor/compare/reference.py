@@ -92,7 +92,7 @@ class Reference:
         _check_options(bins, seed)
         outputs = _outputs(output, classes)
         is_stream = hasattr(features, "__next__")
-        entries, rows, rows_seen = fitted(
+        found = fitted(
             chunks(features, predictions, actuals, names, outputs=outputs),
             schema=_kinds(schema or {}),
             sample_rows=SAMPLE_ROWS if is_stream else None,
@@ -101,12 +101,13 @@ class Reference:
         )
         return cls(
             ReferenceFile(
-                rows=rows,
-                rows_seen=rows_seen,
+                rows=found.rows,
+                rows_seen=found.rows_seen,
                 trained_at=_aware(trained_at),
                 importances=_figures("importances", importances),
                 training_metrics=_figures("training_metrics", training_metrics),
-                fields=entries,
+                fields=found.entries,
+                explained=found.explained,
             )
         )
 

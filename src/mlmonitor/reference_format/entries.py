@@ -12,6 +12,7 @@ CRITICAL_ROWS = (20, 50, 200, 1_000, 10_000)
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
@@ -26,7 +27,9 @@ class FieldReference(BaseModel):
     """What every entry tells.
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
-    hundred without any drift.
+    hundred without any drift. `nonfinite` and `wrong_type` are those of the `missing` that were
+    not simply absent. `predicted` and `predicted_variance` are the mean and the variance of the
+    explained prediction over the rows in each bin, missing values last; null where no row is.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -35,7 +38,11 @@ class FieldReference(BaseModel):
     role: _Role
     rows: Count
     missing: Count
+    nonfinite: Count = 0
+    wrong_type: Count = 0
     critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
+    predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
+    predicted_variance: Annotated[list[NotNegative | None], Field(max_length=10_002)] = []
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
@@ -50,7 +57,7 @@ class NumericReference(FieldReference):
 
     kind: Literal["numeric", "datetime"]
     mean: Finite | None
-    stddev: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    stddev: NotNegative | None
     min: Finite | None
     max: Finite | None
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
@@ -60,6 +67,7 @@ class NumericReference(FieldReference):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         want(len(self.counts) == len(self.edges) + 1, "counts: wanted one more than edges")
+        agree_on_rows(self, len(self.counts))
         want(_ascends(self.edges, strictly=True), "edges: wanted strictly ascending")
         want(
             self.rows == self.missing + sum(self.counts),
@@ -84,7 +92,10 @@ class CategoricalReference(FieldReference):
     """One categorical or boolean field: its most frequent categories, and the rest as one.
 
     `categories` have `counts`, the last count being that of all others. `others` names those of
-    them that were kept; `is_closed` says whether all were.
+    them that were kept; `is_closed` says whether all were. `once` and `twice` tell how many
+    categories were met so often: of them Good and Turing made the chance of a new one.
+    `held_out` holds `[*categories, others, new, missing]` of those rows that had no say in which
+    categories are listed, where some are not.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -92,9 +103,23 @@ class CategoricalReference(FieldReference):
     counts: Annotated[list[Count], Field(max_length=10_001)]
     others: Annotated[list[_Category], Field(max_length=100_000)]
     is_closed: bool
+    once: Count = 0
+    twice: Count = 0
+    held_out: Annotated[list[Count], Field(max_length=10_003)] = []
+
+    @property
+    def expected(self) -> list[int]:
+        """Counts that a window is compared with: `[*categories, others, new, missing]`.
+
+        The most frequent of many categories look more frequent than they are, because they were
+        chosen for it: so rows that had no part in the choice are counted. A category that one of
+        them is the only one to have was as good as new: it is counted as such (Good 1953).
+        """
+        return self.held_out or [*self.counts, 0, self.missing]
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        agree_on_rows(self, len(self.counts))
         names = self.categories + self.others
         want(len(set(names)) == len(names), "categories: wanted each name once")
         want(
@@ -104,9 +129,36 @@ class CategoricalReference(FieldReference):
             self.rows == self.missing + sum(self.counts),
             "rows: wanted the sum of counts and missing",
         )
+        want(
+            self.once + 2 * self.twice <= sum(self.counts),
+            "once, twice: wanted no more than there are values",
+        )
+        want(
+            len(self.held_out) in (0, len(self.categories) + 3),
+            "held_out: wanted none, or three more than categories",
+        )
+        want(sum(self.held_out) <= self.rows, "held_out: wanted no more than rows")
         is_boolean = self.kind == "boolean"
         want(not is_boolean or names == ["false", "true"], "categories: wanted false and true")
         return self
+
+
+def agree_on_rows(entry: FieldReference, bins: int) -> None:
+    """Refuse an entry whose parts tell of more, or other, rows than it has."""
+    want(
+        entry.nonfinite + entry.wrong_type <= entry.missing,
+        "nonfinite, wrong_type: wanted no more than missing",
+    )
+    told = len(entry.predicted), len(entry.predicted_variance)
+    want(
+        told in ((0, 0), (bins + 1, bins + 1)),
+        "predicted, predicted_variance: wanted none, or one more than counts",
+    )
+    pairs = zip(entry.predicted, entry.predicted_variance, strict=True)
+    want(
+        all((mean is None) == (variance is None) for mean, variance in pairs),
+        "predicted_variance: wanted null where predicted is",
+    )
 
 
 def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument

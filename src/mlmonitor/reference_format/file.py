@@ -21,7 +21,10 @@ FILE_BYTES = 64 << 20
 
 
 class ReferenceFile(BaseModel):
-    """A whole reference, as it stands in its file."""
+    """A whole reference, as it stands in its file.
+
+    `explained` names the prediction that the entries' `predicted` is about, if there is one.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -32,6 +35,7 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    explained: Name | None = None
     fields: Annotated[
         list[Annotated[NumericReference | CategoricalReference, Field(discriminator="kind")]],
         Field(max_length=100_000),
