@@ -18,7 +18,7 @@ from mlmonitor.errors import (
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.monitor import Monitor
-from mlmonitor.records import Kind, Quality, Role
+from mlmonitor.records import Field, Kind, Quality, Role
 
 __all__ = [
     "Config",
@@ -26,6 +26,7 @@ __all__ = [
     "ExportError",
     "ExportTimeout",
     "Exporter",
+    "Field",
     "FieldStatus",
     "Finding",
     "FormatError",

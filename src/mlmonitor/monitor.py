@@ -18,6 +18,7 @@ from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.watch import Observation, Tap, identify, watched
+from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
@@ -35,6 +36,7 @@ from mlmonitor.options import (
     reference_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.records import Field
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +61,7 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        fields: rules that values must keep, such as `Field("age", minimum=0)`.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -79,6 +82,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        fields: Sequence[Field] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -92,6 +96,7 @@ class Monitor:
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
         self._exporters = exporters_of(exporters, os.environ)
+        self._declared = declared_fields(fields, self._reference)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -285,7 +290,14 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(self._model, self._version, str(uuid.uuid4()), started_at, self._ignore)
+        identity = Identity(
+            self._model,
+            self._version,
+            str(uuid.uuid4()),
+            started_at,
+            self._ignore,
+            self._declared,
+        )
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

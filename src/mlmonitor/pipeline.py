@@ -16,17 +16,19 @@ from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import observed_points
+from mlmonitor.records import Field
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who reports: the model, and this process since its start."""
+    """Who reports: the model, what was declared of it, and this process since its start."""
 
     model: str
     version: str
     instance: str
     started_at: float
     ignore: frozenset[str] = field(default_factory=frozenset)
+    declared: tuple[Field, ...] = ()
 
     @property
     def attributes(self) -> Attributes:
@@ -59,7 +61,11 @@ class Pipeline:
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
-            config, reference, ignore=identity.ignore, started_at=identity.started_at
+            config,
+            reference,
+            ignore=identity.ignore,
+            declared=identity.declared,
+            started_at=identity.started_at,
         )
 
     @property

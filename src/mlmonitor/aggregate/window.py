@@ -11,7 +11,7 @@ from mlmonitor.aggregate.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Digested, Profile, digest
 from mlmonitor.aggregate.tdigest import TDigest
-from mlmonitor.records import Block
+from mlmonitor.records import Block, Floats
 
 _PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
 _SHAPES_BYTES = 1_200  # of a set of shapes, likewise
@@ -113,6 +113,8 @@ class Window:
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
         self._opened_at = now
         self._panes_in_shape = 0
+        self._low = np.full(len(plan.schema.numeric), np.inf)
+        self._high = np.full(len(plan.schema.numeric), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`, a time in seconds that never falls."""
@@ -158,6 +160,12 @@ class Window:
             shapes.merge(generation)
         return View(recent, shapes)
 
+    def take_extremes(self) -> tuple[Floats, Floats]:
+        """The smallest and largest value of each numeric field since this was last asked."""
+        low, high = self._low, self._high
+        self._low, self._high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
+        return low, high
+
     @property
     def memory_bytes(self) -> int:
         """What it holds once every pane is in use: the panes, the rest, a view; shapes thrice."""
@@ -174,13 +182,19 @@ class Window:
         if turns <= 0:
             return 0
         passed = turns * self._pane_rows - begun
-        self._closed.update(_part(block, 0, passed))
+        self._closed.merge(self._profile(digest(_part(block, 0, passed), self.plan)))
         self._turn(turns)
         return passed
 
     def _fold(self, digested: Digested) -> None:
-        self._open.merge(Profile.of(digested, self.plan))
+        self._open.merge(self._profile(digested))
         self._shapes[1].update(digested)
+
+    def _profile(self, digested: Digested) -> Profile:
+        found = Profile.of(digested, self.plan)
+        self._low = np.minimum(self._low, found.moments.min)
+        self._high = np.maximum(self._high, found.moments.max)
+        return found
 
     def _turn(self, passed: int) -> None:
         """Close the open pane; `passed` panes have gone by."""

@@ -14,6 +14,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
+from mlmonitor.records import Field
 
 OTHER_FIELDS = "__unknown__"
 
@@ -27,11 +28,14 @@ class Observed:
         reference: Reference | None,
         *,
         ignore: frozenset[str],
+        declared: Sequence[Field] = (),
         started_at: float,
     ) -> None:
         self._config = config
         self._span = Span(config.window_seconds, config.window_rows, config.panes)
-        self._level = Level(config.alpha, 1, config.drift_tolerance, config.min_rows)
+        self._level = Level(
+            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
+        )
         self._started_at = started_at
         self.calls: CallStats = CallStats(self._span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions)
@@ -44,6 +48,7 @@ class Observed:
             deviations=config.outlier_deviations,
             hitters=config.heavy_hitters,
             ignore=ignore,
+            declared=declared,
         )
         self._labels: Labels | None = None
 
@@ -87,8 +92,7 @@ class Observed:
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
         for population in self.populations(now=now):
-            if population.drift is not None:
-                yield from population.drift.findings.values()
+            yield from population.findings
 
     def unknown(self) -> dict[str, int]:
         """Values of fields that the reference does not know, by name."""

@@ -54,7 +54,7 @@ def prior_counts(entries: Sequence[Entry], plan: Plan) -> Floats:
     Where categories were met once, others will be met that never were, as many as those (Good and
     Turing); and what was met once was met by luck. So each category is believed by less than its
     count, and new ones by what that comes to. Not where the counts are held out: they know.
-    Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet distribution", 1997.
+    Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
     """
     table = np.full((len(entries), width(plan)), PRIOR)
     for at, entry in enumerate(entries):

@@ -1,16 +1,18 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
+from mlmonitor.compare.constraints import Rules
 from mlmonitor.compare.cut import cut_rows
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
-from mlmonitor.records import Role
+from mlmonitor.compare.why import Why
+from mlmonitor.records import Field, Role
 
 _ROLES = (Role.FEATURE, Role.PREDICTION)
 
@@ -32,6 +34,7 @@ class Watched:
         deviations: float,
         hitters: int,
         ignore: Collection[str],
+        declared: Sequence[Field] = (),
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
@@ -40,6 +43,7 @@ class Watched:
         self.reader: Reader | None = None
         self._span, self._hitters = span, hitters
         self._deviations, self._ignore, self._level = deviations, ignore, level
+        self._declared = declared
 
     def take(self, rows: Rows, *, now: float) -> None:
         """Learn from these rows, or compare them."""
@@ -72,6 +76,11 @@ class Watched:
         population = Population(
             plan, entries, self._span, hitters=self._hitters, level=level, now=now
         )
+        if population.soundness is not None:
+            population.soundness.watch_names(reader.unknown, reference.rows)
+        if self._declared:
+            population.rules = Rules(plan.schema, self._declared)
+        population.why = Why.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         return reader, population
 

@@ -1,4 +1,4 @@
-"""Why the mean prediction has shifted: what the changed mix of each feature's values makes of it."""
+"""Why the mean prediction has shifted: what the changed mix of each feature makes of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ from mlmonitor.compare.observed import OTHER_FIELDS, Observed
 from mlmonitor.compare.report import label_counts
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.delivery import Delivery
+from mlmonitor.export.findings import finding_points
 from mlmonitor.export.health import label_points, model_points, own_points
 from mlmonitor.export.points import call_points, error_points, population_points
 
@@ -24,7 +25,9 @@ def observed_points(
     """Every series of this process at `now`; `identity` is on each."""
     yield from call_points(observed.calls, identity)
     for population in observed.populations(now=now):
-        yield from population_points(population.compared(now=now), identity, deviations=deviations)
+        compared = population.compared(now=now)
+        yield from population_points(compared, identity, deviations=deviations)
+        yield from finding_points(population, compared, identity)
     unknown = sum(observed.unknown().values())
     if unknown:
         known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")
