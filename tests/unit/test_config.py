@@ -34,6 +34,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "heavy_hitters": [0, 1_001],
     "alpha": [0, 1, -0.1, NAN, INF],
     "drift_tolerance": [-0.1, 101, NAN, INF],
+    "quality_tolerance": [-0.1, 1.1, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
     "look_rows": [0, -1, 2.5, 1 << 60],
 }

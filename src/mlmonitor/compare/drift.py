@@ -83,7 +83,7 @@ class Drift:
         counts = profile_counts(total)
         self._evidence.update(counts - self._seen)
         self._seen = counts
-        log_e, stretch = self._evidence.log_e(), self._evidence.stretch()
+        log_e, stretch = self._evidence.weigh(slice(None))
         turn = self._alarms.look(
             log_e,
             np.nan_to_num(psi_low(self._reference, stretch.counts)),

@@ -22,6 +22,16 @@ class Stretch(NamedTuple):
     rows: Counts
 
 
+class Weighed(NamedTuple):
+    """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
+
+    log_e: Floats
+    stretch: Stretch
+
+
+_ALL = slice(None)
+
+
 class Evidence:
     """An e-process for each field: how well "its bins have changed" explains its counts.
 
@@ -89,20 +99,27 @@ class Evidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        terms = self._gain() + self._stake()
-        # What is not staked yet, on restarts to come, stays what it is.
-        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(self._begun + 2.0))
-        return log_e
+        return self.weigh(_ALL).log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        loudest = np.argmax(self._gain() + self._stake(), axis=0)
-        counts = self._total - self._starts[loudest, np.arange(len(loudest))]
-        return Stretch(counts, counts.sum(axis=1))
+        return self.weigh(_ALL).stretch
+
+    def weigh(self, fields: "Counts | slice") -> Weighed:
+        """Both, of some fields: each costs what the other does."""
+        terms = self._gain(fields) + self._stake(fields)
+        begun, total = self._begun[fields], self._total[fields]
+        # What is not staked yet, on restarts to come, stays what it is.
+        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
+        loudest = np.argmax(terms, axis=0)
+        counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1)))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
         at = np.flatnonzero(fields)
+        if at.size == 0:
+            return
         self._total[at] = 0
         self._starts[:, at] = 0
         self._begun[at] = 0
@@ -134,24 +151,24 @@ class Evidence:
         flat = np.where(self._present[fields], PRIOR, 0.0) + np.zeros_like(null)
         return [null, *(share * concentration for concentration in CONCENTRATIONS), flat]
 
-    def _gain(self) -> Floats:
+    def _gain(self, fields: "Counts | slice") -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
-        counts = self._total[None] - self._starts
+        starts, present = self._starts[:, fields], self._present[fields]
+        counts = self._total[None, fields] - starts
         found = [
-            _log_beta(prior + counts, self._present) - before
-            for prior, before in zip(
-                self._priors(self._starts, slice(None)), self._before, strict=True
-            )
+            _log_beta(prior + counts, present) - before[:, fields]
+            for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
         ]
         null, *alternatives = found
         mixed: Floats = np.logaddexp.reduce(alternatives, axis=0)
         gain: Floats = mixed - np.log(len(alternatives)) - null
         return gain
 
-    def _stake(self) -> Floats:
-        order = np.maximum(self._order, 0)
-        shares: Floats = -np.log((order + 1.0) * (order + 2.0))
-        return np.where(self._order >= 0, shares, -np.inf)
+    def _stake(self, fields: "Counts | slice") -> Floats:
+        order = self._order[:, fields]
+        begun = np.maximum(order, 0)
+        shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
+        return np.where(order >= 0, shares, -np.inf)
 
 
 def _log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.evidence import PRIOR
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.share_alarms import ShareAlarms
@@ -20,7 +21,8 @@ class Newcomers:
     """Evidence that rows have a field that no row of the reference had.
 
     unknown: how many rows had each name that is not known, kept up to date by whoever reads rows;
-    None stands for names too many to be kept. Price: nothing until the first such name.
+    None stands for names too many to be kept. has_predictions: whether the reference knows any:
+    where it does not, predictions are nothing new. Price: nothing until the first such name.
     """
 
     def __init__(
@@ -28,11 +30,12 @@ class Newcomers:
         unknown: Mapping[str | None, int],
         *,
         reference_rows: int,
+        has_predictions: bool,
         log_e: float,
         tolerance: float,
     ) -> None:
         self._unknown = unknown
-        self._reference_rows = reference_rows
+        self._reference_rows, self._has_predictions = reference_rows, has_predictions
         self._log_e, self._tolerance = log_e, tolerance
         self._alarms: ShareAlarms | None = None
         self._places: dict[str, int] = {}
@@ -53,15 +56,16 @@ class Newcomers:
         looked = self._alarms.look(self._new(came), now=now)
         names = list(self._places)
         raised: list[int] = np.flatnonzero(looked.turn.raised).tolist()
+        critical = self._alarms.critical(looked.rows) if raised else looked.share
         for at in raised:
             share = float(looked.share[at])
             self.findings[at] = Finding(
                 field=names[at],
-                role=Role.FEATURE,
+                role=Role.PREDICTION if _is_prediction(names[at]) else Role.FEATURE,
                 segment="all",
                 measure=NEW_FIELD,
                 value=share,
-                critical=float(looked.critical[at]),
+                critical=float(critical[at]),
                 evidence=float(looked.log10_e[at]),
                 alarm="raised",
                 rows=int(looked.rows[at]),
@@ -77,7 +81,9 @@ class Newcomers:
         """`[names, 2]`: of the rows that came, how many had each name and how many had not."""
         counts = np.zeros(NAMES, np.int64)
         for name, count in self._unknown.items():
-            if name is not None and (name in self._places or len(self._places) < NAMES):
+            if name is None or (_is_prediction(name) and not self._has_predictions):
+                continue
+            if name in self._places or len(self._places) < NAMES:
                 counts[self._places.setdefault(name, len(self._places))] = count
         with_name = np.minimum(counts - self._seen, came)
         self._seen = counts
@@ -87,3 +93,7 @@ class Newcomers:
     def nbytes(self) -> int:
         """Memory held."""
         return 0 if self._alarms is None else self._alarms.nbytes
+
+
+def _is_prediction(name: str) -> bool:
+    return name == PREDICTION or name.startswith(f"{PREDICTION}.")

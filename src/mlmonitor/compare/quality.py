@@ -16,9 +16,8 @@ from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.newcomers import NAMES, Newcomers
 from mlmonitor.compare.runs import Run, Runs
 from mlmonitor.compare.share_alarms import ShareAlarms
-from mlmonitor.compare.shares import critical_share
 from mlmonitor.compare.streams import TOLD, Stream, stream_counts, streams_of
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts, Floats, Role
 
 CONSTANT, VANISHED = "constant", "vanished"
 
@@ -73,6 +72,7 @@ class Soundness:
         self._newcomers = Newcomers(
             unknown,
             reference_rows=reference_rows,
+            has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
             log_e=self._log_e,
             tolerance=self._level.quality_tolerance,
         )
@@ -121,7 +121,7 @@ class Soundness:
         counts = stream_counts(self.streams, recent.quality)
         rows = counts.sum(axis=1)
         share = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
-        return Shares(share, critical_share(self._shares.belief, rows))
+        return Shares(share, self._shares.critical(rows))
 
     @property
     def nbytes(self) -> int:
@@ -134,7 +134,9 @@ class Soundness:
         belief = self._shares.belief
         before = belief[:, 0] / belief.sum(axis=1)
         turned = []
-        for at in _places(looked.turn.raised):
+        raised = _places(looked.turn.raised)
+        critical = self._shares.critical(looked.rows) if raised else looked.share
+        for at in raised:
             stream, share = self.streams[at], float(looked.share[at])
             told = TOLD[stream.quality]
             reason = f"{told}: {before[at]:.2%} of values to be expected, {share:.2%} now"
@@ -145,7 +147,7 @@ class Soundness:
                         stream.at,
                         stream.quality.value,
                         value=share,
-                        critical=float(looked.critical[at]),
+                        critical=float(critical[at]),
                         evidence=float(looked.log10_e[at]),
                         rows=int(looked.rows[at]),
                         now=now,

@@ -78,7 +78,9 @@ class Runs:
             np.concatenate([valid > 0, new.sum(axis=1) > 0]),
         )
         runs = ~np.isnan(self._value) & self._can
-        log_chance = np.where(runs, self._log_chance(self._rows), 0.0)
+        log_chance = np.zeros(len(runs))
+        if runs.any():
+            log_chance = np.where(runs, self._log_chance(self._rows), 0.0)
         log_e = np.where(runs, -log_chance - self._stake, -np.inf)
         is_met = np.concatenate([(valid > 0) & np.isnan(values), valid > 0])
         return Run(log_e, log_chance, self._rows.copy()), is_met

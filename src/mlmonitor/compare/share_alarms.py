@@ -10,7 +10,7 @@ from mlmonitor.compare.evidence import Evidence
 from mlmonitor.compare.shares import critical_share, growth_low
 from mlmonitor.records import Counts, Floats
 
-_KEPT = 6  # restarts: of two bins a change is found with fewer
+_KEPT = 5  # restarts: of two bins a change is found with fewer
 
 
 class Looked(NamedTuple):
@@ -19,7 +19,6 @@ class Looked(NamedTuple):
     turn: Turn
     log10_e: Floats
     share: Floats
-    critical: Floats
     rows: Counts
 
 
@@ -45,8 +44,7 @@ class ShareAlarms:
         """Take in the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
-        log_e, stretch = self._evidence.log_e(), self._evidence.stretch()
-        bad, rows = stretch.counts[:, 0], stretch.rows
+        log_e, bad, rows = self._weighed()
         turn = self._alarms.look(
             log_e,
             growth_low(self.belief, bad, rows),
@@ -60,9 +58,26 @@ class ShareAlarms:
             turn,
             log_e / np.log(10),
             bad / np.maximum(rows, 1),
-            critical_share(self.belief, rows),
             rows,
         )
+
+    def _weighed(self) -> tuple[Floats, Counts, Counts]:
+        """Log e-value, bad values and rows of each stream's loudest stretch.
+
+        Of streams that never had a bad value nothing is worked out: they cannot have grown.
+        """
+        size = len(self.belief)
+        log_e, bad, rows = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
+        met = np.flatnonzero(self._counts[:, 0])
+        if met.size:
+            weighed = self._evidence.weigh(met)
+            log_e[met], rows[met] = weighed.log_e, weighed.stretch.rows
+            bad[met] = weighed.stretch.counts[:, 0]
+        return log_e, bad, rows
+
+    def critical(self, rows: Counts) -> Floats:
+        """What each share may be by chance, in so many rows."""
+        return critical_share(self.belief, rows)
 
     @property
     def raised(self) -> Mask:

@@ -7,6 +7,7 @@ from mlmonitor.compare.special import log_gamma
 from mlmonitor.records import Counts, Floats
 
 _EXACT = 64  # counts that are added up one by one; beyond, their law is smooth enough
+_EXACT_ROWS = 1e9  # beyond, the difference of two logarithms of gamma loses its digits
 _ONE_IN_A_HUNDRED = 2.3263478740408408  # of the normal distribution
 _ONE_IN_TEN = 1.2815515655446004
 
@@ -15,19 +16,29 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
     """The share that one window in a hundred of so many rows passes, or fewer.
 
     belief: `[streams, 2]`, what is known of bad and good values, in counts: the number of bad ones
-    is then beta-binomial. Exact up to 64 of them; beyond by a gamma law of the same mean and
-    variance, after Wilson and Hilferty. NaN without rows.
+    is then beta-binomial. Exact up to 64 of them; beyond by a beta law of the same mean and
+    variance. NaN without rows.
+    Source: for the beta law Paulson, "An approximate normalization of the analysis of variance
+        distribution", 1942, which rests on Wilson and Hilferty.
     """
     n = np.maximum(rows.astype(np.float64), 1.0)
-    exact, is_exact = _exact_point(belief, n)
+    exact, is_exact = _exact_point(belief, np.minimum(n, _EXACT_ROWS))
     whole = belief.sum(axis=1)
     share = belief[:, 0] / whole
-    mean = n * share
-    variance = mean * (1 - share) * (whole + n) / (whole + 1)
-    shape = np.maximum(mean**2 / np.maximum(variance, 1e-300), 1e-300)
-    root = 1 - 1 / (9 * shape) + _ONE_IN_A_HUNDRED / (3 * np.sqrt(shape))
-    smooth = np.ceil(np.minimum(mean * np.maximum(root, 0.0) ** 3, n))
-    return np.where(rows > 0, np.where(is_exact, exact, smooth) / n, np.nan)
+    # The variance of a share of n values is that of their law's, and of the draw from it.
+    trust = np.maximum(n * (whole + 1) / (whole + n) - 1, 1e-3)
+    smooth = np.ceil(_beta_point(share * trust, (1 - share) * trust) * n)
+    return np.where(rows > 0, np.where(is_exact & (n <= _EXACT_ROWS), exact, smooth) / n, np.nan)
+
+
+def _beta_point(bad: Floats, good: Floats) -> Floats:
+    """The 99 % point of beta laws."""
+    a, b, z = 1 / (9 * good), 1 / (9 * bad), _ONE_IN_A_HUNDRED
+    below = (1 - a) ** 2 - a * z**2
+    inside = (1 - a) ** 2 * b + (1 - b) ** 2 * a - a * b * z**2
+    root = (1 - a) * (1 - b) + z * np.sqrt(np.maximum(inside, 0.0))
+    odds = bad / good * np.maximum(root / np.where(below > 0, below, 1.0), 0.0) ** 3
+    return np.where(below > 0, odds / (1 + odds), 1.0)
 
 
 def _exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
