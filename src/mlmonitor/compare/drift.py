@@ -29,6 +29,11 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
 
 
+DRIFT_PART = 0.8
+QUALITY_PART = 0.2
+"""What drift and quality may use up of `alpha`: changes of quality are the more glaring ones."""
+
+
 class Level(NamedTuple):
     """When a change is an alarm.
 
@@ -43,12 +48,12 @@ class Level(NamedTuple):
     min_rows: int = 0
     quality_tolerance: float = 0.001
 
-    def log_e(self, streams: int) -> float:
-        """What evidence has to reach, where so many streams share one half of `alpha`.
+    def log_e(self, streams: int, *, part: float = DRIFT_PART) -> float:
+        """What evidence has to reach in each of so many streams that share a part of `alpha`.
 
-        Half is for drift, half for quality: the chances add up (union bound).
+        The chances of all streams add up, whatever they have to do with each other (union bound).
         """
-        return float(np.log(2 * max(streams, 1) / self.alpha))
+        return float(np.log(max(streams, 1) / (part * self.alpha)))
 
 
 class Drift:

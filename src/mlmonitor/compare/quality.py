@@ -10,7 +10,7 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.alarm import Alarms, Mask
 from mlmonitor.compare.calm import CALM_ROWS
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.drift import QUALITY_PART, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.newcomers import NAMES, Newcomers
@@ -44,14 +44,14 @@ class Soundness:
     """Whether the values of a population's fields are as good as those of the reference.
 
     Each field has a stream for every way in which values can be bad, and two more: constant and
-    vanished. All streams of a model share one half of `alpha`.
+    vanished. All streams of a model share `QUALITY_PART` of `alpha`.
     """
 
     def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
         self._plan = plan
         self.streams: list[Stream] = streams_of(entries)
         self._level = level
-        log_e = level.log_e(WAYS * level.fields + NAMES)
+        log_e = level.log_e(WAYS * level.fields + NAMES, part=QUALITY_PART)
         self._shares = ShareAlarms(
             np.array([stream.belief for stream in self.streams]).reshape(-1, 2),
             log_e=log_e,
