@@ -28,7 +28,6 @@ from mlmonitor.compare.table import bin_names, entry_counts, present, prior_coun
 from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
 
-
 DRIFT_PART = 0.8
 QUALITY_PART = 0.2
 """What drift and quality may use up of `alpha`: changes of quality are the more glaring ones."""
