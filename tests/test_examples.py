@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,28 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "psi" in done.stdout.lower()
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.demo
+@pytest.mark.timeout(60)
+def test_the_demo_is_ended_by_ctrl_c(tmp_path: Path) -> None:
+    """Once claims are being replayed, SIGINT to all of it ends all of it, without a traceback."""
+    with subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "examples" / "fastapi_app" / "run.py")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("replay"):
+                break
+        os.killpg(demo.pid, signal.SIGINT)
+        told = demo.stdout.read()  # ends when the last process that can write to it has ended
+        assert demo.wait(timeout=20) == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)

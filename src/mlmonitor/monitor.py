@@ -17,7 +17,7 @@ from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.watch import Observation, Tap, identify, watched
+from mlmonitor.capture.watch import Observation, Tap, Unrecorded, identify, watched
 from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
@@ -31,8 +31,8 @@ from mlmonitor.options import (
     config_of,
     exporters_of,
     feature_names,
-    listed,
     names_of,
+    paired,
     reference_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
@@ -188,8 +188,9 @@ class Monitor:
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
         """
-        seen = features if self.config.enabled else None
-        return Observation(self._tap, self._shape, seen, prediction_id)
+        if not self.config.enabled:
+            return Unrecorded(self._tap, prediction_id)
+        return Observation(self._tap, self._shape, features, prediction_id)
 
     def record(
         self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
@@ -222,7 +223,7 @@ class Monitor:
             if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
                 pairs = [(str(prediction_id), actual)]
             else:
-                pairs = list(zip(map(str, prediction_id), listed(actual), strict=True))
+                pairs = paired(prediction_id, actual)
             self._inbox.labels.put(pairs)
             self._worker.ensure_started()
 
@@ -257,7 +258,7 @@ class Monitor:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates hold at most; the buffer comes on top while rows wait in it."""
+        """What the aggregates and the reference hold at most; on top come rows that wait."""
         return self._worker.memory_bytes
 
     def status(self) -> Status:

@@ -1,12 +1,12 @@
 """What a user hands over when a monitor is made, checked once, with errors that hold the fix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from mlmonitor.compare.reference import Reference
 from mlmonitor.config import Config
-from mlmonitor.errors import ConfigError
+from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.records import Role
@@ -55,6 +55,19 @@ def feature_names(reference: Reference | None) -> tuple[str, ...]:
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)
 
 
-def listed(values: Any) -> list[object]:
-    """Actuals as Python values, whatever holds them."""
+def paired(ids: Iterable[object], actuals: Any) -> list[tuple[str, object]]:
+    """Labels `(id, actual)` of ids and actuals, whatever holds them.
+
+    Raises:
+        SchemaError: there is not one actual for each id.
+    """
+    names, values = [str(each) for each in ids], _listed(actuals)
+    if len(names) != len(values):
+        raise SchemaError(
+            f"label: wanted an actual for each of the {len(names)} ids, met {len(values)}"
+        )
+    return list(zip(names, values, strict=True))
+
+
+def _listed(values: Any) -> list[object]:
     return values.tolist() if hasattr(values, "tolist") else list(values)

@@ -184,7 +184,7 @@ class Pipeline:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates hold at most, as a function of the configuration and the fields."""
+        """What is held at most, as a function of the configuration and the reference."""
         return self._observed.memory_bytes
 
     def status(self, now: float) -> Status:

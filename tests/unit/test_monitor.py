@@ -1,5 +1,6 @@
 """Monitor, as a user holds it: options, ids, the off switch, status, and errors at construction."""
 
+import asyncio
 import inspect
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, ConfigError, Finding, FormatError, Monitor, Reference
+from mlmonitor.buffer.pending import Pending
 from mlmonitor.records import Quality
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
@@ -81,6 +83,32 @@ def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryEx
     assert monitor.status().state == "disabled"
     assert monitor.status().predictions == 0
     assert exporter.snapshots == []
+
+
+def test_a_switched_off_block_touches_nothing_it_is_given(exporter: InMemoryExporter) -> None:
+    """No clock is read and no feature copied; value, id and exceptions are as ever."""
+
+    class Untouchable(dict[str, float]):
+        def keys(self) -> object:  # type: ignore[override]  # nobody shall ask
+            raise AssertionError
+
+        __iter__ = __getitem__ = items = keys  # type: ignore[assignment]
+
+    async def later() -> str:
+        async with monitor.observe(Untouchable()) as prediction:
+            prediction.value = 1.0
+        return prediction.id
+
+    monitor = make(None, exporter, enabled=False)
+    with monitor.observe(Untouchable(), prediction_id="mine") as prediction:
+        assert prediction.value is None
+    assert prediction.id == "mine"
+    with pytest.raises(ZeroDivisionError), monitor.observe(Untouchable()) as failing:
+        raise ZeroDivisionError
+    assert failing.id == failing.id
+    assert len(asyncio.run(later())) == 36
+    assert monitor.status().faults == 0
+    assert monitor._worker._thread is None
 
 
 def test_the_standard_variable_switches_off(
@@ -243,8 +271,8 @@ def test_memory_is_bounded_by_what_it_says(
             clock.advance(10)
         assert monitor.memory_bytes == before
         fields = 5  # two features, the prediction, the actual, the latency
-        pending = 50_000 * 300
-        assert (before - pending) / fields < 32 * 1024
+        rest = 50_000 * Pending.BYTES_EACH + reference.nbytes
+        assert (before - rest) / fields < 32 * 1024
 
 
 def test_a_closed_monitor_drops_and_tells_so(

@@ -179,6 +179,31 @@ def test_a_damaged_file_is_refused(what: str) -> None:
     assert PRIVATE not in message
 
 
+@pytest.mark.parametrize("hidden", ["7", "9" * 400, "NaN", "[" * 150 + "]" * 150, '{"a": 1}'])
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ("rows_seen", "rows_seen"),
+        ("fields.3.is_closed", "is_closed"),
+        ("importances.x", "x"),
+        ("training_metrics", "training_metrics"),
+    ],
+)
+def test_a_key_that_comes_twice_is_refused(place: str, key: str, hidden: str) -> None:
+    """Readers do not agree on which of the two counts, whatever they hold."""
+    before, found, after = TEXT.rpartition(f'"{key}": ')
+    assert f"{place}: wanted each key once" in refused(
+        f"{before}{found}{hidden}, {found}{after}".encode()
+    )
+
+
+def test_very_many_keys_are_looked_at_once() -> None:
+    """One of very many that comes twice is found in no time, and named."""
+    many = {f"k{at}": 1.0 for at in range(20_000)}
+    text = json.dumps(changed(("importances",), many)).replace('"k19999"', '"k7"')
+    assert "importances.k7: wanted each key once" in refused(text.encode())
+
+
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000])
 @pytest.mark.parametrize("place", ["edges", "mean", "quantiles"])
 def test_what_is_no_finite_number_is_refused(token: str, place: str) -> None:

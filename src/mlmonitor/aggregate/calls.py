@@ -13,13 +13,14 @@ LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
 
 ERROR_TYPES = 64
+NAME_CHARACTERS = 200
 OTHER_ERRORS = "__other__"
 
 
 class CallStats:
     """Predictions by status, errors by their type, and the latency of calls.
 
-    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together.
+    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together; a long name is cut.
     """
 
     def __init__(self, span: Span, *, now: float) -> None:
@@ -36,8 +37,9 @@ class CallStats:
             if error is None:
                 self.predictions += rows
             else:
-                known = error in self.errors or len(self.errors) < ERROR_TYPES
-                key = error if known else OTHER_ERRORS
+                name = error[:NAME_CHARACTERS]
+                known = name in self.errors or len(self.errors) < ERROR_TYPES
+                key = name if known else OTHER_ERRORS
                 self.errors[key] = self.errors.get(key, 0) + rows
             if duration_ns is not None:
                 durations.append(duration_ns)

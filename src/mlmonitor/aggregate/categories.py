@@ -1,6 +1,7 @@
 """Categories: the reference's dictionary, and names for whatever a value may be."""
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -82,12 +83,24 @@ class Dictionary:
     is_boolean: only true, false, 0 and 1 are read; everything else is of a wrong type.
 
     Price: 0.1 us for a value met before, 2 us for another. `REMEMBERED` values are known again, if
-        they are short and plain; others are never held, so nothing of the host is kept alive.
+        they are short and plain and together take no more than `REMEMBERED_BYTES`; others are never
+        held, so nothing of the host is kept alive. `nbytes`, the names themselves aside: they are
+        the reference's.
     """
 
     REMEMBERED = 1_024
+    REMEMBERED_BYTES = REMEMBERED * 200
 
-    __slots__ = ("_codes", "_memories", "_room", "is_boolean", "is_closed", "other", "top")
+    __slots__ = (
+        "_codes",
+        "_memories",
+        "_room",
+        "_room_bytes",
+        "is_boolean",
+        "is_closed",
+        "other",
+        "top",
+    )
 
     def __init__(
         self,
@@ -103,7 +116,7 @@ class Dictionary:
         self.is_boolean: bool = is_boolean
         self._codes = dict.fromkeys(self.other, len(self.top))
         self._codes.update({name: code for code, name in enumerate(self.top)})
-        self._room = self.REMEMBERED
+        self._room, self._room_bytes = self.REMEMBERED, self.REMEMBERED_BYTES
         # By type, because 1, 1.0 and True are one key to a dictionary, and not one category.
         self._memories = {kind: _Memory(self) for kind in _PLAIN}
         if not is_boolean:
@@ -130,11 +143,16 @@ class Dictionary:
         """How many values beyond the reference's are known again without a second look."""
         return self.REMEMBERED - self._room
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held once all that may be remembered is."""
+        return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
+
     def encode(self, values: Sequence[object]) -> "Encoded":
         """The code of each value, and the names of the new ones."""
         codes = np.array(self._found(values), np.int64)
         rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
-        names = (category_name(values[row]) for row in rows)
+        names = (_name_or_none(values[row]) for row in rows)
         return Encoded(codes, Counter(name for name in names if name is not None), self.size)
 
     def _found(self, values: Sequence[object]) -> list[int]:
@@ -151,9 +169,12 @@ class Dictionary:
         """The code of one value, worked out: below zero if it is missing, wrong or absent."""
         if value is ABSENT:
             return _ABSENT
-        if is_missing(value):
-            return _MISSING
-        name = _truth_name(value) if self.is_boolean else category_name(value)
+        try:
+            if is_missing(value):
+                return _MISSING
+            name = _truth_name(value) if self.is_boolean else category_name(value)
+        except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no category
+            return _WRONG_TYPE
         if name is None:
             return _WRONG_TYPE
         return self._codes.get(name, len(self.top) + self.is_closed)
@@ -164,7 +185,11 @@ class Dictionary:
         is_huge = isinstance(value, int) and value.bit_length() > 64
         if self._room == 0 or is_long or is_huge or value != value:  # noqa: PLR0124 - NaN
             return False
+        cost = sys.getsizeof(value) + _ENTRY_BYTES
+        if cost > self._room_bytes:
+            return False
         self._room -= 1
+        self._room_bytes -= cost
         return True
 
     @property
@@ -173,6 +198,9 @@ class Dictionary:
 
 
 _SHORT = 64
+_ENTRY_BYTES = 100  # of a dictionary's entry when it has just grown, what it refers to aside
+_NAME_BYTES = 200  # of a name's two entries and its place in order, its text aside
+_BOOK_BYTES = 4_000  # of a book's objects, its entries aside
 _PLAIN: tuple[type, ...] = (
     *(str, int, bool, float, bytes, type(None), Absent),
     *(np.str_, np.bool_, np.int64, np.float64),
@@ -206,6 +234,13 @@ class Encoded:
         self.missing: int = int(np.count_nonzero(codes == _MISSING))
         self.wrong_type: int = int(np.count_nonzero(codes == _WRONG_TYPE))
         self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
+
+
+def _name_or_none(value: object) -> str | None:
+    try:
+        return category_name(value)
+    except Exception:  # noqa: BLE001 - it had a name a moment ago; it is counted all the same
+        return None
 
 
 def _truth_name(value: object) -> str | None:

@@ -1,6 +1,8 @@
 """Predictions that wait for their label, and the labels that find them."""
 
 import hashlib
+import math
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,7 +13,11 @@ from mlmonitor.capture.columns import UNREADABLE
 from mlmonitor.capture.forms import PLAIN_TYPES, is_value
 from mlmonitor.capture.identity import made_at_ms
 
+_ID_CHARACTERS = 64
 _TEXT_CHARACTERS = 200
+_ENTRY_BYTES = 220  # of an ordered dictionary's entry when it has just grown, its contents aside
+_LARGEST_BYTES = 2_000  # of any one id and prediction: there is always room for one
+_LARGEST_BITS = 1_024  # a float holds no larger integer
 _TEXTS = (str, bytes)
 _NUMBERS = PLAIN_TYPES.difference(_TEXTS)
 
@@ -38,18 +44,20 @@ class Pending:
     still have been on its way; then it is late, if its id shows that it was made before the oldest
     one remembered, or else unknown.
 
-    Price: about `BYTES_EACH` bytes an id, at most `limit` of them. A text longer than 200
-        characters is kept as a hash if it is an id, cut if it is a prediction, so that each adds
-        1 kB at most; what is neither a number nor a text is not kept.
+    Price: `memory_bytes`. At most `limit` ids are kept, and fewer where they and their predictions
+        take more than `BYTES_EACH` bytes on average: numbers and names of up to 64 characters take
+        less. A longer id is kept as a hash, a text of more than 200 characters is cut if it is a
+        prediction; what is neither a number nor a text is not kept.
     """
 
-    BYTES_EACH = 300
+    BYTES_EACH = 400
 
-    __slots__ = ("_limit", "_predictions", "_retry", "counts", "evicted")
+    __slots__ = ("_held_bytes", "_limit", "_predictions", "_retry", "counts", "evicted")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._predictions: OrderedDict[str, object] = OrderedDict()
+        self._held_bytes = 0
         self._retry: list[tuple[str, object]] = []
         self.evicted: int = 0
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
@@ -60,7 +68,7 @@ class Pending:
     @property
     def memory_bytes(self) -> int:
         """What the waiting predictions may hold at most."""
-        return self._limit * self.BYTES_EACH
+        return max(self._limit * self.BYTES_EACH, _LARGEST_BYTES) if self._limit else 0
 
     @property
     def waiting(self) -> int:
@@ -76,15 +84,24 @@ class Pending:
             if called is None or self._limit == 0:
                 continue
             kept = value if type(value) in _NUMBERS else _short(value)
+            if type(kept) is int and kept.bit_length() > _LARGEST_BITS:
+                kept = math.inf if kept > 0 else -math.inf
             for identity in (called,) if isinstance(called, str) else called:
                 self._keep(_key(identity), kept)
 
     def _keep(self, key: str, value: object) -> None:
+        if key in self._predictions:
+            self._forget(key)
         self._predictions[key] = value
-        self._predictions.move_to_end(key)
-        if len(self._predictions) > self._limit:
-            self._predictions.popitem(last=False)
+        self._held_bytes += _cost(key, value)
+        while len(self._predictions) > self._limit or self._held_bytes > self.memory_bytes:
+            self._forget(next(iter(self._predictions)))
             self.evicted += 1
+
+    def _forget(self, key: str) -> object:
+        value = self._predictions.pop(key)
+        self._held_bytes -= _cost(key, value)
+        return value
 
     def match(self, labels: Sequence[tuple[str, object]]) -> list[Match]:
         """The predictions that `labels`, `(id, actual)`, and those left over belong to."""
@@ -104,7 +121,7 @@ class Pending:
         matches = []
         for identity, actual in labels:
             if identity in self._predictions:
-                matches.append(Match(self._predictions.pop(identity), actual))
+                matches.append(Match(self._forget(identity), actual))
                 self.counts[LabelStatus.MATCHED] += 1
             elif is_last_try:
                 self.counts[self._unmatched(identity)] += 1
@@ -122,7 +139,11 @@ class Pending:
 
 def _key(identity: str) -> str:
     """What an id is kept under; the mark keeps a hash from being read as an id of ours."""
-    return identity if len(identity) <= _TEXT_CHARACTERS else f"#{_hash(identity)}"
+    return identity if len(identity) <= _ID_CHARACTERS else f"#{_hash(identity)}"
+
+
+def _cost(key: str, value: object) -> int:
+    return _ENTRY_BYTES + sys.getsizeof(key) + sys.getsizeof(value)
 
 
 def _short(value: object) -> object:

@@ -45,7 +45,14 @@ def batch_entry(
 
 def _one_a_row(ids: Sequence[object], rows: int) -> list[str | None]:
     listed = [ids] if isinstance(ids, str) else ids
-    found = [None if is_missing(each) else str(each) for each in listed]
+    found = [_text(each) for each in listed]
     if len(found) != rows:
         raise SchemaError(f"ids: wanted one for each of the {rows} rows, met {len(found)}")
     return found
+
+
+def _text(identity: object) -> str | None:
+    try:
+        return None if is_missing(identity) else str(identity)
+    except Exception:  # noqa: BLE001 - an id that cannot be told is none; its neighbours are kept
+        return None

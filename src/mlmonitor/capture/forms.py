@@ -111,9 +111,9 @@ def _copy_row(row: Any) -> tuple[Form | None, Any]:
     """A row among others, as MAPPING or SEQUENCE; what cannot be read costs no neighbour."""
     if row is None:
         return None, None
-    if isinstance(row, list | tuple) and not hasattr(row, "_fields"):
-        return _SEQUENCE, tuple(row)
     try:
+        if isinstance(row, list | tuple) and not hasattr(row, "_fields"):
+            return _SEQUENCE, tuple(row)
         form, _, payload = ROW_COPIERS[type(row)](row)
     except Exception:  # noqa: BLE001 - a hostile row: its neighbours are kept
         return Form.UNREADABLE, None

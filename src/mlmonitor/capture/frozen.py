@@ -75,13 +75,18 @@ class Freezer:
         kind = type(value)
         if kind in PLAIN_TYPES:
             return value
-        if kind is list or kind is tuple:
-            # most of what is not plain comes here, once a row: no step that can be saved
-            is_free = depth < self.DEPTH and not is_inside
-            if is_free and PLAIN_TYPES.issuperset(map(type, value)):
-                return list(value)
-            return self._list(value, depth, is_inside=is_inside)
-        return value if is_value(kind) else self._collection(value, depth, is_inside=is_inside)
+        try:
+            if kind is list or kind is tuple:
+                # most of what is not plain comes here, once a row: no step that can be saved
+                is_free = depth < self.DEPTH and not is_inside
+                if is_free and PLAIN_TYPES.issuperset(map(type, value)):
+                    return list(value)
+                return self._list(value, depth, is_inside=is_inside)
+            return value if is_value(kind) else self._collection(value, depth, is_inside=is_inside)
+        except Exception:
+            if depth == 0:
+                raise
+            return UNREADABLE  # a hostile one among others: its neighbours are kept
 
     def _collection(self, value: Any, depth: int, *, is_inside: bool) -> Any:
         kind = type(value)

@@ -94,9 +94,9 @@ class Outputs:
     def _of_list(self, prediction: list[Any], rows: int) -> dict[str, Values]:
         """Each output's values; empty where there is not one entry a row."""
         if len(prediction) == rows:
-            if any(isinstance(row, Mapping) for row in prediction):
+            if _holds(_is_mapping, prediction):
                 return _of_mappings(prediction)
-            if _holds_rows(prediction):
+            if _holds(_is_row, prediction):
                 return self._of_rows(prediction)
             if len(self.names) < 2:
                 return {"": prediction}
@@ -214,7 +214,11 @@ def _is_row(value: Any) -> bool:
     return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
-def _holds_rows(prediction: Sequence[Any]) -> bool:
-    """Whether these are rows of outputs: then a value among them is a bad row, else a row is."""
-    rows = sum(map(_is_row, prediction))
-    return rows > 0 and 2 * rows >= sum(each is not None for each in prediction)
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _holds(is_kind: Callable[[Any], bool], prediction: Sequence[Any]) -> bool:
+    """Whether half of these or more are of a kind: then another among them is the bad one."""
+    found = sum(map(is_kind, prediction))
+    return found > 0 and 2 * found >= sum(each is not None for each in prediction)

@@ -112,6 +112,29 @@ class Observation:
         self.__exit__(kind, error, trace)
 
 
+class Unrecorded(Observation):
+    """What a monitor that is switched off gives: a value and an id, without a clock or a copy."""
+
+    __slots__ = ()
+
+    def __init__(self, tap: Tap, prediction_id: str | None) -> None:
+        self._tap, self._call, self.value = tap, Call(), None
+        if prediction_id is not None:
+            with tap.guard:
+                self._call.id = str(prediction_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
 Opened = tuple[Call, Copied, Token[Call | None]]
 
 

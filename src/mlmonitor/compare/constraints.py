@@ -19,6 +19,7 @@ MINIMUM, MAXIMUM, ALLOWED, NULLABLE = "minimum", "maximum", "allowed", "nullable
 
 _MISSING = QUALITIES.index(Quality.MISSING)
 _STRETCHES = 3  # a rule that was broken once in so many rows would be again in three times as many
+_RULE_BYTES = 1_000  # of a rule, its counts and its finding
 _TOLD = {
     MINIMUM: "below the declared minimum",
     MAXIMUM: "above the declared maximum",
@@ -111,6 +112,11 @@ class Rules:
         """Each rule, how many values broke it since the start, and whether that is a finding."""
         for at, (rule, count) in enumerate(zip(self.rules, self.counts.tolist(), strict=True)):
             yield rule, count, at in self._broken
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return sum(book.nbytes for book in self._books) + _RULE_BYTES * len(self.rules)
 
     def _raise(self, at: int, broken: int, came: int, now: float) -> Finding:
         rule, rows = self.rules[at], max(came, broken)

@@ -103,8 +103,10 @@ class Observed:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates hold at most, as a function of the configuration and the fields."""
+        """What is held at most, as a function of the configuration and the reference."""
         populations = self.populations(now=self._started_at)
         held = sum(population.memory_bytes for population in populations)
         errors = self.labels.errors.nbytes if self.labels is not None else 0
-        return held + errors + self.calls.latency.memory_bytes + self.pending.memory_bytes
+        reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
+        calls = self.calls.latency.memory_bytes
+        return held + errors + reference + calls + self.pending.memory_bytes

@@ -104,8 +104,10 @@ class Population:
     @property
     def memory_bytes(self) -> int:
         """What it holds at most."""
-        judges = (judge for judge in (self.drift, self.soundness) if judge is not None)
-        return self.window.memory_bytes + sum(judge.nbytes for judge in judges)
+        books = sum(book.nbytes for book in self.plan.dictionaries)
+        judges = self.drift, self.soundness, self.why, self.rules
+        held = sum(judge.nbytes for judge in judges if judge is not None)
+        return self.window.memory_bytes + books + held
 
     def compared(self, *, now: float) -> Compared:
         """The window beside the reference, as of `now`."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +31,7 @@ from mlmonitor.reference_format import (
 )
 
 MOST_BINS = 1_000
+_OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,11 @@ class Reference:
     def rows(self) -> int:
         """How many rows stand behind the counts."""
         return self.content.rows
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Memory that it takes at most."""
+        return _OBJECT_BYTES + sum(entry.nbytes for entry in self.content.fields)
 
     @property
     def trained_at(self) -> datetime | None:

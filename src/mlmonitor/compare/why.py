@@ -141,6 +141,11 @@ class Why:
         mix: Floats = (moved * self._outcome).sum(axis=1)
         return mix, _ONE_IN_A_HUNDRED * np.sqrt(variance)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
+
 
 def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
     """`[bins]` of a table whose last column is the missing values; NaN where nothing is known."""

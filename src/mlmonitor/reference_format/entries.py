@@ -1,5 +1,6 @@
 """The summaries of single fields, as they stand in a reference's file."""
 
+import sys
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -17,6 +18,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
 
+
+_NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
+_ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
+_OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
@@ -44,6 +49,13 @@ class FieldReference(BaseModel):
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
     predicted_variance: Annotated[list[NotNegative | None], Field(max_length=10_002)] = []
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        tables = sum(_ENTRY_BYTES + len(table) * _NUMBER_BYTES for table in self.critical.values())
+        predicted = len(self.predicted) + len(self.predicted_variance)
+        return _OBJECT_BYTES + tables + predicted * _NUMBER_BYTES
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
@@ -63,6 +75,12 @@ class NumericReference(FieldReference):
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
     edges: Annotated[list[Finite], Field(max_length=10_000)]
     counts: Annotated[list[Count], Field(max_length=10_001)]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        figures = len(self.quantiles) + len(self.edges) + len(self.counts)
+        return super().nbytes + figures * _NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -116,6 +134,13 @@ class CategoricalReference(FieldReference):
         them is the only one to have was as good as new: it is counted as such (Good 1953).
         """
         return self.held_out or [*self.counts, 0, self.missing]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
+        figures = len(self.counts) + len(self.held_out)
+        return super().nbytes + names + figures * _NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -1,7 +1,9 @@
 """A reference's file: whatever is read back has been checked against this."""
 
-from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal, Self
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -79,6 +81,7 @@ def parsed(data: bytes) -> ReferenceFile:
             f"reference: version {head.version} is newer than this library, which reads up to "
             f"{VERSION}: upgrade mlmonitor-sdk, or save the reference again"
         )
+    _check_keys(data)
     try:
         return ReferenceFile.model_validate_json(data)
     except ValidationError as error:
@@ -97,6 +100,37 @@ def _check_size(data: bytes) -> None:
         raise FormatError(
             f"reference: larger than {FILE_BYTES >> 20} MiB: leave out columns of many categories"
         )
+
+
+def _check_keys(data: bytes) -> None:
+    """Refuse a key that comes twice in one object: readers do not agree on which of them counts."""
+    # It is JSON of limited depth: that was seen to. No number is worked out, whatever its size.
+    tree = json.loads(
+        data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
+    )
+    for place in _twice(tree, ()):
+        raise FormatError(f"reference: {_place(place)}: wanted each key once")
+
+
+class _Twice:
+    """Stands for the values of a key that came more than once."""
+
+
+def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) < len(items):
+        (key, _), *_ = Counter(key for key, _ in items).most_common(1)
+        return {key: _Twice()}
+    return found
+
+
+def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    if isinstance(tree, _Twice):
+        yield place
+    elif isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            if isinstance(value, _Twice | dict | list):
+                yield from _twice(value, (*place, key))
 
 
 def _where(error: ValidationError) -> str:

@@ -55,6 +55,13 @@ def test_types_of_errors_are_bounded() -> None:
     assert sum(calls.errors.values()) == 1_002
 
 
+def test_names_of_errors_are_cut() -> None:
+    """A type may be called anything, and its name is on every export."""
+    calls = stats()
+    calls.update([a_call(error="E" * 100_000), a_call(error="E" * 100_000)], now=1.0)
+    assert calls.errors == {"E" * 200: 2}
+
+
 @pytest.mark.parametrize("at", range(len(LATENCY_BOUNDS_SECONDS)))
 def test_a_duration_on_a_bound_is_below_it(at: int) -> None:
     """The histogram is Prometheus' `le`: a bound belongs to the bucket that it closes."""

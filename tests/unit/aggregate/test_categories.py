@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gc
+import tracemalloc
 import weakref
 from collections import Counter
 from decimal import Decimal
@@ -195,6 +196,20 @@ def test_remembered_values_are_bounded() -> None:
     fresh = Dictionary(["a"])
     fresh.encode(["x" * 100] * 3 + [10**30] * 3 + [float("nan")] * 3)
     assert fresh.remembered == 0
+
+
+def test_remembered_values_take_no_more_than_is_told() -> None:
+    """Short names of four bytes a character are remembered only while there is room for them."""
+    known = [f"known {at}" for at in range(2_000)]
+    tracemalloc.start()
+    book = Dictionary(known[:50], known[50:])
+    for start in range(0, 10_000, 500):
+        book.encode([f"{at}" + "\U0001f600" * 58 for at in range(start, start + 500)])
+    book.encode([float(at) for at in range(10_000)])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < book.remembered < Dictionary.REMEMBERED
+    assert held < book.nbytes
 
 
 def test_nothing_of_the_host_is_kept_alive() -> None:

@@ -1,7 +1,9 @@
 """Predictions wait for their labels; labels are matched, late or unknown, each exactly once."""
 
+import math
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -155,17 +157,55 @@ def test_a_prediction_of_two_ids_is_found_by_either() -> None:
 
 
 def test_long_ids_and_long_texts_are_not_kept_as_they_came() -> None:
-    """Predictions with ids and labels of 10 kB are told apart, at 1 kB each."""
+    """Predictions with ids and labels of 10 kB are told apart, within the memory told."""
     pending = Pending(1_000)
     ids = [f"{'x' * 10_000}{at}\ud800" for at in range(1_000)]
     tracemalloc.start()
     pending.remember(ids, [f"{'y' * 10_000}{at}" for at in range(1_000)])
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 1_000 * 1_000
-    matches = pending.match([(ids[7], "a"), (ids[8], "b")])
+    assert held < pending.memory_bytes
+    matches = pending.match([(ids[-1], "a"), (ids[-2], "b")])
     assert [match.actual for match in matches] == ["a", "b"]
     assert matches[0].predicted != matches[1].predicted
+
+
+@pytest.mark.parametrize("limit", [500, 1_000, 2_000])
+@pytest.mark.parametrize(
+    ("id_of", "predicted", "is_whole"),
+    [
+        (lambda at: made(at, at), float, True),
+        (lambda at: f"order-{at:058}", lambda at: f"a class {at}", True),
+        (lambda at: f"{at}\U0001f600" + "x" * 60, lambda at: "\U0001f600" * 190 + str(at), False),
+        (lambda at: "x" * 1_000 + str(at), lambda at: "y" * 1_000 + str(at), False),
+    ],
+    ids=["ours", "their own", "four bytes a character", "long"],
+)
+def test_waiting_predictions_take_no_more_than_is_told(
+    limit: int, id_of: Callable[[int], str], predicted: Callable[[int], object], *, is_whole: bool
+) -> None:
+    """Whatever came and went; of usual ids as many wait as there may, of others fewer."""
+    pending = Pending(limit)
+    highest = 0
+    tracemalloc.start()
+    for start in range(0, 4 * limit, 100):
+        ids = [id_of(start + at) for at in range(100)]
+        pending.remember(ids, [predicted(start + at) for at in range(100)])
+        found = pending.match([(each, 0.0) for each in ids[::10]])
+        del ids
+        highest = max(highest, tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert highest < pending.memory_bytes
+    assert (len(pending) + len(found) == limit) == is_whole
+    assert len(pending.match([(id_of(4 * limit - 1), 0.0)])) == 1
+
+
+def test_an_integer_no_float_can_hold_is_kept_as_infinite() -> None:
+    """A prediction of a million digits takes no more room than any number, and keeps its sign."""
+    pending = Pending(2)
+    pending.remember(["a", "b"], [10**1_000_000, -(10**400)])
+    found = pending.match([("a", 0), ("b", 0)])
+    assert [match.predicted for match in found] == [math.inf, -math.inf]
 
 
 @pytest.mark.parametrize("value", [0.5, None, 7, True, "x" * 200, date(2024, 1, 1)], ids=repr)

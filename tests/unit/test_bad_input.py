@@ -1,0 +1,239 @@
+"""Whatever a host hands over: nothing is raised, every row is counted, and neighbours are kept."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlmonitor import Config, Monitor, Reference, Status
+from mlmonitor.records import ABSENT, Quality
+from strategies import RAW
+
+FIELDS = "abcd"
+GOOD = {"a": 0.5, "b": "x", "c": True, "d": "2024-01-02"}
+
+
+class Refusal(Exception):
+    """What hostile objects raise when they are looked at."""
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    raise Refusal
+
+
+class Elusive:
+    """Has no attribute that can be asked for."""
+
+    __getattr__ = _refuse
+
+
+class Unequal(str):
+    """A text that is equal to nothing, noisily."""
+
+    __slots__ = ()
+    __eq__ = _refuse
+    __hash__ = str.__hash__
+
+
+class Unreal(float):
+    """A number that is none when it is asked."""
+
+    __float__ = _refuse
+
+
+class Endless(list[object]):
+    """A list of no length."""
+
+    __len__ = _refuse
+
+
+class Closed(dict[str, object]):
+    """A mapping that shows nothing."""
+
+    __iter__ = keys = items = _refuse
+
+
+class Hollow:
+    """An array that cannot be made one."""
+
+    __array__ = _refuse
+
+
+class Mute:
+    """Has no text."""
+
+    __slots__ = ()
+    __repr__ = _refuse
+
+
+HOSTILE = st.sampled_from(
+    [
+        *(Elusive(), Unequal("x"), Unreal(1.0), Hollow(), Mute(), object, len, slice(1), ...),
+        *(10**400, -(10**5_000), "\x00", b"\xff", {1, 2}, range(3), memoryview(b"a")),
+        *(np.zeros(0), np.zeros((2, 2, 2)), np.array(5), np.array("x"), np.ma.masked),
+        *(np.float16(1), np.longdouble(1e30), np.complex64(1), np.datetime64("0001-01-01")),
+        *(pd.NA, pd.NaT, pl.Series([1])),
+    ]
+)
+VALUE = st.one_of(RAW.filter(lambda value: value is not ABSENT), HOSTILE)
+KEYS = st.one_of(st.sampled_from(FIELDS), st.integers(), st.none(), st.just(Unequal("q")))
+ROW = st.one_of(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, VALUE)),
+    st.dictionaries(KEYS, VALUE, max_size=5),
+    st.lists(VALUE, max_size=6),
+    st.lists(VALUE, max_size=6).map(tuple),
+    VALUE,
+    st.builds(Endless),
+    st.builds(Closed),
+)
+
+
+def objects(values: list[object]) -> object:
+    """An array of objects."""
+    array = np.empty(len(values), object)
+    for at, value in enumerate(values):
+        array[at] = value
+    return array
+
+
+def frame(rows: int) -> Mapping[str, object]:
+    """Columns of a frame that lacks two fields."""
+    return {"a": [1.0] * rows, "b": ["x"] * rows}
+
+
+FEATURES = st.one_of(
+    ROW,
+    st.lists(ROW, max_size=4),
+    st.lists(VALUE, max_size=4).map(objects),
+    st.lists(st.floats(), max_size=5).map(np.array),
+    st.tuples(st.integers(0, 3), st.integers(0, 5)).map(np.ones),
+    st.integers(0, 3).map(lambda rows: pd.DataFrame(frame(rows))),
+    st.integers(0, 3).map(lambda rows: pl.DataFrame(frame(rows))),
+    st.dictionaries(st.sampled_from(FIELDS), st.lists(VALUE, max_size=4), max_size=4),
+)
+RESULT = st.one_of(VALUE, FEATURES, st.dictionaries(st.sampled_from("pqr"), VALUE, max_size=2))
+EXTRA = st.one_of(st.none(), VALUE, st.lists(VALUE, max_size=3))
+
+Handed = Callable[[Monitor, Any, Any, Any], None]
+
+
+def call(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
+    """A watched call."""
+    assert monitor.watch(lambda _: result)(features) is result
+
+
+def call_classifier(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
+    """A watched call whose result should be probabilities."""
+    watched = monitor.watch(output="probabilities", names=["no", "yes"])(lambda _: result)
+    assert watched(features) is result
+
+
+def call_part(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
+    """A watched call whose result should have a part `p`."""
+    assert monitor.watch(prediction="p")(lambda _: result)(features) is result
+
+
+def call_by_id(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
+    """A watched call with an id, whose label comes at once."""
+
+    def predict(_: object, i: object) -> object:
+        return result
+
+    assert monitor.watch(id_from="i")(predict)(features, extra) is result
+    monitor.label(extra, result)
+
+
+def observe(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
+    """A block."""
+    with monitor.observe(features, prediction_id=extra) as prediction:
+        prediction.value = result
+
+
+def record(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
+    """A batch."""
+    monitor.record(features, result, ids=extra)
+
+
+WAYS = [call, call_classifier, call_part, call_by_id, observe, record]
+
+
+REFERENCE = Reference.fit(
+    {
+        "a": np.linspace(0, 1, 200),
+        "b": ["x", "y"] * 100,
+        "c": [True, False] * 100,
+        "d": pd.date_range("2024-01-01", periods=200),
+    },
+    predictions=np.linspace(0, 2, 200),
+)
+
+
+def make() -> Monitor:
+    """A monitor that knows a field of every kind."""
+    return Monitor("m", reference=REFERENCE, exporters=[], config=Config(drain_seconds=3_600))
+
+
+def counted(status: Status) -> dict[tuple[str, str], int]:
+    """How many values of each field have a quality."""
+    return {(each.name, each.role): sum(each.quality.values()) for each in status.fields}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=100)
+@given(st.data())
+def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataObject) -> None:
+    """Each field has one value of some quality for each row, however little could be read."""
+    with make() as monitor:
+        for _ in range(3):
+            way(monitor, data.draw(FEATURES), data.draw(RESULT), data.draw(EXTRA))
+        status = monitor.status()
+        assert str(status)
+        rows = status.predictions
+        known = {
+            key: n for key, n in counted(status).items() if key[1] in ("feature", "prediction")
+        }
+        assert known == dict.fromkeys(known, rows)
+
+
+@settings(max_examples=150)
+@given(ROW, VALUE, VALUE)
+def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: object) -> None:
+    """Between two good rows of one batch: both are read, and found by their labels."""
+    with make() as monitor:
+        monitor.record([GOOD, bad, GOOD], [1.0, result, 1.0], ids=["one", identity, "three"])
+        monitor.status()
+        monitor.label(["one", "three"], [1.0, 1.0])
+        status = monitor.status()
+        assert status.predictions == 3
+        for name in FIELDS:
+            assert status.field(name).quality[Quality.VALID] >= 2
+        assert status.field("prediction", role="prediction").quality[Quality.VALID] >= 2
+        assert status.labels["matched"] == 2
+        assert status.faults == 0
+
+
+@settings(max_examples=100)
+@given(st.lists(ROW, max_size=6), st.sampled_from(range(7)))
+def test_a_bad_call_costs_no_neighbour(bad: list[object], at: int) -> None:
+    """A good call among bad ones of one drain is read, whichever of them it is."""
+    with make() as monitor:
+        predict = monitor.watch(lambda _: 1.0)
+        for features in [*bad[:at], GOOD, *bad[at:]]:
+            predict(features)
+        status = monitor.status()
+        for name in FIELDS:
+            assert status.field(name).quality[Quality.VALID] >= 1
+
+
+def test_labels_that_do_not_fit_their_ids_say_so() -> None:
+    """A mistake in the host's code is a fault that tells what was wanted."""
+    with make() as monitor:
+        monitor.label(["a", "b"], [1.0])
+        status = monitor.status()
+        assert status.faults == 1
+        assert "an actual for each of the 2 ids" in str(status.last_fault)
