@@ -5,7 +5,7 @@ from typing import assert_type
 
 import numpy as np
 
-from mlmonitor import Config, FieldStatus, Monitor, Observation, Otlp, Reference, Status
+from mlmonitor import Config, Field, FieldStatus, Monitor, Observation, Otlp, Reference, Status
 from mlmonitor.testing import (
     HistogramTotal,
     InMemoryExporter,
@@ -27,6 +27,7 @@ monitor = Monitor(
     version="7",
     reference=reference,
     exporters=[Otlp.collector("http://localhost:4318"), InMemoryExporter()],
+    fields=[Field("age", minimum=0, nullable=False), Field("line", allowed=["home", "motor"])],
     config=Config(window_seconds=60),
     clock=ManualClock(),
 )
