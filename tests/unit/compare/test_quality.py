@@ -1,5 +1,6 @@
 """Bad values beyond chance: found by reason, told once, cleared, and never by chance."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,12 @@ class Watched:
 
 
 @pytest.fixture
-def watched(rng: np.random.Generator) -> Watched:
+def watched(rng: np.random.Generator) -> Iterator[Watched]:
     """A monitor with two thousand calm rows behind it."""
     found = Watched(rng)
-    assert found.serve(4) == []
-    return found
+    with found.monitor:
+        assert found.serve(4) == []
+        yield found
 
 
 def replaced(watched: Watched, share: float, value: object) -> Any:
@@ -194,12 +196,12 @@ def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
 def test_what_chance_does_in_small_windows_is_no_finding(rng: np.random.Generator) -> None:
     """Two in a hundred rows are missing where one is to be expected: ten times over, nothing."""
     watched = Watched(rng)
-    for _ in range(10):
-        batch = rows(rng, 100)
-        age = rng.normal(45, 12, 100)
-        age[:2] = np.nan
-        watched.monitor.record({**batch, "age": age}, np.zeros(100))
-        assert watched.monitor.flush(timeout_seconds=20)
+    with watched.monitor as monitor:
+        for _ in range(10):
+            age = rng.normal(45, 12, 100)
+            age[:2] = np.nan
+            monitor.record({**rows(rng, 100), "age": age}, np.zeros(100))
+            assert monitor.flush(timeout_seconds=20)
     assert watched.found == []
     limit = watched.exporter.value(
         "mlmonitor.quality.critical", {"field": "age", "reason": "missing"}
@@ -224,7 +226,8 @@ def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
     """A change of fewer rows, or one too small to matter, never alarms."""
     for config in (Config(min_rows=50_000), Config(quality_tolerance=0.2, drift_tolerance=1.0)):
         watched = Watched(rng, config=config)
-        assert watched.serve(6, age=replaced(watched, 0.1, None)) == []
+        with watched.monitor:
+            assert watched.serve(6, age=replaced(watched, 0.1, None)) == []
 
 
 def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
