@@ -6,10 +6,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
+from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
@@ -17,7 +19,8 @@ from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.watch import Observation, Tap, Unrecorded, identify, watched
+from mlmonitor.capture.tap import Tap, identify, open_call
+from mlmonitor.capture.watch import Observation, Unrecorded, watched
 from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
@@ -25,16 +28,9 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
-from mlmonitor.options import (
-    config_of,
-    exporters_of,
-    feature_names,
-    names_of,
-    paired,
-    reference_of,
-)
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Field
 
@@ -49,7 +45,7 @@ class Monitor:
         is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
         everything recorded is counted, also what could not be read. Exports happen in one daemon
         thread, started by the first record.
-    Price: in the calling thread, about twice a Prometheus `Histogram.observe` (`make bench`).
+    Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
         model: the model's name, on every metric.
@@ -62,6 +58,9 @@ class Monitor:
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
         fields: rules that values must keep, such as `Field("age", minimum=0)`.
+        segments: features whose values part the traffic: everything is then counted, compared and
+            exported for each part as well, beside the same part of the reference, which has to be
+            made with the same `segments`. A learned reference learns its segments, too.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -83,34 +82,45 @@ class Monitor:
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
         fields: Sequence[Field] = (),
+        segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not model:
             raise ConfigError("model: wanted a name")
-        self.config: Config = config_of(config, os.environ)
+        self.config: Config = options.config_of(config, os.environ)
+        self._is_enabled = self.config.enabled  # read by every call, and slow to read there
         self._clock = clock or never_falling_clock()
         self._on_finding = on_finding
-        self._model, self._version = str(model), str(version)
-        self._ignore = frozenset(names_of("ignore", ignore))
-        self._reference = reference_of(reference)
-        self._exporters = exporters_of(exporters, os.environ)
-        self._declared = declared_fields(fields, self._reference)
-        self._features = names_of("features", features) or feature_names(self._reference)
+        self._reference = options.reference_of(reference)
+        self._exporters = options.exporters_of(exporters, os.environ)
+        self._identity = Identity(
+            str(model),
+            str(version),
+            ignore=frozenset(options.names_of("ignore", ignore)),
+            declared=declared_fields(fields, self._reference),
+            segments=options.segments_of(segments, self._reference, self.config),
+        )
+        if self.config.enabled and not gevent_will_patch():
+            load_clients(self._exporters)
+        self._features = options.names_of("features", features) or options.feature_names(
+            self._reference
+        )
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
         self._worker = Worker(
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
         )
         self._tap = Tap(
-            put=self._worker.put,
+            line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
             copiers=Copiers(),
         )
+        self._source = self._tap, self._shape
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -162,7 +172,7 @@ class Monitor:
         def again(inner: Callable[..., Any]) -> Any:
             return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
 
-        columns = names_of("names", names)
+        columns = options.names_of("names", names)
         if function is None:
             return again
         return again(function)
@@ -188,9 +198,9 @@ class Monitor:
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
         """
-        if not self.config.enabled:
-            return Unrecorded(self._tap, prediction_id)
-        return Observation(self._tap, self._shape, features, prediction_id)
+        if not self._is_enabled:
+            return Unrecorded(self._source, None, prediction_id)
+        return Observation(self._source, features, prediction_id)
 
     def record(
         self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
@@ -205,7 +215,7 @@ class Monitor:
             return
         guard, copiers = self._inbox.guard, self._tap.copiers
         with guard:
-            self._tap.put(
+            self._inbox.calls.put(
                 batch_entry(
                     features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
                 )
@@ -223,7 +233,7 @@ class Monitor:
             if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
                 pairs = [(str(prediction_id), actual)]
             else:
-                pairs = paired(prediction_id, actual)
+                pairs = options.paired(prediction_id, actual)
             self._inbox.labels.put(pairs)
             self._worker.ensure_started()
 
@@ -239,17 +249,18 @@ class Monitor:
     def prediction_id(self) -> str:
         """The id of the prediction being made, inside a watched call; made at the first look.
 
-        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0.
+        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0. Of a plain
+        function, ask in the thread that runs it; of a coroutine, in its tasks and threads as well.
 
         Raises:
             LookupError: no watched call is open here.
         """
-        call = self._tap.open_call.get()
+        call = open_call(self._tap)
         if call is None:
             if not self.config.enabled:
                 return self._new_id()
             raise LookupError("no watched call is open: ask inside it, or inside observe()")
-        return str(identify(self._tap, call))
+        return identify(self._tap, call)
 
     @property
     def reference(self) -> Reference | None:
@@ -264,7 +275,7 @@ class Monitor:
     def status(self) -> Status:
         """What is known now, everything recorded before this call included."""
         if not self.config.enabled:
-            return Status(self._model, self._version, "disabled")
+            return Status(self._identity.model, self._identity.version, "disabled")
         return self._worker.status()
 
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
@@ -287,18 +298,11 @@ class Monitor:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Monitor({self._model!r}, version={self._version!r})"
+        return f"Monitor({self._identity.model!r}, version={self._identity.version!r})"
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(
-            self._model,
-            self._version,
-            str(uuid.uuid4()),
-            started_at,
-            self._ignore,
-            self._declared,
-        )
+        identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

@@ -16,12 +16,14 @@ _STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as 
 class Calm:
     """Stretches of each stream's rows, one after the other, longer than the one that alarmed.
 
-    shape: `[streams, bins]` of the counts. Price: as much as one such table.
+    shape: `[streams, bins]` of the counts; bins: how many of these, from the first, add up to the
+    rows, where not all do. Price: as much as one such table.
     """
 
-    __slots__ = ("_checked", "_rows")
+    __slots__ = ("_bins", "_checked", "_rows")
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], *, bins: int | None = None) -> None:
+        self._bins = shape[1] if bins is None else bins
         self._checked: Counts = np.zeros(shape, np.int64)
         self._rows: Counts = np.full(shape[0], CALM_ROWS, np.int64)
 
@@ -31,7 +33,7 @@ class Calm:
         counts: everything since the start; `is_still` is given those of the stretches.
         """
         since = counts - self._checked
-        is_complete: Mask = since.sum(axis=1) >= self._rows
+        is_complete: Mask = since[:, : self._bins].sum(axis=1) >= self._rows
         if not is_complete.any():
             return is_complete
         self._checked[is_complete] = counts[is_complete]

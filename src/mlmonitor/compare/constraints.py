@@ -12,6 +12,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.columns import moments_in_time, numbers
 from mlmonitor.compare.calm import CALM_ROWS
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.wording import amount
 from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Quality, Schema
 
@@ -123,7 +124,7 @@ class Rules:
         finding = Finding(
             field=rule.field.name,
             role=rule.field.role,
-            segment="all",
+            segment=ALL,
             measure=rule.constraint,
             value=broken / rows,
             critical=0.0,

@@ -11,6 +11,7 @@ from mlmonitor.compare.distance import (
     ORDERED,
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
+    Table,
     chi_square_point,
     wasserstein,
 )
@@ -129,14 +130,16 @@ class Critical:
             for name in names
         }
 
-    def at(self, current: Counts) -> dict[str, Floats]:
+    def at(self, current: Counts, against: Table | None = None) -> dict[str, Floats]:
         """By measure, `[fields]`: what a window with the number of rows of `current` may show.
 
-        NaN where there are no rows, and where a measure has no meaning.
+        NaN where there are no rows, and where a measure has no meaning. against: what the window
+        is compared with where that is not the whole reference.
         """
+        reference = self._reference if against is None else against
         rows = current.sum(axis=1).astype(np.float64)
-        noise = _noise(rows, self._rows)
-        found = by_law(self._reference, current)
+        noise = _noise(rows, reference.sum(axis=1).astype(np.float64))
+        found = by_law(reference, current)
         for name, table in self._tables.items():
             known = _interpolated(table, rows) * noise ** _POWERS.get(name, 0.5)
             found[name] = np.where(np.isnan(known), found.get(name, np.nan), known)
@@ -144,7 +147,7 @@ class Critical:
         return {name: np.where(empty, np.nan, values) for name, values in found.items()}
 
 
-def by_law(reference: Counts, current: Counts) -> dict[str, Floats]:
+def by_law(reference: Table, current: Table) -> dict[str, Floats]:
     """The same where nothing was simulated, from the laws for many rows.
 
     PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square of `bins - 1` degrees of

@@ -16,10 +16,14 @@ CONCENTRATIONS = (50.0, 300.0)
 
 
 class Stretch(NamedTuple):
-    """The rows that speak loudest against the reference: their counts, and how many they are."""
+    """The rows that speak loudest against the reference: their counts, and how many they are.
+
+    seasons: how many of them came in each season; of no season where there are none.
+    """
 
     counts: Counts
     rows: Counts
+    seasons: Counts
 
 
 class Weighed(NamedTuple):
@@ -38,9 +42,9 @@ class Evidence:
     The null says that the counts are drawn as the reference's were: their predictive law is
     Dirichlet-multinomial with the reference's counts and half a count a bin, so that a small
     reference is not taken for the truth. The alternative mixes Dirichlet laws around the null,
-    near and far, and a flat one. Because a change may come late, the process restarts every
-    `restart_rows` rows, each restart with a share of the stake; rows before a restart belong to
-    its null.
+    near and far but no surer than it, and a flat one. Because a change may come late, the process
+    restarts every `restart_rows` rows, each restart with a share of the stake; rows before a
+    restart belong to its null.
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
         exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at (Ville).
@@ -99,13 +103,13 @@ class Evidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        return self.weigh(_ALL).log_e
+        return self.weigh().log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        return self.weigh(_ALL).stretch
+        return self.weigh().stretch
 
-    def weigh(self, fields: "Counts | slice") -> Weighed:
+    def weigh(self, fields: "Counts | slice" = _ALL) -> Weighed:
         """Both, of some fields: each costs what the other does."""
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
@@ -113,7 +117,8 @@ class Evidence:
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
-        return Weighed(log_e, Stretch(counts, counts.sum(axis=1)))
+        seasons = np.zeros((len(counts), 0), np.int64)
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
@@ -142,21 +147,24 @@ class Evidence:
         self._order[slots, fields] = self._begun[fields]
         present = self._present[fields]
         for prior, at in zip(self._priors(self._total[fields], fields), self._before, strict=True):
-            at[slots, fields] = _log_beta(prior, present)
+            at[slots, fields] = log_beta(prior, present)
 
     def _priors(self, start: Counts, fields: "Counts | slice") -> list[Floats]:
         """The null, then its alternatives, for rows that came after `start`."""
         null = self._reference[fields] + start
-        share = null / np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
+        known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = np.where(self._present[fields], PRIOR, 0.0) + np.zeros_like(null)
-        return [null, *(share * concentration for concentration in CONCENTRATIONS), flat]
+        # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
+        # it would be evidence that a small reference, or one of empty bins, is not typical.
+        near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
+        return [null, *(np.maximum(law, flat) for law in near), flat]
 
     def _gain(self, fields: "Counts | slice") -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
         starts, present = self._starts[:, fields], self._present[fields]
         counts = self._total[None, fields] - starts
         found = [
-            _log_beta(prior + counts, present) - before[:, fields]
+            log_beta(prior + counts, present) - before[:, fields]
             for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
         ]
         null, *alternatives = found
@@ -171,7 +179,7 @@ class Evidence:
         return np.where(order >= 0, shares, -np.inf)
 
 
-def _log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
+def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
     """The normaliser of a Dirichlet law with parameters `a` on the last axis."""
     bins: Floats = log_gamma(np.where(present, a, 1.0)).sum(
         axis=-1

@@ -14,12 +14,18 @@ from mlmonitor.aggregate.moments import Moments
 from mlmonitor.capture.columns import Values, is_missing, moments_in_time, numbers
 from mlmonitor.compare.critical import tables
 from mlmonitor.compare.explained import explain
-from mlmonitor.compare.ranked import ranked
+from mlmonitor.compare.ranked import categorical
 from mlmonitor.compare.slots import Sample, Slots
-from mlmonitor.compare.training import Columns
+from mlmonitor.compare.strata import Strata
+from mlmonitor.compare.training import Chunk, Columns
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Field, Floats, Kind, Role
-from mlmonitor.reference_format import QUANTILE_POINTS, CategoricalReference, NumericReference
+from mlmonitor.reference_format import (
+    QUANTILE_POINTS,
+    CategoricalReference,
+    NumericReference,
+    SegmentReference,
+)
 
 SAMPLE_ROWS = 100_000
 
@@ -157,6 +163,11 @@ class FieldSample:
         self.wrong_type += sum(not is_missing(value) for value in unnamed)
         return column
 
+    def rows(self, slots: Slots) -> Any:
+        """The sampled values: numbers, NaN where missing, or categories, None where missing."""
+        is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
+        return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
+
     def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> Entry:
         """The field as it is saved.
 
@@ -168,7 +179,7 @@ class FieldSample:
         rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
         entry = (
-            _categorical(field, rows)
+            categorical(field, rows)
             if ordered is None
             else self._numeric(field, ordered, rows.size, bins)
         )
@@ -180,12 +191,6 @@ class FieldSample:
         if has_critical:
             update["critical"] = tables(entry, ordered)
         return entry.model_copy(update=update)
-
-    def rows(self, slots: Slots) -> Any:
-        """The field's values in the sample: floats, or names of categories."""
-        is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
-        sample = self._sample or Sample(np.nan if is_numeric else None)
-        return sample.rows(slots)
 
     def _refused(self, missing: int, slots: Slots) -> dict[str, Any]:
         """Of the sample's missing values those that were something; of a stream, its share."""
@@ -226,38 +231,33 @@ def _category(field: Field, value: object) -> str | None:
     return category_name(value)
 
 
-def _categorical(field: Field, sample: Any) -> CategoricalReference:
-    found = ranked(sample, ("false", "true") if field.kind is Kind.BOOLEAN else ())
-    return CategoricalReference(
-        name=field.name,
-        role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
-        kind=field.kind.value,  # type: ignore[arg-type]  # categorical or boolean: no other comes here
-        rows=len(sample),
-        **found._asdict(),
-    )
-
-
 class Fitted(NamedTuple):
-    """The entries of all fields, the prediction that they explain, and the rows behind them."""
+    """The entries of all fields, the rows behind them, the rows seen, and the segments.
+
+    explained: the prediction that the entries tell the mean of, bin by bin.
+    """
 
     entries: list[Entry]
-    explained: str | None
     rows: int
     rows_seen: int
+    segments: list[SegmentReference]
+    explained: str | None
 
 
-def fitted(
-    parts: Iterator[tuple[Columns, int]],
+def fitted(  # noqa: PLR0913 - one name for each thing that decides
+    parts: Iterator[Chunk],
     *,
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
     rng: np.random.Generator,
     has_critical: bool = True,
+    strata: Strata,
 ) -> Fitted:
-    """What is known of all fields once every part has been seen.
+    """What training data looks like, field by field and part by part.
 
-    has_critical: whether it is simulated what chance makes of each distance.
+    has_critical: whether it is simulated what chance makes of each distance. strata: by what the
+    rows are parted.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
@@ -265,7 +265,7 @@ def fitted(
     """
     slots = Slots(sample_rows, rng)
     samples: dict[tuple[Role, str], FieldSample] = {}
-    for columns, rows in parts:
+    for columns, rows, marks in parts:
         if rows == 0:
             continue
         if not samples:
@@ -276,14 +276,18 @@ def fitted(
         slots.next_chunk(rows)
         for identity, sample in samples.items():
             sample.take(columns[identity], slots)
+        strata.take(marks, slots)
     if not samples:
         raise SchemaError("features: wanted at least one column with at least one row")
+    fields = list(samples.values())
+    entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
     entries = [
-        sample.entry(slots, bins=bins, has_critical=has_critical) for sample in samples.values()
+        strata.with_seasons(entry, sample.rows(slots), slots)
+        for entry, sample in zip(entries, fields, strict=True)
     ]
-    found = list(samples.values())
-    told = explain(entries, lambda at: found[at].rows(slots))
-    return Fitted(told.entries, told.prediction, slots.kept, slots.seen)
+    told = explain(entries, lambda at: fields[at].rows(slots))
+    segments = strata.segments(fields, told.entries, slots, has_critical=has_critical)
+    return Fitted(told.entries, slots.kept, slots.seen, segments, told.prediction)
 
 
 def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:

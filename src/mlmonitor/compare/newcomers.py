@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.evidence import PRIOR
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.records import Counts, Role
 
@@ -62,7 +63,7 @@ class Newcomers:
             self.findings[at] = Finding(
                 field=names[at],
                 role=Role.PREDICTION if _is_prediction(names[at]) else Role.FEATURE,
-                segment="all",
+                segment=ALL,
                 measure=NEW_FIELD,
                 value=share,
                 critical=float(critical[at]),

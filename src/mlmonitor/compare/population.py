@@ -13,6 +13,7 @@ from mlmonitor.compare.drift import Drift, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.quality import Soundness
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import FieldStatus
 from mlmonitor.compare.why import Shift, Why
 from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
@@ -44,7 +45,7 @@ class Population:
     them with.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
         self,
         plan: Plan,
         entries: Sequence[Entry],
@@ -53,12 +54,17 @@ class Population:
         hitters: int,
         level: Level,
         now: float,
+        segment: str = ALL,
     ) -> None:
+        self.segment: str = segment
         self.plan: Plan = plan
         self.entries: Sequence[Entry] = entries
         self.window: Window = Window(plan, span, hitters=hitters, now=now)
-        self.drift: Drift | None = Drift(plan, entries, level) if entries else None
-        self.soundness: Soundness | None = Soundness(plan, entries, level) if entries else None
+        self.drift: Drift | None = None
+        self.soundness: Soundness | None = None
+        if entries:
+            self.drift = Drift(plan, entries, level, segment)
+            self.soundness = Soundness(plan, entries, level, segment)
         self.why: Why | None = None
         """What explains the shift of its prediction, if it has one."""
         self.rules: Rules | None = None
@@ -68,6 +74,8 @@ class Population:
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`."""
+        if self.drift is not None and self.plan.season is not None:
+            self.drift.begin(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
         if self.rules is not None:
             self.rules.update(block)

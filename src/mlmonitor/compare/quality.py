@@ -15,6 +15,7 @@ from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.newcomers import NAMES, Newcomers
 from mlmonitor.compare.runs import Run, Runs
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.compare.streams import TOLD, Stream, stream_counts, streams_of
 from mlmonitor.records import Counts, Floats, Role
@@ -47,8 +48,10 @@ class Soundness:
     vanished. All streams of a model share `QUALITY_PART` of `alpha`.
     """
 
-    def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, entries: Sequence[Entry], level: Level, segment: str = ALL
+    ) -> None:
+        self._plan, self._segment = plan, segment
         self.streams: list[Stream] = streams_of(entries)
         self._level = level
         log_e = level.log_e(WAYS * level.fields + NAMES, part=QUALITY_PART)
@@ -206,7 +209,7 @@ class Soundness:
         return Finding(
             field=field.name,
             role=field.role,
-            segment="all",
+            segment=self._segment,
             measure=measure,
             value=value,
             critical=critical,

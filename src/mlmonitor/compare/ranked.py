@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.categories import NEW, OTHER
+from mlmonitor.records import Field, Kind
+from mlmonitor.reference_format import CategoricalReference
 
 TOP_CATEGORIES = 50
 OTHER_CATEGORIES = 2_000
@@ -42,7 +44,7 @@ def ranked(sample: "np.ndarray[Any, Any]", fixed: tuple[str, ...] = ()) -> Ranke
     elif len(order) <= TOP_CATEGORIES:
         top = names
     else:
-        is_held = np.random.default_rng(len(sample)).random(len(sample)) < 0.5
+        is_held = _is_held(len(sample))
         choosing = Counter(sample[~is_held].tolist())
         names.sort(key=lambda name: (-choosing[name], name))
         top, held = names[:TOP_CATEGORIES], sample[is_held]
@@ -62,6 +64,50 @@ def ranked(sample: "np.ndarray[Any, Any]", fixed: tuple[str, ...] = ()) -> Ranke
         twice=met[2],
         held_out=[] if held is None else _held_out(held, top, singles),
     )
+
+
+def categorical(field: Field, sample: "np.ndarray[Any, Any]") -> CategoricalReference:
+    """The entry of a categorical or boolean field."""
+    found = ranked(sample, ("false", "true") if field.kind is Kind.BOOLEAN else ())
+    return CategoricalReference(
+        name=field.name,
+        role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
+        kind=field.kind.value,  # type: ignore[arg-type]  # no other comes here
+        rows=len(sample),
+        **found._asdict(),
+    )
+
+
+class Rare:
+    """What of a field's rare categories falls into parts of its sample.
+
+    A part is judged by the whole: a category is new to it that the whole does not know.
+    """
+
+    def __init__(self, sample: "np.ndarray[Any, Any]", entry: CategoricalReference) -> None:
+        counts = Counter(sample.tolist())
+        counts.pop(None, 0)
+        self._sample, self._top, self._is_split = sample, entry.categories, bool(entry.held_out)
+        self._once = {name for name, count in counts.items() if count == 1}
+        self._twice = {name for name, count in counts.items() if count == 2}
+        self._new = self._once - set(self._top) if entry.is_closed else set()
+        self._is_held = _is_held(len(sample))
+
+    def within(self, rows: "np.ndarray[Any, np.dtype[np.intp]]") -> dict[str, Any]:
+        """`once`, `twice` and `held_out` of some rows of the sample."""
+        names = self._sample[rows].tolist()
+        held = self._sample[rows[self._is_held[rows]]]
+        return {
+            "once": sum(name in self._once for name in names),
+            "twice": sum(name in self._twice for name in names) // 2,
+            "held_out": _held_out(held, self._top, self._new) if self._is_split else [],
+        }
+
+
+def _is_held(rows: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Which rows of a sample have no say in which categories are listed: half, by a seed."""
+    is_held: np.ndarray[Any, np.dtype[np.bool_]] = np.random.default_rng(rows).random(rows) < 0.5
+    return is_held
 
 
 def _held_out(held: "np.ndarray[Any, Any]", top: list[str], singles: set[str]) -> list[int]:

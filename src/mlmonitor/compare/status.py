@@ -7,6 +7,7 @@ from typing import Literal
 from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
 from mlmonitor.compare.told import NAMED, alarm_lines, named, rule_lines, why_lines
 from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
@@ -109,6 +110,7 @@ class Status:
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)
     misfits: tuple[str, ...] = ()
+    segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
         """The field of that name and role; raises KeyError where there is none."""
@@ -118,7 +120,8 @@ class Status:
         raise KeyError(f"{role} {name}")
 
     def __str__(self) -> str:
-        return "\n".join([*_head(self), *_fields(self), *_findings(self), *_own(self)])
+        segments = segment_lines(self.segments)
+        return "\n".join([*_head(self), *_fields(self), *_findings(self), *segments, *_own(self)])
 
 
 def _head(status: Status) -> list[str]:

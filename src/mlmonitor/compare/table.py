@@ -61,9 +61,10 @@ def prior_counts(entries: Sequence[Entry], plan: Plan) -> Floats:
         if not isinstance(entry, CategoricalReference) or entry.kind == "boolean":
             continue
         if entry.once and not entry.held_out:
-            known = len(entry.categories)
-            table[at, :known] = -min(entry.once / known, _MOST_DISCOUNT)
-            table[at, known + 1] += entry.once
+            is_met = np.array(entry.counts[:-1]) > 0
+            discount = min(entry.once / max(int(np.count_nonzero(is_met)), 1), _MOST_DISCOUNT)
+            table[at, : len(is_met)] = np.where(is_met, -discount, PRIOR)
+            table[at, len(is_met) + 1] += entry.once
     return table
 
 

@@ -13,28 +13,32 @@ CRITICAL_ROWS = (20, 50, 200, 1_000, 10_000)
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
 
 
-_NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
-_ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
-_OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
+NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
+ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
+OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
 ]
+CriticalTable = Annotated[dict[Name, _Critical], Field(max_length=100)]
+Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", max_length=200_000)]
+"""Counts with blanks between them, so that a season is one line of the file."""
 
 
 class FieldReference(BaseModel):
     """What every entry tells.
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
-    hundred without any drift. `nonfinite` and `wrong_type` are those of the `missing` that were
-    not simply absent. `predicted` and `predicted_variance` are the mean and the variance of the
-    explained prediction over the rows in each bin, missing values last; null where no row is.
+    hundred without any drift. `seasons` holds the counts of each season, missing values last.
+    `nonfinite` and `wrong_type` are those of the `missing` that were not simply absent.
+    `predicted` and `predicted_variance` are the mean and the variance of the explained prediction
+    over the rows in each bin, missing values last; null where no row is.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -45,16 +49,18 @@ class FieldReference(BaseModel):
     missing: Count
     nonfinite: Count = 0
     wrong_type: Count = 0
-    critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
+    critical: CriticalTable = {}
+    seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
-    predicted_variance: Annotated[list[NotNegative | None], Field(max_length=10_002)] = []
+    predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
-        tables = sum(_ENTRY_BYTES + len(table) * _NUMBER_BYTES for table in self.critical.values())
+        tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
         predicted = len(self.predicted) + len(self.predicted_variance)
-        return _OBJECT_BYTES + tables + predicted * _NUMBER_BYTES
+        seasons = sum(map(sys.getsizeof, self.seasons))
+        return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
@@ -69,7 +75,7 @@ class NumericReference(FieldReference):
 
     kind: Literal["numeric", "datetime"]
     mean: Finite | None
-    stddev: NotNegative | None
+    stddev: Deviation | None
     min: Finite | None
     max: Finite | None
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
@@ -80,7 +86,7 @@ class NumericReference(FieldReference):
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         figures = len(self.quantiles) + len(self.edges) + len(self.counts)
-        return super().nbytes + figures * _NUMBER_BYTES
+        return super().nbytes + figures * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -140,7 +146,7 @@ class CategoricalReference(FieldReference):
         """Memory that it takes at most, once read."""
         names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
         figures = len(self.counts) + len(self.held_out)
-        return super().nbytes + names + figures * _NUMBER_BYTES
+        return super().nbytes + names + figures * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
