@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from side_by_side import table
+
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 
 
@@ -24,5 +26,23 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+BEGIN, END = "<!-- side_by_side.py writes this -->\n", "<!-- until here -->\n"
+
+
+def dynatrace_page(page: str) -> str:
+    """The guide to Dynatrace, with the comparison made anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{table()}{END}{after}"
+
+
+def main() -> None:
+    """Write all pages."""
+    docs = Path(__file__).parent
+    (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    guide = docs / "guides" / "dynatrace.md"
+    guide.write_text(dynatrace_page(guide.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    Path(__file__).with_name("metrics.md").write_text(metrics_page(), encoding="utf-8")
+    main()

@@ -5,7 +5,6 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
@@ -13,14 +12,12 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
-from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.tap import Tap, identify, open_call
-from mlmonitor.capture.watch import Observation, Unrecorded, watched
+from mlmonitor.capture.watch import Observation, Unrecorded, decorated
 from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
@@ -28,7 +25,6 @@ from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.pipeline import Identity, Pipeline
@@ -91,10 +87,11 @@ class Monitor:
             raise ConfigError("model: wanted a name")
         self.config: Config = options.config_of(config, os.environ)
         self._is_enabled = self.config.enabled  # read by every call, and slow to read there
-        self._clock = clock or never_falling_clock()
-        self._on_finding = on_finding
+        self._clock, self._on_finding = clock or never_falling_clock(), on_finding
         self._reference = options.reference_of(reference)
-        self._exporters = options.exporters_of(exporters, os.environ)
+        self._exporters = options.exporters_of(
+            exporters, os.environ, is_enabled=self.config.enabled
+        )
         self._identity = Identity(
             str(model),
             str(version),
@@ -102,8 +99,6 @@ class Monitor:
             declared=declared_fields(fields, self._reference),
             segments=options.segments_of(segments, self._reference, self.config),
         )
-        if self.config.enabled and not gevent_will_patch():
-            load_clients(self._exporters)
         self._features = options.names_of("features", features) or options.feature_names(
             self._reference
         )
@@ -116,9 +111,7 @@ class Monitor:
             line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
-            open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
-            copiers=Copiers(),
         )
         self._source = self._tap, self._shape
 
@@ -170,28 +163,15 @@ class Monitor:
         """
 
         def again(inner: Callable[..., Any]) -> Any:
-            return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
+            outputs = Outputs(prediction, output, columns)
+            shape = Shape(self._features, outputs, id_from)
+            wrapper = decorated(inner, features, tap=self._tap, shape=shape)
+            return wrapper if self.config.enabled else inner
 
         columns = options.names_of("names", names)
         if function is None:
             return again
         return again(function)
-
-    def _watched(
-        self,
-        function: Any,
-        features: str | Sequence[str] | None,
-        outputs: Outputs,
-        id_from: str | None,
-    ) -> Any:
-        if isinstance(function, staticmethod | classmethod):
-            inner = self._watched(function.__func__, features, outputs, id_from)
-            return type(function)(inner)
-        by_argument = id_from if id_from in parameters(function) else None
-        shape = Shape(self._features, outputs, None if by_argument else id_from)
-        take = take_features(function, features, self._tap.copiers)
-        wrapper = watched(function, tap=self._tap, take=take, shape=shape, id_argument=by_argument)
-        return wrapper if self.config.enabled else function
 
     def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.

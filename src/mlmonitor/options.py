@@ -8,6 +8,7 @@ from mlmonitor.compare.reference import Reference
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.records import Role
 
@@ -28,8 +29,20 @@ def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference
     return Reference.load(reference)
 
 
-def exporters_of(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
-    """The exporters named, or the one that the standard variables describe, if they do."""
+def exporters_of(
+    exporters: object, environ: Mapping[str, str], *, is_enabled: bool
+) -> list[Exporter]:
+    """The exporters named, or the one that the standard variables describe, if they do.
+
+    What they and the sketches import is imported now, unless gevent has yet to patch it.
+    """
+    found = _exporters(exporters, environ)
+    if is_enabled and not gevent_will_patch():
+        load_clients(found)
+    return found
+
+
+def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     if exporters is None:
         found = Otlp.from_environment(environ)
         return [] if found is None else [found]

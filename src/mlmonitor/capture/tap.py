@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Protocol
 
@@ -49,9 +49,11 @@ class Tap:
     line: Line
     clock: Callable[[], int]
     new_id: Callable[[], str]
-    open_call: ContextVar[Suspendable | None]
     guard: Guard
-    copiers: Copiers
+    copiers: Copiers = field(default_factory=Copiers)
+    open_call: ContextVar[Suspendable | None] = field(
+        default_factory=lambda: ContextVar("open_call", default=None)
+    )
 
 
 PLAIN_CALLS: set[CodeType] = set()

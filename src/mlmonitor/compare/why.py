@@ -142,6 +142,11 @@ class Why:
         return mix, _ONE_IN_A_HUNDRED * np.sqrt(variance)
 
     @property
+    def fields(self) -> list[str]:
+        """The features that the shift is explained by."""
+        return self._names
+
+    @property
     def nbytes(self) -> int:
         """Memory held."""
         return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
