@@ -41,7 +41,9 @@ class FieldReference(BaseModel):
     over the rows in each bin, missing values last; null where no row is.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     name: Name
     role: _Role

@@ -29,7 +29,9 @@ class ReferenceFile(BaseModel):
     `explained` names the prediction that the entries' `predicted` is about, if there is one.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     format: Literal["mlmonitor.reference"] = "mlmonitor.reference"
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION

@@ -26,7 +26,9 @@ class SegmentField(BaseModel):
     `once` and `twice` tell how many of its values were of a category that the whole has so often.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     missing: Count
     counts: Annotated[list[Count], Field(max_length=10_001)]
@@ -56,7 +58,9 @@ class SegmentReference(BaseModel):
     `fields` are in the order of the whole's.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     values: Annotated[list[SegmentValue], Field(min_length=1, max_length=100)] | None
     rows: Count
