@@ -17,6 +17,7 @@ from mlmonitor.export.base import Attributes, Family, Histograms, Series, Snapsh
 from mlmonitor.export.budget import series_count
 from mlmonitor.export.legal import KEY_LIMIT, VALUE_LIMIT, legal_value
 from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.records import Role
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -67,14 +68,13 @@ def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) 
 
     segments: how many segments are expected at most, the whole not counted.
     """
-    fields = reference.fields
-    numeric = sum(field.is_numeric for field in fields)
-    entries = reference.content.fields
+    entries = reference.entries(tuple(Role))
+    numeric = sum(hasattr(entry, "edges") for entry in entries)
     bins = max((len(e.counts) for e in entries if hasattr(e, "edges")), default=10)
     categories = max((len(e.counts) for e in entries if hasattr(e, "categories")), default=50)
     count = series_count(
         numeric=numeric,
-        categorical=len(fields) - numeric,
+        categorical=len(entries) - numeric,
         bins=bins,
         categories=categories,
         segments=segments + 1,
@@ -83,12 +83,12 @@ def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) 
         "series",
         "ok",
         f"at most {count:,} a process for {amount(numeric, 'numeric field')} and "
-        f"{amount(len(fields) - numeric, 'categorical one')} in "
+        f"{amount(len(entries) - numeric, 'categorical one')} in "
         f"{amount(segments + 1, 'population')}, and about 70 more",
     )
     requests = -(-count // exporter.profile.limits.points)
     yield Check("requests", "ok", f"{requests:,} an export at most, within this backend's limits")
-    changed = [field.name for field in fields if legal_value(field.name) != field.name]
+    changed = [entry.name for entry in entries if legal_value(entry.name) != entry.name]
     if changed:
         shown = ", ".join(cut(legal_value(name), 40) for name in changed[:_SHOWN_NAMES])
         yield Check(

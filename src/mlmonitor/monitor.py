@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
@@ -28,7 +28,7 @@ from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.pipeline import Identity, Pipeline
-from mlmonitor.records import Field
+from mlmonitor.records import Field, Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +54,7 @@ class Monitor:
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
         fields: rules that values must keep, such as `Field("age", minimum=0)`.
+        schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
         segments: features whose values part the traffic: everything is then counted, compared and
             exported for each part as well, beside the same part of the reference, which has to be
             made with the same `segments`. A learned reference learns its segments, too.
@@ -78,6 +79,7 @@ class Monitor:
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
         fields: Sequence[Field] = (),
+        schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
@@ -98,6 +100,7 @@ class Monitor:
             ignore=frozenset(options.names_of("ignore", ignore)),
             declared=declared_fields(fields, self._reference),
             segments=options.segments_of(segments, self._reference, self.config),
+            schema=options.schema_of(schema, self._reference),
         )
         self._features = options.names_of("features", features) or options.feature_names(
             self._reference
@@ -112,6 +115,8 @@ class Monitor:
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             guard=self._inbox.guard,
+            copiers=options.copiers_of(self._identity.schema),
+            plain_row=None if options.has_vectors(self._identity.schema) else dict,
         )
         self._source = self._tap, self._shape
 

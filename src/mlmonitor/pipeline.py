@@ -1,7 +1,7 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmonitor.aggregate.exponential import ExponentialSketch
@@ -20,7 +20,7 @@ from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
-from mlmonitor.records import Field
+from mlmonitor.records import Field, Kind
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Identity:
     ignore: frozenset[str] = field(default_factory=frozenset)
     declared: tuple[Field, ...] = ()
     segments: tuple[str, ...] = ()
+    schema: Mapping[str, Kind] = field(default_factory=dict)
 
     @property
     def attributes(self) -> Attributes:
@@ -76,6 +77,7 @@ class Pipeline:
             reference,
             ignore=identity.ignore,
             declared=identity.declared,
+            schema=identity.schema,
             segments=identity.segments,
             started_at=identity.started_at,
         )

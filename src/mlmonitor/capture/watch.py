@@ -61,7 +61,7 @@ class Observation(Suspendable):
     def __enter__(self) -> Self:
         tap, features = self._source[0], self._features
         try:
-            if type(features) is dict:  # as most are
+            if type(features) is tap.plain_row:  # as most are
                 self._copied = _MAPPING, 1, features.copy()
             else:
                 self._copied = tap.copiers[type(features)](features)

@@ -35,8 +35,8 @@ def _sound(field: object) -> Field:
     if not isinstance(field, Field) or not field.name:
         raise ConfigError("fields: wanted Field objects with a name, as Field('age', minimum=0)")
     where = f"fields: {field.name!r}"
-    if field.role not in (Role.FEATURE, Role.PREDICTION):
-        raise ConfigError(f"{where}: role: wanted feature or prediction")
+    if field.role not in (Role.FEATURE, Role.PREDICTION, Role.DERIVED):
+        raise ConfigError(f"{where}: role: wanted feature, prediction or derived")
     if field.kind not in tuple(Kind):
         raise ConfigError(f"{where}: kind: wanted one of {', '.join(Kind)}")
     has_bound = field.minimum is not None or field.maximum is not None
@@ -83,6 +83,11 @@ def _check_fit(field: Field, reference: Reference) -> None:
         raise ConfigError(
             f"fields: {field.name!r}: the reference has no such {field.role.value}: fit it again, "
             "or correct the name"
+        )
+    if kind in (Kind.TEXT, Kind.EMBEDDING):
+        raise ConfigError(
+            f"fields: {field.name!r}: wanted a field that is derived from it, with role='derived', "
+            f"because its values are {kind}"
         )
     fault = misfit(field, kind)
     if fault:

@@ -3,7 +3,7 @@
 from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.wording import amount, counted, cut, day, duration, short, table
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import FieldEntry, NumericReference
 
 _NAME = 32
 _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
@@ -22,7 +22,10 @@ def shown(reference: Reference) -> str:
     return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2))])
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: FieldEntry) -> tuple[str, ...]:
+    if not isinstance(entry, Entry):  # a text or an embedding: what is derived has rows of its own
+        values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
+        return (cut(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
     known = (cut(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
     missing = counted(entry.missing)
     if not isinstance(entry, NumericReference):

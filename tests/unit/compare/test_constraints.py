@@ -18,9 +18,10 @@ TRAINING = {
     "age": [30.0, 40.0, 50.0, None],
     "line": ["home", "motor", "home", "motor"],
     "flag": [True, False, True, False],
+    "note": ["so it is", "a word or two", "as it was", "nothing"],
     "when": [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)],
 }
-REFERENCE = Reference.fit(TRAINING, predictions=[1.0, 2.0, 3.0, 4.0])
+REFERENCE = Reference.fit(TRAINING, predictions=[1.0, 2.0, 3.0, 4.0], schema={"note": "text"})
 
 
 @given(
@@ -149,11 +150,12 @@ WRONG: list[tuple[Any, str]] = [
     ([Field("line", minimum=1, allowed=["a"])], "'line': wanted allowed, or minimum and maximum"),
     ([Field("nobody", nullable=False)], "'nobody': the reference has no such feature"),
     ([Field("age", role=Role.PREDICTION)], "'age': the reference has no such prediction"),
-    ([Field("age", role=Role.KPI)], "'age': role: wanted feature or prediction"),
+    ([Field("age", role=Role.KPI)], "'age': role: wanted feature, prediction or derived"),
     ([Field("age", minimum=math.nan)], "'age': minimum: wanted a finite number"),
     ([Field("age", maximum=math.inf)], "'age': maximum: wanted a finite number"),
     ([Field("age", minimum="0")], "'age': minimum: wanted a finite number"),  # type: ignore[arg-type]  # on purpose
     ([Field("when", minimum=7)], "'when': minimum: wanted a datetime"),
+    ([Field("note", nullable=False)], "'note': wanted a field that is derived from it"),
     ([Field("age"), Field("age")], "'age': wanted each field once"),
     ([Field("line", allowed=[])], "'line': allowed: wanted a list of values"),
     ([Field("line", allowed="home")], "'line': allowed: wanted a list of values"),
