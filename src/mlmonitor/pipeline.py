@@ -20,18 +20,19 @@ from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
-from mlmonitor.records import Kind
+from mlmonitor.records import Field, Kind
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who reports: the model, and this process since its start."""
+    """Who reports: the model, what was declared of it, and this process since its start."""
 
     model: str
     version: str
-    instance: str
-    started_at: float
+    instance: str = ""
+    started_at: float = 0.0
     ignore: frozenset[str] = field(default_factory=frozenset)
+    declared: tuple[Field, ...] = ()
     segments: tuple[str, ...] = ()
     schema: Mapping[str, Kind] = field(default_factory=dict)
 
@@ -75,6 +76,7 @@ class Pipeline:
             config,
             reference,
             ignore=identity.ignore,
+            declared=identity.declared,
             schema=identity.schema,
             segments=identity.segments,
             started_at=identity.started_at,

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binom
 
+from mlmonitor.compare.drift import Level
 from mlmonitor.compare.evidence import Evidence
 from mlmonitor.records import Floats
 
@@ -16,6 +17,8 @@ ALPHA = 0.01
 FIELDS = 20
 BINS = 10
 LOOK_ROWS = 50
+LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).log_e(FIELDS)
+"""What evidence of drift has to reach in each of the fields, which share their part of alpha."""
 
 
 def shapes() -> Floats:
@@ -49,11 +52,11 @@ def delays(psi: float, rng: np.random.Generator, *, streams: int = 60) -> Floats
     evidence = Evidence(reference, np.ones((streams, BINS), np.bool_))
     for _ in range(100):
         evidence.update(rng.multinomial(500, shares, streams))
-    assert not (evidence.log_e() >= np.log(FIELDS / ALPHA)).any()
+    assert not (evidence.log_e() >= LEVEL).any()
     moved, found = tilted(shares, psi), np.full(streams, np.inf)
     for rows in range(LOOK_ROWS, 10_000, LOOK_ROWS):
         evidence.update(rng.multinomial(LOOK_ROWS, moved, streams))
-        found[(evidence.log_e() >= np.log(FIELDS / ALPHA)) & np.isinf(found)] = rows
+        found[(evidence.log_e() >= LEVEL) & np.isinf(found)] = rows
         if np.isfinite(found).all():
             break
     return found

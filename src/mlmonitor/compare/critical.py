@@ -33,9 +33,9 @@ def tables(
     entry: NumericReference | CategoricalReference, ordered: Floats | None
 ) -> dict[str, list[float]]:
     """What is to be kept with an entry; `ordered` is the sorted sample of a numeric field."""
-    counts = np.array([*entry.counts, entry.missing], np.int64)
     if isinstance(entry, CategoricalReference):
-        return simulated(counts, is_ordered=False)
+        return simulated(np.array(entry.expected, np.int64), is_ordered=False)
+    counts = np.array([*entry.counts, entry.missing], np.int64)
     found = simulated(counts, is_ordered=True)
     if ordered is not None and ordered.size and entry.stddev is not None:
         found |= simulated_wasserstein(ordered, entry.stddev)

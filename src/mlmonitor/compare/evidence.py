@@ -26,6 +26,16 @@ class Stretch(NamedTuple):
     seasons: Counts
 
 
+class Weighed(NamedTuple):
+    """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
+
+    log_e: Floats
+    stretch: Stretch
+
+
+_ALL = slice(None)
+
+
 class Evidence:
     """An e-process for each field: how well "its bins have changed" explains its counts.
 
@@ -38,7 +48,8 @@ class Evidence:
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
         exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at (Ville).
-    reference: counts `[fields, bins]`; present: which of the bins each field has.
+    reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
+    believed of each bin before the reference, in counts, where it is not half a count.
     Price: `8 * bins * (kept + 3)` bytes a field, and about 20 us a field and look. Constant: of
         all restarts the first and the newest are kept, and dropping others can only lower the
         evidence.
@@ -62,12 +73,14 @@ class Evidence:
         reference: Counts,
         present: NDArray[np.bool_],
         *,
+        prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
     ) -> None:
         fields, width = reference.shape
+        believed = reference + (PRIOR if prior is None else prior)
         self._present = present
-        self._reference: Floats = np.where(self._present, reference + PRIOR, 0.0)
+        self._reference: Floats = np.where(self._present, believed, 0.0)
         self._restart_rows = restart_rows
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
@@ -90,20 +103,28 @@ class Evidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        terms = self._gain() + self._stake()
-        # What is not staked yet, on restarts to come, stays what it is.
-        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(self._begun + 2.0))
-        return log_e
+        return self.weigh().log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        loudest = np.argmax(self._gain() + self._stake(), axis=0)
-        counts = self._total - self._starts[loudest, np.arange(len(loudest))]
-        return Stretch(counts, counts.sum(axis=1), np.zeros((len(counts), 0), np.int64))
+        return self.weigh().stretch
+
+    def weigh(self, fields: "Counts | slice" = _ALL) -> Weighed:
+        """Both, of some fields: each costs what the other does."""
+        terms = self._gain(fields) + self._stake(fields)
+        begun, total = self._begun[fields], self._total[fields]
+        # What is not staked yet, on restarts to come, stays what it is.
+        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
+        loudest = np.argmax(terms, axis=0)
+        counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
+        seasons = np.zeros((len(counts), 0), np.int64)
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
         at = np.flatnonzero(fields)
+        if at.size == 0:
+            return
         self._total[at] = 0
         self._starts[:, at] = 0
         self._begun[at] = 0
@@ -138,24 +159,24 @@ class Evidence:
         near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
         return [null, *(np.maximum(law, flat) for law in near), flat]
 
-    def _gain(self) -> Floats:
+    def _gain(self, fields: "Counts | slice") -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
-        counts = self._total[None] - self._starts
+        starts, present = self._starts[:, fields], self._present[fields]
+        counts = self._total[None, fields] - starts
         found = [
-            log_beta(prior + counts, self._present) - before
-            for prior, before in zip(
-                self._priors(self._starts, slice(None)), self._before, strict=True
-            )
+            log_beta(prior + counts, present) - before[:, fields]
+            for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
         ]
         null, *alternatives = found
         mixed: Floats = np.logaddexp.reduce(alternatives, axis=0)
         gain: Floats = mixed - np.log(len(alternatives)) - null
         return gain
 
-    def _stake(self) -> Floats:
-        order = np.maximum(self._order, 0)
-        shares: Floats = -np.log((order + 1.0) * (order + 2.0))
-        return np.where(self._order >= 0, shares, -np.inf)
+    def _stake(self, fields: "Counts | slice") -> Floats:
+        order = self._order[:, fields]
+        begun = np.maximum(order, 0)
+        shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
+        return np.where(order >= 0, shares, -np.inf)
 
 
 def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.bins import bin_counts, counts_up_to, padded, quantile_edges
-from mlmonitor.aggregate.categories import NEW, OTHER, category_name
+from mlmonitor.aggregate.categories import category_name
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.capture.columns import Values, is_missing, moments_in_time, numbers
 from mlmonitor.compare.critical import tables
+from mlmonitor.compare.explained import explain
+from mlmonitor.compare.ranked import categorical
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import Chunk, Columns
@@ -25,13 +27,11 @@ from mlmonitor.reference_format import (
     SegmentReference,
 )
 
-TOP_CATEGORIES = 50
-OTHER_CATEGORIES = 2_000
 SAMPLE_ROWS = 100_000
 
 Entry = NumericReference | CategoricalReference
 
-_WRONG_TYPE = 2
+_NONFINITE, _WRONG_TYPE = 1, 2
 _BY_DTYPE = {
     "b": Kind.BOOLEAN,
     "i": Kind.NUMERIC,
@@ -114,7 +114,8 @@ class FieldSample:
         self.role: Role = role
         self.name: str = name
         self.moments: Moments = Moments(1)
-        self.refused: int = 0
+        self.nonfinite: int = 0
+        self.wrong_type: int = 0
         self._kind = self._declared = declared
         self._sample: Sample | None = None
 
@@ -145,7 +146,8 @@ class FieldSample:
 
     def _numbers(self, field: Field, values: Values) -> Floats:
         column, refused = (moments_in_time if field.kind is Kind.DATETIME else numbers)(values)
-        self.refused += int(refused[_WRONG_TYPE])
+        self.nonfinite += int(refused[_NONFINITE])
+        self.wrong_type += int(refused[_WRONG_TYPE])
         self.moments.update(column[None, :])
         return column
 
@@ -158,7 +160,7 @@ class FieldSample:
             known[value] if type(value) is str else _category(field, value) for value in listed
         ]
         unnamed = (value for value, name in zip(listed, column, strict=True) if name is None)
-        self.refused += sum(not is_missing(value) for value in unnamed)
+        self.wrong_type += sum(not is_missing(value) for value in unnamed)
         return column
 
     def rows(self, slots: Slots) -> Any:
@@ -177,17 +179,25 @@ class FieldSample:
         rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
         entry = (
-            _categorical(field, rows)
+            categorical(field, rows)
             if ordered is None
             else self._numeric(field, ordered, rows.size, bins)
         )
-        if self._declared is not None and self.refused and not sum(entry.counts):
+        if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
                 f"column {self.name!r}: wanted {kind.value}, as the schema says, but no value is"
             )
-        if not has_critical:
-            return entry
-        return entry.model_copy(update={"critical": tables(entry, ordered)})
+        update: dict[str, Any] = self._refused(entry.missing, slots)
+        if has_critical:
+            update["critical"] = tables(entry, ordered)
+        return entry.model_copy(update=update)
+
+    def _refused(self, missing: int, slots: Slots) -> dict[str, Any]:
+        """Of the sample's missing values those that were something; of a stream, its share."""
+        kept = slots.kept / max(slots.seen, 1)
+        nonfinite = min(round(self.nonfinite * kept), missing)
+        wrong_type = min(round(self.wrong_type * kept), missing - nonfinite)
+        return {"nonfinite": nonfinite, "wrong_type": wrong_type}
 
     def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0
@@ -221,35 +231,17 @@ def _category(field: Field, value: object) -> str | None:
     return category_name(value)
 
 
-def _categorical(field: Field, sample: Any) -> CategoricalReference:
-    counts = Counter(sample.tolist())
-    missing = counts.pop(None, 0)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if field.kind is Kind.BOOLEAN:
-        ranked = [(name, counts.get(name, 0)) for name in ("false", "true")]
-    top = [item for item in ranked if item[0] not in (OTHER, NEW)][:TOP_CATEGORIES]
-    listed = {name for name, _ in top}
-    rest = [item for item in ranked if item[0] not in listed]
-    return CategoricalReference(
-        name=field.name,
-        role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
-        kind=field.kind.value,  # type: ignore[arg-type]  # categorical or boolean: no other comes here
-        rows=len(sample),
-        missing=missing,
-        categories=[name for name, _ in top],
-        counts=[count for _, count in top] + [sum(count for _, count in rest)],
-        others=[name for name, _ in rest[:OTHER_CATEGORIES]],
-        is_closed=len(rest) <= OTHER_CATEGORIES,
-    )
-
-
 class Fitted(NamedTuple):
-    """The entries of all fields, the rows behind them, the rows seen, and the segments."""
+    """The entries of all fields, the rows behind them, the rows seen, and the segments.
+
+    explained: the prediction that the entries tell the mean of, bin by bin.
+    """
 
     entries: list[Entry]
     rows: int
     rows_seen: int
     segments: list[SegmentReference]
+    explained: str | None
 
 
 def fitted(  # noqa: PLR0913 - one name for each thing that decides
@@ -293,8 +285,9 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
         strata.with_seasons(entry, sample.rows(slots), slots)
         for entry, sample in zip(entries, fields, strict=True)
     ]
-    segments = strata.segments(fields, entries, slots, has_critical=has_critical)
-    return Fitted(entries, slots.kept, slots.seen, segments)
+    told = explain(entries, lambda at: fields[at].rows(slots))
+    segments = strata.segments(fields, told.entries, slots, has_critical=has_critical)
+    return Fitted(told.entries, slots.kept, slots.seen, segments, told.prediction)
 
 
 def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:

@@ -85,6 +85,7 @@ class Learner:
             rows=found.rows,
             rows_seen=found.rows_seen,
             fields=whole.fields,
+            explained=found.explained,
             segmented_by=list(self._segments),
             segments=whole.segments,
         )

@@ -15,7 +15,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
-from mlmonitor.records import Kind
+from mlmonitor.records import Field, Kind
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 OTHER_FIELDS = "__unknown__"
@@ -24,12 +24,13 @@ OTHER_FIELDS = "__unknown__"
 class Observed:
     """What a process knows of its model, fed by the pipeline; times are seconds that never fall."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it knows from the start, each by its name
         self,
         config: Config,
         reference: Reference | None,
         *,
         ignore: frozenset[str],
+        declared: Sequence[Field] = (),
         segments: Sequence[str] = (),
         schema: Mapping[str, Kind] = _NO_KINDS,
         started_at: float,
@@ -37,7 +38,9 @@ class Observed:
         self.has_segments: bool = bool(segments)
         self._config = config
         self._span = Span(config.window_seconds, config.window_rows, config.panes)
-        self._level = Level(config.alpha, 1, config.drift_tolerance, config.min_rows)
+        self._level = Level(
+            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
+        )
         self._started_at = started_at
         self.calls: CallStats = CallStats(self._span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
@@ -50,6 +53,7 @@ class Observed:
             deviations=config.outlier_deviations,
             hitters=config.heavy_hitters,
             ignore=ignore,
+            declared=declared,
             schema=schema,
             segments=segments,
             most_segments=config.max_segments,
@@ -117,8 +121,7 @@ class Observed:
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
         for population in self.populations(now=now):
-            if population.drift is not None:
-                yield from population.drift.findings.values()
+            yield from population.findings
 
     def unknown(self) -> dict[str, int]:
         """Values of fields that the reference does not know, by name."""

@@ -27,6 +27,7 @@ from mlmonitor.compare.fit_options import (
     season_of,
 )
 from mlmonitor.compare.held_out import Options
+from mlmonitor.compare.segment_entry import segment_entry
 from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import checked_names, chunks
@@ -38,7 +39,6 @@ from mlmonitor.reference_format import (
     FieldEntry,
     NumericReference,
     ReferenceFile,
-    SegmentField,
     parsed,
     written,
 )
@@ -156,6 +156,7 @@ class Reference:
                 training_metrics=figures_of("training_metrics", training_metrics),
                 anomaly=whole.anomaly,
                 fields=whole.fields,
+                explained=found.explained,
                 segmented_by=list(strata.fields),
                 segments=whole.segments,
                 season=season,
@@ -262,7 +263,7 @@ class Reference:
         entries = [entry for entry in self.content.fields if isinstance(entry, Entry)]
         if segment is not None:
             part = self.content.segments[segment]
-            entries = [_within(e, f) for e, f in zip(entries, part.fields, strict=True)]
+            entries = [segment_entry(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
 
@@ -280,12 +281,6 @@ class Reference:
             kernels=kernel_plans(self.content) if Role.DERIVED in roles else (),
             season=self.season,
         )
-
-
-def _within(entry: Entry, part: SegmentField) -> Entry:
-    """The entry of one segment: its own counts over the whole's bins."""
-    known = {name: value for name, value in part if name in type(entry).model_fields}
-    return entry.model_copy(update={**known, "rows": part.missing + sum(part.counts)})
 
 
 def _field(entry: FieldEntry) -> Field:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Stretch, log_beta
+from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Stretch, Weighed, log_beta
 from mlmonitor.records import Counts, Floats
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
@@ -114,15 +114,21 @@ class SeasonalEvidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        unstaked = -np.log(self._begun + 2.0)
-        log_e: Floats = np.logaddexp(np.logaddexp.reduce(self._terms(), axis=0), unstaked)
-        return log_e
+        return self.weigh().log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        at = np.argmax(self._terms(), axis=0), np.arange(len(self._visit))
+        return self.weigh().stretch
+
+    def weigh(self) -> Weighed:
+        """Both: each costs what the other does."""
+        terms = self._terms()
+        unstaked = -np.log(self._begun + 2.0)
+        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), unstaked)
+        at = np.argmax(terms, axis=0), np.arange(len(self._visit))
         counts = self._observed[at] + self._visit - self._from[at]
-        return Stretch(counts, counts.sum(axis=1), self._season_rows - self._season_from[at])
+        seasons = self._season_rows - self._season_from[at]
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""

@@ -1,7 +1,7 @@
 """Training rows parted by segment and by season: what each field looks like in each part."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.columns import Values, moments_in_time
 from mlmonitor.compare.critical import tables
+from mlmonitor.compare.ranked import Rare
 from mlmonitor.compare.segments import SegmentValues, segment_values
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.errors import SchemaError
@@ -77,12 +78,14 @@ class Strata:
             return whole, []
         ids = self._segment.rows(slots)[at].astype(np.int64)
         codes = [-1 if s.values is None else self._ids[tuple(s.values)] for s in segments]
+        of_rare = Rare(column, entry) if isinstance(entry, CategoricalReference) else None
         found = []
         for code in codes:
             rows = np.flatnonzero(ids == code if code >= 0 else ~np.isin(ids, codes))
             own = None if seasons is None else seasons[rows]
             knows = has_critical and rows.size > 0
-            found.append(self._field(entry, column[rows], own, has_critical=knows))
+            rare = {} if of_rare is None else of_rare.within(rows)
+            found.append(self._field(entry, column[rows], own, rare, has_critical=knows))
         return whole, found
 
     def take(self, marks: Marks, slots: Slots) -> None:
@@ -121,6 +124,10 @@ class Strata:
         if not self.fields:
             return []
         columns = [sample.rows(slots) for sample in samples]
+        rare = [
+            Rare(column, entry) if isinstance(entry, CategoricalReference) else None
+            for entry, column in zip(entries, columns, strict=True)
+        ]
         seasons = None if self.season is None else self._season.rows(slots).astype(np.int64)
         return [
             SegmentReference(
@@ -131,9 +138,10 @@ class Strata:
                         entry,
                         column[rows],
                         None if seasons is None else seasons[rows],
+                        {} if of_rare is None else of_rare.within(rows),
                         has_critical=has_critical,
                     )
-                    for entry, column in zip(entries, columns, strict=True)
+                    for entry, column, of_rare in zip(entries, columns, rare, strict=True)
                 ],
             )
             for values, rows in self._parts(slots)
@@ -157,6 +165,7 @@ class Strata:
         entry: Entry,
         rows: NDArray[np.generic],
         seasons: Counts | None,
+        rare: Mapping[str, Any],
         *,
         has_critical: bool,
     ) -> SegmentField:
@@ -167,6 +176,7 @@ class Strata:
             missing=counts[-1],
             counts=counts[:-1],
             seasons=[] if seasons is None else self._by_season(entry, rows, seasons),
+            **rare,
         )
         if isinstance(entry, CategoricalReference):
             whole = entry.model_copy(update=dict(found))

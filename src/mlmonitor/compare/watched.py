@@ -6,6 +6,7 @@ from types import MappingProxyType
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
+from mlmonitor.compare.constraints import Rules
 from mlmonitor.compare.cut import cut_rows
 from mlmonitor.compare.derive import Deriver, reader_of
 from mlmonitor.compare.drift import Level
@@ -14,7 +15,8 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
 from mlmonitor.compare.split import Split, Tally, segment_places, shared_level
-from mlmonitor.records import Kind, Role
+from mlmonitor.compare.why import Why
+from mlmonitor.records import Field, Kind, Role
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
@@ -37,6 +39,7 @@ class Watched:
         deviations: float,
         hitters: int,
         ignore: Collection[str],
+        declared: Sequence[Field] = (),
         segments: Sequence[str] = (),
         most_segments: int = MOST_SEGMENTS,
         schema: Mapping[str, Kind] = _NO_KINDS,
@@ -61,6 +64,7 @@ class Watched:
         self._has_segments = bool(segments)
         self._span, self._hitters = span, hitters
         self._deviations, self._ignore, self._level = deviations, ignore, level
+        self._declared = declared
 
     def codes(self, rows: Rows, *, now: float) -> Codes | None:
         """The segment of each row; None where there are no segments, or none are known yet."""
@@ -111,6 +115,11 @@ class Watched:
         population = Population(
             plan, entries, self._span, hitters=self._hitters, level=level, now=now
         )
+        if population.soundness is not None:
+            population.soundness.watch_names(reader.unknown, reference.rows)
+        if self._declared:
+            population.rules = Rules(plan.schema, self._declared)
+        population.why = Why.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         if self._has_segments:
             known = [values for values in reference.segment_values if values is not None]

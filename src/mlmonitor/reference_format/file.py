@@ -25,7 +25,10 @@ FILE_BYTES = 64 << 20
 
 
 class ReferenceFile(BaseModel):
-    """A whole reference, as it stands in its file."""
+    """A whole reference, as it stands in its file.
+
+    `explained` names the prediction that the entries' `predicted` is about, if there is one.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True
@@ -38,6 +41,7 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    explained: Name | None = None
     anomaly: AnomalyReference | None = None
     fields: Annotated[
         list[Annotated[FieldEntry, Field(discriminator="kind")]], Field(max_length=100_000)

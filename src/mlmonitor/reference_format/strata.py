@@ -21,7 +21,10 @@ SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 
 
 class SegmentField(BaseModel):
-    """One field within one segment; its bins or categories are those of the whole."""
+    """One field within one segment; its bins or categories are those of the whole.
+
+    `once` and `twice` tell how many of its values were of a category that the whole has so often.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True
@@ -36,12 +39,15 @@ class SegmentField(BaseModel):
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)] = []
     critical: CriticalTable = {}
     seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
+    once: Count = 0
+    twice: Count = 0
+    held_out: Annotated[list[Count], Field(max_length=10_003)] = []
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
-        figures = len(self.quantiles) + len(self.counts)
+        figures = len(self.quantiles) + len(self.counts) + len(self.held_out)
         texts = sum(map(sys.getsizeof, self.seasons))
         return OBJECT_BYTES + tables + figures * NUMBER_BYTES + texts
 
