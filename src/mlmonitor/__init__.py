@@ -27,6 +27,7 @@ __all__ = [
     "ConfigError",
     "ExportError",
     "ExportRefused",
+    "ExportRefused",
     "ExportStatus",
     "ExportTimeout",
     "Exporter",
