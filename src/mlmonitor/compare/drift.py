@@ -74,10 +74,11 @@ class Drift:
         counts = self._baseline.counts
         self._critical = Critical([entry.critical for entry in entries], counts)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
+        prior = prior_counts(entries, plan)
         self._evidence: Evidence | SeasonalEvidence = (
-            SeasonalEvidence(self._baseline.by_season, present(plan))
+            SeasonalEvidence(self._baseline.by_season, present(plan), prior=prior)
             if self._baseline.has_seasons
-            else Evidence(counts, present(plan), prior=prior_counts(entries, plan))
+            else Evidence(counts, present(plan), prior=prior)
         )
         self._alarms = Alarms(
             len(entries),

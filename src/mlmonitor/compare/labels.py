@@ -13,7 +13,7 @@ from mlmonitor.capture.columns import moments_in_time, numbers
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.reasons import column_reasons
 from mlmonitor.compare.drift import Level
-from mlmonitor.compare.fit import known_kind
+from mlmonitor.compare.kinds import known_kind
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import Codes

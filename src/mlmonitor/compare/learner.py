@@ -9,8 +9,9 @@ import numpy as np
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
 from mlmonitor.compare.derived_fit import Derivations
-from mlmonitor.compare.fit import FieldSample, fitted, infer_kind
+from mlmonitor.compare.fit import FieldSample, fitted
 from mlmonitor.compare.held_out import Options
+from mlmonitor.compare.kinds import infer_kind
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS
 from mlmonitor.compare.slots import Slots

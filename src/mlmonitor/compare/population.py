@@ -127,7 +127,7 @@ class Population:
         drift = self.drift
         scores = {} if drift is None else drift.scores(view)
         critical = {} if drift is None else drift.critical(view)
-        if self.plan.kernels and drift is not None and self.segment == ALL:
+        if self.plan.kernels and drift is not None:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
         return Compared(
             plan=self.plan,

@@ -1,6 +1,7 @@
 """The segments of one population: each beside the same segment of the reference."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from mlmonitor.aggregate.categories import OTHER
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reasons import Reasons
+from mlmonitor.capture.reasons import Reasons, refused_counts
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
@@ -18,6 +19,8 @@ from mlmonitor.records import REFUSED, Block, Counts, Role
 
 class Split:
     """A population for each segment of a reference, and one for the rest, all over one plan.
+
+    The plan is that of the whole, but for the kernels of vectors.
 
     Promise: every row of a block is in one of them, so that any count of theirs adds up to that of
         the whole. The rest is compared if the reference has one; if not, it is counted alone.
@@ -36,11 +39,12 @@ class Split:
         level: Level,
         now: float,
     ) -> None:
+        own = replace(plan, kernels=())  # what is known of vectors is the whole's
         entries = [
             reference.entries(roles, segment=at) for at in range(len(reference.segment_names))
         ]
         self.populations: list[Population] = [
-            Population(plan, found, span, hitters=hitters, level=level, now=now, segment=name)
+            Population(own, found, span, hitters=hitters, level=level, now=now, segment=name)
             for name, found in zip(segment_places(reference), [*entries, []], strict=False)
         ]
 
@@ -84,12 +88,13 @@ def shared_level(level: Level, reference: Reference, *, has_segments: bool) -> L
 
 
 def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
-    """The rows of each segment, in their order, as a block of their own."""
+    """The rows of each segment, in their order, as a block of their own, without kernels."""
     order = np.argsort(codes, kind="stable")
     met, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]
     reasons = None if block.reasons is None else block.reasons[:, order]
     refused = _reasons_in_order(block, order) if reasons is None else reasons
+    no_refusals = np.zeros((len(numeric), len(REFUSED)), np.int64)
     rows = order.tolist()
     columns = [[values[row] for row in rows] for values in block.categorical]
     stops = [*starts[1:].tolist(), block.rows]
@@ -100,18 +105,10 @@ def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
             Block(
                 stop - start,
                 np.ascontiguousarray(numeric[:, own]),
-                _refused(refused, own, len(numeric)),
+                no_refusals if refused is None else refused_counts(refused[:, own]),
                 [column[own] for column in columns],
             ),
         )
-
-
-def _refused(reasons: Reasons | None, own: slice, fields: int) -> Counts:
-    """How many values were refused in some rows, by reason."""
-    if reasons is None:
-        return np.zeros((fields, len(REFUSED)), np.int64)
-    found = [np.count_nonzero(reasons[:, own] == 1 + at, axis=1) for at in range(len(REFUSED))]
-    return np.stack(found, axis=1).astype(np.int64)
 
 
 def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:
