@@ -7,10 +7,9 @@ import numpy as np
 
 from mlmonitor.aggregate.categories import OTHER
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reasons import Reasons, refused_counts
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import Codes
@@ -28,15 +27,13 @@ class Split:
         and for each segment met in a block what a block costs that small.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
+    def __init__(
         self,
         reference: Reference,
         roles: Sequence[Role],
         plan: Plan,
-        span: Span,
+        lens: Lens,
         *,
-        hitters: int,
-        level: Level,
         now: float,
     ) -> None:
         own = replace(plan, kernels=())  # what is known of vectors is the whole's
@@ -44,7 +41,7 @@ class Split:
             reference.entries(roles, segment=at) for at in range(len(reference.segment_names))
         ]
         self.populations: list[Population] = [
-            Population(own, found, span, hitters=hitters, level=level, now=now, segment=name)
+            Population(own, found, lens, now=now, segment=name)
             for name, found in zip(segment_places(reference), [*entries, []], strict=False)
         ]
 
@@ -81,10 +78,10 @@ def segment_places(reference: Reference) -> tuple[str, ...]:
     return names if names and names[-1] == OTHER else (*names, OTHER)
 
 
-def shared_level(level: Level, reference: Reference, *, has_segments: bool) -> Level:
-    """The level that all fields of a model share, those of all segments included."""
-    parts = 1 + len(reference.segment_names) * has_segments
-    return level._replace(fields=reference.monitored * parts)
+def shared_lens(lens: Lens, reference: Reference, *, has_segments: bool) -> Lens:
+    """The lens whose level all fields of a model share, those of all segments included."""
+    populations = 1 + len(reference.segment_names) * has_segments
+    return lens.shared(reference.monitored * populations)
 
 
 def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
