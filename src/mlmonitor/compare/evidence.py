@@ -66,6 +66,7 @@ class Evidence:
         "_restart_rows",
         "_starts",
         "_total",
+        "_weighed",
     )
 
     def __init__(
@@ -90,9 +91,13 @@ class Evidence:
         # What each prior's normaliser comes to, worked out once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
+        self._weighed: Weighed | None = None  # of all fields, until something comes in
 
     def update(self, counts: Counts) -> None:
         """Take in the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
+        if not counts.any():
+            return
+        self._weighed = None
         self._total += counts
         newest = self._slot(self._begun)
         rows = (self._total - self._starts[newest, np.arange(len(newest))]).sum(axis=1)
@@ -110,7 +115,14 @@ class Evidence:
         return self.weigh().stretch
 
     def weigh(self, fields: "Counts | slice" = _ALL) -> Weighed:
-        """Both, of some fields: each costs what the other does."""
+        """Both, of some fields: each costs what the other does. Asked twice, it costs once."""
+        if fields is not _ALL:
+            return self._weigh(fields)
+        if self._weighed is None:
+            self._weighed = self._weigh(fields)
+        return self._weighed
+
+    def _weigh(self, fields: "Counts | slice") -> Weighed:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
         # What is not staked yet, on restarts to come, stays what it is.
@@ -125,6 +137,7 @@ class Evidence:
         at = np.flatnonzero(fields)
         if at.size == 0:
             return
+        self._weighed = None
         self._total[at] = 0
         self._starts[:, at] = 0
         self._begun[at] = 0
@@ -161,10 +174,11 @@ class Evidence:
 
     def _gain(self, fields: "Counts | slice") -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
-        starts, present = self._starts[:, fields], self._present[fields]
+        used = self._used
+        starts, present = self._starts[:used, fields], self._present[fields]
         counts = self._total[None, fields] - starts
         found = [
-            log_beta(prior + counts, present) - before[:, fields]
+            log_beta(prior + counts, present) - before[:used, fields]
             for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
         ]
         null, *alternatives = found
@@ -172,8 +186,13 @@ class Evidence:
         gain: Floats = mixed - np.log(len(alternatives)) - null
         return gain
 
+    @property
+    def _used(self) -> int:
+        """How many slots hold a restart, of the field that has most."""
+        return min(int(self._begun.max(initial=0)) + 1, len(self._order))
+
     def _stake(self, fields: "Counts | slice") -> Floats:
-        order = self._order[:, fields]
+        order = self._order[: self._used, fields]
         begun = np.maximum(order, 0)
         shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
         return np.where(order >= 0, shares, -np.inf)

@@ -5,7 +5,7 @@ import binascii
 import math
 import sys
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -90,7 +90,9 @@ class AnomalyReference(BaseModel):
     `covariance` is its lower triangle, row by row. Rows beyond `threshold` are anomalous.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     names: Annotated[list[Name], Field(min_length=1, max_length=MOST_SCORED)]
     centre: list[Finite]
