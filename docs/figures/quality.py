@@ -9,9 +9,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mlmonitor.compare.drift import QUALITY_PART, Level
-from mlmonitor.compare.newcomers import NAMES
-from mlmonitor.compare.quality import WAYS
+from mlmonitor.compare.level import Level
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.compare.shares import critical_share
 
@@ -24,7 +22,7 @@ def main() -> None:
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])
-    level = Level(0.01, 20, 0.005).log_e(WAYS * 20 + NAMES, part=QUALITY_PART) / np.log(10)
+    level = Level(0.01, 20, 0.005).quality_log_e / np.log(10)
     subject = ShareAlarms(belief, log_e=level * np.log(10), tolerance=0.001, min_rows=0)
     bad = rng.binomial(SIZE, np.where(np.arange(LOOKS) < CHANGE, BEFORE, AFTER))
     evidence, raised_at = [], LOOKS

@@ -18,7 +18,6 @@ from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.tap import Tap, identify, open_call
 from mlmonitor.capture.watch import Observation, Unrecorded, decorated
-from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
@@ -94,14 +93,15 @@ class Monitor:
         self._exporters = options.exporters_of(
             exporters, os.environ, is_enabled=self.config.enabled
         )
-        self._identity = Identity(
-            str(model),
-            str(version),
-            ignore=frozenset(options.names_of("ignore", ignore)),
-            declared=declared_fields(fields, self._reference),
-            segments=options.segments_of(segments, self._reference, self.config),
-            schema=options.schema_of(schema, self._reference),
+        declared = options.declared_of(
+            self._reference,
+            self.config,
+            ignore=ignore,
+            segments=segments,
+            schema=schema,
+            fields=fields,
         )
+        self._identity = Identity(str(model), str(version), declared=declared)
         self._features = options.names_of("features", features) or options.feature_names(
             self._reference
         )
@@ -115,8 +115,8 @@ class Monitor:
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             guard=self._inbox.guard,
-            copiers=options.copiers_of(self._identity.schema),
-            plain_row=None if options.has_vectors(self._identity.schema) else dict,
+            copiers=options.copiers_of(declared.schema),
+            plain_row=None if options.has_vectors(declared.schema) else dict,
         )
         self._source = self._tap, self._shape
 

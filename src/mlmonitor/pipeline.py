@@ -1,7 +1,7 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mlmonitor.aggregate.exponential import ExponentialSketch
@@ -20,7 +20,7 @@ from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
-from mlmonitor.records import Field, Kind
+from mlmonitor.records import Declared
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,13 @@ class Identity:
     version: str
     instance: str = ""
     started_at: float = 0.0
-    ignore: frozenset[str] = field(default_factory=frozenset)
-    declared: tuple[Field, ...] = ()
-    segments: tuple[str, ...] = ()
-    schema: Mapping[str, Kind] = field(default_factory=dict)
+    declared: Declared = field(default_factory=Declared)
 
     @property
     def attributes(self) -> Attributes:
         """What every point carries."""
         known = ("model.name", self.model), ("model.version", self.version)
-        return (*known, (SEGMENT, ALL)) if self.segments else known
+        return (*known, (SEGMENT, ALL)) if self.declared.segments else known
 
 
 class Pipeline:
@@ -75,10 +72,7 @@ class Pipeline:
         self._observed = Observed(
             config,
             reference,
-            ignore=identity.ignore,
             declared=identity.declared,
-            schema=identity.schema,
-            segments=identity.segments,
             started_at=identity.started_at,
         )
         if any(each.wants_fine_durations for each in deliveries):

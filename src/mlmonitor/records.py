@@ -1,6 +1,6 @@
 """The words the stages share: fields, schemas, and the block of rows that travels the line."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,20 @@ class Field(NamedTuple):
     def is_source(self) -> bool:
         """Whether it is watched through what is derived from it alone."""
         return self.kind in (Kind.TEXT, Kind.EMBEDDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a user says of the rows to come, beside the reference.
+
+    ignore: features to leave out. segments: features whose values part the rows. schema: kinds
+    that are not to be inferred, by feature. fields: rules that values must keep.
+    """
+
+    ignore: frozenset[str] = frozenset()
+    segments: tuple[str, ...] = ()
+    schema: Mapping[str, Kind] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
 
 
 class Schema:

@@ -13,7 +13,7 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.compare.distance import MEASURES, ORDERED
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population, field_statuses
 from mlmonitor.compare.table import entry_counts, profile_counts
 
@@ -45,7 +45,7 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
         reference.entries([Role.FEATURE]),
     )
     level = Level(alpha=0.01, fields=1, tolerance=0.005)
-    found = Population(plan, entries, Span(60.0, None, 6), hitters=4, level=level, now=0.0)
+    found = Population(plan, entries, Lens(Span(60.0, None, 6), level, hitters=4), now=0.0)
     if now:
         rows = Rows(len(now), ColumnTable({"x": now}, len(now)), {}, [], [], None)
         found.update(Reader(plan.schema).block(rows), now=1.0)

@@ -9,15 +9,15 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binom
 
-from mlmonitor.compare.drift import Level
 from mlmonitor.compare.evidence import Evidence
+from mlmonitor.compare.level import Level
 from mlmonitor.records import Floats
 
 ALPHA = 0.01
 FIELDS = 20
 BINS = 10
 LOOK_ROWS = 50
-LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).log_e(FIELDS)
+LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).drift_log_e
 """What evidence of drift has to reach in each of the fields, which share their part of alpha."""
 
 

@@ -12,11 +12,9 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.drift import QUALITY_PART, Level
 from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.newcomers import NAMES
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.quality import WAYS
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.compare.shares import critical_share
 from mlmonitor.compare.streams import streams_of
@@ -146,9 +144,7 @@ def test_a_growing_share_is_found_soon(
     counted = rng.binomial(20_000, before, streams)
     belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)
     level = Level(alpha=ALPHA, fields=20, tolerance=0.005)
-    subject = ShareAlarms(
-        belief, log_e=level.log_e(WAYS * 20 + NAMES, part=QUALITY_PART), tolerance=0.001, min_rows=0
-    )
+    subject = ShareAlarms(belief, log_e=level.quality_log_e, tolerance=0.001, min_rows=0)
 
     def look(share: float, size: int) -> None:
         bad = rng.binomial(size, share, streams)
@@ -174,7 +170,7 @@ class Stream:
         level = Level(alpha=ALPHA, fields=len(reference.fields), tolerance=0.005)
         entries = reference.entries([Role.FEATURE])
         span = Span(None, 5_000, 10)
-        self.population = Population(plan, entries, span, hitters=4, level=level, now=0.0)
+        self.population = Population(plan, entries, Lens(span, level, hitters=4), now=0.0)
         self._reader = Reader(plan.schema)
 
     def rows(self, count: int) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,38 +24,13 @@ from mlmonitor.compare.distance import (
 from mlmonitor.compare.evidence import Evidence, Stretch
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.level import Level
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.compare.seasons import Baseline, season_rows
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.table import bin_names, present, prior_counts, profile_counts
 from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
-
-DRIFT_PART = 0.8
-QUALITY_PART = 0.2
-"""What drift and quality may use up of `alpha`: changes of quality are the more glaring ones."""
-
-
-class Level(NamedTuple):
-    """When a change is an alarm.
-
-    alpha: the chance that any field ever alarms though nothing drifts. fields: how many share it,
-    in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
-    alarm. quality_tolerance: a growth of a share of bad values too small to matter.
-    """
-
-    alpha: float
-    fields: int
-    tolerance: float
-    min_rows: int = 0
-    quality_tolerance: float = 0.001
-
-    def log_e(self, streams: int, *, part: float = DRIFT_PART) -> float:
-        """What evidence has to reach in each of so many streams that share a part of `alpha`.
-
-        The chances of all streams add up, whatever they have to do with each other (union bound).
-        """
-        return float(np.log(max(streams, 1) / (part * self.alpha)))
 
 
 class Drift:
@@ -74,14 +48,15 @@ class Drift:
         counts = self._baseline.counts
         self._critical = Critical([entry.critical for entry in entries], counts)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
+        prior = prior_counts(entries, plan)
         self._evidence: Evidence | SeasonalEvidence = (
-            SeasonalEvidence(self._baseline.by_season, present(plan))
+            SeasonalEvidence(self._baseline.by_season, present(plan), prior=prior)
             if self._baseline.has_seasons
-            else Evidence(counts, present(plan), prior=prior_counts(entries, plan))
+            else Evidence(counts, present(plan), prior=prior)
         )
         self._alarms = Alarms(
             len(entries),
-            level=level.log_e(level.fields),
+            level=level.drift_log_e,
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )

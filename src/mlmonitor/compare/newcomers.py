@@ -8,12 +8,10 @@ import numpy as np
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.evidence import PRIOR
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.level import NAMES
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.records import Counts, Role
-
-NAMES = 64
-"""So many new names are judged one by one."""
 
 NEW_FIELD = "new_field"
 

@@ -1,61 +1,50 @@
 """Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.calls import Entry, rows_of
-from mlmonitor.compare.drift import Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.labels import Labels, remember
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
-from mlmonitor.records import Field, Kind
+from mlmonitor.records import Declared
 
-_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 OTHER_FIELDS = "__unknown__"
 
 
 class Observed:
     """What a process knows of its model, fed by the pipeline; times are seconds that never fall."""
 
-    def __init__(  # noqa: PLR0913 - what it knows from the start, each by its name
+    def __init__(
         self,
         config: Config,
         reference: Reference | None,
         *,
-        ignore: frozenset[str],
-        declared: Sequence[Field] = (),
-        segments: Sequence[str] = (),
-        schema: Mapping[str, Kind] = _NO_KINDS,
+        declared: Declared,
         started_at: float,
     ) -> None:
-        self.has_segments: bool = bool(segments)
-        self._config = config
-        self._span = Span(config.window_seconds, config.window_rows, config.panes)
-        self._level = Level(
+        self.has_segments: bool = bool(declared.segments)
+        span = Span(config.window_seconds, config.window_rows, config.panes)
+        level = Level(
             config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
         )
+        self._lens = Lens(span, level, config.heavy_hitters, config.outlier_deviations)
         self._started_at = started_at
-        self.calls: CallStats = CallStats(self._span, now=started_at)
+        self.calls: CallStats = CallStats(span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
-        self.kpis: Kpis = Kpis(self._span)
+        self.kpis: Kpis = Kpis(span)
         self.watched: Watched = Watched(
             reference,
-            self._span,
-            level=self._level,
+            self._lens,
+            declared,
             learn_rows=config.learn_rows,
-            deviations=config.outlier_deviations,
-            hitters=config.heavy_hitters,
-            ignore=ignore,
-            declared=declared,
-            schema=schema,
-            segments=segments,
             most_segments=config.max_segments,
         )
         self._labels: Labels | None = None
@@ -74,10 +63,7 @@ class Observed:
             self._labels = Labels(
                 self.watched.reference,
                 self.pending,
-                self._span,
-                deviations=self._config.outlier_deviations,
-                hitters=self._config.heavy_hitters,
-                level=self._level,
+                self._lens,
                 has_segments=self.has_segments,
             )
         return self._labels

@@ -7,11 +7,12 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.aggregate.window import Span, View, Window
+from mlmonitor.aggregate.window import View, Window
 from mlmonitor.compare.constraints import Rules
-from mlmonitor.compare.drift import Drift, Level
+from mlmonitor.compare.drift import Drift
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.mmd import MMD, mmd_of
 from mlmonitor.compare.quality import Soundness
 from mlmonitor.compare.segments import ALL
@@ -46,26 +47,24 @@ class Population:
     them with.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
+    def __init__(
         self,
         plan: Plan,
         entries: Sequence[Entry],
-        span: Span,
+        lens: Lens,
         *,
-        hitters: int,
-        level: Level,
         now: float,
         segment: str = ALL,
     ) -> None:
         self.segment: str = segment
         self.plan: Plan = plan
         self.entries: Sequence[Entry] = entries
-        self.window: Window = Window(plan, span, hitters=hitters, now=now)
+        self.window: Window = Window(plan, lens.span, hitters=lens.hitters, now=now)
         self.drift: Drift | None = None
         self.soundness: Soundness | None = None
         if entries:
-            self.drift = Drift(plan, entries, level, segment)
-            self.soundness = Soundness(plan, entries, level, segment)
+            self.drift = Drift(plan, entries, lens.level, segment)
+            self.soundness = Soundness(plan, entries, lens.level, segment)
         self.why: Why | None = None
         """What explains the shift of its prediction, if it has one."""
         self.rules: Rules | None = None
@@ -127,7 +126,7 @@ class Population:
         drift = self.drift
         scores = {} if drift is None else drift.scores(view)
         critical = {} if drift is None else drift.critical(view)
-        if self.plan.kernels and drift is not None and self.segment == ALL:
+        if self.plan.kernels and drift is not None:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
         return Compared(
             plan=self.plan,

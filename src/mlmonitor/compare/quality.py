@@ -10,10 +10,10 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.alarm import Alarms, Mask
 from mlmonitor.compare.calm import CALM_ROWS
-from mlmonitor.compare.drift import QUALITY_PART, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
-from mlmonitor.compare.newcomers import NAMES, Newcomers
+from mlmonitor.compare.level import Level
+from mlmonitor.compare.newcomers import Newcomers
 from mlmonitor.compare.runs import Run, Runs
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
@@ -21,9 +21,6 @@ from mlmonitor.compare.streams import TOLD, Stream, stream_counts, streams_of
 from mlmonitor.records import Counts, Floats, Role
 
 CONSTANT, VANISHED = "constant", "vanished"
-
-WAYS = 7
-"""Streams a field has at most: five kinds of bad values, constant, vanished."""
 
 
 class Shares(NamedTuple):
@@ -54,7 +51,7 @@ class Soundness:
         self._plan, self._segment = plan, segment
         self.streams: list[Stream] = streams_of(entries)
         self._level = level
-        log_e = level.log_e(WAYS * level.fields + NAMES, part=QUALITY_PART)
+        log_e = level.quality_log_e
         self._shares = ShareAlarms(
             np.array([stream.belief for stream in self.streams]).reshape(-1, 2),
             log_e=log_e,

@@ -1,6 +1,7 @@
 """Which categories a reference lists, and what to expect of them: without flattering the listed."""
 
 from collections import Counter
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,6 +93,20 @@ class Rare:
         self._twice = {name for name, count in counts.items() if count == 2}
         self._new = self._once - set(self._top) if entry.is_closed else set()
         self._is_held = _is_held(len(sample))
+
+    @cached_property
+    def held_cells(self) -> "np.ndarray[Any, np.dtype[np.int64]] | None":
+        """The place of each row in `[*categories, others, new, missing]`, -1 where it had a say.
+
+        None where every row is counted.
+        """
+        if not self._is_split:
+            return None
+        codes: dict[object, int] = {name: at for at, name in enumerate(self._top)}
+        others = len(codes)
+        codes |= dict.fromkeys(self._new, others + 1) | {None: others + 2}
+        found = [codes.get(name, others) for name in self._sample.tolist()]
+        return np.where(self._is_held, np.array(found, np.int64), -1)
 
     def within(self, rows: "np.ndarray[Any, np.dtype[np.intp]]") -> dict[str, Any]:
         """`once`, `twice` and `held_out` of some rows of the sample."""

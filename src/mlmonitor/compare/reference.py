@@ -27,7 +27,6 @@ from mlmonitor.compare.fit_options import (
     season_of,
 )
 from mlmonitor.compare.held_out import Options
-from mlmonitor.compare.segment_entry import segment_entry
 from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import checked_names, chunks
@@ -39,7 +38,9 @@ from mlmonitor.reference_format import (
     FieldEntry,
     NumericReference,
     ReferenceFile,
+    counted,
     parsed,
+    within,
     written,
 )
 
@@ -260,16 +261,17 @@ class Reference:
         Numeric ones come first, and of each sort those that are derived last. segment: the place of
         one, for the summaries of its rows alone.
         """
-        entries = [entry for entry in self.content.fields if isinstance(entry, Entry)]
+        entries = counted(self.content.fields)
         if segment is not None:
             part = self.content.segments[segment]
-            entries = [segment_entry(e, f) for e, f in zip(entries, part.fields, strict=True)]
+            entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
+        has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.of(
             [_field(entry) for entry in entries],
             {
@@ -278,7 +280,8 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
-            kernels=kernel_plans(self.content) if Role.DERIVED in roles else (),
+            # Vectors are known of the whole alone, not of its seasons.
+            kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import math
 import sys
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -135,6 +136,11 @@ EMBEDDING_FIELDS = ("norm", "cosine", "witness")
 SCORE, ANOMALOUS = "anomaly_score", "anomalous"
 
 FieldEntry = NumericReference | CategoricalReference | TextReference | EmbeddingReference
+
+
+def counted(fields: Iterable[FieldEntry]) -> list[NumericReference | CategoricalReference]:
+    """Those that have bins: all but texts and embeddings, of which only what is derived has."""
+    return [each for each in fields if isinstance(each, NumericReference | CategoricalReference)]
 
 
 def derived_names(entry: FieldEntry) -> list[str]:

@@ -18,9 +18,8 @@ from mlmonitor.aggregate.categories import NEW, OTHER
 from mlmonitor.compare.fit import (
     SAMPLE_ROWS,
     Entry,
-    infer_kind,
-    known_kind,
 )
+from mlmonitor.compare.kinds import infer_kind, known_kind
 from mlmonitor.compare.ranked import OTHER_CATEGORIES, TOP_CATEGORIES
 from mlmonitor.reference_format import CategoricalReference, NumericReference
 

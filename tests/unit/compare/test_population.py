@@ -13,19 +13,19 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.compare.distance import jensen_shannon, psi
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population, distinct_categories, field_statuses
 from mlmonitor.compare.status import FieldStatus
 
 SPAN = Span(3_600.0, None, 60)
-LEVEL = Level(alpha=0.01, fields=1, tolerance=0.005)
+LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=8)
 
 
 def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Population, Reader]:
     """A population of the reference's features that has taken in batches of columns."""
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
-    population = Population(plan, entries, SPAN, hitters=8, level=LEVEL, now=0.0)
+    population = Population(plan, entries, LENS, now=0.0)
     reader = Reader(plan.schema)
     for columns in batches:
         rows = len(next(iter(columns.values())))
