@@ -27,7 +27,6 @@ __all__ = [
     "ConfigError",
     "ExportError",
     "ExportRefused",
-    "ExportRefused",
     "ExportStatus",
     "ExportTimeout",
     "Exporter",
