@@ -55,7 +55,7 @@ class Drift:
     def __init__(self, plan: Plan, entries: Sequence[Entry], level: Level) -> None:
         self._plan = plan
         self._reference = entry_counts(entries, plan)
-        self._critical = Critical([entry.critical for entry in entries], self._reference)
+        self._critical = Critical([entry.critical for entry in entries], self._reference, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
         self._evidence = Evidence(self._reference, present(plan))
         self._alarms = Alarms(
@@ -99,6 +99,10 @@ class Drift:
         self._evidence.forget(turn.cleared)
         return turned
 
+    def simulate_next(self) -> bool:
+        """Work out a part of what chance makes of learned fields; False once all is known."""
+        return self._critical.simulate_next()
+
     def scores(self, recent: View) -> dict[str, Floats]:
         """Every measure of the window, a number a field; NaN where it has no meaning.
 
@@ -136,7 +140,8 @@ class Drift:
     def nbytes(self) -> int:
         """Memory held."""
         tables = self._reference, self._seen, self._checked, self._stretch_rows
-        return self._evidence.nbytes + sum(table.nbytes for table in tables)
+        held = self._evidence.nbytes + self._critical.nbytes
+        return held + sum(table.nbytes for table in tables)
 
     def _is_calm(self, counts: Counts) -> Mask:
         """Whether the stretch that has just been completed shows nothing."""

@@ -84,6 +84,13 @@ class Observed:
             if population.unweighed >= rows:
                 yield population
 
+    def simulate_next(self, *, now: float) -> None:
+        """Work out a part of what chance makes of a learned reference, where some is left."""
+        any(
+            population.drift is not None and population.drift.simulate_next()
+            for population in self.populations(now=now)
+        )
+
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
         for population in self.populations(now=now):
