@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-drift-peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test check wheel docs bench format clean
+.PHONY: demo test check wheel docs figures bench bench-peers format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
@@ -32,15 +33,29 @@ wheel: $(VENV)/.check
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
+# The figures of docs/algorithms, each by a script in docs/figures; about a minute.
+figures: $(VENV)/.docs
+	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
+
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/capture.py
+
+# False alarms and delays of ours and of our peers, which live in an environment of their own.
+bench-peers: $(VENV)/.bench $(PEERS)/.installed
+	$(BIN)/python benchmarks/false_alarms.py --peers $(PEERS)/bin/python
+	$(BIN)/python docs/generate.py
+
+$(PEERS)/.installed: benchmarks/false_alarms_peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/false_alarms_peers.txt
+	touch $@
 
 format: $(VENV)/.check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
