@@ -1,23 +1,27 @@
 """What watching costs the calling thread, beside one Prometheus `Histogram.observe`, in one run.
 
-Each way is timed in turns, for several rounds; the best round of each counts. The worker
-is idle meanwhile: what it costs is measured elsewhere.
+Every way is timed in turns with the bare call, whose time is taken off, and with the baselines. The
+worker rests meanwhile: what it costs is in `worker.py`.
 """
 
-import gc
-import platform
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, Histogram
 
-from mlmonitor import Config, Monitor, Reference
+import shapes
+from harness import Figure, Timing, Way, in_turns, main, nanoseconds
+from mlmonitor import Monitor
 
-FIELDS = 20
-CALLS = 20_000
-ROUNDS = 7
-NAMES = [f"f{at}" for at in range(FIELDS)]
+BLOCK = 512
+BASELINE = "Histogram.observe"
+THREADS = 8
 
 
 def nothing(_features: object) -> float:
@@ -25,63 +29,197 @@ def nothing(_features: object) -> float:
     return 0.5
 
 
-def nanoseconds(call: Callable[[], object]) -> float:
-    """Nanoseconds a call, over many."""
-    gc.disable()  # as timeit does: with nothing drained meanwhile, it would visit all that waits
+async def nothing_async(_features: object) -> float:
+    """The same, as a coroutine function."""
+    return 0.5
+
+
+def run(coroutine: Any) -> None:
+    """Step a coroutine that never waits: no loop's time is measured."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+
+
+def threads(call: Callable[[], object], calls: int) -> float:
+    """Nanoseconds a call, when eight threads make them."""
+    start = threading.Barrier(THREADS + 1)
+    done = threading.Barrier(THREADS + 1)
+
+    def work() -> None:
+        start.wait()
+        for _ in range(calls // THREADS):
+            call()
+        done.wait()
+
+    crew = [threading.Thread(target=work) for _ in range(THREADS)]
+    for each in crew:
+        each.start()
+    start.wait()
     started = time.perf_counter_ns()
-    for _ in range(CALLS):
-        call()
+    done.wait()
     took = time.perf_counter_ns() - started
-    gc.enable()
-    return took / CALLS
+    for each in crew:
+        each.join()
+    return took / (calls // THREADS * THREADS)
 
 
-def ways(monitor: Monitor) -> dict[str, Callable[[], object]]:
-    """Every way of making one prediction, and the baseline."""
-    rng = np.random.default_rng(0)
-    array = rng.normal(size=FIELDS)
-    row = dict(zip(NAMES, array.tolist(), strict=True))
-    values = tuple(row.values())
-    watched = monitor.watch(nothing)
-    histogram = Histogram("duration", "seconds", registry=CollectorRegistry())
+def peers(fields: int) -> dict[str, Callable[[], object]]:
+    """What one would otherwise add to a call: a clock read twice, one instrument, one a feature."""
+    prometheus = Histogram("duration", "seconds", registry=CollectorRegistry())
+    meter = MeterProvider([InMemoryMetricReader()]).get_meter("bench")
+    counter, duration = meter.create_counter("calls"), meter.create_histogram("duration")
+    attributes = {"model": "bench"}
+    each = [meter.create_histogram(name) for name in shapes.names(fields)]
+    row = dict.fromkeys(shapes.names(fields), 0.5)
+    clock = time.perf_counter_ns
+
+    def timed() -> None:
+        started = clock()
+        nothing(row)
+        _ = clock() - started
+
+    def otel() -> None:
+        counter.add(1, attributes)
+        duration.record(0.5, attributes)
+
+    def otel_features() -> None:
+        for histogram, value in zip(each, row.values(), strict=True):
+            histogram.record(value, attributes)
+
+    return {
+        BASELINE: lambda: prometheus.observe(0.5),
+        "two clock reads": timed,
+        "OTel SDK counter and histogram": otel,
+        f"OTel SDK, a histogram for each of {fields} features": otel_features,
+    }
+
+
+def ways(monitor: Monitor, fields: int, shape: str) -> dict[str, tuple[Callable[[], object], str]]:
+    """Every way of watching one row, with the bare way whose cost is taken off."""
+    row = shapes.rows(shape, np.random.default_rng(0).normal(size=(1, fields)))[0]
+    watched, watched_async = monitor.watch(nothing), monitor.watch(nothing_async)
 
     def observed() -> None:
         with monitor.observe(row) as prediction:
             prediction.value = 0.5
 
-    return {
-        "Histogram.observe (baseline)": lambda: histogram.observe(0.5),
-        "bare call": lambda: nothing(row),
-        "@watch, dict": lambda: watched(row),
-        "@watch, tuple": lambda: watched(values),
-        "@watch, ndarray": lambda: watched(array),
-        "with observe, dict": observed,
+    async def observed_async() -> None:
+        async with monitor.observe(row) as prediction:
+            prediction.value = 0.5
+
+    async def empty() -> None:
+        return None
+
+    found: dict[str, tuple[Callable[[], object], str]] = {
+        f"watch {shape} {fields}": (lambda: watched(row), "bare"),
+        f"observe {shape} {fields}": (observed, "lambda"),
     }
+    if fields == 20:
+        found[f"watch {shape} {fields}, async"] = (lambda: run(watched_async(row)), "bare async")
+        found[f"observe {shape} {fields}, async"] = (lambda: run(observed_async()), "bare async")
+    found["bare"] = (lambda: nothing(row), "")
+    found["bare async"] = (lambda: run(nothing_async(row)), "")
+    found["lambda"] = (lambda: None, "")
+    return found
 
 
-def main() -> None:
-    """Print nanoseconds added per call, and their ratio to the baseline."""
-    rng = np.random.default_rng(1)
-    reference = Reference.fit(
-        rng.normal(size=(2_000, FIELDS)), predictions=[0.5] * 2_000, names=NAMES
+def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
+    """One round of a way. The line is emptied every `BLOCK` calls, as a worker would."""
+
+    def way() -> float:
+        took = 0.0
+        for _ in range(0, calls, BLOCK):
+            took += nanoseconds(call, BLOCK)
+            shapes.drain(monitor)
+        return took / len(range(0, calls, BLOCK))
+
+    return way
+
+
+def added(found: dict[str, Timing], subtract: dict[str, str], of: str = "") -> Iterator[Figure]:
+    """What each way adds to its bare way, beside the baseline."""
+    for name, less in subtract.items():
+        if not less:
+            continue
+        value = found[name].best - found[less].best
+        yield Figure(
+            name + of, value, "ns", found[BASELINE].best, BASELINE, round(found[name].spread, 3)
+        )
+
+
+def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Figure]:
+    """All ways of watching one shape."""
+    with shapes.monitor(fields) as monitor:
+        told = ways(monitor, fields, shape)
+        baseline = peers(1)[BASELINE]
+        each = {name: timed(monitor, call, calls) for name, (call, _) in told.items()}
+        found = in_turns({**each, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds)
+        yield from added(found, {name: less for name, (_, less) in told.items()})
+
+
+def special(*, rounds: int, calls: int) -> Iterator[Figure]:
+    """Switched off, full, and eight threads at once."""
+    row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
+    baseline = peers(1)[BASELINE]
+    with (
+        shapes.monitor(20, enabled=False) as off,
+        shapes.monitor(20, buffer_rows=1) as full,
+        shapes.monitor(20) as open_,
+    ):
+        calls_of = {
+            "watch dict 20, switched off": off.watch(nothing),
+            "watch dict 20, buffer full": full.watch(nothing),
+            "bare": nothing,
+        }
+        each: dict[str, Way] = {
+            name: lambda call=call: nanoseconds(lambda: call(row), calls)  # type: ignore[misc]
+            for name, call in calls_of.items()
+        }
+        each[BASELINE] = lambda: nanoseconds(baseline, calls)
+        found = in_turns(each, rounds=rounds)
+        less = dict.fromkeys(calls_of, "bare") | {"bare": ""}
+        yield from added(found, less)
+        watched = open_.watch(nothing)
+
+        def eight() -> float:
+            took = threads(lambda: watched(row), calls)
+            shapes.drain(open_)
+            return took
+
+        found = in_turns(
+            {
+                "watch dict 20, 8 threads": eight,
+                "bare": lambda: threads(lambda: nothing(row), calls),
+                BASELINE: lambda: threads(baseline, calls),
+            },
+            rounds=rounds,
+        )
+        yield from added(found, {"watch dict 20, 8 threads": "bare"})
+
+
+def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
+    """The baselines beside each other."""
+    each = peers(20)
+    found = in_turns(
+        {name: lambda call=call: nanoseconds(call, calls) for name, call in each.items()},  # type: ignore[misc]
+        rounds=rounds,
     )
-    config = Config(buffer_rows=10_000_000, export_interval_seconds=3_600, drain_seconds=3_600)
-    with Monitor("bench", reference=reference, exporters=[], config=config) as monitor:
-        found: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
-            for name, call in ways(monitor).items():
-                found.setdefault(name, []).append(nanoseconds(call))
-                monitor.status()  # drains, so that every way starts with an empty buffer
-    best = {name: min(times) for name, times in found.items()}
-    baseline = best["Histogram.observe (baseline)"]
-    machine = f"{platform.machine()}, Python {platform.python_version()}"
-    print(f"{machine}, {FIELDS} fields, best of {ROUNDS}")
-    for name, times in found.items():
-        is_ours = name.startswith(("@", "with"))
-        added = best[name] - (best["bare call"] if is_ours else 0)
-        spread = max(times) / min(times)
-        print(f"{name:30} {added:8.0f} ns  {added / baseline:5.2f} x  (spread {spread:.2f})")
+    for name, timing in found.items():
+        yield Figure(name, timing.best, "ns", found[BASELINE].best, BASELINE, timing.spread)
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    rounds, calls = (5, 3_000) if is_quick else (9, 10_000)
+    for fields in (20,) if is_quick else shapes.FIELDS:
+        for shape in ("dict", "ndarray") if is_quick else shapes.SHAPES:
+            fewer = calls // 20 if shape == "frame" else calls
+            yield from of_shape(fields, shape, rounds=rounds, calls=fewer)
+    yield from special(rounds=rounds, calls=calls)
+    yield from of_peers(rounds=rounds, calls=calls // 10)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("capture", measure, __doc__ or ""))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlmonitor.catalog import CATALOG, IDENTITY
+from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 
 
 def metrics_page() -> str:
@@ -12,7 +12,7 @@ def metrics_page() -> str:
         "",
         "Generated from `mlmonitor/catalog.py` by `make docs`. Every point carries "
         + " and ".join(f"`{name}`" for name in IDENTITY)
-        + ".",
+        + f", and `{SEGMENT}` where segments are declared.",
         "",
         "| name | in Prometheus | kind | unit | further attributes | meaning |",
         "|---|---|---|---|---|---|",

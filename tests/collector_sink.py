@@ -3,6 +3,7 @@
 import gzip
 import socket
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -34,6 +35,9 @@ class Sink(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.points: list[Received] = []
         self.port = self.server_address[1]
+
+    def handle_error(self, *_args: object) -> None:
+        """Say nothing of a process that ended without a goodbye."""
 
     def named(self, name: str, **attributes: str) -> list[Received]:
         """All points of a metric with these attributes (dots as underscores), oldest first."""
@@ -113,12 +117,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
-    """Wait until something listens on the port."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+def wait_for(
+    port: int, *, seconds: float = 10.0, unless: Callable[[], bool] = lambda: False
+) -> None:
+    """Wait until something listens on the port; give up early where it never will."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not unless():
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    pytest.fail("the collector did not come up in 10 s")
+    pytest.fail(f"nothing listens there after {seconds} s")

@@ -36,6 +36,9 @@ class Metric(NamedTuple):
 IDENTITY = ("model.name", "model.version")
 """On every point: backends drop resource attributes, or keep them away from queries."""
 
+SEGMENT = "segment"
+"""On every point as well where segments are declared: `all` stands for the whole."""
+
 _FIELD = ("field", "role")
 
 PREDICTIONS = Metric(

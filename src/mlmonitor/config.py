@@ -86,6 +86,12 @@ class Config(BaseModel):
     look_rows: int = Field(
         default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."
     )
+    max_segments: int = Field(
+        default=20,
+        ge=1,
+        le=1_000,
+        description="Segments told apart; the rest of the rows are one more.",
+    )
     outlier_deviations: float = Field(
         default=3.0,
         gt=0,

@@ -17,13 +17,15 @@ from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.watch import Observation, Tap, Unrecorded, identify, watched
+from mlmonitor.capture.tap import Tap, identify, open_call
+from mlmonitor.capture.watch import Observation, Unrecorded, watched
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
@@ -33,6 +35,7 @@ from mlmonitor.options import (
     names_of,
     paired,
     reference_of,
+    segments_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
 
@@ -47,7 +50,7 @@ class Monitor:
         is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
         everything recorded is counted, also what could not be read. Exports happen in one daemon
         thread, started by the first record.
-    Price: in the calling thread, about twice a Prometheus `Histogram.observe` (`make bench`).
+    Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
         model: the model's name, on every metric.
@@ -59,6 +62,9 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        segments: features whose values part the traffic: everything is then counted, compared and
+            exported for each part as well, beside the same part of the reference, which has to be
+            made with the same `segments`. A learned reference learns its segments, too.
         on_finding: called in the worker with each finding that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -79,6 +85,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -86,12 +93,16 @@ class Monitor:
         if not model:
             raise ConfigError("model: wanted a name")
         self.config: Config = config_of(config, os.environ)
+        self._is_enabled = self.config.enabled  # read by every call, and slow to read there
         self._clock = clock or never_falling_clock()
         self._on_finding = on_finding
         self._model, self._version = str(model), str(version)
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
         self._exporters = exporters_of(exporters, os.environ)
+        self._segments = segments_of(segments, self._reference, self.config)
+        if self.config.enabled and not gevent_will_patch():
+            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -99,13 +110,14 @@ class Monitor:
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
         )
         self._tap = Tap(
-            put=self._worker.put,
+            line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
             copiers=Copiers(),
         )
+        self._source = self._tap, self._shape
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -183,9 +195,9 @@ class Monitor:
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
         """
-        if not self.config.enabled:
-            return Unrecorded(self._tap, prediction_id)
-        return Observation(self._tap, self._shape, features, prediction_id)
+        if not self._is_enabled:
+            return Unrecorded(self._source, None, prediction_id)
+        return Observation(self._source, features, prediction_id)
 
     def record(
         self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
@@ -200,7 +212,7 @@ class Monitor:
             return
         guard, copiers = self._inbox.guard, self._tap.copiers
         with guard:
-            self._tap.put(
+            self._inbox.calls.put(
                 batch_entry(
                     features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
                 )
@@ -234,17 +246,18 @@ class Monitor:
     def prediction_id(self) -> str:
         """The id of the prediction being made, inside a watched call; made at the first look.
 
-        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0.
+        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0. Of a plain
+        function, ask in the thread that runs it; of a coroutine, in its tasks and threads as well.
 
         Raises:
             LookupError: no watched call is open here.
         """
-        call = self._tap.open_call.get()
+        call = open_call(self._tap)
         if call is None:
             if not self.config.enabled:
                 return self._new_id()
             raise LookupError("no watched call is open: ask inside it, or inside observe()")
-        return str(identify(self._tap, call))
+        return identify(self._tap, call)
 
     @property
     def reference(self) -> Reference | None:
@@ -286,7 +299,14 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(self._model, self._version, str(uuid.uuid4()), started_at, self._ignore)
+        identity = Identity(
+            self._model,
+            self._version,
+            str(uuid.uuid4()),
+            started_at,
+            self._ignore,
+            self._segments,
+        )
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

@@ -48,6 +48,30 @@ def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
+def segments_of(
+    segments: Sequence[str], reference: Reference | None, config: Config
+) -> tuple[str, ...]:
+    """The features that part the rows: those by which the reference was parted, in its order."""
+    found = names_of("segments", segments)
+    if not found or reference is None:
+        return found
+    if set(found) != set(reference.segments):
+        known = ", ".join(map(repr, reference.segments)) or "none"
+        wanted = ", ".join(map(repr, found))
+        raise ConfigError(
+            f"segments: a segment is compared with the same segment of the reference, and this one "
+            f"knows {known}: make it with Reference.fit(..., segments=[{wanted}])"
+        )
+    told_apart = sum(values is not None for values in reference.segment_values)
+    if told_apart > config.max_segments:
+        raise ConfigError(
+            f"segments: the reference tells {told_apart} apart: raise Config.max_segments from "
+            f"{config.max_segments}, or make the reference with fewer: Reference.fit(..., "
+            f"max_segments={config.max_segments})"
+        )
+    return reference.segments
+
+
 def feature_names(reference: Reference | None) -> tuple[str, ...]:
     """The features of a reference in its order: what the positions of a row mean."""
     if reference is None:

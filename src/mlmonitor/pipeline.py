@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.calls import Entry, gather
+from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.report import Titled, status_of
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import Status
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
+from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import observed_points
 
@@ -27,11 +30,13 @@ class Identity:
     instance: str
     started_at: float
     ignore: frozenset[str] = field(default_factory=frozenset)
+    segments: tuple[str, ...] = ()
 
     @property
     def attributes(self) -> Attributes:
         """What every point carries."""
-        return (("model.name", self.model), ("model.version", self.version))
+        known = ("model.name", self.model), ("model.version", self.version)
+        return (*known, (SEGMENT, ALL)) if self.segments else known
 
 
 class Pipeline:
@@ -59,7 +64,11 @@ class Pipeline:
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
-            config, reference, ignore=identity.ignore, started_at=identity.started_at
+            config,
+            reference,
+            ignore=identity.ignore,
+            segments=identity.segments,
+            started_at=identity.started_at,
         )
 
     @property
@@ -172,6 +181,10 @@ class Pipeline:
         """Send to every destination; whether all took all of it. One's failure is not another's."""
         outcomes = [delivery.send(snapshot) for delivery in self._deliveries]
         return all(outcomes)
+
+    def load_clients(self) -> None:
+        """Import what has not been imported at set-up; may be slow, and no fork happens then."""
+        load_clients([delivery.exporter for delivery in self._deliveries])
 
     def close(self, *, timeout_seconds: float) -> None:
         """Close every destination."""

@@ -79,12 +79,17 @@ class Block:
     numeric: float64 `[numeric fields, rows]`; NaN wherever there is no finite number.
     refused: int64 `[numeric fields, 3]`: how many were missing, not finite, of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
+    reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of what was refused; None
+        where nothing was, or nobody will split the block.
+    season: the season that the rows came in, where there are seasons.
     """
 
     rows: int
     numeric: Floats
     refused: Counts
     categorical: list[Sequence[object]]
+    reasons: NDArray[np.int8] | None = None
+    season: int = 0
 
 
 class Absent:

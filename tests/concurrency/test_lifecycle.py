@@ -213,7 +213,7 @@ def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
         "predict({'a': 1.0})\nmonitor.status()\n"
         "began = time.monotonic()\n"
         "from mlmonitor import lifecycle\n"
-        "lifecycle._close_all()\n"
+        "lifecycle.close_all()\n"
         "print(time.monotonic() - began)\n"
     )
     command = script(tmp_path, body, "http://127.0.0.1:9")

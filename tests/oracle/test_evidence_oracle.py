@@ -18,14 +18,20 @@ def log_sequence(prior: np.ndarray, rows: list[int]) -> float:
     return total
 
 
+def alternatives(null: np.ndarray) -> list[np.ndarray]:
+    """Around the null, no surer than it and with half a count a bin at least; and a flat one."""
+    share, flat = null / null.sum(), np.full(null.size, PRIOR)
+    sure = [1 / (1 / c + 1 / null.sum()) for c in CONCENTRATIONS]
+    return [*(np.maximum(share * each, PRIOR) for each in sure), flat]
+
+
 def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
     """All restarts kept, each bet written out."""
     starts = list(range(0, len(rows) + 1, every))
     terms = [-math.log(len(starts) + 1)]
     for j, start in enumerate(starts):
         null = reference + PRIOR + np.bincount(rows[:start], minlength=reference.size)
-        share = null / null.sum()
-        priors = [share * c for c in CONCENTRATIONS] + [np.full(reference.size, PRIOR)]
+        priors = alternatives(null)
         found = [log_sequence(prior, rows[start:]) for prior in priors]
         gain = logsumexp(found) - math.log(len(priors)) - log_sequence(null, rows[start:])
         terms.append(gain - math.log((j + 1) * (j + 2)))
@@ -57,8 +63,7 @@ def test_the_marginal_is_the_dirichlet_multinomial_of_the_textbook(
         return float(gammaln(a).sum() - gammaln(a.sum()))
 
     null = reference[0] + PRIOR
-    share = null / null.sum()
-    priors = [share * c for c in CONCENTRATIONS] + [np.full(4, PRIOR)]
+    priors = alternatives(null)
     gains = [log_beta(prior + counts[0]) - log_beta(prior) for prior in priors]
     gain = logsumexp(gains) - math.log(len(priors)) - log_beta(null + counts[0]) + log_beta(null)
     assert evidence.log_e()[0] == pytest.approx(np.logaddexp(gain, 0) - math.log(2), rel=1e-9)

@@ -6,7 +6,14 @@ from typing import assert_type
 import numpy as np
 
 from mlmonitor import Config, FieldStatus, Monitor, Observation, Otlp, Reference, Status
-from mlmonitor.testing import InMemoryExporter, ManualClock
+from mlmonitor.testing import (
+    HistogramTotal,
+    InMemoryExporter,
+    ManualClock,
+    OtlpReceiver,
+    Refuse,
+    Sometimes,
+)
 
 reference = Reference.fit(
     {"age": np.array([1.0, 2.0])},
@@ -60,3 +67,12 @@ async def use() -> None:
     assert_type(monitor.status(), Status)
     assert_type(monitor.status().fields, tuple[FieldStatus, ...])
     assert_type(monitor.flush(timeout_seconds=1.0), bool)
+
+
+def receive() -> None:
+    """The receiver, its ledger and its faults."""
+    with OtlpReceiver("dynatrace", token="token", faults=[None, Refuse(503)]) as receiver:  # noqa: S106 - not a real one
+        receiver.script(Sometimes([Refuse(429, retry_after_seconds=1)], share=0.1, seed=1))
+        assert_type(receiver.url, str)
+        assert_type(receiver.ledger.total("n", {"a.b": 1}, c="d"), int | float)
+        assert_type(receiver.ledger.histogram("h"), HistogramTotal)

@@ -35,7 +35,9 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "alpha": [0, 1, -0.1, NAN, INF],
     "drift_tolerance": [-0.1, 101, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
+    "max_segments": [0, -1, 2.5, 1_001],
     "look_rows": [0, -1, 2.5, 1 << 60],
+    "max_segments": [0, -1, 2.5, 1_001],
 }
 
 CASES = [(name, value) for name, values in OUT_OF_BOUNDS.items() for value in values]

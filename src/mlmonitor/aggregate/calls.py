@@ -1,6 +1,7 @@
 """Calls, not rows: how many predictions were made, which failed, and how long a call took."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from mlmonitor.records import Block, Field, Kind, Role
 
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
+
+_rows_of, _duration_of, _error_of = itemgetter(2), itemgetter(5), itemgetter(6)
+
+_STAGE_ROWS = 4_096  # one field alone: folding costs the same for more of its values
 
 ERROR_TYPES = 64
 NAME_CHARACTERS = 200
@@ -28,12 +33,31 @@ class CallStats:
         self.errors: dict[str, int] = {}
         field = Field("duration", Role.KPI, Kind.NUMERIC)
         plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
-        self.latency: Window = Window(plan, span, hitters=1, now=now)
+        self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
 
     def update(self, entries: Sequence[Entry], *, now: float) -> None:
         """Take in calls that have ended."""
-        durations = []
-        for _, _, rows, _, _, duration_ns, error, _ in entries:
+        if not entries:
+            self.latency.advance(now)
+            return
+        errors = [*map(_error_of, entries)]
+        if errors.count(None) == len(errors):
+            self.predictions += sum(map(_rows_of, entries))
+        else:
+            self._count(zip(errors, map(_rows_of, entries), strict=True))
+        durations = [*map(_duration_of, entries)]
+        if durations.count(None):
+            durations = [each for each in durations if each is not None]
+        if durations:
+            seconds = np.fromiter(durations, np.float64, len(durations))[None] / 1e9
+            block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
+            self.latency.update(block, now=now)
+        else:
+            self.latency.advance(now)
+
+    def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
+        """Count calls that ended in these errors, or in none, with so many rows."""
+        for error, rows in calls:
             if error is None:
                 self.predictions += rows
             else:
@@ -41,11 +65,3 @@ class CallStats:
                 known = name in self.errors or len(self.errors) < ERROR_TYPES
                 key = name if known else OTHER_ERRORS
                 self.errors[key] = self.errors.get(key, 0) + rows
-            if duration_ns is not None:
-                durations.append(duration_ns)
-        if durations:
-            seconds = np.array([durations], np.float64) / 1e9
-            block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
-            self.latency.update(block, now=now)
-        else:
-            self.latency.advance(now)

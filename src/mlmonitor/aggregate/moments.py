@@ -1,11 +1,12 @@
 """Count, mean, spread and extremes of each field."""
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.aggregate.codec import State, demand, part
+from mlmonitor.aggregate.codec import Array, State, demand, part
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
 
@@ -20,7 +21,7 @@ class Moments:
 
     Promise: merging is exact but for rounding; the deviation of `1e9 ± 1` and of numbers near
         1e-300 or 1e300 keeps its digits, because squares are held in units of `4**exponent`.
-    Price: 48 bytes a field; 4 ns a value.
+    Price: 48 bytes a field; 2 ns a value of a sorted block.
     Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
         variances", 1979; the corrected two-pass sum within a block.
     """
@@ -38,27 +39,37 @@ class Moments:
     @classmethod
     def of(cls, values: Floats) -> Self:
         """The moments of a block `[fields, rows]`."""
-        found = cls(len(values))
-        if values.shape[1] == 0:
-            return found
-        known = ~np.isnan(values)
-        found.count = np.count_nonzero(known, axis=1).astype(np.int64)
-        found.min = np.fmin.reduce(values, axis=1, initial=np.inf)
-        found.max = np.fmax.reduce(values, axis=1, initial=-np.inf)
-        peak = np.where(found.count > 0, np.maximum(np.abs(found.min), np.abs(found.max)), 0.0)
-        found.exponent = _exponent(peak)
-        scaled = _scaled(values, found.exponent)
-        if not known.all():
-            scaled = np.where(known, scaled, 0.0)
-        n = np.maximum(found.count, 1)
-        mean = scaled.sum(axis=1) / n
+        ordered = np.sort(values, axis=1)
+        return cls.of_sorted(ordered, valid_counts(ordered))[0]
+
+    @classmethod
+    def of_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
+        """The moments of a block as `np.sort` leaves it, and its sums, infinite if need be."""
+        found = cls(len(ordered))
+        if ordered.size == 0:
+            return found, np.zeros(len(ordered))
+        gaps = None
+        if int(valid.min()) < ordered.shape[1]:
+            gaps = np.arange(ordered.shape[1]) >= valid[:, None]
+            ordered = np.where(gaps, 0.0, ordered)
+        has_any, last = valid > 0, np.maximum(valid - 1, 0)
+        low, high = ordered[:, 0], ordered[np.arange(len(valid)), last]
+        found.count = valid
+        found.min, found.max = np.where(has_any, low, np.inf), np.where(has_any, high, -np.inf)
+        found.exponent = _exponent(np.maximum(-low, high))
+        with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
+            sums = ordered.sum(axis=1)
+        is_plain = not found.exponent.any()
+        scaled = ordered if is_plain else _scaled(ordered, found.exponent)
+        n = np.maximum(valid, 1)
+        mean = (sums if is_plain else scaled.sum(axis=1)) / n
         deviation = scaled - mean[:, None]
-        if not known.all():
-            deviation[~known] = 0.0
+        if gaps is not None:
+            deviation[gaps] = 0.0
         slip = deviation.sum(axis=1)  # what rounding left of a sum that ought to be zero
         found.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
         found.mean = np.clip(np.ldexp(mean + slip / n, _down(found.exponent)), *found._range())
-        return found
+        return found, sums
 
     def update(self, values: Floats) -> None:
         """Take in a block `[fields, rows]`."""
@@ -85,6 +96,18 @@ class Moments:
         self.count, self.exponent = count, exponent
         self.mean = np.clip(np.ldexp(start + gap * share, unit), *self._range())
 
+    def arrays(self) -> dict[str, Array]:
+        """What is known, an array a statistic."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """The inverse of `arrays`, trusted; several sets of fields may lie beneath each other."""
+        found = cls(0)
+        for name in cls.__slots__:
+            setattr(found, name, arrays[name].ravel())
+        return found
+
     @property
     def stddev(self) -> Floats:
         """Population standard deviation; NaN for a field that has no values."""
@@ -104,7 +127,7 @@ class Moments:
 
     def state(self) -> State:
         """All there is to know, as arrays."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self.arrays()
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -141,6 +164,17 @@ class Moments:
         """Where a mean must lie, rounding or not; no bounds for an empty field."""
         known = self.count > 0
         return np.where(known, self.min, 0.0), np.where(known, self.max, 0.0)
+
+
+def valid_counts(ordered: Floats) -> Counts:
+    """How many values each field of a sorted block has before the NaN that stand last."""
+    fields, rows = ordered.shape
+    found = np.full(fields, rows, np.int64)
+    if rows:
+        has_gaps = np.flatnonzero(np.isnan(ordered[:, -1]))
+        if has_gaps.size:
+            found[has_gaps] -= np.count_nonzero(np.isnan(ordered[has_gaps]), axis=1)
+    return found
 
 
 def _exponent(peak: Floats) -> Counts:

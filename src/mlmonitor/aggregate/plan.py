@@ -10,6 +10,7 @@ import numpy as np
 
 from mlmonitor.aggregate.bins import padded
 from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.season import Season
 from mlmonitor.records import Field, Floats, Schema
 
 
@@ -30,6 +31,7 @@ class Plan:
     edges: `[numeric fields, widest]`, padded with infinity; `bins` tells how many are meant.
     probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
         in a sorted block answers all questions about bins, range and band.
+    season: by which rows are counted in seasons as well, if they are.
     """
 
     schema: Schema
@@ -37,6 +39,7 @@ class Plan:
     dictionaries: tuple[Dictionary, ...]
     edges: Floats
     probes: Floats
+    season: Season | None = None
 
     @classmethod
     def of(
@@ -44,6 +47,8 @@ class Plan:
         fields: Sequence[Field],
         numeric: Mapping[Field, NumericPlan],
         dictionaries: Mapping[Field, Dictionary],
+        *,
+        season: Season | None = None,
     ) -> "Plan":
         """The plan of some fields; one without bins or categories of its own gets open ones."""
         schema = Schema(fields)
@@ -53,7 +58,7 @@ class Plan:
         edges = padded([plan.edges for plan in plans])
         bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
         probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
-        return cls(schema, plans, books, edges, probes)
+        return cls(schema, plans, books, edges, probes, season)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -68,13 +73,19 @@ class Plan:
         """Sixteen bytes that two plans share if they cut the same fields in the same way."""
         fields = [(field.name, field.role.value, field.kind.value) for field in self.schema.fields]
         books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
-        words = repr((fields, self.bins, books)).encode("utf-8", "surrogatepass")
+        season = () if self.season is None else (self.season,)
+        words = repr((fields, self.bins, books, *season)).encode("utf-8", "surrogatepass")
         return blake2b(words + self.probes.astype("<f8").tobytes(), digest_size=16).digest()
 
     @property
     def bins(self) -> list[int]:
         """How many bins each numeric field has."""
         return [len(plan.edges) + 1 for plan in self.numeric]
+
+    @property
+    def seasons(self) -> int:
+        """How many seasons rows are counted in; 0 where they are not."""
+        return 0 if self.season is None else self.season.count
 
     @property
     def widest_dictionary(self) -> int:

@@ -1,19 +1,21 @@
 """The additive statistics of every field of one population over one stretch of rows."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from mlmonitor.aggregate.bins import bin_counts, counts_up_to
 from mlmonitor.aggregate.categories import Encoded
-from mlmonitor.aggregate.codec import State, demand, nested, packed, part, unpacked, within
-from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.codec import Array, State, demand, packed, part, unpacked, within
+from mlmonitor.aggregate.moments import Moments, valid_counts
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.records import QUALITIES, Block, Counts, Floats, Quality
+from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
-_COUNTS = ("bins", "categories", "quality", "outliers")
+COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
+_REFUSED = [_AT[quality] for quality in REFUSED]
 
 
 class Digested(NamedTuple):
@@ -28,9 +30,13 @@ class Digested(NamedTuple):
 def digest(block: Block, plan: Plan) -> Digested:
     """Sort the numeric fields (NaN last) and look the categories up."""
     ordered = np.sort(block.numeric, axis=1)
-    valid = block.rows - np.count_nonzero(np.isnan(ordered), axis=1).astype(np.int64)
+    return Digested(block, ordered, valid_counts(ordered), encode(block, plan))
+
+
+def encode(block: Block, plan: Plan) -> list[Encoded]:
+    """The categories of a block, looked up."""
     books = zip(plan.dictionaries, block.categorical, strict=True)
-    return Digested(block, ordered, valid, [book.encode(values) for book, values in books])
+    return [book.encode(values) for book, values in books]
 
 
 class Profile:
@@ -41,11 +47,23 @@ class Profile:
     int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
+    seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
+    prediction, which a failed call has not.
 
-    Price: `8 * (bins + 15)` bytes a numeric field.
+    Price: `8 * (bins + 15)` bytes a numeric field, and 16 bytes a season.
     """
 
-    __slots__ = ("bins", "categories", "moments", "outliers", "plan", "quality", "rows", "sums")
+    __slots__ = (
+        "bins",
+        "categories",
+        "moments",
+        "outliers",
+        "plan",
+        "quality",
+        "rows",
+        "seasons",
+        "sums",
+    )
 
     def __init__(self, plan: Plan) -> None:
         numeric = len(plan.schema.numeric)
@@ -58,19 +76,16 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
+        self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
     def of(cls, digested: Digested, plan: Plan) -> Self:
         """The profile of one block."""
         found = cls(plan)
-        block = digested.block
-        found.rows = block.rows
-        found.moments = Moments.of(block.numeric)
-        with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
-            found.sums = np.nansum(block.numeric, axis=1)
-        found._count_numeric(digested)
-        for at, encoded in enumerate(digested.encoded):
-            found._count_categories(at, encoded)
+        found.rows = digested.block.rows
+        found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
+        found.count_categories(digested.encoded)
+        found.count_season(digested.block, digested.encoded)
         return found
 
     def update(self, block: Block) -> None:
@@ -87,48 +102,75 @@ class Profile:
         self.categories += other.categories
         self.quality += other.quality
         self.outliers += other.outliers
+        self.seasons += other.seasons
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
 
-    def _count_numeric(self, digested: Digested) -> None:
-        valid, refused = digested.valid, digested.block.refused
-        upto = counts_up_to(digested.ordered, self.plan.probes)
+    def count_numeric(self, ordered: Floats, valid: Counts, refused: Counts) -> None:
+        """Take in a sorted block of the numeric fields, of whose rows is told elsewhere."""
+        upto = counts_up_to(ordered, self.plan.probes)
         edges = self.plan.edges.shape[1]
-        self.bins = bin_counts(upto[:, :edges], valid)
+        self.bins += bin_counts(upto[:, :edges], valid)
         below, up_to_high, low_side, up_to_band = upto[:, edges:].T
         out_of_range = below + valid - up_to_high
-        self.outliers[:, 0] = low_side
-        self.outliers[:, 1] = valid - up_to_band
+        self.outliers[:, 0] += low_side
+        self.outliers[:, 1] += valid - up_to_band
         numeric = self.quality[: len(valid)]
-        numeric[:, _AT[Quality.VALID]] = valid - out_of_range
-        numeric[:, _AT[Quality.OUT_OF_RANGE]] = out_of_range
-        numeric[:, _AT[Quality.MISSING]] = refused[:, 0]
-        numeric[:, _AT[Quality.NONFINITE]] = refused[:, 1]
-        numeric[:, _AT[Quality.WRONG_TYPE]] = refused[:, 2]
+        numeric[:, _AT[Quality.VALID]] += valid - out_of_range
+        numeric[:, _AT[Quality.OUT_OF_RANGE]] += out_of_range
+        numeric[:, _REFUSED] += refused
+        moments, sums = Moments.of_sorted(ordered, valid)
+        self.moments.merge(moments)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.sums += sums
 
-    def _count_categories(self, at: int, encoded: Encoded) -> None:
-        self.categories[at, : len(encoded.counts)] = encoded.counts
-        unseen = int(encoded.counts[-1])
-        quality = self.quality[len(self.plan.schema.numeric) + at]
-        quality[_AT[Quality.VALID]] = int(encoded.counts.sum()) - unseen
-        quality[_AT[Quality.UNSEEN]] = unseen
-        quality[_AT[Quality.MISSING]] = encoded.missing
-        quality[_AT[Quality.WRONG_TYPE]] = encoded.wrong_type
+    def count_categories(self, encoded: Sequence[Encoded]) -> None:
+        """Take in a block of the categorical fields."""
+        for at, each in enumerate(encoded):
+            self.categories[at, : len(each.counts)] += each.counts
+            unseen = int(each.counts[-1])
+            quality = self.quality[len(self.plan.schema.numeric) + at]
+            quality[_AT[Quality.VALID]] += int(each.counts.sum()) - unseen
+            quality[_AT[Quality.UNSEEN]] += unseen
+            quality[_AT[Quality.MISSING]] += each.missing
+            quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
+
+    def arrays(self) -> dict[str, Array]:
+        """All there is to know but the plan and the rows, an array a statistic."""
+        return {
+            "sums": self.sums,
+            **{f"moments.{name}": array for name, array in self.moments.arrays().items()},
+            **{name: getattr(self, name) for name in COUNTS},
+        }
+
+    def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
+        """Take in when the rows of a block came, and how many of them have a prediction."""
+        schema = self.plan.schema
+        if self.plan.season is None:
+            return
+        made = 0
+        for at, field in enumerate(schema.numeric):
+            if field.role is Role.PREDICTION:
+                known = np.count_nonzero(~np.isnan(block.numeric[at]))
+                made = max(made, int(known + block.refused[at].sum()))
+        for field, each in zip(schema.categorical, encoded, strict=True):
+            if field.role is Role.PREDICTION:
+                made = max(made, int(each.counts.sum()) + each.missing + each.wrong_type)
+        self.seasons[:, block.season] += block.rows, made
 
     @property
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
-        arrays = self.bins, self.categories, self.quality, self.outliers, self.sums
-        return self.moments.nbytes + sum(array.nbytes for array in arrays)
+        counts = (getattr(self, name) for name in COUNTS)
+        held: int = self.moments.nbytes + self.sums.nbytes + sum(array.nbytes for array in counts)
+        return held
 
     def state(self) -> State:
         """All there is to know but the plan, as arrays."""
         return {
             "plan": np.frombuffer(self.plan.fingerprint, np.uint8),
             "rows": np.array([self.rows], np.int64),
-            "sums": self.sums,
-            **nested("moments", self.moments.state()),
-            **{name: getattr(self, name) for name in _COUNTS},
+            **self.arrays(),
         }
 
     @classmethod
@@ -141,7 +183,7 @@ class Profile:
         found.moments = Moments.from_state(within("moments", state))
         demand(found.moments.count.shape == (len(found.bins),), "moments: of other fields")
         found.sums = part(state, "sums", np.float64, shape=found.sums.shape)
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
             demand((getattr(found, name) >= 0).all(), f"{name}: wanted none below zero")
         demand(found.rows >= 0, "rows: wanted none below zero")

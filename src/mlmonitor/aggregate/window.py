@@ -1,17 +1,21 @@
 """The recent past of a population: a ring of panes, and shapes in two half-window generations."""
 
-from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
+from mlmonitor.aggregate.categories import Encoded
 from mlmonitor.aggregate.codec import State, demand, nested, within
 from mlmonitor.aggregate.distinct import Distinct, distinct_if_installed
 from mlmonitor.aggregate.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.moments import valid_counts
+from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Digested, Profile, digest
+from mlmonitor.aggregate.profile import Digested, Profile, encode
+from mlmonitor.aggregate.stage import Stage
 from mlmonitor.aggregate.tdigest import TDigest
-from mlmonitor.records import Block
+from mlmonitor.records import Block, Counts, Floats
 
 _PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
 _SHAPES_BYTES = 1_200  # of a set of shapes, likewise
@@ -39,8 +43,12 @@ class Shapes:
 
     def update(self, digested: Digested) -> None:
         """Take in a block."""
-        self.digests.update_sorted(digested.ordered)
-        for at, encoded in enumerate(digested.encoded):
+        self.digests.update_sorted(digested.ordered, digested.valid)
+        self.count_new(digested.encoded)
+
+    def count_new(self, categories: Sequence[Encoded]) -> None:
+        """Take in the categorical fields of a block."""
+        for at, encoded in enumerate(categories):
             if encoded.new:
                 self.hitters[at].update(encoded.new)
                 if self.distinct:
@@ -100,7 +108,15 @@ class Window:
     Price: `memory_bytes`, whatever comes in.
     """
 
-    def __init__(self, plan: Plan, span: Span, *, hitters: int, now: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        span: Span,
+        *,
+        hitters: int,
+        now: float,
+        stage_rows: int = Stage.ROWS,
+    ) -> None:
         self.plan = plan
         self._seconds, self._panes_in_span, self._hitters = span.seconds, span.panes, hitters
         self._pane_rows: int | None = None
@@ -108,21 +124,24 @@ class Window:
             self._pane_rows = -(-span.rows // span.panes)
             self._panes_in_span = -(-span.rows // self._pane_rows)
         self._closed = Profile(plan)  # everything but the open pane
-        self._panes: deque[Profile] = deque(maxlen=self._panes_in_span - 1)
+        self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = Profile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
+        self._stage = Stage(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`, a time in seconds that never falls."""
         self.advance(now)
+        if self.plan.season is not None:
+            block.season = self.plan.season.at(now)
         start = self._pass_over(block)
         while start < block.rows:
             stop = block.rows
             if self._pane_rows is not None:
                 stop = min(stop, start + self._pane_rows - self._open.rows)
-            self._fold(digest(_part(block, start, stop), self.plan))
+            self._take(_part(block, start, stop))
             start = stop
             if self._open.rows == self._pane_rows:
                 self._turn(1)
@@ -143,6 +162,7 @@ class Window:
 
     def total(self) -> Profile:
         """Everything since the start."""
+        self._settle()
         whole = Profile(self.plan)
         whole.merge(self._closed)
         whole.merge(self._open)
@@ -150,20 +170,21 @@ class Window:
 
     def view(self) -> View:
         """The last `span`."""
-        recent, shapes = Profile(self.plan), Shapes(self.plan, self._hitters)
-        for pane in (*self._panes, self._open):
-            if pane.rows:
-                recent.merge(pane)
+        self._settle()
+        self._stage.release()
+        recent, shapes = self._panes.merged(), Shapes(self.plan, self._hitters)
+        recent.merge(self._open)
         for generation in self._shapes:
             shapes.merge(generation)
         return View(recent, shapes)
 
     @property
     def memory_bytes(self) -> int:
-        """What it holds once every pane is in use: the panes, the rest, a view; shapes thrice."""
+        """What it holds once every pane is in use; while there is a view there is no stage."""
         profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
-        objects = _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
-        return profile * (self._panes_in_span + 2) + (shapes + objects) * 3
+        shapes += _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
+        panes = self._panes.nbytes + _PROFILE_BYTES
+        return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _pass_over(self, block: Block) -> int:
         """Count the first rows of a block that its later rows push out of the window; how many."""
@@ -178,17 +199,38 @@ class Window:
         self._turn(turns)
         return passed
 
-    def _fold(self, digested: Digested) -> None:
-        self._open.merge(Profile.of(digested, self.plan))
-        self._shapes[1].update(digested)
+    def _take(self, block: Block) -> None:
+        """Count the categories of some rows of the open pane, and lay the numbers by."""
+        encoded = encode(block, self.plan)
+        self._open.rows += block.rows
+        self._open.count_categories(encoded)
+        self._open.count_season(block, encoded)
+        self._shapes[1].count_new(encoded)
+        if not self._stage.has_room(block.rows):
+            self._settle()
+        if self._stage.has_room(block.rows):
+            self._stage.add(block)
+        else:
+            self._fold(np.sort(block.numeric, axis=1), block.refused)
+
+    def _settle(self) -> None:
+        """Fold in what was laid by."""
+        if self._stage.rows:
+            self._fold(*self._stage.take())
+
+    def _fold(self, ordered: Floats, refused: Counts) -> None:
+        valid = valid_counts(ordered)
+        self._open.count_numeric(ordered, valid, refused)
+        self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _turn(self, passed: int) -> None:
         """Close the open pane; `passed` panes have gone by."""
+        self._settle()
         self._closed.merge(self._open)
         self._panes.append(self._open)
         self._open = Profile(self.plan)
         for _ in range(min(passed - 1, self._panes_in_span)):
-            self._panes.append(Profile(self.plan))
+            self._panes.append(self._open)  # nothing yet
         half = max(self._panes_in_span // 2, 1)
         halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
         if self._panes_in_span == 1:  # there is no half: what was before is forgotten as a whole
@@ -203,4 +245,5 @@ def _part(block: Block, start: int, stop: int) -> Block:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)
     categorical = [values[start:stop] for values in block.categorical]
-    return Block(stop - start, block.numeric[:, start:stop], refused, categorical)
+    numeric = block.numeric[:, start:stop]
+    return Block(stop - start, numeric, refused, categorical, season=block.season)

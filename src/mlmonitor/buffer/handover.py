@@ -1,6 +1,7 @@
 """The bounded hand-over from many host threads to one worker."""
 
 from collections import deque
+from collections.abc import Callable
 from itertools import count
 from threading import RLock
 
@@ -15,15 +16,32 @@ class Handover:
     Price: one `deque.append` for a single row. A batch takes a lock for two additions.
     """
 
-    __slots__ = ("_batch_rows", "_drops", "_entries", "_limit", "_lock", "_looks", "_lost")
+    __slots__ = (
+        "_batch_rows",
+        "_drops",
+        "_is_closed",
+        "_is_open",
+        "_limit",
+        "_lock",
+        "_looks",
+        "_lost",
+        "entries",
+        "on_first",
+        "room",
+    )
 
     def __init__(self, limit_rows: int) -> None:
         self._limit = limit_rows
+        self._is_closed = False
+        self.entries: deque[Entry] = deque()
+        """A single row may be appended here by whoever finds fewer of them than `room`."""
+        self.on_first: Callable[[], object] = bool
+        """Called with the first entry of each process, in the host's thread."""
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, as a forked child must: what it holds is its parent's."""
-        self._entries: deque[Entry] = deque()
+        self.entries.clear()
         self._batch_rows = 0
         # A finalizer may record while this thread is inside: hence a lock it can take again.
         self._lock = RLock()
@@ -31,34 +49,57 @@ class Handover:
         self._drops = count()
         self._looks = 0
         self._lost = 0
+        self._is_open = False
+        self.room: int = 0
+
+    def close(self) -> None:
+        """Take no more; what comes from now on is not counted either."""
+        with self._lock:
+            self._is_closed, self.room = True, 0
 
     def put(self, entry: Entry) -> None:
         """Take one finished call, or drop it."""
+        if len(self.entries) < self.room and entry[2] == 1:
+            self.entries.append(entry)
+        else:
+            self._put_with_care(entry)
+
+    def _put_with_care(self, entry: Entry) -> None:
+        """What is no single row, or comes to a line that is full, closed, or not yet open."""
+        if self._is_closed:
+            return
+        is_first, self._is_open = not self._is_open, True
+        if is_first:
+            self.room = self._limit
         rows = entry[2]
         if rows != 1:
             self._put_batch(entry, rows)
-        elif len(self._entries) + self._batch_rows < self._limit:
-            self._entries.append(entry)
+        elif len(self.entries) < self.room:
+            self.entries.append(entry)
         else:
             next(self._drops)
+        if is_first:
+            self.on_first()
 
     def _put_batch(self, entry: Entry, rows: int) -> None:
         """A batch is taken whole as long as there is any room, however large it is."""
         with self._lock:
-            if len(self._entries) + self._batch_rows < self._limit:
+            if len(self.entries) < self.room:
                 self._batch_rows += rows
-                self._entries.append(entry)
+                self.room = self._limit - self._batch_rows
+                self.entries.append(entry)
             else:
                 self._lost += rows
 
     def take(self, limit: int) -> list[Entry]:
         """The oldest entries, at most `limit`; a racing `put` lands in this list or the next."""
-        popleft = self._entries.popleft
-        taken = [popleft() for _ in range(min(limit, len(self._entries)))]
-        batches = sum(entry[2] for entry in taken if entry[2] != 1)
-        if batches:
+        popleft = self.entries.popleft
+        taken = [popleft() for _ in range(min(limit, len(self.entries)))]
+        if self._batch_rows:
             with self._lock:
-                self._batch_rows -= batches
+                self._batch_rows -= sum(entry[2] for entry in taken if entry[2] != 1)
+                if not self._is_closed:
+                    self.room = self._limit - self._batch_rows
         return taken
 
     def dropped_rows(self) -> int:
@@ -69,4 +110,4 @@ class Handover:
             return dropped + self._lost
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)

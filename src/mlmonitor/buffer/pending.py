@@ -31,10 +31,18 @@ class LabelStatus(StrEnum):
 
 
 class Match(NamedTuple):
-    """A prediction and the truth about it."""
+    """A prediction, the truth about it, and the code of its segment, if that was known."""
 
     predicted: object
     actual: object
+    segment: int | None = None
+
+
+class _Marked(NamedTuple):
+    """A prediction in waiting that belongs to a segment."""
+
+    value: object
+    segment: int
 
 
 class Pending:
@@ -47,15 +55,26 @@ class Pending:
     Price: `memory_bytes`. At most `limit` ids are kept, and fewer where they and their predictions
         take more than `BYTES_EACH` bytes on average: numbers and names of up to 64 characters take
         less. A longer id is kept as a hash, a text of more than 200 characters is cut if it is a
-        prediction; what is neither a number nor a text is not kept.
+        prediction; what is neither a number nor a text is not kept. With segments, each id takes
+        `MARK_BYTES` more.
     """
 
     BYTES_EACH = 400
+    MARK_BYTES = 80
 
-    __slots__ = ("_held_bytes", "_limit", "_predictions", "_retry", "counts", "evicted")
+    __slots__ = (
+        "_bytes_each",
+        "_held_bytes",
+        "_limit",
+        "_predictions",
+        "_retry",
+        "counts",
+        "evicted",
+    )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, has_segments: bool = False) -> None:
         self._limit = limit
+        self._bytes_each = self.BYTES_EACH + self.MARK_BYTES * has_segments
         self._predictions: OrderedDict[str, object] = OrderedDict()
         self._held_bytes = 0
         self._retry: list[tuple[str, object]] = []
@@ -68,24 +87,32 @@ class Pending:
     @property
     def memory_bytes(self) -> int:
         """What the waiting predictions may hold at most."""
-        return max(self._limit * self.BYTES_EACH, _LARGEST_BYTES) if self._limit else 0
+        return max(self._limit * self._bytes_each, _LARGEST_BYTES) if self._limit else 0
 
     @property
     def waiting(self) -> int:
         """How many labels wait for their second try, counted nowhere yet."""
         return len(self._retry)
 
-    def remember(self, ids: Sequence[Ids | None], predicted: Sequence[object]) -> None:
+    def remember(
+        self,
+        ids: Sequence[Ids | None],
+        predicted: Sequence[object],
+        segments: Sequence[int] | None = None,
+    ) -> None:
         """Keep the prediction of each id; an id met again stands for its newest prediction.
 
         A prediction of two ids is kept under both: nobody knows by which it will be asked for.
+        segments: the code of each row's segment, where there are segments.
         """
-        for called, value in zip(ids, predicted, strict=True):
+        for row, (called, value) in enumerate(zip(ids, predicted, strict=True)):
             if called is None or self._limit == 0:
                 continue
             kept = value if type(value) in _NUMBERS else _short(value)
             if type(kept) is int and kept.bit_length() > _LARGEST_BITS:
                 kept = math.inf if kept > 0 else -math.inf
+            if segments is not None:
+                kept = _Marked(kept, segments[row])
             for identity in (called,) if isinstance(called, str) else called:
                 self._keep(_key(identity), kept)
 
@@ -121,7 +148,12 @@ class Pending:
         matches = []
         for identity, actual in labels:
             if identity in self._predictions:
-                matches.append(Match(self._forget(identity), actual))
+                found = self._forget(identity)
+                matches.append(
+                    Match(found.value, actual, found.segment)
+                    if type(found) is _Marked
+                    else Match(found, actual)
+                )
                 self.counts[LabelStatus.MATCHED] += 1
             elif is_last_try:
                 self.counts[self._unmatched(identity)] += 1
@@ -143,7 +175,10 @@ def _key(identity: str) -> str:
 
 
 def _cost(key: str, value: object) -> int:
-    return _ENTRY_BYTES + sys.getsizeof(key) + sys.getsizeof(value)
+    held = _ENTRY_BYTES + sys.getsizeof(key)
+    if type(value) is _Marked:
+        return held + sys.getsizeof(value.value) + Pending.MARK_BYTES
+    return held + sys.getsizeof(value)
 
 
 def _short(value: object) -> object:

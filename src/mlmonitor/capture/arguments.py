@@ -51,19 +51,32 @@ def take_features(
     return take
 
 
+class TakeAt:
+    """Takes the features from one position; where they came by name, they are looked for."""
+
+    __slots__ = ("_copiers", "_pick", "at")
+
+    def __init__(self, at: int, pick: Pick, copiers: Copiers) -> None:
+        self.at: int = at
+        self._pick, self._copiers = pick, copiers
+
+    def __call__(self, args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
+        """The features of one call, copied."""
+        features = args[self.at] if len(args) > self.at else self._pick(args, kwargs)
+        return self._copiers[type(features)](features)
+
+
+def comes_first(take: Take) -> bool:
+    """Whether the features are the first positional argument."""
+    return isinstance(take, TakeAt) and take.at == 0
+
+
 def _take_one(function: Callable[..., Any], name: str, copiers: Copiers) -> Take:
     pick = picker(function, name)
     names = list(inspect.signature(function).parameters) if name else []
     if not names or parameters(function)[name].kind not in _BY_POSITION:
         return lambda args, kwargs: copiers[type(features := pick(args, kwargs))](features)
-    at = names.index(name)
-
-    def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
-        # almost every call comes here: no step that can be saved
-        features = args[at] if len(args) > at else pick(args, kwargs)
-        return copiers[type(features)](features)
-
-    return take
+    return TakeAt(names.index(name), pick, copiers)
 
 
 def picker(function: Callable[..., Any], name: str) -> Pick:

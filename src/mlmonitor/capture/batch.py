@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from mlmonitor.capture.calls import Call, Entry, Shape
+from mlmonitor.capture.calls import Call, Entry, Shape, name
 from mlmonitor.capture.columns import is_missing
 from mlmonitor.capture.forms import Copied, Copiers, Form
 from mlmonitor.capture.frozen import copy_columns
@@ -37,9 +37,10 @@ def batch_entry(
         prediction = shape.outputs.taken(predictions)
     if rows == 0 and isinstance(prediction, Sized) and not isinstance(prediction, Mapping | str):
         form, rows, payload = Form.UNREADABLE, len(prediction), len(prediction)
-    call = Call()
+    call: Call = []
     with guard:
-        call.id = None if ids is None else _one_a_row(ids, rows)
+        if ids is not None:
+            name(call, _one_a_row(ids, rows))
     return shape, form, rows, payload, prediction, None, None, call
 
 

@@ -1,8 +1,9 @@
 """What one finished call leaves behind, and how calls of one shape are gathered into rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from mlmonitor.capture.columns import Values, is_missing
@@ -39,15 +40,20 @@ class Asker(Protocol):
         """The id, made at the first look."""
 
 
-class Call:
-    """One call: what its prediction is called, once somebody asks.
+Call = list[Any]
+"""What one call's prediction is called: nothing until somebody asks, then `[asker, id]`.
 
-    asker: a weak reference to whoever can still ask when the call has ended. If it is gone by the
-        time the call is read, nobody will.
-    """
+asker: a weak reference to whoever can still ask when the call has ended, there from the beginning;
+    if it is gone by the time the call is read, nobody will. None if only the call itself could ask.
+id: one, or a sequence of one for each row.
 
-    id: str | Sequence[str | None] | None = None
-    asker: Callable[[], Asker | None] | None = None
+A bare list because the host makes one per call, and nothing that can change is cheaper.
+"""
+
+
+def name(call: Call, identity: str | Sequence[str | None]) -> None:
+    """Call it so; if two threads do it at once, what the first said is its name for both."""
+    call.extend((None, identity)[len(call) :])  # in one step: no thread sees half of it
 
 
 Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, Call]
@@ -73,13 +79,19 @@ class Rows:
     identity: str | None
 
 
-def _likeness(entry: Entry) -> tuple[int, Form]:
-    """What consecutive entries must share to be read together."""
-    return id(entry[0]), entry[1]
-
-
-def gather(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Runs of entries that `rows_of` can read together, in order."""
+    if not entries:
+        return
+    form = entries[0][1]
+    is_one_run = (
+        form not in _BATCHES
+        and [*map(_form_of, entries)].count(form) == len(entries)
+        and len(set(map(id, map(_shape_of, entries)))) == 1
+    )
+    if is_one_run:  # almost always: a service watches one function, called in one way
+        yield entries
+        return
     for (_, form), group in groupby(entries, key=_likeness):
         if form in _BATCHES:
             yield from ([entry] for entry in group)
@@ -87,34 +99,39 @@ def gather(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             yield list(group)
 
 
+_shape_of, _form_of = itemgetter(0), itemgetter(1)
+
+
+def _likeness(entry: Entry) -> tuple[int, Form]:
+    """What consecutive entries must share to be read together."""
+    return id(entry[0]), entry[1]
+
+
 def rows_of(calls: Sequence[Entry]) -> Rows:
     """One run of entries as rows. A batch of columns, or a frame, is a table of its own."""
-    (shape, form, rows, payload, *_) = calls[0]
+    _, _, counts, payloads, predictions, _, errors, asked = zip(*calls, strict=True)
+    shape, form, *_ = calls[0]
     if form in _BATCHES:
-        return _rows(calls, batch_table(form, payload, rows))
-    payloads = [payload for _, _, _, payload, _, _, _, _ in calls]
-    return _rows(calls, table_of(form, payloads, shape.names))
-
-
-def _rows(calls: Sequence[Entry], features: Table) -> Rows:
-    shape = calls[0][0]
-    counts = [rows for _, _, rows, _, _, _, _, _ in calls]
-    predictions = [
-        prediction if error is None else ABSENT for _, _, _, _, prediction, _, error, _ in calls
-    ]
-    outputs = shape.outputs.columns(predictions, counts)
+        features = batch_table(form, payloads[0], counts[0])
+    else:
+        features = table_of(form, payloads, shape.names)
     failed: list[bool] = []
-    if any(prediction is ABSENT for prediction in predictions):
-        failed = [p is ABSENT for p, n in zip(predictions, counts, strict=True) for _ in range(n)]
-    ids = _ids(calls, counts, features, shape.identity)
+    if errors.count(None) < len(errors):
+        told = zip(predictions, errors, strict=True)
+        predictions = tuple(value if error is None else ABSENT for value, error in told)
+        failed = [
+            value is ABSENT for value, n in zip(predictions, counts, strict=True) for _ in range(n)
+        ]
+    outputs = shape.outputs.columns(predictions, counts)
+    ids = _ids(asked, counts, features, shape.identity)
     return Rows(sum(counts), features, outputs, ids, failed, shape.identity)
 
 
 def _ids(
-    calls: Sequence[Entry], counts: Sequence[int], features: Table, identity: str | None
+    calls: Sequence[Call], counts: Sequence[int], features: Table, identity: str | None
 ) -> list[Ids | None]:
     known = None if identity is None else features.column(identity)
-    found = [_asked(call) for *_, call in calls]
+    found = [_asked(call) for call in calls] if any(calls) else [None] * len(calls)
     if known is None and not any(found):
         return []
     made: list[str | None] = []
@@ -139,10 +156,13 @@ def _each_row(asked: str | Sequence[str | None] | None, rows: int) -> Sequence[s
 
 def _asked(call: Call) -> str | Sequence[str | None] | None:
     """The id that somebody knows, or can still ask for."""
-    if call.id is None and call.asker is not None:
-        asker = call.asker()
-        return None if asker is None else asker.id
-    return call.id
+    if not call:
+        return None
+    if len(call) > 1:
+        known: str | Sequence[str | None] = call[1]
+        return known
+    asker: Asker | None = call[0]()
+    return None if asker is None else asker.id
 
 
 def _identity(value: Any) -> str | None:

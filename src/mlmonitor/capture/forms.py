@@ -29,6 +29,7 @@ class Form(Enum):
     SEQUENCE = auto()  # one row: values by position
     SEQUENCES = auto()  # rows of values by position; UNREADABLE for one that could not be read
     ARRAY = auto()  # one row: (dtype, bytes)
+    FLOATS = auto()  # one row: float64 as bytes
     MATRIX = auto()  # ndarray [rows, columns]
     COLUMNS = auto()  # name -> column
     FRAME = auto()  # a data frame, native
@@ -66,9 +67,13 @@ def copy_mapping(features: Mapping[str, object]) -> Copied:
     return _MAPPING, 1, dict(features)
 
 
+UNREADABLE_ROW: Copied = (Form.UNREADABLE, 1, 1)
+"""Something no row can be read from: counted as one row of values of a wrong type."""
+
+
 def copy_unreadable(_features: object) -> Copied:
-    """Something no row can be read from: counted as one row of values of a wrong type."""
-    return Form.UNREADABLE, 1, 1
+    """Something no row can be read from."""
+    return UNREADABLE_ROW
 
 
 def copy_array(array: np.ndarray[Any, Any]) -> Copied:

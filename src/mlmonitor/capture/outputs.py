@@ -55,7 +55,7 @@ class Outputs:
         A call's prediction that does not fit its rows is one wrong value a row, so its neighbours
         stay in place; a call that failed has none.
         """
-        if min(rows) == max(rows) == 1 and all(map(is_value, set(map(type, predictions)))):
+        if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
             return {PREDICTION: list(predictions)}
         parts = [
             {} if prediction is ABSENT else self._columns(prediction, count)

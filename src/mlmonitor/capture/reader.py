@@ -1,11 +1,12 @@
 """Rows become a block: every field's values in the schema's order, the rest counted by reason."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values, moments_in_time, numbers
+from mlmonitor.capture.reasons import Reasons, column_reasons, matrix_reasons
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
 
@@ -20,8 +21,11 @@ class Reader:
     UNKNOWN_NAMES = 64
     NAME_CHARACTERS = 200
 
-    def __init__(self, schema: Schema, *, ignore: Collection[str] = ()) -> None:
+    def __init__(
+        self, schema: Schema, *, ignore: Collection[str] = (), keeps_reasons: bool = False
+    ) -> None:
         self.schema = schema
+        self._keeps_reasons = keeps_reasons
         self.unknown: dict[str | None, int] = {}
         self._ignore = frozenset(ignore)
         self._features = [(at, f) for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
@@ -37,15 +41,22 @@ class Reader:
         """The rows as a block. A value that cannot be read is counted; nothing is raised for it."""
         numeric = np.full((len(self.schema.numeric), rows.count), np.nan)
         refused = np.zeros((len(self.schema.numeric), 3), np.int64)
-        read_at_once = self._read_matrix(rows, numeric, refused)
+        reasons = np.zeros(numeric.shape, np.int8) if self._keeps_reasons else None
+        read_at_once = self._read_matrix(rows, numeric, refused, reasons)
         by_column = self._rest if read_at_once else self._features + self._rest
         for at, field in by_column:
-            numeric[at], refused[at] = _floats(field, self._values(rows, field))
+            values, read = self._values(rows, field), _read(field)
+            numeric[at], refused[at] = read(values)
+            if reasons is not None and refused[at].any():
+                reasons[at] = column_reasons(read, values, numeric[at], refused[at])
         categorical = [self._values(rows, field) for field in self.schema.categorical]
         self._count_unknown(rows)
-        return Block(rows.count, numeric, refused, [_listed(values) for values in categorical])
+        listed = [_listed(values) for values in categorical]
+        return Block(rows.count, numeric, refused, listed, reasons if refused.any() else None)
 
-    def _read_matrix(self, rows: Rows, numeric: Floats, refused: Counts) -> bool:
+    def _read_matrix(
+        self, rows: Rows, numeric: Floats, refused: Counts, reasons: Reasons | None
+    ) -> bool:
         """Read all numeric features together if they allow it."""
         if not self._is_plain or not self._matrix_names:
             return False
@@ -63,6 +74,8 @@ class Reader:
             missing = np.isnan(values).sum(axis=1)
             refused[whole, 0] = missing
             refused[whole, 1] = rows.count - finite.sum(axis=1) - missing
+            if reasons is not None:
+                reasons[whole] = matrix_reasons(values)
             values[~finite] = np.nan
         return True
 
@@ -97,8 +110,8 @@ class Reader:
             self.unknown[key] = self.unknown.get(key, 0) + count
 
 
-def _floats(field: Field, values: Values) -> tuple[Floats, Counts]:
-    return moments_in_time(values) if field.kind is Kind.DATETIME else numbers(values)
+def _read(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
+    return moments_in_time if field.kind is Kind.DATETIME else numbers
 
 
 def _listed(values: Values) -> Sequence[object]:

@@ -33,6 +33,8 @@ class Table(Protocol):
         """How many rows have a value under each name."""
 
 
+_FLOAT64 = np.dtype(np.float64)
+
 Row = Mapping[Any, Any]
 
 
@@ -43,6 +45,7 @@ class MappingTable:
         self.rows: int = len(rows)
         self._rows = rows
         self._is_even = True  # as long as every row had every value it was asked for
+        self._has_all = False  # once every row is known to be one
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers."""
@@ -50,6 +53,7 @@ class MappingTable:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items
             return None
+        self._has_all = True
         flat = values if len(names) == 1 else [*chain.from_iterable(values)]
         floats = plain_floats(flat)
         return None if floats is None else floats.reshape(self.rows, len(names))
@@ -71,7 +75,9 @@ class MappingTable:
         self._settle()
         return Counter(chain.from_iterable(self._known()))
 
-    def _known(self) -> list[Row]:
+    def _known(self) -> Sequence[Row]:
+        if self._has_all:
+            return self._rows  # type: ignore[return-value]  # none of them is None
         return [row for row in self._rows if row is not None]
 
     def _settle(self) -> None:
@@ -100,13 +106,19 @@ class SequenceTable:
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers and the rows as wide as declared."""
-        is_even = all(len(row) == self._width for row in self._rows)
-        if not is_even or not self._position.keys() >= set(names):
+        if [*map(len, self._rows)].count(
+            self._width
+        ) < self.rows or not self._position.keys() >= set(names):
             return None
+        matrix = self._floats()
+        if matrix is None or list(names) == list(self._position):
+            return matrix
+        return matrix[:, [self._position[name] for name in names]]
+
+    def _floats(self) -> Floats | None:
+        """All values, in their own order."""
         floats = plain_floats([*chain.from_iterable(self._rows)])
-        if floats is None:
-            return None
-        return floats.reshape(self.rows, self._width)[:, [self._position[name] for name in names]]
+        return None if floats is None else floats.reshape(self.rows, self._width)
 
     def column(self, name: str) -> Values | None:
         """The values at the position of `name`."""
@@ -225,6 +237,8 @@ def table_of(form: Form, payloads: Sequence[Any], names: Sequence[str]) -> Table
             return SequenceTable(payloads, names)
         case Form.ARRAY:
             return _array_rows(payloads, names)
+        case Form.FLOATS:
+            return _array_rows([(_FLOAT64, data) for data in payloads], names)
         case Form.MATRIX:
             return _matrix_rows(payloads, names)
         case Form.UNREADABLE:

@@ -5,52 +5,35 @@ in these steps is held back; what the wrapped code raises passes through untouch
 """
 
 import inspect
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 from weakref import ref
 
-from mlmonitor.capture.arguments import Pick, Take, picker
-from mlmonitor.capture.calls import Call, Entry, Shape
-from mlmonitor.capture.columns import is_missing
-from mlmonitor.capture.forms import Copied, Copiers, copy_unreadable
-from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.arguments import Take, comes_first, picker
+from mlmonitor.capture.calls import Call, Shape, name
+from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Form
+from mlmonitor.capture.tap import Suspendable, Tap, identify
+from mlmonitor.capture.wrappers import (
+    around,
+    around_async,
+    around_first,
+    beginning,
+    fail,
+    leave,
+    taken,
+)
 from mlmonitor.errors import ConfigError
+
+Source = tuple[Tap, Shape]
+
+_MAPPING = Form.MAPPING
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """Where records leave the host: what every watched call of one monitor shares.
-
-    put: takes one entry; must neither wait nor raise.
-    clock: monotonic, in nanoseconds.
-    new_id: makes a prediction's id.
-    open_call: the call that is open in the current context.
-    """
-
-    put: Callable[[Entry], None]
-    clock: Callable[[], int]
-    new_id: Callable[[], str]
-    open_call: ContextVar[Call | None]
-    guard: Guard
-    copiers: Copiers
-
-
-def identify(tap: Tap, call: Call) -> str | Sequence[str | None]:
-    """The id of `call`, made now if nobody has asked before."""
-    if call.id is None:
-        # atomic: the worker may read the call while the host first asks for its id
-        vars(call).setdefault("id", tap.new_id())
-    return call.id or ""
-
-
-class Observation:
+class Observation(Suspendable):
     """One prediction made inside a `with` or `async with` block.
 
     Set `value` to what was predicted; `id` is the handle by which its label can be reported later,
@@ -59,36 +42,34 @@ class Observation:
     is missing.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_call",
-        "_features",
-        "_opened",
-        "_shape",
-        "_started",
-        "_tap",
-        "value",
-    )
+    __slots__ = ("__weakref__", "_copied", "_features", "_source", "_token", "value")
 
-    def __init__(self, tap: Tap, shape: Shape, features: Any, prediction_id: str | None) -> None:
-        self._tap, self._shape, self._features = tap, shape, features
-        self._call = Call()
-        if prediction_id is not None:
-            with tap.guard:
-                self._call.id = str(prediction_id)
-        if self._call.id is None:
-            self._call.asker = ref(self)
+    def __init__(self, source: Source, features: Any, prediction_id: str | None) -> None:
+        self._source, self._features = source, features
         self.value: Any = None
+        # Whoever holds this may ask for the id when the block has ended.
+        self._call: Call = [ref(self)]
+        if prediction_id is not None:
+            with source[0].guard:
+                name(self._call, str(prediction_id))
 
     @property
     def id(self) -> str:
         """The prediction's id: the caller's, or one made at the first look."""
-        return str(identify(self._tap, self._call))
+        return identify(self._source[0], self._call)
 
     def __enter__(self) -> Self:
-        copied = _copied(self._tap, self._features)
-        self._opened = (self._call, copied, self._tap.open_call.set(self._call))
-        self._started = self._tap.clock()
+        tap, features = self._source[0], self._features
+        try:
+            if type(features) is dict:  # as most are
+                self._copied = _MAPPING, 1, features.copy()
+            else:
+                self._copied = tap.copiers[type(features)](features)
+        except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
+            tap.guard.hold(fault)
+            self._copied = UNREADABLE_ROW
+        self._token = tap.open_call.set(self)
+        self._started = tap.clock()
         return self
 
     def __exit__(
@@ -97,8 +78,27 @@ class Observation:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        took = self._tap.clock() - self._started
-        close(self._tap, self._shape, self._opened, took, self.value, kind)
+        tap, shape = self._source
+        took = tap.clock() - self._started
+        try:
+            tap.open_call.reset(self._token)
+        except (ValueError, RuntimeError):
+            leave(tap, self)
+        if kind is not None:
+            fail(tap, shape, (self._call, self._copied), took, kind)
+            return
+        result = self.value
+        prediction = result if type(result) in PLAIN_TYPES else taken(tap, shape, result)
+        form, rows, payload = self._copied
+        try:
+            line = tap.line
+            entry = (shape, form, rows, payload, prediction, took, None, self._call)
+            if rows == 1 and len(line.entries) < line.room:
+                line.entries.append(entry)
+            else:
+                line.put(entry)
+        except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
+            tap.guard.hold(fault)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -117,12 +117,6 @@ class Unrecorded(Observation):
 
     __slots__ = ()
 
-    def __init__(self, tap: Tap, prediction_id: str | None) -> None:
-        self._tap, self._call, self.value = tap, Call(), None
-        if prediction_id is not None:
-            with tap.guard:
-                self._call.id = str(prediction_id)
-
     def __enter__(self) -> Self:
         return self
 
@@ -133,9 +127,6 @@ class Unrecorded(Observation):
         _trace: TracebackType | None,
     ) -> None:
         return None
-
-
-Opened = tuple[Call, Copied, Token[Call | None]]
 
 
 def watched(
@@ -155,113 +146,11 @@ def watched(
             f"{getattr(function, '__qualname__', 'the function')} is a generator: watch the "
             "function that computes one prediction, or use `with monitor.observe(features)`"
         )
-    begin = _beginning(tap, take, None if id_argument is None else picker(function, id_argument))
+    begin = beginning(tap, take, None if id_argument is None else picker(function, id_argument))
     if any(map(inspect.iscoroutinefunction, (function, callee))):
-        return cast("Callable[P, R]", _around_async(function, tap, shape, begin))
-    return _around(function, tap, shape, begin)
-
-
-Begin = Callable[[Any, Any], Opened]
-
-
-def _beginning(tap: Tap, take: Take, pick_id: Pick | None) -> Begin:
-    """What a watched call does before it runs."""
-    open_call, guard = tap.open_call, tap.guard
-
-    def begin(args: Any, kwargs: Any) -> Opened:
-        call = Call()
-        try:
-            copied = take(args, kwargs)
-        except Exception as error:  # noqa: BLE001 - ours, whatever it is: the host goes on
-            guard.hold(error)
-            copied = copy_unreadable(None)
-        if pick_id is not None:
-            with guard:
-                told = _identities(pick_id(args, kwargs))
-                if told is not None:  # an id of None would keep one from being made
-                    call.id = told
-        return call, copied, open_call.set(call)
-
-    return begin
-
-
-def _around(function: Callable[P, R], tap: Tap, shape: Shape, begin: Begin) -> Callable[P, R]:
-    clock = tap.clock
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        opened = begin(args, kwargs)
-        started = clock()
-        try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            close(tap, shape, opened, clock() - started, None, type(error))
-            raise
-        close(tap, shape, opened, clock() - started, result, None)
-        return result
-
-    return call
-
-
-def _around_async(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
-    clock = tap.clock
-
-    @wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        opened = begin(args, kwargs)
-        started = clock()
-        try:
-            result = await function(*args, **kwargs)
-        except BaseException as error:
-            close(tap, shape, opened, clock() - started, None, type(error))
-            raise
-        close(tap, shape, opened, clock() - started, result, None)
-        return result
-
-    return call
-
-
-def close(
-    tap: Tap,
-    shape: Shape,
-    opened: Opened,
-    duration_ns: int,
-    result: Any,
-    error: type[BaseException] | None,
-) -> None:
-    """Hand over the record of a call that has ended; nothing of ours is raised here."""
-    call, (form, rows, payload), token = opened
-    try:
-        tap.open_call.reset(token)
-    except (ValueError, RuntimeError):  # ended in another context than it began in, or twice
-        if tap.open_call.get() is call:
-            tap.open_call.set(None)
-    prediction, failure = None, None
-    try:
-        if error is None:
-            prediction = shape.outputs.taken(result)
-        else:
-            failure = error.__name__
-    except Exception as fault:  # noqa: BLE001 - ours: the row stays, its prediction is missing
-        tap.guard.hold(fault)
-    try:
-        tap.put((shape, form, rows, payload, prediction, duration_ns, failure, call))
-    except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
-        tap.guard.hold(fault)
-
-
-def _copied(tap: Tap, features: Any) -> Copied:
-    try:
-        return tap.copiers[type(features)](features)
-    except Exception as error:  # noqa: BLE001 - ours, whatever it is: the host goes on
-        tap.guard.hold(error)
-        return copy_unreadable(features)
-
-
-def _identities(identity: Any) -> str | list[str | None] | None:
-    if is_missing(identity):
-        return None
-    is_many = isinstance(identity, list | tuple) or hasattr(identity, "__array__")
-    if not is_many:
-        return str(identity)
-    return [None if is_missing(each) else str(each) for each in identity]
+        return cast("Callable[P, R]", around_async(function, tap, shape, begin))
+    anyhow = around(function, tap, shape, begin)
+    is_first = id_argument is None and comes_first(take)
+    return cast(
+        "Callable[P, R]", around_first(function, tap, shape, anyhow) if is_first else anyhow
+    )

@@ -12,6 +12,7 @@ from mlmonitor.compare.distance import (
     ORDERED,
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
+    Table,
     chi_square_point,
     wasserstein,
 )
@@ -31,7 +32,8 @@ _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}
 """How a distance shrinks with `1/n + 1/m`; where it is not said, as its root."""
 
 _AT_ONCE = 200  # windows drawn at a time, so that little memory is taken, and not for long
-_WORK_BYTES = 1_500_000
+SIMULATION_BYTES = 1_500_000
+"""Memory that a step of a simulation takes for a moment."""
 _STEP_BYTES = 40  # of a count of those by which fields are alike
 _DIGITS = 4
 _DKW = 1.6276  # sqrt(ln(2 / 0.01) / 2)
@@ -140,7 +142,7 @@ class Critical:
         self._reference = reference
         self._entries = entries
         self._left = _steps(tables, entries)
-        self._is_simulating = any(not table for table in tables[: len(entries)])
+        self.is_simulating: bool = any(not table for table in tables[: len(entries)])
         self._rows = reference.sum(axis=1).astype(np.float64)
         names = (*MEASURES, WASSERSTEIN)
         self._tables: dict[str, Floats] = {
@@ -158,7 +160,7 @@ class Critical:
         """
         step = next(self._left, None)
         if step is None:
-            self._is_simulating = False
+            self.is_simulating = False
             return False
         fields, size, is_wasserstein = step
         entry = self._entries[fields[0]]
@@ -169,14 +171,16 @@ class Critical:
             self._tables[name][fields, CRITICAL_ROWS.index(size)] = scaled
         return True
 
-    def at(self, current: Counts) -> dict[str, Floats]:
+    def at(self, current: Counts, against: Table | None = None) -> dict[str, Floats]:
         """By measure, `[fields]`: what a window with the number of rows of `current` may show.
 
-        NaN where there are no rows, and where a measure has no meaning.
+        NaN where there are no rows, and where a measure has no meaning. against: what the window
+        is compared with where that is not the whole reference.
         """
+        reference = self._reference if against is None else against
         rows = current.sum(axis=1).astype(np.float64)
-        noise = _noise(rows, self._rows)
-        found = by_law(self._reference, current)
+        noise = _noise(rows, reference.sum(axis=1).astype(np.float64))
+        found = by_law(reference, current)
         for name, table in self._tables.items():
             known = _interpolated(table, rows) * noise ** _POWERS.get(name, 0.5)
             found[name] = np.where(np.isnan(known), found.get(name, np.nan), known)
@@ -185,10 +189,9 @@ class Critical:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the tables; and while some are simulated, by what that takes."""
+        """Memory held by the tables; and while some are simulated, by the list of them."""
         held = sum(int(table.nbytes) for table in self._tables.values())
-        work = _WORK_BYTES + _STEP_BYTES * self._reference.size if self._is_simulating else 0
-        return held + work
+        return held + (_STEP_BYTES * self._reference.size if self.is_simulating else 0)
 
 
 def _counts(entry: Entry) -> Counts:
@@ -241,7 +244,7 @@ def _moved(entry: Entry, size: int) -> float:
     return _point(np.concatenate(found))
 
 
-def by_law(reference: Counts, current: Counts) -> dict[str, Floats]:
+def by_law(reference: Table, current: Table) -> dict[str, Floats]:
     """The same where nothing was simulated, from the laws for many rows.
 
     PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square of `bins - 1` degrees of

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from mlmonitor.records import Counts, Floats
 
+Table = Counts | Floats
+"""Counts, or what counts are to be expected."""
+
 _ONE_IN_A_HUNDRED = 2.3263478740408408  # of the normal distribution
 _ONE_IN_TEN = 1.2815515655446004
 
 
-def psi(reference: Counts, current: Counts) -> Floats:
+def psi(reference: Table, current: Table) -> Floats:
     """Population stability index: the sum of `(q - p) ln(q / p)`, in nats, from 0 upwards.
 
     Half a count is added to every bin, so that a bin empty on one side stays finite. Without any
@@ -35,7 +38,7 @@ def chi_square_point(freedom: Floats) -> Floats:
     return point
 
 
-def jensen_shannon(reference: Counts, current: Counts) -> Floats:
+def jensen_shannon(reference: Table, current: Table) -> Floats:
     """Jensen-Shannon distance: the root of the divergence to base 2, from 0 to 1, unsmoothed.
 
     Source: Lin, "Divergence measures based on the Shannon entropy", 1991; Endres and Schindelin,
@@ -53,24 +56,24 @@ def _relative_entropy(p: Floats, q: Floats) -> Floats:
     return entropy
 
 
-def _smoothed(counts: Counts, present: NDArray[np.bool_]) -> Floats:
+def _smoothed(counts: Table, present: NDArray[np.bool_]) -> Floats:
     """Shares, half a count added to each present bin; 1 where there is none, so its log is 0."""
     halved = np.where(present, counts + 0.5, 0.0)
     whole = np.maximum(halved.sum(axis=1, keepdims=True), 0.5)
     return np.where(present, halved / whole, 1.0)
 
 
-def _shares(counts: Counts) -> Floats:
+def _shares(counts: Table) -> Floats:
     shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares
 
 
-def _where_both(reference: Counts, current: Counts, distance: Floats) -> Floats:
+def _where_both(reference: Table, current: Table, distance: Floats) -> Floats:
     known = (reference.sum(axis=1) > 0) & (current.sum(axis=1) > 0)
     return np.where(known, distance, np.nan)
 
 
-def psi_debiased(reference: Counts, current: Counts) -> Floats:
+def psi_debiased(reference: Table, current: Table) -> Floats:
     """PSI less what it is on average without drift: about zero then, and negative half the time.
 
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
@@ -78,7 +81,7 @@ def psi_debiased(reference: Counts, current: Counts) -> Floats:
     return psi(reference, current) - _noise(reference, current) * _freedom(reference, current)
 
 
-def psi_low(reference: Counts, current: Counts) -> Floats:
+def psi_low(reference: Table, current: Table) -> Floats:
     """A lower confidence bound, at 90 %, of the PSI between the laws behind the counts.
 
     PSI over `1/n + 1/m` is about a non-central chi-square whose non-centrality is what is sought;
@@ -91,20 +94,20 @@ def psi_low(reference: Counts, current: Counts) -> Floats:
     return low
 
 
-def hellinger(reference: Counts, current: Counts) -> Floats:
+def hellinger(reference: Table, current: Table) -> Floats:
     """Hellinger distance, from 0 to 1, unsmoothed."""
     p, q = _shares(reference), _shares(current)
     square = ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=1) / 2
     return _where_both(reference, current, np.sqrt(np.clip(square, 0.0, 1.0)))
 
 
-def total_variation(reference: Counts, current: Counts) -> Floats:
+def total_variation(reference: Table, current: Table) -> Floats:
     """The largest difference in the probability of any set of bins, from 0 to 1."""
     difference = np.abs(_shares(reference) - _shares(current)).sum(axis=1) / 2
     return _where_both(reference, current, difference)
 
 
-def kolmogorov_smirnov(reference: Counts, current: Counts) -> Floats:
+def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
     """The largest difference of the distribution functions at the bins' edges, from 0 to 1.
 
     For bins that have an order. At the edges only, so never more than between the samples.
@@ -113,7 +116,7 @@ def kolmogorov_smirnov(reference: Counts, current: Counts) -> Floats:
     return _where_both(reference, current, np.abs(difference).max(axis=1, initial=0.0))
 
 
-def chi_square(reference: Counts, current: Counts) -> Floats:
+def chi_square(reference: Table, current: Table) -> Floats:
     """The two-sample chi-square statistic; it grows with the counts, unlike the distances.
 
     Source: Press et al., "Numerical recipes", section 14.3, for samples of unequal size.
@@ -125,13 +128,13 @@ def chi_square(reference: Counts, current: Counts) -> Floats:
     return _where_both(reference, current, terms.sum(axis=1))
 
 
-def _noise(reference: Counts, current: Counts) -> Floats:
+def _noise(reference: Table, current: Table) -> Floats:
     n, m = reference.sum(axis=1), current.sum(axis=1)
     noise: Floats = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
     return noise
 
 
-def _freedom(reference: Counts, current: Counts) -> Floats:
+def _freedom(reference: Table, current: Table) -> Floats:
     freedom: Floats = np.maximum(np.count_nonzero(reference + current, axis=1) - 1.0, 0.0)
     return freedom
 

@@ -16,10 +16,14 @@ CONCENTRATIONS = (50.0, 300.0)
 
 
 class Stretch(NamedTuple):
-    """The rows that speak loudest against the reference: their counts, and how many they are."""
+    """The rows that speak loudest against the reference: their counts, and how many they are.
+
+    seasons: how many of them came in each season; of no season where there are none.
+    """
 
     counts: Counts
     rows: Counts
+    seasons: Counts
 
 
 class Evidence:
@@ -28,7 +32,7 @@ class Evidence:
     The null says that the counts are drawn as the reference's were: their predictive law is
     Dirichlet-multinomial with the reference's counts and half a count a bin, so that a small
     reference is not taken for the truth. The alternative mixes Dirichlet laws around the null,
-    near and far, and a flat one. Because a change may come late, the process restarts every
+    near and far but no surer than it, and a flat one. Because a change may come late, the process restarts every
     `restart_rows` rows, each restart with a share of the stake; rows before a restart belong to
     its null.
 
@@ -100,7 +104,7 @@ class Evidence:
         """Since the restart that gains most: where a change is, if there is one."""
         loudest = np.argmax(self._gain() + self._stake(), axis=0)
         counts = self._total - self._starts[loudest, np.arange(len(loudest))]
-        return Stretch(counts, counts.sum(axis=1))
+        return Stretch(counts, counts.sum(axis=1), np.zeros((len(counts), 0), np.int64))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
@@ -127,20 +131,23 @@ class Evidence:
         self._order[slots, fields] = self._begun[fields]
         present = self._present[fields]
         for prior, at in zip(self._priors(self._total[fields], fields), self._before, strict=True):
-            at[slots, fields] = _log_beta(prior, present)
+            at[slots, fields] = log_beta(prior, present)
 
     def _priors(self, start: Counts, fields: "Counts | slice") -> list[Floats]:
         """The null, then its alternatives, for rows that came after `start`."""
         null = self._reference[fields] + start
-        share = null / np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
+        known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = np.where(self._present[fields], PRIOR, 0.0) + np.zeros_like(null)
-        return [null, *(share * concentration for concentration in CONCENTRATIONS), flat]
+        # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
+        # it would be evidence that a small reference, or one of empty bins, is not typical.
+        near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
+        return [null, *(np.maximum(law, flat) for law in near), flat]
 
     def _gain(self) -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
         counts = self._total[None] - self._starts
         found = [
-            _log_beta(prior + counts, self._present) - before
+            log_beta(prior + counts, self._present) - before
             for prior, before in zip(
                 self._priors(self._starts, slice(None)), self._before, strict=True
             )
@@ -156,7 +163,7 @@ class Evidence:
         return np.where(self._order >= 0, shares, -np.inf)
 
 
-def _log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
+def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
     """The normaliser of a Dirichlet law with parameters `a` on the last axis."""
     bins: Floats = log_gamma(np.where(present, a, 1.0)).sum(
         axis=-1

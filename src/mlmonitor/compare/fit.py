@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from numbers import Number
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,10 +14,16 @@ from mlmonitor.aggregate.moments import Moments
 from mlmonitor.capture.columns import Values, is_missing, moments_in_time, numbers
 from mlmonitor.compare.critical import tables
 from mlmonitor.compare.slots import Sample, Slots
-from mlmonitor.compare.training import Columns
+from mlmonitor.compare.strata import Strata
+from mlmonitor.compare.training import Chunk, Columns
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Field, Floats, Kind, Role
-from mlmonitor.reference_format import QUANTILE_POINTS, CategoricalReference, NumericReference
+from mlmonitor.reference_format import (
+    QUANTILE_POINTS,
+    CategoricalReference,
+    NumericReference,
+    SegmentReference,
+)
 
 TOP_CATEGORIES = 50
 OTHER_CATEGORIES = 2_000
@@ -155,6 +161,11 @@ class FieldSample:
         self.refused += sum(not is_missing(value) for value in unnamed)
         return column
 
+    def rows(self, slots: Slots) -> Any:
+        """The sampled values: numbers, NaN where missing, or categories, None where missing."""
+        is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
+        return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
+
     def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> Entry:
         """The field as it is saved.
 
@@ -163,8 +174,7 @@ class FieldSample:
         """
         kind = self._kind or Kind.NUMERIC
         field = Field(self.name, self.role, kind)
-        sample = self._sample or Sample(np.nan if field.is_numeric else None)
-        rows = sample.rows(slots)
+        rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
         entry = (
             _categorical(field, rows)
@@ -233,18 +243,29 @@ def _categorical(field: Field, sample: Any) -> CategoricalReference:
     )
 
 
-def fitted(
-    parts: Iterator[tuple[Columns, int]],
+class Fitted(NamedTuple):
+    """The entries of all fields, the rows behind them, the rows seen, and the segments."""
+
+    entries: list[Entry]
+    rows: int
+    rows_seen: int
+    segments: list[SegmentReference]
+
+
+def fitted(  # noqa: PLR0913 - one name for each thing that decides
+    parts: Iterator[Chunk],
     *,
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
     rng: np.random.Generator,
     has_critical: bool = True,
-) -> tuple[list[Entry], int, int]:
-    """The entries of all fields, the rows behind them, and the rows seen.
+    strata: Strata,
+) -> Fitted:
+    """What training data looks like, field by field and part by part.
 
-    has_critical: whether it is simulated what chance makes of each distance.
+    has_critical: whether it is simulated what chance makes of each distance. strata: by what the
+    rows are parted.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
@@ -252,7 +273,7 @@ def fitted(
     """
     slots = Slots(sample_rows, rng)
     samples: dict[tuple[Role, str], FieldSample] = {}
-    for columns, rows in parts:
+    for columns, rows, marks in parts:
         if rows == 0:
             continue
         if not samples:
@@ -263,12 +284,17 @@ def fitted(
         slots.next_chunk(rows)
         for identity, sample in samples.items():
             sample.take(columns[identity], slots)
+        strata.take(marks, slots)
     if not samples:
         raise SchemaError("features: wanted at least one column with at least one row")
+    fields = list(samples.values())
+    entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
     entries = [
-        sample.entry(slots, bins=bins, has_critical=has_critical) for sample in samples.values()
+        strata.with_seasons(entry, sample.rows(slots), slots)
+        for entry, sample in zip(entries, fields, strict=True)
     ]
-    return entries, slots.kept, slots.seen
+    segments = strata.segments(fields, entries, slots, has_critical=has_critical)
+    return Fitted(entries, slots.kept, slots.seen, segments)
 
 
 def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:

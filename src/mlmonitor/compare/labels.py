@@ -11,10 +11,13 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import moments_in_time, numbers
 from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.reasons import column_reasons
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.fit import known_kind
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.segments import Codes
+from mlmonitor.compare.split import Split, parts, segment_places, shared_level
 from mlmonitor.compare.training import ACTUAL
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
@@ -26,7 +29,7 @@ _NO_COUNTS = np.zeros((0, 3), np.int64)
 class Labels:
     """Predictions in waiting, the actuals as a population, and errors by bin of the prediction."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what labels belong to, and how they are looked at
         self,
         reference: Reference,
         pending: Pending,
@@ -35,13 +38,20 @@ class Labels:
         deviations: float,
         hitters: int,
         level: Level,
+        has_segments: bool = False,
     ) -> None:
+        self.split: Split | None = None
+        self.segment_errors: list[ErrorSums] = []
+        self._has_segments = has_segments
         self.pending = pending
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference, self._span = reference, span
         self._deviations, self._hitters = deviations, hitters
-        self._level = level._replace(fields=len(reference.fields))
+        self._level = shared_level(level, reference, has_segments=has_segments)
+        if has_segments:
+            edges = self.errors.edges
+            self.segment_errors = [ErrorSums(edges) for _ in segment_places(reference)]
 
     def ready(self, *, now: float) -> Population | None:
         """The actuals to report: made now if the reference knows them, else once some have come."""
@@ -58,16 +68,32 @@ class Labels:
         if self.population is None:
             self.population = self._begin(actuals, now=now)
         field = self.population.plan.schema.fields[0]
+        segments = np.array([-1 if m.segment is None else m.segment for m in matches], np.int64)
         if not field.is_numeric:
             block = Block(len(actuals), np.empty((0, len(actuals))), _NO_COUNTS, [actuals])
-            self.population.update(block, now=now)
+            self._update(block, segments, now=now)
             return
         read = moments_in_time if field.kind is Kind.DATETIME else numbers
         values, refused = read(actuals)
         block = Block(len(actuals), values[None, :], refused[None, :], [])
-        self.population.update(block, now=now)
+        if self._has_segments and refused.any():
+            block.reasons = column_reasons(read, actuals, values, refused)[None, :]
+        self._update(block, segments, now=now)
         predicted, _ = numbers([match.predicted for match in matches])
         self.errors.update(predicted, values)
+        for code, sums in enumerate(self.segment_errors):
+            own = segments == code
+            if own.any():
+                sums.update(predicted[own], values[own])
+
+    def _update(self, block: Block, segments: Codes, *, now: float) -> None:
+        """Take actuals in, whole and by segment; one of no known segment counts in the whole."""
+        if self.population is not None:
+            self.population.update(block, now=now)
+        if self.split is not None:
+            for code, part in parts(block, segments):
+                if code >= 0:
+                    self.split.populations[code].update(part, now=now)
 
     def _begin(self, actuals: Sequence[object], *, now: float) -> Population:
         """The population of actuals, as the reference knows them, or else as they come."""
@@ -76,6 +102,16 @@ class Labels:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._deviations)
         else:
             plan = Plan.of([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
+        if self._has_segments:
+            self.split = Split(
+                self._reference,
+                [Role.ACTUAL],
+                plan,
+                self._span,
+                hitters=self._hitters,
+                level=self._level,
+                now=now,
+            )
         return Population(
             plan, entries, self._span, hitters=self._hitters, level=self._level, now=now
         )
@@ -92,8 +128,8 @@ class Labels:
         return known or Kind(next(predicted, Kind.NUMERIC))
 
 
-def remember(pending: Pending, rows: Rows) -> None:
-    """Keep the predictions of rows whose id somebody asked for."""
+def remember(pending: Pending, rows: Rows, codes: Codes | None = None) -> None:
+    """Keep the predictions of rows whose id somebody asked for, and their segments' codes."""
     if not rows.ids or not rows.predictions:
         return
     values = rows.predictions.get(PREDICTION, next(iter(rows.predictions.values())))
@@ -101,7 +137,7 @@ def remember(pending: Pending, rows: Rows) -> None:
         None if value is ABSENT else identity
         for identity, value in zip(rows.ids, values, strict=True)
     ]
-    pending.remember(known, list(values))
+    pending.remember(known, list(values), None if codes is None else codes.tolist())
 
 
 def _prediction_edges(reference: Reference) -> Floats:

@@ -1,7 +1,7 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
 from mlmonitor.compare.fit import fitted, infer_kind
 from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.training import Columns, checked_name
+from mlmonitor.compare.segments import MOST_SEGMENTS
+from mlmonitor.compare.strata import Marks, Strata
+from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT, Role
 from mlmonitor.reference_format import ReferenceFile
@@ -24,8 +26,16 @@ class Learner:
 
     FIELDS = 2_000
 
-    def __init__(self, wanted: int, *, ignore: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        wanted: int,
+        *,
+        ignore: Collection[str] = (),
+        segments: Sequence[str] = (),
+        most_segments: int = MOST_SEGMENTS,
+    ) -> None:
         self.wanted = wanted
+        self._segments, self._most_segments = tuple(segments), most_segments
         self.rows: list[Rows] = []
         self._ignore = frozenset(ignore)
 
@@ -45,31 +55,43 @@ class Learner:
         A column of no known kind is left out of it.
         """
         count = min(self.learned, self.wanted)
-        entries, rows, seen = fitted(
-            iter([(self._columns(count), count)]),
+        columns = [self._column((Role.FEATURE, name), count) for name in self._segments]
+        marks = Marks([[None] * count if column is None else column for column in columns])
+        entries, rows, seen, segments = fitted(
+            iter([Chunk(self._columns(count), count, marks)]),
             schema={},
             sample_rows=None,
             bins=10,
             rng=np.random.default_rng(0),  # draws nothing: all rows are kept
             has_critical=False,  # the service is running: what it would cost it cannot spare
+            strata=Strata(self._segments, self._most_segments, None),
         )
-        return Reference(ReferenceFile(rows=rows, rows_seen=seen, fields=entries), is_learned=True)
+        content = ReferenceFile(
+            rows=rows,
+            rows_seen=seen,
+            fields=entries,
+            segmented_by=list(self._segments),
+            segments=segments,
+        )
+        return Reference(content, is_learned=True)
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
-        known = self._known()
-        columns: dict[tuple[Role, str], list[object]] = {}
-        start = 0
+        columns = {each: self._column(each, count) for each in self._known()}
+        return {each: c for each, c in columns.items() if c is not None and _has_kind(each, c)}
+
+    def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
+        """One column; None if no row has it."""
+        column: list[object] = [None] * count
+        start, is_met = 0, False
         for rows in self.rows:
             stop = min(start + rows.count, count)
-            for identity in known:
-                values = _column(rows, identity)
-                if values is not None:
-                    column = columns.setdefault(identity, [None] * count)
-                    met = values[: stop - start]
-                    column[start:stop] = [None if value is ABSENT else value for value in met]
+            values = _column(rows, identity)
+            if values is not None:
+                is_met, met = True, values[: stop - start]
+                column[start:stop] = [None if value is ABSENT else value for value in met]
             start = stop
-        return {each: column for each, column in columns.items() if _has_kind(each, column)}
+        return column if is_met else None
 
     def _known(self) -> list[tuple[Role, str]]:
         """The fields that may be learned, in the order they were met."""

@@ -27,14 +27,16 @@ class Observed:
         reference: Reference | None,
         *,
         ignore: frozenset[str],
+        segments: Sequence[str] = (),
         started_at: float,
     ) -> None:
+        self.has_segments: bool = bool(segments)
         self._config = config
         self._span = Span(config.window_seconds, config.window_rows, config.panes)
         self._level = Level(config.alpha, 1, config.drift_tolerance, config.min_rows)
         self._started_at = started_at
         self.calls: CallStats = CallStats(self._span, now=started_at)
-        self.pending: Pending = Pending(config.pending_predictions)
+        self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
         self.kpis: Kpis = Kpis(self._span)
         self.watched: Watched = Watched(
             reference,
@@ -44,14 +46,17 @@ class Observed:
             deviations=config.outlier_deviations,
             hitters=config.heavy_hitters,
             ignore=ignore,
+            segments=segments,
+            most_segments=config.max_segments,
         )
         self._labels: Labels | None = None
 
     def take(self, run: Sequence[Entry], *, now: float) -> None:
         """Take in calls of one form; raises, with none of them taken, if one cannot be read."""
         rows = rows_of(run)
-        remember(self.pending, rows)
-        self.watched.take(rows, now=now)
+        codes = self.watched.codes(rows, now=now)
+        remember(self.pending, rows, codes)
+        self.watched.take(rows, codes, now=now)
 
     @property
     def labels(self) -> Labels | None:
@@ -64,10 +69,30 @@ class Observed:
                 deviations=self._config.outlier_deviations,
                 hitters=self._config.heavy_hitters,
                 level=self._level,
+                has_segments=self.has_segments,
             )
         return self._labels
 
     def populations(self, *, now: float) -> Iterator[Population]:
+        """All there are: those of the whole, then those of each segment."""
+        yield from self.whole(now=now)
+        for place in range(len(self.segment_names)):
+            yield from self.segment(place)
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """The segments, in the order of their codes; none before there is a reference."""
+        tally = self.watched.tally
+        return () if tally is None else tally.names
+
+    def segment(self, place: int) -> Iterator[Population]:
+        """The populations of one segment: features and predictions, then actuals."""
+        labels = self.labels
+        for split in (self.watched.split, None if labels is None else labels.split):
+            if split is not None:
+                yield split.populations[place]
+
+    def whole(self, *, now: float) -> Iterator[Population]:
         """Features and predictions, then actuals, then each figure: those there are."""
         ready = self.watched.ready(now=now)
         if ready is not None:
@@ -107,9 +132,12 @@ class Observed:
     @property
     def memory_bytes(self) -> int:
         """What is held at most, as a function of the configuration and the reference."""
-        populations = self.populations(now=self._started_at)
+        populations = list(self.populations(now=self._started_at))
         held = sum(population.memory_bytes for population in populations)
-        errors = self.labels.errors.nbytes if self.labels is not None else 0
+        drifts = [each.drift for each in populations if each.drift is not None]
+        held += max((drift.simulation_nbytes for drift in drifts), default=0)
+        sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
+        errors = sum(each.nbytes for each in sums)
         reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
-        calls = self.calls.latency.memory_bytes
+        calls = self.calls.latency.memory_bytes + self.watched.codes_nbytes
         return held + errors + reference + calls + self.pending.memory_bytes

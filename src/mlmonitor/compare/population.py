@@ -11,6 +11,7 @@ from mlmonitor.aggregate.window import Span, View, Window
 from mlmonitor.compare.drift import Drift, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import FieldStatus
 from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
 
@@ -39,7 +40,7 @@ class Population:
     `drift` is what these say to the counts; None where there is nothing to compare them with.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
         self,
         plan: Plan,
         entries: Sequence[Entry],
@@ -48,16 +49,20 @@ class Population:
         hitters: int,
         level: Level,
         now: float,
+        segment: str = ALL,
     ) -> None:
+        self.segment: str = segment
         self.plan: Plan = plan
         self.entries: Sequence[Entry] = entries
         self.window: Window = Window(plan, span, hitters=hitters, now=now)
-        self.drift: Drift | None = Drift(plan, entries, level) if entries else None
+        self.drift: Drift | None = Drift(plan, entries, level, segment) if entries else None
         self.unweighed: int = 0
         """Rows that have come since the last look."""
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`."""
+        if self.drift is not None and self.plan.season is not None:
+            self.drift.begin(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
         self.unweighed += block.rows
 

@@ -1,36 +1,45 @@
 """The reference: what every field looked like when the model was trained."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 import numpy as np
 
 from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.capture.columns import is_missing
-from mlmonitor.capture.outputs import OutputKind, Outputs
+from mlmonitor.aggregate.season import Season
+from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
-from mlmonitor.compare.training import checked_name, checked_names, chunks
+from mlmonitor.compare.fit_options import (
+    aware,
+    check_options,
+    figures_of,
+    kinds_of,
+    outputs_of,
+    season_of,
+)
+from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
+from mlmonitor.compare.strata import Strata
+from mlmonitor.compare.training import checked_names, chunks
 from mlmonitor.compare.wording import amount
-from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
     NumericReference,
     ReferenceFile,
+    SegmentField,
     parsed,
     written,
 )
 
-MOST_BINS = 1_000
+SeasonName = Literal["hour_of_day", "hour_of_week"]
 _OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
 
 
@@ -59,6 +68,11 @@ class Reference:
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
         training_metrics: Mapping[str, float] | None = None,
+        segments: Sequence[str] = (),
+        max_segments: int = MOST_SEGMENTS,
+        times: Any = None,
+        season: SeasonName | None = None,
+        season_timezone: str = "UTC",
         bins: int = 10,
         seed: int = 0,
     ) -> Self:
@@ -83,32 +97,56 @@ class Reference:
             trained_at: when the model was trained; a naive time is taken as UTC.
             importances: of features, as the model tells them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
+            segments: features whose values part the rows, for `Monitor(segments=...)`: every part
+                is then compared with the same part of these rows. A segment costs what a whole
+                does.
+            max_segments: how many are told apart, those of the most rows; the others are one.
+            times: when each row was, in the same forms as `actuals`; naive times are taken as UTC.
+            season: `hour_of_day` or `hour_of_week`, for traffic that breathes: rows are then
+                compared with those of the same hours. Wanted with `times`.
+            season_timezone: whose hours, such as `Europe/Amsterdam`.
             bins: how many bins of equal mass a numeric field gets.
             seed: of the sample that is drawn from chunks.
 
         Raises:
             SchemaError: the data has no rows, lacks names, its parts do not fit each other, or a
                 column is of no known kind, or not of the one the schema says.
-            ConfigError: `bins` or `seed` is out of bounds, or `output` is unknown.
+            ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `season` or
+                the time zone is unknown, or one of `times` and `season` is missing.
         """
-        _check_options(bins, seed)
-        outputs = _outputs(output, classes)
+        check_options(bins=bins, seed=seed, max_segments=max_segments)
+        cycle = season_of(season, season_timezone, times)
+        strata = Strata(checked_names(segments, "segments"), max_segments, cycle)
+        outputs = outputs_of(output, classes)
         is_stream = hasattr(features, "__next__")
-        entries, rows, rows_seen = fitted(
-            chunks(features, predictions, actuals, names, outputs=outputs),
-            schema=_kinds(schema or {}),
+        found = fitted(
+            chunks(
+                features,
+                predictions,
+                actuals,
+                names,
+                outputs=outputs,
+                segments=strata.fields,
+                times=times,
+            ),
+            schema=kinds_of(schema or {}),
             sample_rows=SAMPLE_ROWS if is_stream else None,
             bins=bins,
             rng=np.random.default_rng(seed),
+            strata=strata,
         )
         return cls(
             ReferenceFile(
-                rows=rows,
-                rows_seen=rows_seen,
-                trained_at=_aware(trained_at),
-                importances=_figures("importances", importances),
-                training_metrics=_figures("training_metrics", training_metrics),
-                fields=entries,
+                rows=found.rows,
+                rows_seen=found.rows_seen,
+                trained_at=aware(trained_at),
+                importances=figures_of("importances", importances),
+                training_metrics=figures_of("training_metrics", training_metrics),
+                fields=found.entries,
+                segmented_by=list(strata.fields),
+                segments=found.segments,
+                season=season,
+                season_timezone=season_timezone,
             )
         )
 
@@ -159,7 +197,8 @@ class Reference:
     @cached_property
     def nbytes(self) -> int:
         """Memory that it takes at most."""
-        return _OBJECT_BYTES + sum(entry.nbytes for entry in self.content.fields)
+        parts = self.content.segments
+        return _OBJECT_BYTES + sum(entry.nbytes for entry in (*self.content.fields, *parts))
 
     @property
     def trained_at(self) -> datetime | None:
@@ -171,9 +210,38 @@ class Reference:
         """Features, predictions and actuals, with their kinds."""
         return tuple(_field(entry) for entry in self.content.fields)
 
-    def entries(self, roles: Sequence[Role]) -> list[Entry]:
-        """The summaries of the fields of some roles, numeric ones first, as a schema has them."""
-        found = [entry for entry in self.content.fields if Role(entry.role) in roles]
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The features that part the rows; none where nothing does."""
+        return tuple(self.content.segmented_by)
+
+    @property
+    def segment_values(self) -> list[SegmentValues | None]:
+        """What each segment is, None standing for the rest."""
+        found = [each.values for each in self.content.segments]
+        return [None if values is None else tuple(values) for values in found]
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """What each segment is called, those of the most rows first."""
+        return tuple(segment_name(self.segments, values) for values in self.segment_values)
+
+    @property
+    def season(self) -> Season | None:
+        """The hours that rows are compared by; None where it does not matter when they came."""
+        content = self.content
+        return None if content.season is None else Season(content.season, content.season_timezone)
+
+    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[Entry]:
+        """The summaries of the fields of some roles, numeric ones first, as a schema has them.
+
+        segment: the place of one, for the summaries of its rows alone.
+        """
+        entries: list[Entry] = list(self.content.fields)
+        if segment is not None:
+            part = self.content.segments[segment]
+            entries = [_within(e, f, part.rows) for e, f in zip(entries, part.fields, strict=True)]
+        found = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(found, key=lambda entry: not _field(entry).is_numeric)
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
@@ -187,7 +255,14 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
+            season=self.season,
         )
+
+
+def _within(entry: Entry, part: SegmentField, rows: int) -> Entry:
+    """The entry of one segment: its own counts over the whole's bins."""
+    known = {name: value for name, value in part if name in type(entry).model_fields}
+    return entry.model_copy(update={**known, "rows": rows})
 
 
 def _field(entry: Entry) -> Field:
@@ -209,59 +284,3 @@ def _dictionary(entry: CategoricalReference) -> Dictionary:
         is_closed=entry.is_closed,
         is_boolean=entry.kind == "boolean",
     )
-
-
-def _check_options(bins: object, seed: object) -> None:
-    for name, value, low, high in (("bins", bins, 1, MOST_BINS), ("seed", seed, 0, 1 << 63)):
-        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not is_whole or not low <= int(str(value)) <= high:
-            raise ConfigError(f"{name}: wanted a whole number from {low:,} to {high:,}")
-
-
-def _outputs(output: OutputKind, classes: Sequence[str]) -> Outputs:
-    names = checked_names(classes, "classes")
-    outputs = Outputs(kind=output, names=names)
-    if names and output == "value":
-        raise ConfigError("classes: wanted with output='probabilities' only")
-    if len(names) == 1:
-        raise ConfigError("classes: wanted two or more, or none to number them")
-    return outputs
-
-
-def _kinds(schema: Any) -> dict[str, Kind]:
-    known = ", ".join(each.value for each in Kind)
-    if not isinstance(schema, Mapping):
-        raise SchemaError(f"schema: wanted a mapping of column to one of {known}")
-    kinds = {}
-    for name, kind in schema.items():
-        try:
-            kinds[str(name)] = Kind(kind)
-        except ValueError:
-            raise SchemaError(f"schema: {name!r}: wanted one of {known}") from None
-    return kinds
-
-
-def _figures(what: str, figures: Any) -> dict[str, float]:
-    if figures is None:
-        return {}
-    if not isinstance(figures, Mapping):
-        raise SchemaError(f"{what}: wanted a mapping of name to number")
-    found = {}
-    for name, value in figures.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise SchemaError(f"{what}: {name!r}: wanted a finite number")
-        found[checked_name(name)] = number
-    return found
-
-
-def _aware(moment: Any) -> datetime | None:
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime) or is_missing(moment):
-        raise SchemaError(f"trained_at: wanted a datetime, met {type(moment).__name__}")
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(0, UTC) + (aware - datetime.fromtimestamp(0, UTC))

@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.population import field_statuses
+from mlmonitor.compare.segment_status import SegmentStatus
 from mlmonitor.compare.status import State, Status
 from mlmonitor.compare.watched import Watched
 
@@ -30,7 +31,7 @@ def status_of(
     now: float,
 ) -> Status:
     """Everything there is to tell at `now`; `exports` tells points by destination and outcome."""
-    compared = [population.compared(now=now) for population in observed.populations(now=now)]
+    compared = [population.compared(now=now) for population in observed.whole(now=now)]
     watched = observed.watched
     reference, learner = watched.reference, watched.learner
     labels = observed.labels
@@ -57,7 +58,30 @@ def status_of(
         exports=exports,
         memory_bytes=observed.memory_bytes,
         findings=tuple(observed.findings(now=now)),
+        segments=segment_statuses(observed, now=now),
     )
+
+
+def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStatus]:
+    """Each segment by its name, the rest last."""
+    reference, tally, labels = observed.watched.reference, observed.watched.tally, observed.labels
+    if reference is None or tally is None:
+        return {}
+    rows = [segment.rows for segment in reference.content.segments]
+    found = {}
+    for place, name in enumerate(tally.names):
+        compared = [population.compared(now=now) for population in observed.segment(place)]
+        errors = None if labels is None else labels.segment_errors[place]
+        found[name] = SegmentStatus(
+            name=name,
+            predictions=int(tally.predictions[place]),
+            failed=int(tally.failed[place]),
+            window_rows=compared[0].view.profile.rows,
+            reference_rows=rows[place] if place < len(rows) else 0,
+            fields=tuple(status for each in compared for status in field_statuses(each)),
+            performance=None if errors is None else errors.performance(),
+        )
+    return found
 
 
 def label_counts(observed: Observed, inbox: Inbox) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Literal
 from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
 from mlmonitor.compare.wording import (
     amount,
     counted,
@@ -103,6 +104,7 @@ class Status:
     memory_bytes: int = 0
     findings: tuple[Finding, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
+    segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
         """The field of that name and role; raises KeyError where there is none."""
@@ -112,7 +114,8 @@ class Status:
         raise KeyError(f"{role} {name}")
 
     def __str__(self) -> str:
-        return "\n".join([*_head(self), *_fields(self), *_findings(self), *_own(self)])
+        segments = segment_lines(self.segments)
+        return "\n".join([*_head(self), *_fields(self), *_findings(self), *segments, *_own(self)])
 
 
 def _head(status: Status) -> list[str]:

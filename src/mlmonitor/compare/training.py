@@ -1,7 +1,7 @@
 """Training data, in whatever form it is held, as columns by name: chunk by chunk if wished."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from mlmonitor.capture.forms import Copied, Copiers, Form, copy_unreadable
 from mlmonitor.capture.frozen import frozen
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.tables import ColumnTable, MappingTable
+from mlmonitor.compare.strata import Marks
 from mlmonitor.errors import SchemaError, import_extra
 from mlmonitor.records import Role
 
@@ -17,22 +18,33 @@ ACTUAL = "actual"
 
 Columns = dict[tuple[Role, str], Values]
 
+
+class Chunk(NamedTuple):
+    """Some training rows: their columns, how many they are, and what parts them."""
+
+    columns: Columns
+    rows: int
+    marks: Marks = Marks()
+
+
 _NAME_CHARACTERS = 1_000
 _TEXTS = str, bytes
 _PLAIN = Outputs()
 
 
-def chunks(
+def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     features: Any,
     predictions: Any,
     actuals: Any,
     names: Sequence[str],
     *,
     outputs: Outputs = _PLAIN,
-) -> Iterator[tuple[Columns, int]]:
+    segments: Sequence[str] = (),
+    times: Any = None,
+) -> Iterator[Chunk]:
     """The training data, one chunk after another; data that is not an iterator is one chunk.
 
-    `outputs` says how predictions are read.
+    `outputs` says how predictions are read; `segments` names the features that part the rows.
 
     Raises:
         SchemaError: what came is no data, or its parts do not fit each other.
@@ -41,6 +53,7 @@ def chunks(
     named = checked_names(names)
     predicted = _Source("predictions", predictions, outputs, is_stream=is_stream)
     actual = _Source("actuals", actuals, _PLAIN, is_stream=is_stream)
+    dated = _Source("times", times, _PLAIN, is_stream=is_stream)
     for chunk in features if is_stream else [features]:
         columns, rows = feature_columns(chunk, named)
         found: Columns = {(Role.FEATURE, name): column for name, column in columns.items()}
@@ -48,9 +61,17 @@ def chunks(
         found.update({(Role.PREDICTION, name): column for name, column in fields.items()})
         for column in actual.next_fields(chunk, rows, most=1).values():
             found[Role.ACTUAL, ACTUAL] = column
-        yield found, rows
-    predicted.finish()
-    actual.finish()
+        moments = list(dated.next_fields(chunk, rows, most=1).values())
+        parts = [_segment_column(columns, name) for name in segments]
+        yield Chunk(found, rows, Marks(parts, moments[0] if moments else None))
+    for source in (predicted, actual, dated):
+        source.finish()
+
+
+def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
+    if name not in columns:
+        raise SchemaError(f"segments: there is no column {name!r} among the features")
+    return columns[name]
 
 
 class _Source:

@@ -1,6 +1,6 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
@@ -10,6 +10,8 @@ from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
+from mlmonitor.compare.split import Split, Tally, segment_places, shared_level
 from mlmonitor.records import Role
 
 _ROLES = (Role.FEATURE, Role.PREDICTION)
@@ -32,16 +34,31 @@ class Watched:
         deviations: float,
         hitters: int,
         ignore: Collection[str],
+        segments: Sequence[str] = (),
+        most_segments: int = MOST_SEGMENTS,
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
         self.learn_rows: int = learn_rows
-        self.learner = Learner(learn_rows, ignore=ignore) if reference is None else None
+        self.learner: Learner | None = None
+        if reference is None:
+            self.learner = Learner(
+                learn_rows, ignore=ignore, segments=segments, most_segments=most_segments
+            )
         self.reader: Reader | None = None
+        self.tally: Tally | None = None
+        self.split: Split | None = None
+        self._codes: SegmentCodes | None = None
+        self._has_segments = bool(segments)
         self._span, self._hitters = span, hitters
         self._deviations, self._ignore, self._level = deviations, ignore, level
 
-    def take(self, rows: Rows, *, now: float) -> None:
+    def codes(self, rows: Rows, *, now: float) -> Codes | None:
+        """The segment of each row; None where there are no segments, or none are known yet."""
+        self.ready(now=now)
+        return None if self._codes is None else self._codes.of(rows)
+
+    def take(self, rows: Rows, codes: Codes | None = None, *, now: float) -> None:
         """Learn from these rows, or compare them."""
         left: Rows | None = rows
         if self.learner is not None:
@@ -50,7 +67,12 @@ class Watched:
                 self._end_of_learning(self.learner, now=now)
         population = self.ready(now=now)
         if left is not None and population is not None and self.reader is not None:
-            population.update(self.reader.block(left), now=now)
+            block = self.reader.block(left)
+            population.update(block, now=now)
+            if self.split is not None and self._codes is not None and self.tally is not None:
+                known = codes if codes is not None else self._codes.of(left)
+                self.split.update(block, known, now=now)
+                self.tally.count(left, known)
 
     def _end_of_learning(self, learner: Learner, *, now: float) -> None:
         """Compare from now on; if nothing can be learned from these rows, start over."""
@@ -62,18 +84,35 @@ class Watched:
         reader, population = self._begin(reference, now=now)
         self.learner = None
         for rows in kept:
-            population.count_only(reader.block(rows))
+            block = reader.block(rows)
+            population.count_only(block)
+            if self.split is not None and self._codes is not None and self.tally is not None:
+                known = self._codes.of(rows)
+                self.split.count_only(block, known)
+                self.tally.count(rows, known)
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
         plan = reference.plan(_ROLES, deviations=self._deviations)
-        reader = Reader(plan.schema, ignore=self._ignore)
+        reader = Reader(plan.schema, ignore=self._ignore, keeps_reasons=self._has_segments)
         entries = reference.entries(_ROLES)
-        level = self._level._replace(fields=len(reference.fields))
+        level = shared_level(self._level, reference, has_segments=self._has_segments)
         population = Population(
             plan, entries, self._span, hitters=self._hitters, level=level, now=now
         )
         self.reference, self.reader, self.population = reference, reader, population
+        if self._has_segments:
+            known = [values for values in reference.segment_values if values is not None]
+            self._codes = SegmentCodes(reference.segments, known)
+            self.tally = Tally(segment_places(reference))
+            self.split = Split(
+                reference, _ROLES, plan, self._span, hitters=self._hitters, level=level, now=now
+            )
         return reader, population
+
+    @property
+    def codes_nbytes(self) -> int:
+        """Memory of what tells the segments of rows apart."""
+        return 0 if self._codes is None else self._codes.nbytes
 
     def ready(self, *, now: float) -> Population | None:
         """The population to report, made now if a reference waits for its first row."""

@@ -24,7 +24,8 @@ def observed_points(
     """Every series of this process at `now`; `identity` is on each."""
     yield from call_points(observed.calls, identity)
     for population in observed.populations(now=now):
-        yield from population_points(population.compared(now=now), identity, deviations=deviations)
+        of = within(identity, population.segment) if observed.has_segments else identity
+        yield from population_points(population.compared(now=now), of, deviations=deviations)
     unknown = sum(observed.unknown().values())
     if unknown:
         known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")
@@ -32,6 +33,26 @@ def observed_points(
     yield from label_points(label_counts(observed, inbox), identity)
     if observed.labels is not None:
         yield from error_points(observed.labels.errors, identity)
+    yield from _segment_points(observed, identity)
     if observed.watched.reference is not None:
         yield from model_points(observed.watched.reference, identity, now=now)
     yield from own_points(inbox, deliveries, identity, memory_bytes=observed.memory_bytes)
+
+
+def within(identity: Attributes, segment: str) -> Attributes:
+    """The identity of one segment, in place of that of the whole."""
+    named = {**dict(identity), catalog.SEGMENT: segment}
+    return tuple(named.items())
+
+
+def _segment_points(observed: Observed, identity: Attributes) -> Iterator[Point]:
+    """Predictions and errors of each segment; what is of fields is told with the fields."""
+    tally, labels = observed.watched.tally, observed.labels
+    if tally is None:
+        return
+    for place, name in enumerate(tally.names):
+        of = within(identity, name)
+        for status, counts in (("ok", tally.predictions), ("error", tally.failed)):
+            yield Point(catalog.PREDICTIONS, (*of, ("status", status)), int(counts[place]))
+        if labels is not None:
+            yield from error_points(labels.segment_errors[place], of)

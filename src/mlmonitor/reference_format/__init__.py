@@ -7,6 +7,7 @@ from mlmonitor.reference_format.entries import (
     NumericReference,
 )
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
+from mlmonitor.reference_format.strata import SegmentField, SegmentReference
 
 __all__ = [
     "CRITICAL_ROWS",
@@ -16,6 +17,8 @@ __all__ = [
     "CategoricalReference",
     "NumericReference",
     "ReferenceFile",
+    "SegmentField",
+    "SegmentReference",
     "parsed",
     "written",
 ]

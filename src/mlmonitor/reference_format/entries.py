@@ -21,20 +21,24 @@ _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual"]
 
 
-_NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
-_ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
-_OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
+NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
+ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
+OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
 ]
+CriticalTable = Annotated[dict[Name, _Critical], Field(max_length=100)]
+Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", max_length=200_000)]
+"""Counts with blanks between them, so that a season is one line of the file."""
 
 
 class FieldReference(BaseModel):
     """What every entry tells.
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
-    hundred without any drift.
+    hundred without any drift. `seasons` holds the counts of each season, missing values last.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -43,13 +47,14 @@ class FieldReference(BaseModel):
     role: _Role
     rows: Count
     missing: Count
-    critical: Annotated[dict[Name, _Critical], Field(max_length=100)] = {}
+    critical: CriticalTable = {}
+    seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
-        tables = sum(_ENTRY_BYTES + len(table) * _NUMBER_BYTES for table in self.critical.values())
-        return _OBJECT_BYTES + tables
+        tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
+        return OBJECT_BYTES + tables + sum(map(sys.getsizeof, self.seasons))
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
@@ -64,7 +69,7 @@ class NumericReference(FieldReference):
 
     kind: Literal["numeric", "datetime"]
     mean: Finite | None
-    stddev: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    stddev: Deviation | None
     min: Finite | None
     max: Finite | None
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]
@@ -75,7 +80,7 @@ class NumericReference(FieldReference):
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         figures = len(self.quantiles) + len(self.edges) + len(self.counts)
-        return super().nbytes + figures * _NUMBER_BYTES
+        return super().nbytes + figures * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -117,7 +122,7 @@ class CategoricalReference(FieldReference):
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
-        return super().nbytes + names + len(self.counts) * _NUMBER_BYTES
+        return super().nbytes + names + len(self.counts) * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -16,6 +16,7 @@ from mlmonitor.reference_format.entries import (
     NumericReference,
     want,
 )
+from mlmonitor.reference_format.strata import SegmentField, SegmentReference
 
 VERSION = 1
 FILE_BYTES = 64 << 20
@@ -38,6 +39,10 @@ class ReferenceFile(BaseModel):
         list[Annotated[NumericReference | CategoricalReference, Field(discriminator="kind")]],
         Field(max_length=100_000),
     ]
+    segmented_by: Annotated[list[Name], Field(max_length=100)] = []
+    segments: Annotated[list[SegmentReference], Field(max_length=10_000)] = []
+    season: Literal["hour_of_day", "hour_of_week"] | None = None
+    season_timezone: Annotated[str, Field(min_length=1, max_length=100)] = "UTC"
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -48,7 +53,41 @@ class ReferenceFile(BaseModel):
         want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
         for at, field in enumerate(self.fields):
             want(field.rows == self.rows, f"fields.{at}.rows: wanted the rows of the whole")
+            _check_seasons(field, self.season, f"fields.{at}")
+        self._check_segments()
         return self
+
+    def _check_segments(self) -> None:
+        known = [None if each.values is None else tuple(each.values) for each in self.segments]
+        want(len(set(known)) == len(known), "segments: wanted each once")
+        want(None not in known[:-1], "segments: wanted the rest last")
+        total = sum(each.rows for each in self.segments)
+        want(not self.segments or total == self.rows, "segments: wanted the rows of the whole")
+        want(bool(self.segments) == bool(self.segmented_by), "segmented_by: wanted with segments")
+        for at, segment in enumerate(self.segments):
+            where, width = f"segments.{at}", len(self.segmented_by)
+            want(segment.values is None or len(segment.values) == width, f"{where}: values")
+            want(len(segment.fields) == len(self.fields), f"{where}.fields: wanted those above")
+            for field, whole in zip(segment.fields, self.fields, strict=True):
+                want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
+                rows = field.missing + sum(field.counts)
+                want(rows == segment.rows, f"{where}: wanted the sum of counts and missing")
+                _check_seasons(field, self.season, where)
+
+
+_SEASONS = {None: 0, "hour_of_day": 24, "hour_of_week": 168}
+
+
+def _check_seasons(
+    field: NumericReference | CategoricalReference | SegmentField, season: str | None, where: str
+) -> None:
+    """Each season has all bins, and together they are the whole."""
+    want(len(field.seasons) == _SEASONS[season], f"{where}.seasons: wanted {_SEASONS[season]}")
+    rows = [[*map(int, row.split())] for row in field.seasons]
+    whole = [*field.counts, field.missing]
+    want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: wanted all bins in each")
+    sums = [sum(column) for column in zip(*rows, strict=True)]
+    want(not rows or sums == whole, f"{where}.seasons: wanted the sums of counts and missing")
 
 
 class _Head(BaseModel):

@@ -3,7 +3,6 @@
 import gc
 import time
 import tracemalloc
-from collections import deque
 
 import numpy as np
 import pytest
@@ -285,7 +284,7 @@ def test_without_the_extra_names_are_kept_and_not_counted(monkeypatch: pytest.Mo
 def test_one_pane_holds_no_closed_ones() -> None:
     """A window of one pane starts anew each span."""
     window = a_window(Span(60.0, None, 1))
-    assert window._panes == deque(maxlen=0)
+    assert window._panes.size == 0
     for now in (0.0, 30.0, 60.0, 90.0, 119.0):
         window.update(rows(now), now=now)
     assert held(window) == 3

@@ -24,8 +24,7 @@ def entry(
 ) -> Entry:
     """What one call leaves behind."""
     form, rows, payload = Copiers()[type(features)](features)
-    call = Call()
-    call.id = identity
+    call: Call = [] if identity is None else [None, identity]
     return shape, form, rows, payload, prediction, 1, error, call
 
 
@@ -124,7 +123,7 @@ def test_an_id_is_made_for_whoever_can_still_ask() -> None:
     """While the asker lives its row has an id; once it is gone, nobody can ask for one."""
     asker = Asker()
     calls = [entry({"a": 1}), entry({"a": 2})]
-    calls[1][-1].asker = weakref.ref(asker)
+    calls[1][-1].append(weakref.ref(asker))
     assert list(rows_of(calls).ids) == [None, "asked for later"]
     del asker
     gc.collect()

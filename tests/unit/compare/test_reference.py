@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mlmonitor import ConfigError, FormatError, Reference, Role, SchemaError
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.compare.reference import MOST_BINS
+from mlmonitor.compare.fit_options import MOST_BINS
 from mlmonitor.reference_format import CategoricalReference, NumericReference
 from mlmonitor.reference_format import file as file_format
 

@@ -1,31 +1,9 @@
-"""For tests of services that use mlmonitor: an exporter that keeps all, a clock set by hand."""
+"""An exporter that keeps everything it is sent, in this process."""
 
 from collections.abc import Mapping
 
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, HistogramValue, Snapshot
-
-__all__ = ["InMemoryExporter", "ManualClock"]
-
-
-class ManualClock:
-    """Seconds since 1970 that pass when told to; hand it to `Monitor(clock=...)`.
-
-    Raises ValueError if it is asked to go back: the real one never does.
-    """
-
-    def __init__(self, now: float = 1_700_000_000.0) -> None:
-        self._now = now
-
-    def __call__(self) -> float:
-        """The time it is."""
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        if seconds < 0:
-            raise ValueError("seconds: wanted 0 or more")
-        self._now += seconds
 
 
 class InMemoryExporter:

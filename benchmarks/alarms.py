@@ -1,0 +1,28 @@
+"""False alarms and delays of ours as figures; `false_alarms.py` has the table, peers included."""
+
+import sys
+from collections.abc import Iterator
+
+import false_alarms
+from harness import Figure, main
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """How many models alarmed without drift, and how many rows a shift took."""
+    streams = 3 if is_quick else 10
+    found = next(iter(false_alarms.all_ours(streams).values()))
+    assert isinstance(found, dict)
+    yield Figure(
+        "models alarmed without drift",
+        found["models_alarmed"],
+        f"of {streams}",
+        max(streams / 100, 1.0),
+        "one in a hundred, or one",
+    )
+    delay = found["median_delay_rows"]
+    assert delay is not None, "no shift was found"
+    yield Figure("rows until a shift is found, median", delay, "rows", 700.0, "700 rows")
+
+
+if __name__ == "__main__":
+    sys.exit(main("alarms", measure, __doc__ or ""))

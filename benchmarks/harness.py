@@ -1,0 +1,185 @@
+"""How everything here is measured: in turns, the best of several rounds, as a ratio.
+
+Two ways of doing something are timed one after the other, round by round, so that what disturbs the
+machine disturbs both. The best round of each counts; the spread says how far the others were off.
+A figure is ours over its baseline. `budgets.toml` says how large some of them may be.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RESULTS = HERE / "results"
+QUICK_RESULTS = ROOT / "build" / "bench-quick"
+QUICK_SLACK = 1.5
+
+Way = Callable[[], float]
+"""One round: what it cost, in the unit of its benchmark."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What several rounds of one way cost."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        """The round that was disturbed least."""
+        return min(self.rounds)
+
+    @property
+    def spread(self) -> float:
+        """The middle round over the best: 1 on a machine that does nothing else."""
+        ordered = sorted(self.rounds)
+        return ordered[len(ordered) // 2] / ordered[0] if ordered[0] > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing measured.
+
+    value: ours, in `unit`. baseline: what it is compared with, in the same unit, and `against` its
+    name. budget: the most that the ratio may be, if that was promised.
+    """
+
+    name: str
+    value: float
+    unit: str
+    baseline: float | None = None
+    against: str = ""
+    spread: float = 1.0
+    budget: float | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the baseline."""
+        return None if self.baseline is None else self.value / self.baseline
+
+    @property
+    def excess(self) -> float:
+        """How far the ratio is beyond its budget: at most 1 where it is kept."""
+        if self.budget is None or self.ratio is None:
+            return 0.0
+        return self.ratio / self.budget if self.budget else float("inf")
+
+    def __str__(self) -> str:
+        text = f"{self.name:52} {_short(self.value):>10} {self.unit:10}"
+        if self.ratio is not None:
+            text += f" {_short(self.ratio):>8} x {self.against}"
+        if self.budget is not None:
+            verdict = "kept" if self.excess <= 1 else "EXCEEDED"
+            text += f", budget {_short(self.budget)} x: {verdict}"
+        return f"{text}  (spread {self.spread:.2f})" if self.spread != 1.0 else text
+
+
+def in_turns(ways: Mapping[str, Way], *, rounds: int) -> dict[str, Timing]:
+    """Every way once a round, for some rounds. The first round of all is thrown away."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for at in range(rounds + 1):
+        for name, way in ways.items():
+            cost = way()
+            if at:
+                found[name].append(cost)
+    return {name: Timing(tuple(costs)) for name, costs in found.items()}
+
+
+def nanoseconds(
+    call: Callable[[], object], calls: int, clock: Callable[[], int] | None = None
+) -> float:
+    """Nanoseconds a call, over many. Garbage is left alone meanwhile, as `timeit` does."""
+    tell = clock or time.perf_counter_ns
+    gc.disable()
+    started = tell()
+    for _ in range(calls):
+        call()
+    took = tell() - started
+    gc.enable()
+    return took / calls
+
+
+def machine() -> dict[str, object]:
+    """What was measured on: no name of a host."""
+    import numpy as np
+
+    model = platform.processor() or platform.machine()
+    cpus = Path("/proc/cpuinfo")
+    if cpus.exists():
+        named = [line for line in cpus.read_text().splitlines() if line.startswith("model name")]
+        model = named[0].partition(":")[2].strip() if named else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def budgets(benchmark: str) -> dict[str, float]:
+    """The promises about one benchmark: figure to the most its ratio may be."""
+    with (HERE / "budgets.toml").open("rb") as file:
+        told = tomllib.load(file).get(benchmark, {})
+    return {name: entry["ratio"] for name, entry in told.items()}
+
+
+def checked(benchmark: str, figures: Iterable[Figure]) -> list[Figure]:
+    """The figures with their budgets; a promise that nothing was measured for is an error."""
+    promised = budgets(benchmark)
+    found = [
+        Figure(**{**asdict(figure), "budget": promised.pop(figure.name, None)})
+        for figure in figures
+    ]
+    if promised:
+        names = ", ".join(promised)
+        raise SystemExit(f"{benchmark}: budgets.toml promises what was not measured: {names}")
+    return found
+
+
+def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
+    """Write the figures as JSON."""
+    folder = QUICK_RESULTS if is_quick else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{benchmark}.json"
+    told = [{**asdict(each), "ratio": each.ratio} for each in figures]
+    document = {"benchmark": benchmark, "machine": machine(), "figures": told}
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    return path
+
+
+def kept(benchmark: str, *, is_quick: bool = False) -> list[Figure]:
+    """The figures that were written last."""
+    path = (QUICK_RESULTS if is_quick else RESULTS) / f"{benchmark}.json"
+    told = json.loads(path.read_text())["figures"]
+    return [Figure(**{k: v for k, v in each.items() if k != "ratio"}) for each in told]
+
+
+def main(benchmark: str, measure: Callable[[bool], Iterable[Figure]], about: str) -> int:
+    """Measure, print, keep; 1 where a budget is exceeded."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; budgets with slack")
+    options = parser.parse_args()
+    told = machine()
+    print(f"{benchmark}: {told['cpu']}, {told['cores']} cores, Python {told['python']}", flush=True)
+    figures = checked(benchmark, measure(options.quick))
+    for figure in figures:
+        print(figure, flush=True)
+    keep(benchmark, figures, is_quick=options.quick)
+    slack = QUICK_SLACK if options.quick else 1.0
+    return int(any(figure.excess > slack for figure in figures))
+
+
+def _short(value: float) -> str:
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

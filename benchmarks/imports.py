@@ -1,0 +1,56 @@
+"""What `import mlmonitor` and the first prediction cost, beside `import numpy, pydantic`."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from harness import Figure, in_turns, main
+
+BASELINE = "import numpy, pydantic"
+_TIMED = """
+import sys, time
+started = time.perf_counter()
+{code}
+print(time.perf_counter() - started, len(sys.modules))
+"""
+_FIRST = """
+import mlmonitor
+monitor = mlmonitor.Monitor("bench", exporters=[])
+monitor.watch(lambda features: 0.5)({"x": 1.0})
+monitor.close(timeout_seconds=0.1)
+"""
+
+
+def run(code: str) -> tuple[float, int]:
+    """Milliseconds a fresh interpreter takes for `code`, and how many modules it holds then."""
+    command = [sys.executable, "-c", _TIMED.format(code=code)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return float(told[0]) * 1e3, int(told[1])
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    ways = {
+        "import mlmonitor": "import mlmonitor",
+        "first recorded prediction, import included": _FIRST,
+        BASELINE: "import numpy, pydantic",
+    }
+    found = in_turns(
+        {name: lambda code=code: run(code)[0] for name, code in ways.items()},  # type: ignore[misc]
+        rounds=5 if is_quick else 11,
+    )
+    base = found[BASELINE].best
+    for name in list(ways)[:2]:
+        yield Figure(name, found[name].best, "ms", base, BASELINE, round(found[name].spread, 3))
+    modules = {name: run(code)[1] for name, code in ways.items()}
+    yield Figure(
+        "modules loaded by import mlmonitor",
+        modules["import mlmonitor"],
+        "modules",
+        modules[BASELINE],
+        BASELINE,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main("imports", measure, __doc__ or ""))

@@ -1,0 +1,99 @@
+"""What is held: by a field, after how many rows, and as bytes; beside what the monitor says.
+
+The process is watched as the system sees it, its resident memory, while millions of rows pass.
+"""
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import shapes
+from harness import Figure, main
+from mlmonitor import Monitor
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.population import Population
+
+ROWS_A_BATCH = 4_096
+FIELDS = 20
+BUDGET_BYTES = 32 * 1_024
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def feed(monitor: Monitor, rows: int, rng: np.random.Generator) -> None:
+    """Batches of normal values."""
+    predictions = np.zeros(ROWS_A_BATCH)
+    for _ in range(rows // ROWS_A_BATCH):
+        values = rng.normal(size=(FIELDS, ROWS_A_BATCH))
+        monitor.record(dict(zip(shapes.names(FIELDS), values, strict=True)), predictions)
+        shapes.drain(monitor)
+
+
+def whylogs_bytes(rows: int) -> int:
+    """A serialised whylogs profile, a field."""
+    logging.getLogger("whylogs").setLevel(logging.CRITICAL)
+    import pandas as pd
+    from whylogs.core import DatasetProfile
+
+    values = np.random.default_rng(0).normal(size=(rows, FIELDS))
+    profile = DatasetProfile()
+    profile.track(pandas=pd.DataFrame(values, columns=shapes.names(FIELDS)))
+    return len(profile.view().serialize()) // FIELDS
+
+
+def population(monitor: Monitor) -> Population:
+    """Features and prediction: what the fields are part of."""
+    watched = monitor._worker.pipeline.watched  # noqa: SLF001 - to weigh it by itself
+    found = watched.ready(now=monitor._clock())  # noqa: SLF001 - as the worker would
+    assert found is not None
+    return found
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    rows = 500_000 if is_quick else 10_000_000
+    rng = np.random.default_rng(0)
+    with shapes.monitor(FIELDS) as monitor:
+        feed(monitor, 200_000, rng)  # caches, and what numpy keeps in hand
+        before = resident_bytes()
+        told = monitor.memory_bytes
+        feed(monitor, rows, rng)
+        grown = max(resident_bytes() - before, 0)
+        yield Figure(
+            f"resident memory grown over {rows:,} rows",
+            grown,
+            "bytes",
+            told,
+            "Monitor.memory_bytes",
+        )
+        held = population(monitor)
+        fields = len(held.plan.schema)
+        yield Figure(
+            f"memory of a field, one of {FIELDS}, windows included",
+            held.memory_bytes / fields,
+            "bytes",
+            BUDGET_BYTES,
+            "32 KiB",
+        )
+        profile: Profile = held.window.total()
+        yield Figure(
+            "one field's profile as bytes",
+            len(profile.to_bytes()) / fields,
+            "bytes",
+            whylogs_bytes(10_000),
+            "whylogs serialised",
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main("memory", measure, __doc__ or ""))

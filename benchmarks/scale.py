@@ -1,0 +1,109 @@
+"""Whether the cost stays linear: against fields, panes of a window, and models in one process.
+
+The slope is told as the cost at the largest size over that at the smallest, a field or a model: 1
+is linear, more is worse.
+"""
+
+import inspect
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+import shapes
+from harness import Figure, in_turns, main
+from mlmonitor import Config, Monitor
+
+ROWS = 1_024
+CPU = time.process_time_ns
+
+
+def row_cost(monitors: list[Monitor], fields: int) -> float:
+    """CPU a row and model, ns, of a batch into each."""
+    values = np.random.default_rng(0).normal(size=(fields, ROWS))
+    columns = dict(zip(shapes.names(fields), values, strict=True))
+    predictions = np.zeros(ROWS)
+    started = CPU()
+    for monitor in monitors:
+        monitor.record(columns, predictions)
+        shapes.drain(monitor)
+    return (CPU() - started) / (ROWS * len(monitors))
+
+
+def series(what: str, costs: dict[int, float], *, per_unit: bool) -> Iterator[Figure]:
+    """A cost at each size, and the slope."""
+    for size, cost in costs.items():
+        yield Figure(f"row, {size} {what}", cost, "ns", more={"what": what, "size": size})
+    (least, first), (most, last) = min(costs.items()), max(costs.items())
+    scale = most / least if per_unit else 1.0
+    yield Figure(f"slope over {what}", last / scale, "ns", first, f"{least} {what}")
+
+
+def over_fields(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
+    """More fields, the same rows."""
+    monitors = {size: shapes.monitor(size) for size in sizes}
+    found = in_turns(
+        {str(n): lambda n=n: row_cost([monitors[n]], n) for n in sizes},  # type: ignore[misc]
+        rounds=rounds,
+    )
+    yield from series("fields", {n: found[str(n)].best for n in sizes}, per_unit=True)
+
+
+def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
+    """More panes, the same rows."""
+    monitors = {size: shapes.monitor(20, panes=size) for size in sizes}
+    found = in_turns(
+        {str(n): lambda n=n: row_cost([monitors[n]], 20) for n in sizes},  # type: ignore[misc]
+        rounds=rounds,
+    )
+    yield from series("panes", {n: found[str(n)].best for n in sizes}, per_unit=False)
+
+
+def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
+    """More models in one process, the same rows each."""
+    monitors = [shapes.monitor(20) for _ in range(max(sizes))]
+    found = in_turns(
+        {str(n): lambda n=n: row_cost(monitors[:n], 20) for n in sizes},  # type: ignore[misc]
+        rounds=rounds,
+    )
+    yield from series("models", {n: found[str(n)].best for n in sizes}, per_unit=False)
+
+
+def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
+    """More segments, the same rows; nothing where monitors know no segments."""
+    if "segments" not in inspect.signature(Monitor).parameters:
+        print("segments: this version of mlmonitor has none, so they are not measured")
+        return
+    rng = np.random.default_rng(0)
+    config = Config(drain_seconds=3_600.0, export_interval_seconds=86_400.0)
+    costs: dict[int, float] = {}
+    for size in sizes:
+        segmented: dict[str, object] = {"segments": ["c0"]}
+        known = shapes.reference(20, categorical=1)
+        monitor = Monitor("bench", reference=known, exporters=[], config=config, **segmented)  # type: ignore[arg-type]
+        values = rng.normal(size=(20, ROWS))
+        columns: dict[str, object] = dict(zip(shapes.names(20), values, strict=True))
+        columns["c0"] = [f"category {at}" for at in rng.integers(0, size, ROWS)]
+        took = []
+        for _ in range(rounds):
+            started = CPU()
+            monitor.record(columns, np.zeros(ROWS))
+            shapes.drain(monitor)
+            took.append((CPU() - started) / ROWS)
+        costs[size] = min(took)
+        monitor.close()
+    yield from series("segments", costs, per_unit=False)
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    rounds = 3 if is_quick else 7
+    yield from over_fields(rounds, (5, 100) if is_quick else (5, 20, 100, 400, 1_000))
+    yield from over_panes(rounds, (6, 60) if is_quick else (6, 60, 600))
+    yield from over_models(rounds, (1, 8) if is_quick else (1, 4, 16))
+    yield from over_segments(rounds, (1, 8) if is_quick else (1, 4, 16))
+
+
+if __name__ == "__main__":
+    sys.exit(main("scale", measure, __doc__ or ""))

@@ -1,0 +1,80 @@
+"""The same row in every shape a service may have it in, and a monitor that knows its fields."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, create_model
+
+from mlmonitor import Config, Monitor, Reference
+
+FIELDS = (5, 20, 100)
+SHAPES = ("dict", "tuple", "ndarray", "pydantic", "frame")
+_RESTING = {"drain_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
+
+
+def names(fields: int) -> list[str]:
+    """Field names."""
+    return [f"f{at}" for at in range(fields)]
+
+
+def model_of(fields: int) -> type[BaseModel]:
+    """A pydantic model of so many floats."""
+    told: dict[str, Any] = dict.fromkeys(names(fields), (float, ...))
+    return create_model("Row", **told)
+
+
+def rows(shape: str, values: np.ndarray) -> list[Any]:
+    """One object a row of `values`."""
+    named = names(values.shape[1])
+    as_dict: Callable[[Sequence[float]], dict[str, float]] = lambda row: dict(  # noqa: E731
+        zip(named, row, strict=True)
+    )
+    match shape:
+        case "dict":
+            return [as_dict(row) for row in values.tolist()]
+        case "tuple":
+            return [tuple(row) for row in values.tolist()]
+        case "ndarray":
+            return [row.copy() for row in values]
+        case "pydantic":
+            model = model_of(values.shape[1])
+            return [model(**as_dict(row)) for row in values.tolist()]
+        case _:
+            return [pd.DataFrame([as_dict(row)]) for row in values.tolist()]
+
+
+def reference(fields: int, *, categorical: int = 0) -> Reference:
+    """Of normal features, after them categories of 30 names; a prediction of one number."""
+    rng = np.random.default_rng(1)
+    columns: dict[str, Any] = dict(
+        zip(names(fields), rng.normal(size=(fields, 2_000)), strict=True)
+    )
+    for at in range(categorical):
+        columns[f"c{at}"] = categories(rng, 2_000)
+    return Reference.fit(columns, predictions=rng.normal(size=2_000))
+
+
+def categories(rng: np.random.Generator, rows: int) -> list[str]:
+    """Thirty names of falling frequency."""
+    weights = 1 / np.arange(1, 31)
+    listed: list[str] = rng.choice(
+        [f"category {at}" for at in range(30)], rows, p=weights / weights.sum()
+    ).tolist()
+    return listed
+
+
+def monitor(fields: int, *, categorical: int = 0, **options: Any) -> Monitor:
+    """A monitor whose worker rests unless told otherwise, so that it can be driven by hand."""
+    config = Config(**{"buffer_rows": 10_000_000, **_RESTING, **options})
+    known = reference(fields, categorical=categorical)
+    return Monitor("bench", reference=known, exporters=[], config=config)
+
+
+def drain(monitor: Monitor) -> None:
+    """The worker's part, in this thread: what waits is taken in, block by block."""
+    pipeline = monitor._worker.pipeline  # noqa: SLF001 - to time it apart from its thread
+    now = monitor._clock()  # noqa: SLF001 - as the worker would
+    while pipeline.absorb(now):
+        pass

@@ -1,0 +1,210 @@
+"""What a service's slowest requests notice: a fixed rate of requests, with and without monitoring.
+
+A serving thread, and an asyncio loop, answer 2,000 requests a second. Each request is due at a time
+that does not depend on the others, and its latency counts from then: a stall is seen by every
+request it delays. With monitoring the worker aggregates and exports meanwhile; the two ways take
+turns. The FastAPI app runs in a process of its own.
+"""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import shapes
+from harness import Figure, main
+from mlmonitor import Config, Monitor, Otlp
+from sink import Sink
+
+RATE = 2_000
+APP_RATE = 200
+FIELDS = 20
+WORK_NS = 60_000
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "worst": 1.0}
+UNMONITORED = "the same, unmonitored"
+
+
+def model(features: dict[str, float]) -> float:
+    """A model that computes for some 60 us in Python, as a small one does."""
+    until = time.perf_counter_ns() + WORK_NS
+    total = 0.0
+    while time.perf_counter_ns() < until:
+        total += features["f0"]
+    return total
+
+
+def served(predict: Callable[[Any], float], seconds: float) -> np.ndarray:
+    """Latencies, in ns, of requests that are due at a fixed rate, in one thread."""
+    rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
+    count, gap = int(RATE * seconds), 1_000_000_000 // RATE
+    took = np.empty(count)
+    begin = time.perf_counter_ns() + 10_000_000
+    for at in range(count):
+        due = begin + at * gap
+        wait = due - time.perf_counter_ns()
+        if wait > 100_000:
+            time.sleep((wait - 80_000) / 1e9)
+        while time.perf_counter_ns() < due:
+            pass
+        predict(rows[at % 64])
+        took[at] = time.perf_counter_ns() - due
+    return took
+
+
+async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndarray:
+    """The same in a loop: every request is a task of its own."""
+    rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
+    count, gap = int(RATE * seconds), 1_000_000_000 // RATE
+    took = np.empty(count)
+    begin = time.perf_counter_ns() + 10_000_000
+
+    async def one(at: int) -> None:
+        await predict(rows[at % 64])
+        took[at] = time.perf_counter_ns() - (begin + at * gap)
+
+    tasks = set()
+    for at in range(count):
+        while (wait := begin + at * gap - time.perf_counter_ns()) > 0:  # noqa: ASYNC110 - a time
+            await asyncio.sleep(wait / 1e9 - 80e-6 if wait > 150_000 else 0)
+        task = asyncio.create_task(one(at))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    return took
+
+
+def busy_monitor(sink: Sink) -> Monitor:
+    """A monitor that exports every second, ten times as often as most."""
+    exporter = Otlp.collector(sink.url)
+    config = Config(export_interval_seconds=1.0)
+    return Monitor("bench", reference=shapes.reference(FIELDS), exporters=[exporter], config=config)
+
+
+def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str, list[np.ndarray]]:
+    """Latencies of each way, a turn each; the first turn is thrown away."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+    for at in range(turns + 1):
+        for name, way in ways.items():
+            took = way()
+            if at:
+                found[name].append(took)
+    return found
+
+
+def figures(what: str, found: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
+    """Each quantile of ours beside theirs: of each way the turn that was disturbed least."""
+    for name, q in QUANTILES.items():
+        ours, theirs = (
+            sorted(float(np.quantile(turn, q)) / 1e3 for turn in found[way])
+            for way in ("with", "without")
+        )
+        spread = ours[len(ours) // 2] / ours[0]
+        yield Figure(f"{what}, {name}", ours[0], "us", theirs[0], UNMONITORED, round(spread, 3))
+
+
+def in_process(*, turns: int, seconds: float) -> Iterator[Figure]:
+    """The serving thread, and the loop."""
+    with Sink() as sink, busy_monitor(sink) as monitor:
+        watched = monitor.watch(model)
+
+        async def model_async(features: dict[str, float]) -> float:
+            return model(features)
+
+        watched_async = monitor.watch(model_async)
+        yield from figures(
+            "serving thread",
+            in_turns(
+                {
+                    "with": lambda: served(watched, seconds),
+                    "without": lambda: served(model, seconds),
+                },
+                turns,
+            ),
+        )
+        yield from figures(
+            "asyncio loop",
+            in_turns(
+                {
+                    "with": lambda: asyncio.run(served_async(watched_async, seconds)),
+                    "without": lambda: asyncio.run(served_async(model_async, seconds)),
+                },
+                turns,
+            ),
+        )
+
+
+APP = """
+import sys
+from fastapi import FastAPI
+sys.path.insert(0, {here!r})
+import tail
+from sink import Sink
+
+app = FastAPI()
+predict = tail.model
+if {watched}:
+    sink = Sink().__enter__()
+    predict = tail.busy_monitor(sink).watch(tail.model)
+
+@app.post("/predict")
+def answer(features: dict[str, float]) -> float:
+    return predict(features)
+"""
+
+
+def app(watched: bool, seconds: float) -> np.ndarray:  # noqa: FBT001 - one of two
+    """Latencies of a FastAPI app in a process of its own, asked at a fixed rate."""
+    code = APP.format(here=str(Path(__file__).parent), watched=watched)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = f"{code}\nimport uvicorn\nuvicorn.run(app, port={port}, log_level='error')\n"
+    process = subprocess.Popen([sys.executable, "-c", run])
+    try:
+        return asked(f"http://127.0.0.1:{port}/predict", int(APP_RATE * seconds))
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def asked(url: str, count: int) -> np.ndarray:
+    """Latencies of so many requests, in ns, the first half second's left out."""
+    import httpx
+
+    body = json.dumps(dict.fromkeys(shapes.names(FIELDS), 0.5))
+    took = []
+    with httpx.Client(headers={"content-type": "application/json"}) as client:
+        for _ in range(200):
+            try:
+                client.post(url, content=body)
+                break
+            except httpx.ConnectError:
+                time.sleep(0.05)
+        gap, begin = 1_000_000_000 // APP_RATE, time.perf_counter_ns()
+        for at in range(count):
+            due = begin + at * gap
+            time.sleep(max(due - time.perf_counter_ns(), 0) / 1e9)
+            client.post(url, content=body).raise_for_status()
+            took.append(time.perf_counter_ns() - due)
+    return np.array(took[APP_RATE // 2 :], np.float64)
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    turns, seconds = (2, 1.5) if is_quick else (5, 4.0)
+    yield from in_process(turns=turns, seconds=seconds)
+    if not is_quick:
+        ways = {"with": lambda: app(True, 5.0), "without": lambda: app(False, 5.0)}  # noqa: FBT003
+        yield from figures("FastAPI app", in_turns(ways, 2))
+
+
+if __name__ == "__main__":
+    sys.exit(main("tail", measure, __doc__ or ""))

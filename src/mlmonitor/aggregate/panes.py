@@ -1,0 +1,74 @@
+"""The closed panes of a window, in one array for each statistic."""
+
+import numpy as np
+
+from mlmonitor.aggregate.codec import Array
+from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import COUNTS, Profile
+from mlmonitor.records import Counts
+
+
+class Panes:
+    """A ring of the last `size` profiles; what is pushed out is forgotten.
+
+    Price: the bytes of `size` profiles and a hundred for each statistic, where as many objects
+        would cost 2 kB each; a merge of all takes as long as that of six.
+    """
+
+    __slots__ = ("_arrays", "_next", "_plan", "_rows", "size")
+
+    def __init__(self, plan: Plan, size: int) -> None:
+        self.size: int = size
+        self._plan, self._next = plan, 0
+        empty = Profile(plan).arrays()
+        self._rows: Counts = np.zeros(size, np.int64)
+        self._arrays: dict[str, Array] = {
+            name: np.repeat(array[None], size, axis=0) for name, array in empty.items()
+        }
+
+    def append(self, profile: Profile) -> None:
+        """Keep a copy of `profile` in the place of the oldest."""
+        if self.size == 0:
+            return
+        at, self._next = self._next, (self._next + 1) % self.size
+        self._rows[at] = profile.rows
+        for name, array in profile.arrays().items():
+            self._arrays[name][at] = array
+
+    def merged(self) -> Profile:
+        """All of them as one."""
+        found = Profile(self._plan)
+        found.rows = int(self._rows.sum())
+        if found.rows == 0:
+            return found
+        used = np.flatnonzero(self._rows)
+        stacks = {name: array[used] for name, array in self._arrays.items()}
+        found.moments = _merged(
+            {name: stacks[f"moments.{name}"] for name in Moments.__slots__}, len(used)
+        )
+        for name in COUNTS:
+            setattr(found, name, stacks[name].sum(axis=0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found.sums = stacks["sums"].sum(axis=0)
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the arrays."""
+        return self._rows.nbytes + sum(array.nbytes for array in self._arrays.values())
+
+
+def _merged(stacks: dict[str, Array], panes: int) -> Moments:
+    """Moments of all panes: the later half into the earlier, until one is left."""
+    while panes > 1:
+        half = (panes + 1) // 2
+        early = Moments.from_arrays({name: each[: panes - half] for name, each in stacks.items()})
+        early.merge(Moments.from_arrays({name: each[half:] for name, each in stacks.items()}))
+        middle = slice(panes - half, half)  # has no partner where the number is odd
+        stacks = {
+            name: np.concatenate([getattr(early, name).reshape(panes - half, -1), each[middle]])
+            for name, each in stacks.items()
+        }
+        panes = half
+    return Moments.from_arrays(stacks)

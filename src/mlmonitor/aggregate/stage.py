@@ -1,0 +1,58 @@
+"""Rows that wait until there are enough of them to be worth a sort."""
+
+import numpy as np
+
+from mlmonitor.records import Block, Counts, Floats
+
+
+class Stage:
+    """The numbers of at most `limit` rows, laid beside each other.
+
+    A block costs as much again as its values for being one: folding a thousand rows at once takes
+    a third of the time that it takes for each hundred of them. Price: `8 * limit` bytes a field.
+    """
+
+    ROWS = 1_024
+
+    __slots__ = ("_fields", "_limit", "_refused", "_values", "rows")
+
+    def __init__(self, fields: int, limit: int = ROWS) -> None:
+        self.rows: int = 0
+        self._limit = limit
+        self._fields = fields
+        self._refused: Counts = np.zeros((fields, 3), np.int64)
+        self._values: Floats | None = None
+
+    def has_room(self, rows: int) -> bool:
+        """Whether so many more rows fit."""
+        return self.rows + rows <= self._limit
+
+    def add(self, block: Block) -> None:
+        """Lay a block by."""
+        if self._values is None:
+            self._values = np.empty((self._fields, self._limit))
+        self._values[:, self.rows : self.rows + block.rows] = block.numeric
+        self._refused += block.refused
+        self.rows += block.rows
+
+    def take(self) -> tuple[Floats, Counts]:
+        """All of it as a sorted block, and the counts of refused values; it is empty then."""
+        if self._values is None:
+            return np.empty((self._fields, 0)), self._refused
+        ordered, refused = self._values[:, : self.rows], self._refused
+        if self.rows < self._limit:
+            ordered = np.sort(ordered, axis=1)
+        else:
+            ordered.sort(axis=1)
+        self.rows, self._refused = 0, np.zeros_like(refused)
+        return ordered, refused
+
+    def release(self) -> None:
+        """Give the memory back, when it is empty."""
+        if self.rows == 0:
+            self._values = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held while rows wait."""
+        return 8 * self._fields * self._limit + self._refused.nbytes

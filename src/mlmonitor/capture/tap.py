@@ -1,0 +1,85 @@
+"""Where records leave the host, and the call that is open there."""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Protocol
+
+from mlmonitor.capture.calls import Call, Entry, name
+from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.guard import Guard
+
+
+class Line(Protocol):
+    """What takes the records over: `put`, or for a single row, while there is room, `entries`."""
+
+    entries: deque[Entry]
+    room: int
+
+    def put(self, entry: Entry, /) -> None:
+        """Take one entry; it must neither wait nor raise."""
+
+
+class Suspendable:
+    """A call that the context knows, because other code may run while it is open."""
+
+    __slots__ = ("_call", "_started")
+
+    def __init__(self, call: Call, started: int) -> None:
+        self._call, self._started = call, started
+
+    def open_since(self) -> tuple[int, Call]:
+        """When it began, and what it is called."""
+        return self._started, self._call
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """What every watched call of one monitor shares.
+
+    clock: monotonic, in nanoseconds.
+    new_id: makes a prediction's id.
+    open_call: the call that is open in the current context, of those that may be suspended:
+        coroutines and blocks. A plain call is found on the stack, see `open_call`.
+    """
+
+    line: Line
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    open_call: ContextVar[Suspendable | None]
+    guard: Guard
+    copiers: Copiers
+
+
+PLAIN_CALLS: set[CodeType] = set()
+"""The code of the wrappers of plain functions; a frame of it has `tap`, `opened` and `started`."""
+
+
+def identify(tap: Tap, call: Call) -> str:
+    """The id of `call`, made now if nobody has asked before."""
+    if len(call) < 2:
+        name(call, tap.new_id())
+    return str(call[1])
+
+
+def open_call(tap: Tap) -> Call | None:
+    """The innermost call of this monitor that is open here; None where there is none.
+
+    A plain call leaves no trace in the context, for that would cost every call a third of its
+    price: whoever asks looks for it on the stack, and pays 0.1 us a frame. Of a plain call and of
+    one in the context, the one that began later is the inner one.
+    """
+    held = tap.open_call.get()
+    began, of_context = (0, None) if held is None else held.open_since()
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - CPython's and PyPy's
+    while frame is not None:
+        if frame.f_code in PLAIN_CALLS:
+            found = frame.f_locals
+            if found["tap"] is tap and "started" in found:
+                opened: Call = found["opened"]
+                return opened if found["started"] >= began else of_context
+        frame = frame.f_back
+    return of_context

@@ -1,0 +1,245 @@
+"""An OTLP metrics request, decoded into plain points; nothing is judged here."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+
+Kind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
+Temporality = Literal["delta", "cumulative", "unspecified", "none"]
+
+_TEMPORALITIES: tuple[Temporality, ...] = ("unspecified", "delta", "cumulative")
+_NO_RECORDED_VALUE = 1
+
+
+class NotOtlp(ValueError):
+    """The body is no ExportMetricsServiceRequest."""
+
+
+class Nested(NamedTuple):
+    """An attribute value that is an array or a map, as JSON."""
+
+    kind: Literal["array", "map"]
+    text: str
+
+
+AttributeValue = str | bool | int | float | bytes | Nested | None
+Attributes = tuple[tuple[str, AttributeValue], ...]
+"""In the order sent; a key that was sent twice is there twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """A point of a histogram with explicit bounds."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    count: int
+    sum: float | None
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """A point of an exponential histogram; bucket `i` ends at 2^((offset+i+1)/2^scale)."""
+
+    scale: int
+    zero_count: int
+    positive: tuple[int, tuple[int, ...]]
+    negative: tuple[int, tuple[int, ...]]
+    count: int
+    sum: float | None
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A point of a summary: pairs of quantile and value."""
+
+    count: int
+    sum: float
+    quantiles: tuple[tuple[float, float], ...]
+
+
+Value = int | float | Explicit | Exponential | Summary | None
+
+
+class Source(NamedTuple):
+    """Who sent a point: its resource's attributes and its scope."""
+
+    resource: Attributes
+    scope: tuple[str, str]
+    scope_attributes: Attributes
+
+    @property
+    def instance(self) -> str:
+        """What tells processes apart: `service.instance.id`, or nothing."""
+        return str(dict(self.resource).get("service.instance.id", ""))
+
+
+class MetricHead(NamedTuple):
+    """What all points of one metric in a request share."""
+
+    name: str
+    unit: str
+    kind: Kind
+    temporality: Temporality
+    is_monotonic: bool
+
+
+class WirePoint(NamedTuple):
+    """One data point, as it was sent. `is_absent` is OTLP's flag "no recorded value"."""
+
+    metric: MetricHead
+    source: Source
+    attributes: Attributes
+    start_ns: int
+    time_ns: int
+    value: Value
+    is_absent: bool
+
+
+class Payload(NamedTuple):
+    """A request: its points in order, and the names of metrics that came without any."""
+
+    points: list[WirePoint]
+    empty: list[str]
+
+
+def decode(body: bytes, *, is_json: bool = False) -> Payload:
+    """The points of a request.
+
+    Raises:
+        NotOtlp: the body is not what its content type says.
+    """
+    request = ExportMetricsServiceRequest()
+    try:
+        if is_json:
+            _parse_json(body, request)
+        else:
+            request.ParseFromString(body)
+    except (DecodeError, json_format.ParseError, ValueError) as error:
+        raise NotOtlp("the body is no ExportMetricsServiceRequest") from error
+    payload = Payload([], [])
+    for source, metric in _metrics(request):
+        kind = metric.WhichOneof("data")
+        data = getattr(metric, kind) if kind else None
+        if data is None or not data.data_points:
+            payload.empty.append(metric.name)
+            continue
+        head = _head(metric, kind, data)
+        payload.points.extend(_point(head, source, point) for point in data.data_points)
+    return payload
+
+
+def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
+    found = json.loads(body)
+    if not isinstance(found, dict):  # of which protobuf's own parser would make an empty request
+        raise NotOtlp("the body is no JSON object")
+    json_format.ParseDict(found, request, ignore_unknown_fields=True)
+
+
+def _metrics(request: Any) -> Iterator[tuple[Source, Any]]:
+    for resource in request.resource_metrics:
+        known = _attributes(resource.resource.attributes)
+        for scope in resource.scope_metrics:
+            named = scope.scope
+            source = Source(known, (named.name, named.version), _attributes(named.attributes))
+            for metric in scope.metrics:
+                yield source, metric
+
+
+def _head(metric: Any, kind: Kind, data: Any) -> MetricHead:
+    temporality: Temporality = "none"
+    if kind not in ("gauge", "summary"):
+        temporality = _TEMPORALITIES[data.aggregation_temporality]
+    return MetricHead(
+        metric.name, metric.unit, kind, temporality, kind == "sum" and data.is_monotonic
+    )
+
+
+def _point(head: MetricHead, source: Source, point: Any) -> WirePoint:
+    return WirePoint(
+        head,
+        source,
+        _attributes(point.attributes),
+        point.start_time_unix_nano,
+        point.time_unix_nano,
+        _value(head.kind, point),
+        bool(point.flags & _NO_RECORDED_VALUE),
+    )
+
+
+def _value(kind: Kind, point: Any) -> Value:
+    if kind in ("gauge", "sum"):
+        field = point.WhichOneof("value")
+        number: int | float | None = None if field is None else getattr(point, field)
+        return number
+    if kind == "summary":
+        pairs = tuple((each.quantile, each.value) for each in point.quantile_values)
+        return Summary(point.count, point.sum, pairs)
+    extent = (
+        point.sum if point.HasField("sum") else None,
+        point.min if point.HasField("min") else None,
+        point.max if point.HasField("max") else None,
+    )
+    if kind == "histogram":
+        bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
+        return Explicit(bounds, counts, point.count, *extent)
+    sides = [(side.offset, tuple(side.bucket_counts)) for side in (point.positive, point.negative)]
+    return Exponential(point.scale, point.zero_count, sides[0], sides[1], point.count, *extent)
+
+
+def _attributes(pairs: Any) -> Attributes:
+    return tuple((pair.key, _attribute(pair.value)) for pair in pairs)
+
+
+def _attribute(value: Any) -> AttributeValue:
+    kind = value.WhichOneof("value")
+    if kind in ("array_value", "kvlist_value"):
+        text = json.dumps(_plain(value), separators=(",", ":"))
+        return Nested("array" if kind == "array_value" else "map", text)
+    plain: AttributeValue = None if kind is None else getattr(value, kind)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """A nested value as JSON holds it."""
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_plain(each) for each in value.array_value.values]
+    if kind == "kvlist_value":
+        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+    plain = _attribute(value)
+    return base64.b64encode(plain).decode() if isinstance(plain, bytes) else plain
+
+
+def as_text(value: AttributeValue) -> str:
+    """An attribute value as text: `true`, `3`, JSON for what is nested, base64 for bytes."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return base64.b64encode(value).decode()
+        case Nested(text=text):
+            return text
+        case float() if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two values are equal; NaN is NaN here."""
+    return one == other or (one != one and other != other)  # noqa: PLR0124 - only NaN is not itself

@@ -1,0 +1,34 @@
+"""Services started as they are in production, and a receiver for what they report."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector_sink import Sink
+from served import Environment, Starter, service_environment
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """An OTLP receiver of our own."""
+    server = Sink()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def environment(sink: Sink) -> Environment:
+    """What a service under test finds in its environment."""
+    return service_environment(f"http://127.0.0.1:{sink.port}")
+
+
+@pytest.fixture
+def serve(tmp_path: Path, environment: Environment) -> Iterator[Starter]:
+    """Starts services, and ends at the latest with the test what they left running."""
+    starter = Starter(tmp_path, environment)
+    yield starter
+    starter.end()

@@ -1,0 +1,5 @@
+"""A gunicorn.conf.py with our hooks: one line each."""
+
+from mlmonitor.integrations.gunicorn import post_fork, worker_exit
+
+__all__ = ["post_fork", "worker_exit"]

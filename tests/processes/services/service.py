@@ -1,0 +1,47 @@
+"""The model of the services under test, and what each of its processes watches it with.
+
+`SERVICE_*` variables say how: they stand for what a real service reads from its settings.
+"""
+
+import os
+
+from mlmonitor import Config, Monitor, Otlp, Reference
+
+if os.environ.get("SERVICE_TELLS_PROCESS"):
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"process.pid={os.getpid()}"
+
+REFERENCE = Reference.fit(
+    {"amount": [float(i % 100) for i in range(1_000)], "line": ["A", "B"] * 500},
+    predictions=[float(i % 100) for i in range(1_000)],
+)
+monitor = Monitor(
+    "served",
+    version="1",
+    reference=REFERENCE,
+    exporters=[
+        Otlp.collector(
+            os.environ["SERVICE_COLLECTOR"],
+            timeout_seconds=float(os.environ.get("SERVICE_TIMEOUT_SECONDS", "5")),
+        )
+    ],
+    config=Config(
+        export_interval_seconds=float(os.environ.get("SERVICE_EXPORT_SECONDS", "3600")),
+        drain_seconds=0.05,
+    ),
+)
+
+
+@monitor.watch
+def predict(features: dict[str, object]) -> object:
+    """As good as any."""
+    return features["amount"]
+
+
+def answer(query: bytes) -> bytes:
+    """The prediction for the amount that a request names."""
+    amount = float(query.partition(b"=")[2])
+    return f"{predict({'amount': amount, 'line': 'AB'[int(amount) % 2]})} {os.getpid()}".encode()
+
+
+for _ in range(int(os.environ.get("SERVICE_AT_IMPORT", "0"))):
+    predict({"amount": 1.0, "line": "A"})

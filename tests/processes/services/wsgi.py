@@ -1,0 +1,13 @@
+"""A WSGI service, without any hook of ours."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from service import answer
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """One prediction a request."""
+    body = answer(environ["QUERY_STRING"].encode())
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]

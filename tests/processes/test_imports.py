@@ -1,0 +1,34 @@
+"""A worker that imports while its process forks would leave the child a module locked for good."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from collector_sink import Sink
+from served import Environment
+
+EVERYTHING = """
+import sys
+from service import monitor, predict
+before = set(sys.modules)
+for i in range(2_000):
+    predict({"amount": float(i), "line": "AB"[i % 2]})
+    monitor.label("unknown", 1.0)
+    monitor.kpi("savings", 1.0)
+monitor.record({"amount": [1.0], "line": ["A"]}, [1.0], ids=["known"])
+monitor.label("known", 1.0)
+assert monitor.flush(timeout_seconds=30)
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_worker_finds_everything_imported(
+    sink: Sink, environment: Environment, tmp_path: Path
+) -> None:
+    """From the first record to a delivered export, no module is added to those of the set-up."""
+    command = [sys.executable, "-c", EVERYTHING]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+    assert sink.total("mlmonitor.predictions", status="ok") == 2_001

@@ -1,0 +1,114 @@
+"""Workers come and go under load, and the sums stay exact; a killed one loses its last interval."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from collector_sink import Received, Sink
+from requests_to import Answers, ask_many
+from served import Service, Starter
+
+REQUESTS, RATE, SECONDS = 50_000, 1_600.0, 36.0
+EXPORT_SECONDS = 0.5
+
+GUNICORN = ("gunicorn", "-b", "127.0.0.1:{port}", "--no-control-socket")
+UP_TO_2000 = ("--max-requests", "1500", "--max-requests-jitter", "500")
+EIGHT = (*GUNICORN, "-w", "8", "--preload", *UP_TO_2000, "wsgi")  # so that they are up at once
+
+
+def workers(service: Service) -> list[int]:
+    """The processes that the master has started and not yet buried."""
+    path = f"/proc/{service.process.pid}/task/{service.process.pid}/children"
+    with open(path, encoding="ascii") as children:  # noqa: PTH123 - not a file of anyone's
+        return [int(child) for child in children.read().split()]
+
+
+@contextmanager
+def restarts(service: Service) -> Iterator[list[int]]:
+    """Every two seconds TERM to the oldest worker, whom the master replaces; or HUP: to all."""
+    over, sent = threading.Event(), []
+
+    def restart() -> None:
+        while not over.wait(2):
+            if len(sent) % 5 == 4:
+                sent.append(signal.SIGHUP)
+                service.process.send_signal(signal.SIGHUP)
+            else:
+                sent.append(signal.SIGTERM)
+                os.kill(min(workers(service)), signal.SIGTERM)
+
+    thread = threading.Thread(target=restart, daemon=True)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_fifty_thousand_requests_while_eight_processes_come_and_go(
+    serve: Starter, sink: Sink
+) -> None:
+    """By TERM, by HUP and by `max_requests`: what was answered is what arrives, to the last one."""
+    service = serve(*EIGHT, SERVICE_EXPORT_SECONDS=str(EXPORT_SECONDS))
+    with restarts(service) as sent:
+        answers = ask_many(service.port, REQUESTS, rate=RATE, seconds=SECONDS)
+    assert service.stop() == 0, service.said()
+    assert answers.unanswered == 0
+    assert 1_000 < answers.total <= REQUESTS  # all of them where two cores are free
+    assert {signal.SIGTERM, signal.SIGHUP} <= set(sent)
+    assert len(answers.processes) > 20
+    assert sink.total("mlmonitor.predictions", status="ok") == answers.total
+    assert sink.total("mlmonitor.field.values", field="amount", role="feature") == answers.total
+    assert sink.total("mlmonitor.field.bin", field="line", role="feature") == answers.total
+    assert sink.total("mlmonitor.rows.dropped") == sink.total("mlmonitor.faults") == 0
+
+
+def reported(sink: Sink, process: int) -> tuple[int, float]:
+    """How many predictions a process reported, and the time of its last export."""
+    newest = exports(sink, process)[-1].point
+    return newest.as_int, newest.time_unix_nano / 1e9
+
+
+def exports(sink: Sink, process: int) -> list[Received]:
+    """All that a process reported of its predictions, oldest first."""
+    found = sink.named("mlmonitor.predictions", status="ok")
+    return [received for received in found if received.resource["process.pid"] == str(process)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_killed_worker_loses_what_it_answered_since_its_last_export(
+    serve: Starter, sink: Sink
+) -> None:
+    """At most that; and no other process loses anything."""
+    variables = {"SERVICE_EXPORT_SECONDS": str(EXPORT_SECONDS), "SERVICE_TELLS_PROCESS": "1"}
+    service = serve(*GUNICORN, "-w", "3", "wsgi", **variables)
+    found: list[Answers] = []
+    client = threading.Thread(
+        target=lambda: found.append(ask_many(service.port, 3_000, rate=250.0))
+    )
+    client.start()
+    victim = min(workers(service))
+    while len(exports(sink, victim)) < 4 and client.is_alive():
+        time.sleep(0.05)
+    os.kill(victim, signal.SIGKILL)
+    client.join()
+    assert service.stop() == 0, service.said()
+    (answers,) = found
+    for process in answers.processes - {victim}:
+        given = sum(answer.process == process for answer in answers.given)
+        assert reported(sink, process)[0] == given
+    exported, at = reported(sink, victim)
+    times = [answer.time for answer in answers.given if answer.process == victim]
+    # What was answered while that export was being made may be in it or not.
+    at_risk = sum(time > at - 0.1 for time in times)
+    assert len(times) - at_risk <= exported <= len(times) + answers.unanswered
+    assert max(times) - at < EXPORT_SECONDS + 5

@@ -1,0 +1,154 @@
+"""Under every server, what its processes report is what they answered, the last window included.
+
+No service exports before it ends: the interval is an hour. What arrives is what the end delivers.
+"""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from collector_sink import Sink
+from requests_to import ask_many
+from served import Starter
+
+REQUESTS = 60
+
+GUNICORN = (
+    *("gunicorn", "-b", "127.0.0.1:{port}", "-w", "2"),
+    *("--no-control-socket", "--log-level", "warning"),
+)
+UVICORN = ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
+HOOKS = ("-c", "python:gunicorn_hooks")
+PRELOAD = ("--preload",)
+UNDER_UVICORN = ("-k", "uvicorn_worker.UvicornWorker")
+
+WSGI = {
+    "sync": (*GUNICORN, "wsgi"),
+    "sync, preloaded": (*GUNICORN, *PRELOAD, "wsgi"),
+    "sync, preloaded, with our hooks": (*GUNICORN, *PRELOAD, *HOOKS, "wsgi"),
+    "gthread": (*GUNICORN, "-k", "gthread", "--threads", "4", "wsgi"),
+    "gthread, preloaded": (*GUNICORN, "-k", "gthread", "--threads", "4", *PRELOAD, "wsgi"),
+    "gevent": (*GUNICORN, "-k", "gevent", "wsgi"),
+    "gevent, preloaded": (*GUNICORN, "-k", "gevent", *PRELOAD, "wsgi"),
+    "gevent, preloaded, with our hooks": (*GUNICORN, "-k", "gevent", *PRELOAD, *HOOKS, "wsgi"),
+}
+ASGI = {
+    "uvicorn": (*UVICORN, "fastapi_app:app"),
+    "uvicorn, two workers": (*UVICORN, "--workers", "2", "fastapi_app:app"),
+    "uvicorn, reloading": (*UVICORN, "--reload", "fastapi_app:app"),
+    "uvicorn under gunicorn": (*GUNICORN, *UNDER_UVICORN, "fastapi_app:app"),
+    "uvicorn under gunicorn, preloaded": (
+        *(*GUNICORN, *UNDER_UVICORN, *PRELOAD),
+        *(*HOOKS, "fastapi_app:app"),
+    ),
+}
+BARE = {
+    "uvicorn": (*UVICORN, "bare_asgi:app"),
+    "uvicorn, lifespan insisted on": (*UVICORN, "--lifespan", "on", "bare_asgi:app"),
+    "uvicorn under gunicorn": (*GUNICORN, *UNDER_UVICORN, "bare_asgi:app"),
+}
+
+
+def instances(sink: Sink) -> set[str]:
+    """The processes that have reported anything."""
+    return {received.resource["service.instance.id"] for received in list(sink.points)}
+
+
+@pytest.mark.parametrize("command", WSGI.values(), ids=WSGI)
+def test_what_gunicorn_answered_is_what_arrives(
+    command: tuple[str, ...], serve: Starter, sink: Sink
+) -> None:
+    """Each worker is an instance of its own, and only workers that answered report."""
+    service = serve(*command)
+    answers = ask_many(service.port, REQUESTS)
+    assert service.stop() == 0, service.said()
+    assert answers.unanswered == 0
+    assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS, service.said()
+    assert len(instances(sink)) == len(answers.processes)
+
+
+@pytest.mark.parametrize("kind", ["sync", "gevent"])
+def test_what_a_preloaded_service_does_at_import_is_counted_once(
+    kind: str, serve: Starter, sink: Sink
+) -> None:
+    """Ten predictions made before the fork are the master's, however many workers it has."""
+    service = serve(*GUNICORN, "-k", kind, *PRELOAD, "wsgi", SERVICE_AT_IMPORT="10")
+    answers = ask_many(service.port, REQUESTS)
+    assert service.stop() == 0, service.said()
+    assert sink.total("mlmonitor.predictions", status="ok") == answers.total + 10
+    assert len(instances(sink)) == len(answers.processes) + 1
+
+
+@pytest.mark.parametrize("command", ASGI.values(), ids=ASGI)
+def test_what_uvicorn_answered_is_what_arrives(
+    command: tuple[str, ...], serve: Starter, sink: Sink
+) -> None:
+    """With the middleware, TERM loses nothing, nor what the app's own lifespan did at its ends."""
+    service = serve(*command)
+    answers = ask_many(service.port, REQUESTS)
+    service.stop()
+    assert answers.unanswered == 0
+    started = len(instances(sink))
+    assert started >= len(answers.processes)
+    total = sink.total("mlmonitor.predictions", status="ok")
+    assert total == REQUESTS + 2 * started, service.said()
+
+
+@pytest.mark.parametrize("command", BARE.values(), ids=BARE)
+def test_an_app_that_knows_no_lifespan_loses_nothing_either(
+    command: tuple[str, ...], serve: Starter, sink: Sink
+) -> None:
+    """The middleware answers the server in its place."""
+    service = serve(*command)
+    answers = ask_many(service.port, REQUESTS)
+    service.stop()
+    assert answers.unanswered == 0
+    assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS, service.said()
+
+
+def test_uvicorn_without_the_middleware_is_why_it_is_there(serve: Starter, sink: Sink) -> None:
+    """Told to stop with TERM, uvicorn ends by that signal: no `atexit` function runs."""
+    service = serve(*UVICORN, "--interface", "wsgi", "wsgi:application")
+    assert ask_many(service.port, REQUESTS).unanswered == 0
+    assert service.stop() == -signal.SIGTERM
+    assert sink.points == []
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The address of a collector that takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        held: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    held.append(listener.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        for connection in held:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [WSGI["sync, preloaded"], WSGI["gthread"], WSGI["gevent"], *list(ASGI.values())[:4]],
+    ids=["sync", "gthread", "gevent", *list(ASGI)[:4]],
+)
+def test_no_server_waits_for_a_deaf_collector(
+    command: tuple[str, ...], serve: Starter, deaf: str
+) -> None:
+    """An export may take ten minutes here; the end of the service does not."""
+    service = serve(*command, SERVICE_COLLECTOR=deaf, SERVICE_TIMEOUT_SECONDS="600")
+    assert ask_many(service.port, 10).unanswered == 0
+    service.stop()  # waits 40 s at most, and raises after that
+    assert "Traceback" not in service.said()

@@ -1,0 +1,71 @@
+"""Requests to a service under test, at a fixed rate, each on a connection of its own."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+THREADS = 8
+TIMEOUT_SECONDS = 20.0
+
+
+class Answer(NamedTuple):
+    """When an answer had arrived, in seconds since 1970, and which process gave it."""
+
+    time: float
+    process: int
+
+
+class Answers(NamedTuple):
+    """Every request's answer, and how many requests got none."""
+
+    given: list[Answer]
+    unanswered: int
+
+    @property
+    def total(self) -> int:
+        """All requests answered."""
+        return len(self.given)
+
+    @property
+    def processes(self) -> set[int]:
+        """Those who answered."""
+        return {answer.process for answer in self.given}
+
+
+def ask(port: int, amount: int) -> int | None:
+    """Ask for one prediction; which process gave it, or None where none arrived whole."""
+    request = f"GET /?amount={amount} HTTP/1.1\r\nHost: service\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+            connection.sendall(request.encode())
+            with connection.makefile("rb") as stream:
+                head, _, body = stream.read().partition(b"\r\n\r\n")
+    except OSError:
+        return None
+    if not head.startswith(b"HTTP/1.1 200") or b" " not in body:
+        return None
+    return int(body.split()[1])
+
+
+def ask_many(port: int, requests: int, *, rate: float = 1e9, seconds: float = 60.0) -> Answers:
+    """Ask so many times, at most `rate` a second; late requests catch up.
+
+    It ends after `seconds`, on a machine that is too slow with fewer requests.
+    """
+    began = time.monotonic()
+
+    def share(first: int) -> list[Answer | None]:
+        answers: list[Answer | None] = []
+        for at in range(first, requests, THREADS):
+            time.sleep(max(began + at / rate - time.monotonic(), 0))
+            if time.monotonic() > began + seconds:
+                break
+            process = ask(port, at % 100)
+            answers.append(None if process is None else Answer(time.time(), process))
+        return answers
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = [answer for part in pool.map(share, range(THREADS)) for answer in part]
+    given = [answer for answer in answers if answer is not None]
+    return Answers(given, len(answers) - len(given))

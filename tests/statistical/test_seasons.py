@@ -1,0 +1,109 @@
+"""Seasonal traffic whose truth is known: no false alarm where plain evidence is sure of one."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from mlmonitor.compare.evidence import Evidence
+from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
+from mlmonitor.records import Counts, Floats
+
+ALPHA = 0.01
+FIELDS = 20
+BINS = 10
+LOOK_ROWS = 100
+HOUR_ROWS = 400
+SLOPE = np.linspace(-1, 1, BINS)
+
+
+def load(seasons: int) -> Floats:
+    """Traffic by hour: nine times as much at noon as at midnight."""
+    load: Floats = 1 + 0.8 * np.sin(2 * np.pi * (np.arange(seasons) - 6) / 24)
+    return load
+
+
+LAWS = np.array(
+    [
+        np.full(BINS, 0.1),
+        [0.36, 0.27, 0.18, 0.09, 0.05, 0.03, 0.02, 0, 0, 0],
+        [0.7, *[0.3 / 9] * 9],
+        np.eye(BINS)[3],
+    ]
+)
+"""Of continuous, discrete and zero-inflated fields, and of one that is constant."""
+
+
+def shares(seasons: int, tilt: float = 0.0, law: Floats = LAWS[0]) -> Floats:
+    """Bin shares by hour, leaning one way by day and the other by night; `tilt` is on top."""
+    lean = 0.6 * np.sin(2 * np.pi * np.arange(seasons) / 24)[:, None] + tilt
+    found = law * np.exp(lean * SLOPE)
+    normed: Floats = found / found.sum(axis=1, keepdims=True)
+    return normed
+
+
+def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
+    """Counts `[streams, seasons, bins]` of training rows that came as the traffic does."""
+    seasons = laws.shape[1]
+    drawn = rng.poisson(rows * load(seasons) / load(seasons).sum(), laws.shape[:2])
+    counts: Counts = rng.multinomial(drawn, laws)
+    return counts
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("seasons", "rows"), [(24, 200), (24, 5_000), (168, 1_000), (168, 5_000), (168, 50_000)]
+)
+def test_breathing_traffic_does_not_alarm_where_the_plain_evidence_surely_does(
+    seasons: int, rows: int, rng: np.random.Generator
+) -> None:
+    """A week of it, looked at every 100 rows, with references of few rows an hour and of many."""
+    streams = 100
+    laws = np.repeat([shares(seasons, law=law) for law in LAWS], streams // len(LAWS), axis=0)
+    reference = references(laws, rows, rng)
+    present = np.ones((streams, BINS), np.bool_)
+    seasonal = SeasonalEvidence(reference, present)
+    plain = Evidence(reference.sum(axis=1), present)
+    most, most_plain = np.full(streams, -np.inf), np.full(streams, -np.inf)
+    for hour in range(168):
+        seasonal.begin(hour % seasons)
+        for _ in range(int(HOUR_ROWS * load(seasons)[hour % seasons]) // LOOK_ROWS):
+            counts = rng.multinomial(LOOK_ROWS, laws[:, hour % seasons])
+            seasonal.update(counts)
+            plain.update(counts)
+            most = np.maximum(most, seasonal.log_e())
+            most_plain = np.maximum(most_plain, plain.log_e())
+    alarms = int((most >= np.log(1 / ALPHA)).sum())
+    assert alarms <= binom.ppf(0.999, streams, ALPHA), most.reshape(len(LAWS), -1).max(axis=1)
+    breathes = np.repeat([not np.isin(1.0, law) for law in LAWS], streams // len(LAWS))
+    assert (most_plain[breathes] >= np.log(1 / ALPHA)).mean() > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("seasons", "rows", "tilt", "most"),
+    [(24, 5_000, 0.5, 1_500), (24, 5_000, 0.25, 6_000), (168, 50_000, 0.5, 4_000)],
+)
+def test_a_shift_of_all_hours_is_found_on_top_of_the_seasons(
+    seasons: int, rows: int, tilt: float, most: int, rng: np.random.Generator
+) -> None:
+    """PSI 0.1, or 0.025, after three days of clean traffic, at the level of one of 20 fields."""
+    streams, level = 40, np.log(FIELDS / ALPHA)
+    evidence = SeasonalEvidence(
+        references(np.repeat(shares(seasons)[None], streams, axis=0), rows, rng),
+        np.ones((streams, BINS), np.bool_),
+    )
+    start, seen = 72 + 9, 0
+    found = np.full(streams, np.inf)
+    for hour in range(start + 48):
+        evidence.begin(hour % seasons)
+        law = shares(seasons, tilt if hour >= start else 0.0)[hour % seasons]
+        for _ in range(int(HOUR_ROWS * load(seasons)[hour % seasons]) // LOOK_ROWS):
+            evidence.update(rng.multinomial(LOOK_ROWS, law, streams))
+            passed = evidence.log_e() >= level
+            seen += LOOK_ROWS * (hour >= start)
+            assert seen or not passed.any()
+            found[passed & np.isinf(found)] = seen
+    assert np.median(found) <= most
+    assert np.isfinite(found).all()

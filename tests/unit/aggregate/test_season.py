@@ -1,0 +1,63 @@
+"""Seasons: the hour that a clock on a wall shows, wherever the wall stands."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.season import Season
+from mlmonitor.errors import ConfigError
+
+ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
+
+
+def seconds(*parts: int) -> float:
+    """A moment in UTC."""
+    return datetime(*parts, tzinfo=UTC).timestamp()
+
+
+@given(
+    st.lists(st.floats(seconds(1990, 1, 1), seconds(2040, 1, 1)), min_size=1, max_size=20),
+    st.sampled_from(ZONES),
+)
+def test_many_moments_at_once_are_as_each_alone(moments: list[float], zone: str) -> None:
+    """The calendar is asked once a quarter of an hour, and answers for all of it."""
+    for name in ("hour_of_day", "hour_of_week"):
+        season = Season(name, zone)
+        assert season.of(np.array(moments)).tolist() == [season.at(each) for each in moments]
+        for each in moments:
+            local = datetime.fromtimestamp(each, ZoneInfo(zone))
+            assert season.at(each) % 24 == local.hour
+            assert 0 <= season.at(each) < season.count
+
+
+def test_a_week_has_each_of_its_hours_once() -> None:
+    """From Monday's first to Sunday's last."""
+    monday = datetime(2026, 6, 1, tzinfo=UTC)
+    hours = np.array([(monday + timedelta(hours=h)).timestamp() for h in range(168)])
+    assert Season("hour_of_week").of(hours).tolist() == list(range(168))
+    assert Season("hour_of_day").of(hours).tolist() == [*range(24)] * 7
+
+
+def test_summer_time_is_followed() -> None:
+    """Nine in the morning is the same season in January and in July."""
+    season = Season("hour_of_day", "Europe/Amsterdam")
+    assert season.at(seconds(2026, 1, 15, 8)) == season.at(seconds(2026, 7, 15, 7)) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "named"),
+    [
+        ("hour", "UTC", "season: wanted one of hour_of_day, hour_of_week"),
+        ("hour_of_day", "Mars/Olympus", "season_timezone"),
+        ("hour_of_day", "../etc/passwd", "season_timezone"),
+        ("hour_of_day", "", "season_timezone"),
+    ],
+)
+def test_what_is_no_season_is_refused(name: str, zone: str, named: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ConfigError, match=named):
+        Season(name, zone)

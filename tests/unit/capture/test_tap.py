@@ -1,0 +1,131 @@
+"""Which call is open: found on the stack if it is plain, in the context if it can be suspended."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+
+ROW = {"a": 1.0}
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    """A monitor whose worker rests."""
+    x = np.linspace(-10.0, 10.0, 500)
+    reference = Reference.fit({"a": x}, predictions=x)
+    config = Config(drain_seconds=3600, export_interval_seconds=3600)
+    with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
+        yield monitor
+
+
+def deep(monitor: Monitor, frames: int) -> str:
+    """The id as it is seen from deep inside."""
+    return deep(monitor, frames - 1) if frames else monitor.prediction_id
+
+
+def test_the_id_of_a_plain_call_is_seen_from_deep_inside(monitor: Monitor) -> None:
+    """However many frames lie between, and in a loop that the call runs."""
+
+    async def inner() -> str:
+        return await asyncio.create_task(asyncio.sleep(0, monitor.prediction_id))
+
+    @monitor.watch
+    def predict(features: Any) -> set[str]:
+        return {monitor.prediction_id, deep(monitor, 50), asyncio.run(inner())}
+
+    assert len(predict(ROW)) == 1
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["by position", "by name"])
+def test_the_id_is_the_same_however_the_features_came(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
+    """Its label finds the prediction, so the id that was told is the id that was recorded."""
+    predict = monitor.watch(lambda features: features and monitor.prediction_id)
+    told = predict(features=ROW) if by_name else predict(ROW)
+    monitor.label(told, 1.0)
+    monitor.status()
+    assert monitor.status().labels["matched"] == 1
+
+
+def test_what_began_later_is_the_inner_one(monitor: Monitor) -> None:
+    """A block in a plain call, a plain call in a block, and both in each other's middle."""
+    seen: list[str] = []
+
+    @monitor.watch
+    def inner(features: Any) -> str:
+        return monitor.prediction_id
+
+    @monitor.watch
+    def outer(features: Any) -> str:
+        before = monitor.prediction_id
+        with monitor.observe(ROW) as block:
+            assert monitor.prediction_id == block.id
+            seen.extend((inner(ROW), monitor.prediction_id, block.id))
+        assert monitor.prediction_id == before
+        return before
+
+    with monitor.observe(ROW) as around:
+        seen.append(outer(ROW))
+        assert monitor.prediction_id == around.id
+    called, in_block, block_id, outside = seen
+    assert in_block == block_id
+    assert len({called, in_block, outside, around.id}) == 4
+
+
+def test_a_task_of_a_coroutine_sees_the_call_it_belongs_to(monitor: Monitor) -> None:
+    """Tasks and threads that were given the context are inside the call."""
+
+    @monitor.watch
+    async def predict(features: Any) -> set[str]:
+        async def child() -> str:
+            return monitor.prediction_id
+
+        in_task = await asyncio.create_task(child())
+        in_thread = await asyncio.to_thread(lambda: monitor.prediction_id)
+        return {monitor.prediction_id, in_task, in_thread}
+
+    assert len(asyncio.run(predict(ROW))) == 1
+
+
+def test_a_thread_of_its_own_is_in_no_call(monitor: Monitor) -> None:
+    """What runs beside a plain call is not inside it."""
+    raised: list[type[BaseException]] = []
+
+    def ask() -> None:
+        try:
+            _ = monitor.prediction_id
+        except LookupError as error:
+            raised.append(type(error))
+
+    @monitor.watch
+    def predict(features: Any) -> float:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        return 1.0
+
+    predict(ROW)
+    assert raised == [LookupError]
+
+
+def test_features_that_ask_while_they_are_copied_are_in_no_call_yet(monitor: Monitor) -> None:
+    """A call is open from its start to its end, and copying comes before; nothing is a fault."""
+
+    class Curious(dict[str, float]):
+        def keys(self) -> Any:
+            with pytest.raises(LookupError):
+                _ = monitor.prediction_id
+            return super().keys()
+
+    assert monitor.watch(lambda _: 1.0)(Curious(ROW)) == 1.0
+    assert monitor.status().faults == 0
+
+
+def test_an_empty_vector_is_no_row(monitor: Monitor) -> None:
+    """A vector is a row only if there is something in it."""
+    monitor.watch(lambda _: [])(np.empty(0))
+    assert (monitor.status().predictions, monitor.status().faults) == (0, 0)

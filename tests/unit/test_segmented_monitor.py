@@ -1,0 +1,282 @@
+"""Monitor(segments=...): what a user declares, sees in the status, and finds in the export."""
+
+import gc
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, ConfigError, Finding, Monitor, Reference
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+LINES = ("motor", "home", "travel")
+SHARES = (0.5, 0.4, 0.1)
+MEANS = {"motor": 30.0, "home": 60.0, "travel": 45.0}
+
+
+def policies(
+    rng: np.random.Generator, rows: int, moved: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """Ages that depend on the line; `moved` adds to some of them."""
+    line = rng.choice(LINES, rows, p=SHARES)
+    means = np.array([MEANS[each] + (moved or {}).get(each, 0.0) for each in line.tolist()])
+    return {"line": line, "age": rng.normal(means, 5.0)}
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """Parted by line."""
+    columns = policies(rng, 6_000)
+    return Reference.fit(
+        columns, predictions=columns["age"], actuals=columns["age"], segments=["line"]
+    )
+
+
+def make(reference: Reference | None, exporter: InMemoryExporter, **options: Any) -> Monitor:
+    """A monitor of segments that exports to memory, only when flushed."""
+    config = Config(export_interval_seconds=3_600, **options.pop("config", {}))
+    return Monitor(
+        "m", reference=reference, segments=["line"], exporters=[exporter], config=config, **options
+    )
+
+
+def test_every_point_carries_its_segment(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """`all` for the whole; the counts of the segments add up to it."""
+    columns = policies(rng, 1_000)
+    with make(reference, exporter) as monitor:
+        monitor.record(columns, columns["age"])
+        assert monitor.flush()
+    points = exporter.snapshots[-1].points
+    assert {dict(point.attributes)["segment"] for point in points} == {"all", *LINES, "__other__"}
+    for name in ("mlmonitor.predictions", "mlmonitor.field.values"):
+        found: dict[tuple[tuple[str, str], ...], list[float]] = {}
+        for point in points:
+            known = dict(point.attributes)
+            if point.metric.name == name:
+                is_whole = known.pop("segment") == "all"
+                found.setdefault(tuple(known.items()), [0.0, 0.0])[is_whole] += point.value
+        assert found
+        assert all(
+            parts == whole
+            for key, (parts, whole) in found.items()
+            if ("status", "error") not in key
+        )
+
+
+def test_no_point_carries_a_segment_where_none_is_declared(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """A reference that knows segments serves a monitor that does not ask for them."""
+    columns = policies(rng, 100)
+    with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
+        monitor.record(columns, columns["age"])
+        assert monitor.flush()
+        assert monitor.status().segments == {}
+    assert all("segment" not in dict(point.attributes) for point in exporter.snapshots[-1].points)
+
+
+def test_an_alarm_names_its_segment_and_the_status_counts_it(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """One line in ten of the traffic moves: it is found there, before the whole has moved."""
+    told: list[Finding] = []
+    with make(reference, exporter, on_finding=told.append) as monitor:
+        columns = policies(rng, 5_000, {"travel": 6.0})
+        monitor.record(columns, columns["age"])
+        status = monitor.status()
+        assert monitor.flush()
+    assert {(each.field, each.segment) for each in told} >= {("age", "travel")}
+    assert {each.segment for each in told}.isdisjoint({"motor", "home"})
+    assert "in travel" in str(next(each for each in told if each.segment == "travel"))
+    travel = status.segments["travel"]
+    assert travel.field("age").has_alarm
+    assert travel.field("age").psi > 0.5
+    assert status.segments["motor"].field("age").psi < 0.1
+    line = next(each for each in str(status).splitlines() if each.startswith("segment travel"))
+    assert "2 moved (age, prediction), 2 alarms" in line
+    assert "__other__" not in str(status)
+    with pytest.raises(KeyError):
+        travel.field("nothing")
+
+
+def test_a_segment_the_reference_does_not_know_is_counted_with_the_rest(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """It is not compared, says so, and is an unseen category of its field besides."""
+    with make(reference, exporter) as monitor:
+        monitor.record({"line": ["pet"] * 30, "age": [40.0] * 30}, [40.0] * 30)
+        status = monitor.status()
+    rest = status.segments["__other__"]
+    assert (rest.predictions, rest.reference_rows) == (30, 0)
+    assert rest.field("age").psi is None
+    assert "segment __other__: 30 predictions, 0 failed, 30 in the window; not in" in str(status)
+    assert status.field("line").new_categories[0].name == "pet"
+
+
+def test_failed_calls_keep_their_segment(reference: Reference, exporter: InMemoryExporter) -> None:
+    """A model that fails for one line is seen to fail for that line."""
+    with make(reference, exporter) as monitor:
+
+        @monitor.watch
+        def predict(features: dict[str, Any]) -> float:
+            if features["line"] == "travel":
+                raise ZeroDivisionError
+            return float(features["age"])
+
+        predict({"line": "motor", "age": 30.0})
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                predict({"line": "travel", "age": 45.0})
+        status = monitor.status()
+    travel = status.segments["travel"]
+    assert (travel.predictions, travel.failed, travel.window_rows) == (0, 3, 3)
+    assert travel.field("age").count == 3
+    assert travel.field("prediction", role="prediction").count == 0
+    assert (status.segments["motor"].predictions, status.segments["motor"].failed) == (1, 0)
+
+
+def test_errors_of_labels_are_told_by_segment(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """A prediction in waiting remembers where it belongs; a label that is no number does, too."""
+    with make(reference, exporter) as monitor:
+        monitor.record(
+            {"line": ["motor", "home", "home"], "age": [30.0, 60.0, 61.0]},
+            [30.0, 60.0, 61.0],
+            ids=["1", "2", "3"],
+        )
+        monitor.label(["1", "2", "3"], [31.0, 55.0, "unknown"])
+        assert monitor.flush()
+        status = monitor.status()
+    motor, home = status.segments["motor"], status.segments["home"]
+    assert motor.performance is not None
+    assert home.performance is not None
+    assert (motor.performance.count, motor.performance.mae) == (1, 1.0)
+    assert (home.performance.count, home.performance.mae) == (1, 5.0)
+    assert home.field("actual", role="actual").quality["wrong_type"] == 1
+    assert motor.field("actual", role="actual").quality["wrong_type"] == 0
+    labelled = [
+        exporter.value("mlmonitor.performance", {"measure": "mae", "segment": name})
+        for name in ("motor", "home", "all")
+    ]
+    assert labelled == [1.0, 5.0, 3.0]
+
+
+def test_a_service_without_a_reference_learns_its_segments(
+    exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """The first rows become a reference of each segment; those few that have too few are one."""
+    with make(None, exporter, config={"learn_rows": 600, "max_segments": 2}) as monitor:
+        columns = policies(rng, 1_000)
+        monitor.record(columns, columns["age"])
+        status = monitor.status()
+        assert monitor.reference is not None
+        assert monitor.reference.segment_names == ("motor", "home", "__other__")
+    assert sum(each.predictions for each in status.segments.values()) == 1_000
+    assert status.segments["motor"].reference_rows > 200
+    assert sum(each.reference_rows for each in status.segments.values()) == 600
+    assert sum(each.window_rows for each in status.segments.values()) == 400
+    assert not status.findings
+
+
+def test_a_segment_field_may_be_one_that_is_ignored(
+    exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """It parts the traffic, and is not watched itself."""
+    with make(None, exporter, ignore=["line"], config={"learn_rows": 200}) as monitor:
+        columns = policies(rng, 300)
+        monitor.record(columns, columns["age"])
+        status = monitor.status()
+    assert [each.name for each in status.fields] == ["age", "prediction"]
+    assert status.segments["motor"].predictions > 100
+
+
+def test_several_fields_make_a_segment_together(
+    exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """Named by field and value, in the order of the reference."""
+    columns = {
+        "line": rng.choice(["motor", "home"], 500),
+        "region": rng.choice(["north", "south"], 500),
+        "age": rng.normal(size=500),
+    }
+    reference = Reference.fit(columns, segments=["line", "region"])
+    with Monitor(
+        "m", reference=reference, segments=["region", "line"], exporters=[exporter]
+    ) as monitor:
+        monitor.record({"line": ["motor"], "region": ["north"], "age": [0.0]}, [1.0])
+        assert monitor.status().segments["line=motor,region=north"].predictions == 1
+
+
+@pytest.mark.parametrize(
+    ("fit", "options", "named"),
+    [
+        ({}, {"segments": ["line"]}, r"Reference.fit\(..., segments=\['line'\]\)"),
+        ({"segments": ["age"]}, {"segments": ["line"]}, "knows 'age'"),
+        ({"segments": ["line"]}, {"segments": "line"}, "sequence of names"),
+        (
+            {"segments": ["line"]},
+            {"segments": ["line"], "config": Config(max_segments=2)},
+            "Config.max_segments",
+        ),
+    ],
+)
+def test_segments_that_cannot_be_compared_are_refused_at_set_up(
+    fit: dict[str, Any], options: dict[str, Any], named: str, rng: np.random.Generator
+) -> None:
+    """With what to do about it: a segment beside nothing would only look as if it were watched."""
+    reference = Reference.fit(policies(rng, 300), **fit)
+    with pytest.raises(ConfigError, match=named):
+        Monitor("m", reference=reference, exporters=[], **options)
+
+
+def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batches: int) -> None:
+    """A batch a pane, half of it of segments that nobody knows, with ids."""
+    for at in range(batches):
+        columns = policies(rng, 1_000)
+        unknown = rng.integers(0, 1 << 40, 1_000)
+        columns["line"] = np.where(rng.random(1_000) < 0.5, columns["line"], unknown).tolist()
+        monitor.record(columns, columns["age"], ids=[f"{at}-{i}" for i in range(1_000)])
+        monitor.status()
+        clock.advance(1.0)
+
+
+@pytest.mark.timeout(120)
+def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator) -> None:
+    """It follows from how many segments there are, and not from how many come."""
+    reference = Reference.fit(
+        policies(rng, 2_000), predictions=rng.normal(size=2_000), segments=["line"]
+    )
+    clock = ManualClock()
+    config = Config(window_seconds=10, panes=10, pending_predictions=2_000)
+
+    def held(batches: int) -> tuple[int, int]:
+        gc.collect()
+        tracemalloc.start()
+        try:
+            monitor = Monitor(
+                "m",
+                reference=reference,
+                segments=["line"],
+                exporters=[],
+                config=config,
+                clock=clock,
+            )
+            serve(monitor, clock, rng, batches)
+            gc.collect()
+            found, _ = tracemalloc.get_traced_memory()
+            told = monitor.memory_bytes
+            monitor.close()
+        finally:
+            tracemalloc.stop()
+        return found, told
+
+    held(2)  # imports and caches of libraries are nobody's rows
+    short, told = held(15)
+    long, _ = held(45)
+    assert short <= told
+    assert long <= told
+    assert long <= short * 1.1
