@@ -13,7 +13,7 @@ import numpy as np
 
 import shapes
 from harness import Figure, in_turns, main
-from mlmonitor import Config, Monitor
+from mlmonitor import Config, Monitor, Reference
 
 ROWS = 1_024
 CPU = time.process_time_ns
@@ -75,25 +75,29 @@ def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     if "segments" not in inspect.signature(Monitor).parameters:
         print("segments: this version of mlmonitor has none, so they are not measured")
         return
-    rng = np.random.default_rng(0)
     config = Config(drain_seconds=3_600.0, export_interval_seconds=86_400.0)
-    costs: dict[int, float] = {}
+    predictions, costs = np.zeros(ROWS), {}
     for size in sizes:
-        segmented: dict[str, object] = {"segments": ["c0"]}
-        known = shapes.reference(20, categorical=1)
-        monitor = Monitor("bench", reference=known, exporters=[], config=config, **segmented)  # type: ignore[arg-type]
-        values = rng.normal(size=(20, ROWS))
-        columns: dict[str, object] = dict(zip(shapes.names(20), values, strict=True))
-        columns["c0"] = [f"category {at}" for at in rng.integers(0, size, ROWS)]
-        took = []
-        for _ in range(rounds):
-            started = CPU()
-            monitor.record(columns, np.zeros(ROWS))
-            shapes.drain(monitor)
-            took.append((CPU() - started) / ROWS)
+        columns = dict(segmented(size))
+        known = Reference.fit(columns, predictions=predictions, segments=["line"])
+        with Monitor(
+            "bench", reference=known, exporters=[], config=config, segments=["line"]
+        ) as monitor:
+            took = []
+            for _ in range(rounds):
+                started = CPU()
+                monitor.record(columns, predictions)
+                shapes.drain(monitor)
+                took.append((CPU() - started) / ROWS)
         costs[size] = min(took)
-        monitor.close()
     yield from series("segments", costs, per_unit=False)
+
+
+def segmented(size: int) -> Iterator[tuple[str, object]]:
+    """Twenty numbers, and a category of so many names by which rows are parted."""
+    rng = np.random.default_rng(0)
+    yield from zip(shapes.names(20), rng.normal(size=(20, ROWS)), strict=True)
+    yield "line", [f"line {at % size}" for at in range(ROWS)]
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over

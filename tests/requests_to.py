@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -48,10 +49,18 @@ def ask(port: int, amount: int) -> int | None:
     return int(body.split()[1])
 
 
-def ask_many(port: int, requests: int, *, rate: float = 1e9, seconds: float = 60.0) -> Answers:
+def ask_many(
+    port: int,
+    requests: int,
+    *,
+    rate: float = 1e9,
+    seconds: float = 60.0,
+    amounts: Sequence[int] = range(100),
+) -> Answers:
     """Ask so many times, at most `rate` a second; late requests catch up.
 
-    It ends after `seconds`, on a machine that is too slow with fewer requests.
+    The amounts are taken in turn. It ends after `seconds`: with fewer requests where the machine is
+    too slow.
     """
     began = time.monotonic()
 
@@ -61,7 +70,7 @@ def ask_many(port: int, requests: int, *, rate: float = 1e9, seconds: float = 60
             time.sleep(max(began + at / rate - time.monotonic(), 0))
             if time.monotonic() > began + seconds:
                 break
-            process = ask(port, at % 100)
+            process = ask(port, amounts[at % len(amounts)])
             answers.append(None if process is None else Answer(time.time(), process))
         return answers
 

@@ -22,8 +22,8 @@ def law(hour: int, tilt: float) -> np.ndarray:
     return found / found.sum()
 
 
-def main() -> None:
-    """Both evidences of one stream, hour by hour, and the share of its highest three bins."""
+def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Days, the share of the highest three bins, and both evidences, look by look."""
     rng = np.random.default_rng(1)
     load = 1 + 0.8 * np.sin(2 * np.pi * (np.arange(SEASONS) - 6) / 24)
     rows = (TRAINING_ROWS * load / load.sum()).astype(int)
@@ -42,11 +42,17 @@ def main() -> None:
             at.append((hour + (look + 1) / looks) / 24)
             high.append(counts[0, -3:].sum() / LOOK_ROWS)
             found.append((plain.log_e()[0] / np.log(10), seasonal.log_e()[0] / np.log(10)))
+    return np.array(at), np.array(high), np.array(found)
+
+
+def main() -> None:
+    """Draw them below each other."""
+    at, high, found = stream()
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=(2, 3))
     above.plot(at, high, ".", ms=3, color="0.4")
     above.set_ylabel("share of the\nthree highest bins")
     for values, name, color in zip(
-        np.array(found).T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
+        found.T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
     ):
         below.plot(at, values, color=color, label=name)
     below.axhline(2, color="0.3", lw=0.8, ls=":")

@@ -1,19 +1,19 @@
 """The claim severity service, watched from inside.
 
 Three things make it monitored: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
-prediction, and `monitor.close()` at the end of the lifespan, since uvicorn never runs `atexit`
+prediction, and the middleware that closes the monitor at the end, since uvicorn never runs `atexit`
 functions when it is told to stop.
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from mlmonitor import Config, Monitor, Otlp
+from mlmonitor.integrations.asgi import MonitorMiddleware
 from snapshot import Snapshot
 from train import SeverityModel, train
 
@@ -69,13 +69,8 @@ class Settings(BaseModel):
 
 def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
     """The service around a model and its monitor; it closes the monitor when it ends."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        monitor.close()
-
-    app = FastAPI(title="Claim severity", lifespan=lifespan)
+    app = FastAPI(title="Claim severity")
+    app.add_middleware(MonitorMiddleware, monitor=monitor)
 
     # Not `def`: a prediction takes less time than handing it to a thread and back.
     @app.post("/predict")

@@ -3,11 +3,13 @@
 from mlmonitor.capture.watch import Observation
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.status import FieldStatus, Status
+from mlmonitor.compare.segment_status import SegmentStatus
+from mlmonitor.compare.status import ExportStatus, FieldStatus, Status
 from mlmonitor.config import Config
 from mlmonitor.errors import (
     ConfigError,
     ExportError,
+    ExportRefused,
     ExportTimeout,
     FormatError,
     IncompatibleSketch,
@@ -24,6 +26,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "ExportError",
+    "ExportRefused",
+    "ExportStatus",
     "ExportTimeout",
     "Exporter",
     "FieldStatus",
@@ -40,5 +44,6 @@ __all__ = [
     "Reference",
     "Role",
     "SchemaError",
+    "SegmentStatus",
     "Status",
 ]

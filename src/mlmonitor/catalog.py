@@ -61,6 +61,14 @@ BIN = Metric(
     (*_FIELD, "bin"),
     "Values of a field in each of the reference's bins",
 )
+SUM = Metric(
+    "mlmonitor.field.sum",
+    "counter",
+    "{value}",
+    _FIELD,
+    "Sum of a numeric field's values, for as long as none was negative; for Dynatrace, which takes "
+    "bins in place of distributions",
+)
 VALUES = Metric(
     "mlmonitor.field.values",
     "counter",
@@ -111,8 +119,15 @@ REFERENCE_BIN = Metric(
     "mlmonitor.reference.bin",
     "gauge",
     "1",
-    (*_FIELD, "bin", "le"),
-    "Share of the reference in each bin",
+    (*_FIELD, "bin", "gt", "le"),
+    "Share of the reference in each bin, which for numbers is (gt, le]",
+)
+REFERENCE_VALUES = Metric(
+    "mlmonitor.reference.values",
+    "gauge",
+    "{value}",
+    _FIELD,
+    "Values behind the shares of the reference",
 )
 DRIFT_SCORE = Metric(
     "mlmonitor.drift.score",
@@ -187,6 +202,13 @@ EXPORT_POINTS = Metric(
     "{point}",
     ("destination", "outcome"),
     "What became of the points sent before this export",
+)
+SERIES = Metric(
+    "mlmonitor.export.series",
+    "gauge",
+    "{series}",
+    ("state",),
+    "Series of this process: sent, or left out because Config.max_series was reached",
 )
 HEARTBEAT = Metric(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"

@@ -1,9 +1,8 @@
-"""How a model is watched: frozen, closed, resolved once. The only module that reads variables."""
+"""How a model is watched: frozen, closed, resolved once. Reads `MLMONITOR_*`."""
 
-import math
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,7 +10,6 @@ from mlmonitor.errors import ConfigError
 
 _PREFIX = "MLMONITOR_"
 _PYDANTIC = "Value error, "  # what it puts before our own sentences
-_URL = re.compile(r"https?://[^/\s]+")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
@@ -26,7 +24,11 @@ class Config(BaseModel):
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # at the first use: it is a tenth of a second that importing can spare
     )
 
     enabled: bool = Field(default=True, description="False makes every call of the API a no-op.")
@@ -98,6 +100,12 @@ class Config(BaseModel):
         le=1_000,
         description="Half width of the anomaly band in standard deviations.",
     )
+    max_series: int = Field(
+        default=20_000,
+        ge=100,
+        le=10_000_000,
+        description="Series a process exports at most, buckets counted; detail goes first.",
+    )
     heavy_hitters: int = Field(
         default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
     )
@@ -165,59 +173,6 @@ def truth(environ: Mapping[str, str], name: str) -> bool:
     if value in _FALSE:
         return False
     raise ConfigError(f"{name}: wanted true or false")
-
-
-class OtlpSettings(NamedTuple):
-    """Where the standard OTLP variables send metrics. What they leave open is None."""
-
-    endpoint: str
-    protocol: Literal["http/protobuf", "grpc"]
-    timeout_seconds: float | None
-
-
-def otlp_from_environment(environ: Mapping[str, str]) -> OtlpSettings | None:
-    """What the `OTEL_EXPORTER_OTLP_*` variables say, those for metrics first; None where silent.
-
-    The signal's own endpoint is used as it stands; the general one gets the signal's path, for
-    HTTP (OpenTelemetry protocol specification, "Endpoint URLs for OTLP/HTTP").
-
-    Raises:
-        ConfigError: an endpoint is no URL, a protocol is unknown, or a timeout is no number.
-    """
-    exporters = environ.get("OTEL_METRICS_EXPORTER", "").strip()
-    own, general = _either(environ, "METRICS_ENDPOINT"), _either(environ, "ENDPOINT")
-    is_wanted = not exporters or "otlp" in (name.strip() for name in exporters.split(","))
-    if not is_wanted or not (own or general):
-        return None
-    protocol = _either(environ, "METRICS_PROTOCOL") or _either(environ, "PROTOCOL")
-    if protocol not in ("", "http/protobuf", "grpc"):
-        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL: wanted http/protobuf or grpc")
-    is_grpc = protocol == "grpc"
-    if not is_grpc and not _URL.match(own or general):
-        name = "METRICS_ENDPOINT" if own else "ENDPOINT"
-        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name}: wanted a URL, scheme included")
-    endpoint = own or (general if is_grpc else f"{general.rstrip('/')}/v1/metrics")
-    return OtlpSettings(endpoint, "grpc" if is_grpc else "http/protobuf", _timeout(environ))
-
-
-def _timeout(environ: Mapping[str, str]) -> float | None:
-    text = _either(environ, "METRICS_TIMEOUT") or _either(environ, "TIMEOUT")
-    try:
-        seconds = float(text) if text else None
-    except ValueError:
-        seconds = math.nan
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT: wanted seconds, more than 0")
-    return seconds
-
-
-def compression_is_chosen(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables choose a compression: then ours is not imposed."""
-    return bool(_either(environ, "METRICS_COMPRESSION") or _either(environ, "COMPRESSION"))
-
-
-def _either(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(f"OTEL_EXPORTER_OTLP_{name}", "").strip()
 
 
 def _milliseconds(text: str) -> float:

@@ -8,9 +8,10 @@
   x MissingExtra (ImportError)     an optional client library is not installed
   x ExportError (OSError)          a destination refused or could not be reached
     + ExportTimeout (TimeoutError)   ... or did not answer in time
+    + ExportRefused                  ... or will not have it, now or later
 
 A message names the field and what to do. It never holds a value: values may be personal data.
-The last pair stays inside the worker; the host never meets it.
+The last three stay inside the worker; the host never meets them.
 """
 
 from importlib import import_module
@@ -47,6 +48,10 @@ class ExportError(MonitorError, OSError):
 
 class ExportTimeout(ExportError, TimeoutError):
     """A destination did not answer in time."""
+
+
+class ExportRefused(ExportError):
+    """A destination has read what was sent, and will not have it: asking again is no use."""
 
 
 def import_extra(module: str, *, extra: str) -> ModuleType:

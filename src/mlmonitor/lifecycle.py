@@ -199,6 +199,8 @@ class Worker:
         with self._inbox.guard:
             self._begin(self.pipeline.watched.reference)
             self._is_closed = is_closed
+        if self._is_closed:
+            self._inbox.calls.close()
 
 
 def never_falling_clock() -> Clock:

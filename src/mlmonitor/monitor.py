@@ -4,40 +4,40 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.arguments import parameters, take_features
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
-from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.tap import Tap, identify, open_call
-from mlmonitor.capture.watch import Observation, Unrecorded, watched
+from mlmonitor.capture.watch import Observation, Unrecorded, decorated
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
 from mlmonitor.options import (
     config_of,
+    copiers_of,
     exporters_of,
     feature_names,
+    has_vectors,
     names_of,
     paired,
     reference_of,
+    schema_of,
     segments_of,
 )
 from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.records import Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +62,7 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
         segments: features whose values part the traffic: everything is then counted, compared and
             exported for each part as well, beside the same part of the reference, which has to be
             made with the same `segments`. A learned reference learns its segments, too.
@@ -85,6 +86,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
         config: Config | None = None,
@@ -94,15 +96,13 @@ class Monitor:
             raise ConfigError("model: wanted a name")
         self.config: Config = config_of(config, os.environ)
         self._is_enabled = self.config.enabled  # read by every call, and slow to read there
-        self._clock = clock or never_falling_clock()
-        self._on_finding = on_finding
+        self._clock, self._on_finding = clock or never_falling_clock(), on_finding
         self._model, self._version = str(model), str(version)
         self._ignore = frozenset(names_of("ignore", ignore))
         self._reference = reference_of(reference)
-        self._exporters = exporters_of(exporters, os.environ)
+        self._schema = schema_of(schema, self._reference)
+        self._exporters = exporters_of(exporters, os.environ, is_enabled=self.config.enabled)
         self._segments = segments_of(segments, self._reference, self.config)
-        if self.config.enabled and not gevent_will_patch():
-            load_clients(self._exporters)
         self._features = names_of("features", features) or feature_names(self._reference)
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
@@ -113,9 +113,9 @@ class Monitor:
             line=self._inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
-            open_call=ContextVar("open_call", default=None),
             guard=self._inbox.guard,
-            copiers=Copiers(),
+            copiers=copiers_of(self._schema),
+            plain_row=None if has_vectors(self._schema) else dict,
         )
         self._source = self._tap, self._shape
 
@@ -167,28 +167,15 @@ class Monitor:
         """
 
         def again(inner: Callable[..., Any]) -> Any:
-            return self._watched(inner, features, Outputs(prediction, output, columns), id_from)
+            outputs = Outputs(prediction, output, columns)
+            shape = Shape(self._features, outputs, id_from)
+            wrapper = decorated(inner, features, tap=self._tap, shape=shape)
+            return wrapper if self.config.enabled else inner
 
         columns = names_of("names", names)
         if function is None:
             return again
         return again(function)
-
-    def _watched(
-        self,
-        function: Any,
-        features: str | Sequence[str] | None,
-        outputs: Outputs,
-        id_from: str | None,
-    ) -> Any:
-        if isinstance(function, staticmethod | classmethod):
-            inner = self._watched(function.__func__, features, outputs, id_from)
-            return type(function)(inner)
-        by_argument = id_from if id_from in parameters(function) else None
-        shape = Shape(self._features, outputs, None if by_argument else id_from)
-        take = take_features(function, features, self._tap.copiers)
-        wrapper = watched(function, tap=self._tap, take=take, shape=shape, id_argument=by_argument)
-        return wrapper if self.config.enabled else function
 
     def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
@@ -299,14 +286,8 @@ class Monitor:
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        identity = Identity(
-            self._model,
-            self._version,
-            str(uuid.uuid4()),
-            started_at,
-            self._ignore,
-            self._segments,
-        )
+        who = self._model, self._version, str(uuid.uuid4()), started_at
+        identity = Identity(*who, self._ignore, self._segments, self._schema)
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.vectors import VectorCopiers
+from mlmonitor.compare.fit_options import kinds_of
 from mlmonitor.compare.reference import Reference
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.export.base import Exporter
+from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
-from mlmonitor.records import Role
+from mlmonitor.records import Kind, Role
 
 
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
@@ -28,14 +32,47 @@ def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference
     return Reference.load(reference)
 
 
-def exporters_of(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
-    """The exporters named, or the one that the standard variables describe, if they do."""
+def exporters_of(
+    exporters: object, environ: Mapping[str, str], *, is_enabled: bool
+) -> list[Exporter]:
+    """The exporters named, or the one that the standard variables describe, if they do.
+
+    What they and the sketches import is imported now, unless gevent has yet to patch it.
+    """
+    found = _exporters(exporters, environ)
+    if is_enabled and not gevent_will_patch():
+        load_clients(found)
+    return found
+
+
+def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     if exporters is None:
         found = Otlp.from_environment(environ)
         return [] if found is None else [found]
     if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
         return list(exporters)
     raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
+
+
+def schema_of(
+    schema: Mapping[str, Kind | str] | None, reference: Reference | None
+) -> dict[str, Kind]:
+    """Kinds by name: as declared, and as the reference has them."""
+    told = kinds_of({} if schema is None else schema)
+    if reference is None:
+        return told
+    return {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+
+
+def has_vectors(schema: Mapping[str, Kind]) -> bool:
+    """Whether rows may hold vectors."""
+    return Kind.EMBEDDING in schema.values()
+
+
+def copiers_of(schema: Mapping[str, Kind]) -> Copiers:
+    """What copies the host's rows: their vectors too, where there are any."""
+    vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
+    return VectorCopiers(vectors) if vectors else Copiers()
 
 
 def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:

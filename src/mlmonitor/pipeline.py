@@ -1,9 +1,10 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.calls import Entry, gather
 from mlmonitor.catalog import SEGMENT
@@ -18,7 +19,8 @@ from mlmonitor.config import Config
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
-from mlmonitor.export.model import observed_points
+from mlmonitor.export.model import Describer
+from mlmonitor.records import Kind
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Identity:
     started_at: float
     ignore: frozenset[str] = field(default_factory=frozenset)
     segments: tuple[str, ...] = ()
+    schema: Mapping[str, Kind] = field(default_factory=dict)
 
     @property
     def attributes(self) -> Attributes:
@@ -61,15 +64,23 @@ class Pipeline:
         self._due_labels: list[tuple[str, object]] = []
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
+        self._describer = Describer(
+            identity.attributes,
+            deviations=config.outlier_deviations,
+            max_series=config.max_series,
+        )
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._observed = Observed(
             config,
             reference,
             ignore=identity.ignore,
+            schema=identity.schema,
             segments=identity.segments,
             started_at=identity.started_at,
         )
+        if any(each.wants_fine_durations for each in deliveries):
+            self._observed.calls.fine = ExponentialSketch()
 
     @property
     def watched(self) -> Watched:
@@ -161,20 +172,13 @@ class Pipeline:
         """Every series at `now`; no two snapshots of a process share a time."""
         self._look(now, rows=0)
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
-        points = observed_points(
-            self._observed,
-            self._inbox,
-            self._deliveries,
-            self._identity.attributes,
-            deviations=self._config.outlier_deviations,
-            now=now,
-        )
+        families = self._describer.families(self._observed, self._inbox, self._deliveries, now=now)
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,
             start_unix_ns=int(self._identity.started_at * 1e9),
             time_unix_ns=self._last_time_ns,
-            points=list(points),
+            families=families,
         )
 
     def deliver(self, snapshot: Snapshot) -> bool:
@@ -203,6 +207,6 @@ class Pipeline:
             Titled(self._identity.model, self._identity.version),
             self._observed,
             self._inbox,
-            exports={delivery.name: dict(delivery.outcomes) for delivery in self._deliveries},
+            exports={each.name: each.status(now) for each in self._deliveries},
             now=now,
         )

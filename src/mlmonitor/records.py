@@ -1,7 +1,7 @@
 """The words the stages share: fields, schemas, and the block of rows that travels the line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,15 +19,22 @@ class Role(StrEnum):
     PREDICTION = "prediction"
     ACTUAL = "actual"
     KPI = "kpi"
+    DERIVED = "derived"  # worked out of others: a text's length, a row's distance
 
 
 class Kind(StrEnum):
-    """How a field's values are read; a datetime is read as seconds since 1970, UTC."""
+    """How a field's values are read; a datetime is read as seconds since 1970, UTC.
+
+    A text and an embedding, a vector of fixed length, have no bins of their own: what is derived
+    from them is watched.
+    """
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     BOOLEAN = "boolean"
     DATETIME = "datetime"
+    TEXT = "text"
+    EMBEDDING = "embedding"
 
 
 class Quality(StrEnum):
@@ -57,6 +64,11 @@ class Field(NamedTuple):
         """Whether values are read as floats; the others are read as categories."""
         return self.kind in (Kind.NUMERIC, Kind.DATETIME)
 
+    @property
+    def is_source(self) -> bool:
+        """Whether it is watched through what is derived from it alone."""
+        return self.kind in (Kind.TEXT, Kind.EMBEDDING)
+
 
 class Schema:
     """The fields of one population, numeric ones first: the order of every array's first axis."""
@@ -82,6 +94,7 @@ class Block:
     reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of what was refused; None
         where nothing was, or nobody will split the block.
     season: the season that the rows came in, where there are seasons.
+    kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
     """
 
     rows: int
@@ -90,6 +103,7 @@ class Block:
     categorical: list[Sequence[object]]
     reasons: NDArray[np.int8] | None = None
     season: int = 0
+    kernels: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 class Absent:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collector_sink import Sink
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor, Reference, lifecycle
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
 
@@ -146,6 +146,41 @@ def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
         assert not monitor.flush(timeout_seconds=20)
         assert monitor.status().exports["memory"]["failed"] > 0
         assert [t.name for t in threading.enumerate()].count("mlmonitor") == 1
+
+
+def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(
+    exporter: InMemoryExporter,
+) -> None:
+    """All monitors of a process are closed at once: each has the whole time."""
+    stuck = Stuck()
+    monitors = [Monitor("m", exporters=[each], config=QUIET) for each in (stuck, exporter, stuck)]
+    for monitor in monitors:
+        monitor.record({"a": [1.0]}, [1.0])
+    lifecycle.close_all(timeout_seconds=0.5)
+    stuck.released.set()
+    assert [monitor.status().state for monitor in monitors] == ["closed"] * 3
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
+
+
+def test_where_no_thread_can_be_started_the_host_does_not_notice(
+    exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of the interpreter, say: a fault is counted, and the next record tries again."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    predict = monitor.watch(lambda features: features["a"])
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert predict({"a": 1.0}) == 1.0
+        assert not monitor.flush(timeout_seconds=5)
+    assert predict({"a": 1.0}) == 1.0
+    assert monitor.flush(timeout_seconds=10)
+    assert monitor.status().faults == 2
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
+    monitor.close()
 
 
 def test_every_flush_answers_for_what_came_before_it(exporter: InMemoryExporter) -> None:

@@ -16,6 +16,7 @@ from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.codec import packed, unpacked
 from mlmonitor.aggregate.distinct import Distinct
 from mlmonitor.aggregate.error_sums import ErrorSums
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.aggregate.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.plan import NumericPlan, Plan
@@ -114,6 +115,15 @@ def _same_sums(one: ErrorSums, two: ErrorSums, _: Sequence[Any]) -> None:
     atol = 1e-9 * one.absolute.max(initial=0.0)
     if np.isfinite(atol):
         np.testing.assert_allclose(one.signed, two.signed, rtol=1e-9, atol=atol)
+
+
+def _same_exponential(one: ExponentialSketch, two: ExponentialSketch, met: Sequence[Any]) -> None:
+    for name in ("scale", "offset", "zeros", "min", "max"):
+        assert getattr(one, name) == getattr(two, name)
+    np.testing.assert_array_equal(one.counts, two.counts)
+    whole = sum(np.abs(block[np.isfinite(block)] / 1e9).sum() for block in met)
+    gap = abs(one.sum / 1e9 - two.sum / 1e9)
+    assert gap <= 1e-9 * whole or not np.isfinite([one.sum, two.sum]).all()
 
 
 def _same_shapes(one: Shapes, two: Shapes, met: Sequence[Any]) -> None:
@@ -234,6 +244,15 @@ SUBJECTS = [
         ErrorSums.from_state,
         lambda: [ErrorSums(EDGES[1:]), ErrorSums(EDGES + 1)],
         lambda sketch, block: sketch.update(*block),
+    ),
+    Subject(
+        "exponential",
+        ExponentialSketch,
+        blocks(2),
+        _arrays,
+        _same_exponential,
+        ExponentialSketch.from_state,
+        list,
     ),
     Subject(
         "shapes",
@@ -415,7 +434,7 @@ def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Gen
     assert saved <= size + 4_000
 
 
-@pytest.mark.parametrize("subject", SUBJECTS[:2] + SUBJECTS[5:6], ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", SUBJECTS[:2] + SUBJECTS[5:7], ids=lambda subject: subject.name)
 @given(st.data())
 def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
     """Rows of NaN, at the end or alone, change nothing; a block of none but NaN is as none."""

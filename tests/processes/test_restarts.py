@@ -96,6 +96,8 @@ def test_a_killed_worker_loses_what_it_answered_since_its_last_export(
         target=lambda: found.append(ask_many(service.port, 3_000, rate=250.0))
     )
     client.start()
+    while len(workers(service)) < 3 and client.is_alive():
+        time.sleep(0.05)
     victim = min(workers(service))
     while len(exports(sink, victim)) < 4 and client.is_alive():
         time.sleep(0.05)

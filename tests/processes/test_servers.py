@@ -18,7 +18,8 @@ REQUESTS = 60
 
 GUNICORN = (
     *("gunicorn", "-b", "127.0.0.1:{port}", "-w", "2"),
-    *("--no-control-socket", "--log-level", "warning"),
+    # A worker that is told to end before it has set up its signals never hears of it.
+    *("--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
 )
 UVICORN = ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
 HOOKS = ("-c", "python:gunicorn_hooks")

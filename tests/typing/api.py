@@ -5,7 +5,16 @@ from typing import assert_type
 
 import numpy as np
 
-from mlmonitor import Config, FieldStatus, Monitor, Observation, Otlp, Reference, Status
+from mlmonitor import (
+    Config,
+    FieldStatus,
+    Monitor,
+    Observation,
+    Otlp,
+    Reference,
+    SegmentStatus,
+    Status,
+)
 from mlmonitor.testing import (
     HistogramTotal,
     InMemoryExporter,
@@ -26,7 +35,14 @@ monitor = Monitor(
     "claims",
     version="7",
     reference=reference,
-    exporters=[Otlp.collector("http://localhost:4318"), InMemoryExporter()],
+    exporters=[
+        Otlp.collector("http://localhost:4318", compression="none"),
+        Otlp.prometheus("http://localhost:9090", durations="exponential"),
+        Otlp.mimir("http://localhost:9009", tenant="t"),
+        Otlp.grafana_cloud("https://otlp.example", instance=1, token_file="token"),  # noqa: S106 - its path
+        Otlp.dynatrace("https://abc.live.dynatrace.com", token_file="token", ambiguous="keep"),  # noqa: S106 - as above
+        InMemoryExporter(),
+    ],
     config=Config(window_seconds=60),
     clock=ManualClock(),
 )
@@ -66,6 +82,7 @@ async def use() -> None:
         other.value = 2.0
     assert_type(monitor.status(), Status)
     assert_type(monitor.status().fields, tuple[FieldStatus, ...])
+    assert_type(monitor.status().segments["motor"], SegmentStatus)
     assert_type(monitor.flush(timeout_seconds=1.0), bool)
 
 

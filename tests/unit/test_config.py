@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mlmonitor import Config, ConfigError
-from mlmonitor.config import (
-    OtlpSettings,
-    compression_is_chosen,
-    otlp_from_environment,
-    truth,
-)
+from mlmonitor.config import truth
 
 NAMES = list(Config.model_fields)
 NAN, INF = float("nan"), float("inf")
@@ -32,10 +27,10 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "pending_predictions": [-1, 1 << 40],
     "outlier_deviations": [0, -3, NAN, INF, 1_001],
     "heavy_hitters": [0, 1_001],
+    "max_series": [0, 99, 10_000_001],
     "alpha": [0, 1, -0.1, NAN, INF],
     "drift_tolerance": [-0.1, 101, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
-    "max_segments": [0, -1, 2.5, 1_001],
     "look_rows": [0, -1, 2.5, 1 << 60],
     "max_segments": [0, -1, 2.5, 1_001],
 }
@@ -184,72 +179,3 @@ def test_whatever_variables_hold_is_a_config_or_a_config_error(environ: dict[str
         assert re.search("|".join(environ), str(error))  # noqa: PT017 - both outcomes are right
     else:
         assert isinstance(found, Config)
-
-
-URL = "http://collector:4318"
-O = "OTEL_EXPORTER_OTLP_"  # noqa: E741 - a prefix, eight times below
-
-SETTINGS: list[tuple[dict[str, str], OtlpSettings | None]] = [
-    ({}, None),
-    ({f"{O}ENDPOINT": ""}, None),
-    ({f"{O}ENDPOINT": URL}, OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None)),
-    ({f"{O}ENDPOINT": f"{URL}/"}, OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None)),
-    ({f"{O}METRICS_ENDPOINT": f"{URL}/x"}, OtlpSettings(f"{URL}/x", "http/protobuf", None)),
-    (
-        {f"{O}ENDPOINT": "http://a", f"{O}METRICS_ENDPOINT": "http://b"},
-        OtlpSettings("http://b", "http/protobuf", None),
-    ),
-    (
-        {f"{O}ENDPOINT": URL, f"{O}PROTOCOL": "grpc", f"{O}TIMEOUT": "3"},
-        OtlpSettings(URL, "grpc", 3.0),
-    ),
-    (
-        {f"{O}ENDPOINT": "collector:4317", f"{O}METRICS_PROTOCOL": "grpc"},
-        OtlpSettings("collector:4317", "grpc", None),
-    ),
-    (
-        {f"{O}ENDPOINT": URL, f"{O}METRICS_TIMEOUT": "1.5", f"{O}TIMEOUT": "9"},
-        OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", 1.5),
-    ),
-    ({f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "none"}, None),
-    ({f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "prometheus"}, None),
-    (
-        {f"{O}ENDPOINT": URL, "OTEL_METRICS_EXPORTER": "console, otlp"},
-        OtlpSettings(f"{URL}/v1/metrics", "http/protobuf", None),
-    ),
-]
-
-
-@pytest.mark.parametrize(("environ", "wanted"), SETTINGS, ids=map(str, range(len(SETTINGS))))
-def test_the_standard_variables_say_where_metrics_go(
-    environ: dict[str, str], wanted: OtlpSettings | None
-) -> None:
-    """As the OpenTelemetry protocol specification has it; the signal's own variables come first."""
-    assert otlp_from_environment(environ) == wanted
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("ENDPOINT", "collector:4318", "OTLP_ENDPOINT: wanted a URL"),
-        ("ENDPOINT", "http://", "OTLP_ENDPOINT: wanted a URL"),
-        ("METRICS_ENDPOINT", "ftp://u:hunter2@host", "METRICS_ENDPOINT: wanted a URL"),
-        ("PROTOCOL", "http/json", "PROTOCOL: wanted http/protobuf or grpc"),
-        ("TIMEOUT", "hunter2", "TIMEOUT: wanted seconds"),
-        ("TIMEOUT", "nan", "TIMEOUT: wanted seconds"),
-        ("TIMEOUT", "inf", "TIMEOUT: wanted seconds"),
-        ("METRICS_TIMEOUT", "-1", "TIMEOUT: wanted seconds"),
-    ],
-)
-def test_a_standard_variable_that_is_wrong_is_named(name: str, value: str, said: str) -> None:
-    """An endpoint may hold a password: no value is repeated."""
-    with pytest.raises(ConfigError, match=said) as caught:
-        otlp_from_environment({f"{O}ENDPOINT": URL, f"{O}{name}": value})
-    assert "hunter2" not in str(caught.value)
-
-
-def test_a_chosen_compression_is_noticed() -> None:
-    """Either variable will do; silence leaves the choice to us."""
-    assert not compression_is_chosen({})
-    assert compression_is_chosen({f"{O}COMPRESSION": "none"})
-    assert compression_is_chosen({f"{O}METRICS_COMPRESSION": "gzip"})

@@ -45,6 +45,14 @@ def wide(rng: np.random.Generator) -> dict[str, object]:
     return {f"x{at}": rng.normal(size=ROWS) for at in range(30)}
 
 
+def derived(rng: np.random.Generator) -> dict[str, object]:
+    """Ever new words, as long as words are, of four-byte letters; vectors; related numbers."""
+    letters = [chr(0x10428 + at) for at in range(40)]
+    words = ["".join(rng.choice(letters, 64)) for _ in range(ROWS)]
+    matrix = rng.normal(size=(ROWS, 24))
+    return {"comment": words, "vector": matrix, "x": matrix[:, 0], "y": matrix[:, 1]}
+
+
 @dataclass(frozen=True)
 class Case:
     """A configuration, and what comes in under it."""
@@ -54,6 +62,7 @@ class Case:
     is_learned: bool = False
     long_ids: bool = False
     bins: int = field(default=10)
+    schema: dict[str, str] = field(default_factory=dict)
 
 
 def config(**options: object) -> Config:
@@ -71,6 +80,11 @@ CASES = {
     "hostile": Case(hostile, config(heavy_hitters=50), long_ids=True),
     "hostile and learned": Case(
         hostile, config(learn_rows=2_000, pending_predictions=0), is_learned=True
+    ),
+    "derived": Case(
+        derived,
+        config(pending_predictions=0),
+        schema={"comment": "text", "vector": "embedding"},
     ),
     "no labels": Case(mixed, config(pending_predictions=0)),
 }
@@ -99,7 +113,13 @@ def test_memory_stays_within_what_is_said_whatever_comes(
     case, path, clock = CASES[name], tmp_path / "reference.json", ManualClock()
     if not case.is_learned:
         trained = case.columns(rng)
-        Reference.fit(trained, predictions=rng.normal(size=ROWS), bins=case.bins).save(path)
+        Reference.fit(
+            trained,
+            predictions=rng.normal(size=ROWS),
+            bins=case.bins,
+            schema=case.schema,
+            anomaly_score=bool(case.schema),
+        ).save(path)
 
     def held(panes: int) -> tuple[int, int]:
         gc.collect()

@@ -5,6 +5,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.calls import Entry
@@ -34,6 +35,8 @@ class CallStats:
         field = Field("duration", Role.KPI, Kind.NUMERIC)
         plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
         self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
+        self.fine: ExponentialSketch | None = None
+        """All latencies in exponential buckets, for destinations that want them so."""
 
     def update(self, entries: Sequence[Entry], *, now: float) -> None:
         """Take in calls that have ended."""
@@ -52,6 +55,8 @@ class CallStats:
             seconds = np.fromiter(durations, np.float64, len(durations))[None] / 1e9
             block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
             self.latency.update(block, now=now)
+            if self.fine is not None:
+                self.fine.update(seconds[0])
         else:
             self.latency.advance(now)
 

@@ -51,6 +51,7 @@ class Panes:
             setattr(found, name, stacks[name].sum(axis=0))
         with np.errstate(over="ignore", invalid="ignore"):
             found.sums = stacks["sums"].sum(axis=0)
+        found.kernels = stacks["kernels"].sum(axis=0)
         return found
 
     @property

@@ -24,6 +24,19 @@ class NumericPlan(NamedTuple):
     band_high: float = np.inf
 
 
+class KernelPlan(NamedTuple):
+    """What an embedding's random features are compared with.
+
+    witness: the numeric field that counts the rows behind them. mean: of each feature over `rows`
+    rows of the reference. critical: see `NumericReference.critical`.
+    """
+
+    witness: str
+    mean: Floats
+    rows: int
+    critical: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The shape of a profile. Two profiles merge if their plans are equal: no bin differs.
@@ -31,6 +44,7 @@ class Plan:
     edges: `[numeric fields, widest]`, padded with infinity; `bins` tells how many are meant.
     probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
         in a sorted block answers all questions about bins, range and band.
+    kernels: of the embeddings, in the order of a block's kernel features.
     season: by which rows are counted in seasons as well, if they are.
     """
 
@@ -39,6 +53,7 @@ class Plan:
     dictionaries: tuple[Dictionary, ...]
     edges: Floats
     probes: Floats
+    kernels: tuple[KernelPlan, ...] = ()
     season: Season | None = None
 
     @classmethod
@@ -48,6 +63,7 @@ class Plan:
         numeric: Mapping[Field, NumericPlan],
         dictionaries: Mapping[Field, Dictionary],
         *,
+        kernels: Sequence[KernelPlan] = (),
         season: Season | None = None,
     ) -> "Plan":
         """The plan of some fields; one without bins or categories of its own gets open ones."""
@@ -58,7 +74,7 @@ class Plan:
         edges = padded([plan.edges for plan in plans])
         bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
         probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
-        return cls(schema, plans, books, edges, probes, season)
+        return cls(schema, plans, books, edges, probes, tuple(kernels), season)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -75,12 +91,19 @@ class Plan:
         books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
         season = () if self.season is None else (self.season,)
         words = repr((fields, self.bins, books, *season)).encode("utf-8", "surrogatepass")
-        return blake2b(words + self.probes.astype("<f8").tobytes(), digest_size=16).digest()
+        means = [kernel.mean for kernel in self.kernels]
+        numbers = b"".join(array.astype("<f8").tobytes() for array in (self.probes, *means))
+        return blake2b(words + numbers, digest_size=16).digest()
 
     @property
     def bins(self) -> list[int]:
         """How many bins each numeric field has."""
         return [len(plan.edges) + 1 for plan in self.numeric]
+
+    @property
+    def kernel_features(self) -> int:
+        """How many kernel features a block has."""
+        return sum(len(kernel.mean) for kernel in self.kernels)
 
     @property
     def seasons(self) -> int:

@@ -14,6 +14,7 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
 COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
+_NO_KERNELS = np.zeros(0)  # one for all who have none: there are many profiles
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 _REFUSED = [_AT[quality] for quality in REFUSED]
 
@@ -47,15 +48,17 @@ class Profile:
     int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
+    kernels: float64 `[kernel features]`, the sum over rows.
     seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
     prediction, which a failed call has not.
 
-    Price: `8 * (bins + 15)` bytes a numeric field, and 16 bytes a season.
+    Price: `8 * (bins + 15)` bytes a numeric field, 8 a kernel feature, and 16 a season.
     """
 
     __slots__ = (
         "bins",
         "categories",
+        "kernels",
         "moments",
         "outliers",
         "plan",
@@ -76,6 +79,8 @@ class Profile:
         self.quality: Counts = np.zeros((len(plan.schema), len(QUALITIES)), np.int64)
         self.outliers: Counts = np.zeros((numeric, 2), np.int64)
         self.sums: Floats = np.zeros(numeric)
+        size = plan.kernel_features
+        self.kernels: Floats = np.zeros(size) if size else _NO_KERNELS
         self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
@@ -86,6 +91,7 @@ class Profile:
         found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
         found.count_categories(digested.encoded)
         found.count_season(digested.block, digested.encoded)
+        found.count_kernels(digested.block)
         return found
 
     def update(self, block: Block) -> None:
@@ -105,6 +111,8 @@ class Profile:
         self.seasons += other.seasons
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
+        if self.kernels.size:
+            self.kernels += other.kernels
 
     def count_numeric(self, ordered: Floats, valid: Counts, refused: Counts) -> None:
         """Take in a sorted block of the numeric fields, of whose rows is told elsewhere."""
@@ -135,10 +143,16 @@ class Profile:
             quality[_AT[Quality.MISSING]] += each.missing
             quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
 
+    def count_kernels(self, block: Block) -> None:
+        """Take in the kernel features of a block's embeddings."""
+        if block.kernels.size:
+            self.kernels += block.kernels.sum(axis=1)
+
     def arrays(self) -> dict[str, Array]:
         """All there is to know but the plan and the rows, an array a statistic."""
         return {
             "sums": self.sums,
+            "kernels": self.kernels,
             **{f"moments.{name}": array for name, array in self.moments.arrays().items()},
             **{name: getattr(self, name) for name in COUNTS},
         }
@@ -162,7 +176,8 @@ class Profile:
     def nbytes(self) -> int:
         """Memory held; a full profile is no larger than an empty one."""
         counts = (getattr(self, name) for name in COUNTS)
-        held: int = self.moments.nbytes + self.sums.nbytes + sum(array.nbytes for array in counts)
+        sums = self.sums.nbytes + self.kernels.nbytes
+        held: int = self.moments.nbytes + sums + sum(array.nbytes for array in counts)
         return held
 
     def state(self) -> State:
@@ -183,9 +198,11 @@ class Profile:
         found.moments = Moments.from_state(within("moments", state))
         demand(found.moments.count.shape == (len(found.bins),), "moments: of other fields")
         found.sums = part(state, "sums", np.float64, shape=found.sums.shape)
+        found.kernels = part(state, "kernels", np.float64, shape=found.kernels.shape)
         for name in COUNTS:
             setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
             demand((getattr(found, name) >= 0).all(), f"{name}: wanted none below zero")
+        demand(np.isfinite(found.kernels).all(), "kernels: wanted finite numbers")
         demand(found.rows >= 0, "rows: wanted none below zero")
         return found
 

@@ -1,19 +1,16 @@
 """Quantiles of each field from a few hundred weighted points."""
 
-from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.aggregate.centroids import Bools, Centroids, compressed, cut
 from mlmonitor.aggregate.codec import State, demand, part
+from mlmonitor.aggregate.curves import ranks_at, values_at
 from mlmonitor.aggregate.moments import valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
-
-Bools = NDArray[np.bool_]
-
-_FAR = 1e307  # four times this is no float any more
 
 
 class TDigest:
@@ -69,10 +66,10 @@ class TDigest:
         if not is_whole:
             ordered = np.where(np.arange(rows) < valid[:, None], ordered, 0.0)
         if rows > self.cells:
-            self._absorb(_cut(ordered, valid, self.cells))
+            self._absorb(cut(ordered, valid, self.cells))
         else:
             known = np.arange(rows) < valid[:, None]
-            self._absorb(_Centroids(ordered, known.astype(np.float64), known))
+            self._absorb(Centroids(ordered, known.astype(np.float64), known))
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen; raises IncompatibleSketch unless shapes agree."""
@@ -89,19 +86,19 @@ class TDigest:
 
     def quantile(self, q: Floats) -> Floats:
         """`[fields, len(q)]`: the values below which shares `q` lie; NaN for an empty field."""
-        wanted = np.asarray(q, np.float64)
-        found = np.full((len(self.means), wanted.size), np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
-            found[field] = _values_at(wanted * ranks[-1], ranks, values)
+        found = np.full((len(self.means), np.size(q)), np.nan)
+        known = np.flatnonzero(self.max >= self.min)
+        values, ranks = self._curves(known)
+        wanted = np.asarray(q, np.float64) * ranks[:, -1:]
+        found[known] = values_at(wanted, ranks, values)
         return found
 
     def cdf(self, x: Floats) -> Floats:
         """`[fields, points]` for `x` of that shape: the share at most `x`, NaN if empty."""
         found = np.full(x.shape, np.nan)
-        for field in np.flatnonzero(self.max >= self.min).tolist():
-            values, ranks = self._curve(field)
-            found[field] = _ranks_at(x[field], values, ranks) / ranks[-1]
+        known = np.flatnonzero(self.max >= self.min)
+        for field, values, ranks in zip(known.tolist(), *self._curves(known), strict=True):
+            found[field] = ranks_at(x[field], values, ranks) / ranks[-1]
         return found
 
     @property
@@ -144,22 +141,34 @@ class TDigest:
         is_empty = (self.min == np.inf) & (self.max == -np.inf)
         demand(np.where(is_used, has_ends, is_empty).all(), "min, max: of no values, or not finite")
 
-    def _curve(self, field: int) -> tuple[Floats, Floats]:
-        """The distribution's curve: values, and how many values lie at or below each."""
-        held = self.weights[field] > 0
-        means, points = self.means[field, held], self.points[field, held]
-        upto = np.cumsum(self.weights[field, held])
-        begin = np.append(0.0, upto[:-1])
+    def _curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """How the values of some fields are distributed: values, and how many are at or below each.
+
+        Side by side, `[fields, any]`: the last point of each fills up its row.
+        """
+        order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
+        places = (fields[:, None], order)  # what has weight first
+        means, weights, points = self.means[places], self.weights[places], self.points[places]
+        held = weights > 0
+        upto = np.cumsum(weights, axis=1)
+        begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
         middle = (begin + upto) / 2
+        whole, largest = upto[:, -1:], self.max[fields, None]
         # A point's values lie at one place from its first rank to its last, so it comes twice.
-        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=1)
-        values = np.hstack([self.min[field], np.repeat(means, 2), self.max[field]])
-        return values, np.hstack([0.0, ranks.ravel(), upto[-1]])
+        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
+        ranks = np.where(held[:, :, None], ranks, whole[:, :, None])
+        ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
+        values = np.repeat(np.where(held, means, largest), 2, axis=1)
+        start = np.zeros_like(whole)
+        return (
+            np.hstack([self.min[fields, None], values, largest]),
+            np.hstack([start, ranks, whole]),
+        )
 
-    def _centroids(self) -> "_Centroids":
-        return _Centroids(self.means, self.weights, self.points)
+    def _centroids(self) -> Centroids:
+        return Centroids(self.means, self.weights, self.points)
 
-    def _absorb(self, others: "_Centroids") -> None:
+    def _absorb(self, others: Centroids) -> None:
         """Merge ascending centroids `[fields, any]` into those held, all fields at once."""
         if self.means.size == 0:
             return
@@ -168,142 +177,5 @@ class TDigest:
         # What has no weight goes last; two ascending runs are what a stable sort likes best.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")
         order += np.arange(len(means))[:, None] * order.shape[1]
-        joined = _Centroids(means.take(order), weights.take(order), points.take(order))
-        self.means, self.weights, self.points = _compressed(joined, self.cells)
-
-
-class _Centroids(NamedTuple):
-    """Ascending along each field, those of no weight last. Of a point all values are equal."""
-
-    means: Floats
-    weights: Floats
-    points: Bools
-
-
-def _values_at(wanted: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Values of a curve at some ranks. Not `np.interp`: its slopes overflow, or vanish."""
-    at = np.clip(np.searchsorted(ranks, wanted, side="left"), 1, ranks.size - 1)
-    low, high, begin = values[at - 1], values[at], ranks[at - 1]
-    span = ranks[at] - begin
-    share = np.clip((wanted - begin) / np.where(span > 0, span, 1.0), 0.0, 1.0)
-    return np.clip((1 - share) * low + share * high, low, high)
-
-
-def _ranks_at(wanted: Floats, values: Floats, ranks: Floats) -> Floats:
-    """Ranks of a curve at some values."""
-    at = np.searchsorted(values, wanted, side="right")
-    inner = np.clip(at, 1, values.size - 1)
-    low, high, begin = values[inner - 1], values[inner], ranks[inner - 1]
-    # In quarters where the difference is beyond all floats; not always, for a denormal has none.
-    unit = np.where((high > _FAR) | (low < -_FAR), 0.25, 1.0)
-    span = high * unit - low * unit
-    inside = np.clip(wanted, low, high) * unit - low * unit
-    share = inside / np.where(span > 0, span, 1.0)
-    between = begin + share * (ranks[inner] - begin)
-    found = np.where(at == 0, 0.0, np.where(at == values.size, ranks[-1], between))
-    return np.where(np.isnan(wanted), np.nan, found)
-
-
-def _compressed(given: _Centroids, cells: int) -> _Centroids:
-    """Centroids gathered into the cells their middle falls in, at most one a cell."""
-    fields = len(given.means)
-    runs, field, before, upto, middle = _runs(given, cells)
-    cell = np.minimum(middle, cells - 1, out=middle)
-    # A point that covers a cell has its middle there, and no other's middle is in it: it is alone.
-    # What has no weight is gathered in a cell of its own, which is dropped.
-    cell[upto == before] = cells
-    cell += field * (cells + 1)
-    first = np.append(0, np.flatnonzero(cell[1:] != cell[:-1]) + 1)
-    last = np.append(first[1:], cell.size) - 1
-    held = upto[last] - before[first]  # of whole numbers: exact
-    at, size = cell[first], fields * (cells + 1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # a third of the time of `np.add.reduceat`, for which every segment is a call
-        sums = np.bincount(cell, runs.weights * runs.means, size)[at]
-    out = _Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
-    out.means[at] = _means(sums, held, runs.means[first], runs.means[last])
-    out.weights[at] = held
-    out.points[at] = runs.points[first] & (first == last)
-    return _Centroids(
-        out.means.reshape(fields, -1)[:, :cells],
-        out.weights.reshape(fields, -1)[:, :cells],
-        out.points.reshape(fields, -1)[:, :cells],
-    )
-
-
-class _Runs(NamedTuple):
-    """Points of equal value joined, flat."""
-
-    runs: _Centroids
-    field: NDArray[np.intp]
-    before: Floats
-    upto: Floats
-    middle: NDArray[np.intp]
-
-
-def _runs(given: _Centroids, cells: int) -> _Runs:
-    """Points of equal value joined, flat: where each begins and ends, and the cell it lies in."""
-    fields, width = given.means.shape
-    upto = np.cumsum(given.weights, axis=1)
-    right = _scale(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
-    upto, means, points = upto.ravel(), given.means.ravel(), given.points.ravel()
-    is_last = np.ones(means.size, np.bool_)
-    np.not_equal(means[1:], means[:-1], out=is_last[:-1])
-    is_last[:-1] |= ~(points[1:] & points[:-1])
-    is_last[width - 1 :: width] = True
-    if is_last.all():
-        field, begins = np.arange(fields).repeat(width), np.arange(fields) * width
-    else:
-        ends = np.flatnonzero(is_last)
-        field = ends // width
-        begins = np.searchsorted(ends, np.arange(fields) * width)
-        means, points, upto, right = means[ends], points[ends], upto[ends], right[ends]
-    before, left = np.roll(upto, 1), np.roll(right, 1)
-    before[begins], left[begins] = 0.0, 0.0
-    middle = ((left + right) / 2).astype(np.intp)
-    return _Runs(_Centroids(means, upto - before, points), field, before, upto, middle)
-
-
-def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
-    """Means of ascending points, between the first and the last of them whatever the rounding.
-
-    So equal values stay what they are. Where a sum is beyond all floats, a bound has to do.
-    """
-    return np.fmin(np.fmax(sums / np.maximum(weights, 1.0), first), last)
-
-
-def _scale(q: Floats, cells: int) -> Floats:
-    """k1 of each rank, in cells."""
-    return np.arcsin(2 * q - 1) * (cells / np.pi) + cells / 2
-
-
-@lru_cache(maxsize=8)
-def _boundaries(cells: int) -> Floats:
-    """The rank at which each cell begins: the inverse of `_scale`."""
-    return (1 - np.cos(np.pi * np.arange(cells) / cells)) / 2
-
-
-def _cut(ordered: Floats, valid: Counts, cells: int) -> _Centroids:
-    """A sorted block `[fields, rows]` as centroids: the first `valid` of each field; zeros after.
-
-    A field with few values has cells without any; they get no weight.
-    """
-    fields, rows = ordered.shape
-    starts = (_boundaries(cells) * valid[:, None]).astype(np.intp)
-    counts = np.diff(starts, axis=1, append=valid[:, None])
-    starts += np.arange(fields)[:, None] * rows
-    flat = ordered.ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(flat, starts.ravel()).reshape(starts.shape)
-    first, last = flat[starts], flat[starts + np.maximum(counts - 1, 0)]
-    weights = counts.astype(np.float64)
-    points = (first == last) & (counts > 0)
-    found = _Centroids(_means(sums, weights, first, last), weights, points)
-    # Equal values that fill a cell and go on must not be cut where the next cell begins.
-    is_piled = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
-    if is_piled.any():
-        known = np.arange(rows) < valid[is_piled, None]
-        piled = _Centroids(ordered[is_piled], known.astype(np.float64), known)
-        for whole, part_of_it in zip(found, _compressed(piled, cells), strict=True):
-            whole[is_piled] = part_of_it
-    return found
+        joined = Centroids(means.take(order), weights.take(order), points.take(order))
+        self.means, self.weights, self.points = compressed(joined, self.cells)

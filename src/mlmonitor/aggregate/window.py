@@ -205,6 +205,7 @@ class Window:
         self._open.rows += block.rows
         self._open.count_categories(encoded)
         self._open.count_season(block, encoded)
+        self._open.count_kernels(block)
         self._shapes[1].count_new(encoded)
         if not self._stage.has_room(block.rows):
             self._settle()
@@ -245,5 +246,5 @@ def _part(block: Block, start: int, stop: int) -> Block:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)
     categorical = [values[start:stop] for values in block.categorical]
-    numeric = block.numeric[:, start:stop]
-    return Block(stop - start, numeric, refused, categorical, season=block.season)
+    numeric, kernels = block.numeric[:, start:stop], block.kernels[:, start:stop]
+    return Block(stop - start, numeric, refused, categorical, season=block.season, kernels=kernels)

@@ -79,7 +79,11 @@ class Handover:
         else:
             next(self._drops)
         if is_first:
-            self.on_first()
+            try:
+                self.on_first()
+            except BaseException:
+                self._is_open, self.room = False, 0  # whoever comes next tries again
+                raise
 
     def _put_batch(self, entry: Entry, rows: int) -> None:
         """A batch is taken whole as long as there is any room, however large it is."""

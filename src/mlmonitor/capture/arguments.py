@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlmonitor.capture.forms import Copied, Copiers, Form
+from mlmonitor.capture.vectors import VectorCopiers
 from mlmonitor.errors import ConfigError
 
 Arguments = tuple[Any, ...]
@@ -48,6 +49,8 @@ def take_features(
     def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
         return Form.MAPPING, 1, {name: pick(args, kwargs) for name, pick in picks.items()}
 
+    if isinstance(copiers, VectorCopiers):
+        return lambda args, kwargs: copiers.owned(take(args, kwargs))
     return take
 
 
@@ -74,7 +77,8 @@ def comes_first(take: Take) -> bool:
 def _take_one(function: Callable[..., Any], name: str, copiers: Copiers) -> Take:
     pick = picker(function, name)
     names = list(inspect.signature(function).parameters) if name else []
-    if not names or parameters(function)[name].kind not in _BY_POSITION:
+    is_anywhere = not names or parameters(function)[name].kind not in _BY_POSITION
+    if is_anywhere or isinstance(copiers, VectorCopiers):  # whose rows are more than copied
         return lambda args, kwargs: copiers[type(features := pick(args, kwargs))](features)
     return TakeAt(names.index(name), pick, copiers)
 

@@ -9,9 +9,14 @@ from mlmonitor.capture.columns import Values, moments_in_time, numbers
 from mlmonitor.capture.reasons import Reasons, column_reasons, matrix_reasons
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
+Extend = Callable[[Block, Sequence[Values]], Block]
+
 
 class Reader:
     """Reads rows by one schema; what the schema does not know is counted in `unknown`.
+
+    The raw values of `sources`, which are known but have no place in the schema, are given to
+    `extend` together with each block; what it returns is the block.
 
     A name too many is remembered only while there are fewer than `UNKNOWN_NAMES` of them; all
     others are counted under None, and a long name is cut, so that a hostile client cannot fill the
@@ -22,7 +27,13 @@ class Reader:
     NAME_CHARACTERS = 200
 
     def __init__(
-        self, schema: Schema, *, ignore: Collection[str] = (), keeps_reasons: bool = False
+        self,
+        schema: Schema,
+        *,
+        ignore: Collection[str] = (),
+        keeps_reasons: bool = False,
+        sources: Sequence[Field] = (),
+        extend: Extend | None = None,
     ) -> None:
         self.schema = schema
         self._keeps_reasons = keeps_reasons
@@ -32,8 +43,9 @@ class Reader:
         self._matrix_names = [field.name for _, field in self._features]
         self._is_plain = all(field.kind is Kind.NUMERIC for _, field in self._features)
         self._rest = [(at, f) for at, f in enumerate(schema.numeric) if f.role is not Role.FEATURE]
+        self._sources, self._extend = sources, extend
         self._known = {
-            role: frozenset(f.name for f in schema.fields if f.role is role)
+            role: frozenset(f.name for f in (*schema.fields, *sources) if f.role is role)
             for role in (Role.FEATURE, Role.PREDICTION)
         }
 
@@ -50,9 +62,12 @@ class Reader:
             if reasons is not None and refused[at].any():
                 reasons[at] = column_reasons(read, values, numeric[at], refused[at])
         categorical = [self._values(rows, field) for field in self.schema.categorical]
+        raw = [self._values(rows, field) for field in self._sources]
         self._count_unknown(rows)
         listed = [_listed(values) for values in categorical]
-        return Block(rows.count, numeric, refused, listed, reasons if refused.any() else None)
+        reasons = reasons if refused.any() else None
+        block = Block(rows.count, numeric, refused, listed, reasons)
+        return block if self._extend is None else self._extend(block, raw)
 
     def _read_matrix(
         self, rows: Rows, numeric: Floats, refused: Counts, reasons: Reasons | None

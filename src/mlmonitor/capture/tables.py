@@ -197,13 +197,18 @@ class ColumnTable:
         return None
 
     def column(self, name: str) -> Values | None:
-        """The column as an array or a list; unreadable where it is not one value a row."""
+        """The column as an array or a list; unreadable where it has not one value a row.
+
+        A vector is a value, too.
+        """
         if name not in self._columns:
             return None
         column = self._columns[name]
         values = narwhals_values(column) if hasattr(column, "to_list") else column
         if isinstance(values, np.ndarray) and values.size == self.rows and values.ndim:
             return values.reshape(-1)
+        if isinstance(values, np.ndarray) and values.ndim == 2 and len(values) == self.rows:
+            return list(values)  # a vector a row
         is_list = isinstance(values, list) and len(values) == self.rows
         return values if is_list else [UNREADABLE] * self.rows
 

@@ -4,9 +4,9 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from mlmonitor.capture.calls import Call, Entry, name
 from mlmonitor.capture.forms import Copiers
@@ -42,6 +42,7 @@ class Tap:
 
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
+    plain_row: the type of rows for which a copy of their own is enough, if there is one.
     open_call: the call that is open in the current context, of those that may be suspended:
         coroutines and blocks. A plain call is found on the stack, see `open_call`.
     """
@@ -49,9 +50,12 @@ class Tap:
     line: Line
     clock: Callable[[], int]
     new_id: Callable[[], str]
-    open_call: ContextVar[Suspendable | None]
     guard: Guard
-    copiers: Copiers
+    copiers: Copiers = field(default_factory=Copiers)
+    plain_row: Any = dict
+    open_call: ContextVar[Suspendable | None] = field(
+        default_factory=lambda: ContextVar("open_call", default=None)
+    )
 
 
 PLAIN_CALLS: set[CodeType] = set()

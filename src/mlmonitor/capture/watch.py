@@ -5,12 +5,12 @@ in these steps is held back; what the wrapped code raises passes through untouch
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 from weakref import ref
 
-from mlmonitor.capture.arguments import Take, comes_first, picker
+from mlmonitor.capture.arguments import Take, comes_first, parameters, picker, take_features
 from mlmonitor.capture.calls import Call, Shape, name
 from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Form
 from mlmonitor.capture.tap import Suspendable, Tap, identify
@@ -61,7 +61,7 @@ class Observation(Suspendable):
     def __enter__(self) -> Self:
         tap, features = self._source[0], self._features
         try:
-            if type(features) is dict:  # as most are
+            if type(features) is tap.plain_row:  # as most are
                 self._copied = _MAPPING, 1, features.copy()
             else:
                 self._copied = tap.copiers[type(features)](features)
@@ -127,6 +127,22 @@ class Unrecorded(Observation):
         _trace: TracebackType | None,
     ) -> None:
         return None
+
+
+def decorated(
+    function: Any, features: str | Sequence[str] | None, *, tap: Tap, shape: Shape
+) -> Any:
+    """`function`, `staticmethod` or `classmethod`, watched; `features` says where they are.
+
+    Of `shape` the identity may be an argument of the function's: then it is no feature.
+    """
+    if isinstance(function, staticmethod | classmethod):
+        inner = decorated(function.__func__, features, tap=tap, shape=shape)
+        return type(function)(inner)
+    by_argument = shape.identity if shape.identity in parameters(function) else None
+    take = take_features(function, features, tap.copiers)
+    told = shape if by_argument is None else shape._replace(identity=None)
+    return watched(function, tap=tap, take=take, shape=told, id_argument=by_argument)
 
 
 def watched(

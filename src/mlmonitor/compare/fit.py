@@ -72,8 +72,8 @@ def known_kind(name: str, values: Values) -> Kind | None:
         kind = found.most_common(1)[0][0]
     if kind is None:
         raise SchemaError(
-            f"column {name!r}: wanted numbers, text, booleans or datetimes; leave it out, or turn "
-            "it into numbers first"
+            f"column {name!r}: wanted numbers, text, booleans or datetimes; leave it out, turn it "
+            f"into numbers first, or, if it holds vectors, say schema={{{name!r}: 'embedding'}}"
         )
     return kind
 
@@ -258,7 +258,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
     has_critical: bool = True,
     strata: Strata,
 ) -> Fitted:
@@ -285,7 +285,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
         for identity, sample in samples.items():
             sample.take(columns[identity], slots)
         strata.take(marks, slots)
-    if not samples:
+    if slots.seen == 0:
         raise SchemaError("features: wanted at least one column with at least one row")
     fields = list(samples.values())
     entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]

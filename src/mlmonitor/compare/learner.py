@@ -1,20 +1,27 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
-from mlmonitor.compare.fit import fitted, infer_kind
+from mlmonitor.compare.derived_fit import Derivations
+from mlmonitor.compare.fit import FieldSample, fitted, infer_kind
+from mlmonitor.compare.held_out import Options
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS
+from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import ABSENT, Role
+from mlmonitor.records import ABSENT, Kind, Role
 from mlmonitor.reference_format import ReferenceFile
+
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_DRAWS_NOTHING = np.random.default_rng(0)  # all rows are kept
 
 
 class Learner:
@@ -33,8 +40,10 @@ class Learner:
         ignore: Collection[str] = (),
         segments: Sequence[str] = (),
         most_segments: int = MOST_SEGMENTS,
+        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.wanted = wanted
+        self._schema = schema
         self._segments, self._most_segments = tuple(segments), most_segments
         self.rows: list[Rows] = []
         self._ignore = frozenset(ignore)
@@ -52,33 +61,39 @@ class Learner:
     def reference(self) -> Reference:
         """The reference of the first rows kept, `wanted` of them at most.
 
-        A column of no known kind is left out of it.
+        A column of no known kind, or of another than was declared, is left out of it.
         """
         count = min(self.learned, self.wanted)
-        columns = [self._column((Role.FEATURE, name), count) for name in self._segments]
-        marks = Marks([[None] * count if column is None else column for column in columns])
-        entries, rows, seen, segments = fitted(
-            iter([Chunk(self._columns(count), count, marks)]),
-            schema={},
+        parted = [self._column((Role.FEATURE, name), count) for name in self._segments]
+        marks = Marks([[None] * count if column is None else column for column in parted])
+        columns = self._columns(count)
+        met = {name for _, name in columns}
+        declared = {name: kind for name, kind in self._schema.items() if name in met}
+        strata = Strata(self._segments, self._most_segments, None)
+        derivations = Derivations(declared, strata, is_lenient=True)
+        found = fitted(
+            derivations.passing(iter([Chunk(columns, count, marks)])),
+            schema=derivations.others,
             sample_rows=None,
             bins=10,
-            rng=np.random.default_rng(0),  # draws nothing: all rows are kept
+            rng=_DRAWS_NOTHING,
             has_critical=False,  # the service is running: what it would cost it cannot spare
-            strata=Strata(self._segments, self._most_segments, None),
+            strata=strata,
         )
+        whole = derivations.completed(found, Options(bins=10, has_critical=False))
         content = ReferenceFile(
-            rows=rows,
-            rows_seen=seen,
-            fields=entries,
+            rows=found.rows,
+            rows_seen=found.rows_seen,
+            fields=whole.fields,
             segmented_by=list(self._segments),
-            segments=segments,
+            segments=whole.segments,
         )
         return Reference(content, is_learned=True)
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
         columns = {each: self._column(each, count) for each in self._known()}
-        return {each: c for each, c in columns.items() if c is not None and _has_kind(each, c)}
+        return {each: c for each, c in columns.items() if c is not None and self._is_known(each, c)}
 
     def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
         """One column; None if no row has it."""
@@ -92,6 +107,24 @@ class Learner:
                 column[start:stop] = [None if value is ABSENT else value for value in met]
             start = stop
         return column if is_met else None
+
+    def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
+        """Whether values are of a kind that can be learned, and of that which was declared."""
+        role, name = identity
+        declared = self._schema.get(name)
+        if declared in (Kind.TEXT, Kind.EMBEDDING):
+            return True
+        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _DRAWS_NOTHING)
+        slots.next_chunk(len(column))
+        try:
+            if declared is None:
+                infer_kind(name, column)
+            else:
+                sample.take(column, slots)
+                sample.entry(slots, bins=1, has_critical=False)
+        except SchemaError:
+            return False
+        return True
 
     def _known(self) -> list[tuple[Role, str]]:
         """The fields that may be learned, in the order they were met."""
@@ -118,11 +151,3 @@ def _is_name(name: str) -> bool:
         return checked_name(name) == name
     except SchemaError:
         return False
-
-
-def _has_kind(identity: tuple[Role, str], column: Values) -> bool:
-    try:
-        infer_kind(identity[1], column)
-    except SchemaError:
-        return False
-    return True

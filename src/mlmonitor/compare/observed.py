@@ -1,6 +1,7 @@
 """Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.window import Span
@@ -14,7 +15,9 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
+from mlmonitor.records import Kind
 
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 OTHER_FIELDS = "__unknown__"
 
 
@@ -28,6 +31,7 @@ class Observed:
         *,
         ignore: frozenset[str],
         segments: Sequence[str] = (),
+        schema: Mapping[str, Kind] = _NO_KINDS,
         started_at: float,
     ) -> None:
         self.has_segments: bool = bool(segments)
@@ -46,6 +50,7 @@ class Observed:
             deviations=config.outlier_deviations,
             hitters=config.heavy_hitters,
             ignore=ignore,
+            schema=schema,
             segments=segments,
             most_segments=config.max_segments,
         )
@@ -140,4 +145,6 @@ class Observed:
         errors = sum(each.nbytes for each in sums)
         reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
         calls = self.calls.latency.memory_bytes + self.watched.codes_nbytes
+        deriver = self.watched.deriver
+        reference += 0 if deriver is None else deriver.nbytes
         return held + errors + reference + calls + self.pending.memory_bytes

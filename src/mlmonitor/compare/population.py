@@ -11,6 +11,7 @@ from mlmonitor.aggregate.window import Span, View, Window
 from mlmonitor.compare.drift import Drift, Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.mmd import MMD, mmd_of
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import FieldStatus
 from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
@@ -93,14 +94,18 @@ class Population:
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
         unknown = np.full(len(self.plan.schema), np.nan)
         drift = self.drift
+        scores = {} if drift is None else drift.scores(view)
+        critical = {} if drift is None else drift.critical(view)
+        if self.plan.kernels and drift is not None and self.segment == ALL:
+            scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
         return Compared(
             plan=self.plan,
             entries=self.entries,
             total=self.window.total(),
             view=view,
             quantiles=quantiles,
-            scores={} if drift is None else drift.scores(view),
-            critical={} if drift is None else drift.critical(view),
+            scores=scores,
+            critical=critical,
             log10_evidence=unknown if drift is None else drift.log10_evidence,
             alarms=[False] * len(unknown) if drift is None else drift.alarms,
         )

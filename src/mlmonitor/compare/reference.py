@@ -15,6 +15,8 @@ from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.outputs import OutputKind
+from mlmonitor.compare.derive import kernel_plans
+from mlmonitor.compare.derived_fit import Derivations
 from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
 from mlmonitor.compare.fit_options import (
     aware,
@@ -24,6 +26,7 @@ from mlmonitor.compare.fit_options import (
     outputs_of,
     season_of,
 )
+from mlmonitor.compare.held_out import Options
 from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import checked_names, chunks
@@ -32,6 +35,7 @@ from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
+    FieldEntry,
     NumericReference,
     ReferenceFile,
     SegmentField,
@@ -68,6 +72,7 @@ class Reference:
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
         training_metrics: Mapping[str, float] | None = None,
+        anomaly_score: bool | Sequence[str] = False,
         segments: Sequence[str] = (),
         max_segments: int = MOST_SEGMENTS,
         times: Any = None,
@@ -93,10 +98,13 @@ class Reference:
             classes: names of these, in order, as given to `watch` as `names`.
             actuals: the truth about these rows, in the same forms.
             names: of the columns of an array.
-            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime.
+            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
+                and text or embedding (a column of vectors), which are never inferred.
             trained_at: when the model was trained; a naive time is taken as UTC.
             importances: of features, as the model tells them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
+            anomaly_score: whether rows are judged as a whole, by how far their numeric features lie
+                from these rows' (`anomaly_score`, `anomalous`); or the features to judge them by.
             segments: features whose values part the rows, for `Monitor(segments=...)`: every part
                 is then compared with the same part of these rows. A segment costs what a whole
                 does.
@@ -118,23 +126,27 @@ class Reference:
         cycle = season_of(season, season_timezone, times)
         strata = Strata(checked_names(segments, "segments"), max_segments, cycle)
         outputs = outputs_of(output, classes)
+        scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
+        derivations = Derivations(kinds_of(schema or {}), strata, scored=scored, seed=seed)
         is_stream = hasattr(features, "__next__")
+        parts = chunks(
+            features,
+            predictions,
+            actuals,
+            names,
+            outputs=outputs,
+            segments=strata.fields,
+            times=times,
+        )
         found = fitted(
-            chunks(
-                features,
-                predictions,
-                actuals,
-                names,
-                outputs=outputs,
-                segments=strata.fields,
-                times=times,
-            ),
-            schema=kinds_of(schema or {}),
+            derivations.passing(parts),
+            schema=derivations.others,
             sample_rows=SAMPLE_ROWS if is_stream else None,
             bins=bins,
             rng=np.random.default_rng(seed),
             strata=strata,
         )
+        whole = derivations.completed(found, Options(bins, has_critical=True))
         return cls(
             ReferenceFile(
                 rows=found.rows,
@@ -142,9 +154,10 @@ class Reference:
                 trained_at=aware(trained_at),
                 importances=figures_of("importances", importances),
                 training_metrics=figures_of("training_metrics", training_metrics),
-                fields=found.entries,
+                anomaly=whole.anomaly,
+                fields=whole.fields,
                 segmented_by=list(strata.fields),
-                segments=found.segments,
+                segments=whole.segments,
                 season=season,
                 season_timezone=season_timezone,
             )
@@ -186,7 +199,9 @@ class Reference:
         for role in Role:
             count = sum(entry.role == role for entry in self.content.fields)
             if count:
-                told.append(amount(count, role.value))
+                told.append(
+                    f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
+                )
         return f"Reference({', '.join(told)})"
 
     @property
@@ -198,7 +213,8 @@ class Reference:
     def nbytes(self) -> int:
         """Memory that it takes at most."""
         parts = self.content.segments
-        return _OBJECT_BYTES + sum(entry.nbytes for entry in (*self.content.fields, *parts))
+        anomaly = 0 if self.content.anomaly is None else self.content.anomaly.nbytes
+        return anomaly + _OBJECT_BYTES + sum(e.nbytes for e in (*self.content.fields, *parts))
 
     @property
     def trained_at(self) -> datetime | None:
@@ -206,8 +222,13 @@ class Reference:
         return self.content.trained_at
 
     @property
+    def monitored(self) -> int:
+        """How many fields are compared: all but the texts and embeddings themselves."""
+        return len(self.entries(tuple(Role)))
+
+    @property
     def fields(self) -> tuple[Field, ...]:
-        """Features, predictions and actuals, with their kinds."""
+        """Features, predictions and actuals, with their kinds, and what is derived from them."""
         return tuple(_field(entry) for entry in self.content.fields)
 
     @property
@@ -233,16 +254,17 @@ class Reference:
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[Entry]:
-        """The summaries of the fields of some roles, numeric ones first, as a schema has them.
+        """The summaries of the fields of some roles, as a schema has them.
 
-        segment: the place of one, for the summaries of its rows alone.
+        Numeric ones come first, and of each sort those that are derived last. segment: the place of
+        one, for the summaries of its rows alone.
         """
-        entries: list[Entry] = list(self.content.fields)
+        entries = [entry for entry in self.content.fields if isinstance(entry, Entry)]
         if segment is not None:
             part = self.content.segments[segment]
-            entries = [_within(e, f, part.rows) for e, f in zip(entries, part.fields, strict=True)]
+            entries = [_within(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
-        return sorted(found, key=lambda entry: not _field(entry).is_numeric)
+        return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
@@ -255,17 +277,18 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
+            kernels=kernel_plans(self.content) if Role.DERIVED in roles else (),
             season=self.season,
         )
 
 
-def _within(entry: Entry, part: SegmentField, rows: int) -> Entry:
+def _within(entry: Entry, part: SegmentField) -> Entry:
     """The entry of one segment: its own counts over the whole's bins."""
     known = {name: value for name, value in part if name in type(entry).model_fields}
-    return entry.model_copy(update={**known, "rows": rows})
+    return entry.model_copy(update={**known, "rows": part.missing + sum(part.counts)})
 
 
-def _field(entry: Entry) -> Field:
+def _field(entry: FieldEntry) -> Field:
     return Field(entry.name, Role(entry.role), Kind(entry.kind))
 
 

@@ -9,7 +9,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.population import field_statuses
 from mlmonitor.compare.segment_status import SegmentStatus
-from mlmonitor.compare.status import State, Status
+from mlmonitor.compare.status import ExportStatus, State, Status
 from mlmonitor.compare.watched import Watched
 
 LATENCY_QUANTILES = (0.5, 0.95, 0.99)
@@ -27,10 +27,10 @@ def status_of(
     observed: Observed,
     inbox: Inbox,
     *,
-    exports: Mapping[str, Mapping[str, int]],
+    exports: Mapping[str, ExportStatus],
     now: float,
 ) -> Status:
-    """Everything there is to tell at `now`; `exports` tells points by destination and outcome."""
+    """Everything there is to tell at `now`; `exports` tells of each destination."""
     compared = [population.compared(now=now) for population in observed.whole(now=now)]
     watched = observed.watched
     reference, learner = watched.reference, watched.learner
@@ -55,7 +55,8 @@ def status_of(
         labels=label_counts(observed, inbox) | {"waiting": observed.pending.waiting},
         performance=labels.errors.performance() if labels is not None else None,
         training_metrics={} if reference is None else reference.content.training_metrics,
-        exports=exports,
+        exports={name: each.outcomes for name, each in exports.items()},
+        destinations=exports,
         memory_bytes=observed.memory_bytes,
         findings=tuple(observed.findings(now=now)),
         segments=segment_statuses(observed, now=now),

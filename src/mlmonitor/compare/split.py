@@ -80,7 +80,7 @@ def segment_places(reference: Reference) -> tuple[str, ...]:
 def shared_level(level: Level, reference: Reference, *, has_segments: bool) -> Level:
     """The level that all fields of a model share, those of all segments included."""
     parts = 1 + len(reference.segment_names) * has_segments
-    return level._replace(fields=len(reference.fields) * parts)
+    return level._replace(fields=reference.monitored * parts)
 
 
 def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:

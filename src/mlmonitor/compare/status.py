@@ -74,6 +74,20 @@ class FieldStatus:
 
 
 @dataclass(frozen=True)
+class ExportStatus:
+    """One destination: points by outcome, whether the last export went well, and if not why.
+
+    last_reason: of the newest export that did not go well. seconds_since_success: since the newest
+    snapshot of which anything was taken; None before.
+    """
+
+    outcomes: Mapping[str, int]
+    is_well: bool = True
+    last_reason: str | None = None
+    seconds_since_success: float | None = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything a monitor can tell without a backend; `print` it, or read its attributes.
 
@@ -101,6 +115,7 @@ class Status:
     labels: Mapping[str, int] = field(default_factory=dict)
     performance: Performance | None = None
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     memory_bytes: int = 0
     findings: tuple[Finding, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
@@ -256,6 +271,7 @@ def _own(status: Status) -> list[str]:
         lines.append(f"labels: {listed(status.labels, most=_NAMED)}")
     for destination, outcomes in status.exports.items():
         lines.append(f"exported to {cut(destination, 60)}: {_exported(outcomes)}")
+        lines += _trouble(status.destinations.get(destination))
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
@@ -264,6 +280,15 @@ def _own(status: Status) -> list[str]:
         if status.last_fault is not None:
             lines.append(f"last fault: {cut(status.last_fault, 110)}")
     return lines
+
+
+def _trouble(export: ExportStatus | None) -> list[str]:
+    """Why points did not arrive, and for how long none has."""
+    if export is None or export.is_well or export.last_reason is None:
+        return []
+    since = export.seconds_since_success
+    when = "never taken" if since is None else f"last taken {duration(since)} ago"
+    return [f"  {when}; {cut(export.last_reason, 100)}"]
 
 
 def _exported(outcomes: Mapping[str, int]) -> str:

@@ -52,6 +52,39 @@ class Strata:
         self._ids: dict[SegmentValues, int] = {}
         self._segment, self._season = Sample(np.nan), Sample(np.nan)
 
+    def sibling(self) -> "Strata":
+        """The same parts, for the slots of another sample of the same rows."""
+        found = Strata(self.fields, self._most, self.season)
+        found._ids = self._ids
+        return found
+
+    def parted(
+        self,
+        entry: Entry,
+        column: NDArray[np.generic],
+        at: Counts,
+        slots: Slots,
+        segments: Sequence[SegmentReference],
+        *,
+        has_critical: bool,
+    ) -> tuple[Entry, list[SegmentField]]:
+        """A field of the rows in the slots `at`: with its seasons, and as each segment has it."""
+        seasons = None if self.season is None else self._season.rows(slots)[at].astype(np.int64)
+        whole = entry
+        if seasons is not None:
+            whole = entry.model_copy(update={"seasons": self._by_season(entry, column, seasons)})
+        if not segments:
+            return whole, []
+        ids = self._segment.rows(slots)[at].astype(np.int64)
+        codes = [-1 if s.values is None else self._ids[tuple(s.values)] for s in segments]
+        found = []
+        for code in codes:
+            rows = np.flatnonzero(ids == code if code >= 0 else ~np.isin(ids, codes))
+            own = None if seasons is None else seasons[rows]
+            knows = has_critical and rows.size > 0
+            found.append(self._field(entry, column[rows], own, has_critical=knows))
+        return whole, found
+
     def take(self, marks: Marks, slots: Slots) -> None:
         """Keep the marks of those rows of a chunk that the sample has slots for.
 

@@ -248,8 +248,8 @@ def _fits(width: int, names: Sequence[str]) -> None:
 
 def _values(name: str, column: Any) -> Values:
     """One column of a mapping: a copy, as an array where it is one, else as a list."""
-    if isinstance(column, np.ndarray) and column.ndim == 1:
-        return column.copy()
+    if isinstance(column, np.ndarray) and column.ndim in (1, 2):
+        return column.copy() if column.ndim == 1 else list(column.copy())
     if hasattr(column, "to_pylist"):  # pyarrow's own
         listed: list[object] = column.to_pylist()
         return listed

@@ -1,20 +1,23 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.compare.cut import cut_rows
+from mlmonitor.compare.derive import Deriver, reader_of
 from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
 from mlmonitor.compare.split import Split, Tally, segment_places, shared_level
-from mlmonitor.records import Role
+from mlmonitor.records import Kind, Role
 
-_ROLES = (Role.FEATURE, Role.PREDICTION)
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 class Watched:
@@ -36,6 +39,7 @@ class Watched:
         ignore: Collection[str],
         segments: Sequence[str] = (),
         most_segments: int = MOST_SEGMENTS,
+        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
@@ -43,9 +47,14 @@ class Watched:
         self.learner: Learner | None = None
         if reference is None:
             self.learner = Learner(
-                learn_rows, ignore=ignore, segments=segments, most_segments=most_segments
+                learn_rows,
+                ignore=ignore,
+                segments=segments,
+                most_segments=most_segments,
+                schema=schema,
             )
         self.reader: Reader | None = None
+        self.deriver: Deriver | None = None
         self.tally: Tally | None = None
         self.split: Split | None = None
         self._codes: SegmentCodes | None = None
@@ -93,7 +102,10 @@ class Watched:
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
         plan = reference.plan(_ROLES, deviations=self._deviations)
-        reader = Reader(plan.schema, ignore=self._ignore, keeps_reasons=self._has_segments)
+        self.deriver = Deriver(reference.content, plan.schema)
+        reader = reader_of(
+            self.deriver, plan.schema, ignore=self._ignore, keeps_reasons=self._has_segments
+        )
         entries = reference.entries(_ROLES)
         level = shared_level(self._level, reference, has_segments=self._has_segments)
         population = Population(

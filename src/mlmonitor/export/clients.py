@@ -19,11 +19,14 @@ _ALWAYS = ("encodings.idna",)  # which the first look-up of a host's name brings
 _SKETCHES = ("datasketches",)
 _FRAMES = ("pandas", "polars", "pyarrow")
 _OTLP = (
-    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
-    "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2",
-    "opentelemetry.sdk.metrics.export",
-    "opentelemetry.sdk.resources",
+    "google.protobuf.any_pb2",
+    "google.protobuf.duration_pb2",
+    "google.protobuf.empty_pb2",
+    "google.protobuf.unknown_fields",
+    "mlmonitor.export.rpc_status",
+    "mlmonitor.export.outgoing",  # and with it all messages of OTLP
     "requests",
+    "requests.adapters",
 )
 
 

@@ -1,39 +1,62 @@
 """Destination profiles: where OTLP goes, with the settings that the other side needs."""
 
-from collections.abc import Mapping
-from typing import Literal
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Literal, NamedTuple
 
-from mlmonitor.config import compression_is_chosen, otlp_from_environment
+from mlmonitor.environment import otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.export import addresses, profile, tokens
+from mlmonitor.export.otlp import Access, OtlpExporter, Transport
+from mlmonitor.export.over_grpc import GrpcTransport
+from mlmonitor.export.over_http import HttpTransport, Trust
+from mlmonitor.export.profile import Ambiguous, Durations, Profile
+from mlmonitor.export.tokens import Path
+from mlmonitor.secret import Secret
 
 Protocol = Literal["http/protobuf", "grpc"]
+Compression = Literal["gzip", "none"]
 
-_METRICS_PATH = "/v1/metrics"
 _TIMEOUT_SECONDS = 5.0
+_PLAIN = Trust()
+
+Headers = Callable[[], Mapping[str, Secret]]
 
 
 class Otlp:
-    """Makes OTLP exporters, one class method a kind of destination."""
+    """Makes OTLP exporters, one class method a kind of destination.
+
+    Each fixes what its backend needs: totals or deltas, the form of distributions, how much goes
+    into a request. Several may be used at once: they share the totals, and nothing else.
+
+    What all of them take: `headers` are sent with each request and never shown. `timeout_seconds`
+    is for one request, its answer included. `compression` is `gzip` or `none`. `ca_file` is what
+    the server's certificate is checked with, `client_certificate` and `client_key` are shown to it;
+    `proxy` is a URL; not given, the usual variables decide.
+    """
 
     @classmethod
-    def collector(
+    def collector(  # noqa: PLR0913 - what a user says once, each by its name
         cls,
         endpoint: str = "http://localhost:4318",
         *,
         protocol: Protocol = "http/protobuf",
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = _TIMEOUT_SECONDS,
+        compression: Compression = "gzip",
+        durations: Durations = "explicit",
+        ca_file: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
     ) -> OtlpExporter:
-        """An exporter to an OpenTelemetry collector: cumulative, which it can turn into anything.
+        """An exporter to an OpenTelemetry collector: totals, which it can turn into anything.
 
         endpoint: the collector's base URL; `/v1/metrics` is added for HTTP where there is no path.
-        protocol: `grpc` needs the extra `grpc`; its port is 4317 as a rule. Over gRPC a partial
-            success is not seen: what is refused then counts as accepted.
-        headers: sent with each request; they are never shown. Those of the standard variables,
-            which belong to the destination that these name, are not sent here.
-        timeout_seconds: for one export, tries included.
+        protocol: `grpc` needs the extra `grpc`; its port is 4317 as a rule.
+        headers: those of the standard variables, which belong to the destination that these name,
+            are not sent here.
+        durations: `exponential` sends latencies as an exponential histogram, of any resolution.
 
         Raises:
             ConfigError: the address is not one of a collector; the message says what is wanted.
@@ -41,18 +64,150 @@ class Otlp:
         """
         if protocol not in ("http/protobuf", "grpc"):
             raise ConfigError("protocol: wanted 'http/protobuf' or 'grpc'")
-        if timeout_seconds <= 0:
-            raise ConfigError("timeout_seconds: wanted more than 0")
         is_grpc = protocol == "grpc"
-        if is_grpc:
-            import_extra("opentelemetry.exporter.otlp.proto.grpc", extra="grpc")
-        return OtlpExporter(
-            name="collector",
-            endpoint=_checked(endpoint, is_grpc=is_grpc),
-            is_grpc=is_grpc,
-            headers=headers or {},
-            timeout_seconds=timeout_seconds,
+        if is_grpc and proxy is not None:
+            raise ConfigError("proxy: over gRPC set the variable https_proxy, which it goes by")
+        url = addresses.collector_url(endpoint, is_grpc=is_grpc)
+        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        connection = _Connection(url, trust, timeout_seconds, compression, is_grpc=is_grpc)
+        told = profile.COLLECTOR._replace(durations=_durations(durations))
+        return _exporter(told, connection, _fixed(tokens.header_secrets(headers)))
+
+    @classmethod
+    def prometheus(  # noqa: PLR0913 - what a user says once, each by its name
+        cls,
+        url: str = "http://localhost:9090",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        compression: Compression = "gzip",
+        durations: Durations = "explicit",
+        ca_file: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
+    ) -> OtlpExporter:
+        """An exporter to Prometheus 3, started with `--web.enable-otlp-receiver`.
+
+        url: its base URL. durations: `exponential` sends latencies as a native histogram.
+
+        Raises:
+            ConfigError: the URL is not one of its OTLP receiver.
+        """
+        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        found = addresses.url_of(url, addresses.PROMETHEUS)
+        told = profile.PROMETHEUS._replace(durations=_durations(durations))
+        connection = _Connection(found, trust, timeout_seconds, compression)
+        return _exporter(told, connection, _fixed(tokens.header_secrets(headers)))
+
+    @classmethod
+    def mimir(  # noqa: PLR0913 - what a user says once, each by its name
+        cls,
+        url: str,
+        *,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        compression: Compression = "gzip",
+        durations: Durations = "explicit",
+        ca_file: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
+    ) -> OtlpExporter:
+        """An exporter to Grafana Mimir, or to what stands before it.
+
+        url: its base URL. tenant: sent as `X-Scope-OrgID`; not given, Mimir must run without
+        tenants. durations: `exponential` sends latencies as a native histogram.
+
+        Raises:
+            ConfigError: the URL is not one of its OTLP receiver.
+        """
+        found = addresses.url_of(url, addresses.MIMIR)
+        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        named = {} if tenant is None else {"X-Scope-OrgID": tenant}
+        told = profile.MIMIR._replace(durations=_durations(durations))
+        connection = _Connection(found, trust, timeout_seconds, compression)
+        return _exporter(
+            told, connection, _fixed(tokens.header_secrets({**(headers or {}), **named}))
         )
+
+    @classmethod
+    def grafana_cloud(  # noqa: PLR0913 - what a user says once, each by its name
+        cls,
+        url: str,
+        *,
+        instance: str | int,
+        token: str | None = None,
+        token_file: Path | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        compression: Compression = "gzip",
+        durations: Durations = "explicit",
+        ca_file: Path | None = None,
+        proxy: str | None = None,
+    ) -> OtlpExporter:
+        """An exporter to Grafana Cloud's OTLP gateway.
+
+        url: the OTLP endpoint and instance: the instance id that the stack's page shows. token: of
+        an access policy with the scope `metrics:write`; or token_file, read again when it changes;
+        or the variable `GRAFANA_CLOUD_TOKEN`.
+
+        Raises:
+            ConfigError: the URL, the instance or the token is not what is wanted.
+        """
+        found = addresses.url_of(url, addresses.GRAFANA_CLOUD)
+        addresses.private(found, "Otlp.grafana_cloud")
+        if not str(instance).isdecimal():
+            raise ConfigError("instance: wanted the number that the stack's OTLP page shows")
+        source = tokens.token_source(
+            token, token_file, variable=tokens.GRAFANA_CLOUD_VARIABLE, check=tokens.plain_token
+        )
+        trust = addresses.trust_of(ca_file, None, None, proxy)
+        told = profile.GRAFANA_CLOUD._replace(durations=_durations(durations))
+        connection = _Connection(found, trust, timeout_seconds, compression)
+        return _exporter(told, connection, tokens.basic_headers(source, str(instance), {}))
+
+    @classmethod
+    def dynatrace(  # noqa: PLR0913 - what a user says once, each by its name
+        cls,
+        url: str,
+        *,
+        token: str | None = None,
+        token_file: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        ambiguous: Ambiguous = "advance",
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        compression: Compression = "gzip",
+        ca_file: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
+    ) -> OtlpExporter:
+        """An exporter to Dynatrace: deltas, and a counter a bin in place of distributions.
+
+        url: of the environment, `https://<id>.live.dynatrace.com`, or of an ActiveGate or a managed
+            cluster, `https://<host>/e/<id>`.
+        token: an access token with the scope `metrics.ingest`, or a platform token; or token_file,
+            read again when it changes; or the variable `DYNATRACE_API_TOKEN`.
+        ambiguous: what to do with a request that got no answer, for Dynatrace adds up what it gets
+            twice. `advance`: it counts as taken, and as possibly lost. `keep`: it is sent again,
+            and may count twice.
+
+        Raises:
+            ConfigError: the URL or the token is not what is wanted; the message says what is.
+        """
+        if ambiguous not in ("advance", "keep"):
+            raise ConfigError("ambiguous: wanted 'advance' or 'keep'")
+        found = addresses.url_of(url, addresses.DYNATRACE)
+        addresses.private(found, "Otlp.dynatrace")
+        source = tokens.token_source(
+            token, token_file, variable=tokens.DYNATRACE_VARIABLE, check=tokens.dynatrace_token
+        )
+        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        told = profile.DYNATRACE._replace(ambiguous=ambiguous)
+        connection = _Connection(found, trust, timeout_seconds, compression)
+        more = tokens.header_secrets(headers)
+        return _exporter(told, connection, tokens.dynatrace_headers(source, more))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> OtlpExporter | None:
@@ -60,46 +215,64 @@ class Otlp:
 
         Unlike the OpenTelemetry SDK it sends nothing to a default address: there is no exporter
         while neither `OTEL_EXPORTER_OTLP_ENDPOINT` nor its variant for metrics is set, nor with
-        `OTEL_METRICS_EXPORTER=none`.
+        `OTEL_METRICS_EXPORTER=none`. What it sends are totals: for Dynatrace use `Otlp.dynatrace`.
 
         Raises:
-            ConfigError: the endpoint is not a URL, or the protocol is not supported.
+            ConfigError: a variable makes no sense; the message names it.
         """
-        settings = otlp_from_environment(environ)
-        if settings is None:
+        told = otlp_from_environment(environ)
+        if told is None:
             return None
-        is_grpc = settings.protocol == "grpc"
-        if is_grpc:
-            import_extra("opentelemetry.exporter.otlp.proto.grpc", extra="grpc")
-        return OtlpExporter(
-            name="collector",
-            endpoint=_without_secrets("OTEL_EXPORTER_OTLP_ENDPOINT", settings.endpoint),
-            is_grpc=is_grpc,
-            headers=None,  # those of the variables
-            timeout_seconds=settings.timeout_seconds or _TIMEOUT_SECONDS,
-            is_gzip=not compression_is_chosen(environ),
+        url = addresses.without_secrets("OTEL_EXPORTER_OTLP_ENDPOINT", told.endpoint)
+        trust = addresses.trust_of(told.ca_file, told.client_certificate, told.client_key, None)
+        connection = _Connection(
+            url,
+            trust,
+            told.timeout_seconds or _TIMEOUT_SECONDS,
+            told.compression or "gzip",
+            is_grpc=told.protocol == "grpc",
+            is_insecure=told.is_insecure,
         )
+        return _exporter(profile.COLLECTOR, connection, _fixed(told.headers))
 
 
-def _checked(endpoint: str, *, is_grpc: bool) -> str:
-    """The endpoint as it is used. An error does not repeat it, for it may hold a token."""
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            "Otlp.collector: wanted an endpoint such as http://localhost:4318, scheme included"
-        )
-    _without_secrets("Otlp.collector", endpoint)
-    if is_grpc:
-        return endpoint
-    path = parts.path.rstrip("/")
-    if path.endswith(_METRICS_PATH):
-        return endpoint
-    return parts._replace(path=f"{path}{_METRICS_PATH}").geturl()
+class _Connection(NamedTuple):
+    """How requests get there."""
+
+    url: str
+    trust: Trust
+    timeout_seconds: float
+    compression: Compression
+    is_grpc: bool = False
+    is_insecure: bool = False
 
 
-def _without_secrets(source: str, endpoint: str) -> str:
-    """The endpoint, unless it has parts that may be secret: addresses are shown and logged."""
-    parts = urlsplit(endpoint)
-    if parts.username or parts.password or parts.query:
-        raise ConfigError(f"{source}: pass credentials in headers, not in the endpoint")
-    return endpoint
+def _exporter(told: Profile, to: _Connection, headers: Headers) -> OtlpExporter:
+    if not to.timeout_seconds > 0:
+        raise ConfigError("timeout_seconds: wanted more than 0")
+    if to.compression not in ("gzip", "none"):
+        raise ConfigError("compression: wanted 'gzip' or 'none'")
+    if to.is_grpc:
+        import_extra("grpc", extra="grpc")
+    return OtlpExporter(told, Access(to.url, partial(_transport, to), headers))
+
+
+def _transport(to: _Connection) -> Transport:
+    is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
+    if not to.is_grpc:
+        return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
+    has_scheme = "://" in to.url  # else OTEL_EXPORTER_OTLP_INSECURE decides
+    is_plain = to.url.startswith("http://") if has_scheme else to.is_insecure
+    return GrpcTransport(
+        to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip, is_plain=is_plain
+    )
+
+
+def _durations(durations: Durations) -> Durations:
+    if durations not in ("explicit", "exponential"):
+        raise ConfigError("durations: wanted 'explicit' or 'exponential'")
+    return durations
+
+
+def _fixed(headers: Mapping[str, Secret]) -> Headers:
+    return lambda: headers

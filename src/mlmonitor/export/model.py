@@ -1,4 +1,4 @@
-"""Everything observed of one model, as points."""
+"""Everything observed of one model: populations by columns, the rest as single points."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,10 +6,40 @@ from mlmonitor import catalog
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.observed import OTHER_FIELDS, Observed
 from mlmonitor.compare.report import label_counts
-from mlmonitor.export.base import Attributes, Point
+from mlmonitor.export.base import Attributes, Family, Point
+from mlmonitor.export.budget import Budget
 from mlmonitor.export.delivery import Delivery
+from mlmonitor.export.families import population_families
+from mlmonitor.export.gather import Book, gathered
 from mlmonitor.export.health import label_points, model_points, own_points
-from mlmonitor.export.points import call_points, error_points, population_points
+from mlmonitor.export.points import call_points, error_points
+
+
+class Describer:
+    """Tells all of one process, snapshot after snapshot; `identity` is on each series.
+
+    Price: attributes are made once; after that a snapshot is the numbers alone.
+    """
+
+    def __init__(self, identity: Attributes, *, deviations: float, max_series: int) -> None:
+        self._identity, self._deviations = identity, deviations
+        self._book = Book()
+        self._budget = Budget(max_series)
+
+    def families(
+        self, observed: Observed, inbox: Inbox, deliveries: Sequence[Delivery], *, now: float
+    ) -> list[Family]:
+        """Every series at `now`, as many of them as the budget allows."""
+        identity, book = self._identity, self._book
+        book.turn()
+        found: list[Family] = []
+        for population in observed.populations(now=now):
+            compared = population.compared(now=now)
+            of = within(identity, population.segment) if observed.has_segments else identity
+            found += population_families(compared, of, book, deviations=self._deviations)
+        found += gathered(observed_points(observed, inbox, deliveries, identity, now=now), book)
+        kept = self._budget.apply(found)
+        return [*kept, *gathered(self._budget.points(identity), book)]
 
 
 def observed_points(
@@ -18,14 +48,10 @@ def observed_points(
     deliveries: Sequence[Delivery],
     identity: Attributes,
     *,
-    deviations: float,
     now: float,
 ) -> Iterator[Point]:
-    """Every series of this process at `now`; `identity` is on each."""
+    """All that there are few of: calls, labels, errors, the model, and our own health."""
     yield from call_points(observed.calls, identity)
-    for population in observed.populations(now=now):
-        of = within(identity, population.segment) if observed.has_segments else identity
-        yield from population_points(population.compared(now=now), of, deviations=deviations)
     unknown = sum(observed.unknown().values())
     if unknown:
         known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")

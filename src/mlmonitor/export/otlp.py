@@ -1,251 +1,242 @@
-"""OTLP through OpenTelemetry's own exporter, fed with the SDK's public point classes.
+"""OTLP, made and sent by ourselves: every point arrives in the form its destination takes.
 
-No MeterProvider is involved and none of the host's is touched. Everything of OpenTelemetry is
-imported at the first export, in the worker: `import mlmonitor` does not pay for it.
+Of OpenTelemetry only the protocol's messages are needed, imported at the first export, in the
+worker: `import mlmonitor` does not pay for it.
 """
 
-import logging
 import os
-from collections.abc import Mapping
-from functools import partial
+import sys
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mlmonitor.catalog import Metric
-from mlmonitor.errors import ExportError, import_extra
-from mlmonitor.export.base import THREAD_NAME, Delivered, HistogramValue, Point, Snapshot
+from mlmonitor.environment import resource_from_environment
+from mlmonitor.errors import ExportError, ExportRefused, ExportTimeout
+from mlmonitor.export.answer import Answer
+from mlmonitor.export.base import Delivered, Snapshot
+from mlmonitor.export.profile import Limits, Profile
+from mlmonitor.secret import Secret
 
-log: logging.Logger = logging.getLogger("mlmonitor")
+if TYPE_CHECKING:
+    from mlmonitor.export.outgoing import Outgoing, Sender
 
-_SHOWN_MESSAGE = 200
-_EVERY_REQUEST = {
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "user-agent",
-}
+_SMALLEST_BYTES = 16 * 1024  # a request that is refused as too large is halved down to this
+_FIRST_FAULTS = ("unreached", "unsure")
+_MOMENT_SECONDS = 0.25  # after which whoever was unavailable is asked once more
+
+
+class Transport(Protocol):
+    """What carries requests; it raises nothing for what the other side does."""
+
+    def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
+        """Send one request and read its answer."""
+
+    def rest(self) -> None:
+        """Until the next export."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Access(NamedTuple):
+    """How a destination is reached: its address as it is shown, and what makes the connection."""
+
+    address: str
+    connect: Callable[[], Transport]
+    headers: Callable[[], Mapping[str, Secret]]
+
+
+@dataclass
+class _Process:
+    """What belongs to one process: sockets, and what was acknowledged, do not survive a fork."""
+
+    transport: Transport
+    size: int
+    pid: int = field(default_factory=os.getpid)
+    lock: Lock = field(default_factory=Lock)
+    senders: "dict[str, Sender]" = field(default_factory=dict)
+    silent_until: float = 0.0
 
 
 class OtlpExporter:
-    """Sends snapshots to one OTLP endpoint, cumulative, over HTTP (protobuf, gzip) or gRPC.
+    """Sends snapshots to one OTLP endpoint, in the form of its `profile`. Made by `Otlp`.
 
-    Made by `Otlp`; connects at the first `send`, and anew in a forked child. Headers may hold
-    credentials: they are in no repr, log or error.
+    Promise: a failed export loses nothing, for totals are all there is to send, and a delta is what
+        is new since the last acknowledgement; a part of a snapshot that is refused leaves the other
+        parts alone; there is no queue. Headers may hold credentials: they are in no repr, log or
+        error. A forked child connects anew and owes nothing for its parent.
+    Price: for each process that is told of, a ledger of what was acknowledged, if deltas are sent.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        endpoint: str,
-        is_grpc: bool,
-        headers: Mapping[str, str] | None,
-        timeout_seconds: float,
-        is_gzip: bool = True,
-    ) -> None:
-        self._name = name
-        self._endpoint, self._is_grpc = endpoint, is_grpc
-        self._headers = None if headers is None else dict(headers)
-        self._timeout_seconds, self._is_gzip = timeout_seconds, is_gzip
-        self._client: Any = None
-        self._owner_pid = 0
-        self._answer = _Answer()
+    def __init__(self, profile: Profile, access: Access) -> None:
+        self.profile: Profile = profile
+        self._access = access
+        self._begin()
+        _exporters.add(self)
+
+    def _begin(self) -> None:
+        """What belongs to this process alone."""
+        self._process = _Process(self._access.connect(), self.profile.limits.size)
 
     @property
     def name(self) -> str:
         """What the destination is called in metrics and logs."""
-        return self._name
+        return self.profile.name
+
+    @property
+    def sends_births(self) -> bool:
+        """Whether new series have to be sent as zero first: deltas begin at zero anyway."""
+        return not self.profile.is_delta
+
+    @property
+    def wants_fine_durations(self) -> bool:
+        """Whether latencies are sent in exponential buckets."""
+        return self.profile.durations == "exponential"
 
     def __repr__(self) -> str:
-        return f"Otlp.{self._name}({self._endpoint!r})"
+        return f"Otlp.{self.name}({self._access.address!r})"
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Deliver in one request; raise ExportError where nothing was taken."""
-        from opentelemetry.sdk.metrics.export import MetricExportResult
-
-        if self._client is None or self._owner_pid != os.getpid():
-            self._open()
-        self._answer.clear()
-        result = self._client.export(metrics_data(snapshot))
-        if result is not MetricExportResult.SUCCESS:
-            raise ExportError(f"{self!r} took nothing: {self._answer.reason}")
-        rejected = min(self._answer.rejected, len(snapshot.points))
-        if rejected:
-            _log_rejected(self, rejected, self._answer.reason)
-        return Delivered(len(snapshot.points) - rejected, rejected)
+        """Deliver in as many requests as it takes; raise ExportError where nothing was taken."""
+        if self._process.pid != os.getpid():  # a server that forks without Python's knowledge
+            self._begin()
+        process = self._process
+        with process.lock, unobserved():
+            if snapshot.now < process.silent_until:
+                raise ExportError(f"{self!r} asked to be left alone for a while")
+            try:
+                return self._deliver(process, snapshot)
+            finally:
+                process.transport.rest()
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Let go of the connection; a send that is waiting to try again gives up."""
-        client, self._client = self._client, None
-        if client is not None and self._owner_pid == os.getpid():
-            client.shutdown(timeout_millis=timeout_seconds * 1000)
+        """Let go of connections."""
+        del timeout_seconds
+        self._process.transport.close()
 
-    def _open(self) -> None:
-        """Make the client in the process that uses it: sockets do not survive a fork."""
-        self._owner_pid = os.getpid()
-        _quieten()
-        if self._is_grpc:
-            grpc = import_extra(
-                "opentelemetry.exporter.otlp.proto.grpc.metric_exporter", extra="grpc"
-            )
-            has_scheme = "://" in self._endpoint  # else OTEL_EXPORTER_OTLP_INSECURE decides
-            self._client = grpc.OTLPMetricExporter(
-                endpoint=self._endpoint,
-                insecure=self._endpoint.startswith("http://") if has_scheme else None,
-                headers=self._headers,
-                timeout=self._timeout_seconds,
-            )
-            return
-        from opentelemetry.exporter.otlp.proto.http import Compression
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from requests import Session
+    def be_reborn(self) -> None:
+        """In a forked child: connect anew, and owe nothing."""
+        self._begin()
 
-        session = Session()
-        session.hooks["response"].append(self._answer.read)
-        if self._headers is not None:
-            session.auth = partial(_only, {name.lower() for name in self._headers})
-        self._client = OTLPMetricExporter(
-            endpoint=self._endpoint,
-            headers=self._headers,
-            timeout=self._timeout_seconds,
-            compression=Compression.Gzip if self._is_gzip else None,
-            session=session,
-        )
+    def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:
+        outgoing = self._outgoing(process, snapshot)
+        headers = self._access.headers()
+        tally, has_waited = Tally(), False
+        queue = deque(outgoing.parts(Limits(self.profile.limits.points, process.size)))
+        while queue:
+            part = queue.popleft()
+            body = outgoing.body(part)
+            answer = process.transport.post(body, headers, now=snapshot.now)
+            points = outgoing.count(part)
+            if answer.verdict == "too_large" and points > 1 and len(body) > _SMALLEST_BYTES:
+                process.size = max(min(process.size, len(body) // 2), _SMALLEST_BYTES)
+                queue.extendleft(reversed(outgoing.halves(part)))
+                continue
+            if answer.may_pass and not has_waited:
+                has_waited = True
+                time.sleep(_MOMENT_SECONDS)
+                queue.appendleft(part)
+                continue
+            if self._is_settled(answer):
+                outgoing.settle(part)
+            tally.add(answer, points, is_settled=self._is_settled(answer))
+            process.silent_until = snapshot.now + answer.pause_seconds
+            if answer.verdict in _FIRST_FAULTS or answer.pause_seconds:
+                # Whoever did not answer this will not answer the rest: it waits for the next time.
+                tally.failed += sum(map(outgoing.count, queue))
+                break
+        return tally.delivered(repr(self))
 
+    def _outgoing(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
+        sender = process.senders.get(snapshot.instance)
+        if sender is None:
+            from mlmonitor.export.outgoing import Sender
 
-class _Answer:
-    """What the other side said last: the exporter itself looks at the status code alone."""
+            resource = resource_from_environment(os.environ, service=snapshot.service)
+            sender = Sender(self.profile, resource, snapshot, version("mlmonitor-sdk"))
+            process.senders[snapshot.instance] = sender
+        return sender.outgoing(snapshot)
 
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.rejected, self.reason = 0, "no answer; is it up, and is this its address?"
-
-    def read(self, response: Any, *_args: object, **_options: object) -> None:
-        """A hook of requests, called with each response."""
-        self.reason = f"status {response.status_code}"
-        if response.status_code != 200 or not response.content:
-            return
-        from google.protobuf.message import DecodeError
-        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-            ExportMetricsServiceResponse,
-        )
-
-        try:
-            partial = ExportMetricsServiceResponse.FromString(response.content).partial_success
-        except DecodeError:  # not every gateway answers in protobuf; 200 is what counts
-            return
-        self.rejected = int(partial.rejected_data_points)
-        if self.rejected:
-            self.reason = partial.error_message[:_SHOWN_MESSAGE]
+    def _is_settled(self, answer: Answer) -> bool:
+        """Whether what was sent is not to be sent again."""
+        if answer.verdict == "unsure":
+            return self.profile.is_delta and self.profile.ambiguous == "advance"
+        return answer.verdict == "taken"
 
 
-def _only(named: set[str], request: Any) -> Any:
-    """A request with no headers but `named` ones and those of every export.
+@dataclass
+class Tally:
+    """Points of one export by what became of them, and the first reason told."""
 
-    The client adds the headers of `OTEL_EXPORTER_OTLP_HEADERS` whatever it is told: the credentials
-    of another destination.
+    accepted: int = 0
+    rejected: int = 0
+    failed: int = 0
+    possibly_lost: int = 0
+    reason: str = ""
+    is_timeout: bool = False
+    is_final: bool = True
+
+    def add(self, answer: Answer, points: int, *, is_settled: bool) -> None:
+        """Count one request of so many points."""
+        if answer.verdict == "taken":
+            rejected = min(answer.rejected, points)
+            self.rejected += rejected
+            self.accepted += points - rejected
+        elif is_settled:
+            self.possibly_lost += points
+        else:
+            self.failed += points
+        self.reason = self.reason or answer.reason
+        self.is_timeout = self.is_timeout or answer.verdict == "unsure"
+        self.is_final = self.is_final and answer.is_final
+
+    def delivered(self, destination: str) -> Delivered:
+        """The outcome; raises ExportError where nothing was taken, and nothing may have been."""
+        told = f"{destination}: {self.reason}" if self.reason else ""
+        if self.failed and not (self.accepted or self.rejected or self.possibly_lost):
+            if self.is_final:
+                raise ExportRefused(told)
+            raise (ExportTimeout if self.is_timeout else ExportError)(told)
+        return Delivered(self.accepted, self.rejected, self.failed, self.possibly_lost, told)
+
+
+_exporters: "weakref.WeakSet[OtlpExporter]" = weakref.WeakSet()
+
+
+def _rebear_all() -> None:
+    for exporter in list(_exporters):
+        exporter.be_reborn()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_rebear_all)
+
+_SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """What is sent here makes no span and no metric of the host's own instrumentation.
+
+    Else each export would be something to export. Only looked up if the host has OpenTelemetry.
     """
-    for name in list(request.headers):
-        if name.lower() not in named | _EVERY_REQUEST:
-            del request.headers[name]
-    return request
-
-
-class _NotOurs(logging.Filter):
-    """Drops what the client logs in our thread: each failed try. `Delivery` tells of failures."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.threadName != THREAD_NAME
-
-
-_QUIET = _NotOurs()
-
-
-def _quieten() -> None:
-    """The host's own OpenTelemetry exporters log as before: only our thread's lines go."""
-    for transport in ("http.metric_exporter", "grpc.exporter"):
-        logging.getLogger(f"opentelemetry.exporter.otlp.proto.{transport}").addFilter(_QUIET)
-
-
-def _log_rejected(exporter: OtlpExporter, rejected: int, reason: str) -> None:
-    log.warning("%r rejected %d points: %s", exporter, rejected, reason)
-
-
-def metrics_data(snapshot: Snapshot) -> Any:
-    """A snapshot as the SDK's `MetricsData`: cumulative sums and histograms, gauges, one time."""
-    from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
-    ordered = sorted(snapshot.points, key=_metric_name)
-    metrics = [_metric(list(points), snapshot) for _, points in groupby(ordered, _metric_name)]
-    scope = InstrumentationScope("mlmonitor", version("mlmonitor-sdk"))
-    scoped = ScopeMetrics(scope=scope, metrics=metrics, schema_url="")
-    resource = _resource(snapshot.service, snapshot.instance)
-    return MetricsData([ResourceMetrics(resource=resource, scope_metrics=[scoped], schema_url="")])
-
-
-_metric_name = attrgetter("metric.name")
-
-
-def _resource(service: str, instance: str) -> Any:
-    """What the standard variables say of the host, and which of its processes this is.
-
-    Not `Resource.create`: it runs its detectors in a thread pool, and the first export may be the
-    last one, at exit, when Python starts no more threads.
-    """
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-
-    named = Resource({"service.name": service}).merge(OTELResourceDetector().detect())
-    return named.merge(Resource({"service.instance.id": instance}))
-
-
-def _metric(points: list[Point], snapshot: Snapshot) -> Any:
-    from opentelemetry.sdk.metrics import export as sdk
-
-    metric: Metric = points[0].metric
-    cumulative = sdk.AggregationTemporality.CUMULATIVE
-    data: Any
-    if metric.kind == "histogram":
-        data = sdk.Histogram([_histogram_point(point, snapshot) for point in points], cumulative)
-    elif metric.kind == "counter":
-        data = sdk.Sum([_number_point(point, snapshot) for point in points], cumulative, True)  # noqa: FBT003
-    else:
-        data = sdk.Gauge([_number_point(point, snapshot) for point in points])
-    return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
-
-
-def _number_point(point: Point, snapshot: Snapshot) -> Any:
-    from opentelemetry.sdk.metrics.export import NumberDataPoint
-
-    is_gauge = point.metric.kind == "gauge"
-    return NumberDataPoint(
-        attributes=dict(point.attributes),
-        start_time_unix_nano=None if is_gauge else snapshot.start_unix_ns,  # type: ignore[arg-type]  # optional on the wire
-        time_unix_nano=snapshot.time_unix_ns,
-        value=point.value,  # type: ignore[arg-type]  # histograms do not come here
-    )
-
-
-def _histogram_point(point: Point, snapshot: Snapshot) -> Any:
-    from opentelemetry.sdk.metrics.export import HistogramDataPoint
-
-    value = point.value
-    assert isinstance(value, HistogramValue)  # noqa: S101 - the catalogue says histogram
-    return HistogramDataPoint(
-        attributes=dict(point.attributes),
-        start_time_unix_nano=snapshot.start_unix_ns,
-        time_unix_nano=snapshot.time_unix_ns,
-        count=sum(value.counts),
-        sum=value.sum,  # type: ignore[arg-type]  # optional on the wire
-        bucket_counts=value.counts,
-        explicit_bounds=value.bounds,
-        min=value.min,  # type: ignore[arg-type]  # optional on the wire
-        max=value.max,  # type: ignore[arg-type]  # optional on the wire
-    )
+    context = sys.modules.get("opentelemetry.context")
+    if context is None:
+        yield
+        return
+    keys = ["suppress_instrumentation"]
+    keys += [key for name in _SUPPRESSING if (key := getattr(context, name, None)) is not None]
+    quiet = context.get_current()
+    for key in keys:
+        quiet = context.set_value(key, True, quiet)  # noqa: FBT003 - theirs
+    token = context.attach(quiet)
+    try:
+        yield
+    finally:
+        context.detach(token)

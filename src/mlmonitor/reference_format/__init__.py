@@ -1,5 +1,19 @@
 """The JSON a reference is saved as."""
 
+from mlmonitor.reference_format.derived import (
+    ANOMALOUS,
+    EMBEDDING_FIELDS,
+    MOST_DIMENSIONS,
+    MOST_FILTER_BITS,
+    MOST_SCORED,
+    SCORE,
+    TEXT_FIELDS,
+    AnomalyReference,
+    EmbeddingReference,
+    FieldEntry,
+    TextReference,
+    derived_names,
+)
 from mlmonitor.reference_format.entries import (
     CRITICAL_ROWS,
     QUANTILE_POINTS,
@@ -10,15 +24,27 @@ from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, 
 from mlmonitor.reference_format.strata import SegmentField, SegmentReference
 
 __all__ = [
+    "ANOMALOUS",
     "CRITICAL_ROWS",
+    "EMBEDDING_FIELDS",
     "FILE_BYTES",
+    "MOST_DIMENSIONS",
+    "MOST_FILTER_BITS",
+    "MOST_SCORED",
     "QUANTILE_POINTS",
+    "SCORE",
+    "TEXT_FIELDS",
     "VERSION",
+    "AnomalyReference",
     "CategoricalReference",
+    "EmbeddingReference",
+    "FieldEntry",
     "NumericReference",
     "ReferenceFile",
     "SegmentField",
     "SegmentReference",
+    "TextReference",
+    "derived_names",
     "parsed",
     "written",
 ]

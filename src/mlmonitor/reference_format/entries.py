@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
-_Role = Literal["feature", "prediction", "actual"]
+_Role = Literal["feature", "prediction", "actual", "derived"]
 
 
 NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
@@ -41,7 +41,9 @@ class FieldReference(BaseModel):
     hundred without any drift. `seasons` holds the counts of each season, missing values last.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     name: Name
     role: _Role

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import FormatError
+from mlmonitor.reference_format.derived import AnomalyReference, FieldEntry, check_derived
 from mlmonitor.reference_format.entries import (
     CategoricalReference,
     Count,
@@ -26,7 +27,9 @@ FILE_BYTES = 64 << 20
 class ReferenceFile(BaseModel):
     """A whole reference, as it stands in its file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     format: Literal["mlmonitor.reference"] = "mlmonitor.reference"
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
@@ -35,9 +38,9 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    anomaly: AnomalyReference | None = None
     fields: Annotated[
-        list[Annotated[NumericReference | CategoricalReference, Field(discriminator="kind")]],
-        Field(max_length=100_000),
+        list[Annotated[FieldEntry, Field(discriminator="kind")]], Field(max_length=100_000)
     ]
     segmented_by: Annotated[list[Name], Field(max_length=100)] = []
     segments: Annotated[list[SegmentReference], Field(max_length=10_000)] = []
@@ -52,8 +55,15 @@ class ReferenceFile(BaseModel):
         want(roles.count("actual") <= 1, "fields: wanted one actual at most")
         want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
         for at, field in enumerate(self.fields):
-            want(field.rows == self.rows, f"fields.{at}.rows: wanted the rows of the whole")
-            _check_seasons(field, self.season, f"fields.{at}")
+            is_part = field.role == "derived" or field.kind in ("text", "embedding")
+            most = self.rows_seen if is_part else self.rows
+            want(
+                field.rows <= most and (is_part or field.rows == most),
+                f"fields.{at}.rows: wanted the rows of the whole",
+            )
+            if isinstance(field, NumericReference | CategoricalReference):
+                _check_seasons(field, self.season, f"fields.{at}")
+        check_derived(self.fields, self.anomaly)
         self._check_segments()
         return self
 
@@ -64,14 +74,21 @@ class ReferenceFile(BaseModel):
         total = sum(each.rows for each in self.segments)
         want(not self.segments or total == self.rows, "segments: wanted the rows of the whole")
         want(bool(self.segments) == bool(self.segmented_by), "segmented_by: wanted with segments")
+        compared = [
+            f for f in self.fields if isinstance(f, NumericReference | CategoricalReference)
+        ]
         for at, segment in enumerate(self.segments):
             where, width = f"segments.{at}", len(self.segmented_by)
             want(segment.values is None or len(segment.values) == width, f"{where}: values")
-            want(len(segment.fields) == len(self.fields), f"{where}.fields: wanted those above")
-            for field, whole in zip(segment.fields, self.fields, strict=True):
+            want(len(segment.fields) == len(compared), f"{where}.fields: wanted those above")
+            for field, whole in zip(segment.fields, compared, strict=True):
                 want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
                 rows = field.missing + sum(field.counts)
-                want(rows == segment.rows, f"{where}: wanted the sum of counts and missing")
+                is_part = whole.role == "derived" and rows <= whole.rows
+                want(
+                    is_part or rows == segment.rows,
+                    f"{where}: wanted the sum of counts and missing",
+                )
                 _check_seasons(field, self.season, where)
 
 
@@ -179,10 +196,11 @@ def _where(error: ValidationError) -> str:
     return "; ".join(told) + more
 
 
+_KINDS = "wanted a kind: numeric, datetime, categorical, boolean, text or embedding"
 _WANTED = {
     # pydantic quotes what stood there in these.
-    "union_tag_invalid": "wanted a kind: numeric, datetime, categorical or boolean",
-    "union_tag_not_found": "wanted a kind: numeric, datetime, categorical or boolean",
+    "union_tag_invalid": _KINDS,
+    "union_tag_not_found": _KINDS,
 }
 
 

@@ -23,7 +23,9 @@ SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 class SegmentField(BaseModel):
     """One field within one segment; its bins or categories are those of the whole."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     missing: Count
     counts: Annotated[list[Count], Field(max_length=10_001)]
@@ -50,7 +52,9 @@ class SegmentReference(BaseModel):
     `fields` are in the order of the whole's.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     values: Annotated[list[SegmentValue], Field(min_length=1, max_length=100)] | None
     rows: Count

@@ -5,15 +5,13 @@
 
 import os
 
-from mlmonitor import Config, Monitor, Otlp, Reference
+from training import REFERENCE
+
+from mlmonitor import Config, Monitor, Otlp
 
 if os.environ.get("SERVICE_TELLS_PROCESS"):
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"process.pid={os.getpid()}"
 
-REFERENCE = Reference.fit(
-    {"amount": [float(i % 100) for i in range(1_000)], "line": ["A", "B"] * 500},
-    predictions=[float(i % 100) for i in range(1_000)],
-)
 monitor = Monitor(
     "served",
     version="1",

@@ -142,7 +142,7 @@ def test_matrices_of_text_and_of_numbers_stay_apart() -> None:
 
 @pytest.mark.parametrize(
     "column",
-    [[1.0], [1.0, 2.0, 3.0], np.ones((2, 2)), np.array(1.0), 5.0, "ab", None, {"x": 1, "y": 2}],
+    [[1.0], [1.0, 2.0, 3.0], np.ones((2, 2, 1)), np.array(1.0), 5.0, "ab", None, {"x": 1, "y": 2}],
     ids=["short", "long", "wide", "0-d", "scalar", "text", "none", "mapping"],
 )
 def test_a_column_that_is_not_one_value_a_row_is_unreadable(column: object) -> None:

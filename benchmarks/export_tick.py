@@ -1,0 +1,95 @@
+"""What one export costs of 200 numeric fields, beside OpenTelemetry's encoder on the same points.
+
+Described: the aggregates as families. Encoded: as requests, gzip aside, for a destination of totals
+and for one of deltas. Compared: the window against the reference, which every export asks for.
+"""
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.compare.observed import Observed
+from mlmonitor.compare.population import Compared
+from mlmonitor.export.base import Family, Point
+from mlmonitor.export.families import population_families
+from mlmonitor.export.gather import Book
+from mlmonitor.export.outgoing import Sender
+from mlmonitor.export.profile import DYNATRACE, PROMETHEUS, Profile
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+FIELDS, ROWS, ROUNDS = 200, 2_000, 15
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """The best of several rounds."""
+    took = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - started)
+    return 1_000 * min(took)
+
+
+def observe(observed: Observed, now: float) -> list[Compared]:
+    """Every population beside the reference."""
+    return [each.compared(now=now) for each in observed.populations(now=now)]
+
+
+def describe(found: list[Compared], book: Book) -> list[Family]:
+    """Families of every population."""
+    book.turn()
+    identity = (("model.name", "m"), ("model.version", ""))
+    told = (population_families(each, identity, book, deviations=3.0) for each in found)
+    return [family for families in told for family in families]
+
+
+def encode(sender: Sender, profile: Profile, snapshot: object) -> int:
+    """All requests of a snapshot; their size."""
+    outgoing = sender.outgoing(snapshot)  # type: ignore[arg-type]  # a snapshot
+    return sum(len(outgoing.body(part)) for part in outgoing.parts(profile.limits))
+
+
+def by_opentelemetry(points: list[Point]) -> float:
+    """Milliseconds for the same points, once."""
+    from export_strategies import by_the_sdk
+
+    started = time.perf_counter()
+    by_the_sdk(points, start_ns=1, time_ns=2, resource=(), version="0").SerializeToString()
+    return 1_000 * (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure and print."""
+    rng = np.random.default_rng(0)
+    columns = {f"f{at}": rng.normal(size=ROWS) for at in range(FIELDS)}
+    reference = Reference.fit(columns, predictions=rng.normal(size=ROWS))
+    config = Config(export_interval_seconds=86_400)
+    with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
+        monitor.record(columns, np.zeros(ROWS))
+        monitor.status()
+        line = monitor._worker.pipeline  # noqa: SLF001 - its parts are timed
+        observed, now = line._observed, time.time()  # noqa: SLF001 - as above
+        compared = milliseconds(lambda: observe(observed, now))
+        book, found = Book(), observe(observed, now)
+        described = milliseconds(lambda: describe(found, book))
+        snapshot = line.snapshot(now)
+    print(
+        f"{FIELDS} fields, {snapshot.size:,} points; {platform.processor() or platform.machine()}"
+    )
+    print(f"{'compared with the reference':32}{compared:9.2f} ms")
+    print(f"{'described':32}{described:9.2f} ms")
+    for profile in (PROMETHEUS, DYNATRACE):
+        sender = Sender(profile, {}, snapshot, "0")
+        took = milliseconds(lambda s=sender, p=profile: encode(s, p, snapshot))  # type: ignore[misc]
+        print(f"{'encoded for ' + profile.name:32}{took:9.2f} ms")
+    print(f"{'encoded by OpenTelemetry':32}{by_opentelemetry(list(snapshot.points)):9.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Rows to learn a derivation from, and others to fit what is derived: no row is in both."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.columns import Values
+from mlmonitor.compare.fit import Entry, FieldSample
+from mlmonitor.compare.slots import Slots
+from mlmonitor.compare.strata import Marks, Strata
+from mlmonitor.records import Counts, Kind, Role
+from mlmonitor.reference_format import SegmentField, SegmentReference
+
+
+class Options(NamedTuple):
+    """How derived fields are fitted, as `fitted` fits others."""
+
+    bins: int
+    has_critical: bool
+
+
+class Derived(NamedTuple):
+    """A derived field, and what it looks like in each segment."""
+
+    entry: Entry
+    parts: list[SegmentField]
+
+
+class HeldOut:
+    """A uniform sample of at most `limit` rows in two halves, and what tells their parts.
+
+    A row lies nearer to a centre that it helped to make than any row to come: so what a derivation
+    learns is learned from one half of the rows, and what is derived is fitted on the other.
+    """
+
+    def __init__(self, limit: int, rng: np.random.Generator, strata: Strata) -> None:
+        self.slots: Slots = Slots(limit, rng)
+        self._rng = rng
+        self._strata = strata.sibling()
+        self._halves: tuple[Counts, Counts] | None = None
+
+    def next_chunk(self, rows: int, marks: Marks) -> None:
+        """Draw for the next rows, and keep their marks."""
+        self.slots.next_chunk(rows)
+        self._strata.take(marks, self.slots)
+
+    @property
+    def halves(self) -> tuple[Counts, Counts]:
+        """The slots to learn from, and the others; of a single row, it and it."""
+        if self._halves is None:
+            drawn = self._rng.permutation(self.slots.kept)
+            half = max(drawn.size // 2, 1)
+            rest = drawn[half:] if drawn.size > 1 else drawn
+            self._halves = np.sort(drawn[:half]), np.sort(rest)
+        return self._halves
+
+    def field(
+        self,
+        name: str,
+        kind: Kind,
+        column: Values,
+        segments: Sequence[SegmentReference],
+        options: Options,
+    ) -> Derived:
+        """The field whose values in the second half are `column`."""
+        slots = Slots(None, self._rng)  # draws nothing: all rows are kept
+        slots.next_chunk(len(column))
+        sample = FieldSample(Role.DERIVED, name, declared=kind)
+        sample.take(column, slots)
+        entry = sample.entry(slots, bins=options.bins, has_critical=options.has_critical)
+        parted = self._strata.parted(
+            entry,
+            sample.rows(slots),
+            self.halves[1],
+            self.slots,
+            segments,
+            has_critical=options.has_critical,
+        )
+        return Derived(*parted)

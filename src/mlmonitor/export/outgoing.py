@@ -1,0 +1,102 @@
+"""One snapshot on its way to one destination: in its form, in parts, each settled by itself.
+
+Imports OpenTelemetry's messages: import it where something is sent, not before.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from mlmonitor.export.base import Family, Histograms, Snapshot, there
+from mlmonitor.export.deltas import Delta, Ledger
+from mlmonitor.export.dialect import resource_of, spoken
+from mlmonitor.export.profile import Limits, Profile
+from mlmonitor.export.request import Batch, Frame, Part, count, halves, parts
+from mlmonitor.export.sheet import Points, exponential, written
+from mlmonitor.export.wire import resource_message, scope_message
+from mlmonitor.records import Counts
+
+SCOPE = "mlmonitor"
+
+
+class Sender:
+    """What one destination knows of one process: its resource, and what it has acknowledged."""
+
+    def __init__(
+        self, profile: Profile, resource: Mapping[str, str], first: Snapshot, version: str
+    ) -> None:
+        self._profile = profile
+        service = resource.get("service.name", first.service)
+        told = resource_of(resource.items(), profile, service=service, instance=first.instance)
+        scope = scope_message(SCOPE, version)
+        self._frame = Frame(resource_message(told), scope, profile.is_delta)
+        self._ledger = Ledger()
+        self._last_time_ns = first.start_unix_ns
+
+    def outgoing(self, snapshot: Snapshot) -> "Outgoing":
+        """A snapshot, ready to be sent."""
+        start_ns, time_ns = snapshot.start_unix_ns, snapshot.time_unix_ns
+        made = Outgoing(self._frame, time_ns)
+        for family in spoken(snapshot.families, self._profile):
+            if family.metric.kind != "gauge" and self._profile.is_delta:
+                made.add_delta(self._ledger.delta(family, born_ns=self._last_time_ns))
+            elif self._is_fine(family):
+                points = exponential(family, start_ns, time_ns)
+                made.add(family, "exponential_histogram", points)
+            else:
+                made.add(family, _KINDS[family.metric.kind], written(family, start_ns, time_ns))
+        self._last_time_ns = time_ns
+        return made
+
+    def _is_fine(self, family: Family) -> bool:
+        is_wanted = self._profile.durations == "exponential"
+        return (
+            is_wanted and isinstance(family.values, Histograms) and family.values.fine is not None
+        )
+
+
+_KINDS = {"gauge": "gauge", "counter": "sum", "histogram": "histogram"}
+
+
+class Outgoing:
+    """The points of one snapshot; what is new of them is settled part by part."""
+
+    def __init__(self, frame: Frame, time_ns: int) -> None:
+        self._frame, self._time_ns = frame, time_ns
+        self._batches: list[Batch] = []
+        self._deltas: dict[int, tuple[Delta, Counts]] = {}
+
+    def add(self, family: Family, kind: str, points: Points) -> None:
+        """Take in the points of a family that have a value."""
+        told = points.only(there(family.values))
+        self._batches.append(Batch(family.metric, kind, told, len(self._batches)))
+
+    def add_delta(self, delta: Delta) -> None:
+        """Take in what is new of a family."""
+        key, metric = len(self._batches), delta.family.metric
+        points = written(delta.family, delta.start_ns, self._time_ns).only(delta.rows)
+        self._deltas[key] = delta, np.flatnonzero(delta.rows)
+        self._batches.append(Batch(metric, _KINDS[metric.kind], points, key))
+
+    def parts(self, limits: Limits) -> Iterator[Part]:
+        """Everything, in parts within the limits."""
+        return parts(self._batches, limits, self._frame)
+
+    def body(self, part: Part) -> bytes:
+        """The request of a part."""
+        return self._frame.body(part)
+
+    def settle(self, part: Part) -> None:
+        """Book a part as taken."""
+        for batch, begin, end in part:
+            if batch.key in self._deltas:
+                delta, rows = self._deltas[batch.key]
+                delta.settle(rows[begin:end], time_ns=self._time_ns)
+
+    def count(self, part: Part) -> int:
+        """How many points a part has."""
+        return count(part)
+
+    def halves(self, part: Part) -> tuple[Part, Part]:
+        """A part as two."""
+        return halves(part)

@@ -1,0 +1,51 @@
+"""The words of a refusal by the OTLP specification: a `google.rpc.Status`.
+
+Its definition comes with a package of its own, of which three fields are wanted: they are read as
+unknown fields, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_MESSAGE, _DETAILS = 2, 3
+_RETRY_DELAY = 1
+_RETRY_INFO = "google.rpc.RetryInfo"
+
+
+class RpcStatus(NamedTuple):
+    """What is said, and for how long it asks to be left alone."""
+
+    message: str = ""
+    pause_seconds: float = 0.0
+
+
+def rpc_status(body: bytes) -> RpcStatus:
+    """What a `google.rpc.Status` says; nothing, if the bytes are none."""
+    from google.protobuf.any_pb2 import Any
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.message import DecodeError
+
+    message, pause = "", 0.0
+    try:
+        for number, data in _fields(body):
+            if number == _MESSAGE:
+                message = data.decode("utf-8", "replace")
+            elif number == _DETAILS:
+                detail = Any.FromString(data)
+                if detail.type_url.endswith(_RETRY_INFO):
+                    for at, delay in _fields(detail.value):
+                        if at == _RETRY_DELAY:
+                            pause = Duration.FromString(delay).ToMilliseconds() / 1000
+    except DecodeError:
+        return RpcStatus(message, pause)
+    return RpcStatus(message, pause)
+
+
+def _fields(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message that hold bytes, by their numbers."""
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    for field in UnknownFieldSet(Empty.FromString(body)):
+        if isinstance(field.data, bytes):
+            yield field.field_number, field.data

@@ -1,0 +1,71 @@
+"""Prometheus 3 and the OpenTelemetry Collector with the configurations of the examples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends import CONFIGURATIONS, Prometheus, program, running
+from collector_sink import free_port
+from mlmonitor.testing import OtlpReceiver
+from served import Starter, service_environment
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
+    """With the configuration of the examples, its rules evaluated every second."""
+    for name in ("prometheus.yml", "fleet.rules.yml"):
+        text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
+        assert "interval: 1m" in text
+        (tmp_path / name).write_text(text.replace("interval: 1m", "interval: 1s"))
+    port = free_port()
+    command = [
+        program("prometheus"),
+        f"--config.file={tmp_path}/prometheus.yml",
+        f"--storage.tsdb.path={tmp_path}/tsdb",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-otlp-receiver",
+    ]
+    with running(command, port, tmp_path / "prometheus.log"):
+        yield Prometheus(port)
+
+
+@pytest.fixture
+def dynatrace() -> Iterator[OtlpReceiver]:
+    """A receiver that refuses what Dynatrace's documentation says it refuses."""
+    with OtlpReceiver("dynatrace", token="secret") as receiver:  # noqa: S106 - a test's own
+        yield receiver
+
+
+@pytest.fixture
+def collector(prometheus: Prometheus, dynatrace: OtlpReceiver, tmp_path: Path) -> Iterator[str]:
+    """The address of a Collector with the configuration of the examples.
+
+    Prometheus stands for Mimir: it takes the same stream.
+    """
+    port = free_port()
+    quick = tmp_path / "quick.yaml"
+    quick.write_text(
+        "processors: {batch: {timeout: 100ms}}\nservice: {telemetry: {metrics: {level: none}}}\n"
+    )
+    command = [
+        program("otelcol"),
+        f"--config={CONFIGURATIONS}/otelcol.yaml",
+        f"--config={quick}",
+    ]
+    variables = {
+        "OTLP_LISTEN": f"127.0.0.1:{port}",
+        "MIMIR_URL": prometheus.otlp,
+        "DYNATRACE_URL": dynatrace.metrics_url.removesuffix("/v1/metrics"),
+        "DYNATRACE_TOKEN": "secret",
+    }
+    with running(command, port, tmp_path / "otelcol.log", **variables):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Starter]:
+    """Starts services; each is told where it sends."""
+    starter = Starter(tmp_path, service_environment(""))
+    yield starter
+    starter.end()

@@ -1,0 +1,105 @@
+"""Drift of eight processes, from their counts in a real Prometheus, is drift of the pooled rows."""
+
+import importlib.util
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from backends import CONFIGURATIONS, Prometheus, program
+from mlmonitor.compare.distance import psi
+from mlmonitor.reference_format import NumericReference
+from mlmonitor.testing import OtlpReceiver
+from requests_to import ask_many
+from served import SERVICES, Starter
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+REQUESTS = 4_000
+AMOUNTS = [at * at % 61 for at in range(100)]  # none beyond 60: the last bins stay empty
+GUNICORN = (
+    *("gunicorn", "-b", "127.0.0.1:{port}", "-w", "8"),
+    *("--preload", "--no-control-socket", "--log-level", "warning", "wsgi"),
+)
+
+
+def pooled() -> dict[tuple[str, str], float]:
+    """The PSI of each field over all rows that were sent."""
+    spec = importlib.util.spec_from_file_location("training", SERVICES / "training.py")
+    assert spec is not None
+    assert spec.loader is not None
+    training = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(training)
+    rows = [AMOUNTS[at % len(AMOUNTS)] for at in range(REQUESTS)]
+    found = {}
+    for entry in training.REFERENCE.content.fields:
+        if isinstance(entry, NumericReference):
+            places = np.searchsorted(entry.edges, rows, side="left")
+        else:
+            places = [entry.categories.index("AB"[row % 2]) for row in rows]
+        counts = np.bincount(places, minlength=len(entry.counts))
+        found[entry.name, entry.role] = float(psi(np.array([entry.counts]), counts[None, :])[0])
+    return found
+
+
+def check(prometheus: Prometheus) -> None:
+    """Every row has arrived, and every field's PSI agrees to a billionth of its value."""
+    values = 'sum(mlmonitor:field_bin:count{field="%s"})'
+    prometheus.wait_for_number(values % "amount", REQUESTS)
+    prometheus.wait_for_number(values % "line", REQUESTS)
+    samples = prometheus.query("mlmonitor:field_psi")
+    found = {
+        (sample["metric"]["field"], sample["metric"]["role"]): float(sample["value"][1])
+        for sample in samples
+    }
+    wanted = pooled()
+    assert wanted["amount", "feature"] > 0.5
+    assert found == pytest.approx(wanted, rel=1e-9, abs=0)
+    assert prometheus.number('count(mlmonitor:field_psi:by_chance{field="amount"})') == 1
+
+
+def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: Starter) -> None:
+    """Each process exports to Prometheus itself."""
+    service = serve(*GUNICORN, SERVICE_COLLECTOR=f"{prometheus.otlp}/v1/metrics")
+    answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
+    assert service.stop() == 0, service.said()
+    assert (answers.total, answers.unanswered) == (REQUESTS, 0)
+    assert len(answers.processes) == 8
+    check(prometheus)
+
+
+def test_it_is_the_same_through_a_collector_and_dynatrace_gets_deltas(
+    prometheus: Prometheus, dynatrace: OtlpReceiver, collector: str, serve: Starter
+) -> None:
+    """One cumulative stream in; what either backend adds up is what was answered."""
+    service = serve(*GUNICORN, SERVICE_COLLECTOR=collector, SERVICE_EXPORT_SECONDS="1")
+    answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
+    assert service.stop() == 0, service.said()
+    assert (answers.total, answers.unanswered) == (REQUESTS, 0)
+    check(prometheus)
+    check_deltas(dynatrace)
+
+
+def check_deltas(dynatrace: OtlpReceiver) -> None:
+    """Every delta has arrived once, with its attributes, and nothing was refused."""
+    ledger = dynatrace.ledger
+    deadline = time.monotonic() + 20
+    while ledger.total("mlmonitor.predictions", status="ok") < REQUESTS:
+        assert time.monotonic() < deadline, ledger
+        time.sleep(0.1)
+    ok = {"model.name": "served", "model.version": "1", "status": "ok"}
+    assert ledger.total("mlmonitor.predictions", ok) == REQUESTS
+    assert ledger.total("mlmonitor.field.bin", field="line", role="feature") == REQUESTS
+    histogram = ledger.histogram("mlmonitor.field.distribution", field="amount", role="feature")
+    assert histogram.count == REQUESTS
+    assert not ledger.refused
+
+
+def test_the_example_configurations_are_what_their_programs_take() -> None:
+    """As promtool and the Collector themselves judge them."""
+    rules = f"--config={CONFIGURATIONS}/otelcol.yaml"
+    variables = {"MIMIR_URL": "http://m", "DYNATRACE_URL": "http://d", "DYNATRACE_TOKEN": "t"}
+    subprocess.run([program("otelcol"), "validate", rules], env=variables, check=True)
+    promtool = [program("promtool"), "check", "config", "--lint=all", "--lint-fatal"]
+    subprocess.run([*promtool, CONFIGURATIONS / "prometheus.yml"], check=True)

@@ -1,0 +1,151 @@
+"""What holds for derived fields however rows are cut, merged, saved and read again."""
+
+import itertools
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Reference, Role
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import Span, Window
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.tables import ColumnTable, MappingTable
+from mlmonitor.compare.derive import Deriver, reader_of
+from mlmonitor.compare.mmd import mmd_of
+from mlmonitor.records import Block
+from mlmonitor.reference_format import parsed, written
+
+ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
+
+
+def columns(seed: int, rows: int) -> dict[str, Any]:
+    """Two related numbers, a text and two embeddings; some of each missing."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=rows)
+    texts = [" ".join(rng.choice(["a", "b", "c"], n)) for n in rng.integers(0, 5, rows)]
+    vectors = [list(map(float, row)) for row in rng.normal(size=(rows, 3))]
+    return {
+        "x": x,
+        "y": np.where(rng.random(rows) < 0.2, np.nan, x + rng.normal(size=rows)),
+        "t": [None if n % 7 == 3 else text for n, text in enumerate(texts)],
+        "v": [None if n % 5 == 2 else vector for n, vector in enumerate(vectors)],
+        "w": rng.normal(size=(rows, 4)),
+    }
+
+
+@cache
+def reference() -> Reference:
+    """Of a hundred rows of these."""
+    schema = {"t": "text", "v": "embedding", "w": "embedding"}
+    return Reference.fit(columns(0, 100), schema=schema, anomaly_score=True)
+
+
+def plan() -> Plan:
+    """How it cuts the fields up."""
+    return reference().plan(ROLES, deviations=3.0)
+
+
+def block(seed: int, rows: int) -> Block:
+    """Some rows, read and extended."""
+    reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
+    table = ColumnTable(columns(seed, rows), rows)
+    found = reader.block(Rows(rows, table, {}, [], [], None))
+    assert reader.unknown == {}
+    return found
+
+
+def part(whole: Block, start: int, stop: int) -> Block:
+    """Some of its rows; the refused are with the first."""
+    refused = whole.refused if start == 0 else np.zeros_like(whole.refused)
+    return Block(
+        stop - start,
+        whole.numeric[:, start:stop],
+        refused,
+        [values[start:stop] for values in whole.categorical],
+        kernels=whole.kernels[:, start:stop],
+    )
+
+
+def assert_same(found: Profile, wanted: Profile) -> None:
+    """Sums agree up to rounding, counts exactly, and so does what follows from them."""
+    np.testing.assert_allclose(found.kernels, wanted.kernels, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found.bins, wanted.bins)
+    np.testing.assert_array_equal(found.quality, wanted.quality)
+    np.testing.assert_allclose(
+        mmd_of(plan(), found), mmd_of(plan(), wanted), rtol=1e-9, equal_nan=True
+    )
+
+
+@given(st.integers(0, 99), st.lists(st.integers(0, 30), max_size=4), st.integers(0, 30))
+def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: int) -> None:
+    """However a block is parted, its profile is the same, in whatever order it is merged."""
+    whole = block(seed, rows)
+    at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
+    parts = [part(whole, *pair) for pair in itertools.pairwise(at)]
+    merged = Profile(plan())
+    for each in parts:
+        one = Profile(plan())
+        one.update(each)
+        one.merge(merged)
+        merged = one
+    wanted = Profile(plan())
+    wanted.update(whole)
+    assert_same(merged, wanted)
+
+
+@given(st.integers(0, 99), st.integers(0, 20))
+def test_the_empty_profile_changes_nothing_and_bytes_keep_all(seed: int, rows: int) -> None:
+    """It is the identity of `merge`; what is read is what was written."""
+    wanted = Profile(plan())
+    wanted.update(block(seed, rows))
+    found = Profile(plan())
+    found.merge(wanted)
+    found.merge(Profile(plan()))
+    assert_same(found, wanted)
+    np.testing.assert_array_equal(
+        Profile.from_bytes(wanted.to_bytes(), plan()).kernels, wanted.kernels
+    )
+
+
+@given(st.integers(0, 99), st.integers(1, 60), st.integers(1, 20))
+def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, length: int) -> None:
+    """Whatever went by before them is forgotten in the MMD, too."""
+    window = Window(plan(), Span(None, length, 1), hitters=1, now=0.0)
+    whole = block(seed, rows)
+    window.update(whole, now=1.0)
+    kept = window.view().profile.rows
+    wanted = Profile(plan())
+    wanted.merge(Profile(plan()))
+    wanted.update(part(whole, rows - kept, rows))
+    found = window.view().profile
+    np.testing.assert_allclose(found.kernels, wanted.kernels, rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(0, 99), st.integers(0, 12))
+def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> None:
+    """Row by row as dicts, or all at once as columns."""
+    told = columns(seed, rows)
+    single = [
+        {name: values[at] for name, values in told.items() if values[at] is not None}
+        for at in range(rows)
+    ]
+    reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
+    found = reader.block(Rows(rows, MappingTable(single), {}, [], [], None))
+    wanted = block(seed, rows)
+    np.testing.assert_allclose(found.numeric, wanted.numeric, rtol=1e-9, equal_nan=True)
+    np.testing.assert_array_equal(found.refused, wanted.refused)
+    assert found.categorical == wanted.categorical
+
+
+def test_a_reference_with_derived_fields_is_read_as_it_was_written() -> None:
+    """To the last digit, and it cuts fields up in the same way."""
+    data = written(reference().content)
+    again = Reference(parsed(data))
+    assert again.content == reference().content
+    assert again.plan(ROLES, deviations=3.0) == plan()
+    assert json.loads(data)["anomaly"]["names"] == ["x", "y"]

@@ -1,0 +1,8 @@
+"""What the model of the services under test was trained on."""
+
+from mlmonitor import Reference
+
+REFERENCE = Reference.fit(
+    {"amount": [float(i % 100) for i in range(1_000)], "line": ["A", "B"] * 500},
+    predictions=[float(i % 100) for i in range(1_000)],
+)

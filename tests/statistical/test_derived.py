@@ -1,0 +1,176 @@
+"""Derived fields: quiet without drift, and alarmed by changes that no field shows by itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, ortho_group
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.compare.derive import kernel_plans, sources_of
+from mlmonitor.compare.embedding import EmbeddingColumns
+from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.mmd import critical_mmd
+from mlmonitor.records import Floats
+from mlmonitor.reference_format import EmbeddingReference
+from mlmonitor.testing import ManualClock
+
+Draw = Callable[[np.random.Generator, int], Any]
+FIELDS = 6
+DIMENSIONS = 24
+STEP_ROWS = 250
+WORDS = ["".join(chr(97 + (at // 26**place) % 26) for place in range(3)) for at in range(3_000)]
+OFTEN = 1 / np.arange(1, len(WORDS) + 1) / np.sum(1 / np.arange(1, len(WORDS) + 1))
+
+
+def related(rng: np.random.Generator, rows: int, *, strength: float = 0.6) -> dict[str, Floats]:
+    """Six features with heavy tails, of which each is related to the first."""
+    common = rng.normal(size=rows)
+    noise = rng.normal(size=(FIELDS, rows))
+    values = np.exp(strength * common + np.sqrt(1 - strength**2) * noise)
+    return {f"x{at}": column for at, column in enumerate(values)}
+
+
+def unrelated(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
+    """The same, each on its own: every field has the distribution it had."""
+    return related(rng, rows, strength=0.0)
+
+
+def flipped(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
+    """As related as before, but one feature the other way round."""
+    found = related(rng, rows)
+    return found | {"x0": 1 / found["x0"]}
+
+
+def clusters(rng: np.random.Generator, rows: int) -> Floats:
+    """Vectors about five topics, of which one is met most of the time."""
+    topics = np.random.default_rng(5).normal(size=(5, DIMENSIONS))
+    at = rng.choice(5, rows, p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    found: Floats = topics[at] + 0.7 * rng.normal(size=(rows, DIMENSIONS))
+    return found
+
+
+def turned(rng: np.random.Generator, rows: int) -> Floats:
+    """The same vectors, turned: every one is as long as before, and as far from every other."""
+    found: Floats = clusters(rng, rows) @ ortho_group.rvs(DIMENSIONS, random_state=2)
+    return found
+
+
+def unit(rng: np.random.Generator, rows: int) -> Floats:
+    """Directions, as most models for text give them, with wild coordinates."""
+    wild = rng.standard_t(3, size=(rows, DIMENSIONS)) + 0.5
+    found: Floats = wild / np.linalg.norm(wild, axis=1, keepdims=True)
+    return found
+
+
+def texts(rng: np.random.Generator, rows: int) -> list[str]:
+    """A language of few frequent words and many rare ones."""
+    ends = np.cumsum(rng.poisson(12, rows))
+    words = rng.choice(WORDS, ends[-1], p=OFTEN)
+    return [" ".join(part) for part in np.split(words, ends[:-1])]
+
+
+def alarms(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int) -> dict[str, int]:
+    """After how many rows each field alarmed."""
+    found: list[Finding] = []
+    until: dict[str, int] = {}
+    config = Config(look_rows=STEP_ROWS, export_interval_seconds=86_400.0, alpha=0.01)
+    clock = ManualClock()
+    with Monitor(
+        "m", reference=reference, config=config, on_finding=found.append, clock=clock
+    ) as monitor:
+        for start in range(0, rows, STEP_ROWS):
+            monitor.record(draw(rng, STEP_ROWS), np.zeros(STEP_ROWS))
+            assert monitor.flush(timeout_seconds=30)
+            for finding in found:
+                until.setdefault(finding.field, start + STEP_ROWS)
+    return until
+
+
+def everything(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Related features with gaps, vectors and texts in one."""
+    columns: dict[str, Any] = dict(related(rng, rows))
+    columns["x1"] = np.where(rng.random(rows) < 0.1, np.nan, columns["x1"])
+    return columns | {"vector": clusters(rng, rows), "comment": texts(rng, rows)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("size", [600, 3_000])
+def test_without_drift_derived_fields_are_quiet(size: int) -> None:
+    """Of many small references, hardly one is ever said to have changed: halves are held out."""
+    streams, wrong = 30, 0
+    for seed in range(streams):
+        rng = np.random.default_rng([seed, size])
+        reference = Reference.fit(
+            everything(rng, size),
+            schema={"vector": "embedding", "comment": "text"},
+            anomaly_score=True,
+            seed=seed,
+        )
+        wrong += bool(alarms(reference, everything, rng, 3_000))
+    assert binomtest(wrong, streams, 0.01, "greater").pvalue > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "within_rows"), [(unrelated, 1_500), (flipped, 1_000)])
+def test_a_change_of_correlation_alone_is_found_by_the_score(
+    change: Draw, within_rows: int
+) -> None:
+    """No field has changed by itself, and none alarms but those of the row as a whole."""
+    delays = []
+    for seed in range(7):
+        rng = np.random.default_rng(seed)
+        reference = Reference.fit(related(rng, 10_000), anomaly_score=True)
+        assert not alarms(reference, related, rng, 2_000)
+        until = alarms(reference, change, rng, 4_000)
+        assert until
+        assert set(until) <= {"anomaly_score", "anomalous"}
+        delays.append(until["anomaly_score"])
+    assert np.median(delays) <= within_rows
+
+
+@pytest.mark.slow
+def test_vectors_of_the_same_length_that_are_turned_are_found() -> None:
+    """The norm knows nothing of it; the cosine and the witness do, within 500 rows."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        reference = Reference.fit({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
+        until = alarms(reference, lambda r, n: {"v": turned(r, n)}, rng, 1_000)
+        assert until["v.witness"] <= 500
+        assert "v.norm" not in until
+
+
+def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
+    """How many of `8 * count` windows have an MMD beyond chance, over eight references."""
+    beyond = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        reference = Reference.fit({"v": against(rng, 4_000)}, schema={"v": "embedding"})
+        (plan,), (entry,) = kernel_plans(reference.content), sources_of(reference.content)
+        assert isinstance(entry, EmbeddingReference)
+        columns = EmbeddingColumns.read_from(entry)
+        features = columns.read(list(draw(rng, size * count))).kernels
+        assert features is not None
+        means = features.reshape(len(features), count, size).mean(axis=2)
+        scores = np.sqrt(((means - plan.mean[:, None]) ** 2).sum(axis=0))
+        beyond += int(np.count_nonzero(scores > critical_mmd(plan, size)))
+    return beyond
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", [clusters, unit])
+@pytest.mark.parametrize("size", [20, 50, 200, 1_000])
+def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int) -> None:
+    """Without drift 0.3 to 2 % of windows pass the critical value of their size."""
+    count = 250 if size < 1_000 else 100
+    passed = windows_beyond(draw, draw, size, count)
+    assert binomtest(passed, 8 * count, 0.003, "less").pvalue > 1e-3
+    assert binomtest(passed, 8 * count, 0.02, "greater").pvalue > 1e-3
+
+
+@pytest.mark.slow
+def test_a_turned_window_has_an_mmd_beyond_chance() -> None:
+    """All windows of 100 rows are found out."""
+    assert windows_beyond(turned, clusters, 100, 20) == 160

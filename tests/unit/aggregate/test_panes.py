@@ -1,0 +1,71 @@
+"""A ring of profiles says what the profiles themselves say when they are merged one by one."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.panes import Panes
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.profile import COUNTS, Profile
+from mlmonitor.aggregate.season import Season
+from mlmonitor.records import Block, Field, Kind, Role
+
+X = Field("x", Role.FEATURE, Kind.NUMERIC)
+P = Field("p", Role.PREDICTION, Kind.NUMERIC)
+C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
+PLAN = Plan.of(
+    [X, P, C],
+    {X: NumericPlan(np.array([-1.0, 1.0]), -2.0, 2.0, -1.5, 1.5)},
+    {C: Dictionary(["a", "b"])},
+    season=Season("hour_of_day"),
+)
+
+
+def pane(seed: int, rows: int) -> Profile:
+    """Some rows, with gaps, of one hour; an empty pane for none."""
+    rng = np.random.default_rng(seed)
+    numeric = rng.normal(scale=10.0 ** rng.integers(-3, 4), size=(2, rows))
+    gaps = rng.random(numeric.shape) < 0.2
+    numeric[gaps] = np.nan
+    refused = np.zeros((2, 3), np.int64)
+    refused[:, 0] = gaps.sum(axis=1)
+    names = [("a", "b", "new", None)[at] for at in rng.integers(0, 4, rows)]
+    found = Profile(PLAN)
+    found.update(Block(rows, numeric, refused, [names], season=seed % 24))
+    return found
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 30)), max_size=20), st.integers(0, 9))
+def test_the_last_panes_merged_are_what_they_are_one_by_one(
+    told: list[tuple[int, int]], size: int
+) -> None:
+    """Every count exactly, moments but for rounding, and what was pushed out leaves no trace."""
+    ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in told]
+    for each in all_panes:
+        ring.append(each)
+    wanted = Profile(PLAN)
+    for each in all_panes[len(all_panes) - min(size, len(all_panes)) :]:
+        wanted.merge(each)
+    found = ring.merged()
+    assert found.rows == wanted.rows
+    for name in COUNTS:
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+    np.testing.assert_allclose(found.sums, wanted.sums, rtol=1e-9, atol=1e-9)
+    for name in ("count", "min", "max"):
+        np.testing.assert_array_equal(getattr(found.moments, name), getattr(wanted.moments, name))
+    np.testing.assert_allclose(found.moments.mean, wanted.moments.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.moments.stddev, wanted.moments.stddev, rtol=1e-9)
+
+
+def test_a_merged_ring_is_not_moved_by_what_comes_later() -> None:
+    """It is of its moment, also where only one pane is in use."""
+    ring = Panes(PLAN, 3)
+    ring.append(pane(1, 10))
+    found = ring.merged()
+    before = {name: array.copy() for name, array in found.arrays().items()}
+    ring.append(pane(2, 10))
+    found.merge(pane(3, 5))
+    for name, array in ring.merged().arrays().items():
+        assert not np.shares_memory(array, found.arrays()[name])
+    assert before["bins"].sum() == found.bins.sum() - pane(3, 5).bins.sum()

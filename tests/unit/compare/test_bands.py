@@ -1,0 +1,67 @@
+"""The anomaly band: mean plus or minus k deviations of the reference, as the paper draws it."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.testing import InMemoryExporter
+
+ROWS = 2_003
+START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as frames hold them
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """A feature of each numeric sort, and a prediction."""
+    days = [START + timedelta(days=at % 100) for at in range(ROWS)]
+    return Reference.fit(
+        {"x": rng.normal(10, 2, ROWS), "one": np.full(ROWS, 1 / 3), "when": days},
+        predictions=rng.normal(-5, 1, ROWS),
+    )
+
+
+def exported(reference: Reference, deviations: float) -> InMemoryExporter:
+    """What is exported once rows below, inside and above every band have come."""
+    exporter = InMemoryExporter()
+    config = Config(outlier_deviations=deviations)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+        monitor.record(
+            {
+                "x": [-90.0, 10.0, 10.5, 110.0, 120.0],
+                "one": [0.0, 1 / 3, 1 / 3, 1.0, 2.0],
+                "when": [START - timedelta(days=9_999), *[START + timedelta(days=50)] * 2]
+                + [START + timedelta(days=9_999)] * 2,
+            },
+            [-50.0, -5.0, -5.5, 0.0, 1.0],
+        )
+        assert monitor.flush()
+    return exporter
+
+
+@pytest.mark.parametrize("deviations", [2.0, 3.0])
+@pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
+def test_a_band_is_the_mean_and_so_many_deviations_to_either_side(
+    reference: Reference, name: str, deviations: float
+) -> None:
+    """For features and predictions, datetimes in seconds; a constant's band has no width."""
+    exporter = exported(reference, deviations)
+    role = "prediction" if name == "prediction" else "feature"
+    told = {
+        each: exporter.value(f"mlmonitor.reference.{each}", {"field": name, "role": role})
+        for each in ("mean", "stddev", "lower", "upper")
+    }
+    mean, stddev = float(told["mean"]), float(told["stddev"])  # type: ignore[arg-type]  # a gauge
+    assert told["lower"] == mean - deviations * stddev
+    assert told["upper"] == mean + deviations * stddev
+    assert (stddev == 0) == (name == "one")
+
+
+@pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
+def test_what_lies_beyond_the_band_is_counted_by_side(reference: Reference, name: str) -> None:
+    """One value was too low and two too high; a constant's own value is neither."""
+    exporter = exported(reference, 3.0)
+    for side, count in (("low", 1), ("high", 2)):
+        known = {"field": name, "side": side}
+        assert exporter.value("mlmonitor.field.outliers", known) == count

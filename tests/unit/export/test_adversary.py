@@ -1,0 +1,116 @@
+"""Names that somebody meant to break us with: nothing refused, nothing merged by accident."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Otlp, Reference
+from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
+
+TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
+LONG = "x" * 300
+NAMES = [
+    *("a.b", "a_b", "A.b", "a b", "a-b", "a:b", "a/b", "a\\b", 'a"b', "a{b}", "a,b", "a=b"),
+    *("field", "role", "le", "__name__", "__other__", "model.name", "~0123456789ab"),
+    *(
+        "\n",
+        "\t",
+        " ",
+        "\x00",
+        "\x7f",
+        "a\nb",
+        " a",
+        "a ",
+        "\u202e",
+        "\u200d",
+        "🚀",
+        "e\u0301",
+        "é",
+    ),
+    *(LONG, f"{LONG}y", f"{LONG}z", "🚀" * 300),
+]
+PROFILES = ("prometheus", "mimir", "collector", "dynatrace")
+
+
+@pytest.fixture
+def receivers(clock: ManualClock) -> Iterator[dict[str, OtlpReceiver]]:
+    """One strict backend of each kind."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(OtlpReceiver(name, clock=clock))  # type: ignore[arg-type]
+            for name in PROFILES
+        }
+
+
+def exporters(receivers: dict[str, OtlpReceiver]) -> list[Any]:
+    """An exporter to each."""
+    return [
+        Otlp.prometheus(receivers["prometheus"].url, timeout_seconds=20),
+        Otlp.mimir(receivers["mimir"].url, timeout_seconds=20),
+        Otlp.collector(receivers["collector"].url, timeout_seconds=20),
+        Otlp.dynatrace(receivers["dynatrace"].url, token=TOKEN, timeout_seconds=20),
+    ]
+
+
+@pytest.mark.parametrize("name", ['m\nodel 🚀 "}\ud800', LONG])
+def test_every_name_arrives_as_a_series_of_its_own(
+    receivers: dict[str, OtlpReceiver],
+    exporter: InMemoryExporter,
+    clock: ManualClock,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As field, category, figure, kind of error, model and version, at four backends at once."""
+    many = ",".join(f"k8s.label.{at}=v" for at in range(80))
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"{many},Not Legal=1,k8s.empty=")
+    columns: dict[str, Any] = {each: np.arange(50.0) - 20 for each in NAMES}
+    columns["categories"] = (NAMES * 2)[:50]
+    reference = Reference.fit(columns, predictions=columns["a.b"], actuals=columns["a.b"])
+    config = Config(export_interval_seconds=3_600)
+    monitor = Monitor(
+        name,
+        version=name,
+        reference=reference,
+        exporters=[exporter, *exporters(receivers)],
+        config=config,
+        clock=clock,
+    )
+    with monitor:
+        for at, each in enumerate(NAMES):
+            fail(monitor, each)
+            monitor.kpi(each, at)
+        ids = [str(at) for at in range(50)]
+        monitor.record(columns, columns["a.b"], ids=ids)
+        monitor.label(ids, columns["a.b"])
+        for _ in range(2):
+            clock.advance(60)
+            assert monitor.flush(timeout_seconds=30)
+        assert monitor.status().faults == 0
+    known = Counter(point.metric.name for point in exporter.snapshots[-1].points)
+    for profile, receiver in receivers.items():
+        ledger = receiver.ledger
+        assert not ledger.refused, (profile, ledger.refused)
+        assert not ledger.warnings, (profile, ledger.warnings)
+        for metric, series in known.items():
+            if profile != "dynatrace" or metric not in INSTEAD:
+                assert len(ledger.series(metric)) == series, (profile, metric)
+
+
+INSTEAD = ("mlmonitor.field.distribution", "mlmonitor.field.bin")
+"""What Dynatrace gets in another form."""
+
+
+def fail(monitor: Monitor, name: str) -> None:
+    """A call that fails with an exception of that name."""
+    kind = type(name.replace("\x00", "0").encode("utf-8", "replace").decode(), (Exception,), {})
+
+    @monitor.watch
+    def predict(features: object) -> float:
+        raise kind
+
+    with pytest.raises(kind):
+        predict({"a.b": 1.0})

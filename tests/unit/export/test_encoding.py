@@ -1,0 +1,153 @@
+"""Our bytes say what OpenTelemetry's own encoder says of the same points."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+
+from export_strategies import by_the_sdk, flat, names, points
+from mlmonitor import Config, Monitor, Otlp, catalog
+from mlmonitor.export.base import Family, Point, Series, Snapshot
+from mlmonitor.export.gather import Book, gathered
+from mlmonitor.export.outgoing import Sender
+from mlmonitor.export.profile import COLLECTOR, Limits
+from mlmonitor.export.request import Frame, halves, parts
+from mlmonitor.export.sheet import written
+from mlmonitor.export.wire import tag, varint
+from mlmonitor.testing import ManualClock, OtlpReceiver
+
+START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
+LIMITS = Limits(1 << 30, 1 << 30)
+
+
+def snapshot(found: list[Point], book: Book, *, time_ns: int = TIME) -> Snapshot:
+    """A snapshot of some points."""
+    return Snapshot("i", "s", START, time_ns, gathered(found, book))
+
+
+def sent(sender: Sender, told: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
+    """The requests that a sender makes of a snapshot."""
+    outgoing = sender.outgoing(told)
+    return [outgoing.body(part) for part in outgoing.parts(limits)]
+
+
+def merged(bodies: list[bytes]) -> ExportMetricsServiceRequest:
+    """Several requests as one."""
+    found = ExportMetricsServiceRequest()
+    for body in bodies:
+        found.MergeFromString(body)
+    return found
+
+
+@given(points, points, names)
+def test_any_points_are_encoded_as_the_sdk_does(
+    first: list[Point], second: list[Point], resource: tuple[tuple[str, str], ...]
+) -> None:
+    """Names, attributes and values of any kind, twice, so that templates are used again."""
+    book, told = Book(), dict(resource)
+    sender = Sender(COLLECTOR, told, Snapshot("i", "s", START, TIME, ()), "1.2")
+    named = {"service.name": "s", "service.instance.id": "i"}
+    of_process = tuple({**named, **told, **_own(told)}.items())
+    for found in (first, second, first):
+        book.turn()
+        wanted = by_the_sdk(found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2")
+        ours = merged(sent(sender, snapshot(found, book)))
+        if found:
+            assert flat(ours) == flat(wanted)
+        else:
+            assert not ours.resource_metrics
+
+
+def _own(told: dict[str, str]) -> dict[str, str]:
+    """What no variable can overrule."""
+    return {"service.name": told.get("service.name", "s"), "service.instance.id": "i"}
+
+
+@given(points, st.integers(1, 5), st.integers(200, 2_000))
+def test_parts_hold_everything_once_and_keep_to_their_limits(
+    found: list[Point], most: int, size: int
+) -> None:
+    """A point that is larger than the limit goes alone; halves hold what the whole held."""
+    sender = Sender(COLLECTOR, {}, Snapshot("i", "s", START, TIME, ()), "1")
+    told = snapshot(found, Book())
+    whole = flat(merged(sent(sender, told)))
+    outgoing = sender.outgoing(told)
+    cut = list(outgoing.parts(Limits(most, size)))
+    for part in cut:
+        assert 1 <= outgoing.count(part) <= most
+        assert outgoing.count(part) == 1 or len(outgoing.body(part)) <= size
+    assert flat(merged([outgoing.body(part) for part in cut])) == whole
+    halved = [
+        half for part in cut for half in (halves(part) if outgoing.count(part) > 1 else (part,))
+    ]
+    assert all(halved)
+    assert flat(merged([outgoing.body(part) for part in halved])) == whole
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
+    """NaN and infinity stand for nothing to tell; their neighbours are told all the same."""
+    values = np.where(are_there, np.arange(len(are_there)), np.inf).astype(np.float64)
+    series = Series((("field", str(at)),) for at in range(len(values)))
+    told = Snapshot("i", "s", START, TIME, [Family(catalog.MEAN, series, values)])
+    sender = Sender(COLLECTOR, {}, told, "1")
+    request = merged(sent(sender, told))
+    found = [
+        point.as_double
+        for resource in request.resource_metrics
+        for point in resource.scope_metrics[0].metrics[0].gauge.data_points
+    ]
+    assert found == [at for at, is_there in enumerate(are_there) if is_there]
+    assert len(told.points) == told.size == len(found)
+
+
+def test_no_series_make_no_bytes() -> None:
+    """Empty families are as good as none."""
+    empty = Family(catalog.MEAN, Series(()), np.empty(0))
+    assert len(written(empty, 0, TIME)) == 0
+    assert not list(parts([], LIMITS, Frame(b"", b"", is_delta=False)))
+
+
+@given(st.integers(0, 2**63))
+def test_lengths_are_as_protobuf_writes_them(number: int) -> None:
+    """A varint is that of the message `uint64 = 1`."""
+    from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
+
+    told = SummaryDataPoint(flags=number % 2**32).SerializeToString()
+    if number % 2**32:
+        assert told.endswith(varint(number % 2**32))
+    assert int.from_bytes(varint(number)[-1:], "big") < 128
+
+
+def test_tags_come_from_the_descriptors() -> None:
+    """Packed numbers have the wire type of bytes, whatever their own."""
+    from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
+
+    assert tag(metrics.NumberDataPoint, "time_unix_nano") == b"\x19"
+    assert tag(metrics.HistogramDataPoint, "bucket_counts") == b"\x32"
+    with pytest.raises(KeyError):
+        tag(metrics.Gauge, "no_such_field")
+
+
+def test_exponential_buckets_are_sent_where_they_are_wanted(clock: ManualClock) -> None:
+    """The same latencies, as a native histogram; its zero is born in the same form."""
+    with OtlpReceiver("prometheus", clock=clock) as fine, OtlpReceiver("mimir", clock=clock) as old:
+        exporters = [Otlp.prometheus(fine.url, durations="exponential"), Otlp.mimir(old.url)]
+        config = Config(export_interval_seconds=3_600)
+        with Monitor("m", exporters=exporters, config=config, clock=clock) as monitor:
+            for _ in range(2):
+                for _ in range(50):
+                    with monitor.observe({"x": 1.0}):
+                        pass
+                clock.advance(60)
+                assert monitor.flush(timeout_seconds=20)
+        name = catalog.DURATION.name
+        (series,) = fine.ledger.series(name)
+        assert series.kind == "exponential_histogram"
+        assert fine.ledger.histogram(name).count == old.ledger.histogram(name).count == 100
+        assert fine.ledger.histogram(name).sum == pytest.approx(old.ledger.histogram(name).sum)
+        assert not fine.ledger.refused
+        assert not fine.ledger.warnings

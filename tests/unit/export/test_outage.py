@@ -1,0 +1,216 @@
+"""Whatever a backend does for a while: when it is back, the sums are exact, in either form."""
+
+import gc
+import logging
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Otlp, Reference
+from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Refuse, Sometimes
+
+TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
+FIELD = {"field": "x", "role": "feature"}
+
+Make = Callable[[OtlpReceiver], Any]
+
+PROFILES: dict[str, Make] = {
+    "prometheus": lambda receiver: Otlp.prometheus(receiver.url),
+    "mimir": lambda receiver: Otlp.mimir(receiver.url),
+    "collector": lambda receiver: Otlp.collector(receiver.url),
+    "dynatrace": lambda receiver: Otlp.dynatrace(receiver.url, token=TOKEN, ambiguous="keep"),
+}
+
+REFUSED = [Refuse(503), Refuse(429, retry_after_seconds=90), Refuse(500), Refuse(413)]
+UNSURE = [Drop("unread")]
+
+
+class Service:
+    """A monitor that is fed by hand, minute by minute, and what it ought to have told."""
+
+    def __init__(self, exporters: list[Any], clock: ManualClock, rng: np.random.Generator) -> None:
+        reference = Reference.fit({"x": rng.exponential(size=500)}, predictions=np.zeros(500))
+        config = Config(export_interval_seconds=86_400, window_seconds=240, panes=4)
+        self.monitor = Monitor(
+            "m", reference=reference, exporters=exporters, config=config, clock=clock
+        )
+        self.rows, self.total = 0, 0.0
+        self._clock, self._rng = clock, rng
+
+    def minute(self) -> bool:
+        """A minute of traffic, and an export; whether all of it was taken."""
+        values = np.round(self._rng.exponential(size=int(self._rng.integers(1, 20))), 3)
+        self.monitor.record({"x": values}, np.zeros(len(values)))
+        self.rows, self.total = self.rows + len(values), self.total + float(values.sum())
+        self._clock.advance(60)
+        return self.monitor.flush(timeout_seconds=20)
+
+    def check(self, receiver: OtlpReceiver) -> None:
+        """What was received is what happened, to the last count."""
+        ledger = receiver.ledger
+        assert ledger.total("mlmonitor.predictions", {"status": "ok"}) == self.rows
+        assert ledger.total("mlmonitor.field.values", FIELD) == self.rows
+        if receiver._profile == "dynatrace":
+            assert ledger.total("mlmonitor.field.bin", FIELD) == self.rows
+            assert ledger.total("mlmonitor.field.sum", FIELD) == pytest.approx(self.total)
+        else:
+            found = ledger.histogram("mlmonitor.field.distribution", FIELD)
+            assert found.count == self.rows
+            assert found.sum == pytest.approx(self.total)
+
+
+@pytest.fixture
+def receivers(clock: ManualClock) -> Iterator[dict[str, OtlpReceiver]]:
+    """One backend of each kind."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                OtlpReceiver(
+                    name,  # type: ignore[arg-type]  # one of its profiles
+                    clock=clock,
+                    token=TOKEN if name == "dynatrace" else None,
+                )
+            )
+            for name in PROFILES
+        }
+
+
+def service_of(
+    receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator
+) -> Service:
+    """A service that tells all of them."""
+    exporters = [make(receivers[name]) for name, make in PROFILES.items()]
+    return Service(exporters, clock, rng)
+
+
+def test_ten_minutes_without_anyone_there(
+    receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """From the first minute on, and once more in the middle; nothing is missing afterwards."""
+    service = service_of(receivers, clock, rng)
+    with service.monitor:
+        for _ in range(2):
+            with ExitStack() as stack:
+                for receiver in receivers.values():
+                    stack.enter_context(receiver.down())
+                assert not any(service.minute() for _ in range(10))
+            assert service.minute()
+            for receiver in receivers.values():
+                service.check(receiver)
+    for receiver in receivers.values():
+        assert not receiver.ledger.refused
+        assert not receiver.ledger.warnings, receiver
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_goes_wrong_at_random(
+    receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator, seed: int
+) -> None:
+    """Unavailable, overloaded, too large, dropped, flapping: half of all requests, for an hour."""
+    service = service_of(receivers, clock, rng)
+    faults: list[Any] = [*REFUSED, *UNSURE]
+    for name, receiver in receivers.items():
+        more = [] if name == "dynatrace" else [PartialSuccess(3), Drop("stored")]
+        receiver.script(Sometimes([*faults, *more], share=0.5, seed=seed))
+    with service.monitor:
+        for _ in range(60):
+            service.minute()
+        for receiver in receivers.values():
+            receiver.script([])
+        clock.advance(300)  # whoever asked to be left alone has been
+        service.minute()
+        assert service.minute()
+        for receiver in receivers.values():
+            service.check(receiver)
+        outcomes = service.monitor.status().exports
+        assert all(told["accepted"] and told["failed"] for told in outcomes.values())
+
+
+def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """The points were stored: they are not sent again, and are counted as possibly lost."""
+    with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
+        service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)
+        receiver.script(Sometimes([Drop("stored"), Refuse(503)], share=0.5, seed=5))
+        with service.monitor:
+            for _ in range(30):
+                service.minute()
+            receiver.script([])
+            assert service.minute()
+            service.check(receiver)
+            assert service.monitor.status().exports["dynatrace"]["possibly_lost"] > 0
+
+
+def test_what_is_refused_in_part_is_refused_for_good(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """A delta that a backend will not have is not sent for ever: it is counted as rejected."""
+    with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
+        service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)
+        receiver.next(PartialSuccess(1))
+        with service.monitor:
+            assert not service.minute()
+            assert service.minute()
+            assert service.monitor.status().exports["dynatrace"]["rejected"] == 1
+            told = service.monitor.status().destinations["dynatrace"]
+            assert told.last_reason is not None
+            assert "scripted" in told.last_reason
+            assert told.seconds_since_success == 0
+
+
+def test_an_outage_of_any_length_takes_no_memory(
+    clock: ManualClock, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no queue: after sixty failed exports nothing more is held than after ten."""
+    exporters = [
+        Otlp.collector("http://127.0.0.1:9", timeout_seconds=1),
+        Otlp.dynatrace("http://127.0.0.1:9", token=TOKEN, timeout_seconds=1),
+    ]
+    service = Service(exporters, clock, rng)
+    with service.monitor:
+        tracemalloc.start()
+        for _ in range(10):  # all panes of the window have been in use
+            service.minute()
+        caplog.set_level(logging.CRITICAL, "mlmonitor")  # pytest keeps what is logged
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(50):
+            service.minute()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert after - before < 30_000
+
+
+def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """One destination's failure is not another's."""
+    with OtlpReceiver("prometheus", clock=clock) as receiver:
+        exporters = [Otlp.collector("http://127.0.0.1:9"), Otlp.prometheus(receiver.url)]
+        service = Service(exporters, clock, rng)
+        with service.monitor:
+            assert not service.minute()
+            service.check(receiver)
+            told = str(service.monitor.status())
+    assert "never taken; Otlp.collector" in told
+
+
+def test_new_series_are_not_held_up_by_a_pause_that_is_over(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """Their zeros are of the time before, in the middle of the pause: what counts is now."""
+    with OtlpReceiver("prometheus", clock=clock) as receiver:
+        service = Service([Otlp.prometheus(receiver.url)], clock, rng)
+        with service.monitor:
+            assert service.minute()
+            receiver.next(Refuse(503, retry_after_seconds=30))
+            assert not service.minute()
+            service.monitor.kpi("new", 1.0)
+            assert service.minute()
+            service.check(receiver)

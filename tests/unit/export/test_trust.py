@@ -1,0 +1,166 @@
+"""Certificates, proxies, and whose word is taken for what."""
+
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+
+from mlmonitor import ExportError, Otlp, catalog
+from mlmonitor.export.base import Delivered, Point, Snapshot
+from mlmonitor.export.gather import gathered
+from mlmonitor.export.otlp import OtlpExporter
+
+SNAPSHOT = Snapshot("i", "s", 1, 2, gathered([Point(catalog.FAULTS, (("model.name", "m"),), 1)]))
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Server(NamedTuple):
+    """A server of one request at a time, and what it was asked."""
+
+    port: int
+    requests: list[bytes]
+
+
+def read(connection: socket.socket) -> bytes:
+    """A whole request: a server that closes on an unread one resets the connection."""
+    with connection.makefile("rb") as stream:
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        found = re.search(rb"content-length: (\d+)", head.lower())
+        return head + stream.read(int(found[1]) if found else 0)
+
+
+def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server) -> None:
+    """Answer 200 to everything, until the listener is closed."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+            connection.settimeout(2)
+        except OSError:
+            return
+        try:
+            if context is not None:
+                connection = context.wrap_socket(connection, server_side=True)
+            found.requests.append(read(connection))
+            connection.sendall(ANSWER)
+        except OSError:  # whoever does not trust it hangs up
+            continue
+        finally:
+            connection.close()
+
+
+def started(context: ssl.SSLContext | None) -> tuple[socket.socket, Server]:
+    """A server on a port of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    found = Server(listener.getsockname()[1], [])
+    threading.Thread(target=serve, args=(listener, context, found), daemon=True).start()
+    return listener, found
+
+
+class Files(NamedTuple):
+    """Certificates as files."""
+
+    ca: Path
+    client: Path
+    client_key: Path
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Whom the clients of this test trust, if they are told to."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def files(authority: trustme.CA, tmp_path: Path) -> Files:
+    """The authority's certificate, and one of a client with its key."""
+    found = Files(tmp_path / "ca.pem", tmp_path / "client.pem", tmp_path / "client.key")
+    authority.cert_pem.write_to_path(str(found.ca))
+    client = authority.issue_cert("client.example")
+    client.cert_chain_pems[0].write_to_path(str(found.client))
+    client.private_key_pem.write_to_path(str(found.client_key))
+    return found
+
+
+@pytest.fixture
+def https(authority: trustme.CA) -> Iterator[tuple[Server, ssl.SSLContext]]:
+    """A server with a certificate of that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    listener, found = started(context)
+    with closing(listener):
+        yield found, context
+
+
+def send(exporter: OtlpExporter) -> Delivered:
+    """Send a snapshot of one point."""
+    try:
+        return exporter.send(SNAPSHOT)
+    finally:
+        exporter.close(timeout_seconds=0)
+
+
+def test_a_certificate_is_checked(https: tuple[Server, ssl.SSLContext], files: Files) -> None:
+    """With the authority that is named; else with those of the system, who do not know it."""
+    url = f"https://127.0.0.1:{https[0].port}"
+    with pytest.raises(ExportError, match="not trusted; pass ca_file"):
+        send(Otlp.collector(url))
+    assert not https[0].requests
+    assert send(Otlp.collector(url, ca_file=files.ca)).accepted == 1
+
+
+def test_a_client_shows_its_certificate(
+    https: tuple[Server, ssl.SSLContext], files: Files, authority: trustme.CA
+) -> None:
+    """Where the server wants one, there is no other way in."""
+    server, context = https
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    url = f"https://127.0.0.1:{server.port}"
+    with pytest.raises(ExportError):
+        send(Otlp.collector(url, ca_file=files.ca, timeout_seconds=2))
+    shown = Otlp.collector(
+        url, ca_file=files.ca, client_certificate=files.client, client_key=files.client_key
+    )
+    assert send(shown).accepted == 1
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(files.ca),
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(files.client),
+        "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY": str(files.client_key),
+    }
+    by_variables = Otlp.from_environment(environ)
+    assert by_variables is not None
+    assert send(by_variables).accepted == 1
+
+
+@pytest.mark.parametrize("by", ["argument", "variable"])
+def test_a_proxy_is_gone_through(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is named, or that of the usual variables; its password is not shown."""
+    listener, proxy = started(None)
+    url = f"http://user:s3cret@127.0.0.1:{proxy.port}"
+    with closing(listener):
+        if by == "argument":
+            monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+            exporter = Otlp.collector("http://collector.example:4318", proxy=url)
+        else:
+            monkeypatch.setenv("HTTP_PROXY", url)
+            exporter = Otlp.collector("http://collector.example:4318")
+        assert send(exporter).accepted == 1
+    (request,) = proxy.requests
+    assert request.startswith(b"POST http://collector.example:4318/v1/metrics HTTP/1.1")
+    assert b"Proxy-Authorization: Basic" in request
+    assert "s3cret" not in repr(exporter) + repr(exporter._access)
+
+
+def test_a_dead_proxy_is_told_apart_from_a_dead_destination() -> None:
+    """What is to be mended differs."""
+    exporter = Otlp.collector("http://collector.example:4318", proxy="http://127.0.0.1:9")
+    with pytest.raises(ExportError, match="the proxy cannot be reached"):
+        send(exporter)

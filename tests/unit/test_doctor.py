@@ -1,0 +1,134 @@
+"""The doctor tries a destination, and says how to mend what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmonitor import Reference
+from mlmonitor.cli import main
+from mlmonitor.doctor import MODEL
+from mlmonitor.testing import OtlpReceiver
+
+TOKEN = f"dt0c01.{'A' * 24}.{'B' * 64}"
+KINDS = ("counter", "gauge", "durations", "distribution", "categories")
+
+Told = Callable[[], tuple[str, str]]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """What a command printed, and what it said on the side."""
+
+    def read() -> tuple[str, str]:
+        found = capsys.readouterr()
+        return found.out, found.err
+
+    return read
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A reference's file: two numeric fields, one with a name too long, and a category."""
+    path = tmp_path / "claims.reference.json"
+    columns = {"age": np.arange(100.0), "x" * 300: np.arange(100.0), "line": ["a", "b"] * 50}
+    Reference.fit(columns).save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["collector", "prometheus", "mimir"])
+def test_each_kind_of_point_is_tried(kind: str, told: Told) -> None:
+    """A destination that takes everything is well, kind by kind; the points are ours to find."""
+    with OtlpReceiver(profile=kind) as receiver:  # type: ignore[arg-type]
+        assert main(["doctor", "--destination", kind, "--url", receiver.url]) == 0
+        attributes = {"model.name": MODEL, "status": "ok"}
+        assert receiver.ledger.total("mlmonitor.predictions", attributes) == 1
+    lines = told()[0].splitlines()
+    assert [line.split(":")[0].split()[1] for line in lines] == ["configuration", *KINDS]
+    assert all(line.startswith("ok") for line in lines)
+
+
+def test_dynatrace_takes_all_of_it_and_no_token_is_shown(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deltas, and a counter a bin; the token comes from its variable and stays hidden."""
+    monkeypatch.setenv("DYNATRACE_API_TOKEN", TOKEN)
+    with OtlpReceiver(profile="dynatrace", token=TOKEN) as receiver:
+        assert main(["doctor", "--destination", "dynatrace", "--url", receiver.url]) == 0
+    out, err = told()
+    assert TOKEN not in out + err
+    assert out.count("ok ") == len(KINDS) + 1
+
+
+def test_what_is_refused_is_told_with_its_remedy(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Totals sent to Dynatrace by the standard variables: gauges pass, the rest does not."""
+    with OtlpReceiver(profile="dynatrace", token=TOKEN) as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{receiver.url}/api/v2/otlp")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization=Api-Token {TOKEN}")
+        assert main(["doctor", "--destination", "environment"]) == 1
+    out, err = told()
+    assert "UNSUPPORTED_METRIC_TYPE_MONOTONIC_CUMULATIVE_SUM" in out
+    assert "use --destination dynatrace" in out
+    assert "ok       gauge" in out
+    assert TOKEN not in out + err
+
+
+def test_whoever_cannot_be_reached_is_asked_once(told: Told) -> None:
+    """Nothing listens: one failure, and no others that say the same."""
+    status = main(["doctor", "--destination", "collector", "--url", "http://127.0.0.1:9"])
+    assert status == 1
+    assert told()[0].count("failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--destination", "dynatrace"], "wanted --url"),
+        (["--destination", "dynatrace", "--url", "https://a.apps.dynatrace.com"], ".live."),
+        (["--destination", "dynatrace", "--url", "https://a.b", "--protocol", "grpc"], "no gRPC"),
+        (["--destination", "collector", "--url", "localhost:4318"], "scheme"),
+        (["--destination", "collector", "--reference", "nowhere.json"], "No such file"),
+        (["--destination", "environment"], "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ],
+)
+def test_a_wrong_configuration_is_told_apart_from_a_refusal(
+    arguments: list[str], wanted: str, told: Told
+) -> None:
+    """Exit status 2, and one line that holds the fix."""
+    assert main(["doctor", *arguments]) == 2
+    assert wanted in told()[1]
+
+
+def test_a_reference_tells_how_many_series_it_makes(saved: Path, told: Told) -> None:
+    """More segments, more series; a name that backends would cut is warned of."""
+    counts = []
+    with OtlpReceiver(profile="collector") as receiver:
+        for segments in ("0", "4"):
+            command = ["doctor", "--destination", "collector", "--url", receiver.url]
+            command += ["--reference", str(saved), "--segments", segments]
+            assert main(command) == 0
+            out = told()[0]
+            line = next(line for line in out.splitlines() if " series: " in line)
+            counts.append(int(line.split("at most ")[1].split()[0].replace(",", "")))
+            assert "1 field name sent in another spelling" in out
+    assert counts[1] == 5 * counts[0] > 0
+
+
+def test_a_reference_is_shown_without_its_categories(saved: Path, told: Told) -> None:
+    """Its rows and its fields, one a line; no value of any row."""
+    assert main(["reference", "show", str(saved)]) == 0
+    out = told()[0]
+    assert "reference of 100 rows" in out
+    assert "categorical" in out
+    assert "49" in out
+
+
+def test_a_damaged_reference_is_refused_in_one_line(tmp_path: Path, told: Told) -> None:
+    """Exit status 2, and where the fault is."""
+    path = tmp_path / "damaged.json"
+    path.write_text("{")
+    assert main(["reference", "show", str(path)]) == 2
+    assert told()[1].count("\n") == 1

@@ -1,0 +1,69 @@
+"""Credentials are sent as they are, and shown nowhere."""
+
+import copy
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from mlmonitor import ConfigError
+from mlmonitor.export.tokens import dynatrace_token
+from mlmonitor.secret import Secret, SecretFile, redacted
+
+TOKEN = "dt0c01.A.B"  # noqa: S105 - of no account
+
+
+def test_a_secret_is_its_text_to_what_sends_it_alone() -> None:
+    """Encoding gives it; showing it in any way does not."""
+    secret = Secret("hunter2").after("Bearer ")
+    assert secret.encode() == b"Bearer hunter2"
+    assert secret.revealed() == "Bearer hunter2"
+    assert type(secret.revealed()) is str
+    shown = (
+        str(secret),
+        repr(secret),
+        f"{secret}",
+        f"{secret!r:>30}",
+        "%s" % secret,  # noqa: UP031 - one way more
+        repr([secret]),
+    )
+    assert not any("hunter2" in each for each in shown)
+    assert repr(Secret("")) == repr(secret)
+
+
+def test_a_secret_is_not_written_anywhere() -> None:
+    """Not by pickle, and not by a copy that goes the same way."""
+    for write in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="not written"):
+            write(Secret("hunter2"))
+
+
+def test_what_others_repeat_of_it_is_taken_out() -> None:
+    """Servers may answer with what they were sent; an empty secret hides nothing."""
+    assert redacted("who is hunter2?", [Secret("hunter2"), Secret("")]) == "who is ***?"
+
+
+def test_a_rotated_token_is_read_when_its_file_changes(tmp_path: Path) -> None:
+    """As mounted secrets are; while it is gone, the last one is used."""
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    source = SecretFile(path, dynatrace_token)
+    assert source() == TOKEN
+    path.write_text("dt0c01.C.DD")
+    os.utime(path, ns=(1, 1))
+    assert source() == "dt0c01.C.DD"
+    path.unlink()
+    assert source() == "dt0c01.C.DD"
+    assert "dt0c01" not in repr(source)
+
+
+@pytest.mark.parametrize("content", [b"", b"hunter2", b"\xff\xfe", None])
+def test_a_file_without_a_token_is_refused_at_once(tmp_path: Path, content: bytes | None) -> None:
+    """The error does not repeat what is in it."""
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match="token") as caught:
+        SecretFile(path, dynatrace_token)
+    assert "hunter2" not in str(caught.value)
