@@ -128,6 +128,8 @@ class Pipeline:
         figures = self._inbox.figures.take()
         with self._inbox.guard:
             self._observed.kpis.take(figures, now=now)
+        with self._inbox.guard:
+            self._observed.simulate_next(now=now)
         self._look(now, rows=self._config.look_rows)
 
     def _look(self, now: float, *, rows: int) -> None:

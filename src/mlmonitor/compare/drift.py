@@ -10,7 +10,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alarm import Alarms, Mask
 from mlmonitor.compare.calm import Calm
-from mlmonitor.compare.critical import Critical
+from mlmonitor.compare.critical import SIMULATION_BYTES, Critical
 from mlmonitor.compare.distance import (
     MEASURES,
     ORDERED,
@@ -46,7 +46,7 @@ class Drift:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
         counts = self._baseline.counts
-        self._critical = Critical([entry.critical for entry in entries], counts)
+        self._critical = Critical([entry.critical for entry in entries], counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
         prior = prior_counts(entries, plan)
         self._evidence: Evidence | SeasonalEvidence = (
@@ -90,6 +90,15 @@ class Drift:
         turned += [replace(self.findings.pop(at), alarm="cleared") for at in cleared]
         self._evidence.forget(turn.cleared)
         return turned
+
+    def simulate_next(self) -> bool:
+        """Work out a part of what chance makes of learned fields; False once all is known."""
+        return self._critical.simulate_next()
+
+    @property
+    def simulation_nbytes(self) -> int:
+        """Memory that such a part takes for a moment, of which only one is worked out at a time."""
+        return SIMULATION_BYTES if self._critical.is_simulating else 0
 
     def begin(self, season: int, total: Callable[[], Profile]) -> None:
         """Rows come in this season from now on; those before it are weighed as what they were."""
@@ -138,7 +147,7 @@ class Drift:
     def nbytes(self) -> int:
         """Memory held."""
         held = self._evidence.nbytes + self._baseline.nbytes + self._calm.nbytes
-        return held + self._seen.nbytes
+        return held + self._seen.nbytes + self._critical.nbytes
 
     def _weigh(self, total: Profile) -> Counts:
         """Take what is new in the totals into the evidence; the counts of all."""

@@ -47,14 +47,19 @@ class Evidence:
     restart belong to its null.
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
-        exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at (Ville).
+        exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at. By Ville's
+        inequality on average over laws as Jeffreys' prior has them, for a ratio of predictive laws
+        is a martingale under their mixture; of each single law that was tried, by simulation
+        (`pytest tests/statistical`).
     reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
     believed of each bin before the reference, in counts, where it is not half a count.
     Price: `8 * bins * (kept + 3)` bytes a field, and about 20 us a field and look. Constant: of
         all restarts the first and the newest are kept, and dropping others can only lower the
         evidence.
-    Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022;
-        restarts after Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2024.
+    Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
+        whose null is one law, not a sample's. Restarts as in Shin, Ramdas and Rinaldo,
+        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alarms come, and
+        these share one stake, which bounds whether any ever comes.
     """
 
     __slots__ = (

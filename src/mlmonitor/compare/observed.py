@@ -104,6 +104,13 @@ class Observed:
             if population.unweighed >= rows:
                 yield population
 
+    def simulate_next(self, *, now: float) -> None:
+        """Work out a part of what chance makes of a learned reference, where some is left."""
+        any(
+            population.drift is not None and population.drift.simulate_next()
+            for population in self.populations(now=now)
+        )
+
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
         for population in self.populations(now=now):
@@ -119,8 +126,10 @@ class Observed:
     @property
     def memory_bytes(self) -> int:
         """What is held at most, as a function of the configuration and the reference."""
-        populations = self.populations(now=self._started_at)
+        populations = list(self.populations(now=self._started_at))
         held = sum(population.memory_bytes for population in populations)
+        drifts = [each.drift for each in populations if each.drift is not None]
+        held += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         errors = sum(each.nbytes for each in sums)
         reference = self.watched.reference.nbytes if self.watched.reference is not None else 0

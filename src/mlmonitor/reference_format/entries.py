@@ -8,8 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
-CRITICAL_ROWS = (20, 50, 200, 1_000, 10_000)
-"""The sizes of windows for which it is kept what chance makes of each distance."""
+CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
+"""The sizes of windows for which it is kept what chance makes of each distance.
+
+Dense, because some distances fall at once where the rarest bins begin to fill.
+"""
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
