@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test components integration check wheel docs bench bench-quick format clean
+.PHONY: demo test components integration check wheel docs figures bench bench-quick bench-peers format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
@@ -40,6 +41,10 @@ wheel: $(VENV)/.check
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
+# The figures of docs/algorithms, each by a script in docs/figures; about a minute.
+figures: $(VENV)/.docs
+	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
+
 # Strict: for a machine that does nothing else. Then the page, its figures and README's table.
 bench: $(PEERS)/.bench
 	$(PEERS)/bin/python benchmarks/run.py; kept=$$?; $(PEERS)/bin/python benchmarks/page.py && exit $$kept
@@ -53,12 +58,22 @@ $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]' -r benchmarks/peers.txt
 	touch $@
 
+# False alarms and delays of ours and of our peers, which live in an environment of their own.
+bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
+	$(BIN)/python benchmarks/false_alarms.py --peers $(DRIFT_PEERS)/bin/python
+	$(BIN)/python docs/generate.py
+
+$(DRIFT_PEERS)/.installed: benchmarks/false_alarms_peers.txt
+	$(PYTHON) -m venv $(DRIFT_PEERS)
+	$(DRIFT_PEERS)/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/false_alarms_peers.txt
+	touch $@
+
 format: $(VENV)/.check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(DRIFT_PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'

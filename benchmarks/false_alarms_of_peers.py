@@ -52,18 +52,19 @@ def evidently(window: int) -> Callable[[np.ndarray], Flags]:
     return flags
 
 
-def nannyml(chunk: int) -> Callable[[np.ndarray], Flags]:
+def nannyml(chunk: int, fields: int) -> Callable[[np.ndarray], Flags]:
     """Its univariate calculator: Jensen-Shannon beyond three standard deviations."""
     import nannyml as nml
 
+    names = NAMES[:fields]
     calculator = nml.UnivariateDriftCalculator(
-        column_names=NAMES, continuous_methods=["jensen_shannon"], chunk_size=chunk
+        column_names=names, continuous_methods=["jensen_shannon"], chunk_size=chunk
     )
     calculator.fit(frame(drift_streams.reference()))
 
     def flags(values: np.ndarray) -> Flags:
         found = calculator.calculate(frame(values)).filter(period="analysis").to_df()
-        for at, name in enumerate(NAMES):
+        for at, name in enumerate(names):
             alerts = found[name]["jensen_shannon"]["alert"].to_numpy()
             yield from ((at, int(place + 1) * chunk) for place in np.flatnonzero(alerts))
 
@@ -85,15 +86,18 @@ def river(name: str, fields: int) -> Callable[[np.ndarray], Flags]:
     return flags
 
 
-def measured(flags: Callable[[np.ndarray], Flags], streams: int, fields: int) -> dict[str, object]:
-    """What a monitor does on calm streams, and on shifted ones."""
-    alarmed, alarms, models = 0, 0, 0
+def measured(
+    flags: Callable[[np.ndarray], Flags], streams: int, fields: int, looks: int
+) -> dict[str, object]:
+    """What a monitor does on calm streams, and on shifted ones; it looks so often at each."""
+    alarmed, alarms, models, loud = 0, 0, 0, 0
     delays = []
     for stream in range(streams):
         found = list(flags(drift_streams.calm(stream)))
         alarms += len(found)
         alarmed += len({at for at, _ in found})
         models += bool(found)
+        loud += len({row for _, row in found})
         late = [
             row - drift_streams.SHIFT_AT
             for at, row in flags(drift_streams.shifted(stream))
@@ -104,6 +108,8 @@ def measured(flags: Callable[[np.ndarray], Flags], streams: int, fields: int) ->
         "fields_alarmed": alarmed,
         "fields": streams * fields,
         "alarms": alarms,
+        "looks": looks * streams,
+        "looks_alarmed": loud,
         "models_alarmed": models,
         "models": streams,
         "shifts_found": len(delays),
@@ -116,15 +122,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10)
     streams = parser.parse_args().streams
-    every = drift_streams.FIELDS
+    every, rows, few = drift_streams.FIELDS, drift_streams.ROWS, min(streams, 3)
     found = {
-        "Evidently, windows of 200 rows": measured(evidently(200), 1, every),
-        "Evidently, windows of 1,000 rows": measured(evidently(1_000), min(streams, 3), every),
-        "NannyML, chunks of 500 rows": measured(nannyml(500), streams, every),
-        "river ADWIN": measured(river("ADWIN", every), streams, every),
-        "river PageHinkley": measured(river("PageHinkley", every), streams, every),
-        "river KSWIN, on the first field": measured(river("KSWIN", 1), min(streams, 3), 1),
+        f"Evidently, windows of {window:,} rows": measured(
+            evidently(window), count, every, rows // window
+        )
+        for window, count in ((50, 1), (200, 1), (1_000, few))
     }
+    found |= {
+        f"NannyML, {fields} fields, chunks of 500 rows": measured(
+            nannyml(500, fields), streams, fields, rows // 500
+        )
+        for fields in (10, every)
+    }
+    for name, count, fields in (
+        ("ADWIN", streams, every),
+        ("PageHinkley", streams, every),
+        ("KSWIN", few, 1),
+    ):
+        title = f"river {name}" + ", on the first field" * (fields == 1)
+        found[title] = measured(river(name, fields), count, fields, rows)
     json.dump(found, sys.stdout)
 
 

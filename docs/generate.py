@@ -1,9 +1,10 @@
-"""Write docs/metrics.md from the catalogue: `make docs`."""
+"""Write the pages that are made of code and of results: `make docs`."""
 
 from pathlib import Path
 
 from side_by_side import table
 
+from false_alarms import false_alarms_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     """Write all pages."""
     docs = Path(__file__).parent
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    (docs / "false_alarms.md").write_text(false_alarms_page(), encoding="utf-8")
     guide = docs / "guides" / "dynatrace.md"
     guide.write_text(dynatrace_page(guide.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -20,7 +20,7 @@ from mlmonitor.errors import (
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.monitor import Monitor
-from mlmonitor.records import Kind, Quality, Role
+from mlmonitor.records import Field, Kind, Quality, Role
 
 __all__ = [
     "Config",
@@ -30,6 +30,7 @@ __all__ = [
     "ExportStatus",
     "ExportTimeout",
     "Exporter",
+    "Field",
     "FieldStatus",
     "Finding",
     "FormatError",

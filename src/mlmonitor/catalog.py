@@ -153,6 +153,48 @@ DRIFT_EVIDENCE = Metric(
 DRIFT_ALARM = Metric(
     "mlmonitor.drift.alarm", "gauge", "{alarm}", _FIELD, "1 where evidence and effect size agree"
 )
+DRIFT_CONTRIBUTION = Metric(
+    "mlmonitor.drift.contribution",
+    "gauge",
+    "{value}",
+    (*_FIELD, "prediction"),
+    "Part of the shift of the mean prediction that this field's changed mix makes alone",
+)
+DRIFT_CONTRIBUTION_CRITICAL = Metric(
+    "mlmonitor.drift.contribution.critical",
+    "gauge",
+    "{value}",
+    (*_FIELD, "prediction"),
+    "What the absolute contribution passes by chance in one window of a hundred of this size",
+)
+QUALITY_SHARE = Metric(
+    "mlmonitor.quality.share",
+    "gauge",
+    "1",
+    (*_FIELD, "reason"),
+    "Share of the window's values that are bad for this reason",
+)
+QUALITY_CRITICAL = Metric(
+    "mlmonitor.quality.critical",
+    "gauge",
+    "1",
+    (*_FIELD, "reason"),
+    "What the share passes by chance in one window of a hundred of this size",
+)
+QUALITY_ALARM = Metric(
+    "mlmonitor.quality.alarm",
+    "gauge",
+    "{alarm}",
+    (*_FIELD, "reason"),
+    "1 where this is worse than chance explains, or a declared rule is broken",
+)
+VIOLATIONS = Metric(
+    "mlmonitor.field.violations",
+    "counter",
+    "{value}",
+    (*_FIELD, "constraint"),
+    "Values that break a declared rule",
+)
 LABELS = Metric("mlmonitor.labels", "counter", "{label}", ("status",), "Ground truth received")
 ERROR_ABSOLUTE = Metric(
     "mlmonitor.error.absolute",

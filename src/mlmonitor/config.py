@@ -84,6 +84,12 @@ class Config(BaseModel):
     drift_tolerance: float = Field(
         default=0.005, ge=0, le=100, description="A PSI too small to matter never alarms."
     )
+    quality_tolerance: float = Field(
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Growth of a share of bad values that is too small to matter.",
+    )
     min_rows: int = Field(
         default=0, ge=0, le=1 << 53, description="Fewer rows of a change never alarm."
     )

@@ -5,10 +5,12 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
+from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
@@ -24,20 +26,8 @@ from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery import named
 from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
-from mlmonitor.options import (
-    config_of,
-    copiers_of,
-    exporters_of,
-    feature_names,
-    has_vectors,
-    names_of,
-    paired,
-    reference_of,
-    schema_of,
-    segments_of,
-)
 from mlmonitor.pipeline import Identity, Pipeline
-from mlmonitor.records import Kind
+from mlmonitor.records import Field, Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +52,7 @@ class Monitor:
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
         ignore: features to leave out, such as ids.
+        fields: rules that values must keep, such as `Field("age", minimum=0)`.
         schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
         segments: features whose values part the traffic: everything is then counted, compared and
             exported for each part as well, beside the same part of the reference, which has to be
@@ -86,6 +77,7 @@ class Monitor:
         exporters: Sequence[Exporter] | None = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        fields: Sequence[Field] = (),
         schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
         on_finding: Callable[[Finding], object] | None = None,
@@ -94,16 +86,25 @@ class Monitor:
     ) -> None:
         if not model:
             raise ConfigError("model: wanted a name")
-        self.config: Config = config_of(config, os.environ)
+        self.config: Config = options.config_of(config, os.environ)
         self._is_enabled = self.config.enabled  # read by every call, and slow to read there
         self._clock, self._on_finding = clock or never_falling_clock(), on_finding
-        self._model, self._version = str(model), str(version)
-        self._ignore = frozenset(names_of("ignore", ignore))
-        self._reference = reference_of(reference)
-        self._schema = schema_of(schema, self._reference)
-        self._exporters = exporters_of(exporters, os.environ, is_enabled=self.config.enabled)
-        self._segments = segments_of(segments, self._reference, self.config)
-        self._features = names_of("features", features) or feature_names(self._reference)
+        self._reference = options.reference_of(reference)
+        self._exporters = options.exporters_of(
+            exporters, os.environ, is_enabled=self.config.enabled
+        )
+        declared = options.declared_of(
+            self._reference,
+            self.config,
+            ignore=ignore,
+            segments=segments,
+            schema=schema,
+            fields=fields,
+        )
+        self._identity = Identity(str(model), str(version), declared=declared)
+        self._features = options.names_of("features", features) or options.feature_names(
+            self._reference
+        )
         self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
         self._worker = Worker(
@@ -114,8 +115,8 @@ class Monitor:
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             guard=self._inbox.guard,
-            copiers=copiers_of(self._schema),
-            plain_row=None if has_vectors(self._schema) else dict,
+            copiers=options.copiers_of(declared.schema),
+            plain_row=None if options.has_vectors(declared.schema) else dict,
         )
         self._source = self._tap, self._shape
 
@@ -172,7 +173,7 @@ class Monitor:
             wrapper = decorated(inner, features, tap=self._tap, shape=shape)
             return wrapper if self.config.enabled else inner
 
-        columns = names_of("names", names)
+        columns = options.names_of("names", names)
         if function is None:
             return again
         return again(function)
@@ -217,7 +218,7 @@ class Monitor:
             if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
                 pairs = [(str(prediction_id), actual)]
             else:
-                pairs = paired(prediction_id, actual)
+                pairs = options.paired(prediction_id, actual)
             self._inbox.labels.put(pairs)
             self._worker.ensure_started()
 
@@ -259,7 +260,7 @@ class Monitor:
     def status(self) -> Status:
         """What is known now, everything recorded before this call included."""
         if not self.config.enabled:
-            return Status(self._model, self._version, "disabled")
+            return Status(self._identity.model, self._identity.version, "disabled")
         return self._worker.status()
 
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
@@ -282,12 +283,11 @@ class Monitor:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Monitor({self._model!r}, version={self._version!r})"
+        return f"Monitor({self._identity.model!r}, version={self._identity.version!r})"
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """The line of this process, from zero."""
-        who = self._model, self._version, str(uuid.uuid4()), started_at
-        identity = Identity(*who, self._ignore, self._segments, self._schema)
+        identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
 

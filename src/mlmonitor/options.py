@@ -6,6 +6,7 @@ from typing import Any
 
 from mlmonitor.capture.forms import Copiers
 from mlmonitor.capture.vectors import VectorCopiers
+from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.fit_options import kinds_of
 from mlmonitor.compare.reference import Reference
 from mlmonitor.config import Config
@@ -13,7 +14,7 @@ from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
-from mlmonitor.records import Kind, Role
+from mlmonitor.records import Declared, Field, Kind, Role
 
 
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
@@ -52,6 +53,24 @@ def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
         return list(exporters)
     raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
+
+
+def declared_of(
+    reference: Reference | None,
+    config: Config,
+    *,
+    ignore: Sequence[str],
+    segments: Sequence[str],
+    schema: Mapping[str, Kind | str] | None,
+    fields: Sequence[Field],
+) -> Declared:
+    """What is said of the rows to come, as far as it fits the reference."""
+    return Declared(
+        ignore=frozenset(names_of("ignore", ignore)),
+        segments=segments_of(segments, reference, config),
+        schema=schema_of(schema, reference),
+        fields=declared_fields(fields, reference),
+    )
 
 
 def schema_of(

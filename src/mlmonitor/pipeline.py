@@ -1,7 +1,7 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mlmonitor.aggregate.exponential import ExponentialSketch
@@ -21,26 +21,24 @@ from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
-from mlmonitor.records import Kind
+from mlmonitor.records import Declared
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who reports: the model, and this process since its start."""
+    """Who reports: the model, what was declared of it, and this process since its start."""
 
     model: str
     version: str
-    instance: str
-    started_at: float
-    ignore: frozenset[str] = field(default_factory=frozenset)
-    segments: tuple[str, ...] = ()
-    schema: Mapping[str, Kind] = field(default_factory=dict)
+    instance: str = ""
+    started_at: float = 0.0
+    declared: Declared = field(default_factory=Declared)
 
     @property
     def attributes(self) -> Attributes:
         """What every point carries."""
         known = ("model.name", self.model), ("model.version", self.version)
-        return (*known, (SEGMENT, ALL)) if self.segments else known
+        return (*known, (SEGMENT, ALL)) if self.declared.segments else known
 
 
 class Pipeline:
@@ -75,9 +73,7 @@ class Pipeline:
         self._observed = Observed(
             config,
             reference,
-            ignore=identity.ignore,
-            schema=identity.schema,
-            segments=identity.segments,
+            declared=identity.declared,
             started_at=identity.started_at,
         )
         if any(each.wants_fine_durations for each in deliveries):
@@ -154,6 +150,8 @@ class Pipeline:
         figures = self._inbox.figures.take()
         with self._inbox.guard:
             self._observed.kpis.take(figures, now=now)
+        with self._inbox.guard:
+            self._observed.simulate_next(now=now)
         self._look(now, rows=self._config.look_rows)
 
     def _look(self, now: float, *, rows: int) -> None:

@@ -1,7 +1,8 @@
 """The words the stages share: fields, schemas, and the block of rows that travels the line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -53,11 +54,23 @@ REFUSED = (Quality.MISSING, Quality.NONFINITE, Quality.WRONG_TYPE)
 
 
 class Field(NamedTuple):
-    """One monitored quantity. `role` and `name` together identify it."""
+    """One monitored quantity, and what its values must be. `role` and `name` identify it.
+
+    To declare rules, give a monitor `fields=[Field("age", minimum=0, nullable=False)]`: values that
+    break one are counted, and told as a finding.
+
+    minimum, maximum: bounds that belong to what is allowed; datetimes for a field of times.
+    allowed: the values a category may have. nullable: whether values may be missing. kind: of a
+    declared field it need not be said: the reference knows.
+    """
 
     name: str
-    role: Role
-    kind: Kind
+    role: Role = Role.FEATURE
+    kind: Kind = Kind.NUMERIC
+    minimum: float | datetime | None = None
+    maximum: float | datetime | None = None
+    allowed: Collection[object] | None = None
+    nullable: bool = True
 
     @property
     def is_numeric(self) -> bool:
@@ -68,6 +81,20 @@ class Field(NamedTuple):
     def is_source(self) -> bool:
         """Whether it is watched through what is derived from it alone."""
         return self.kind in (Kind.TEXT, Kind.EMBEDDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a user says of the rows to come, beside the reference.
+
+    ignore: features to leave out. segments: features whose values part the rows. schema: kinds
+    that are not to be inferred, by feature. fields: rules that values must keep.
+    """
+
+    ignore: frozenset[str] = frozenset()
+    segments: tuple[str, ...] = ()
+    schema: Mapping[str, Kind] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
 
 
 class Schema:

@@ -1,5 +1,10 @@
-"""Critical values hold what they say: one window in a hundred passes them, whatever its size."""
+"""Critical values hold what they say: one window in a hundred passes them, whatever its size.
 
+Windows of one reference depend on each other through it, the more the smaller it is beside them: so
+where it is small, references are what is counted.
+"""
+
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,7 +13,6 @@ import pytest
 from scipy.stats import binomtest, poisson
 
 from mlmonitor import Reference
-from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.tdigest import TDigest
 from mlmonitor.compare.critical import Critical
 from mlmonitor.compare.distance import (
@@ -16,13 +20,15 @@ from mlmonitor.compare.distance import (
     ORDERED,
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
+    psi_low,
     wasserstein,
 )
 from mlmonitor.compare.table import entry_counts
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference_format import NumericReference
 
-SIZES = (20, 50, 200, 1_000, 10_000)
+SIZES = (20, 50, 120, 200, 1_000, 3_000, 10_000)
+SMALL_SIZES = (20, 30, 120, 1_000, 3_000)
 REFERENCES = 8
 WINDOWS = 500
 ROWS = 50_000
@@ -58,47 +64,94 @@ def holds(passed: int, windows: int) -> bool:
     return bool(min(few, many) > 1e-3)
 
 
-def shares_and_counts(
-    law: Law | None, rng: np.random.Generator
-) -> tuple[Floats, Counts, Critical, Plan]:
-    """The true shares of a fitted reference's bins, its counts and its critical values."""
+def holds_by_reference(rates: Floats) -> bool:
+    """The same of the rates of independent references, by their spread."""
+    error = 3.3 * rates.std(ddof=1) / np.sqrt(rates.size)
+    return bool(rates.mean() + error >= 0.003 and rates.mean() - error <= 0.02)
+
+
+class Fitted(NamedTuple):
+    """A reference: the true shares of its bins, its counts, and its critical values."""
+
+    shares: Floats
+    counts: Counts
+    critical: Critical
+    learned: Critical
+
+
+def fitted(law: str, rows: int, rng: np.random.Generator, *, is_learned: bool = False) -> Fitted:
+    """A reference of so many rows, its tables saved with it or worked out in the service."""
     categories = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.03, 0.01])
-    if law is None:
-        names = [f"k{at}" for at in range(len(categories))]
-        values: object = rng.choice(names, ROWS, p=categories)
-    else:
-        values = law.draw(rng, ROWS)
-    reference = Reference.fit({"x": values})
+    names = [f"k{at}" for at in range(len(categories))]
+    drawn = LAWS[law].draw(rng, rows) if law in LAWS else rng.choice(names, rows, p=categories)
+    reference = Reference.fit({"x": drawn})
     plan, entries = reference.plan([Role.FEATURE], deviations=3), reference.entries([Role.FEATURE])
     counts = entry_counts(entries, plan)
-    if law is None:
+    if law in LAWS:
+        shares = np.diff(LAWS[law].cdf(plan.numeric[0].edges), prepend=0.0, append=1.0).tolist()
+    else:
         by_name = dict(zip(names, categories, strict=True))
         shares = [by_name.get(name, 0.0) for name in plan.dictionaries[0].names]
-    else:
-        upto = law.cdf(plan.numeric[0].edges)
-        shares = np.diff(upto, prepend=0.0, append=1.0).tolist()
     full = np.zeros(counts.shape[1])
     full[: len(shares)] = shares
-    return full, counts, Critical([entries[0].critical], counts), plan
+    learned = Critical([{}], counts, entries)
+    while is_learned and learned.simulate_next():
+        pass
+    return Fitted(full, counts, Critical([entries[0].critical], counts), learned)
+
+
+def passing(
+    reference: Fitted, critical: Critical, windows: Counts, *, is_ordered: bool
+) -> dict[str, float]:
+    """The share of windows that pass, by measure."""
+    limits = critical.at(windows[:1])
+    against = np.broadcast_to(reference.counts, windows.shape)
+    return {
+        name: float(np.mean(measure(against, windows) > limits[name][0]))
+        for name, measure in MEASURES.items()
+        if is_ordered or name not in ORDERED
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [*LAWS, "categorical"])
-@pytest.mark.parametrize("size", SIZES)
-def test_one_window_in_a_hundred_passes(law: str, size: int, rng: np.random.Generator) -> None:
-    """Without drift 0.3 to 2 % of windows pass, for every measure of counts."""
-    passed = dict.fromkeys(MEASURES, 0)
+def test_one_window_in_a_hundred_passes(law: str, rng: np.random.Generator) -> None:
+    """Without drift 0.3 to 2 % of windows pass, for every measure of counts and every size."""
+    passed: Counter[tuple[int, str]] = Counter()
     for _ in range(REFERENCES):
-        shares, reference, critical, _ = shares_and_counts(LAWS.get(law), rng)
-        windows = rng.multinomial(size, shares, WINDOWS)
-        limits = critical.at(windows[:1])
-        against = np.broadcast_to(reference, windows.shape)
-        for name, measure in MEASURES.items():
-            passed[name] += int(np.count_nonzero(measure(against, windows) > limits[name][0]))
-    if law == "categorical":
-        for name in ORDERED:
-            del passed[name]
-    wrong = {name: n for name, n in passed.items() if not holds(n, REFERENCES * WINDOWS)}
+        reference = fitted(law, ROWS, rng)
+        for size in SIZES:
+            windows = rng.multinomial(size, reference.shares, WINDOWS)
+            rates = passing(reference, reference.critical, windows, is_ordered=law in LAWS)
+            passed.update({(size, name): round(rate * WINDOWS) for name, rate in rates.items()})
+    assert len(passed) == len(SIZES) * (len(MEASURES) - (law not in LAWS))
+    wrong = {each: n for each, n in passed.items() if not holds(n, REFERENCES * WINDOWS)}
+    assert not wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", [*LAWS, "categorical"])
+@pytest.mark.parametrize(("rows", "references"), [(1_000, 40), (5_000, 30)])
+def test_so_it_is_over_small_references_and_learned_ones(
+    law: str, rows: int, references: int, rng: np.random.Generator
+) -> None:
+    """Over many small references, whether fitted in training or learned in the service."""
+    rates: dict[tuple[str, int, str], list[float]] = {}
+    for at in range(references):
+        is_learned = at % 2 == 0  # in half of them, for it takes as long as the fit
+        reference = fitted(law, rows, rng, is_learned=is_learned)
+        for size in (size for size in SMALL_SIZES if size <= rows):
+            windows = rng.multinomial(size, reference.shares, 100)
+            kinds = {"fitted": reference.critical}
+            kinds |= {"learned": reference.learned} if is_learned else {}
+            for kind, critical in kinds.items():
+                found = passing(reference, critical, windows, is_ordered=law in LAWS)
+                for name, rate in found.items():
+                    rates.setdefault((kind, size, name), []).append(rate)
+    assert len(rates) >= 2 * 4 * (len(MEASURES) - (law not in LAWS))
+    wrong = {
+        each: np.mean(of) for each, of in rates.items() if not holds_by_reference(np.array(of))
+    }
     assert not wrong
 
 
@@ -106,19 +159,40 @@ def test_one_window_in_a_hundred_passes(law: str, size: int, rng: np.random.Gene
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("size", [20, 200, 5_000])
 def test_so_does_the_wasserstein_distance(law: str, size: int, rng: np.random.Generator) -> None:
-    """From digests, as the service keeps them."""
-    passed, windows = 0, 2_000 if size <= 200 else 400
+    """From digests, as the service keeps them; from the quantiles alone, where it was learned."""
+    passed, windows = np.zeros(2, np.int64), 2_000 if size <= 200 else 400
     for _ in range(4):
         reference = Reference.fit({"x": LAWS[law].draw(rng, ROWS)})
         entry = reference.entries([Role.FEATURE])[0]
         assert isinstance(entry, NumericReference)
         counts = entry_counts([entry], reference.plan([Role.FEATURE], deviations=3))
-        limit = Critical([entry.critical], counts).at(np.array([[size]]))[WASSERSTEIN][0]
+        learned = Critical([{}], counts, [entry])
+        while learned.simulate_next():
+            pass
+        both = Critical([entry.critical], counts), learned
+        limits = [each.at(np.array([[size]]))[WASSERSTEIN] for each in both]
         digest = TDigest(windows // 4)
         digest.update(LAWS[law].draw(rng, size * windows // 4).reshape(-1, size))
         then = np.broadcast_to(np.array(entry.quantiles[1:-1]), (windows // 4, 99))
         moved = wasserstein(
             then, digest.quantile(WASSERSTEIN_RANKS), np.full(windows // 4, entry.stddev)
         )
-        passed += int(np.count_nonzero(moved > limit))
-    assert holds(passed, windows)
+        passed += np.count_nonzero(moved > limits, axis=1)
+    assert all(holds(int(each), windows) for each in passed)
+
+
+@pytest.mark.parametrize("change", [0.0, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize(("rows", "window"), [(1_000, 500), (5_000, 1_000), (50_000, 10_000)])
+def test_the_lower_bound_of_psi_lies_below_it_nine_times_in_ten(
+    rows: int, window: int, change: float, rng: np.random.Generator
+) -> None:
+    """Of 4,000 pairs of samples, of laws that lie so far apart; more often where they are equal."""
+    then = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
+    now = then * np.exp(np.sqrt(change) * np.linspace(-1, 1, then.size))
+    now /= now.sum()
+    true = ((now - then) * np.log(now / then)).sum()
+    low = psi_low(rng.multinomial(rows, then, 4_000), rng.multinomial(window, now, 4_000))
+    covered = int(np.count_nonzero(low <= true))
+    assert binomtest(covered, 4_000, 0.88, "less").pvalue > 1e-3
+    if change >= 0.1:  # below, the bound is often 0, and so holds more often
+        assert binomtest(covered, 4_000, 0.95, "greater").pvalue > 1e-3

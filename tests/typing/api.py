@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmonitor import (
     Config,
+    Field,
     FieldStatus,
     Monitor,
     Observation,
@@ -43,6 +44,7 @@ monitor = Monitor(
         Otlp.dynatrace("https://abc.live.dynatrace.com", token_file="token", ambiguous="keep"),  # noqa: S106 - as above
         InMemoryExporter(),
     ],
+    fields=[Field("age", minimum=0, nullable=False), Field("line", allowed=["home", "motor"])],
     config=Config(window_seconds=60),
     clock=ManualClock(),
 )

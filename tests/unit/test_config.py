@@ -31,6 +31,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "max_series": [0, 99, 10_000_001],
     "alpha": [0, 1, -0.1, NAN, INF],
     "drift_tolerance": [-0.1, 101, NAN, INF],
+    "quality_tolerance": [-0.1, 1.1, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
     "look_rows": [0, -1, 2.5, 1 << 60],
     "max_segments": [0, -1, 2.5, 1_001],

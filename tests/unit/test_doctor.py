@@ -114,7 +114,7 @@ def test_a_reference_tells_how_many_series_it_makes(saved: Path, told: Told) -> 
             line = next(line for line in out.splitlines() if " series: " in line)
             counts.append(int(line.split("at most ")[1].split()[0].replace(",", "")))
             assert "1 field name sent in another spelling" in out
-    assert counts[1] == 5 * counts[0] > 0
+    assert 4 * counts[0] < counts[1] < 5 * counts[0]  # some are of the whole alone
 
 
 def test_a_reference_is_shown_without_its_categories(saved: Path, told: Told) -> None:

@@ -9,6 +9,7 @@ from mlmonitor import errors
 from mlmonitor.errors import (
     ConfigError,
     ExportError,
+    ExportRefused,
     ExportTimeout,
     FormatError,
     IncompatibleSketch,
@@ -25,6 +26,7 @@ BUILTINS = {
     FormatError: ValueError,
     MissingExtra: ImportError,
     ExportError: OSError,
+    ExportRefused: OSError,
     ExportTimeout: TimeoutError,
 }
 

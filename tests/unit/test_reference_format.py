@@ -128,6 +128,18 @@ CONTRADICTIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
     ((*LINE, "is_closed"), 1, "fields.2.categorical.is_closed"),
     ((*LINE, "missing"), 0, "fields.2.categorical: rows"),
     ((*FLAG, "categories"), ["true", "false"], "fields.3.boolean: categories"),
+    ((*X, "nonfinite"), 2, "fields.0.numeric: nonfinite, wrong_type: wanted no more than"),
+    ((*LINE, "wrong_type"), 2, "fields.2.categorical: nonfinite, wrong_type: wanted no more"),
+    ((*X, "predicted"), [1.0, 2.0], "fields.0.numeric: predicted, predicted_variance: wanted"),
+    ((*X, "predicted"), [], "fields.0.numeric: predicted, predicted_variance: wanted none"),
+    ((*X, "predicted"), [1.0, None, 2.0, 3.0], "fields.0.numeric: predicted_variance: wanted null"),
+    ((*X, "predicted_variance"), [-1.0, 0.0, 0.0, 0.0], "fields.0.numeric.predicted_variance.0"),
+    ((*X, "predicted", 0), "NaN", "fields.0.numeric.predicted.0"),
+    ((*LINE, "once"), 5, "fields.2.categorical: once, twice: wanted no more than"),
+    ((*LINE, "twice"), 2, "fields.2.categorical: once, twice: wanted no more than"),
+    ((*LINE, "held_out"), [1, 2], "fields.2.categorical: held_out: wanted none, or three more"),
+    ((*LINE, "held_out"), [1, 2, 3, 0, 0, 0], "fields.2.categorical: held_out: wanted no more"),
+    (("explained",), "", "explained"),
 ]
 
 

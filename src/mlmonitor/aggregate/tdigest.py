@@ -36,7 +36,7 @@ class TDigest:
     TAIL_ERROR = 0.0005
     WORST_ERROR = 1.5 * np.pi / CELLS  # three cells, where they are widest
 
-    __slots__ = ("cells", "max", "means", "min", "points", "weights")
+    __slots__ = ("_known", "cells", "max", "means", "min", "points", "weights")
 
     def __init__(self, fields: int, *, cells: int = CELLS) -> None:
         self.cells: int = cells
@@ -45,6 +45,8 @@ class TDigest:
         self.points: Bools = np.zeros((fields, cells), np.bool_)
         self.min: Floats = np.full(fields, np.inf)
         self.max: Floats = np.full(fields, -np.inf)
+        # Which fields have values, and their curves, from one question to the next.
+        self._known: tuple[NDArray[np.intp], Floats, Floats] | None = None
 
     def update(self, values: Floats) -> None:
         """Take in a block `[fields, rows]`."""
@@ -75,8 +77,14 @@ class TDigest:
         """Take in what `other` has seen; raises IncompatibleSketch unless shapes agree."""
         if other.means.shape != self.means.shape:
             raise IncompatibleSketch(f"digest {other.means.shape} into {self.means.shape}")
+        if not other.weights.any():
+            return
+        if self.weights.any():
+            self._absorb(other._centroids())
+        else:
+            self.means, self.weights = other.means.copy(), other.weights.copy()
+            self.points, self._known = other.points.copy(), None
         self.min, self.max = np.minimum(self.min, other.min), np.maximum(self.max, other.max)
-        self._absorb(other._centroids())
 
     @property
     def count(self) -> Counts:
@@ -87,8 +95,7 @@ class TDigest:
     def quantile(self, q: Floats) -> Floats:
         """`[fields, len(q)]`: the values below which shares `q` lie; NaN for an empty field."""
         found = np.full((len(self.means), np.size(q)), np.nan)
-        known = np.flatnonzero(self.max >= self.min)
-        values, ranks = self._curves(known)
+        known, values, ranks = self._curves()
         wanted = np.asarray(q, np.float64) * ranks[:, -1:]
         found[known] = values_at(wanted, ranks, values)
         return found
@@ -96,8 +103,7 @@ class TDigest:
     def cdf(self, x: Floats) -> Floats:
         """`[fields, points]` for `x` of that shape: the share at most `x`, NaN if empty."""
         found = np.full(x.shape, np.nan)
-        known = np.flatnonzero(self.max >= self.min)
-        for field, values, ranks in zip(known.tolist(), *self._curves(known), strict=True):
+        for field, values, ranks in zip(*self._curves(), strict=True):
             found[field] = ranks_at(x[field], values, ranks) / ranks[-1]
         return found
 
@@ -141,11 +147,18 @@ class TDigest:
         is_empty = (self.min == np.inf) & (self.max == -np.inf)
         demand(np.where(is_used, has_ends, is_empty).all(), "min, max: of no values, or not finite")
 
-    def _curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """How the values of some fields are distributed: values, and how many are at or below each.
+    def _curves(self) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """Which fields have values, how they are distributed, and how many are at or below each.
 
         Side by side, `[fields, any]`: the last point of each fills up its row.
         """
+        if self._known is None:
+            fields = np.flatnonzero(self.max >= self.min)
+            self._known = (fields, *self._drawn(fields))
+        return self._known
+
+    def _drawn(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Values of some fields, and the ranks that they have."""
         order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
         places = (fields[:, None], order)  # what has weight first
         means, weights, points = self.means[places], self.weights[places], self.points[places]
@@ -170,6 +183,7 @@ class TDigest:
 
     def _absorb(self, others: Centroids) -> None:
         """Merge ascending centroids `[fields, any]` into those held, all fields at once."""
+        self._known = None
         if self.means.size == 0:
             return
         pairs = zip(self._centroids(), others, strict=True)

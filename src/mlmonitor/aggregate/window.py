@@ -130,6 +130,8 @@ class Window:
         self._stage = Stage(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
+        self._low = np.full(len(plan.schema.numeric), np.inf)
+        self._high = np.full(len(plan.schema.numeric), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`, a time in seconds that never falls."""
@@ -178,6 +180,12 @@ class Window:
             shapes.merge(generation)
         return View(recent, shapes)
 
+    def take_extremes(self) -> tuple[Floats, Floats]:
+        """The smallest and largest value of each numeric field since this was last asked."""
+        low, high = self._low, self._high
+        self._low, self._high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
+        return low, high
+
     @property
     def memory_bytes(self) -> int:
         """What it holds once every pane is in use; while there is a view there is no stage."""
@@ -195,7 +203,10 @@ class Window:
         if turns <= 0:
             return 0
         passed = turns * self._pane_rows - begun
-        self._closed.update(_part(block, 0, passed))
+        first = _part(block, 0, passed)
+        self._closed.update(first)
+        ordered = np.sort(first.numeric, axis=1)
+        self._note(ordered, valid_counts(ordered))
         self._turn(turns)
         return passed
 
@@ -221,8 +232,15 @@ class Window:
 
     def _fold(self, ordered: Floats, refused: Counts) -> None:
         valid = valid_counts(ordered)
+        self._note(ordered, valid)
         self._open.count_numeric(ordered, valid, refused)
         self._shapes[1].digests.update_sorted(ordered, valid)
+
+    def _note(self, ordered: Floats, valid: Counts) -> None:
+        """Remember the ends of sorted rows, of fields that have any value."""
+        met = np.flatnonzero(valid)
+        self._low[met] = np.minimum(self._low[met], ordered[met, 0])
+        self._high[met] = np.maximum(self._high[met], ordered[met, valid[met] - 1])
 
     def _turn(self, passed: int) -> None:
         """Close the open pane; `passed` panes have gone by."""

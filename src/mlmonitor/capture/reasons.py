@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.capture.columns import Values, unmasked
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import REFUSED, Counts, Floats
 
 Reasons = NDArray[np.int8]
 """`[numeric fields, rows]`: 0 where nothing was refused, else 1 + the place in `REFUSED`."""
+
+GIVEN, MISSING, NONFINITE, WRONG_TYPE = range(len(REFUSED) + 1)
 
 Read = Callable[[Values], tuple[Floats, Counts]]
 
@@ -37,3 +39,9 @@ def matrix_reasons(raw: Floats) -> Reasons:
     """The reasons of a matrix of floats: missing where NaN, not finite where infinite."""
     reasons: Reasons = (np.isnan(raw) + 2 * np.isinf(raw)).astype(np.int8)
     return reasons
+
+
+def refused_counts(reasons: Reasons) -> Counts:
+    """How many values of each field were refused, `[fields, 3]`, by reason."""
+    found = [np.count_nonzero(reasons == 1 + at, axis=1) for at in range(len(REFUSED))]
+    return np.stack(found, axis=1).astype(np.int64)

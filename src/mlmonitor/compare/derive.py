@@ -7,8 +7,9 @@ import numpy as np
 from mlmonitor.aggregate.plan import KernelPlan
 from mlmonitor.capture.columns import Values
 from mlmonitor.capture.reader import Reader
+from mlmonitor.capture.reasons import GIVEN, MISSING
 from mlmonitor.compare.anomaly import Distances
-from mlmonitor.compare.derived_columns import GIVEN, MISSING, DerivedColumns
+from mlmonitor.compare.derived_columns import DerivedColumns
 from mlmonitor.compare.embedding import EmbeddingColumns
 from mlmonitor.compare.mmd import MMD
 from mlmonitor.compare.text import TextColumns, Vocabulary

@@ -2,13 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
-from mlmonitor.capture.reasons import Reasons
-from mlmonitor.records import REFUSED, Counts, Floats
-
-GIVEN, MISSING, NONFINITE, WRONG_TYPE = range(len(REFUSED) + 1)
-"""Why a row has no value, as `Block.reasons` tells it."""
+from mlmonitor.capture.reasons import Reasons, refused_counts
+from mlmonitor.records import Counts, Floats
 
 
 class DerivedColumns(NamedTuple):
@@ -25,5 +20,4 @@ class DerivedColumns(NamedTuple):
     @property
     def refused(self) -> Counts:
         """How many rows of each field had no number, by reason."""
-        found = [np.count_nonzero(self.reasons == 1 + at, axis=1) for at in range(len(REFUSED))]
-        return np.stack(found, axis=1).astype(np.int64)
+        return refused_counts(self.reasons)

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.capture.columns import numbers
+from mlmonitor.capture.reasons import GIVEN, MISSING
 from mlmonitor.compare.anomaly import Distances, Scaling, shrunk_covariance
-from mlmonitor.compare.fit import Entry, Fitted, known_kind
+from mlmonitor.compare.fit import Entry, Fitted
 from mlmonitor.compare.held_out import Derived, HeldOut, Options
+from mlmonitor.compare.kinds import known_kind
 from mlmonitor.compare.slots import Sample
 from mlmonitor.compare.source_fit import Source
 from mlmonitor.compare.strata import Strata
@@ -100,8 +102,10 @@ class Derivations:
                 raise
             known[identity] = learned.entry
             derived += [
-                source.held_out.field(name, Kind.NUMERIC, column, found.segments, options)
-                for name, column in learned.columns.items()
+                source.held_out.field(name, Kind.NUMERIC, column, reasons, found.segments, options)
+                for name, column, reasons in zip(
+                    learned.names, learned.columns.numeric, learned.columns.reasons, strict=True
+                )
             ]
         anomaly = None
         if self._scored:
@@ -169,9 +173,10 @@ class Derivations:
         )
         flags = [None if np.isnan(x) else bool(x > threshold) for x in score.tolist()]
         field, parts = self._rows.field, found.segments
+        lost = np.where(np.isnan(score), MISSING, GIVEN).astype(np.int8)
         return anomaly, [
-            field(SCORE, Kind.NUMERIC, score, parts, options),
-            field(ANOMALOUS, Kind.BOOLEAN, flags, parts, options),
+            field(SCORE, Kind.NUMERIC, score, lost, parts, options),
+            field(ANOMALOUS, Kind.BOOLEAN, flags, lost, parts, options),
         ]
 
     def _scored_names(self, entries: Sequence[Entry]) -> list[str]:

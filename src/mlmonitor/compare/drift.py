@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +9,8 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alarm import Alarms, Mask
-from mlmonitor.compare.critical import Critical
+from mlmonitor.compare.calm import Calm
+from mlmonitor.compare.critical import SIMULATION_BYTES, Critical
 from mlmonitor.compare.distance import (
     MEASURES,
     ORDERED,
@@ -24,29 +24,13 @@ from mlmonitor.compare.distance import (
 from mlmonitor.compare.evidence import Evidence, Stretch
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.level import Level
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.compare.seasons import Baseline, season_rows
 from mlmonitor.compare.segments import ALL
-from mlmonitor.compare.table import bin_names, present, profile_counts
+from mlmonitor.compare.table import bin_names, present, prior_counts, profile_counts
 from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import NumericReference
-
-_CALM_ROWS = 200  # fewer rows cannot show that all is as it was
-_CALM_STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as many hardly
-
-
-class Level(NamedTuple):
-    """When a change is an alarm.
-
-    alpha: the chance that any field ever alarms though nothing drifts. fields: how many share it,
-    in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
-    alarm.
-    """
-
-    alpha: float
-    fields: int
-    tolerance: float
-    min_rows: int = 0
 
 
 class Drift:
@@ -62,24 +46,23 @@ class Drift:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
         counts = self._baseline.counts
-        self._critical = Critical([entry.critical for entry in entries], counts)
+        self._critical = Critical([entry.critical for entry in entries], counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
+        prior = prior_counts(entries, plan)
         self._evidence: Evidence | SeasonalEvidence = (
-            SeasonalEvidence(self._baseline.by_season, present(plan))
+            SeasonalEvidence(self._baseline.by_season, present(plan), prior=prior)
             if self._baseline.has_seasons
-            else Evidence(counts, present(plan))
+            else Evidence(counts, present(plan), prior=prior)
         )
         self._alarms = Alarms(
             len(entries),
-            level=float(np.log(level.fields / level.alpha)),
+            level=level.drift_log_e,
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )
         self._seen: Counts = np.zeros_like(counts)
-        # An alarm is checked on stretches of rows longer than the one that raised it.
-        self._checked: Counts = np.zeros_like(counts)
-        self._checked_seasons: Counts = np.zeros((len(entries), plan.seasons), np.int64)
-        self._stretch_rows: Counts = np.full(len(entries), _CALM_ROWS, np.int64)
+        # Beside the counts of a stretch stands in which seasons its rows came.
+        self._calm = Calm((len(entries), counts.shape[1] + plan.seasons), bins=counts.shape[1])
         self._season = -1  # none yet
         self.findings: dict[int, Finding] = {}
 
@@ -90,18 +73,15 @@ class Drift:
     def look(self, total: Profile, *, now: float) -> list[Finding]:
         """Take in what is new in the totals; the alarms that were raised or cleared by it."""
         counts, seasons = self._weigh(total), season_rows(total)
-        log_e, stretch = self._evidence.log_e(), self._evidence.stretch()
+        log_e, stretch = self._evidence.weigh()
         turn = self._alarms.look(
             log_e,
             np.nan_to_num(psi_low(self._baseline.against(stretch.seasons), stretch.counts)),
             stretch.rows.astype(np.float64),
-            is_calm=self._is_calm(counts, seasons),
+            is_calm=self._calm.look(np.hstack([counts, seasons]), self._is_still),
             now=now,
         )
-        self._checked[turn.raised] = counts[turn.raised]
-        self._checked_seasons[turn.raised] = seasons[turn.raised]
-        long_enough = np.maximum(_CALM_STRETCHES * stretch.rows, _CALM_ROWS)
-        self._stretch_rows = np.where(turn.raised, long_enough, self._stretch_rows)
+        self._calm.begin(turn.raised, np.hstack([counts, seasons]), stretch.rows)
         raised: list[int] = np.flatnonzero(turn.raised).tolist()
         cleared: list[int] = np.flatnonzero(turn.cleared).tolist()
         for at in raised:
@@ -110,6 +90,15 @@ class Drift:
         turned += [replace(self.findings.pop(at), alarm="cleared") for at in cleared]
         self._evidence.forget(turn.cleared)
         return turned
+
+    def simulate_next(self) -> bool:
+        """Work out a part of what chance makes of learned fields; False once all is known."""
+        return self._critical.simulate_next()
+
+    @property
+    def simulation_nbytes(self) -> int:
+        """Memory that such a part takes for a moment, of which only one is worked out at a time."""
+        return SIMULATION_BYTES if self._critical.is_simulating else 0
 
     def begin(self, season: int, total: Callable[[], Profile]) -> None:
         """Rows come in this season from now on; those before it are weighed as what they were."""
@@ -157,9 +146,8 @@ class Drift:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        tables = self._seen, self._checked, self._checked_seasons, self._stretch_rows
-        held = self._evidence.nbytes + self._baseline.nbytes
-        return held + sum(table.nbytes for table in tables)
+        held = self._evidence.nbytes + self._baseline.nbytes + self._calm.nbytes
+        return held + self._seen.nbytes + self._critical.nbytes
 
     def _weigh(self, total: Profile) -> Counts:
         """Take what is new in the totals into the evidence; the counts of all."""
@@ -168,15 +156,11 @@ class Drift:
         self._seen = counts
         return counts
 
-    def _is_calm(self, counts: Counts, seasons: Counts) -> Mask:
-        """Whether the stretch that has just been completed shows nothing."""
-        since = counts - self._checked
-        is_complete: Mask = since.sum(axis=1) >= self._stretch_rows
-        against = self._baseline.against(seasons - self._checked_seasons)
-        is_still: Mask = np.nan_to_num(psi_low(against, since)) == 0
-        self._checked[is_complete] = counts[is_complete]
-        self._checked_seasons[is_complete] = seasons[is_complete]
-        return is_complete & is_still
+    def _is_still(self, since: Counts) -> Mask:
+        """Whether a stretch, its counts and then its rows by season, shows nothing."""
+        counts, seasons = np.hsplit(since, [self._seen.shape[1]])
+        is_still: Mask = np.nan_to_num(psi_low(self._baseline.against(seasons), counts)) == 0
+        return is_still
 
     def _finding(self, at: int, log_e: float, stretch: Stretch, now: float) -> Finding:
         counts, against = stretch.counts, self._baseline.against(stretch.seasons)

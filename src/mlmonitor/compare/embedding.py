@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.capture.columns import UNREADABLE, Values, is_missing, plain_floats, unmasked
-from mlmonitor.capture.reasons import Reasons
-from mlmonitor.compare.derived_columns import MISSING, NONFINITE, WRONG_TYPE, DerivedColumns
+from mlmonitor.capture.reasons import MISSING, NONFINITE, WRONG_TYPE, Reasons
+from mlmonitor.compare.derived_columns import DerivedColumns
 from mlmonitor.compare.product import product
 from mlmonitor.records import ABSENT, Floats
 from mlmonitor.reference_format import EMBEDDING_FIELDS, MOST_DIMENSIONS, EmbeddingReference

@@ -26,6 +26,16 @@ class Stretch(NamedTuple):
     seasons: Counts
 
 
+class Weighed(NamedTuple):
+    """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
+
+    log_e: Floats
+    stretch: Stretch
+
+
+_ALL = slice(None)
+
+
 class Evidence:
     """An e-process for each field: how well "its bins have changed" explains its counts.
 
@@ -37,13 +47,19 @@ class Evidence:
     restart belong to its null.
 
     Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
-        exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at (Ville).
-    reference: counts `[fields, bins]`; present: which of the bins each field has.
+        exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at. By Ville's
+        inequality on average over laws as Jeffreys' prior has them, for a ratio of predictive laws
+        is a martingale under their mixture; of each single law that was tried, by simulation
+        (`pytest tests/statistical`).
+    reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
+    believed of each bin before the reference, in counts, where it is not half a count.
     Price: `8 * bins * (kept + 3)` bytes a field, and about 20 us a field and look. Constant: of
         all restarts the first and the newest are kept, and dropping others can only lower the
         evidence.
-    Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022;
-        restarts after Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2024.
+    Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
+        whose null is one law, not a sample's. Restarts as in Shin, Ramdas and Rinaldo,
+        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alarms come, and
+        these share one stake, which bounds whether any ever comes.
     """
 
     __slots__ = (
@@ -55,6 +71,7 @@ class Evidence:
         "_restart_rows",
         "_starts",
         "_total",
+        "_weighed",
     )
 
     def __init__(
@@ -62,12 +79,14 @@ class Evidence:
         reference: Counts,
         present: NDArray[np.bool_],
         *,
+        prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
     ) -> None:
         fields, width = reference.shape
+        believed = reference + (PRIOR if prior is None else prior)
         self._present = present
-        self._reference: Floats = np.where(self._present, reference + PRIOR, 0.0)
+        self._reference: Floats = np.where(self._present, believed, 0.0)
         self._restart_rows = restart_rows
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
@@ -77,9 +96,13 @@ class Evidence:
         # What each prior's normaliser comes to, worked out once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
+        self._weighed: Weighed | None = None  # of all fields, until something comes in
 
     def update(self, counts: Counts) -> None:
         """Take in the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
+        if not counts.any():
+            return
+        self._weighed = None
         self._total += counts
         newest = self._slot(self._begun)
         rows = (self._total - self._starts[newest, np.arange(len(newest))]).sum(axis=1)
@@ -90,20 +113,36 @@ class Evidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        terms = self._gain() + self._stake()
-        # What is not staked yet, on restarts to come, stays what it is.
-        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(self._begun + 2.0))
-        return log_e
+        return self.weigh().log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        loudest = np.argmax(self._gain() + self._stake(), axis=0)
-        counts = self._total - self._starts[loudest, np.arange(len(loudest))]
-        return Stretch(counts, counts.sum(axis=1), np.zeros((len(counts), 0), np.int64))
+        return self.weigh().stretch
+
+    def weigh(self, fields: "Counts | slice" = _ALL) -> Weighed:
+        """Both, of some fields: each costs what the other does. Asked twice, it costs once."""
+        if fields is not _ALL:
+            return self._weigh(fields)
+        if self._weighed is None:
+            self._weighed = self._weigh(fields)
+        return self._weighed
+
+    def _weigh(self, fields: "Counts | slice") -> Weighed:
+        terms = self._gain(fields) + self._stake(fields)
+        begun, total = self._begun[fields], self._total[fields]
+        # What is not staked yet, on restarts to come, stays what it is.
+        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
+        loudest = np.argmax(terms, axis=0)
+        counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
+        seasons = np.zeros((len(counts), 0), np.int64)
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
         at = np.flatnonzero(fields)
+        if at.size == 0:
+            return
+        self._weighed = None
         self._total[at] = 0
         self._starts[:, at] = 0
         self._begun[at] = 0
@@ -138,24 +177,30 @@ class Evidence:
         near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
         return [null, *(np.maximum(law, flat) for law in near), flat]
 
-    def _gain(self) -> Floats:
+    def _gain(self, fields: "Counts | slice") -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
-        counts = self._total[None] - self._starts
+        used = self._used
+        starts, present = self._starts[:used, fields], self._present[fields]
+        counts = self._total[None, fields] - starts
         found = [
-            log_beta(prior + counts, self._present) - before
-            for prior, before in zip(
-                self._priors(self._starts, slice(None)), self._before, strict=True
-            )
+            log_beta(prior + counts, present) - before[:used, fields]
+            for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
         ]
         null, *alternatives = found
         mixed: Floats = np.logaddexp.reduce(alternatives, axis=0)
         gain: Floats = mixed - np.log(len(alternatives)) - null
         return gain
 
-    def _stake(self) -> Floats:
-        order = np.maximum(self._order, 0)
-        shares: Floats = -np.log((order + 1.0) * (order + 2.0))
-        return np.where(self._order >= 0, shares, -np.inf)
+    @property
+    def _used(self) -> int:
+        """How many slots hold a restart, of the field that has most."""
+        return min(int(self._begun.max(initial=0)) + 1, len(self._order))
+
+    def _stake(self, fields: "Counts | slice") -> Floats:
+        order = self._order[: self._used, fields]
+        begun = np.maximum(order, 0)
+        shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
+        return np.where(order >= 0, shares, -np.inf)
 
 
 def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:

@@ -13,9 +13,13 @@ Turned = Literal["raised", "cleared"]
 class Finding:
     """A change of one field that chance does not explain and that is large enough to matter.
 
-    measure: what `value` is, over the rows since the change began as far as can be told. critical:
-    what `value` may be by chance in so many rows. evidence: the logarithm to base 10 of the e-value
-    when it was told. alarm: `raised` or `cleared`. since: seconds since 1970 of the raising.
+    measure: what `value` is, over the rows since the change began as far as can be told: `psi`; the
+    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `unseen`, that
+    are equal (`constant`) or gone (`vanished`); of rows with a `new_field`; or of values that break
+    a declared rule (`minimum`, `maximum`, `allowed`, `nullable`). critical: what `value` may be by
+    chance in so many rows; of equal and vanished ones, the chance itself. evidence: the logarithm
+    to base 10 of the e-value when it was told; infinite for a broken rule. alarm: `raised` or
+    `cleared`. since: seconds since 1970 of the raising.
     """
 
     field: str
@@ -34,7 +38,7 @@ class Finding:
         who = self.field if self.field == self.role.value else f"{self.role.value} {self.field}"
         where = "" if self.segment == "all" else f" in {self.segment}"
         if self.alarm == "cleared":
-            return f"{who}{where}: as it was again"
+            return f"{who}{where}: {self.measure} as it was again"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
             f"{self.critical:.3f} by chance; {self.reason}"

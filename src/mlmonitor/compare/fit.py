@@ -1,18 +1,20 @@
 """Columns become the entries of a reference: kinds inferred, each field sampled and summarised."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date
-from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlmonitor.aggregate.bins import bin_counts, counts_up_to, padded, quantile_edges
-from mlmonitor.aggregate.categories import NEW, OTHER, category_name
+from mlmonitor.aggregate.categories import category_name
 from mlmonitor.aggregate.moments import Moments
 from mlmonitor.capture.columns import Values, is_missing, moments_in_time, numbers
+from mlmonitor.capture.reasons import NONFINITE, WRONG_TYPE, Reasons, column_reasons
 from mlmonitor.compare.critical import tables
+from mlmonitor.compare.explained import explain
+from mlmonitor.compare.kinds import known_kind
+from mlmonitor.compare.parted import Entry, Parted, refused_of
+from mlmonitor.compare.ranked import categorical
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import Chunk, Columns
@@ -20,88 +22,13 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.records import Field, Floats, Kind, Role
 from mlmonitor.reference_format import (
     QUANTILE_POINTS,
-    CategoricalReference,
     NumericReference,
     SegmentReference,
 )
 
-TOP_CATEGORIES = 50
-OTHER_CATEGORIES = 2_000
 SAMPLE_ROWS = 100_000
 
-Entry = NumericReference | CategoricalReference
-
-_WRONG_TYPE = 2
-_BY_DTYPE = {
-    "b": Kind.BOOLEAN,
-    "i": Kind.NUMERIC,
-    "u": Kind.NUMERIC,
-    "f": Kind.NUMERIC,
-    "M": Kind.DATETIME,
-    "U": Kind.CATEGORICAL,
-    "S": Kind.CATEGORICAL,
-    "T": Kind.CATEGORICAL,
-}
-
-
-def infer_kind(name: str, values: Values) -> Kind:
-    """The kind of a column, numeric where all is missing.
-
-    Raises:
-        SchemaError: its values are of no kind known here.
-    """
-    return known_kind(name, values) or Kind.NUMERIC
-
-
-def known_kind(name: str, values: Values) -> Kind | None:
-    """The kind that most values of a column are of; None where all are missing.
-
-    Raises:
-        SchemaError: its values are of no kind known here.
-    """
-    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
-        kind = _BY_DTYPE.get(values.dtype.kind)
-        if values.dtype.kind in "fM" and kind is not None:
-            return None if np.all(np.isnan(np.asarray(values))) else kind
-    else:
-        found = _kinds_of(list(values))
-        if not found:
-            return None
-        if set(found) == {Kind.BOOLEAN, Kind.NUMERIC}:
-            return Kind.NUMERIC
-        kind = found.most_common(1)[0][0]
-    if kind is None:
-        raise SchemaError(
-            f"column {name!r}: wanted numbers, text, booleans or datetimes; leave it out, turn it "
-            f"into numbers first, or, if it holds vectors, say schema={{{name!r}: 'embedding'}}"
-        )
-    return kind
-
-
-def _kinds_of(values: list[object]) -> Counter[Kind | None]:
-    """How many values are of each kind: told by their types, of which there are few."""
-    found: Counter[Kind | None] = Counter()
-    examples = dict(zip(map(type, values), values, strict=True))
-    for kind, count in Counter(map(type, values)).items():
-        if issubclass(kind, float | np.floating | np.datetime64 | np.timedelta64):
-            count = sum(type(value) is kind and not is_missing(value) for value in values)  # noqa: PLW2901 - NaN is of a type, too
-        elif is_missing(examples[kind]):
-            continue
-        if count:
-            found[_kind_of(examples[kind])] += count
-    return found
-
-
-def _kind_of(value: object) -> Kind | None:
-    if isinstance(value, bool | np.bool_):
-        return Kind.BOOLEAN
-    if isinstance(value, complex | np.complexfloating | np.timedelta64):
-        return None
-    if isinstance(value, Number):
-        return Kind.NUMERIC
-    if isinstance(value, date | np.datetime64):
-        return Kind.DATETIME
-    return None if category_name(value) is None else Kind.CATEGORICAL
+__all__ = ["SAMPLE_ROWS", "Entry", "FieldSample", "Fitted", "fitted"]
 
 
 class FieldSample:
@@ -114,9 +41,10 @@ class FieldSample:
         self.role: Role = role
         self.name: str = name
         self.moments: Moments = Moments(1)
-        self.refused: int = 0
+        self.wrong_type: int = 0
         self._kind = self._declared = declared
         self._sample: Sample | None = None
+        self._reasons: Sample | None = None  # none but that values are missing
 
     def take(self, values: Values, slots: Slots) -> None:
         """Keep those rows of a chunk that the sample has slots for.
@@ -129,10 +57,15 @@ class FieldSample:
         if self._kind is None:
             return
         field = Field(self.name, self.role, self._kind)
-        column = self._numbers(field, values) if field.is_numeric else self._names(field, values)
+        read = self._numbers if field.is_numeric else self._names
+        column, reasons = read(field, values)
         if self._sample is None:
             self._sample = Sample(np.nan if field.is_numeric else None)
         self._sample.take(column, slots)
+        if reasons is not None or self._reasons is not None:
+            self._reasons = self._reasons or Sample(0.0)
+            told = np.zeros(len(column)) if reasons is None else reasons.astype(np.float64)
+            self._reasons.take(told, slots)
 
     def _settle(self, met: Kind | None) -> None:
         if self._kind is None:
@@ -143,13 +76,16 @@ class FieldSample:
                 f"which it is: schema={{{self.name!r}: ...}}"
             )
 
-    def _numbers(self, field: Field, values: Values) -> Floats:
-        column, refused = (moments_in_time if field.kind is Kind.DATETIME else numbers)(values)
-        self.refused += int(refused[_WRONG_TYPE])
+    def _numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
+        """The column, and why values were refused; None where they are missing, and no more."""
+        read = moments_in_time if field.kind is Kind.DATETIME else numbers
+        column, refused = read(values)
+        self.wrong_type += int(refused[WRONG_TYPE - 1])
         self.moments.update(column[None, :])
-        return column
+        told = refused[NONFINITE - 1 :].any()
+        return column, column_reasons(read, values, column, refused) if told else None
 
-    def _names(self, field: Field, values: Values) -> Any:
+    def _names(self, field: Field, values: Values) -> tuple[Any, Reasons | None]:
         listed = list(values)
         texts = {value for value in listed if type(value) is str}
         known = {text: _category(field, text) for text in texts}
@@ -157,9 +93,13 @@ class FieldSample:
         column[:] = [
             known[value] if type(value) is str else _category(field, value) for value in listed
         ]
-        unnamed = (value for value, name in zip(listed, column, strict=True) if name is None)
-        self.refused += sum(not is_missing(value) for value in unnamed)
-        return column
+        lost = [at for at, name in enumerate(column) if name is None and not is_missing(listed[at])]
+        self.wrong_type += len(lost)
+        if not lost:
+            return column, None
+        reasons = np.zeros(len(listed), np.int8)
+        reasons[lost] = WRONG_TYPE
+        return column, reasons
 
     def rows(self, slots: Slots) -> Any:
         """The sampled values: numbers, NaN where missing, or categories, None where missing."""
@@ -177,17 +117,24 @@ class FieldSample:
         rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
         entry = (
-            _categorical(field, rows)
+            categorical(field, rows)
             if ordered is None
             else self._numeric(field, ordered, rows.size, bins)
         )
-        if self._declared is not None and self.refused and not sum(entry.counts):
+        if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
                 f"column {self.name!r}: wanted {kind.value}, as the schema says, but no value is"
             )
-        if not has_critical:
-            return entry
-        return entry.model_copy(update={"critical": tables(entry, ordered)})
+        update: dict[str, Any] = refused_of(self.reasons(slots))
+        if has_critical:
+            update["critical"] = tables(entry, ordered)
+        return entry.model_copy(update=update)
+
+    def reasons(self, slots: Slots) -> Reasons:
+        """Why each sampled value is missing, as in a block; 0 also where that is all there is."""
+        found = Sample(0.0) if self._reasons is None else self._reasons
+        told: Reasons = found.rows(slots).astype(np.int8)
+        return told
 
     def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0
@@ -221,35 +168,17 @@ def _category(field: Field, value: object) -> str | None:
     return category_name(value)
 
 
-def _categorical(field: Field, sample: Any) -> CategoricalReference:
-    counts = Counter(sample.tolist())
-    missing = counts.pop(None, 0)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if field.kind is Kind.BOOLEAN:
-        ranked = [(name, counts.get(name, 0)) for name in ("false", "true")]
-    top = [item for item in ranked if item[0] not in (OTHER, NEW)][:TOP_CATEGORIES]
-    listed = {name for name, _ in top}
-    rest = [item for item in ranked if item[0] not in listed]
-    return CategoricalReference(
-        name=field.name,
-        role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
-        kind=field.kind.value,  # type: ignore[arg-type]  # categorical or boolean: no other comes here
-        rows=len(sample),
-        missing=missing,
-        categories=[name for name, _ in top],
-        counts=[count for _, count in top] + [sum(count for _, count in rest)],
-        others=[name for name, _ in rest[:OTHER_CATEGORIES]],
-        is_closed=len(rest) <= OTHER_CATEGORIES,
-    )
-
-
 class Fitted(NamedTuple):
-    """The entries of all fields, the rows behind them, the rows seen, and the segments."""
+    """The entries of all fields, the rows behind them, the rows seen, and the segments.
+
+    explained: the prediction that the entries tell the mean of, bin by bin.
+    """
 
     entries: list[Entry]
     rows: int
     rows_seen: int
     segments: list[SegmentReference]
+    explained: str | None
 
 
 def fitted(  # noqa: PLR0913 - one name for each thing that decides
@@ -289,12 +218,14 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
         raise SchemaError("features: wanted at least one column with at least one row")
     fields = list(samples.values())
     entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
-    entries = [
-        strata.with_seasons(entry, sample.rows(slots), slots)
-        for entry, sample in zip(entries, fields, strict=True)
+    told = explain(entries, lambda at: fields[at].rows(slots))
+    parted = [
+        Parted(entry, sample.rows(slots), sample.reasons(slots), has_critical=has_critical)
+        for entry, sample in zip(told.entries, fields, strict=True)
     ]
-    segments = strata.segments(fields, entries, slots, has_critical=has_critical)
-    return Fitted(entries, slots.kept, slots.seen, segments)
+    entries = [strata.whole(field, slots) for field in parted]
+    segments = strata.segments(parted, slots)
+    return Fitted(entries, slots.kept, slots.seen, segments, told.prediction)
 
 
 def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.capture.columns import Values
+from mlmonitor.capture.reasons import Reasons
 from mlmonitor.compare.fit import Entry, FieldSample
+from mlmonitor.compare.parted import Parted, refused_of
 from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.records import Counts, Kind, Role
@@ -60,6 +62,7 @@ class HeldOut:
         name: str,
         kind: Kind,
         column: Values,
+        reasons: Reasons,
         segments: Sequence[SegmentReference],
         options: Options,
     ) -> Derived:
@@ -69,12 +72,10 @@ class HeldOut:
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.take(column, slots)
         entry = sample.entry(slots, bins=options.bins, has_critical=options.has_critical)
-        parted = self._strata.parted(
-            entry,
-            sample.rows(slots),
-            self.halves[1],
-            self.slots,
-            segments,
-            has_critical=options.has_critical,
+        entry = entry.model_copy(update=refused_of(reasons))
+        parted = Parted(entry, sample.rows(slots), reasons, has_critical=options.has_critical)
+        at = self.halves[1]
+        return Derived(
+            self._strata.whole(parted, self.slots, at),
+            self._strata.parts(parted, segments, self.slots, at),
         )
-        return Derived(*parted)

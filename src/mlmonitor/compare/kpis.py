@@ -8,7 +8,7 @@ from mlmonitor.aggregate.categories import OTHER, category_name
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.columns import numbers
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
 from mlmonitor.records import Block, Field, Kind, Role
 
@@ -27,7 +27,7 @@ class Kpis:
 
     def __init__(self, span: Span) -> None:
         self.populations: dict[str, Population] = {}
-        self._span = span
+        self._lens = Lens(span, UNWATCHED, hitters=1)
 
     def take(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
         """Take in figures, `(name, value)`."""
@@ -46,7 +46,5 @@ class Kpis:
             short = self.OTHER
         if short not in self.populations:
             plan = Plan.of([Field(short, Role.KPI, Kind.NUMERIC)], {}, {})
-            self.populations[short] = Population(
-                plan, [], self._span, hitters=1, level=UNWATCHED, now=now
-            )
+            self.populations[short] = Population(plan, [], self._lens, now=now)
         return short

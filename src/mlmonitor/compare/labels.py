@@ -6,18 +6,17 @@ import numpy as np
 
 from mlmonitor.aggregate.error_sums import ErrorSums
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import moments_in_time, numbers
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.reasons import column_reasons
-from mlmonitor.compare.drift import Level
-from mlmonitor.compare.fit import known_kind
+from mlmonitor.compare.kinds import known_kind
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import Codes
-from mlmonitor.compare.split import Split, parts, segment_places, shared_level
+from mlmonitor.compare.split import Split, parts, segment_places, shared_lens
 from mlmonitor.compare.training import ACTUAL
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
@@ -29,15 +28,12 @@ _NO_COUNTS = np.zeros((0, 3), np.int64)
 class Labels:
     """Predictions in waiting, the actuals as a population, and errors by bin of the prediction."""
 
-    def __init__(  # noqa: PLR0913 - what labels belong to, and how they are looked at
+    def __init__(
         self,
         reference: Reference,
         pending: Pending,
-        span: Span,
+        lens: Lens,
         *,
-        deviations: float,
-        hitters: int,
-        level: Level,
         has_segments: bool = False,
     ) -> None:
         self.split: Split | None = None
@@ -46,9 +42,8 @@ class Labels:
         self.pending = pending
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
-        self._reference, self._span = reference, span
-        self._deviations, self._hitters = deviations, hitters
-        self._level = shared_level(level, reference, has_segments=has_segments)
+        self._reference = reference
+        self._lens = shared_lens(lens, reference, has_segments=has_segments)
         if has_segments:
             edges = self.errors.edges
             self.segment_errors = [ErrorSums(edges) for _ in segment_places(reference)]
@@ -99,22 +94,12 @@ class Labels:
         """The population of actuals, as the reference knows them, or else as they come."""
         entries = self._reference.entries([Role.ACTUAL])
         if entries:
-            plan = self._reference.plan([Role.ACTUAL], deviations=self._deviations)
+            plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
         else:
             plan = Plan.of([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
         if self._has_segments:
-            self.split = Split(
-                self._reference,
-                [Role.ACTUAL],
-                plan,
-                self._span,
-                hitters=self._hitters,
-                level=self._level,
-                now=now,
-            )
-        return Population(
-            plan, entries, self._span, hitters=self._hitters, level=self._level, now=now
-        )
+            self.split = Split(self._reference, [Role.ACTUAL], plan, self._lens, now=now)
+        return Population(plan, entries, self._lens, now=now)
 
     def _kind(self, actuals: Sequence[object]) -> Kind:
         """As the actuals are; where they do not tell, as the predictions are."""

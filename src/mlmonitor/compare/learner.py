@@ -1,26 +1,25 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values
 from mlmonitor.compare.derived_fit import Derivations
-from mlmonitor.compare.fit import FieldSample, fitted, infer_kind
+from mlmonitor.compare.fit import FieldSample, fitted
 from mlmonitor.compare.held_out import Options
+from mlmonitor.compare.kinds import infer_kind
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS
 from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import ABSENT, Kind, Role
+from mlmonitor.records import ABSENT, Declared, Kind, Role
 from mlmonitor.reference_format import ReferenceFile
 
-_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_NOTHING = Declared()
 _DRAWS_NOTHING = np.random.default_rng(0)  # all rows are kept
 
 
@@ -36,17 +35,13 @@ class Learner:
     def __init__(
         self,
         wanted: int,
+        declared: Declared = _NOTHING,
         *,
-        ignore: Collection[str] = (),
-        segments: Sequence[str] = (),
         most_segments: int = MOST_SEGMENTS,
-        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.wanted = wanted
-        self._schema = schema
-        self._segments, self._most_segments = tuple(segments), most_segments
+        self._declared, self._most_segments = declared, most_segments
         self.rows: list[Rows] = []
-        self._ignore = frozenset(ignore)
 
     @property
     def learned(self) -> int:
@@ -64,15 +59,15 @@ class Learner:
         A column of no known kind, or of another than was declared, is left out of it.
         """
         count = min(self.learned, self.wanted)
-        parted = [self._column((Role.FEATURE, name), count) for name in self._segments]
-        marks = Marks([[None] * count if column is None else column for column in parted])
         columns = self._columns(count)
         met = {name for _, name in columns}
-        declared = {name: kind for name, kind in self._schema.items() if name in met}
-        strata = Strata(self._segments, self._most_segments, None)
-        derivations = Derivations(declared, strata, is_lenient=True)
+        schema = self._declared.schema.items()
+        strata = Strata(self._declared.segments, self._most_segments, None)
+        derivations = Derivations(
+            {name: kind for name, kind in schema if name in met}, strata, is_lenient=True
+        )
         found = fitted(
-            derivations.passing(iter([Chunk(columns, count, marks)])),
+            derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
             schema=derivations.others,
             sample_rows=None,
             bins=10,
@@ -85,10 +80,17 @@ class Learner:
             rows=found.rows,
             rows_seen=found.rows_seen,
             fields=whole.fields,
-            segmented_by=list(self._segments),
+            explained=found.explained,
+            segmented_by=list(strata.fields),
             segments=whole.segments,
         )
         return Reference(content, is_learned=True)
+
+    def _marks(self, count: int) -> Marks:
+        """The values of the segment fields, None where a row had none."""
+        fields = self._declared.segments
+        columns = [self._column((Role.FEATURE, name), count) for name in fields]
+        return Marks([[None] * count if column is None else column for column in columns])
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
@@ -111,7 +113,7 @@ class Learner:
     def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
         """Whether values are of a kind that can be learned, and of that which was declared."""
         role, name = identity
-        declared = self._schema.get(name)
+        declared = self._declared.schema.get(name)
         if declared in (Kind.TEXT, Kind.EMBEDDING):
             return True
         sample, slots = FieldSample(role, name, declared=declared), Slots(None, _DRAWS_NOTHING)
@@ -130,7 +132,7 @@ class Learner:
         """The fields that may be learned, in the order they were met."""
         found: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
-            hidden = self._ignore | {rows.identity}
+            hidden = self._declared.ignore | {rows.identity}
             for name, count in rows.features.names().items():
                 if name not in hidden and _is_name(name):
                     found[Role.FEATURE, name] += count

@@ -1,24 +1,22 @@
 """Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.calls import Entry, rows_of
-from mlmonitor.compare.drift import Level
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.labels import Labels, remember
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
-from mlmonitor.records import Kind
+from mlmonitor.records import Declared
 
-_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 OTHER_FIELDS = "__unknown__"
 
 
@@ -30,29 +28,24 @@ class Observed:
         config: Config,
         reference: Reference | None,
         *,
-        ignore: frozenset[str],
-        segments: Sequence[str] = (),
-        schema: Mapping[str, Kind] = _NO_KINDS,
+        declared: Declared,
         started_at: float,
     ) -> None:
-        self.has_segments: bool = bool(segments)
-        self._config = config
-        self._span = Span(config.window_seconds, config.window_rows, config.panes)
-        self._level = Level(config.alpha, 1, config.drift_tolerance, config.min_rows)
+        self.has_segments: bool = bool(declared.segments)
+        span = Span(config.window_seconds, config.window_rows, config.panes)
+        level = Level(
+            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
+        )
+        self._lens = Lens(span, level, config.heavy_hitters, config.outlier_deviations)
         self._started_at = started_at
-        self.calls: CallStats = CallStats(self._span, now=started_at)
+        self.calls: CallStats = CallStats(span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
-        self.kpis: Kpis = Kpis(self._span)
+        self.kpis: Kpis = Kpis(span)
         self.watched: Watched = Watched(
             reference,
-            self._span,
-            level=self._level,
+            self._lens,
+            declared,
             learn_rows=config.learn_rows,
-            deviations=config.outlier_deviations,
-            hitters=config.heavy_hitters,
-            ignore=ignore,
-            schema=schema,
-            segments=segments,
             most_segments=config.max_segments,
         )
         self._labels: Labels | None = None
@@ -86,10 +79,7 @@ class Observed:
             self._labels = Labels(
                 self.watched.reference,
                 self.pending,
-                self._span,
-                deviations=self._config.outlier_deviations,
-                hitters=self._config.heavy_hitters,
-                level=self._level,
+                self._lens,
                 has_segments=self.has_segments,
             )
         return self._labels
@@ -130,11 +120,17 @@ class Observed:
             if population.unweighed >= rows:
                 yield population
 
+    def simulate_next(self, *, now: float) -> None:
+        """Work out a part of what chance makes of a learned reference, where some is left."""
+        any(
+            population.drift is not None and population.drift.simulate_next()
+            for population in self.populations(now=now)
+        )
+
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
         for population in self.populations(now=now):
-            if population.drift is not None:
-                yield from population.drift.findings.values()
+            yield from population.findings
 
     def unknown(self) -> dict[str, int]:
         """Values of fields that the reference does not know, by name."""
@@ -146,8 +142,10 @@ class Observed:
     @property
     def memory_bytes(self) -> int:
         """What is held at most, as a function of the configuration and the reference."""
-        populations = self.populations(now=self._started_at)
+        populations = list(self.populations(now=self._started_at))
         held = sum(population.memory_bytes for population in populations)
+        drifts = [each.drift for each in populations if each.drift is not None]
+        held += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         errors = sum(each.nbytes for each in sums)
         reference = self.watched.reference.nbytes if self.watched.reference is not None else 0

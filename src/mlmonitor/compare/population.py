@@ -8,14 +8,18 @@ import numpy as np
 from mlmonitor.aggregate.exemplars import FieldExemplars
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.aggregate.window import Span, View, Window
+from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.traces import Origin
-from mlmonitor.compare.drift import Drift, Level
+from mlmonitor.compare.constraints import Rules
+from mlmonitor.compare.drift import Drift
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.mmd import MMD, mmd_of
+from mlmonitor.compare.quality import Soundness
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import FieldStatus
+from mlmonitor.compare.why import Shift, Why
 from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
 
 STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -36,30 +40,38 @@ class Compared(NamedTuple):
     log10_evidence: Floats
     alarms: Sequence[bool]
     exemplars: FieldExemplars | None = None
+    shift: Shift | None = None
 
 
 class Population:
     """A window of blocks over one plan, beside the reference's entries for it, if there are any.
 
-    `drift` is what these say to the counts; None where there is nothing to compare them with.
+    `drift` and `soundness` are what these say to the counts; None where there is nothing to compare
+    them with.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
+    def __init__(
         self,
         plan: Plan,
         entries: Sequence[Entry],
-        span: Span,
+        lens: Lens,
         *,
-        hitters: int,
-        level: Level,
         now: float,
         segment: str = ALL,
     ) -> None:
         self.segment: str = segment
         self.plan: Plan = plan
         self.entries: Sequence[Entry] = entries
-        self.window: Window = Window(plan, span, hitters=hitters, now=now)
-        self.drift: Drift | None = Drift(plan, entries, level, segment) if entries else None
+        self.window: Window = Window(plan, lens.span, hitters=lens.hitters, now=now)
+        self.drift: Drift | None = None
+        self.soundness: Soundness | None = None
+        if entries:
+            self.drift = Drift(plan, entries, lens.level, segment)
+            self.soundness = Soundness(plan, entries, lens.level, segment)
+        self.why: Why | None = None
+        """What explains the shift of its prediction, if it has one."""
+        self.rules: Rules | None = None
+        """What was declared about its fields, if anything."""
         self.unweighed: int = 0
         """Rows that have come since the last look."""
         self.exemplars: FieldExemplars | None = None
@@ -70,13 +82,19 @@ class Population:
         if self.drift is not None and self.plan.season is not None:
             self.drift.begin(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
+        if self.rules is not None:
+            self.rules.update(block)
         self.unweighed += block.rows
 
     def count_only(self, block: Block) -> None:
         """Count rows in the totals without comparing them: the rows that became the reference."""
         self.window.count_only(block)
-        if self.drift is not None:
-            self.drift.skip(self.window.total())
+        if self.rules is not None:
+            self.rules.update(block)
+        if self.drift is not None and self.soundness is not None:
+            total = self.window.total()
+            self.drift.skip(total)
+            self.soundness.skip(total)
 
     def note(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
@@ -90,18 +108,29 @@ class Population:
 
     def look(self, *, now: float) -> list[Finding]:
         """Weigh what has come since the last look; the alarms that this raised or cleared."""
-        if self.drift is None:
+        if self.drift is None or self.soundness is None:
             return []
         self.unweighed = 0
-        return self.drift.look(self.window.total(), now=now)
+        total = self.window.total()
+        turned = self.drift.look(total, now=now)
+        turned += self.soundness.look(total, self.window.take_extremes(), now=now)
+        return turned + ([] if self.rules is None else self.rules.look(total, now=now))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The alarms that hold."""
+        if self.drift is None or self.soundness is None:
+            return []
+        rules = [] if self.rules is None else self.rules.findings
+        return [*self.drift.findings.values(), *self.soundness.findings, *rules]
 
     @property
     def memory_bytes(self) -> int:
         """What it holds at most."""
         books = sum(book.nbytes for book in self.plan.dictionaries)
-        drift = self.drift.nbytes if self.drift is not None else 0
-        exemplars = self.exemplars.nbytes if self.exemplars is not None else 0
-        return self.window.memory_bytes + books + drift + exemplars
+        judges = self.drift, self.soundness, self.why, self.rules
+        held = sum(each.nbytes for each in (*judges, self.exemplars) if each is not None)
+        return self.window.memory_bytes + books + held
 
     def compared(self, *, now: float) -> Compared:
         """The window beside the reference, as of `now`."""
@@ -112,7 +141,7 @@ class Population:
         drift = self.drift
         scores = {} if drift is None else drift.scores(view)
         critical = {} if drift is None else drift.critical(view)
-        if self.plan.kernels and drift is not None and self.segment == ALL:
+        if self.plan.kernels and drift is not None:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
         return Compared(
             plan=self.plan,
@@ -125,6 +154,7 @@ class Population:
             log10_evidence=unknown if drift is None else drift.log10_evidence,
             alarms=[False] * len(unknown) if drift is None else drift.alarms,
             exemplars=self.exemplars,
+            shift=None if self.why is None else self.why.explain(view.profile),
         )
 
 

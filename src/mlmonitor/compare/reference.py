@@ -38,8 +38,9 @@ from mlmonitor.reference_format import (
     FieldEntry,
     NumericReference,
     ReferenceFile,
-    SegmentField,
+    counted,
     parsed,
+    within,
     written,
 )
 
@@ -156,6 +157,7 @@ class Reference:
                 training_metrics=figures_of("training_metrics", training_metrics),
                 anomaly=whole.anomaly,
                 fields=whole.fields,
+                explained=found.explained,
                 segmented_by=list(strata.fields),
                 segments=whole.segments,
                 season=season,
@@ -259,16 +261,17 @@ class Reference:
         Numeric ones come first, and of each sort those that are derived last. segment: the place of
         one, for the summaries of its rows alone.
         """
-        entries = [entry for entry in self.content.fields if isinstance(entry, Entry)]
+        entries = counted(self.content.fields)
         if segment is not None:
             part = self.content.segments[segment]
-            entries = [_within(e, f) for e, f in zip(entries, part.fields, strict=True)]
+            entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
+        has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.of(
             [_field(entry) for entry in entries],
             {
@@ -277,15 +280,10 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
-            kernels=kernel_plans(self.content) if Role.DERIVED in roles else (),
+            # Vectors are known of the whole alone, not of its seasons.
+            kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )
-
-
-def _within(entry: Entry, part: SegmentField) -> Entry:
-    """The entry of one segment: its own counts over the whole's bins."""
-    known = {name: value for name, value in part if name in type(entry).model_fields}
-    return entry.model_copy(update={**known, "rows": part.missing + sum(part.counts)})
 
 
 def _field(entry: FieldEntry) -> Field:

@@ -59,6 +59,9 @@ def status_of(
         destinations=exports,
         memory_bytes=observed.memory_bytes,
         findings=tuple(observed.findings(now=now)),
+        violations=_violations(watched),
+        misfits=_misfits(watched),
+        why=compared[0].shift if watched.population else None,
         segments=segment_statuses(observed, now=now),
     )
 
@@ -98,6 +101,18 @@ def _latency(observed: Observed, *, now: float) -> dict[float, float]:
     found = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()
     pairs = zip(LATENCY_QUANTILES, found, strict=True)
     return {q: seconds for q, seconds in pairs if not np.isnan(seconds)}
+
+
+def _violations(watched: Watched) -> dict[str, int]:
+    rules = None if watched.population is None else watched.population.rules
+    if rules is None:
+        return {}
+    return {f"{rule.field.name} {rule.constraint}": count for rule, count, _ in rules.told()}
+
+
+def _misfits(watched: Watched) -> tuple[str, ...]:
+    rules = None if watched.population is None else watched.population.rules
+    return () if rules is None else rules.misfits
 
 
 def _state(watched: Watched) -> State:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Stretch, log_beta
+from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Stretch, Weighed, log_beta
 from mlmonitor.records import Counts, Floats
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
@@ -23,7 +23,8 @@ class SeasonalEvidence:
         visit, both its laws are fixed, and so the ratio of their probabilities of the visit's rows
         so far has expectation 1 under the null, visit after visit; mixtures of such products over
         alternatives and restarts, and what is dropped of them, keep that (Ville).
-    reference: counts `[fields, seasons, bins]`; present: which of the bins each field has.
+    reference: counts `[fields, seasons, bins]`; present: which of the bins each field has. prior:
+    as of `Evidence`, of which what is more than half a count is believed.
     Price: `8 * bins * (seasons + 3 * kept) + 8 * seasons * kept` bytes a field and a little: 36 KiB
         of ten bins and the hours of a week, 9 KiB for those of a day; twice the time of `Evidence`.
     Source: Lindon and Malek, NeurIPS 2022, season by season; the tilt is a predictable plug-in, as
@@ -37,6 +38,7 @@ class SeasonalEvidence:
         "_fresh",
         "_from",
         "_known",
+        "_more",
         "_observed",
         "_order",
         "_present",
@@ -46,6 +48,7 @@ class SeasonalEvidence:
         "_season",
         "_season_from",
         "_season_rows",
+        "_share",
         "_visit",
         "_wealth",
     )
@@ -55,6 +58,7 @@ class SeasonalEvidence:
         reference: Counts,
         present: NDArray[np.bool_],
         *,
+        prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
     ) -> None:
@@ -64,6 +68,11 @@ class SeasonalEvidence:
         # Half a count a bin; of a bin that no season has, half a count in all, as in `Evidence`.
         is_met = reference.sum(axis=1) > 0
         self._prior: Floats = np.where(present, np.where(is_met, PRIOR, PRIOR / seasons), 0.0)
+        # What is believed beyond that, in counts of the whole, falls to each season by its rows.
+        more = np.zeros((fields, width)) if prior is None else np.maximum(prior - PRIOR, 0.0)
+        self._more: Floats = np.where(present, more, 0.0)
+        rows = reference.sum(axis=2)
+        self._share: Floats = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
         self._known: Counts = reference.copy()  # and what has been seen, but for the visit
         self._visit: Counts = np.zeros((fields, width), np.int64)
         self._season_rows: Counts = np.zeros((fields, seasons), np.int64)
@@ -114,15 +123,21 @@ class SeasonalEvidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        unstaked = -np.log(self._begun + 2.0)
-        log_e: Floats = np.logaddexp(np.logaddexp.reduce(self._terms(), axis=0), unstaked)
-        return log_e
+        return self.weigh().log_e
 
     def stretch(self) -> Stretch:
         """Since the restart that gains most: where a change is, if there is one."""
-        at = np.argmax(self._terms(), axis=0), np.arange(len(self._visit))
+        return self.weigh().stretch
+
+    def weigh(self) -> Weighed:
+        """Both: each costs what the other does."""
+        terms = self._terms()
+        unstaked = -np.log(self._begun + 2.0)
+        log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), unstaked)
+        at = np.argmax(terms, axis=0), np.arange(len(self._visit))
         counts = self._observed[at] + self._visit - self._from[at]
-        return Stretch(counts, counts.sum(axis=1), self._season_rows - self._season_from[at])
+        seasons = self._season_rows - self._season_from[at]
+        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alarm that was cleared."""
@@ -154,7 +169,8 @@ class SeasonalEvidence:
 
     def _laws(self) -> list[Floats]:
         """The null of the visit's rows, then its alternatives, `[kept, fields, bins]` each."""
-        null = self._known[:, self._season] + self._from + self._prior
+        believed = self._prior + self._more * self._share[:, self._season, None]
+        null = self._known[:, self._season] + self._from + believed
         share, known = _shares(null), null.sum(axis=-1, keepdims=True)
         seen = self._observed.sum(axis=-1, keepdims=True)
         laws = [null]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.capture.columns import Values
+from mlmonitor.compare.derived_columns import DerivedColumns
 from mlmonitor.compare.embedding import (
     KERNEL_FEATURES,
     EmbeddingColumns,
@@ -21,7 +22,7 @@ from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.compare.text import TextColumns, Vocabulary, frequent_words, kept_text
 from mlmonitor.compare.training import checked_name
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import Floats, Kind, Role
+from mlmonitor.records import Kind, Role
 from mlmonitor.reference_format import EmbeddingReference, TextReference, derived_names
 
 SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
@@ -34,7 +35,8 @@ class Learned(NamedTuple):
     """A source as it is saved, and the columns derived of the rows that it was not learned from."""
 
     entry: TextReference | EmbeddingReference
-    columns: dict[str, Floats]
+    names: list[str]
+    columns: DerivedColumns
 
 
 class Source:
@@ -80,7 +82,7 @@ class Source:
         if has_critical and read.kernels is not None:
             table = simulated_mmd(read.kernels[:, known], found.design_rows, self._rng)
             found = found.model_copy(update={"critical": {MMD: table}})
-        return _named(found, read.numeric)
+        return _named(found, read)
 
     def _text(self, told: dict[str, Any], first: list[object], second: list[object]) -> Learned:
         if not any(isinstance(value, str) for value in first):
@@ -94,7 +96,7 @@ class Source:
             bits=vocabulary.base64,
             **told,
         )
-        return _named(entry, TextColumns(vocabulary).read(second).numeric)
+        return _named(entry, TextColumns(vocabulary).read(second))
 
     def _embedding(
         self, told: dict[str, Any], first: list[object], seed: int
@@ -121,6 +123,5 @@ class Source:
         )
 
 
-def _named(entry: TextReference | EmbeddingReference, numeric: Floats) -> Learned:
-    names = [checked_name(name) for name in derived_names(entry)]
-    return Learned(entry, dict(zip(names, numeric, strict=True)))
+def _named(entry: TextReference | EmbeddingReference, columns: DerivedColumns) -> Learned:
+    return Learned(entry, [checked_name(name) for name in derived_names(entry)], columns)

@@ -13,14 +13,18 @@ def log_gamma(x: Floats) -> Floats:
 
     Source: Stirling's series, after moving arguments below 8 up by the recurrence.
     """
-    is_small = x < _SHIFT
-    y = np.where(is_small, x + _SHIFT, x)
+    small = np.flatnonzero(x < _SHIFT)
+    y = np.array(x, np.float64)
+    flat = y.reshape(-1)
+    flat[small] += _SHIFT
     inverse = 1.0 / y
-    square = inverse * inverse
-    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+    near = inverse * inverse
+    series = inverse * (1 / 12 - near * (1 / 360 - near * (1 / 1260 - near / 1680)))
     value = (y - 0.5) * np.log(y) - y + _HALF_LOG_TWO_PI + series
-    if not is_small.any():
-        return value
-    start = np.where(is_small, x, 1.0)
-    product = np.prod([start + step for step in range(int(_SHIFT))], axis=0)
-    return np.where(is_small, value - np.log(product), value)
+    if small.size:
+        # (x)(x + 1)...(x + 7), four factors at a time: two of x (x + 7), and so on, in one square
+        start = flat[small] - _SHIFT
+        square = start * (start + 7)
+        product = square * (square + 6) * (square + 10) * (square + 12)
+        value.reshape(-1)[small] -= np.log(product)
+    return value

@@ -1,15 +1,15 @@
 """The segments of one population: each beside the same segment of the reference."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mlmonitor.aggregate.categories import OTHER
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reasons import Reasons
-from mlmonitor.compare.drift import Level
+from mlmonitor.capture.reasons import Reasons, refused_counts
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import Codes
@@ -19,28 +19,29 @@ from mlmonitor.records import REFUSED, Block, Counts, Role
 class Split:
     """A population for each segment of a reference, and one for the rest, all over one plan.
 
+    The plan is that of the whole, but for the kernels of vectors.
+
     Promise: every row of a block is in one of them, so that any count of theirs adds up to that of
         the whole. The rest is compared if the reference has one; if not, it is counted alone.
     Price: what the whole costs in memory, once a segment; in time a sort of the rows by segment,
         and for each segment met in a block what a block costs that small.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
+    def __init__(
         self,
         reference: Reference,
         roles: Sequence[Role],
         plan: Plan,
-        span: Span,
+        lens: Lens,
         *,
-        hitters: int,
-        level: Level,
         now: float,
     ) -> None:
+        own = replace(plan, kernels=())  # what is known of vectors is the whole's
         entries = [
             reference.entries(roles, segment=at) for at in range(len(reference.segment_names))
         ]
         self.populations: list[Population] = [
-            Population(plan, found, span, hitters=hitters, level=level, now=now, segment=name)
+            Population(own, found, lens, now=now, segment=name)
             for name, found in zip(segment_places(reference), [*entries, []], strict=False)
         ]
 
@@ -77,19 +78,20 @@ def segment_places(reference: Reference) -> tuple[str, ...]:
     return names if names and names[-1] == OTHER else (*names, OTHER)
 
 
-def shared_level(level: Level, reference: Reference, *, has_segments: bool) -> Level:
-    """The level that all fields of a model share, those of all segments included."""
-    parts = 1 + len(reference.segment_names) * has_segments
-    return level._replace(fields=reference.monitored * parts)
+def shared_lens(lens: Lens, reference: Reference, *, has_segments: bool) -> Lens:
+    """The lens whose level all fields of a model share, those of all segments included."""
+    populations = 1 + len(reference.segment_names) * has_segments
+    return lens.shared(reference.monitored * populations)
 
 
 def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
-    """The rows of each segment, in their order, as a block of their own."""
+    """The rows of each segment, in their order, as a block of their own, without kernels."""
     order = np.argsort(codes, kind="stable")
     met, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]
     reasons = None if block.reasons is None else block.reasons[:, order]
     refused = _reasons_in_order(block, order) if reasons is None else reasons
+    no_refusals = np.zeros((len(numeric), len(REFUSED)), np.int64)
     rows = order.tolist()
     columns = [[values[row] for row in rows] for values in block.categorical]
     stops = [*starts[1:].tolist(), block.rows]
@@ -100,18 +102,10 @@ def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
             Block(
                 stop - start,
                 np.ascontiguousarray(numeric[:, own]),
-                _refused(refused, own, len(numeric)),
+                no_refusals if refused is None else refused_counts(refused[:, own]),
                 [column[own] for column in columns],
             ),
         )
-
-
-def _refused(reasons: Reasons | None, own: slice, fields: int) -> Counts:
-    """How many values were refused in some rows, by reason."""
-    if reasons is None:
-        return np.zeros((fields, len(REFUSED)), np.int64)
-    found = [np.count_nonzero(reasons[:, own] == 1 + at, axis=1) for at in range(len(REFUSED))]
-    return np.stack(found, axis=1).astype(np.int64)
 
 
 def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:

@@ -8,6 +8,8 @@ from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
+from mlmonitor.compare.told import NAMED, alarm_lines, named, rule_lines, why_lines
+from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
     amount,
     counted,
@@ -28,7 +30,6 @@ MOVED_PSI = 0.1
 """A field whose PSI is beyond this, and beyond what chance explains, is said to have moved."""
 
 _NAME = 24  # columns of a terminal for a field's name
-_NAMED = 10  # fields named in a line of the printed status; the others are counted
 _LINES = 5  # lines of one sort
 
 
@@ -93,7 +94,9 @@ class Status:
 
     predictions, errors, labels, dropped and faults count from the start of this process; the rest
     is over the window. `learned_rows` of `learn_rows` tells how far a reference has been learned
-    from the service itself.
+    from the service itself. `why` explains the shift of the mean prediction by features.
+    violations: values that broke each declared rule since the start. misfits: declared fields that
+    a learned reference does not have, or not so.
     """
 
     model: str
@@ -119,6 +122,9 @@ class Status:
     memory_bytes: int = 0
     findings: tuple[Finding, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
+    why: Shift | None = None
+    violations: Mapping[str, int] = field(default_factory=dict)
+    misfits: tuple[str, ...] = ()
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -142,7 +148,7 @@ def _head(status: Status) -> list[str]:
     failed = sum(status.errors.values())
     told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
-        told += f" ({listed(status.errors, most=_NAMED)})"
+        told += f" ({listed(status.errors, most=NAMED)})"
     lines.append(f"{told}, {status.window_rows:,} in the window")
     if status.dropped:
         lines.append(_dropped(status, failed))
@@ -214,22 +220,21 @@ def _bad(each: FieldStatus) -> int:
 
 def _findings(status: Status) -> list[str]:
     """What an engineer would want to look at, the furthest first."""
-    lines = _alarms(status.findings)
+    lines = alarm_lines(status.findings)
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
     if moved:
-        lines.append(
-            f"moved*: {_named([f'{cut(f.name, _NAME)} (psi {f.psi:.3f})' for f in moved])}"
-        )
+        lines.append(f"moved*: {named([f'{cut(f.name, _NAME)} (psi {f.psi:.3f})' for f in moved])}")
     elif scored:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
         )
+    lines += why_lines(status.why)
     bad = sorted((each for each in status.fields if _bad(each)), key=_bad, reverse=True)
     for each in bad[:_LINES]:
         found = each.window_quality.items()
         reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=_NAMED)}")
+        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=NAMED)}")
     if len(bad) > _LINES:
         lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
     new = [each for each in status.fields if each.new_categories]
@@ -238,21 +243,11 @@ def _findings(status: Status) -> list[str]:
         lines.append(f"new in {cut(each.name, _NAME)}: {listed(met, most=_LINES)}")
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
+    lines += rule_lines(status.violations, status.misfits)
     if status.unknown_fields:
-        told = listed(status.unknown_fields, most=_NAMED)
+        told = listed(status.unknown_fields, most=NAMED)
         lines.append(f"fields the reference does not know: {told}")
     return lines
-
-
-def _alarms(findings: tuple[Finding, ...]) -> list[str]:
-    lines = [f"alarm: {finding}" for finding in findings[:_NAMED]]
-    more = len(findings) - _NAMED
-    return [*lines, f"alarm: {more} more"] if more > 0 else lines
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _own(status: Status) -> list[str]:
@@ -266,9 +261,9 @@ def _own(status: Status) -> list[str]:
         )
         if status.training_metrics:
             trained = (f"{cut(k, _NAME)} {short(v)}" for k, v in status.training_metrics.items())
-            lines.append(f"at training: {_named(list(trained))}")
+            lines.append(f"at training: {named(list(trained))}")
     if any(status.labels.values()):
-        lines.append(f"labels: {listed(status.labels, most=_NAMED)}")
+        lines.append(f"labels: {listed(status.labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
         lines.append(f"exported to {cut(destination, 60)}: {_exported(outcomes)}")
         lines += _trouble(status.destinations.get(destination))
@@ -294,6 +289,6 @@ def _trouble(export: ExportStatus | None) -> list[str]:
 def _exported(outcomes: Mapping[str, int]) -> str:
     """Points by outcome; that none arrived is said first."""
     if outcomes.get("accepted"):
-        return f"{listed(outcomes, most=_NAMED)} points"
+        return f"{listed(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
-    return f"nothing yet, {listed(lost, most=_NAMED)} points" if lost else "nothing yet"
+    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"

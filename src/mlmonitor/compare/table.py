@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.evidence import PRIOR
 from mlmonitor.compare.fit import Entry
-from mlmonitor.records import QUALITIES, REFUSED, Counts
+from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats
+from mlmonitor.reference_format import CategoricalReference
 
+_MOST_DISCOUNT = 0.9
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
 MISSING = "missing"
@@ -33,11 +36,35 @@ def profile_counts(profile: Profile) -> Counts:
 
 
 def entry_counts(entries: Sequence[Entry], plan: Plan) -> Counts:
-    """The reference's counts of the same fields, which are in the order of the schema."""
+    """The counts to expect of the same fields, which are in the order of the schema."""
     table = np.zeros((len(entries), width(plan)), np.int64)
     for at, entry in enumerate(entries):
-        table[at, : len(entry.counts)] = entry.counts
-        table[at, -1] = entry.missing
+        if isinstance(entry, CategoricalReference):
+            *counts, missing = entry.expected
+        else:
+            counts, missing = entry.counts, entry.missing
+        table[at, : len(counts)] = counts
+        table[at, -1] = missing
+    return table
+
+
+def prior_counts(entries: Sequence[Entry], plan: Plan) -> Floats:
+    """What is believed of each bin beyond its counts, `[fields, width]`: half a count, in general.
+
+    Where categories were met once, others will be met that never were, as many as those (Good and
+    Turing); and what was met once was met by luck. So each category is believed by less than its
+    count, and new ones by what that comes to. Not where the counts are held out: they know.
+    Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
+    """
+    table = np.full((len(entries), width(plan)), PRIOR)
+    for at, entry in enumerate(entries):
+        if not isinstance(entry, CategoricalReference) or entry.kind == "boolean":
+            continue
+        if entry.once and not entry.held_out:
+            is_met = np.array(entry.counts[:-1]) > 0
+            discount = min(entry.once / max(int(np.count_nonzero(is_met)), 1), _MOST_DISCOUNT)
+            table[at, : len(is_met)] = np.where(is_met, -discount, PRIOR)
+            table[at, len(is_met) + 1] += entry.once
     return table
 
 

@@ -11,7 +11,8 @@ from math import log
 import numpy as np
 
 from mlmonitor.capture.columns import UNREADABLE, Values, is_missing
-from mlmonitor.compare.derived_columns import MISSING, WRONG_TYPE, DerivedColumns
+from mlmonitor.capture.reasons import MISSING, WRONG_TYPE
+from mlmonitor.compare.derived_columns import DerivedColumns
 from mlmonitor.records import ABSENT
 from mlmonitor.reference_format import MOST_FILTER_BITS, TEXT_FIELDS, TextReference
 

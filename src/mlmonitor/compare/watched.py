@@ -1,22 +1,19 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
-from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
-
-from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
+from mlmonitor.compare.constraints import Rules
 from mlmonitor.compare.cut import cut_rows
 from mlmonitor.compare.derive import Deriver, reader_of
-from mlmonitor.compare.drift import Level
 from mlmonitor.compare.learner import Learner
+from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
-from mlmonitor.compare.split import Split, Tally, segment_places, shared_level
-from mlmonitor.records import Block, Kind, Role
+from mlmonitor.compare.split import Split, Tally, segment_places, shared_lens
+from mlmonitor.compare.why import Why
+from mlmonitor.records import Block, Declared, Role
 
-_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
@@ -27,40 +24,28 @@ class Watched:
     the row after the last of them is compared, if it came in the same batch.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is of, and how it is looked at
+    def __init__(
         self,
         reference: Reference | None,
-        span: Span,
+        lens: Lens,
+        declared: Declared,
         *,
-        level: Level,
         learn_rows: int,
-        deviations: float,
-        hitters: int,
-        ignore: Collection[str],
-        segments: Sequence[str] = (),
         most_segments: int = MOST_SEGMENTS,
-        schema: Mapping[str, Kind] = _NO_KINDS,
     ) -> None:
         self.reference = reference
         self.population: Population | None = None
         self.learn_rows: int = learn_rows
         self.learner: Learner | None = None
         if reference is None:
-            self.learner = Learner(
-                learn_rows,
-                ignore=ignore,
-                segments=segments,
-                most_segments=most_segments,
-                schema=schema,
-            )
+            self.learner = Learner(learn_rows, declared, most_segments=most_segments)
         self.reader: Reader | None = None
         self.deriver: Deriver | None = None
         self.tally: Tally | None = None
         self.split: Split | None = None
         self._codes: SegmentCodes | None = None
-        self._has_segments = bool(segments)
-        self._span, self._hitters = span, hitters
-        self._deviations, self._ignore, self._level = deviations, ignore, level
+        self._has_segments = bool(declared.segments)
+        self._lens, self._declared = lens, declared
 
     def codes(self, rows: Rows, *, now: float) -> Codes | None:
         """The segment of each row; None where there are no segments, or none are known yet."""
@@ -103,24 +88,28 @@ class Watched:
                 self.tally.count(rows, known)
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
-        plan = reference.plan(_ROLES, deviations=self._deviations)
+        plan = reference.plan(_ROLES, deviations=self._lens.deviations)
         self.deriver = Deriver(reference.content, plan.schema)
         reader = reader_of(
-            self.deriver, plan.schema, ignore=self._ignore, keeps_reasons=self._has_segments
+            self.deriver,
+            plan.schema,
+            ignore=self._declared.ignore,
+            keeps_reasons=self._has_segments,
         )
         entries = reference.entries(_ROLES)
-        level = shared_level(self._level, reference, has_segments=self._has_segments)
-        population = Population(
-            plan, entries, self._span, hitters=self._hitters, level=level, now=now
-        )
+        lens = shared_lens(self._lens, reference, has_segments=self._has_segments)
+        population = Population(plan, entries, lens, now=now)
+        if population.soundness is not None:
+            population.soundness.watch_names(reader.unknown, reference.rows)
+        if self._declared.fields:
+            population.rules = Rules(plan.schema, self._declared.fields)
+        population.why = Why.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         if self._has_segments:
             known = [values for values in reference.segment_values if values is not None]
             self._codes = SegmentCodes(reference.segments, known)
             self.tally = Tally(segment_places(reference))
-            self.split = Split(
-                reference, _ROLES, plan, self._span, hitters=self._hitters, level=level, now=now
-            )
+            self.split = Split(reference, _ROLES, plan, lens, now=now)
         return reader, population
 
     @property

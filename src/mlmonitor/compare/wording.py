@@ -21,6 +21,11 @@ def short(number: float | None) -> str:
     return f"{number:.2e}"
 
 
+def signed(number: float) -> str:
+    """The same with its sign: a change."""
+    return f"+{short(number)}" if number > 0 else short(number)
+
+
 def settled(number: float | None, *, scale: float | None) -> float | None:
     """`number`, or 0 where it is but the rounding of sums of values as large as `scale`."""
     if number is None or scale is None or not math.isfinite(scale):

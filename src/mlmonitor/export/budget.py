@@ -15,7 +15,7 @@ from mlmonitor.records import QUALITIES, Counts
 DETAIL: tuple[tuple[Metric, ...], ...] = (
     (catalog.QUANTILE,),
     (catalog.REFERENCE_BIN,),
-    (catalog.DRIFT_CRITICAL,),
+    (catalog.DRIFT_CRITICAL, catalog.QUALITY_CRITICAL, catalog.DRIFT_CONTRIBUTION_CRITICAL),
     (catalog.OUTLIERS,),
     (catalog.MIN, catalog.MAX, catalog.DISTINCT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
@@ -49,8 +49,17 @@ def series_count(
     own = values + outliers + moments + len(STATUS_QUANTILES)
     of_numeric = own + (bins - 1 + _HISTOGRAM_EXTRAS) + band + rows + bins + 2 * measures + evidence
     of_categorical = values + 1 + rows + (categories + 2) + (categories + 1) + 2 * plain + evidence
+    of_numeric += _quality(shares=4)
+    of_categorical += _quality(shares=3)
     of_kpi = own + _HISTOGRAM_EXTRAS
-    return segments * (numeric * of_numeric + categorical * of_categorical) + kpis * of_kpi
+    explained, new_fields = 2 * (numeric + categorical), 1  # of the whole alone
+    fields = segments * (numeric * of_numeric + categorical * of_categorical)
+    return fields + kpis * of_kpi + explained + new_fields
+
+
+def _quality(*, shares: int) -> int:
+    """Series of a field's quality: a share, its limit and its alarm; and the alarms of runs."""
+    return 3 * shares + 2
 
 
 class _Share(NamedTuple):

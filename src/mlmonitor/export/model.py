@@ -10,6 +10,7 @@ from mlmonitor.export.base import Attributes, Family, Point
 from mlmonitor.export.budget import Budget
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.families import population_families
+from mlmonitor.export.findings import finding_families
 from mlmonitor.export.gather import Book, gathered
 from mlmonitor.export.health import label_points, model_points, own_points
 from mlmonitor.export.points import call_points, error_points
@@ -37,6 +38,7 @@ class Describer:
             compared = population.compared(now=now)
             of = within(identity, population.segment) if observed.has_segments else identity
             found += population_families(compared, of, book, deviations=self._deviations)
+            found += finding_families(population, compared, of, book)
         found += gathered(observed_points(observed, inbox, deliveries, identity, now=now), book)
         kept = self._budget.apply(found)
         return [*kept, *gathered(self._budget.points(identity), book)]

@@ -10,7 +10,7 @@ from mlmonitor.compare.population import STATUS_QUANTILES, Compared
 from mlmonitor.export.base import Attributes, Family, Series
 from mlmonitor.export.edges import bin_attributes
 from mlmonitor.records import QUALITIES, Role
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import CategoricalReference, NumericReference
 
 
 class Titles:
@@ -83,7 +83,7 @@ def _reference(
         yield Family(catalog.REFERENCE_LOWER, series, mean - deviations * stddev)
         yield Family(catalog.REFERENCE_UPPER, series, mean + deviations * stddev)
     counted = Series(attributes for attributes, _, _ in pairs)
-    rows = np.array([sum(entry.counts) for _, entry, _ in pairs], np.float64)
+    rows = np.array([sum(_expected(entry)) for _, entry, _ in pairs], np.float64)
     yield Family(catalog.REFERENCE_VALUES, counted, rows)
     shares = [
         ((*attributes, *labels), share)
@@ -96,12 +96,20 @@ def _reference(
 
 def _shares(compared: Compared, entry: Entry, at: int) -> Iterator[tuple[Attributes, float]]:
     """The share of the reference in each bin of a field, by what the bin is called."""
-    whole = max(sum(entry.counts), 1)
+    expected = _expected(entry)
+    whole = max(sum(expected), 1)
     if isinstance(entry, NumericReference):
         named = bin_attributes(entry.edges) if entry.mean is not None else []
         for labels, count in zip(named, entry.counts, strict=False):
             yield labels, count / whole
         return
     names = compared.plan.dictionaries[at - len(compared.plan.schema.numeric)].names
-    for name, count in zip(names, entry.counts, strict=False):
+    for name, count in zip(names, expected, strict=False):
         yield (("bin", name),), count / whole
+
+
+def _expected(entry: Entry) -> Sequence[int]:
+    """The counts that a window is compared with, missing values aside."""
+    if isinstance(entry, CategoricalReference) and entry.held_out:
+        return entry.held_out[:-1]
+    return entry.counts

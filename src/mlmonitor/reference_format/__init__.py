@@ -12,6 +12,7 @@ from mlmonitor.reference_format.derived import (
     EmbeddingReference,
     FieldEntry,
     TextReference,
+    counted,
     derived_names,
 )
 from mlmonitor.reference_format.entries import (
@@ -21,7 +22,7 @@ from mlmonitor.reference_format.entries import (
     NumericReference,
 )
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
-from mlmonitor.reference_format.strata import SegmentField, SegmentReference
+from mlmonitor.reference_format.strata import SegmentField, SegmentReference, within
 
 __all__ = [
     "ANOMALOUS",
@@ -44,7 +45,9 @@ __all__ = [
     "SegmentField",
     "SegmentReference",
     "TextReference",
+    "counted",
     "derived_names",
     "parsed",
+    "within",
     "written",
 ]

@@ -4,7 +4,8 @@ import base64
 import binascii
 import math
 import sys
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -89,7 +90,9 @@ class AnomalyReference(BaseModel):
     `covariance` is its lower triangle, row by row. Rows beyond `threshold` are anomalous.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
 
     names: Annotated[list[Name], Field(min_length=1, max_length=MOST_SCORED)]
     centre: list[Finite]
@@ -133,6 +136,11 @@ EMBEDDING_FIELDS = ("norm", "cosine", "witness")
 SCORE, ANOMALOUS = "anomaly_score", "anomalous"
 
 FieldEntry = NumericReference | CategoricalReference | TextReference | EmbeddingReference
+
+
+def counted(fields: Iterable[FieldEntry]) -> list[NumericReference | CategoricalReference]:
+    """Those that have bins: all but texts and embeddings, of which only what is derived has."""
+    return [each for each in fields if isinstance(each, NumericReference | CategoricalReference)]
 
 
 def derived_names(entry: FieldEntry) -> list[str]:

@@ -8,8 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
-CRITICAL_ROWS = (20, 50, 200, 1_000, 10_000)
-"""The sizes of windows for which it is kept what chance makes of each distance."""
+CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
+"""The sizes of windows for which it is kept what chance makes of each distance.
+
+Dense, because some distances fall at once where the rarest bins begin to fill.
+"""
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -36,6 +39,9 @@ class FieldReference(BaseModel):
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
     hundred without any drift. `seasons` holds the counts of each season, missing values last.
+    `nonfinite` and `wrong_type` are those of the `missing` that were not simply absent.
+    `predicted` and `predicted_variance` are the mean and the variance of the explained prediction
+    over the rows in each bin, missing values last; null where no row is.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -46,14 +52,20 @@ class FieldReference(BaseModel):
     role: _Role
     rows: Count
     missing: Count
+    nonfinite: Count = 0
+    wrong_type: Count = 0
     critical: CriticalTable = {}
     seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
+    predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
+    predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
-        return OBJECT_BYTES + tables + sum(map(sys.getsizeof, self.seasons))
+        predicted = len(self.predicted) + len(self.predicted_variance)
+        seasons = sum(map(sys.getsizeof, self.seasons))
+        return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Categories and quantiles are what single rows held: they are not told.
@@ -84,6 +96,7 @@ class NumericReference(FieldReference):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         want(len(self.counts) == len(self.edges) + 1, "counts: wanted one more than edges")
+        agree_on_rows(self, len(self.counts))
         want(_ascends(self.edges, strictly=True), "edges: wanted strictly ascending")
         want(
             self.rows == self.missing + sum(self.counts),
@@ -108,7 +121,10 @@ class CategoricalReference(FieldReference):
     """One categorical or boolean field: its most frequent categories, and the rest as one.
 
     `categories` have `counts`, the last count being that of all others. `others` names those of
-    them that were kept; `is_closed` says whether all were.
+    them that were kept; `is_closed` says whether all were. `once` and `twice` tell how many
+    categories were met so often: of them Good and Turing made the chance of a new one.
+    `held_out` holds `[*categories, others, new, missing]` of those rows that had no say in which
+    categories are listed, where some are not.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -116,15 +132,30 @@ class CategoricalReference(FieldReference):
     counts: Annotated[list[Count], Field(max_length=10_001)]
     others: Annotated[list[_Category], Field(max_length=100_000)]
     is_closed: bool
+    once: Count = 0
+    twice: Count = 0
+    held_out: Annotated[list[Count], Field(max_length=10_003)] = []
+
+    @property
+    def expected(self) -> list[int]:
+        """Counts that a window is compared with: `[*categories, others, new, missing]`.
+
+        The most frequent of many categories look more frequent than they are, because they were
+        chosen for it: so rows that had no part in the choice are counted. A category that one of
+        them is the only one to have was as good as new: it is counted as such (Good 1953).
+        """
+        return self.held_out or [*self.counts, 0, self.missing]
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
-        return super().nbytes + names + len(self.counts) * NUMBER_BYTES
+        figures = len(self.counts) + len(self.held_out)
+        return super().nbytes + names + figures * NUMBER_BYTES
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        agree_on_rows(self, len(self.counts))
         names = self.categories + self.others
         want(len(set(names)) == len(names), "categories: wanted each name once")
         want(
@@ -134,9 +165,36 @@ class CategoricalReference(FieldReference):
             self.rows == self.missing + sum(self.counts),
             "rows: wanted the sum of counts and missing",
         )
+        want(
+            self.once + 2 * self.twice <= sum(self.counts),
+            "once, twice: wanted no more than there are values",
+        )
+        want(
+            len(self.held_out) in (0, len(self.categories) + 3),
+            "held_out: wanted none, or three more than categories",
+        )
+        want(sum(self.held_out) <= self.rows, "held_out: wanted no more than rows")
         is_boolean = self.kind == "boolean"
         want(not is_boolean or names == ["false", "true"], "categories: wanted false and true")
         return self
+
+
+def agree_on_rows(entry: FieldReference, bins: int) -> None:
+    """Refuse an entry whose parts tell of more, or other, rows than it has."""
+    want(
+        entry.nonfinite + entry.wrong_type <= entry.missing,
+        "nonfinite, wrong_type: wanted no more than missing",
+    )
+    told = len(entry.predicted), len(entry.predicted_variance)
+    want(
+        told in ((0, 0), (bins + 1, bins + 1)),
+        "predicted, predicted_variance: wanted none, or one more than counts",
+    )
+    pairs = zip(entry.predicted, entry.predicted_variance, strict=True)
+    want(
+        all((mean is None) == (variance is None) for mean, variance in pairs),
+        "predicted_variance: wanted null where predicted is",
+    )
 
 
 def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument

@@ -8,16 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import FormatError
-from mlmonitor.reference_format.derived import AnomalyReference, FieldEntry, check_derived
-from mlmonitor.reference_format.entries import (
-    CategoricalReference,
-    Count,
-    Finite,
-    Name,
-    NumericReference,
-    want,
-)
-from mlmonitor.reference_format.strata import SegmentField, SegmentReference
+from mlmonitor.reference_format.derived import AnomalyReference, FieldEntry, check_derived, counted
+from mlmonitor.reference_format.entries import Count, Finite, Name, want
+from mlmonitor.reference_format.strata import SegmentReference, check_seasons, check_segments
 
 VERSION = 1
 FILE_BYTES = 64 << 20
@@ -25,7 +18,10 @@ FILE_BYTES = 64 << 20
 
 
 class ReferenceFile(BaseModel):
-    """A whole reference, as it stands in its file."""
+    """A whole reference, as it stands in its file.
+
+    `explained` names the prediction that the entries' `predicted` is about, if there is one.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True
@@ -38,6 +34,7 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    explained: Name | None = None
     anomaly: AnomalyReference | None = None
     fields: Annotated[
         list[Annotated[FieldEntry, Field(discriminator="kind")]], Field(max_length=100_000)
@@ -61,50 +58,15 @@ class ReferenceFile(BaseModel):
                 field.rows <= most and (is_part or field.rows == most),
                 f"fields.{at}.rows: wanted the rows of the whole",
             )
-            if isinstance(field, NumericReference | CategoricalReference):
-                _check_seasons(field, self.season, f"fields.{at}")
         check_derived(self.fields, self.anomaly)
-        self._check_segments()
-        return self
-
-    def _check_segments(self) -> None:
-        known = [None if each.values is None else tuple(each.values) for each in self.segments]
-        want(len(set(known)) == len(known), "segments: wanted each once")
-        want(None not in known[:-1], "segments: wanted the rest last")
+        fields = counted(self.fields)
+        for field in fields:
+            check_seasons(field, self.season, f"fields: {ascii(field.name)[:60]}")
         total = sum(each.rows for each in self.segments)
         want(not self.segments or total == self.rows, "segments: wanted the rows of the whole")
         want(bool(self.segments) == bool(self.segmented_by), "segmented_by: wanted with segments")
-        compared = [
-            f for f in self.fields if isinstance(f, NumericReference | CategoricalReference)
-        ]
-        for at, segment in enumerate(self.segments):
-            where, width = f"segments.{at}", len(self.segmented_by)
-            want(segment.values is None or len(segment.values) == width, f"{where}: values")
-            want(len(segment.fields) == len(compared), f"{where}.fields: wanted those above")
-            for field, whole in zip(segment.fields, compared, strict=True):
-                want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
-                rows = field.missing + sum(field.counts)
-                is_part = whole.role == "derived" and rows <= whole.rows
-                want(
-                    is_part or rows == segment.rows,
-                    f"{where}: wanted the sum of counts and missing",
-                )
-                _check_seasons(field, self.season, where)
-
-
-_SEASONS = {None: 0, "hour_of_day": 24, "hour_of_week": 168}
-
-
-def _check_seasons(
-    field: NumericReference | CategoricalReference | SegmentField, season: str | None, where: str
-) -> None:
-    """Each season has all bins, and together they are the whole."""
-    want(len(field.seasons) == _SEASONS[season], f"{where}.seasons: wanted {_SEASONS[season]}")
-    rows = [[*map(int, row.split())] for row in field.seasons]
-    whole = [*field.counts, field.missing]
-    want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: wanted all bins in each")
-    sums = [sum(column) for column in zip(*rows, strict=True)]
-    want(not rows or sums == whole, f"{where}.seasons: wanted the sums of counts and missing")
+        check_segments(self.segments, fields, width=len(self.segmented_by), season=self.season)
+        return self
 
 
 class _Head(BaseModel):

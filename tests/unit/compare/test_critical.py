@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from mlmonitor import Reference
+from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.critical import Critical, simulated, simulated_wasserstein
 from mlmonitor.compare.distance import MEASURES, ORDERED, WASSERSTEIN
 from mlmonitor.compare.table import entry_counts
 from mlmonitor.records import Role
 from mlmonitor.reference_format import CRITICAL_ROWS, parsed, written
+from mlmonitor.testing import ManualClock
 
 COUNTS = np.array([500, 300, 150, 50, 0])
 
@@ -112,3 +113,40 @@ def test_the_tables_travel_in_the_file() -> None:
     broken = written(content).replace(b'"psi": [', b'"psi": [1.0,')
     with pytest.raises(ValueError, match="critical"):
         parsed(broken)
+
+
+def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
+    """Each drain works out one size; in the end they are those of a fit but for chance."""
+    rng = np.random.default_rng(2)
+    columns = {"x": rng.lognormal(size=1_000), "line": rng.choice(["a", "b", "c"], 1_000)}
+    fitted = Reference.fit(columns)
+    entries = [entry.model_copy(update={"critical": {}}) for entry in fitted.content.fields]
+    counts = entry_counts(entries, fitted.plan([Role.FEATURE], deviations=3))
+    learned = Critical([{}, {}], counts, entries)
+    known = Critical([entry.critical for entry in fitted.content.fields], counts)
+    assert learned.is_simulating
+    steps = 0
+    while learned.simulate_next():
+        steps += 1
+    assert steps == 3 * len(CRITICAL_ROWS)  # two fields' counts, and one's quantiles
+    assert learned.nbytes == known.nbytes
+    window = np.zeros_like(counts)
+    window[:, 0] = 80
+    for name, values in known.at(window).items():
+        tolerance = 0.15 if name == WASSERSTEIN else 1e-12
+        assert learned.at(window)[name][0] == pytest.approx(values[0], rel=tolerance)
+
+
+def test_a_service_works_them_out_as_it_drains() -> None:
+    """What is told of a learned reference becomes what a fit of the same rows would tell."""
+    values = np.random.default_rng(4).normal(size=600)
+    config = Config(learn_rows=500, export_interval_seconds=3_600, drain_seconds=3_600)
+    with Monitor("m", exporters=[], config=config, clock=ManualClock()) as monitor:
+        monitor.record({"x": values}, np.zeros(600))
+        told = [monitor.status().field("x").psi_by_chance for _ in range(50)]
+    fitted = Reference.fit({"x": values[:500]})
+    plan, (entry,) = fitted.plan([Role.FEATURE], deviations=3), fitted.content.fields
+    counts = entry_counts([entry], plan)
+    wanted = Critical([entry.critical], counts).at(np.full((1, 1), 100) * (counts > 0) // 10)
+    assert told[-1] == pytest.approx(wanted["psi"][0], rel=1e-9)
+    assert told[0] != told[-1]

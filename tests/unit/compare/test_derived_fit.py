@@ -15,7 +15,7 @@ from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.derive import sources_of
 from mlmonitor.compare.learner import Learner
-from mlmonitor.records import Kind, Role
+from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference_format import EmbeddingReference, TextReference, parsed, written
 from mlmonitor.testing import InMemoryExporter
 
@@ -186,7 +186,7 @@ def test_a_service_learns_what_it_was_told(rng: np.random.Generator) -> None:
     """Kinds that cannot be inferred are declared; what holds nothing of its kind is left out."""
     told = columns(rng)
     schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}
-    learner = Learner(ROWS, schema=schema | {"y": Kind.BOOLEAN})
+    learner = Learner(ROWS, Declared(schema=schema | {"y": Kind.BOOLEAN}))
     learner.take(Rows(ROWS, ColumnTable(told, ROWS), {}, [], [], None))
     names = [field.name for field in learner.reference().fields]
     assert names == ["t", "v", *DERIVED]

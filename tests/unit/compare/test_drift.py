@@ -10,7 +10,8 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.drift import Drift, Level
+from mlmonitor.compare.drift import Drift
+from mlmonitor.compare.level import Level
 from mlmonitor.compare.table import bin_names, entry_counts, present, profile_counts
 
 LEVEL = Level(alpha=0.01, fields=3, tolerance=0.005)

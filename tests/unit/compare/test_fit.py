@@ -16,13 +16,11 @@ from hypothesis import strategies as st
 from mlmonitor import Kind, Reference, SchemaError
 from mlmonitor.aggregate.categories import NEW, OTHER
 from mlmonitor.compare.fit import (
-    OTHER_CATEGORIES,
     SAMPLE_ROWS,
-    TOP_CATEGORIES,
     Entry,
-    infer_kind,
-    known_kind,
 )
+from mlmonitor.compare.kinds import infer_kind, known_kind
+from mlmonitor.compare.ranked import OTHER_CATEGORIES, TOP_CATEGORIES
 from mlmonitor.reference_format import CategoricalReference, NumericReference
 
 PERSONAL = "Ada Lovelace"
@@ -269,7 +267,7 @@ def test_missing_booleans_are_missing() -> None:
 
 def test_too_many_categories_leave_the_list_open() -> None:
     """Of 10,000 the 50 most frequent are counted, 2,000 known by name, and more are said to be."""
-    values = ["often"] * 5 + ["second"] * 3 + [f"c{at}" for at in range(9_998)]
+    values = ["often"] * 50 + ["second"] * 30 + [f"c{at}" for at in range(9_998)]
     entry = categorical(values)
     assert entry.categories[:2] == ["often", "second"]
     assert (len(entry.categories), len(entry.others)) == (TOP_CATEGORIES, OTHER_CATEGORIES)

@@ -12,20 +12,20 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import MappingTable
-from mlmonitor.compare.drift import Level
 from mlmonitor.compare.labels import Labels, remember
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import field_statuses
 from mlmonitor.records import ABSENT, Quality
 
 SPAN = Span(3_600.0, None, 60)
-LEVEL = Level(alpha=0.01, fields=1, tolerance=0.005)
+LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
 X = {"x": [1.0, 2.0, 3.0, 4.0]}
 
 
 def labels_of(reference: Reference, limit: int = 1_000) -> tuple[Labels, Pending]:
     """Nothing labelled yet."""
     pending = Pending(limit)
-    return Labels(reference, pending, SPAN, deviations=3.0, hitters=4, level=LEVEL), pending
+    return Labels(reference, pending, LENS), pending
 
 
 def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:

@@ -12,7 +12,7 @@ from mlmonitor import Reference, Role
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import ColumnTable, MappingTable
 from mlmonitor.compare.learner import Learner
-from mlmonitor.records import ABSENT
+from mlmonitor.records import ABSENT, Declared
 
 
 def rows_of(features: list[dict[Any, Any]], predictions: Any = None, **named: Any) -> Rows:
@@ -24,7 +24,9 @@ def rows_of(features: list[dict[Any, Any]], predictions: Any = None, **named: An
 
 def learned(*parts: Rows, wanted: int | None = None, ignore: Sequence[str] = ()) -> Reference:
     """What is learned from all these rows."""
-    learner = Learner(wanted or sum(rows.count for rows in parts), ignore=ignore)
+    learner = Learner(
+        wanted or sum(rows.count for rows in parts), Declared(ignore=frozenset(ignore))
+    )
     took = [learner.take(rows) for rows in parts]
     assert took == [False] * (len(parts) - 1) + [True]
     return learner.reference()

@@ -11,16 +11,15 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable, MappingTable
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segments import SegmentCodes
-from mlmonitor.compare.split import Split, parts, segment_places, shared_level
+from mlmonitor.compare.split import Split, parts, segment_places, shared_lens
 from mlmonitor.compare.watched import Watched
-from mlmonitor.records import ABSENT, Block, Role
+from mlmonitor.records import ABSENT, Block, Declared, Role
 
 ROLES = (Role.FEATURE, Role.PREDICTION)
-SPAN = Span(60.0, None, 6)
-LEVEL = Level(0.01, 1, 0.005)
+LENS = Lens(Span(60.0, None, 6), Level(0.01, 1, 0.005), hitters=4)
 LINES = ["home", "motor", "travel", "pet"]
 
 
@@ -63,16 +62,7 @@ def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
 
 def watched(of: Reference = REFERENCE) -> Watched:
     """What takes rows in, whole and by segment."""
-    return Watched(
-        of,
-        SPAN,
-        level=LEVEL,
-        learn_rows=100,
-        deviations=3.0,
-        hitters=4,
-        ignore=(),
-        segments=["line"],
-    )
+    return Watched(of, LENS, Declared(segments=("line",)), learn_rows=100)
 
 
 def counts(population: Population) -> dict[str, np.ndarray]:
@@ -192,9 +182,7 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
     """Else it is counted: nothing is known of it to compare it with."""
     for most, known in ((2, True), (4, False)):
         of = reference(max_segments=most)
-        split = Split(
-            of, ROLES, of.plan(ROLES, deviations=3.0), SPAN, hitters=4, level=LEVEL, now=0.0
-        )
+        split = Split(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
         assert len(split.populations) == most + 1
         assert split.populations[-1].segment == "__other__"
         assert (split.populations[-1].drift is not None) is known
@@ -204,8 +192,8 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
 def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
     """Five fields, of the whole and of three segments that are compared."""
     assert len(REFERENCE.segment_names) == 3
-    assert shared_level(LEVEL, REFERENCE, has_segments=True).fields == 5 * 4
-    assert shared_level(LEVEL, REFERENCE, has_segments=False).fields == 5
+    assert shared_lens(LENS, REFERENCE, has_segments=True).level.fields == 5 * 4
+    assert shared_lens(LENS, REFERENCE, has_segments=False).level.fields == 5
 
 
 def test_columns_are_split_like_rows() -> None:

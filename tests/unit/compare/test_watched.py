@@ -10,10 +10,10 @@ from mlmonitor import Reference, SchemaError
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import ColumnTable, MappingTable, SequenceTable
-from mlmonitor.compare.drift import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import field_statuses
 from mlmonitor.compare.watched import Watched
-from mlmonitor.records import ABSENT
+from mlmonitor.records import ABSENT, Declared
 
 SPAN = Span(3_600.0, None, 60)
 
@@ -22,12 +22,9 @@ def watched(reference: Reference | None, learn_rows: int = 10) -> Watched:
     """A new one, at time zero."""
     return Watched(
         reference,
-        SPAN,
-        level=Level(alpha=0.01, fields=1, tolerance=0.005),
+        Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=4),
+        Declared(),
         learn_rows=learn_rows,
-        deviations=3.0,
-        hitters=4,
-        ignore=frozenset(),
     )
 
 

@@ -1,0 +1,81 @@
+"""Draw docs/figures/delays.png: rows until a shift is found, beside the peers that were measured.
+
+The peers' are of benchmarks/results/false_alarms.json; ours at other shifts are simulated here.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from drawing import BLUE, ORANGE, save
+from evidence import ALPHA, FIELDS, SHIFT_AT, new, tilted
+from matplotlib.axes import Axes
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "false_alarms.json"
+TILTS, STREAMS, LOOK_ROWS, MOST_ROWS = np.geomspace(0.15, 1.2, 10), 60, 50, 12_000
+
+
+def psi_of(law: np.ndarray) -> float:
+    """From equal shares."""
+    return float(((law - 0.1) * np.log(law / 0.1)).sum())
+
+
+def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows until each stream's field, one of twenty, alarms after 50,000 clean rows."""
+    evidence = new(STREAMS, rng, restart_rows=1_000)
+    for _ in range(SHIFT_AT // 500):
+        evidence.update(rng.multinomial(500, tilted(0.0), STREAMS))
+    found = np.full(STREAMS, np.inf)
+    for rows in range(LOOK_ROWS, MOST_ROWS, LOOK_ROWS):
+        evidence.update(rng.multinomial(LOOK_ROWS, law, STREAMS))
+        found[(evidence.log_e() >= np.log(FIELDS / ALPHA)) & np.isinf(found)] = rows
+        if np.isfinite(found).all():
+            break
+    return found
+
+
+def beside_peers(axes: Axes) -> None:
+    """Each monitor a point: how fast it found one shift, and how often there was none."""
+    measured = json.loads(RESULTS.read_text())
+    for name, each in measured.items():
+        is_ours = name.startswith("mlmonitor")
+        delay, false = each["median_delay_rows"], 100 * each["fields_alarmed"] / each["fields"]
+        if delay is None:
+            continue
+        axes.plot(false, delay, "o" if is_ours else "x", color=BLUE if is_ours else ORANGE)
+        is_right = false > 50
+        axes.annotate(
+            "ours" if is_ours else name.replace(" rows", "").replace(", on the first field", ""),
+            (false, delay),
+            (-6 if is_right else 6, 3),
+            textcoords="offset points",
+            ha="right" if is_right else "left",
+            fontsize=7.5,
+        )
+    axes.set_xlabel("fields that alarmed in 20,000 rows without drift, %")
+    axes.set(title="PSI 0.11, beside peers", xlim=(-5, 105))
+
+
+def main() -> None:
+    """Ours against the size of the change; then one size beside the peers."""
+    rng = np.random.default_rng(4)
+    laws = [tilted(by) for by in TILTS]
+    found = np.array([np.quantile(delays(law, rng), [0.1, 0.5, 0.9]) for law in laws]).T
+    at = [psi_of(law) for law in laws]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)
+    left.fill_between(at, found[0], found[2], color=BLUE, alpha=0.2, lw=0, label="80 % of changes")
+    left.plot(at, found[1], "o-", ms=4, color=BLUE, label="median")
+    left.set(
+        xscale="log", yscale="log", xlabel="PSI of the change", ylabel="rows until it is found"
+    )
+    left.set_title("ours: alpha 0.01 over 20 fields, after 50,000 rows")
+    left.legend(frameon=False, loc="lower left")
+    beside_peers(right)
+    for axes in (left, right):
+        axes.title.set_fontsize(9)
+    save(figure, __file__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""When a change is an alarm, and how the populations of a model are looked at."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.window import Span
+
+DRIFT_PART, QUALITY_PART = 0.8, 0.2
+"""What drift and quality may use up of `alpha`: changes of quality are the more glaring ones."""
+
+WAYS = 7
+"""Streams of quality a field has at most: five kinds of bad values, constant, vanished."""
+
+NAMES = 64
+"""So many names that the reference does not know are judged one by one."""
+
+
+class Level(NamedTuple):
+    """When a change is an alarm. Here alone it is worked out what each stream may use of `alpha`.
+
+    alpha: the chance that any stream ever alarms though nothing changes. fields: how many share it,
+    in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
+    alarm. quality_tolerance: a growth of a share of bad values too small to matter.
+    """
+
+    alpha: float
+    fields: int
+    tolerance: float
+    min_rows: int = 0
+    quality_tolerance: float = 0.001
+
+    @property
+    def drift_log_e(self) -> float:
+        """What the evidence of drift has to reach, which each field has one stream of."""
+        return self._log_e(self.fields, DRIFT_PART)
+
+    @property
+    def quality_log_e(self) -> float:
+        """What the evidence of bad quality has to reach in each stream there is."""
+        return self._log_e(WAYS * self.fields + NAMES, QUALITY_PART)
+
+    def _log_e(self, streams: int, part: float) -> float:
+        # The chances of all streams add up, whatever they have to do with each other (union bound).
+        return float(np.log(max(streams, 1) / (part * self.alpha)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How the populations of a model are looked at.
+
+    span: of their windows. hitters: names kept of new categories. deviations: half a band's width.
+    """
+
+    span: Span
+    level: Level
+    hitters: int
+    deviations: float = 3.0
+
+    def shared(self, fields: int) -> "Lens":
+        """The same where so many fields, in all populations, share the level."""
+        return replace(self, level=self.level._replace(fields=fields))

@@ -1,0 +1,147 @@
+"""Laws of every comparison: sensible at every edge, and the same over a fleet as over its rows."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Reference, Role
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.reader import Reader
+from mlmonitor.capture.tables import ColumnTable
+from mlmonitor.compare.distance import MEASURES, ORDERED
+from mlmonitor.compare.level import Lens, Level
+from mlmonitor.compare.population import Population, field_statuses
+from mlmonitor.compare.table import entry_counts, profile_counts
+
+BEYOND_32_BITS = 1 << 40
+UNBOUNDED = ("chi2",)  # grows with the counts
+
+EDGES: dict[str, list[Any]] = {
+    "ordinary": [float(x) for x in range(50)],
+    "constant": [1.0] * 50,
+    "all missing": [None] * 50,
+    "half missing": [None, 1.0] * 25,
+    "one row": [1.0],
+    "one category": ["a"] * 50,
+    "two categories": ["a", "b"] * 25,
+    "ever new categories": [f"c{at}" for at in range(50)],
+    "truths": [True, False] * 25,
+    "infinite": [float("inf")] * 50,
+    "huge": [1.7e308, -1.7e308] * 25,
+    "denormal": [5e-324, 1e-323] * 25,
+}
+NO_ROWS = "no rows"
+
+
+def population_of(then: list[Any], now: list[Any]) -> Population:
+    """A field that was `then` in the reference, and is `now`."""
+    reference = Reference.fit({"x": then})
+    plan, entries = (
+        reference.plan([Role.FEATURE], deviations=3.0),
+        reference.entries([Role.FEATURE]),
+    )
+    level = Level(alpha=0.01, fields=1, tolerance=0.005)
+    found = Population(plan, entries, Lens(Span(60.0, None, 6), level, hitters=4), now=0.0)
+    if now:
+        rows = Rows(len(now), ColumnTable({"x": now}, len(now)), {}, [], [], None)
+        found.update(Reader(plan.schema).block(rows), now=1.0)
+    return found
+
+
+@pytest.mark.parametrize("now", [*EDGES, NO_ROWS])
+@pytest.mark.parametrize("then", EDGES)
+def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
+    """No warning; every score and every limit a number, or unknown for want of rows or of order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        subject = population_of(EDGES[then], EDGES.get(now, []))
+        subject.look(now=1.0)
+        compared = subject.compared(now=2.0)
+        (status,) = field_statuses(compared)
+        assert subject.soundness is not None
+        shares = subject.soundness.shares(compared.view.profile)
+    is_ordered = compared.plan.schema.fields[0].is_numeric
+    for name in MEASURES:
+        score, limit = compared.scores[name][0], compared.critical[name][0]
+        if now == NO_ROWS or (name in ORDERED and not is_ordered):
+            assert np.isnan(score)
+            continue
+        assert np.isfinite(score)
+        assert limit >= 0 or name == "psi_debiased"
+        if then == now:
+            assert score <= max(limit, 1e-12) or then == "ever new categories"
+        if name in ("js", "hellinger", "tv", "ks"):
+            assert 0 <= score <= 1
+    assert status.psi is None or status.psi >= 0
+    assert np.isfinite(compared.log10_evidence[0])
+    known = ~np.isnan(shares.share)
+    assert ((shares.share[known] >= 0) & (shares.share[known] <= 1)).all()
+    assert (np.isfinite(shares.critical) == known).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_counts_beyond_32_bits_overflow_nothing(measure: str) -> None:
+    """A thousand billion values a bin are as far apart as a hundred each are."""
+    small = np.array([[100, 200, 300, 400]]), np.array([[400, 300, 200, 100]])
+    large = tuple(table * BEYOND_32_BITS for table in small)
+    few, many = (float(MEASURES[measure](*pair)[0]) for pair in (small, large))
+    assert np.isfinite(many)
+    if measure not in UNBOUNDED:
+        assert many == pytest.approx(few, rel=0.05)
+
+
+def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
+    """So do evidence, critical values and shares."""
+    subject = population_of(EDGES["half missing"], EDGES["half missing"])
+    total = subject.window.total()
+    total.quality *= BEYOND_32_BITS
+    total.bins *= BEYOND_32_BITS
+    total.rows *= BEYOND_32_BITS
+    assert subject.drift is not None
+    assert subject.soundness is not None
+    subject.drift.look(total, now=1.0)
+    subject.soundness.look(total, subject.window.take_extremes(), now=1.0)
+    assert np.isfinite(subject.drift.log10_evidence).all()
+    assert np.isfinite(subject.soundness.shares(total).critical).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_eight_workers_counts_say_what_their_pooled_rows_say(
+    measure: str, rng: np.random.Generator
+) -> None:
+    """Counts that are added up give the distance of the rows, to twelve digits."""
+    reference = Reference.fit(
+        {"x": rng.normal(size=2_000), "c": rng.choice(["a", "b", "c"], 2_000).tolist()}
+    )
+    plan, entries = (
+        reference.plan([Role.FEATURE], deviations=3.0),
+        reference.entries([Role.FEATURE]),
+    )
+    reader, then = Reader(plan.schema), entry_counts(entries, plan)
+    x = rng.normal(0.3, 1.2, 8_000)
+    x[rng.random(8_000) < 0.02] = np.nan
+    c = rng.choice(["a", "b", "new"], 8_000)
+
+    def profile(part: slice) -> Profile:
+        columns = {"x": x[part], "c": c[part].tolist()}
+        rows = len(columns["x"])
+        found = Profile(plan)
+        found.update(reader.block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None)))
+        return found
+
+    cuts = np.sort(rng.integers(0, 8_000, 7)).tolist()
+    workers = [
+        profile(slice(a, b)) for a, b in zip([0, *cuts], [*cuts, 8_000], strict=True) if b > a
+    ]
+    added = sum(profile_counts(worker) for worker in workers)
+    whole = profile_counts(profile(slice(None)))
+    np.testing.assert_allclose(
+        MEASURES[measure](then, np.asarray(added)),
+        MEASURES[measure](then, whole),
+        rtol=0,
+        atol=1e-12,
+    )

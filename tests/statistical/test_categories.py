@@ -1,0 +1,68 @@
+"""Fields of many rare categories, as postal codes: no drift is none, though rows bring new ones."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from mlmonitor import Reference, Role
+from mlmonitor.compare.evidence import Evidence
+from mlmonitor.compare.table import entry_counts, present, prior_counts
+from mlmonitor.records import Counts, Floats
+from mlmonitor.reference_format import CategoricalReference
+
+ALPHA = 0.01
+REFERENCES = 60
+LOOKS, LOOK_ROWS = 100, 500
+
+LAWS = {
+    "two hundred alike": np.ones(200),
+    "two thousand alike": np.ones(2_000),
+    "few often, many seldom": 1 / np.arange(1, 1_501),
+    "all listed, most seldom": 1 / np.arange(1, 46) ** 2.0,
+}
+
+
+def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts, Floats, Floats]:
+    """Counts and belief of a reference, and the true shares of its bins."""
+    names = np.array([f"c{at}" for at in range(len(shares))])
+    drawn = rng.choice(len(shares), rows, p=shares)
+    reference = Reference.fit({"c": names[drawn].tolist()})
+    entries = reference.entries([Role.FEATURE])
+    (entry,) = entries
+    assert isinstance(entry, CategoricalReference)
+    plan = reference.plan([Role.FEATURE], deviations=3.0)
+    by_name = dict(zip(names.tolist(), shares.tolist(), strict=True))
+    true = np.zeros(60)
+    listed = [by_name[name] for name in entry.categories]
+    true[: len(listed)] = listed
+    known = sum(by_name[name] for name in entry.others)
+    true[len(listed)] = known if entry.is_closed else 1 - sum(listed)
+    true[len(listed) + 1] = max(1 - sum(listed) - known, 0.0) if entry.is_closed else 0.0
+    counts, prior = entry_counts(entries, plan)[0], prior_counts(entries, plan)[0]
+    is_bin = present(plan)[0]
+    table = np.zeros((3, 60))
+    table[0, : len(counts)] = counts
+    table[1, : len(counts)] = np.where(is_bin, prior, 0.0)
+    table[2, : len(counts)] = is_bin
+    return table, true / true.sum(), table[2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rows", [1_000, 5_000])
+@pytest.mark.parametrize("law", LAWS)
+def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Generator) -> None:
+    """In 50,000 rows at most one stream in a hundred ever passes one in a hundred."""
+    shares = LAWS[law] / LAWS[law].sum()
+    found = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
+    evidence = Evidence(
+        np.array([table[0] for table, _, _ in found]).astype(np.int64),
+        np.array([is_bin for _, _, is_bin in found]) > 0,
+        prior=np.array([table[1] for table, _, _ in found]),
+    )
+    highest = np.full(REFERENCES, -np.inf)
+    for _ in range(LOOKS):
+        evidence.update(np.array([rng.multinomial(LOOK_ROWS, true) for _, true, _ in found]))
+        highest = np.maximum(highest, evidence.log_e())
+    alarms = np.count_nonzero(highest >= np.log(1 / ALPHA))
+    assert alarms <= binom.ppf(0.999, REFERENCES, ALPHA)

@@ -1,0 +1,237 @@
+"""False alarms and delays of quality, in streams whose truth is known, by binomial intervals."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import binom, binomtest
+
+from mlmonitor import Finding, Reference, Role
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.calls import Rows
+from mlmonitor.capture.reader import Reader
+from mlmonitor.capture.tables import ColumnTable
+from mlmonitor.compare.evidence import Evidence
+from mlmonitor.compare.level import Lens, Level
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.share_alarms import ShareAlarms
+from mlmonitor.compare.shares import critical_share
+from mlmonitor.compare.streams import streams_of
+from mlmonitor.compare.why import Why
+from mlmonitor.records import Floats, Quality
+
+ALPHA = 0.01
+STREAMS = 300
+LOOKS, LOOK_ROWS = 200, 250
+
+Truth = tuple[Reference, float]
+"""A reference, and the chance that the next value is bad."""
+
+
+def ever(belief: Floats, chances: Floats, rng: np.random.Generator) -> Floats:
+    """The highest evidence of each stream in 50,000 rows without any change."""
+    shape = belief.shape
+    evidence = Evidence(np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=5)
+    highest = np.full(len(belief), -np.inf)
+    for _ in range(LOOKS):
+        bad = rng.binomial(LOOK_ROWS, chances)
+        evidence.update(np.stack([bad, LOOK_ROWS - bad], axis=1))
+        highest = np.maximum(highest, evidence.log_e())
+    return highest
+
+
+def alarms(highest: Floats) -> int:
+    """How many streams ever passed one in `ALPHA`."""
+    return int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
+
+
+MOST = int(binom.ppf(0.999, STREAMS, ALPHA))
+"""More than these would be met once in a thousand runs if the promise just held."""
+
+
+def belief_of(reference: Reference, quality: Quality) -> tuple[float, float]:
+    """What a reference lets expect of its only field."""
+    streams = streams_of(reference.entries([Role.FEATURE]))
+    return next(stream.belief for stream in streams if stream.quality is quality)
+
+
+def continuous(rng: np.random.Generator, rows: int) -> Truth:
+    """Uniform values: what is outside of their extremes is known exactly."""
+    x = rng.random(rows)
+    return Reference.fit({"x": x}), 1 - (x.max() - x.min())
+
+
+def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int], Truth]:
+    """Categories of Zipf's law, of which a sample never shows all."""
+
+    def draw(rng: np.random.Generator, rows: int) -> Truth:
+        shares = np.arange(1, size + 1) ** -exponent
+        shares /= shares.sum()
+        seen = rng.choice(size, rows, p=shares)
+        known = np.unique(seen)
+        values = [f"c{at}" for at in seen.tolist()]
+        return Reference.fit({"x": values}), 1 - shares[known].sum()
+
+    return draw
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.3])
+@pytest.mark.parametrize("rows", [200, 1_000, 5_000])
+def test_counted_reasons_rarely_alarm_by_chance(
+    share: float, rows: int, rng: np.random.Generator
+) -> None:
+    """Missing, infinite and mistyped values that are as frequent as ever."""
+    counted = rng.binomial(rows, share, STREAMS)
+    belief = np.stack([counted + 0.5, rows - counted + 0.5], axis=1)
+    assert alarms(ever(belief, np.full(STREAMS, share), rng)) <= MOST
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rows", [30, 200, 1_000])
+def test_values_out_of_range_rarely_alarm_by_chance(rows: int, rng: np.random.Generator) -> None:
+    """Between the extremes of a sample lies less than it seems, and they allow for that."""
+    x = np.sort(rng.random((STREAMS, rows)), axis=1)
+    chances = 1 - (x[:, -1] - x[:, 0])
+    reference, _ = continuous(rng, rows)
+    belief = np.array([belief_of(reference, Quality.OUT_OF_RANGE)] * STREAMS)
+    assert alarms(ever(belief, chances, rng)) <= MOST
+
+
+@pytest.mark.parametrize("rows", [30, 200, 1_000])
+def test_the_critical_share_out_of_range_allows_for_the_extremes(
+    rows: int, rng: np.random.Generator
+) -> None:
+    """One window in a hundred passes it, each with its reference; of half a count, one in ten."""
+    windows, size = 4_000, 2_000
+    x = np.sort(rng.random((windows, rows)), axis=1)
+    seen = rng.binomial(size, 1 - (x[:, -1] - x[:, 0])) / size
+    reference, _ = continuous(rng, rows)
+    beliefs = np.array([belief_of(reference, Quality.OUT_OF_RANGE), (0.5, rows + 0.5)])
+    fair, naive = critical_share(beliefs, np.array([size, size]))
+    assert binomtest(int((seen > fair).sum()), windows, 0.01, "greater").pvalue > 1e-3
+    assert (seen > fair).mean() > 0.003
+    assert (seen > naive).mean() > 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rows", [200, 1_000, 5_000])
+@pytest.mark.parametrize(
+    "law", [categories(1.0, 500), categories(1.2, 1_900), categories(0.5, 1_500)], ids=range(3)
+)
+def test_rare_categories_rarely_alarm_by_chance(
+    law: Callable[[np.random.Generator, int], Truth], rows: int, rng: np.random.Generator
+) -> None:
+    """New ones come with every thousand rows, as many as Good and Turing say."""
+    truths = [law(rng, rows) for _ in range(STREAMS // 3)]
+    belief = np.array([belief_of(reference, Quality.UNSEEN) for reference, _ in truths])
+    highest = ever(belief, np.array([chance for _, chance in truths]), rng)
+    assert alarms(highest) <= binom.ppf(0.999, len(truths), ALPHA)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rows"), [(0.01, 0.03, 1_800), (0.0, 0.01, 600), (0.2, 0.25, 3_200)]
+)
+def test_a_growing_share_is_found_soon(
+    before: float, after: float, rows: int, rng: np.random.Generator
+) -> None:
+    """The median delay in one of twenty fields at 1 % for all, after 20,000 clean rows."""
+    streams = 100
+    counted = rng.binomial(20_000, before, streams)
+    belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)
+    level = Level(alpha=ALPHA, fields=20, tolerance=0.005)
+    subject = ShareAlarms(belief, log_e=level.quality_log_e, tolerance=0.001, min_rows=0)
+
+    def look(share: float, size: int) -> None:
+        bad = rng.binomial(size, share, streams)
+        subject.look(np.stack([bad, size - bad], axis=1), now=0.0)
+
+    for _ in range(20):
+        look(before, 1_000)
+    assert not subject.raised.any()
+    found = np.full(streams, np.inf)
+    for seen in range(100, 10_000, 100):
+        look(after, 100)
+        found[subject.raised & np.isinf(found)] = seen
+    assert np.median(found) <= rows
+
+
+class Stream:
+    """One population of every kind of field, with a small reference."""
+
+    def __init__(self, rng: np.random.Generator, rows: int) -> None:
+        self.rng = rng
+        reference = Reference.fit(self.rows(rows))
+        plan = reference.plan([Role.FEATURE], deviations=3.0)
+        level = Level(alpha=ALPHA, fields=len(reference.fields), tolerance=0.005)
+        entries = reference.entries([Role.FEATURE])
+        span = Span(None, 5_000, 10)
+        self.population = Population(plan, entries, Lens(span, level, hitters=4), now=0.0)
+        self._reader = Reader(plan.schema)
+
+    def rows(self, count: int) -> dict[str, object]:
+        """Heavy tails, gaps, rare categories, a rare truth."""
+        gaps = self.rng.lognormal(0, 2, count)
+        gaps[self.rng.random(count) < 0.02] = np.nan
+        shares = 1 / np.arange(1, 301)
+        towns = self.rng.choice(300, count, p=shares / shares.sum())
+        return {
+            "gaps": gaps,
+            "count": self.rng.poisson(0.2, count).astype(float),
+            "town": [f"t{at}" for at in towns.tolist()],
+            "rare": self.rng.random(count) < 0.002,
+        }
+
+    def serve(self, count: int) -> list[Finding]:
+        """New rows of the same law, looked at."""
+        columns = self.rows(count)
+        table = ColumnTable(columns, count)
+        self.population.update(self._reader.block(Rows(count, table, {}, [], [], None)), now=1.0)
+        return self.population.look(now=1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("rows", [300, 3_000])
+def test_a_model_without_drift_never_alarms_for_drift_nor_quality(
+    rows: int, rng: np.random.Generator
+) -> None:
+    """With all streams on and looks every 250 rows, at most one model in a hundred ever does."""
+    models = 60
+    alarmed = 0
+    for _ in range(models):
+        stream = Stream(rng, rows)
+        alarmed += any(stream.serve(250) for _ in range(60))
+    assert alarmed <= binom.ppf(0.999, models, ALPHA)
+
+
+@pytest.mark.slow
+def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) -> None:
+    """Of contributions without drift, at most about one in a hundred passes what it is said to."""
+    roles = (Role.FEATURE, Role.PREDICTION)
+    passed = told = 0
+    for _ in range(60):
+        x = rng.normal(size=(3, 1_000))
+        columns = {"a": x[0], "b": x[1], "c": np.where(x[2] > 1, "high", "low").tolist()}
+        reference = Reference.fit(columns, predictions=x[0] + x[1] * x[2])
+        plan, entries = reference.plan(roles, deviations=3.0), reference.entries(roles)
+        why = Why.of(plan, entries, reference.content.explained)
+        assert why is not None
+        reader = Reader(plan.schema)
+        for _ in range(40):
+            y = rng.normal(size=(3, 300))
+            served = {"a": y[0], "b": y[1], "c": np.where(y[2] > 1, "high", "low").tolist()}
+            table = ColumnTable(served, 300)
+            made = Rows(300, table, {"prediction": y[0] + y[1] * y[2]}, [], [], None)
+            profile = Profile(plan)
+            profile.update(reader.block(made))
+            shift = why.explain(profile)
+            assert shift is not None
+            told += len(shift.contributions)
+            passed += sum(each.is_beyond_chance for each in shift.contributions)
+    assert told == 60 * 40 * 3
+    assert passed <= 0.02 * told  # windows share a reference, so they do not pass independently

@@ -1,0 +1,204 @@
+"""Where features meet: segments, seasons, derived fields, quality, and the way out."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Field, Monitor, Reference, Status
+from mlmonitor.compare.finding import Finding
+from mlmonitor.records import Role
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+ROWS = 2_000
+CONFIG = Config(look_rows=200)
+
+
+def texts(rng: np.random.Generator, rows: int, *, line: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Notes of which a fifth of one line is no text, and numbers that are bad by line."""
+    words = np.array(["claim", "car", "owner", "lost", "house", "broken", "window", "water"])
+    notes: list[object] = [" ".join(rng.choice(words, 6)) for _ in range(rows)]
+    amount: list[object] = rng.gamma(2.0, 100.0, rows).tolist()
+    for row in range(rows):
+        if line[row] == "motor" and rng.random() < 0.2:
+            notes[row], amount[row] = 5, float("inf")
+        elif line[row] == "home" and rng.random() < 0.2:
+            notes[row], amount[row] = None, None
+    return {"note": notes, "amount": amount, "line": line.tolist()}
+
+
+def batch(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
+    """Two lines, each bad in a way of its own."""
+    return texts(rng, rows, line=rng.choice(["home", "motor"], rows))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """Text, segments, an anomaly score, and reasons that belong to one segment each."""
+    rng = np.random.default_rng(0)
+    columns = batch(rng, 4_000)
+    return Reference.fit(
+        columns,
+        predictions=rng.normal(100, 10, 4_000),
+        schema={"note": "text", "amount": "numeric"},
+        segments=["line"],
+        anomaly_score=True,
+    )
+
+
+def findings(monitor: Monitor) -> set[tuple[str, str, str]]:
+    """Field, segment and measure of the alarms that hold."""
+    return {(each.field, each.segment, each.measure) for each in monitor.status().findings}
+
+
+def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -> None:
+    """What is missing in one line and infinite in another is so in the reference of each."""
+    told = {}
+    for at, name in enumerate(reference.segment_names):
+        entries = reference.entries([Role.FEATURE, Role.DERIVED], segment=at)
+        for entry in entries:
+            told[name, entry.name] = entry.missing, entry.nonfinite, entry.wrong_type
+    missing, nonfinite, wrong_type = told["motor", "amount"]
+    assert missing == nonfinite > 300
+    assert wrong_type == 0
+    missing, nonfinite, wrong_type = told["home", "amount"]
+    assert missing > 300
+    assert nonfinite == wrong_type == 0
+    missing, _, wrong_type = told["motor", "note.length"]
+    assert missing == wrong_type > 150
+    assert told["home", "note.length"][1:] == (0, 0)
+    whole = {e.name: e for e in reference.entries([Role.FEATURE, Role.DERIVED])}
+    assert whole["note.length"].wrong_type == told["motor", "note.length"][2]
+    assert whole["amount"].nonfinite == told["motor", "amount"][1]
+
+
+def test_the_same_bad_values_as_in_training_are_no_finding(
+    reference: Reference, rng: np.random.Generator, clock: ManualClock
+) -> None:
+    """Neither of the whole, nor of a segment, nor of a derived field; changed ones are."""
+    config = CONFIG
+    with Monitor(
+        "m", reference=reference, segments=["line"], config=config, exporters=[], clock=clock
+    ) as monitor:
+        for _ in range(4):
+            monitor.record(batch(rng), rng.normal(100, 10, ROWS))
+            assert monitor.flush(timeout_seconds=20)
+        assert findings(monitor) == set()
+        for _ in range(3):
+            swapped = batch(rng)
+            swapped["note"] = [5 if note is None else note for note in swapped["note"]]
+            monitor.record(swapped, rng.normal(100, 10, ROWS))
+            assert monitor.flush(timeout_seconds=20)
+        found = findings(monitor)
+        assert ("note.length", "home", "wrong_type") in found
+        assert ("note.length", "all", "wrong_type") in found
+        assert not {each for each in found if each[1] == "motor"}
+        assert monitor.status().faults == 0
+
+
+def test_everything_is_exported_by_segment_but_what_is_known_of_the_whole(
+    reference: Reference, rng: np.random.Generator, exporter: InMemoryExporter
+) -> None:
+    """Derived fields and shares of bad values in each; rules and contributions are the whole's."""
+    with Monitor(
+        "m",
+        reference=reference,
+        segments=["line"],
+        exporters=[exporter],
+        fields=[Field("amount", minimum=0.0)],
+        config=CONFIG,
+    ) as monitor:
+        monitor.record(batch(rng), rng.normal(100, 10, ROWS))
+        assert monitor.flush(timeout_seconds=20)
+        for segment in ("all", "home", "motor"):
+            own = {"field": "note.unknown_words", "segment": segment}
+            assert exporter.value("mlmonitor.drift.score", own | {"measure": "psi"}) is not None
+            assert (
+                exporter.value("mlmonitor.quality.share", own | {"reason": "missing"}) is not None
+            )
+        told = {
+            dict(point.attributes)["segment"]
+            for point in exporter.snapshots[-1].points
+            if point.metric.name.startswith(("mlmonitor.drift.contrib", "mlmonitor.field.viol"))
+        }
+        assert told == {"all"}
+        assert set(monitor.status().segments) == {"home", "motor", "__other__"}
+        flags = monitor.status().segments["motor"].field("anomalous", role="derived")
+        assert flags.count > 0
+
+
+VECTORS = 600
+
+
+def vectors(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[str, Any]:
+    """Embeddings in two segments."""
+    return {
+        "v": list(rng.normal(shift, 1.0, (rows, 8))),
+        "line": rng.choice(["home", "motor"], rows).tolist(),
+    }
+
+
+def scored(status: Status, exporter: InMemoryExporter) -> set[str]:
+    """The segments of which an MMD is told."""
+    assert status.faults == 0
+    return {
+        dict(point.attributes)["segment"]
+        for point in exporter.snapshots[-1].points
+        if ("measure", "mmd") in point.attributes
+    }
+
+
+def test_vectors_are_compared_as_a_whole_and_their_parts_by_segment(
+    rng: np.random.Generator, exporter: InMemoryExporter
+) -> None:
+    """The MMD is told of the whole alone, and segments hold no kernel sums."""
+    reference = Reference.fit(vectors(rng, 2_000), schema={"v": "embedding"}, segments=["line"])
+    with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
+        monitor.record(vectors(rng, VECTORS, shift=1.0), rng.normal(size=VECTORS))
+        assert monitor.flush(timeout_seconds=20)
+        assert scored(monitor.status(), exporter) == {"all"}
+        norm = {"field": "v.norm", "segment": "motor", "measure": "psi"}
+        assert exporter.value("mlmonitor.drift.score", norm) is not None
+
+
+def seasonal(rng: np.random.Generator, hours: np.ndarray[Any, Any]) -> list[str]:
+    """Names of a long tail, of which every hour has its own favourites."""
+    ranks = rng.zipf(1.5, hours.size) % 3_000
+    return [
+        f"n{(rank + 40 * (hour // 12)) % 3_000}" for rank, hour in zip(ranks, hours, strict=True)
+    ]
+
+
+def days(start: datetime, rows: int) -> Iterator[datetime]:
+    """Rows spread over days."""
+    return (start + timedelta(minutes=7 * at) for at in range(rows))
+
+
+def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None:
+    """Names that were chosen for being frequent, and new ones, are expected hour by hour."""
+    rng = np.random.default_rng(1)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    times = list(days(start, 12_000))
+    hours = np.array([time.hour for time in times])
+    names = {"name": seasonal(rng, hours)}
+    predicted = rng.normal(size=hours.size)
+    reference = Reference.fit(names, predictions=predicted, times=times, season="hour_of_day")
+    entry = reference.entries([Role.FEATURE])[0]
+    assert len(entry.seasons) == 24
+    told: list[Finding] = []
+    with Monitor(
+        "m",
+        reference=reference,
+        exporters=[],
+        config=Config(look_rows=100),
+        on_finding=told.append,
+        clock=clock,
+    ) as monitor:
+        for _ in range(5 * 24):
+            hour = datetime.fromtimestamp(clock(), UTC).hour
+            monitor.record({"name": seasonal(rng, np.full(100, hour))}, rng.normal(size=100))
+            assert monitor.flush(timeout_seconds=20)
+            clock.advance(3_600)
+    assert [str(each) for each in told] == []
