@@ -16,6 +16,7 @@ METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 _UNSURE = {"DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "INTERNAL", "ABORTED"}
 _TOO_LARGE = re.compile(r"larger than max|too large|exceeds", re.IGNORECASE)
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # as BoringSSL says it, which gRPC is built with
 _DETAILS = "grpc-status-details-bin"
 
 
@@ -73,6 +74,8 @@ class GrpcTransport:
 def _refusal(error: Any, secrets: list[Secret]) -> Answer:
     code, details = error.code().name, shown(error.details() or "", secrets)
     reason = f"{code} {details}".strip()
+    if _UNTRUSTED in details:
+        reason = f"{code} its certificate is not trusted; pass ca_file"
     if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
         return Answer("too_large", 0, reason)
     if code == "UNAVAILABLE":

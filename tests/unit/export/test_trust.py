@@ -4,10 +4,11 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import trustme
@@ -18,6 +19,7 @@ from mlmonitor.export.gather import gathered
 from mlmonitor.export.otlp import OtlpExporter
 
 SNAPSHOT = Snapshot("i", "s", 1, 2, gathered([Point(catalog.FAULTS, (("model.name", "m"),), 1)]))
+SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -61,6 +63,33 @@ def started(context: ssl.SSLContext | None) -> tuple[socket.socket, Server]:
     found = Server(listener.getsockname()[1], [])
     threading.Thread(target=serve, args=(listener, context, found), daemon=True).start()
     return listener, found
+
+
+@pytest.fixture
+def grpcs(authority: trustme.CA) -> Iterator[Callable[..., str]]:
+    """Starts gRPC servers with a certificate of that authority; each takes all that it is sent."""
+    grpc: Any = pytest.importorskip("grpc", reason="extra grpc")
+    running, threads = [], ThreadPoolExecutor(2)
+    issued = authority.issue_cert("127.0.0.1")
+    pair = issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes()
+    export = grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
+
+    def start(*, wants_clients: bool = False) -> str:
+        server = grpc.server(
+            threads,
+            handlers=[grpc.method_handlers_generic_handler(SERVICE, {"Export": export})],
+        )
+        known = authority.cert_pem.bytes() if wants_clients else None
+        secrets = grpc.ssl_server_credentials([pair], known, require_client_auth=wants_clients)
+        port = server.add_secure_port("127.0.0.1:0", secrets)
+        server.start()
+        running.append(server)
+        return f"https://127.0.0.1:{port}"
+
+    yield start
+    for server in running:
+        server.stop(grace=None).wait(5)
+    threads.shutdown()
 
 
 class Files(NamedTuple):
@@ -134,6 +163,48 @@ def test_a_client_shows_its_certificate(
         "OTEL_EXPORTER_OTLP_CERTIFICATE": str(files.ca),
         "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(files.client),
         "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY": str(files.client_key),
+    }
+    by_variables = Otlp.from_environment(environ)
+    assert by_variables is not None
+    assert send(by_variables).accepted == 1
+
+
+def test_a_certificate_is_checked_over_grpc_as_well(
+    grpcs: Callable[..., str], files: Files
+) -> None:
+    """The reason says what to do, and an address without TLS is no way around it."""
+    url = grpcs()
+    with pytest.raises(ExportError, match="not trusted; pass ca_file"):
+        send(Otlp.collector(url, protocol="grpc", timeout_seconds=5))
+    plain = Otlp.collector(url.replace("https", "http"), protocol="grpc", timeout_seconds=5)
+    with pytest.raises(ExportError):
+        send(plain)
+    trusted = Otlp.collector(url, protocol="grpc", ca_file=files.ca, timeout_seconds=5)
+    assert send(trusted).accepted == 1
+
+
+def test_a_client_shows_its_certificate_over_grpc_as_well(
+    grpcs: Callable[..., str], files: Files
+) -> None:
+    """By arguments or by variables; an address without a scheme is taken for one with TLS."""
+    url = grpcs(wants_clients=True)
+    with pytest.raises(ExportError):
+        send(Otlp.collector(url, protocol="grpc", ca_file=files.ca, timeout_seconds=5))
+    shown = Otlp.collector(
+        url,
+        protocol="grpc",
+        ca_file=files.ca,
+        client_certificate=files.client,
+        client_key=files.client_key,
+        timeout_seconds=5,
+    )
+    assert send(shown).accepted == 1
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url.removeprefix("https://"),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(files.ca),
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(files.client),
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(files.client_key),
     }
     by_variables = Otlp.from_environment(environ)
     assert by_variables is not None
