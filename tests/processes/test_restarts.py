@@ -10,15 +10,25 @@ from contextlib import contextmanager
 import pytest
 
 from collector_sink import Received, Sink
+from mlmonitor.testing import OtlpReceiver
+from mlmonitor.testing.ledger import TWO_WRITERS
 from requests_to import Answers, ask_many
 from served import Service, Starter
 
 REQUESTS, RATE, SECONDS = 50_000, 1_600.0, 36.0
 EXPORT_SECONDS = 0.5
+TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 
 GUNICORN = ("gunicorn", "-b", "127.0.0.1:{port}", "--no-control-socket")
 UP_TO_2000 = ("--max-requests", "1500", "--max-requests-jitter", "500")
 EIGHT = (*GUNICORN, "-w", "8", "--preload", *UP_TO_2000, "wsgi")  # so that they are up at once
+
+
+@pytest.fixture
+def dynatrace() -> Iterator[OtlpReceiver]:
+    """A receiver that refuses what Dynatrace's documentation says it refuses."""
+    with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
+        yield receiver
 
 
 def workers(service: Service) -> list[int]:
@@ -54,10 +64,15 @@ def restarts(service: Service) -> Iterator[list[int]]:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_fifty_thousand_requests_while_eight_processes_come_and_go(
-    serve: Starter, sink: Sink
+    serve: Starter, sink: Sink, dynatrace: OtlpReceiver
 ) -> None:
-    """By TERM, by HUP and by `max_requests`: what was answered is what arrives, to the last one."""
-    service = serve(*EIGHT, SERVICE_EXPORT_SECONDS=str(EXPORT_SECONDS))
+    """By TERM, by HUP and by `max_requests`: what was answered is what arrives, to the last one.
+
+    At a destination of totals and at one of deltas, side by side: what the one keeps of a process
+    that is gone is its last total, and of the other the sum of all that it was sent.
+    """
+    variables = {"SERVICE_DYNATRACE": dynatrace.url, "DYNATRACE_API_TOKEN": TOKEN}
+    service = serve(*EIGHT, SERVICE_EXPORT_SECONDS=str(EXPORT_SECONDS), **variables)
     with restarts(service) as sent:
         answers = ask_many(service.port, REQUESTS, rate=RATE, seconds=SECONDS)
     assert service.stop() == 0, service.said()
@@ -65,10 +80,33 @@ def test_fifty_thousand_requests_while_eight_processes_come_and_go(
     assert 1_000 < answers.total <= REQUESTS  # all of them where two cores are free
     assert {signal.SIGTERM, signal.SIGHUP} <= set(sent)
     assert len(answers.processes) > 20
+    check_totals(sink, answers)
+    check_deltas(dynatrace, answers)
+
+
+def check_totals(sink: Sink, answers: Answers) -> None:
+    """The newest total of each process, added up."""
     assert sink.total("mlmonitor.predictions", status="ok") == answers.total
     assert sink.total("mlmonitor.field.values", field="amount", role="feature") == answers.total
     assert sink.total("mlmonitor.field.bin", field="line", role="feature") == answers.total
     assert sink.total("mlmonitor.rows.dropped") == sink.total("mlmonitor.faults") == 0
+
+
+def check_deltas(dynatrace: OtlpReceiver, answers: Answers) -> None:
+    """Every delta of each process, added up; none was refused, or overlaps another of its process.
+
+    Processes have no dimension of their own there: two may write one series in one millisecond.
+    """
+    ledger = dynatrace.ledger
+    assert ledger.total("mlmonitor.predictions", status="ok") == answers.total, ledger
+    of_line = {"field": "line", "role": "feature"}
+    of_amount = {"field": "amount", "role": "feature"}
+    assert ledger.total("mlmonitor.field.bin", of_line) == answers.total
+    assert ledger.total("mlmonitor.field.bin", of_amount) == answers.total
+    assert ledger.histogram("mlmonitor.prediction.duration").count == answers.total
+    assert ledger.total("mlmonitor.rows.dropped") == ledger.total("mlmonitor.faults") == 0
+    assert not ledger.refused
+    assert set(ledger.warnings) <= {TWO_WRITERS}
 
 
 def reported(sink: Sink, process: int) -> tuple[int, float]:

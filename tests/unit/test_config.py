@@ -181,3 +181,24 @@ def test_whatever_variables_hold_is_a_config_or_a_config_error(environ: dict[str
         assert re.search("|".join(environ), str(error))  # noqa: PT017 - both outcomes are right
     else:
         assert isinstance(found, Config)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [("", True), ("trace_based", True), (" Always_On ", True), ("always_off", False)],
+)
+def test_the_filter_of_exemplars_is_the_standard_one(value: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+    """What the program or a variable of ours says outranks it."""
+    environ = {"OTEL_METRICS_EXEMPLAR_FILTER": value}
+    assert Config.from_environment(environ).exemplars is wanted
+    for said in (True, False):
+        assert Config.from_environment(environ, Config(exemplars=said)).exemplars is said
+        own = {**environ, "MLMONITOR_EXEMPLARS": str(said)}
+        assert Config.from_environment(own).exemplars is said
+
+
+def test_an_unknown_filter_of_exemplars_is_named() -> None:
+    """With those there are, and without the value."""
+    with pytest.raises(ConfigError, match="EXEMPLAR_FILTER: wanted always_off, trace_based") as it:
+        Config.from_environment({"OTEL_METRICS_EXEMPLAR_FILTER": "hunter2"})
+    assert "hunter2" not in str(it.value)

@@ -42,9 +42,13 @@ class Slots:
         self, places: _Places, values: Floats, origins: np.ndarray[Any, Any], time_ns: int
     ) -> None:
         """Take in values of these places; of two for one place, the later one."""
-        new = np.empty(len(values), _SLOT)
-        new["value"], new["time_ns"], new["origin"] = values, time_ns, origins
-        self._held[places] = new
+        newest = np.full(self._held.size, -1)  # a whole slot is written for the newest ones alone
+        newest[np.ravel_multi_index(places, self._held.shape)] = np.arange(len(values))
+        touched = np.flatnonzero(newest >= 0)
+        chosen = newest[touched]
+        new = np.empty(len(chosen), _SLOT)
+        new["value"], new["time_ns"], new["origin"] = values[chosen], time_ns, origins[chosen]
+        self._held.reshape(-1)[touched] = new
 
     def found(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
         """Those there are, each with its place."""
@@ -120,7 +124,8 @@ class FieldExemplars:
             (self._sides, sides, is_outside),
         ):
             field, row = np.nonzero(chosen)
-            slots.put((field, places[chosen]), values[chosen], ids[row], time_ns)
+            if field.size:
+                slots.put((field, places[chosen]), values[chosen], ids[row], time_ns)
 
     @property
     def bins(self) -> Exemplars:

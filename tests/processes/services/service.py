@@ -12,16 +12,20 @@ from mlmonitor import Config, Monitor, Otlp
 if os.environ.get("SERVICE_TELLS_PROCESS"):
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = f"process.pid={os.getpid()}"
 
+exporters = [
+    Otlp.collector(
+        os.environ["SERVICE_COLLECTOR"],
+        timeout_seconds=float(os.environ.get("SERVICE_TIMEOUT_SECONDS", "5")),
+    )
+]
+if "SERVICE_DYNATRACE" in os.environ:
+    exporters.append(Otlp.dynatrace(os.environ["SERVICE_DYNATRACE"]))
+
 monitor = Monitor(
     "served",
     version="1",
     reference=REFERENCE,
-    exporters=[
-        Otlp.collector(
-            os.environ["SERVICE_COLLECTOR"],
-            timeout_seconds=float(os.environ.get("SERVICE_TIMEOUT_SECONDS", "5")),
-        )
-    ],
+    exporters=exporters,
     config=Config(
         export_interval_seconds=float(os.environ.get("SERVICE_EXPORT_SECONDS", "3600")),
         drain_seconds=0.05,

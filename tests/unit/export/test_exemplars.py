@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from collector_sink import Sink
-from mlmonitor import Config, Monitor, Otlp, Reference, catalog
+from mlmonitor import Config, Monitor, Otlp, Reference, catalog, pipeline
 from mlmonitor.export.otlp import OtlpExporter
 from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
 
@@ -200,6 +200,26 @@ def test_dynatrace_and_whoever_wants_none_get_none(
         assert not monitor._inbox.calls.is_traced
     assert sink.points
     assert not any(each.point.exemplars for each in sink.points if hasattr(each.point, "exemplars"))
+
+
+def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
+    sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for with each drain until it is there; a child begins with it."""
+    monkeypatch.setattr(pipeline, "whence_of_host", lambda: None)
+    with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
+        watched = monitor.watch(predict)
+        in_trace(tracer, lambda: watched({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+        monkeypatch.undo()
+        monitor.status()
+        known = in_trace(tracer, lambda: watched({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+        monitor._worker.be_reborn()
+        of_child = in_trace(tracer, lambda: watched({"amount": 7.0}))
+        assert monitor.flush(timeout_seconds=10)
+    told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]
+    assert told == [known, of_child]
 
 
 def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Tracer) -> None:
