@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+import claims
 from mlmonitor import Config, Monitor, Otlp
 from mlmonitor.integrations.asgi import MonitorMiddleware
 from snapshot import Snapshot
@@ -106,6 +107,7 @@ def serve() -> FastAPI:
         version="1",
         reference=settings.reference,
         exporters=[Otlp.collector(settings.collector)],
+        ignore=[claims.SEASONAL],
         config=Config(
             window_seconds=settings.window_seconds,
             export_interval_seconds=settings.export_seconds,

@@ -16,6 +16,8 @@ import pandas as pd
 CATEGORICAL = ("line", "accident_weekday")
 NUMERIC = ("limit", "deductible", "report_lag_days", "accident_month")
 FEATURES = CATEGORICAL + NUMERIC
+SEASONAL = "accident_month"  # follows the calendar: by the month it is always unlike a whole year
+WATCHED = tuple(name for name in FEATURES if name != SEASONAL)
 TARGET = "severity"
 
 # Home claims take two years to be reported: before 2010 the book holds hardly any, and a model

@@ -136,7 +136,8 @@ def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> i
         f"at {inflation.losses:.0%} and limits at {inflation.limits:.0%} of what they were.\n"
     )
     print(report.comparison(before, after))
-    print()
+    print(f"\nAlarms before\n\n{report.alarms(before)}")
+    print(f"\nAlarms after\n\n{report.alarms(after)}\n")
     print(report.errors(before.errors_since(before_opens), after.errors_since(after_opens)))
     print(f"\nWhat the collector received and passed on\n\n{report.receipt(received)}")
     checks = {

@@ -9,7 +9,6 @@ from typing import TextIO
 from sink import Received
 from snapshot import ErrorSnapshot, FieldSnapshot, Snapshot
 
-RULE_OF_THUMB = 0.2  # the PSI above which credit scoring calls a population shifted
 _BAR = 24
 _SPARSE_SECONDS = 10.0
 
@@ -45,14 +44,25 @@ class Progress:
 
 def comparison(before: Snapshot, after: Snapshot) -> str:
     """The fields of two windows side by side."""
-    head = ["field", "role", "mean", "psi", "js", "mean", "psi", "js", ""]
+    head = ["field", "role", "mean", "psi", "chance", "mean", "psi", "chance", ""]
     earlier = {(each.role, each.name): each for each in before.fields}
     rows = [_field_row(earlier.get((each.role, each.name)), each) for each in after.fields]
     shown = table(head, rows, left=2)
     line = shown.partition("\n")[0]
-    left, right = line.index("js") + 2, line.rindex("js") + 2
-    legend = f"  shifted: a PSI above {RULE_OF_THUMB}, by the usual rule of thumb"
+    left, right = (at("chance") + len("chance") for at in (line.index, line.rindex))
+    legend = "  chance: what PSI passes once in a hundred windows of this size without any drift"
     return f"{'before':>{left}}{'after':>{right - left}}\n{shown}\n{legend}"
+
+
+def alarms(told: Snapshot) -> str:
+    """What the monitor raised an alarm for, and what explains the mean prediction."""
+    mix = ", ".join(f"{name} {by:+,.0f}" for name, by in told.mix.items())
+    lines = list(told.findings) or ["none"]
+    lines += [f"(the mean prediction moves by the mix of {mix})"] if mix else []
+    return "\n".join(
+        textwrap.fill(line, width=92, initial_indent="  ", subsequent_indent="    ")
+        for line in lines
+    )
 
 
 def errors(before: ErrorSnapshot | None, after: ErrorSnapshot | None) -> str:
@@ -98,17 +108,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> s
 
 
 def _field_row(before: FieldSnapshot | None, after: FieldSnapshot) -> list[str]:
-    was = before.psi if before is not None else None
-    rose = (after.psi or 0.0) > RULE_OF_THUMB >= (was or 0.0)
     sides = [cell for each in (before, after) for cell in _side(each)]
-    return [after.name, after.role, *sides, "<- shifted" if rose else ""]
+    return [after.name, after.role, *sides, "<- alarm" if after.has_alarm else ""]
 
 
 def _side(field: FieldSnapshot | None) -> list[str]:
     if field is None:
         return ["-", "-", "-"]
     mean = "-" if field.mean is None else f"{field.mean:,.1f}"
-    return [mean, _score(field.psi), _score(field.jensen_shannon)]
+    return [mean, _score(field.psi), _score(field.psi_by_chance)]
 
 
 def _score(value: float | None) -> str:

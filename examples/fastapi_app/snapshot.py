@@ -15,7 +15,8 @@ class FieldSnapshot(BaseModel):
     count: int
     mean: float | None
     psi: float | None
-    jensen_shannon: float | None
+    psi_by_chance: float | None
+    has_alarm: bool
 
 
 class ErrorSnapshot(BaseModel):
@@ -37,6 +38,8 @@ class Snapshot(BaseModel):
     labels: dict[str, int]
     errors: ErrorSnapshot | None
     fields: list[FieldSnapshot]
+    findings: list[str]
+    mix: dict[str, float]
 
     @classmethod
     def of(cls, status: Status) -> Self:
@@ -57,10 +60,13 @@ class Snapshot(BaseModel):
                     count=each.count,
                     mean=each.mean,
                     psi=each.psi,
-                    jensen_shannon=each.jensen_shannon,
+                    psi_by_chance=each.psi_by_chance,
+                    has_alarm=each.has_alarm,
                 )
                 for each in status.fields
             ],
+            findings=[str(finding) for finding in status.findings],
+            mix=_mix(status),
         )
 
     def errors_since(self, earlier: Self) -> ErrorSnapshot | None:
@@ -78,3 +84,9 @@ class Snapshot(BaseModel):
             mae=(now.mae * now.count - then.mae * then.count) / count,
             bias=(now.bias * now.count - then.bias * then.count) / count,
         )
+
+
+def _mix(status: Status) -> dict[str, float]:
+    """What each feature's changed mix does to the mean prediction, where it is beyond chance."""
+    parts = () if status.why is None else status.why.contributions
+    return {part.field: part.mix for part in parts if part.is_beyond_chance}

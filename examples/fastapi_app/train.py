@@ -95,7 +95,7 @@ def train() -> Trained:
     predicted, actual = model.predict(held_out), held_out[claims.TARGET].to_numpy()
     error = predicted - actual
     reference = Reference.fit(
-        held_out[list(claims.FEATURES)],
+        held_out[list(claims.WATCHED)],
         predictions=predicted,
         actuals=actual,
         trained_at=datetime.now(UTC),
