@@ -90,9 +90,9 @@ def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, li
     reference = Reference.fit(columns)
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
-    level = Level(ALPHA, FIELDS, tolerance=0.0)
     span = Span(seconds=None, rows=5_000, panes=10)
-    population = Population(plan, entries, Lens(span, level, hitters=5), now=0.0)
+    lens = Lens(span, Level(ALPHA, FIELDS, tolerance=0.0), hitters=5)
+    population = Population(plan, entries, lens, now=0.0)
     return population, Reader(plan.schema), list(columns)
 
 
