@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor import catalog
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared
-from mlmonitor.export.base import Attributes, Family, Series
+from mlmonitor.export.base import Attributes, Family, Mask, Series
 from mlmonitor.export.edges import bin_attributes
 from mlmonitor.records import QUALITIES, Role
 from mlmonitor.reference_format import CategoricalReference, CountedEntry, NumericReference
@@ -43,7 +43,7 @@ class Titles:
             found for attributes, book in books for found in _each([attributes], "bin", book.names)
         )
         widths = np.array([[len(book.names)] for book in plan.dictionaries], np.int64)
-        self.are_bins = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
+        self.are_bins: Mask = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
         self.bounds: tuple[tuple[float, ...], ...] = tuple(
             tuple(each.edges.tolist()) for each in plan.numeric
         )
