@@ -75,19 +75,11 @@ class Tally:
 class Segmented:
     """What is known of the segments of features and predictions: who is which, and how each is."""
 
-    def __init__(
-        self,
-        reference: Reference,
-        roles: Sequence[Role],
-        plan: Plan,
-        lens: Lens,
-        *,
-        now: float,
-    ) -> None:
+    def __init__(self, reference: Reference, split: Split) -> None:
         known = [values for values in reference.segment_values if values is not None]
         self._codes = SegmentCodes(reference.segments, known)
         self.tally: Tally = Tally(segment_places(reference))
-        self.split: Split = Split(reference, roles, plan, lens, now=now)
+        self.split: Split = split
 
     def codes(self, rows: Rows) -> Codes:
         """The segment of each row."""

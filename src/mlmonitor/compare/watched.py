@@ -10,7 +10,7 @@ from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes
-from mlmonitor.compare.split import Segmented, shared_lens
+from mlmonitor.compare.split import Segmented, Split, shared_lens
 from mlmonitor.compare.why import Why
 from mlmonitor.records import Block, Declared, Role
 
@@ -101,7 +101,8 @@ class Watched:
         population.why = Why.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         if self._has_segments:
-            self.segmented = Segmented(reference, _ROLES, plan, lens, now=now)
+            split = Split(reference, _ROLES, plan, lens, now=now)
+            self.segmented = Segmented(reference, split)
         return reader, population
 
     def ready(self, *, now: float) -> Population | None:
