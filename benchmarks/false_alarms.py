@@ -50,6 +50,7 @@ def all_ours(streams: int) -> dict[str, object]:
             "fields_alarmed": sum(map(len, calm)),
             "fields": streams * len(NAMES),
             "alarms": sum(map(len, calm)),
+            "calm_rows": drift_streams.ROWS,
             "looks": streams * drift_streams.ROWS // LOOK_ROWS,
             "looks_alarmed": sum(len(set(found.values())) for found in calm),
             "models_alarmed": sum(bool(found) for found in calm),

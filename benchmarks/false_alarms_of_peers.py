@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # they phone home
 warnings.simplefilter("ignore")
@@ -86,29 +87,44 @@ def river(name: str, fields: int) -> Callable[[np.ndarray], Flags]:
     return flags
 
 
-def measured(
-    flags: Callable[[np.ndarray], Flags], streams: int, fields: int, looks: int
-) -> dict[str, object]:
-    """What a monitor does on calm streams, and on shifted ones; it looks so often at each."""
+class Peer(NamedTuple):
+    """A monitor: what it flags, of how many fields, and after how many rows it looks.
+
+    calm_rows: how many rows without drift it is shown of each stream: fewer if it takes a second a
+    look. has_memory: whether what it says of a shift depends on the rows before it.
+    """
+
+    flags: Callable[[np.ndarray], Flags]
+    fields: int
+    look_rows: int
+    calm_rows: int = drift_streams.ROWS
+    has_memory: bool = True
+
+
+def measured(peer: Peer, streams: int) -> dict[str, object]:
+    """What a monitor does on calm streams, and on shifted ones."""
     alarmed, alarms, models, loud = 0, 0, 0, 0
     delays = []
+    skipped = 0 if peer.has_memory else drift_streams.SHIFT_AT
     for stream in range(streams):
-        found = list(flags(drift_streams.calm(stream)))
+        found = list(peer.flags(drift_streams.calm(stream)[: peer.calm_rows]))
         alarms += len(found)
         alarmed += len({at for at, _ in found})
         models += bool(found)
         loud += len({row for _, row in found})
-        late = [
-            row - drift_streams.SHIFT_AT
-            for at, row in flags(drift_streams.shifted(stream))
-            if at == 0 and row > drift_streams.SHIFT_AT
-        ]
-        delays += [min(late)] if late else []
+        after = (
+            row + skipped - drift_streams.SHIFT_AT
+            for at, row in peer.flags(drift_streams.shifted(stream)[skipped:])
+            if at == 0
+        )
+        first = next((rows for rows in after if rows > 0), None)
+        delays += [] if first is None else [first]
     return {
         "fields_alarmed": alarmed,
-        "fields": streams * fields,
+        "fields": streams * peer.fields,
         "alarms": alarms,
-        "looks": looks * streams,
+        "calm_rows": peer.calm_rows,
+        "looks": peer.calm_rows // peer.look_rows * streams,
         "looks_alarmed": loud,
         "models_alarmed": models,
         "models": streams,
@@ -122,26 +138,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10)
     streams = parser.parse_args().streams
-    every, rows, few = drift_streams.FIELDS, drift_streams.ROWS, min(streams, 3)
-    found = {
-        f"Evidently, windows of {window:,} rows": measured(
-            evidently(window), count, every, rows // window
-        )
-        for window, count in ((50, 1), (200, 1), (1_000, few))
-    }
-    found |= {
-        f"NannyML, {fields} fields, chunks of 500 rows": measured(
-            nannyml(500, fields), streams, fields, rows // 500
-        )
-        for fields in (10, every)
-    }
+    every, few = drift_streams.FIELDS, min(streams, 3)
+    found = {}
+    for window, calm_rows, count in ((50, 5_000, 1), (200, 20_000, 1), (1_000, 20_000, few)):
+        peer = Peer(evidently(window), every, window, calm_rows, has_memory=False)
+        found[f"Evidently, windows of {window:,} rows"] = measured(peer, count)
+    for fields in (10, every):
+        peer = Peer(nannyml(500, fields), fields, 500, has_memory=False)
+        found[f"NannyML, {fields} fields, chunks of 500 rows"] = measured(peer, streams)
     for name, count, fields in (
         ("ADWIN", streams, every),
         ("PageHinkley", streams, every),
         ("KSWIN", few, 1),
     ):
         title = f"river {name}" + ", on the first field" * (fields == 1)
-        found[title] = measured(river(name, fields), count, fields, rows)
+        found[title] = measured(Peer(river(name, fields), fields, 1), count)
     json.dump(found, sys.stdout)
 
 

@@ -15,7 +15,7 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.level import Level
+from mlmonitor.compare.level import Lens, Level
 from mlmonitor.compare.population import Population
 from mlmonitor.records import Floats
 
@@ -90,9 +90,9 @@ def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, li
     reference = Reference.fit(columns)
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
-    level = Level(ALPHA, FIELDS, tolerance=0.0)
     span = Span(seconds=None, rows=5_000, panes=10)
-    population = Population(plan, entries, span, hitters=5, level=level, now=0.0)
+    lens = Lens(span, Level(ALPHA, FIELDS, tolerance=0.0), hitters=5)
+    population = Population(plan, entries, lens, now=0.0)
     return population, Reader(plan.schema), list(columns)
 
 

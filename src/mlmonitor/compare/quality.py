@@ -31,11 +31,10 @@ class Shares(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Whether a field, at its place in the schema, has an alarm of one measure."""
+    """What there can be an alarm of: a measure of a field, at its place in the schema."""
 
     at: int
     measure: str
-    is_raised: bool
 
 
 class Soundness:
@@ -103,13 +102,15 @@ class Soundness:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """Every alarm there can be about a field, raised or not; those of new names aside."""
-        raised = zip(self.streams, self._shares.raised.tolist(), strict=True)
-        found = [Alarm(each.at, each.quality.value, is_raised) for each, is_raised in raised]
-        fields = len(self._plan.schema)
-        for at, is_raised in enumerate(self._run_alarms.raised.tolist()):
-            found.append(Alarm(at % fields, CONSTANT if at < fields else VANISHED, is_raised))
-        return found
+        """Every alarm there can be about a field; those of new names aside."""
+        found = [Alarm(each.at, each.quality.value) for each in self.streams]
+        fields = range(len(self._plan.schema))
+        return found + [Alarm(at, measure) for measure in (CONSTANT, VANISHED) for at in fields]
+
+    @property
+    def raised(self) -> Mask:
+        """Which of the `alarms` are raised."""
+        return np.concatenate([self._shares.raised, self._run_alarms.raised])
 
     @property
     def new_fields(self) -> int | None:
