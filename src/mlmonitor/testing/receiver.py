@@ -16,6 +16,7 @@ from mlmonitor.testing.faults import Fault, Policy
 from mlmonitor.testing.http_server import HOST, HttpServer
 from mlmonitor.testing.intake import Intake
 from mlmonitor.testing.ledger import Ledger
+from mlmonitor.testing.rpc_status import demand_statuses
 
 
 class Server(Protocol):
@@ -60,7 +61,7 @@ class OtlpReceiver:
 
     Raises:
         ConfigError: an option is unknown, or means nothing for this profile.
-        MissingExtra: gRPC was asked for without its extra.
+        MissingExtra: the extra `testing`, or for gRPC the extra `grpc`, is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that a backend is set up with
@@ -83,6 +84,7 @@ class OtlpReceiver:
             raise ConfigError("token: means something for the profile 'dynatrace' alone")
         if tenant is not None and profile != "mimir":
             raise ConfigError("tenant: means something for the profile 'mimir' alone")
+        demand_statuses()
         self._profile = profile
         self._protocol = protocol
         backend = _backend(profile, token, tenant, is_managed=is_managed, most_series=most_series)
