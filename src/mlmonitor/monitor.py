@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
@@ -178,7 +178,7 @@ class Monitor:
             return again
         return again(function)
 
-    def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
+    def observe(self, features: Any, *, prediction_id: object = None) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
@@ -215,11 +215,7 @@ class Monitor:
         if not self.config.enabled:
             return
         with self._inbox.guard:
-            if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
-                pairs = [(str(prediction_id), actual)]
-            else:
-                pairs = options.paired(prediction_id, actual)
-            self._inbox.labels.put(pairs)
+            self._inbox.labels.put(options.labels_of(prediction_id, actual))
             self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:

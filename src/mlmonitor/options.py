@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
-from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.forms import Copiers, is_value
+from mlmonitor.capture.identity import id_or_none, id_text
 from mlmonitor.capture.vectors import VectorCopiers
 from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.fit_options import kinds_of
@@ -135,13 +136,19 @@ def feature_names(reference: Reference | None) -> tuple[str, ...]:
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)
 
 
-def paired(ids: Iterable[object], actuals: Any) -> list[tuple[str, object]]:
-    """Labels `(id, actual)` of ids and actuals, whatever holds them.
+def labels_of(ids: object, actuals: Any) -> list[tuple[str, object]]:
+    """Labels `(id, actual)` of one id and its actual, or of many, whatever holds them.
+
+    What names no prediction is called "": it finds none.
 
     Raises:
         SchemaError: there is not one actual for each id.
     """
-    names, values = [str(each) for each in ids], _listed(actuals)
+    is_many = isinstance(ids, Iterable) and not is_value(type(ids))
+    if not is_many or getattr(ids, "ndim", 1) == 0:
+        return [(id_text(ids) or "", actuals)]
+    names = [id_or_none(each) or "" for each in cast("Iterable[object]", ids)]
+    values = _listed(actuals)
     if len(names) != len(values):
         raise SchemaError(
             f"label: wanted an actual for each of the {len(names)} ids, met {len(values)}"

@@ -205,6 +205,43 @@ def test_ids_are_the_callers_where_it_has_some(
         assert status.unknown_fields == {}
 
 
+@pytest.mark.parametrize("told", [17, 17.0, np.int64(17), np.str_("17"), "17"], ids=repr)
+@pytest.mark.parametrize(
+    "asked", [17, 17.0, np.int64(17), [np.float64(17)], np.array(17)], ids=repr
+)
+def test_an_id_is_the_same_by_every_way_in(
+    reference: Reference, exporter: InMemoryExporter, told: object, asked: object
+) -> None:
+    """As an argument, a feature, beside a block or a batch: whole floats and integers are one."""
+    row = {"a": 1.0, "b": 1.0}
+    with make(reference, exporter) as monitor:
+
+        @monitor.watch(id_from="request")
+        def by_argument(features: Features, request: object) -> float:
+            return 1.0
+
+        @monitor.watch(id_from="claim")
+        def by_feature(features: dict[str, object]) -> float:
+            return 1.0
+
+        def observed() -> None:
+            with monitor.observe(row, prediction_id=told) as prediction:
+                prediction.value = 1.0
+
+        ways = [
+            lambda: by_argument(row, told),
+            lambda: by_feature({**row, "claim": told}),
+            observed,
+            lambda: monitor.record([row], [1.0], ids=[told]),
+        ]
+        for way in ways:
+            way()
+            monitor.label(asked, [1.0] if isinstance(asked, list) else 1.0)
+            monitor.status()
+        status = monitor.status()
+        assert (status.labels["matched"], status.faults) == (4, 0)
+
+
 def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter) -> None:
     """There is no prediction that the id could belong to."""
     with make(None, exporter) as monitor, pytest.raises(LookupError, match="inside"):

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from mlmonitor.capture.calls import Call, Entry, Shape, name
-from mlmonitor.capture.columns import is_missing
 from mlmonitor.capture.forms import Copied, Copiers, Form
 from mlmonitor.capture.frozen import copy_columns
 from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.identity import id_or_none
 from mlmonitor.errors import SchemaError
 
 
@@ -46,14 +46,7 @@ def batch_entry(
 
 def _one_a_row(ids: Sequence[object], rows: int) -> list[str | None]:
     listed = [ids] if isinstance(ids, str) else ids
-    found = [_text(each) for each in listed]
+    found = [id_or_none(each) for each in listed]
     if len(found) != rows:
         raise SchemaError(f"ids: wanted one for each of the {rows} rows, met {len(found)}")
     return found
-
-
-def _text(identity: object) -> str | None:
-    try:
-        return None if is_missing(identity) else str(identity)
-    except Exception:  # noqa: BLE001 - an id that cannot be told is none; its neighbours are kept
-        return None
