@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from mlmonitor.capture.forms import Copiers, is_value
 from mlmonitor.capture.identity import id_or_none, id_text
@@ -16,6 +16,8 @@ from mlmonitor.export.base import Exporter
 from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.records import Declared, Field, Kind, Role
+
+F = TypeVar("F")
 
 
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
@@ -56,6 +58,13 @@ def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
 
 
+def callable_of(option: str, function: F | None) -> F | None:
+    """A function to be called later, when nobody would see that it is none."""
+    if function is not None and not callable(function):
+        raise ConfigError(f"{option}: wanted a function, or None")
+    return function
+
+
 def declared_of(
     reference: Reference | None,
     config: Config,
@@ -81,7 +90,14 @@ def schema_of(
     told = kinds_of({} if schema is None else schema)
     if reference is None:
         return told
-    return {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+    known = {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+    for name, kind in told.items():
+        if known.get(name, kind) is not kind:
+            raise ConfigError(
+                f"schema: {name!r} is {known[name]} in the reference, not {kind}: leave it out, or "
+                f"make the reference with Reference.fit(..., schema={{{name!r}: {str(kind)!r}}})"
+            )
+    return known
 
 
 def has_vectors(schema: Mapping[str, Kind]) -> bool:

@@ -55,12 +55,46 @@ def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
         ({"model": "m", "exporters": ["http://c:4318"]}, "exporters"),
         ({"model": "m", "exporters": InMemoryExporter()}, "exporters"),
         ({"model": "m", "reference": [1.0]}, "reference"),
+        ({"model": "m", "on_finding": "page me"}, "on_finding: wanted a function"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
     """The error says which option was meant."""
     with pytest.raises(ConfigError, match=named):
         Monitor(**options)
+
+
+def test_a_schema_that_contradicts_the_reference_is_refused(reference: Reference) -> None:
+    """The reference's kinds hold: another would be ignored without a word."""
+    Monitor("m", reference=reference, schema={"a": "numeric"})
+    with pytest.raises(ConfigError, match=r"schema: 'a' is numeric in the reference, not text"):
+        Monitor("m", reference=reference, schema={"a": "text"})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"output": "proba"}, "output"),
+        ({"names": "ab"}, "names"),
+        ({"names": ["a", "a"]}, "names"),
+    ],
+)
+def test_a_wrong_way_to_read_outputs_is_refused_before_there_is_a_function(
+    exporter: InMemoryExporter, options: dict[str, object], named: str
+) -> None:
+    """`@monitor.watch(...)` raises where it stands."""
+    with make(None, exporter) as monitor, pytest.raises(ConfigError, match=named):
+        monitor.watch(**options)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_only_functions_are_watched(exporter: InMemoryExporter, enabled: bool) -> None:  # noqa: FBT001 - both ways
+    """A number is refused where it is given, not where it is called."""
+    with (
+        make(None, exporter, enabled=enabled) as monitor,
+        pytest.raises(ConfigError, match="wanted a function"),
+    ):
+        monitor.watch(3)
 
 
 def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryExporter) -> None:

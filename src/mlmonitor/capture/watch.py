@@ -142,6 +142,10 @@ def decorated(
     if isinstance(function, staticmethod | classmethod):
         inner = decorated(function.__func__, features, tap=tap, shape=shape)
         return type(function)(inner)
+    if not callable(function):
+        raise ConfigError(
+            "watch: wanted a function, as in @monitor.watch or monitor.watch(predict)"
+        )
     by_argument = shape.identity if shape.identity in parameters(function) else None
     take = take_features(function, features, tap.copiers)
     told = shape if by_argument is None else shape._replace(identity=None)
