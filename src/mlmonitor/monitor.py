@@ -282,7 +282,7 @@ class Monitor:
         return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def close(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export a last time and stop. Later records are dropped. Closing twice does nothing."""
+        """Export a last time and stop. What comes later is dropped, and counted in `status()`."""
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def __enter__(self) -> Self:
