@@ -47,9 +47,11 @@ class ExportStatus:
 class Status:
     """Everything a monitor can tell without a backend; `print` it, or read its attributes.
 
-    predictions, errors, labels, dropped and faults count from the start of this process; the rest
-    is over the window. `learned_rows` of `learn_rows` tells how far a reference has been learned
-    from the service itself. `why` explains the shift of the mean prediction by features.
+    predictions, errors, labels, dropped (rows and figures that found no room, or a closed monitor)
+    and faults count from the start of this process; the rest is over the window. `learned_rows` of
+    `learn_rows` tells how far a reference has been learned from the service itself. `why` explains
+    the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
+    an `unreadable` one the prediction still waits.
     violations: values that broke each declared rule since the start. misfits: declared fields that
     a learned reference does not have, or not so.
     """

@@ -14,7 +14,7 @@ from mlmonitor.testing.backends.base import PROTOBUF, Head
 from mlmonitor.testing.faults import Down, Drop, Fault, Refuse, Slow
 from mlmonitor.testing.http_server import HOST, bound
 from mlmonitor.testing.intake import OK, Intake, grpc_code
-from mlmonitor.testing.rpc_status import retry_info, rpc_status
+from mlmonitor.testing.refusal import refusal, retry_info
 
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _THREADS = 8
@@ -120,9 +120,8 @@ class GrpcServer:
 def _retry(grpc: Any, name: str, message: str, seconds: float) -> tuple[tuple[str, bytes], ...]:
     """`RetryInfo` where the OTLP specification has it, and where the Python client looks."""
     info = retry_info(seconds)
-    status = rpc_status(message, code=grpc.StatusCode[name].value[0])
-    status.details.add().Pack(info)
+    status = refusal(message, code=grpc.StatusCode[name].value[0], retry_info=info)
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
-        ("google.rpc.retryinfo-bin", info.SerializeToString()),
+        ("google.rpc.retryinfo-bin", info),
     )
