@@ -16,7 +16,6 @@ from mlmonitor.testing.faults import Fault, Policy
 from mlmonitor.testing.http_server import HOST, HttpServer
 from mlmonitor.testing.intake import Intake
 from mlmonitor.testing.ledger import Ledger
-from mlmonitor.testing.rpc_status import demand_statuses
 
 
 class Server(Protocol):
@@ -84,7 +83,6 @@ class OtlpReceiver:
             raise ConfigError("token: means something for the profile 'dynatrace' alone")
         if tenant is not None and profile != "mimir":
             raise ConfigError("tenant: means something for the profile 'mimir' alone")
-        demand_statuses()
         self._profile = profile
         self._protocol = protocol
         backend = _backend(profile, token, tenant, is_managed=is_managed, most_series=most_series)
