@@ -3,8 +3,6 @@
 import http.client
 import logging
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -286,20 +284,6 @@ def test_without_the_extra_grpc_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(grpc_module, "import_extra", missing)
     with pytest.raises(MissingExtra, match=r"mlmonitor-sdk\[grpc\]"):
         OtlpReceiver(protocol="grpc")
-
-
-def test_without_the_extra_testing_only_the_receiver_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What needs no more than mlmonitor itself works; a receiver says so before it is started."""
-    monkeypatch.setitem(sys.modules, "google.rpc.status_pb2", None)
-    with pytest.raises(MissingExtra, match=r"mlmonitor-sdk\[testing\]"):
-        OtlpReceiver()
-    code = (
-        "import sys; sys.modules['google.rpc'] = None\n"
-        "from mlmonitor.testing import InMemoryExporter; InMemoryExporter()"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_client_may_follow_a_redirect() -> None:
