@@ -6,6 +6,8 @@
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -22,10 +24,21 @@ EXPLANATIONS = {
 }
 
 
+@contextmanager
+def _silence(name: str) -> Iterator[None]:
+    """Keep a logger quiet inside the block, and no longer: tests run this, too."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def by_the_sdk() -> OtlpReceiver:
     """Two counters and a histogram through a MeterProvider as it comes."""
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    with OtlpReceiver("dynatrace") as receiver:
+    with _silence("opentelemetry"), OtlpReceiver("dynatrace") as receiver:
         exporter = OTLPMetricExporter(endpoint=receiver.metrics_url, timeout=2)
         reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
         provider = MeterProvider([reader], shutdown_on_exit=False)
