@@ -1,7 +1,7 @@
 """The reference: what every field looked like when the model was trained."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
@@ -41,6 +41,7 @@ from mlmonitor.reference_format import (
     counted,
     parsed,
     within,
+    without,
     written,
 )
 
@@ -254,6 +255,10 @@ class Reference:
         """The hours that rows are compared by; None where it does not matter when they came."""
         content = self.content
         return None if content.season is None else Season(content.season, content.season_timezone)
+
+    def without(self, names: Collection[str]) -> "Reference":
+        """The same where no feature has one of these names; what it is parted by stays."""
+        return replace(self, content=without(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[Entry]:
         """The summaries of the fields of some roles, as a schema has them.

@@ -61,6 +61,7 @@ def status_of(
         findings=tuple(observed.findings(now=now)),
         violations=_violations(watched),
         misfits=_misfits(watched),
+        ignored_in_vain=watched.never_came,
         why=compared[0].shift if watched.population else None,
         segments=segment_statuses(observed, now=now),
     )

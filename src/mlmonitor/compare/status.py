@@ -96,7 +96,8 @@ class Status:
     is over the window. `learned_rows` of `learn_rows` tells how far a reference has been learned
     from the service itself. `why` explains the shift of the mean prediction by features.
     violations: values that broke each declared rule since the start. misfits: declared fields that
-    a learned reference does not have, or not so.
+    a learned reference does not have, or not so. ignored_in_vain: names to ignore that neither the
+    reference nor any row has had.
     """
 
     model: str
@@ -125,6 +126,7 @@ class Status:
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)
     misfits: tuple[str, ...] = ()
+    ignored_in_vain: tuple[str, ...] = ()
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -244,6 +246,9 @@ def _findings(status: Status) -> list[str]:
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
     lines += rule_lines(status.violations, status.misfits)
+    if status.ignored_in_vain and status.predictions:
+        vain = named([cut(name, 2 * _NAME) for name in status.ignored_in_vain])
+        lines.append(f"ignored fields that never came: {vain}")
     if status.unknown_fields:
         told = listed(status.unknown_fields, most=NAMED)
         lines.append(f"fields the reference does not know: {told}")
