@@ -90,7 +90,7 @@ def test_a_field_that_is_ignored_may_still_part_the_rows(
     status, _ = served(reference, rng, ["line"], is_changed=False)
     assert "line" not in {f.name for f in status.fields}
     assert sum(s.window_rows for s in status.segments.values()) == ROWS
-    assert len(status.segments) == 2
+    assert set(status.segments) >= {"home", "motor"}
 
 
 def test_a_name_that_never_came_is_told_with_one_that_is_near(
