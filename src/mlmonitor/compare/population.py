@@ -213,6 +213,7 @@ def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatu
         jensen_shannon=_score(compared.scores, "js", at),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=distinct_categories(compared, place),
+        has_ids=bool(compared.entries) and compared.entries[at].has_ids,
     )
 
 
@@ -226,7 +227,8 @@ def distinct_categories(compared: Compared, place: int) -> float | None:
     shapes = compared.view.shapes
     if shapes.distinct:
         return known + round(shapes.distinct[place].estimate())
-    return None if shapes.hitters[place].total else float(known)
+    rare = compared.view.profile.categories[place, top:].any()
+    return None if rare or shapes.hitters[place].total else float(known)
 
 
 def _quality(profile: Profile, at: int) -> dict[Quality, int]:

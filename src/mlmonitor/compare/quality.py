@@ -59,7 +59,7 @@ class Soundness:
             min_rows=level.min_rows,
         )
         self._runs = Runs(plan, entries)
-        self._run_alarms = Alarms(2 * len(entries), level=log_e, tolerance=0.0, min_rows=2)
+        self._run_alarms = Alarms(2 * len(entries), level=log_e, tolerance=0.0, min_rows=max(2, level.min_rows))
         self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
         self._rows = 0
@@ -75,6 +75,7 @@ class Soundness:
             has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
             log_e=self._log_e,
             tolerance=self._level.quality_tolerance,
+            min_rows=self._level.min_rows,
         )
 
     def skip(self, total: Profile) -> None:
@@ -85,7 +86,7 @@ class Soundness:
     def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Finding]:
         """Take in what is new; the findings that were raised or cleared by it.
 
-        extremes: the smallest and largest of the new values of each numeric field.
+        extremes: of the new values, see `Window.take_extremes`.
         """
         counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
@@ -185,7 +186,7 @@ class Soundness:
             evidence=float(run.log_e[at] / np.log(10)),
             rows=rows,
             now=now,
-            reason=f"the last {rows:,} values are equal, the reference's vary"
+            reason=f"the last {rows:,} values are equal; the reference's vary"
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )

@@ -30,7 +30,7 @@ from mlmonitor.compare.held_out import Options
 from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import checked_names, chunks
-from mlmonitor.compare.wording import amount
+from mlmonitor.compare.wording import amount, cut
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
@@ -205,6 +205,7 @@ class Reference:
                 told.append(
                     f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
                 )
+        told += [f"ids? {cut(name, 40)}" for name in self.ids]
         return f"Reference({', '.join(told)})"
 
     @property
@@ -233,6 +234,11 @@ class Reference:
     def fields(self) -> tuple[Field, ...]:
         """Features, predictions and actuals, with their kinds, and what is derived from them."""
         return tuple(_field(entry) for entry in self.content.fields)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Fields whose values are almost all different: there is nothing to compare in them."""
+        return tuple(each.name for each in self.content.fields if each.has_ids)
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
-from mlmonitor.compare.told import NAMED, alarm_lines, named, rule_lines, why_lines
+from mlmonitor.compare.told import NAMED, alarm_lines, ids_lines, named, rule_lines, why_lines
 from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
     amount,
@@ -42,6 +42,7 @@ class FieldStatus:
     any drift. new_categories: the most frequent values that the reference does not know.
     log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
+    has_ids: whether the reference's values were almost all different, so that nothing is compared.
     """
 
     name: str
@@ -62,6 +63,7 @@ class FieldStatus:
     log10_evidence: float | None = None
     has_alarm: bool = False
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
+    has_ids: bool = False
 
     @property
     def missing(self) -> int:
@@ -231,7 +233,8 @@ def _findings(status: Status) -> list[str]:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
         )
-    lines += why_lines(status.why)
+    ids = [cut(each.name, _NAME) for each in status.fields if each.has_ids]
+    lines += ids_lines(ids) + why_lines(status.why)
     bad = sorted((each for each in status.fields if _bad(each)), key=_bad, reverse=True)
     for each in bad[:_LINES]:
         found = each.window_quality.items()

@@ -19,6 +19,12 @@ def alarm_lines(findings: Sequence[Finding]) -> list[str]:
     return [*lines, f"alarm: {more} more"] if more > 0 else lines
 
 
+def ids_lines(names: Sequence[str]) -> list[str]:
+    """The fields of which each row has a value of its own."""
+    told = f"ids? nothing to compare in {named(names)}: declare it text, or ignore it"
+    return [told] if names else []
+
+
 def why_lines(shift: Shift | None) -> list[str]:
     """The shift of the mean prediction, and the features whose mix does more than chance."""
     if shift is None:
