@@ -61,7 +61,7 @@ class Newcomers:
             share = float(looked.share[at])
             self.findings[at] = Finding(
                 field=names[at],
-                role=Role.PREDICTION if _is_prediction(names[at]) else Role.FEATURE,
+                role=Role.PREDICTION if is_prediction(names[at]) else Role.FEATURE,
                 segment=ALL,
                 measure=NEW_FIELD,
                 value=share,
@@ -95,5 +95,6 @@ class Newcomers:
         return 0 if self._alarms is None else self._alarms.nbytes
 
 
-def _is_prediction(name: str) -> bool:
+def is_prediction(name: str) -> bool:
+    """Whether it is an output's name, as those that are watched are called."""
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")

@@ -59,7 +59,9 @@ class Soundness:
             min_rows=level.min_rows,
         )
         self._runs = Runs(plan, entries)
-        self._run_alarms = Alarms(2 * len(entries), level=log_e, tolerance=0.0, min_rows=max(2, level.min_rows))
+        self._run_alarms = Alarms(
+            2 * len(entries), level=log_e, tolerance=0.0, min_rows=max(2, level.min_rows)
+        )
         self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
         self._rows = 0

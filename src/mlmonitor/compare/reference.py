@@ -1,5 +1,6 @@
 """The reference: what every field looked like when the model was trained."""
 
+import errno
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from mlmonitor.compare.derived_fit import Derivations
 from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
 from mlmonitor.compare.fit_options import (
     aware,
+    check_actuals,
     check_options,
     figures_of,
     kinds_of,
@@ -98,7 +100,8 @@ class Reference:
             output: `probabilities` where `predictions` hold one number per class; as when watching,
                 the label of the most probable is the prediction, beside a field for each class.
             classes: names of these, in order, as given to `watch` as `names`.
-            actuals: the truth about these rows, in the same forms.
+            actuals: the truth about these rows, in the same forms; names of classes where there are
+                `classes`, and labels the same.
             names: of the columns of an array.
             schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
                 and text or embedding (a column of vectors), which are never inferred.
@@ -149,6 +152,7 @@ class Reference:
             strata=strata,
         )
         whole = derivations.completed(found, Options(bins, has_critical=True))
+        check_actuals(whole.fields, classes)
         return cls(
             ReferenceFile(
                 rows=found.rows,
@@ -189,6 +193,8 @@ class Reference:
         """
         data = written(self.content)
         target = Path(path).resolve()  # a link stays a link
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
         fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
         try:
             with fresh.open("xb") as file:

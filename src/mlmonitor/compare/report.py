@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.mismatch import mismatch_of
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.population import field_statuses
 from mlmonitor.compare.segment_status import SegmentStatus
@@ -62,6 +63,7 @@ def status_of(
         violations=_violations(watched),
         misfits=_misfits(watched),
         ignored_in_vain=watched.never_came,
+        mismatch=None if watched.population is None else mismatch_of(watched),
         why=compared[0].shift if watched.population else None,
         segments=segment_statuses(observed, now=now),
     )

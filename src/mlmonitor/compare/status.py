@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Literal
 
 from mlmonitor.aggregate.error_sums import Performance
@@ -73,6 +74,8 @@ class FieldStatus:
     @property
     def has_moved(self) -> bool:
         """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
+        if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
+            return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
 
 
@@ -99,7 +102,7 @@ class Status:
     from the service itself. `why` explains the shift of the mean prediction by features.
     violations: values that broke each declared rule since the start. misfits: declared fields that
     a learned reference does not have, or not so. ignored_in_vain: names to ignore that neither the
-    reference nor any row has had.
+    reference nor any row has had. mismatch: what tells that this is the reference of another model.
     """
 
     model: str
@@ -129,6 +132,7 @@ class Status:
     violations: Mapping[str, int] = field(default_factory=dict)
     misfits: tuple[str, ...] = ()
     ignored_in_vain: tuple[str, ...] = ()
+    mismatch: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -149,6 +153,8 @@ def _head(status: Status) -> list[str]:
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
     lines = [f"{title}: {status.state}; {_reference(status)}"]
+    if status.mismatch is not None:
+        lines.append(status.mismatch)
     failed = sum(status.errors.values())
     told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
@@ -176,7 +182,7 @@ def _reference(status: Status) -> str:
         return f"learning a reference: {status.learned_rows:,} of {wanted}"
     told = f"reference of {amount(status.reference_rows, 'row')}"
     if status.is_reference_learned:
-        return f"{told}, learned from the first rows of this service"
+        return f"{told}, learned from the first rows of this service, which are not in the window"
     return told
 
 
@@ -228,7 +234,7 @@ def _findings(status: Status) -> list[str]:
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
     if moved:
-        lines.append(f"moved*: {named([f'{cut(f.name, _NAME)} (psi {f.psi:.3f})' for f in moved])}")
+        lines.append(f"moved*: {named([_moved(f) for f in moved])}")
     elif scored:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
@@ -256,6 +262,11 @@ def _findings(status: Status) -> list[str]:
         told = listed(status.unknown_fields, most=NAMED)
         lines.append(f"fields the reference does not know: {told}")
     return lines
+
+
+def _moved(each: FieldStatus) -> str:
+    rows = sum(each.window_quality.values())
+    return f"{cut(each.name, _NAME)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
 
 
 def _own(status: Status) -> list[str]:
@@ -291,7 +302,8 @@ def _trouble(export: ExportStatus | None) -> list[str]:
         return []
     since = export.seconds_since_success
     when = "never taken" if since is None else f"last taken {duration(since)} ago"
-    return [f"  {when}; {cut(export.last_reason, 100)}"]
+    told = cut(f"{when}; {export.last_reason}", 1_000)
+    return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")
 
 
 def _exported(outcomes: Mapping[str, int]) -> str:
