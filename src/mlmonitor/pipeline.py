@@ -26,7 +26,6 @@ from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
 from mlmonitor.records import Declared
 
-
 log: logging.Logger = logging.getLogger("mlmonitor")
 
 

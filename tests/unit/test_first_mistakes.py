@@ -113,7 +113,7 @@ def test_what_on_finding_raises_is_told_as_its_own() -> None:
 class Unreachable(InMemoryExporter):
     """Nothing arrives."""
 
-    def send(self, snapshot: Snapshot) -> Delivered:
+    def send(self, _snapshot: Snapshot) -> Delivered:
         """Fail, as nobody is there."""
         raise ExportError("x" * 150 + " end")
 

@@ -59,8 +59,8 @@ def check_actuals(entries: Sequence[FieldEntry], classes: Sequence[str]) -> None
     kinds = [entry.kind for entry in entries if entry.role == "actual"]
     if classes and kinds and kinds[0] != "categorical":
         raise SchemaError(
-            f"actuals: wanted names of classes, met {kinds[0]} values: give them, and labels later, "
-            "as names, such as [classes[i] for i in actuals]"
+            f"actuals: wanted names of classes, met {kinds[0]} values: give them, and labels "
+            "later, as names, such as [classes[i] for i in actuals]"
         )
 
 

@@ -81,7 +81,7 @@ class Newcomers:
         """`[names, 2]`: of the rows that came, how many had each name and how many had not."""
         counts = np.zeros(NAMES, np.int64)
         for name, count in self._unknown.items():
-            if name is None or (_is_prediction(name) and not self._has_predictions):
+            if name is None or (is_prediction(name) and not self._has_predictions):
                 continue
             if name in self._places or len(self._places) < NAMES:
                 counts[self._places.setdefault(name, len(self._places))] = count

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import numpy as np
 
-from mlmonitor.aggregate.categories import Dictionary
-from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.compare.derive import kernel_plans
 from mlmonitor.compare.derived_fit import Derivations
+from mlmonitor.compare.entry_plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
 from mlmonitor.compare.fit_options import (
     aware,
@@ -37,7 +37,6 @@ from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
-    FieldEntry,
     NumericReference,
     ReferenceFile,
     counted,
@@ -239,7 +238,7 @@ class Reference:
     @property
     def fields(self) -> tuple[Field, ...]:
         """Features, predictions and actuals, with their kinds, and what is derived from them."""
-        return tuple(_field(entry) for entry in self.content.fields)
+        return tuple(field_of(entry) for entry in self.content.fields)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -283,42 +282,23 @@ class Reference:
             part = self.content.segments[segment]
             entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
-        return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
+        return sorted(
+            found, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)
+        )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.of(
-            [_field(entry) for entry in entries],
+            [field_of(entry) for entry in entries],
             {
-                _field(e): _numeric(e, deviations)
+                field_of(e): numeric_plan(e, deviations)
                 for e in entries
                 if isinstance(e, NumericReference)
             },
-            {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
+            {field_of(e): dictionary_of(e) for e in entries if isinstance(e, CategoricalReference)},
             # Vectors are known of the whole alone, not of its seasons.
             kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )
-
-
-def _field(entry: FieldEntry) -> Field:
-    return Field(entry.name, Role(entry.role), Kind(entry.kind))
-
-
-def _numeric(entry: NumericReference, deviations: float) -> NumericPlan:
-    edges = np.array(entry.edges, np.float64)
-    if entry.mean is None or entry.stddev is None or entry.min is None or entry.max is None:
-        return NumericPlan(edges)
-    reach = deviations * entry.stddev
-    return NumericPlan(edges, entry.min, entry.max, entry.mean - reach, entry.mean + reach)
-
-
-def _dictionary(entry: CategoricalReference) -> Dictionary:
-    return Dictionary(
-        entry.categories,
-        entry.others,
-        is_closed=entry.is_closed,
-        is_boolean=entry.kind == "boolean",
-    )

@@ -1,15 +1,24 @@
 """What a monitor knows, at one moment, for people and programs to read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from textwrap import wrap
 from typing import Literal
 
 from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
-from mlmonitor.compare.told import NAMED, alarm_lines, ids_lines, named, rule_lines, why_lines
+from mlmonitor.compare.told import (
+    NAMED,
+    alarm_lines,
+    exported,
+    ids_lines,
+    name_lines,
+    named,
+    rule_lines,
+    trouble_lines,
+    why_lines,
+)
 from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
     amount,
@@ -241,13 +250,7 @@ def _findings(status: Status) -> list[str]:
         )
     ids = [cut(each.name, _NAME) for each in status.fields if each.has_ids]
     lines += ids_lines(ids) + why_lines(status.why)
-    bad = sorted((each for each in status.fields if _bad(each)), key=_bad, reverse=True)
-    for each in bad[:_LINES]:
-        found = each.window_quality.items()
-        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=NAMED)}")
-    if len(bad) > _LINES:
-        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
+    lines += _bad_lines(status.fields)
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
         met = {hit.name: hit.count for hit in each.new_categories}
@@ -255,12 +258,20 @@ def _findings(status: Status) -> list[str]:
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
     lines += rule_lines(status.violations, status.misfits)
-    if status.ignored_in_vain and status.predictions:
-        vain = named([cut(name, 2 * _NAME) for name in status.ignored_in_vain])
-        lines.append(f"ignored fields that never came: {vain}")
-    if status.unknown_fields:
-        told = listed(status.unknown_fields, most=NAMED)
-        lines.append(f"fields the reference does not know: {told}")
+    vain = status.ignored_in_vain if status.predictions else ()
+    return lines + name_lines(vain, status.unknown_fields)
+
+
+def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
+    """Fields with bad values, those of the most first, and how they are bad."""
+    lines = []
+    bad = sorted((each for each in fields if _bad(each)), key=_bad, reverse=True)
+    for each in bad[:_LINES]:
+        found = each.window_quality.items()
+        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
+        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=NAMED)}")
+    if len(bad) > _LINES:
+        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
     return lines
 
 
@@ -284,8 +295,10 @@ def _own(status: Status) -> list[str]:
     if any(status.labels.values()):
         lines.append(f"labels: {listed(status.labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
-        lines.append(f"exported to {cut(destination, 60)}: {_exported(outcomes)}")
-        lines += _trouble(status.destinations.get(destination))
+        lines.append(f"exported to {cut(destination, 60)}: {exported(outcomes)}")
+        known = status.destinations.get(destination)
+        if known is not None and not known.is_well and known.last_reason is not None:
+            lines += trouble_lines(known.last_reason, known.seconds_since_success)
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
@@ -294,21 +307,3 @@ def _own(status: Status) -> list[str]:
         if status.last_fault is not None:
             lines.append(f"last fault: {cut(status.last_fault, 110)}")
     return lines
-
-
-def _trouble(export: ExportStatus | None) -> list[str]:
-    """Why points did not arrive, and for how long none has."""
-    if export is None or export.is_well or export.last_reason is None:
-        return []
-    since = export.seconds_since_success
-    when = "never taken" if since is None else f"last taken {duration(since)} ago"
-    told = cut(f"{when}; {export.last_reason}", 1_000)
-    return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")
-
-
-def _exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome; that none arrived is said first."""
-    if outcomes.get("accepted"):
-        return f"{listed(outcomes, most=NAMED)} points"
-    lost = {outcome: points for outcome, points in outcomes.items() if points}
-    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"

@@ -1,10 +1,11 @@
 """What was found, in the lines of a printed status."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.why import Shift
-from mlmonitor.compare.wording import cut, listed, short, signed
+from mlmonitor.compare.wording import cut, duration, listed, short, signed
 
 NAMED = 10
 """So many names are told in a line; the others are counted."""
@@ -46,7 +47,33 @@ def rule_lines(violations: Mapping[str, int], misfits: Sequence[str]) -> list[st
     return lines
 
 
+def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
+    """Names that were to be ignored and never came, and those that came and are not known."""
+    lines = []
+    if vain:
+        told = named([cut(name, 2 * _NAME) for name in vain])
+        lines.append(f"ignored fields that never came: {told}")
+    if unknown:
+        lines.append(f"fields the reference does not know: {listed(unknown, most=NAMED)}")
+    return lines
+
+
 def named(names: Sequence[str]) -> str:
     """Names in a line, `NAMED` of them, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+def exported(outcomes: Mapping[str, int]) -> str:
+    """Points by outcome; that none arrived is said first."""
+    if outcomes.get("accepted"):
+        return f"{listed(outcomes, most=NAMED)} points"
+    lost = {outcome: points for outcome, points in outcomes.items() if points}
+    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"
+
+
+def trouble_lines(reason: str, since_success: float | None) -> list[str]:
+    """Why points did not arrive, all of it, and for how long none has."""
+    when = "never taken" if since_success is None else f"last taken {duration(since_success)} ago"
+    told = cut(f"{when}; {reason}", 1_000)
+    return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")
