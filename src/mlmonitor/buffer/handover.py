@@ -63,7 +63,7 @@ class Handover:
         self.room: int = 0
 
     def close(self) -> None:
-        """Take no more; what comes from now on is not counted either."""
+        """Take no more: what comes from now on is dropped, and counted."""
         with self._lock:
             self._is_closed = True
             self._open(0)
@@ -94,6 +94,8 @@ class Handover:
     def _put_with_care(self, entry: Entry) -> None:
         """What is no single row, or has an origin, or comes to a full, closed, or unopened line."""
         if self._is_closed:
+            with self._lock:
+                self._lost += entry[2]
             return
         is_first = not self._is_open and self._begin()
         rows, whence = entry[2], self._whence

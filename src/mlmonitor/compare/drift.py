@@ -23,7 +23,6 @@ from mlmonitor.compare.distance import (
 )
 from mlmonitor.compare.evidence import Evidence, Stretch
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.level import Level
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.compare.seasons import Baseline, season_rows
@@ -37,7 +36,7 @@ from mlmonitor.compare.table import (
     refused_counts,
 )
 from mlmonitor.records import REFUSED, Counts, Floats
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import CountedEntry, NumericReference
 
 
 class Drift:
@@ -48,7 +47,7 @@ class Drift:
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[Entry], level: Level, segment: str = ALL
+        self, plan: Plan, entries: Sequence[CountedEntry], level: Level, segment: str = ALL
     ) -> None:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
@@ -63,7 +62,7 @@ class Drift:
         )
         self._alarms = Alarms(
             len(entries),
-            level=level.drift_log_e,
+            threshold=level.drift_threshold,
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )
@@ -208,7 +207,7 @@ class Drift:
         return f"{name}: {then[most]:.1%} before, {now[most]:.1%} now"
 
 
-def _refused_shares(entries: Sequence[Entry]) -> Floats:
+def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:
     """Which share of a reference's values could not be read, `[fields, kinds]` as in `REFUSED`."""
     found = np.zeros((len(entries), len(REFUSED)))
     for at, entry in enumerate(entries):
@@ -217,7 +216,7 @@ def _refused_shares(entries: Sequence[Entry]) -> Floats:
     return found
 
 
-def _spread(entries: Sequence[Entry]) -> tuple[Floats, Floats]:
+def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:
     """Of numeric entries: quantiles `[fields, ranks]` and standard deviations, NaN if unknown."""
     quantiles = np.full((len(entries), WASSERSTEIN_RANKS.size), np.nan)
     stddev = np.full(len(entries), np.nan)

@@ -30,13 +30,13 @@ class Newcomers:
         *,
         reference_rows: int,
         has_predictions: bool,
-        log_e: float,
+        threshold: float,
         tolerance: float,
         min_rows: int = 0,
     ) -> None:
         self._unknown = unknown
         self._reference_rows, self._has_predictions = reference_rows, has_predictions
-        self._log_e, self._tolerance, self._min_rows = log_e, tolerance, min_rows
+        self._threshold, self._tolerance, self._min_rows = threshold, tolerance, min_rows
         self._alarms: ShareAlarms | None = None
         self._places: dict[str, int] = {}
         self._seen: Counts = np.zeros(NAMES, np.int64)
@@ -51,7 +51,10 @@ class Newcomers:
         if self._alarms is None:
             belief = np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES)
             self._alarms = ShareAlarms(
-                belief, log_e=self._log_e, tolerance=self._tolerance, min_rows=self._min_rows
+                belief,
+                threshold=self._threshold,
+                tolerance=self._tolerance,
+                min_rows=self._min_rows,
             )
         looked = self._alarms.look(self._new(came), now=now)
         names = list(self._places)

@@ -18,7 +18,7 @@ from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.compare.derive import kernel_plans
 from mlmonitor.compare.derived_fit import Derivations
 from mlmonitor.compare.entry_plans import dictionary_of, field_of, numeric_plan
-from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
+from mlmonitor.compare.fit import SAMPLE_ROWS, fitted
 from mlmonitor.compare.fit_options import (
     aware,
     check_actuals,
@@ -37,6 +37,7 @@ from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
+    CountedEntry,
     NumericReference,
     ReferenceFile,
     counted,
@@ -86,10 +87,11 @@ class Reference:
     ) -> Self:
         """The reference of training data, best of rows that the model was not fitted on.
 
+        Data handed over whole is used whole; of an iterator's chunks a uniform sample of 100,000
+        rows makes the bins, while mean, deviation and range come from all, and a kind is settled by
+        the first chunk with a value.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for what chance
-        makes of its distances. Data handed over whole is used whole; of
-        an iterator's chunks a uniform sample of 100,000 rows makes the bins, while mean, deviation
-        and range come from all, and a kind is settled by the first chunk with a value.
+            makes of its distances.
 
         Args:
             features: a pandas, polars or pyarrow frame (extra `frames`), columns by name, rows, an
@@ -271,7 +273,7 @@ class Reference:
         """The same where no feature has one of these names; what it is parted by stays."""
         return replace(self, content=without(self.content, names)) if names else self
 
-    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[Entry]:
+    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
 
         Numeric ones come first, and of each sort those that are derived last. segment: the place of

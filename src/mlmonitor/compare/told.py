@@ -10,7 +10,8 @@ from mlmonitor.compare.wording import cut, duration, listed, short, signed
 NAMED = 10
 """So many names are told in a line; the others are counted."""
 
-_NAME = 24  # columns of a terminal for a field's name
+NAME_COLUMNS = 24
+"""Of a terminal, for a field's name."""
 
 
 def alarm_lines(findings: Sequence[Finding]) -> list[str]:
@@ -33,8 +34,8 @@ def why_lines(shift: Shift | None) -> list[str]:
     parts = [each for each in shift.contributions if each.is_beyond_chance]
     if not parts:
         return []
-    told = [f"{cut(each.field, _NAME)} {signed(each.mix)}" for each in parts]
-    moved = f"{cut(shift.prediction, _NAME)} {signed(shift.shift)}"
+    told = [f"{cut(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
+    moved = f"{cut(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
     return [f"why: {moved} (\u00b1{short(shift.by_chance)} by chance); mix of {named(told)}"]
 
 
@@ -43,7 +44,9 @@ def rule_lines(violations: Mapping[str, int], misfits: Sequence[str]) -> list[st
     broken = {rule: count for rule, count in violations.items() if count}
     lines = [f"rules broken: {listed(broken, most=NAMED)}"] if broken else []
     if misfits:
-        lines.append(f"rules that fit no field: {named([cut(name, _NAME) for name in misfits])}")
+        lines.append(
+            f"rules that fit no field: {named([cut(name, NAME_COLUMNS) for name in misfits])}"
+        )
     return lines
 
 
@@ -51,7 +54,7 @@ def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
     """Names that were to be ignored and never came, and those that came and are not known."""
     lines = []
     if vain:
-        told = named([cut(name, 2 * _NAME) for name in vain])
+        told = named([cut(name, 2 * NAME_COLUMNS) for name in vain])
         lines.append(f"ignored fields that never came: {told}")
     if unknown:
         lines.append(f"fields the reference does not know: {listed(unknown, most=NAMED)}")
