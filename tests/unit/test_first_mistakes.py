@@ -168,3 +168,22 @@ def test_https_where_plain_http_is_spoken_is_told(capsys: pytest.CaptureFixture[
         url = receiver.url.replace("http://", "https://")
         assert main(["doctor", "--destination", "collector", "--url", url]) == 1
     assert "it speaks plain http" in capsys.readouterr().out
+
+
+def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
+    rng: np.random.Generator,
+) -> None:
+    """At noon on a Thursday in 1970 it is season 12 of the day; vectors have their own distance."""
+    times = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[h]")
+    seasonal = Reference.fit({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
+    with Monitor("m", reference=seasonal, clock=lambda: 12.5 * 3_600) as monitor:
+        told = str(monitor.status()).splitlines()[0]
+    assert told.endswith("; compared by hour of day, 12 of 24 now (UTC)")
+    vectors = {"v": list(rng.normal(size=(ROWS, 8)))}
+    known = Reference.fit(vectors, schema={"v": "embedding"})
+    with Monitor("m", reference=known) as monitor:
+        monitor.record({"v": list(rng.normal(size=(100, 8)))}, np.zeros(100))
+        monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+    assert status.field("v.witness", role="derived").mmd is not None
+    assert "\nmmd: v.witness " in str(status)

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.mmd import MMD
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 
@@ -27,6 +28,7 @@ class FieldStatus:
     log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
     has_ids: whether the reference's values were almost all different, so that nothing is compared.
+    mmd: of an embedding's witness, the maximum mean discrepancy of its vectors.
     """
 
     name: str
@@ -48,6 +50,7 @@ class FieldStatus:
     has_alarm: bool = False
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
     has_ids: bool = False
+    mmd: float | None = None
 
     @property
     def missing(self) -> int:
@@ -103,6 +106,7 @@ def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
         log10_evidence=_number(compared.log10_evidence[at]),
         has_alarm=compared.alarms[at],
         jensen_shannon=_score(compared.scores, "js", at),
+        mmd=_score(compared.scores, MMD, at),
     )
 
 

@@ -66,6 +66,7 @@ class Status:
     violations: values that broke each declared rule since the start. misfits: declared fields that
     a learned reference does not have, or not so. ignored_in_vain: names to ignore that neither the
     reference nor any row has had. mismatch: what tells that this is the reference of another model.
+    season: which hours rows are compared with now, where the reference has seasons.
     """
 
     model: str
@@ -96,6 +97,7 @@ class Status:
     misfits: tuple[str, ...] = ()
     ignored_in_vain: tuple[str, ...] = ()
     mismatch: str | None = None
+    season: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -113,6 +115,8 @@ def _head(status: Status) -> list[str]:
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
     lines = [f"{title}: {status.state}; {_reference(status)}"]
+    if status.season is not None:
+        lines[0] += f"; {status.season}"
     if status.mismatch is not None:
         lines.append(status.mismatch)
     failed = sum(status.errors.values())
@@ -201,6 +205,8 @@ def _findings(status: Status) -> list[str]:
         )
     ids = [cut(each.name, NAME_COLUMNS) for each in status.fields if each.has_ids]
     lines += ids_lines(ids) + why_lines(status.why)
+    apart = [f"{cut(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None]
+    lines += [f"mmd: {named(apart)}"] if apart else []
     lines += _bad_lines(status.fields)
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
