@@ -91,7 +91,10 @@ class Config(BaseModel):
         description="Growth of a share of bad values that is too small to matter.",
     )
     min_rows: int = Field(
-        default=0, ge=0, le=1 << 53, description="Fewer rows of a change never alarm."
+        default=30,
+        ge=0,
+        le=1 << 53,
+        description="Fewer rows of a change never alarm, nor fewer of a run; 0 switches it off.",
     )
     look_rows: int = Field(
         default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."

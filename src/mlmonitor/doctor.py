@@ -60,8 +60,8 @@ def trials(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Chec
         )
         check = _tried(exporter, kind, snapshot)
         yield check
-        if check.verdict == "failed" and not _is_answer(check):
-            return  # whoever cannot be reached need not be asked again
+        if check.verdict == "failed" and (not _is_answer(check) or _is_final(check)):
+            return  # whoever cannot be reached, or knows no such caller or path, is asked once
 
 
 def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) -> Iterator[Check]:
@@ -105,9 +105,11 @@ def _tried(exporter: OtlpExporter, kind: str, snapshot: Snapshot) -> Check:
         delivered = exporter.send(snapshot)
     except ExportError as error:
         told = str(error).removeprefix(f"{exporter!r}: ")  # it stands in the line above
-        return Check(kind, "failed", told, _mend(told))
+        return Check(kind, "failed", told, _mend(told, exporter.name))
     if delivered.rejected or delivered.failed:
-        return Check(kind, "failed", f"refused: {delivered.reason}", _mend(delivered.reason))
+        return Check(
+            kind, "failed", f"refused: {delivered.reason}", _mend(delivered.reason, exporter.name)
+        )
     if delivered.possibly_lost:
         return Check(kind, "warning", f"sent, but no answer came: {delivered.reason}")
     if delivered.reason:
@@ -120,7 +122,21 @@ def _is_answer(check: Check) -> bool:
     return "status " in check.told or check.told.startswith("refused")
 
 
+def _is_final(check: Check) -> bool:
+    """Whether the next kind would be refused for the same reason."""
+    return any(f"status {status}" in check.told for status in (401, 403, 404))
+
+
+_RECEIVERS = {
+    "prometheus": "check the URL; Prometheus needs --web.enable-otlp-receiver",
+    "mimir": "check the URL; Mimir receives at /otlp, or behind a gateway's own path",
+    "grafana_cloud": "check the URL; it is the OTLP endpoint on the stack's page",
+    "dynatrace": "check the URL; it is that of the environment, and /api/v2/otlp is added to it",
+    "collector": "check the URL; the collector needs an otlp receiver with http, on port 4318",
+}
 _MENDS = (
+    ("no host of this name", "check the spelling of the host, and the DNS that this machine asks"),
+    ("refused the connection", "start the server, or check the port"),
     ("CUMULATIVE", "this backend takes deltas: use --destination dynatrace"),
     ("temporality", "this backend takes totals: use --destination prometheus, mimir or collector"),
     (
@@ -130,12 +146,13 @@ _MENDS = (
     ("out of order", "allow late samples: out_of_order_time_window: 30m"),
     ("401", "give a valid token: --token-file, or the backend's variable"),
     ("403", "give the token the permission to write metrics"),
-    ("404", "check the URL; Prometheus needs --web.enable-otlp-receiver"),
     ("certificate", "give the authority that signed it: --ca-file"),
 )
 
 
-def _mend(told: str) -> str:
+def _mend(told: str, destination: str) -> str:
+    if "status 404" in told:
+        return _RECEIVERS.get(destination, _RECEIVERS["collector"])
     return next((mend for sign, mend in _MENDS if sign in told), "")
 
 

@@ -30,6 +30,10 @@ class SchemaError(MonitorError, TypeError):
     """Data handed over at set-up is not what the schema declares, or cannot be given one."""
 
 
+class CallbackError(MonitorError):
+    """A function of the host, called by us, raised: its type is told, its words are not."""
+
+
 class IncompatibleSketch(MonitorError, ValueError):
     """Two sketches of different shape or configuration were to be merged."""
 

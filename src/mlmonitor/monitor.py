@@ -52,7 +52,8 @@ class Monitor:
             decide; where they are silent nothing is sent, and `status()` still tells everything.
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
             are the reference's features in its order.
-        ignore: features to leave out, such as ids.
+        ignore: features to leave out, such as ids, also where the reference has them; one that
+            parts the rows into segments goes on to do so. `status()` tells names that never came.
         fields: rules that values must keep, such as `Field("age", minimum=0)`.
         schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
         segments: features whose values part the traffic: everything is then counted, compared and

@@ -1,5 +1,6 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from mlmonitor.capture.calls import Entry, gather
 from mlmonitor.capture.traces import whence_of_host
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.mismatch import mismatch_of
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.report import Titled, status_of
@@ -17,11 +19,14 @@ from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.status import Status
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
+from mlmonitor.errors import CallbackError
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
 from mlmonitor.records import Declared
+
+log: logging.Logger = logging.getLogger("mlmonitor")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Pipeline:
         deliveries: Sequence[Delivery],
         on_finding: Callable[[Finding], object] | None = None,
     ) -> None:
-        self._on_finding = on_finding
+        self._on_finding, self._has_warned = on_finding, False
         self._turned: deque[Finding] = deque()
         self._left = 0  # calls of the drain under way
         self._due_labels: list[tuple[str, object]] = []
@@ -169,7 +174,15 @@ class Pipeline:
             finding = self._turned.popleft()
             if self._on_finding is not None:
                 with self._inbox.guard:
-                    self._on_finding(finding)
+                    self._call(self._on_finding, finding)
+
+    @staticmethod
+    def _call(on_finding: Callable[[Finding], object], finding: Finding) -> None:
+        """Give it the finding; what it raises is told as its own, by type."""
+        try:
+            on_finding(finding)
+        except Exception as error:
+            raise CallbackError(f"on_finding raised {type(error).__name__}") from error
 
     def _take(self, run: Sequence[Entry], now: float) -> None:
         """Take in a run of calls; if one of them cannot be read, the others still can."""
@@ -189,6 +202,7 @@ class Pipeline:
     def snapshot(self, now: float) -> Snapshot:
         """Every series at `now`; no two snapshots of a process share a time."""
         self._look(now, rows=0)
+        self._warn_of_mismatch()
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
         families = self._describer.families(self._observed, self._inbox, self._deliveries, now=now)
         return Snapshot(
@@ -198,6 +212,13 @@ class Pipeline:
             time_unix_ns=self._last_time_ns,
             families=families,
         )
+
+    def _warn_of_mismatch(self) -> None:
+        """Log once that the reference seems to be of another model."""
+        told = None if self._has_warned else mismatch_of(self.watched)
+        if told is not None:
+            self._has_warned = True
+            log.warning("%s: %s", self._identity.model, told)
 
     def deliver(self, snapshot: Snapshot) -> bool:
         """Send to every destination; whether all took all of it. One's failure is not another's."""

@@ -149,11 +149,13 @@ class Dictionary:
         return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
 
     def encode(self, values: Sequence[object]) -> "Encoded":
-        """The code of each value, and the names of the new ones."""
+        """The code of each value, the names of the new ones, and which rarer ones there were."""
         codes = np.array(self._found(values), np.int64)
         rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
         names = (_name_or_none(values[row]) for row in rows)
-        return Encoded(codes, Counter(name for name in names if name is not None), self.size)
+        new = Counter(name for name in names if name is not None)
+        others = [values[row] for row in np.flatnonzero(codes == len(self.top)).tolist()]
+        return Encoded(codes, new, self.size, _names_met(others))
 
     def _found(self, values: Sequence[object]) -> list[int]:
         memories = self._memories
@@ -226,14 +228,29 @@ class _Memory(dict[Any, int]):
 class Encoded:
     """One categorical column of a block, in codes."""
 
-    __slots__ = ("codes", "counts", "missing", "new", "wrong_type")
+    __slots__ = ("codes", "counts", "missing", "new", "other", "wrong_type")
 
-    def __init__(self, codes: NDArray[np.int64], new: Counter[str], size: int) -> None:
+    def __init__(
+        self,
+        codes: NDArray[np.int64],
+        new: Counter[str],
+        size: int,
+        other: frozenset[str] = frozenset(),
+    ) -> None:
+        self.other: frozenset[str] = other
         self.codes: NDArray[np.int64] = codes
         self.new: Counter[str] = new
         self.missing: int = int(np.count_nonzero(codes == _MISSING))
         self.wrong_type: int = int(np.count_nonzero(codes == _WRONG_TYPE))
         self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
+
+
+def _names_met(values: list[object]) -> frozenset[str]:
+    """The different names among some values, each text named once however often it comes."""
+    texts = {value for value in values if type(value) is str}
+    rest = (value for value in values if type(value) is not str)
+    names = map(_name_or_none, (*texts, *rest))
+    return frozenset(name for name in names if name is not None)
 
 
 def _name_or_none(value: object) -> str | None:

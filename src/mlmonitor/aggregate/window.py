@@ -51,8 +51,9 @@ class Shapes:
         for at, encoded in enumerate(categories):
             if encoded.new:
                 self.hitters[at].update(encoded.new)
-                if self.distinct:
-                    self.distinct[at].update(encoded.new)
+            rare = encoded.other.union(encoded.new)
+            if rare and self.distinct:
+                self.distinct[at].update(rare)
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen."""
@@ -130,8 +131,8 @@ class Window:
         self._stage = Stage(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
-        self._low = np.full(len(plan.schema.numeric), np.inf)
-        self._high = np.full(len(plan.schema.numeric), -np.inf)
+        self._low = np.full(len(plan.schema), np.inf)
+        self._high = np.full(len(plan.schema), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
         """Take in rows that ended about `now`, a time in seconds that never falls."""
@@ -181,7 +182,11 @@ class Window:
         return View(recent, shapes)
 
     def take_extremes(self) -> tuple[Floats, Floats]:
-        """The smallest and largest value of each numeric field since this was last asked."""
+        """The smallest and largest value of each field since this was last asked.
+
+        Of a categorical field those of numbers that stand for names beyond the listed categories:
+        they are equal if one name alone has come.
+        """
         low, high = self._low, self._high
         self._low, self._high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
         return low, high
@@ -207,6 +212,8 @@ class Window:
         self._closed.update(first)
         ordered = np.sort(first.numeric, axis=1)
         self._note(ordered, valid_counts(ordered))
+        numeric = len(self.plan.schema.numeric)
+        self._low[numeric:], self._high[numeric:] = -np.inf, np.inf  # nobody looked at their names
         self._turn(turns)
         return passed
 
@@ -218,6 +225,7 @@ class Window:
         self._open.count_season(block, encoded)
         self._open.count_kernels(block)
         self._shapes[1].count_new(encoded)
+        self._note_names(encoded)
         if not self._stage.has_room(block.rows):
             self._settle()
         if self._stage.has_room(block.rows):
@@ -241,6 +249,14 @@ class Window:
         met = np.flatnonzero(valid)
         self._low[met] = np.minimum(self._low[met], ordered[met, 0])
         self._high[met] = np.maximum(self._high[met], ordered[met, valid[met] - 1])
+
+    def _note_names(self, categories: Sequence[Encoded]) -> None:
+        """Remember the ends of what stands for the names beyond the listed ones."""
+        for at, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
+            if encoded.other or encoded.new:
+                found = [hash(name) >> 11 for name in (*encoded.other, *encoded.new)]
+                self._low[at] = min(self._low[at], *found)
+                self._high[at] = max(self._high[at], *found)
 
     def _turn(self, passed: int) -> None:
         """Close the open pane; `passed` panes have gone by."""

@@ -38,6 +38,8 @@ class Reader:
         self.schema = schema
         self._keeps_reasons = keeps_reasons
         self.unknown: dict[str | None, int] = {}
+        self.ignored: set[str] = set()
+        """Those to ignore that rows have had."""
         self._ignore = frozenset(ignore)
         self._features = [(at, f) for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
         self._matrix_names = [field.name for _, field in self._features]
@@ -117,7 +119,10 @@ class Reader:
 
     def _count_names(self, found: Mapping[str, int], known: Collection[str | None]) -> None:
         for name, count in found.items():
-            if not count or name in known or name in self._ignore:
+            if not count or name in known:
+                continue
+            if name in self._ignore:
+                self.ignored.add(name)
                 continue
             short = name[: self.NAME_CHARACTERS]
             kept = short in self.unknown or len(self.unknown) < self.UNKNOWN_NAMES

@@ -24,7 +24,7 @@ _TOLD = {
     MINIMUM: "below the declared minimum",
     MAXIMUM: "above the declared maximum",
     ALLOWED: "not among those allowed",
-    NULLABLE: "missing where none may be",
+    NULLABLE: "missing, which breaks nullable=False",
 }
 
 
@@ -131,7 +131,7 @@ class Rules:
             alarm="raised",
             rows=rows,
             since=now,
-            reason=f"{amount(broken, 'value')} {_TOLD[rule.constraint]}",
+            reason=f"{broken:,} of {amount(rows, 'value')} {_TOLD[rule.constraint]}",
         )
         self._broken[at] = _Broken(finding, 0, max(CALM_ROWS, CALM_FACTOR * rows / broken))
         return finding

@@ -27,8 +27,15 @@ from mlmonitor.compare.level import Level
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.compare.seasons import Baseline, season_rows
 from mlmonitor.compare.segments import ALL
-from mlmonitor.compare.table import bin_names, present, prior_counts, profile_counts
-from mlmonitor.records import Counts, Floats
+from mlmonitor.compare.streams import TOLD
+from mlmonitor.compare.table import (
+    bin_names,
+    present,
+    prior_counts,
+    profile_counts,
+    refused_counts,
+)
+from mlmonitor.records import REFUSED, Counts, Floats
 from mlmonitor.reference_format import CountedEntry, NumericReference
 
 
@@ -59,6 +66,9 @@ class Drift:
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )
+        self._refused_shares = _refused_shares(entries)
+        self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
+        self._skipped: Counts = np.zeros_like(self._refused)
         self._seen: Counts = np.zeros_like(counts)
         # Beside the counts of a stretch stands in which seasons its rows came.
         self._calm = Calm((len(entries), counts.shape[1] + plan.seasons), bins=counts.shape[1])
@@ -67,12 +77,13 @@ class Drift:
 
     def skip(self, total: Profile) -> None:
         """Leave out everything so far: rows that became the reference prove nothing."""
-        self._seen = profile_counts(total)
+        self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
     def look(self, total: Profile, *, now: float) -> list[Finding]:
         """Take in what is new in the totals; the alarms that were raised or cleared by it."""
         counts, seasons = self._weigh(total), season_rows(total)
         log_e, stretch = self._evidence.weigh()
+        self._refused = refused_counts(total) - self._skipped
         turn = self._alarms.look(
             log_e,
             np.nan_to_num(psi_low(self._baseline.against(stretch.seasons), stretch.counts)),
@@ -181,12 +192,28 @@ class Drift:
         )
 
     def _reason(self, at: int, against: Table, counts: Counts) -> str:
-        """Which bin has moved most, and from where to where."""
+        """Which bin has moved most, and from where to where.
+
+        Of values that could not be read, which kind of them that is since the start.
+        """
         then = against / max(float(against.sum()), 1.0)
         now = counts / max(int(counts.sum()), 1)
         most = int(np.argmax(np.abs(now - then)))
         name = bin_names(self._plan, at)[most]
+        if most == len(counts) - 1:
+            rows = max(int((self._seen[at]).sum()), 1)
+            moves = np.abs(self._refused[at] / rows - self._refused_shares[at])
+            name = TOLD[REFUSED[int(np.argmax(moves))]]
         return f"{name}: {then[most]:.1%} before, {now[most]:.1%} now"
+
+
+def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:
+    """Which share of a reference's values could not be read, `[fields, kinds]` as in `REFUSED`."""
+    found = np.zeros((len(entries), len(REFUSED)))
+    for at, entry in enumerate(entries):
+        absent = entry.missing - entry.nonfinite - entry.wrong_type
+        found[at] = np.array([absent, entry.nonfinite, entry.wrong_type]) / max(entry.rows, 1)
+    return found
 
 
 def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:

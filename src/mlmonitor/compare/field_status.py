@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmonitor.aggregate.heavy_hitters import Hitter
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.mmd import MMD
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 
@@ -26,6 +27,8 @@ class FieldStatus:
     any drift. new_categories: the most frequent values that the reference does not know.
     log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
+    has_ids: whether the reference's values were almost all different, so that nothing is compared.
+    mmd: of an embedding's witness, the maximum mean discrepancy of its vectors.
     """
 
     name: str
@@ -46,6 +49,8 @@ class FieldStatus:
     log10_evidence: float | None = None
     has_alarm: bool = False
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
+    has_ids: bool = False
+    mmd: float | None = None
 
     @property
     def missing(self) -> int:
@@ -55,6 +60,8 @@ class FieldStatus:
     @property
     def has_moved(self) -> bool:
         """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
+        if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
+            return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
 
 
@@ -99,6 +106,7 @@ def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
         log10_evidence=_number(compared.log10_evidence[at]),
         has_alarm=compared.alarms[at],
         jensen_shannon=_score(compared.scores, "js", at),
+        mmd=_score(compared.scores, MMD, at),
     )
 
 
@@ -121,6 +129,7 @@ def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatu
         jensen_shannon=_score(compared.scores, "js", at),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=distinct_categories(compared, place),
+        has_ids=bool(compared.entries) and compared.entries[at].has_ids,
     )
 
 
@@ -134,7 +143,8 @@ def distinct_categories(compared: Compared, place: int) -> float | None:
     shapes = compared.view.shapes
     if shapes.distinct:
         return known + round(shapes.distinct[place].estimate())
-    return None if shapes.hitters[place].total else float(known)
+    rare = compared.view.profile.categories[place, top:].any()
+    return None if rare or shapes.hitters[place].total else float(known)
 
 
 def _quality(profile: Profile, at: int) -> dict[Quality, int]:

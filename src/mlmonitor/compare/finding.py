@@ -9,6 +9,9 @@ from mlmonitor.records import Role
 
 Turned = Literal["raised", "cleared"]
 
+_TELLING = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
+"""Measures whose reason says all there is: a share by chance means nothing beside them."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -40,6 +43,8 @@ class Finding:
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.alarm == "cleared":
             return f"{who}{where}: {self.measure} as it was again"
+        if self.measure in _TELLING:
+            return f"{who}{where}: {self.measure}; {self.reason}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
             f"{self.critical:.3f} by chance; {self.reason}"

@@ -13,6 +13,7 @@ from mlmonitor.capture.outputs import OutputKind, Outputs
 from mlmonitor.compare.training import checked_name, checked_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.records import Kind
+from mlmonitor.reference_format import FieldEntry
 
 MOST_BINS = 1_000
 
@@ -47,6 +48,20 @@ def outputs_of(output: OutputKind, classes: Sequence[str]) -> Outputs:
     if len(names) == 1:
         raise ConfigError("classes: wanted two or more, or none to number them")
     return outputs
+
+
+def check_actuals(entries: Sequence[FieldEntry], classes: Sequence[str]) -> None:
+    """Refuse actuals that are no names where predictions are: nothing of them would be alike.
+
+    Raises:
+        SchemaError: they are of another kind.
+    """
+    kinds = [entry.kind for entry in entries if entry.role == "actual"]
+    if classes and kinds and kinds[0] != "categorical":
+        raise SchemaError(
+            f"actuals: wanted names of classes, met {kinds[0]} values: give them, and labels "
+            "later, as names, such as [classes[i] for i in actuals]"
+        )
 
 
 def kinds_of(schema: Any) -> dict[str, Kind]:

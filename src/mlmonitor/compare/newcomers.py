@@ -32,10 +32,11 @@ class Newcomers:
         has_predictions: bool,
         threshold: float,
         tolerance: float,
+        min_rows: int = 0,
     ) -> None:
         self._unknown = unknown
         self._reference_rows, self._has_predictions = reference_rows, has_predictions
-        self._threshold, self._tolerance = threshold, tolerance
+        self._threshold, self._tolerance, self._min_rows = threshold, tolerance, min_rows
         self._alarms: ShareAlarms | None = None
         self._places: dict[str, int] = {}
         self._seen: Counts = np.zeros(NAMES, np.int64)
@@ -50,7 +51,10 @@ class Newcomers:
         if self._alarms is None:
             belief = np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES)
             self._alarms = ShareAlarms(
-                belief, threshold=self._threshold, tolerance=self._tolerance, min_rows=0
+                belief,
+                threshold=self._threshold,
+                tolerance=self._tolerance,
+                min_rows=self._min_rows,
             )
         looked = self._alarms.look(self._new(came), now=now)
         names = list(self._places)
@@ -60,7 +64,7 @@ class Newcomers:
             share = float(looked.share[at])
             self.findings[at] = Finding(
                 field=names[at],
-                role=Role.PREDICTION if _is_prediction(names[at]) else Role.FEATURE,
+                role=Role.PREDICTION if is_prediction(names[at]) else Role.FEATURE,
                 segment=ALL,
                 measure=NEW_FIELD,
                 value=share,
@@ -80,7 +84,7 @@ class Newcomers:
         """`[names, 2]`: of the rows that came, how many had each name and how many had not."""
         counts = np.zeros(NAMES, np.int64)
         for name, count in self._unknown.items():
-            if name is None or (_is_prediction(name) and not self._has_predictions):
+            if name is None or (is_prediction(name) and not self._has_predictions):
                 continue
             if name in self._places or len(self._places) < NAMES:
                 counts[self._places.setdefault(name, len(self._places))] = count
@@ -94,5 +98,6 @@ class Newcomers:
         return 0 if self._alarms is None else self._alarms.nbytes
 
 
-def _is_prediction(name: str) -> bool:
+def is_prediction(name: str) -> bool:
+    """Whether it is an output's name, as those that are watched are called."""
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")

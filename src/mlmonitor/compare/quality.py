@@ -58,7 +58,10 @@ class Soundness:
         )
         self._runs = Runs(plan, entries)
         self._run_alarms = Alarms(
-            2 * len(entries), threshold=level.quality_threshold, tolerance=0.0, min_rows=2
+            2 * len(entries),
+            threshold=level.quality_threshold,
+            tolerance=0.0,
+            min_rows=max(2, level.min_rows),
         )
         self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
@@ -74,6 +77,7 @@ class Soundness:
             has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
             threshold=self._level.quality_threshold,
             tolerance=self._level.quality_tolerance,
+            min_rows=self._level.min_rows,
         )
 
     def skip(self, total: Profile) -> None:
@@ -84,7 +88,7 @@ class Soundness:
     def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Finding]:
         """Take in what is new; the findings that were raised or cleared by it.
 
-        extremes: the smallest and largest of the new values of each numeric field.
+        extremes: of the new values, see `Window.take_extremes`.
         """
         counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
@@ -186,7 +190,7 @@ class Soundness:
             evidence=float(run.log_e[at] / np.log(10)),
             rows=rows,
             now=now,
-            reason=f"the last {rows:,} values are equal, the reference's vary"
+            reason=f"the last {rows:,} values are equal; the reference's vary"
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )

@@ -1,7 +1,8 @@
 """The reference: what every field looked like when the model was trained."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import errno
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
@@ -11,15 +12,16 @@ from uuid import uuid4
 
 import numpy as np
 
-from mlmonitor.aggregate.categories import Dictionary
-from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.compare.derive import kernel_plans
 from mlmonitor.compare.derived_fit import Derivations
+from mlmonitor.compare.entry_plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.compare.fit import SAMPLE_ROWS, fitted
 from mlmonitor.compare.fit_options import (
     aware,
+    check_actuals,
     check_options,
     figures_of,
     kinds_of,
@@ -30,18 +32,18 @@ from mlmonitor.compare.held_out import Options
 from mlmonitor.compare.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import checked_names, chunks
-from mlmonitor.compare.wording import amount
+from mlmonitor.compare.wording import amount, cut
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
     CountedEntry,
-    FieldEntry,
     NumericReference,
     ReferenceFile,
     counted,
     parsed,
     within,
+    without,
     written,
 )
 
@@ -99,7 +101,8 @@ class Reference:
             output: `probabilities` where `predictions` hold one number per class; as when watching,
                 the label of the most probable is the prediction, beside a field for each class.
             classes: names of these, in order, as given to `watch` as `names`.
-            actuals: the truth about these rows, in the same forms.
+            actuals: the truth about these rows, in the same forms; names of classes where there are
+                `classes`, and labels the same.
             names: of the columns of an array.
             schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
                 and text or embedding (a column of vectors), which are never inferred.
@@ -150,6 +153,7 @@ class Reference:
             strata=strata,
         )
         whole = derivations.completed(found, Options(bins, has_critical=True))
+        check_actuals(whole.fields, classes)
         return cls(
             ReferenceFile(
                 rows=found.rows,
@@ -190,6 +194,8 @@ class Reference:
         """
         data = written(self.content)
         target = Path(path).resolve()  # a link stays a link
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
         fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
         try:
             with fresh.open("xb") as file:
@@ -206,6 +212,7 @@ class Reference:
                 told.append(
                     f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
                 )
+        told += [f"ids? {cut(name, 40)}" for name in self.ids]
         return f"Reference({', '.join(told)})"
 
     @property
@@ -233,7 +240,12 @@ class Reference:
     @property
     def fields(self) -> tuple[Field, ...]:
         """Features, predictions and actuals, with their kinds, and what is derived from them."""
-        return tuple(_field(entry) for entry in self.content.fields)
+        return tuple(field_of(entry) for entry in self.content.fields)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Fields whose values are almost all different: there is nothing to compare in them."""
+        return tuple(each.name for each in self.content.fields if each.has_ids)
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -257,6 +269,10 @@ class Reference:
         content = self.content
         return None if content.season is None else Season(content.season, content.season_timezone)
 
+    def without(self, names: Collection[str]) -> "Reference":
+        """The same where no feature has one of these names; what it is parted by stays."""
+        return replace(self, content=without(self.content, names)) if names else self
+
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
 
@@ -268,42 +284,23 @@ class Reference:
             part = self.content.segments[segment]
             entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
-        return sorted(found, key=lambda e: (not _field(e).is_numeric, Role(e.role) is Role.DERIVED))
+        return sorted(
+            found, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)
+        )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.of(
-            [_field(entry) for entry in entries],
+            [field_of(entry) for entry in entries],
             {
-                _field(e): _numeric(e, deviations)
+                field_of(e): numeric_plan(e, deviations)
                 for e in entries
                 if isinstance(e, NumericReference)
             },
-            {_field(e): _dictionary(e) for e in entries if isinstance(e, CategoricalReference)},
+            {field_of(e): dictionary_of(e) for e in entries if isinstance(e, CategoricalReference)},
             # Vectors are known of the whole alone, not of its seasons.
             kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )
-
-
-def _field(entry: FieldEntry) -> Field:
-    return Field(entry.name, Role(entry.role), Kind(entry.kind))
-
-
-def _numeric(entry: NumericReference, deviations: float) -> NumericPlan:
-    edges = np.array(entry.edges, np.float64)
-    if entry.mean is None or entry.stddev is None or entry.min is None or entry.max is None:
-        return NumericPlan(edges)
-    reach = deviations * entry.stddev
-    return NumericPlan(edges, entry.min, entry.max, entry.mean - reach, entry.mean + reach)
-
-
-def _dictionary(entry: CategoricalReference) -> Dictionary:
-    return Dictionary(
-        entry.categories,
-        entry.others,
-        is_closed=entry.is_closed,
-        is_boolean=entry.kind == "boolean",
-    )

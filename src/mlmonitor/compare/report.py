@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.field_status import field_statuses
+from mlmonitor.compare.mismatch import mismatch_of
 from mlmonitor.compare.observed import Observed
 from mlmonitor.compare.segment_status import SegmentStatus
 from mlmonitor.compare.status import ExportStatus, State, Status
@@ -61,6 +62,9 @@ def status_of(
         findings=tuple(observed.findings(now=now)),
         violations=_violations(watched),
         misfits=_misfits(watched),
+        ignored_in_vain=watched.never_came,
+        season=_season(watched, now),
+        mismatch=None if watched.population is None else mismatch_of(watched),
         why=compared[0].shift if watched.population else None,
         segments=segment_statuses(observed, now=now),
     )
@@ -109,6 +113,15 @@ def _violations(watched: Watched) -> dict[str, int]:
     if rules is None:
         return {}
     return {f"{rule.field.name} {rule.constraint}": count for rule, count, _ in rules.told()}
+
+
+def _season(watched: Watched, now: float) -> str | None:
+    """The season in use, counted from 0 as in a metric's attribute."""
+    season = None if watched.reference is None else watched.reference.season
+    if season is None:
+        return None
+    name = season.name.replace("_", " ")
+    return f"compared by {name}, {season.at(now)} of {season.count} now ({season.timezone})"
 
 
 def _misfits(watched: Watched) -> tuple[str, ...]:

@@ -29,7 +29,9 @@ class Runs:
     """How surely the newest rows of a field have one value only, or none at all.
 
     Where the reference varied, `n` equal values have at most the chance that all fall into one
-    bin: the sum over bins of their Dirichlet-multinomial probability. A run begins with a look
+    bin: the sum over bins of their Dirichlet-multinomial probability. Of a bin that stands for many
+    categories it is the chance of one of them, of which none is more frequent than the most
+    frequent that is listed, times how many such fit into the bin. A run begins with a look
     whose rows are all equal; if it begins with look `j` it is staked as a restart is, with
     `1 / ((j + 1)(j + 2))`.
     Promise: the chance that a stream's evidence ever passes `ln(1 / a)` without a change is at most
@@ -41,14 +43,19 @@ class Runs:
         self._numeric = len(plan.schema.numeric)
         reference, is_bin = entry_counts(entries, plan), present(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
-        varied = np.count_nonzero(reference[:, :-1], axis=1) > 1
-        for at, entry in enumerate(entries):
-            if isinstance(entry, NumericReference):
-                varied[at] = bool(entry.stddev)
-        # Bins that stand for many categories cannot tell that all values are equal.
+        varied = np.array([_varied(entry) for entry in entries], np.bool_)
+        # Bins that stand for many categories: their names tell whether all values are equal.
         self._is_value = is_bin[:, :-1].copy()
+        self._single: Floats = self._belief[:, :-1].copy()
         for at, book in enumerate(plan.dictionaries, start=self._numeric):
-            self._is_value[at, len(book.top) :] = False
+            top = len(book.top)
+            self._is_value[at, top:] = False
+            most = self._belief[at, :top].max(initial=PRIOR)
+            self._single[at, top:] = np.minimum(self._single[at, top:], most)
+        # Rising factorials are convex in what is believed: so many of the most are the worst.
+        self._log_many: Floats = np.log(
+            np.maximum(self._belief[:, :-1], PRIOR) / np.maximum(self._single, PRIOR)
+        )
         self._can = np.concatenate([varied, reference[:, -1] < reference.sum(axis=1)])
         self._looks = 0
         self._seen: Counts = np.zeros_like(reference)
@@ -64,7 +71,7 @@ class Runs:
     def look(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[Run, Mask]:
         """What the newest rows say, and which streams were met as they are to be.
 
-        total: everything since the start; extremes: of the new values of each numeric field.
+        total: everything since the start; extremes: see `Window.take_extremes`.
         """
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing
@@ -89,10 +96,10 @@ class Runs:
         low, high = extremes
         is_one = np.count_nonzero(new, axis=1) == 1
         only = np.argmax(new, axis=1)
-        is_one &= self._is_value[np.arange(len(new)), only]
-        found = only.astype(np.float64)
-        found[: self._numeric] = low
-        is_one[: self._numeric] &= low == high
+        by_extremes = ~self._is_value[np.arange(len(new)), only]
+        by_extremes[: self._numeric] = True
+        is_one &= ~by_extremes | (low == high)
+        found = np.where(by_extremes, low, only)
         return np.where(is_one, found, np.nan)
 
     def _go_on(self, values: Floats, rows: Counts, came: Mask) -> None:
@@ -110,7 +117,8 @@ class Runs:
         values, gone = self._belief[:, :-1], self._belief[:, -1]
         n = rows.astype(np.float64)
         whole = np.maximum(values.sum(axis=1), PRIOR)
-        of_bins = _log_all(np.maximum(values, PRIOR), whole[:, None], n[:fields, None])
+        single = np.maximum(self._single, PRIOR)
+        of_bins = _log_all(single, whole[:, None], n[:fields, None]) + self._log_many
         of_bins = np.where(values > 0, of_bins, -np.inf)
         constant = np.logaddexp.reduce(of_bins, axis=1, initial=-np.inf)
         vanished = _log_all(gone, self._belief.sum(axis=1), n[fields:])
@@ -121,8 +129,20 @@ class Runs:
     def nbytes(self) -> int:
         """Memory held."""
         return (
-            self._belief.nbytes + self._is_value.nbytes + self._seen.nbytes + 56 * len(self._belief)
+            self._belief.nbytes
+            + self._single.nbytes
+            + self._log_many.nbytes
+            + self._is_value.nbytes
+            + self._seen.nbytes
+            + 56 * len(self._belief)
         )
+
+
+def _varied(entry: CountedEntry) -> bool:
+    """Whether the reference had more than one value."""
+    if isinstance(entry, NumericReference):
+        return bool(entry.stddev)
+    return sum(count > 0 for count in entry.counts) > 1
 
 
 def _log_all(belief: Floats, whole: Floats, n: Floats) -> Floats:

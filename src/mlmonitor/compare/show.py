@@ -1,6 +1,7 @@
 """A reference as people read it in a terminal."""
 
 from mlmonitor.compare.reference import Reference
+from mlmonitor.compare.told import ids_lines
 from mlmonitor.compare.wording import amount, counted, cut, day, duration, short, table
 from mlmonitor.reference_format import CountedEntry, FieldEntry, NumericReference
 
@@ -18,7 +19,8 @@ def shown(reference: Reference) -> str:
         lines.append(f"at training: {', '.join(told)}")
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = [_row(entry) for entry in content.fields]
-    return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2))])
+    ids = ids_lines([cut(name, _NAME) for name in reference.ids])
+    return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2)), *ids])
 
 
 def _row(entry: FieldEntry) -> tuple[str, ...]:

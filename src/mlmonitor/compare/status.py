@@ -1,6 +1,6 @@
 """What a monitor knows, at one moment, for people and programs to read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,7 +8,18 @@ from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.compare.field_status import MOVED_PSI, FieldStatus, field_named
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
-from mlmonitor.compare.told import NAME_COLUMNS, NAMED, alarm_lines, named, rule_lines, why_lines
+from mlmonitor.compare.told import (
+    NAME_COLUMNS,
+    NAMED,
+    alarm_lines,
+    exported,
+    ids_lines,
+    name_lines,
+    named,
+    rule_lines,
+    trouble_lines,
+    why_lines,
+)
 from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
     amount,
@@ -53,7 +64,9 @@ class Status:
     the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
     an `unreadable` one the prediction still waits.
     violations: values that broke each declared rule since the start. misfits: declared fields that
-    a learned reference does not have, or not so.
+    a learned reference does not have, or not so. ignored_in_vain: names to ignore that neither the
+    reference nor any row has had. mismatch: what tells that this is the reference of another model.
+    season: which hours rows are compared with now, where the reference has seasons.
     """
 
     model: str
@@ -82,6 +95,9 @@ class Status:
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)
     misfits: tuple[str, ...] = ()
+    ignored_in_vain: tuple[str, ...] = ()
+    mismatch: str | None = None
+    season: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -99,6 +115,10 @@ def _head(status: Status) -> list[str]:
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
     lines = [f"{title}: {status.state}; {_reference(status)}"]
+    if status.season is not None:
+        lines[0] += f"; {status.season}"
+    if status.mismatch is not None:
+        lines.append(status.mismatch)
     failed = sum(status.errors.values())
     told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
@@ -126,7 +146,7 @@ def _reference(status: Status) -> str:
         return f"learning a reference: {status.learned_rows:,} of {wanted}"
     told = f"reference of {amount(status.reference_rows, 'row')}"
     if status.is_reference_learned:
-        return f"{told}, learned from the first rows of this service"
+        return f"{told}, learned from the first rows of this service, which are not in the window"
     return told
 
 
@@ -178,21 +198,16 @@ def _findings(status: Status) -> list[str]:
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
     if moved:
-        lines.append(
-            f"moved*: {named([f'{cut(f.name, NAME_COLUMNS)} (psi {f.psi:.3f})' for f in moved])}"
-        )
+        lines.append(f"moved*: {named([_moved(f) for f in moved])}")
     elif scored:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
         )
-    lines += why_lines(status.why)
-    bad = sorted((each for each in status.fields if _bad(each)), key=_bad, reverse=True)
-    for each in bad[:_LINES]:
-        found = each.window_quality.items()
-        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(f"bad in {cut(each.name, NAME_COLUMNS)}: {listed(reasons, most=NAMED)}")
-    if len(bad) > _LINES:
-        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
+    ids = [cut(each.name, NAME_COLUMNS) for each in status.fields if each.has_ids]
+    lines += ids_lines(ids) + why_lines(status.why)
+    apart = [f"{cut(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None]
+    lines += [f"mmd: {named(apart)}"] if apart else []
+    lines += _bad_lines(status.fields)
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
         met = {hit.name: hit.count for hit in each.new_categories}
@@ -200,10 +215,26 @@ def _findings(status: Status) -> list[str]:
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
     lines += rule_lines(status.violations, status.misfits)
-    if status.unknown_fields:
-        told = listed(status.unknown_fields, most=NAMED)
-        lines.append(f"fields the reference does not know: {told}")
+    vain = status.ignored_in_vain if status.predictions else ()
+    return lines + name_lines(vain, status.unknown_fields)
+
+
+def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
+    """Fields with bad values, those of the most first, and how they are bad."""
+    lines = []
+    bad = sorted((each for each in fields if _bad(each)), key=_bad, reverse=True)
+    for each in bad[:_LINES]:
+        found = each.window_quality.items()
+        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
+        lines.append(f"bad in {cut(each.name, NAME_COLUMNS)}: {listed(reasons, most=NAMED)}")
+    if len(bad) > _LINES:
+        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
     return lines
+
+
+def _moved(each: FieldStatus) -> str:
+    rows = sum(each.window_quality.values())
+    return f"{cut(each.name, NAME_COLUMNS)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
 
 
 def _own(status: Status) -> list[str]:
@@ -223,8 +254,10 @@ def _own(status: Status) -> list[str]:
     if any(status.labels.values()):
         lines.append(f"labels: {listed(status.labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
-        lines.append(f"exported to {cut(destination, 60)}: {_exported(outcomes)}")
-        lines += _trouble(status.destinations.get(destination))
+        lines.append(f"exported to {cut(destination, 60)}: {exported(outcomes)}")
+        known = status.destinations.get(destination)
+        if known is not None and not known.is_well and known.last_reason is not None:
+            lines += trouble_lines(known.last_reason, known.seconds_since_success)
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
@@ -233,20 +266,3 @@ def _own(status: Status) -> list[str]:
         if status.last_fault is not None:
             lines.append(f"last fault: {cut(status.last_fault, 110)}")
     return lines
-
-
-def _trouble(export: ExportStatus | None) -> list[str]:
-    """Why points did not arrive, and for how long none has."""
-    if export is None or export.is_well or export.last_reason is None:
-        return []
-    since = export.seconds_since_success
-    when = "never taken" if since is None else f"last taken {duration(since)} ago"
-    return [f"  {when}; {cut(export.last_reason, 100)}"]
-
-
-def _exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome; that none arrived is said first."""
-    if outcomes.get("accepted"):
-        return f"{listed(outcomes, most=NAMED)} points"
-    lost = {outcome: points for outcome, points in outcomes.items() if points}
-    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"

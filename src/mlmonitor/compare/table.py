@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.categories import NEW, OTHER
+from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.evidence import PRIOR
-from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats
+from mlmonitor.compare.wording import day, moment
+from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats, Kind
 from mlmonitor.reference_format import CategoricalReference, CountedEntry
 
 _MOST_DISCOUNT = 0.9
@@ -16,6 +18,9 @@ _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
 MISSING = "missing"
 """What the last column is called: values that are missing, not finite, or of a wrong type."""
+
+
+_SPOKEN = {OTHER: "rarer values", NEW: "values that the reference does not know"}
 
 
 def width(plan: Plan) -> int:
@@ -32,6 +37,11 @@ def profile_counts(profile: Profile) -> Counts:
     table[numeric:, : profile.categories.shape[1]] = profile.categories
     table[:, -1] = profile.quality[:, _REFUSED_AT].sum(axis=1)
     return table
+
+
+def refused_counts(profile: Profile) -> Counts:
+    """Values of a profile that could not be read, `[fields, kinds]` as in `REFUSED`."""
+    return profile.quality[:, _REFUSED_AT].copy()
 
 
 def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
@@ -82,9 +92,9 @@ def bin_names(plan: Plan, at: int) -> list[str]:
     """What the columns of field `at` are called, for people."""
     numeric = len(plan.schema.numeric)
     if at >= numeric:
-        names = list(plan.dictionaries[at - numeric].names)
+        names = [_SPOKEN.get(name, name) for name in plan.dictionaries[at - numeric].names]
     else:
-        edges = [f"{edge:.4g}" for edge in plan.numeric[at].edges.tolist()]
+        edges = _edge_names(plan.numeric[at], plan.schema.numeric[at].kind)
         lows, highs = ["", *edges], [*edges, ""]
         names = [
             f"{low} to {high}" if low and high else f"above {low}" if low else f"up to {high}"
@@ -92,3 +102,12 @@ def bin_names(plan: Plan, at: int) -> list[str]:
         ]
     filler = [""] * (width(plan) - 1 - len(names))
     return [*names, *filler, MISSING]
+
+
+def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
+    """Edges as people write them: dates, with the time where days alone do not tell them apart."""
+    edges = plan.edges.tolist()
+    if kind is not Kind.DATETIME:
+        return [f"{edge:.4g}" for edge in edges]
+    days = [day(edge) for edge in edges]
+    return days if len(set(days)) == len(days) else [moment(edge) for edge in edges]

@@ -1,10 +1,11 @@
 """What was found, in the lines of a printed status."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.why import Shift
-from mlmonitor.compare.wording import cut, listed, short, signed
+from mlmonitor.compare.wording import cut, duration, listed, short, signed
 
 NAMED = 10
 """So many names are told in a line; the others are counted."""
@@ -18,6 +19,12 @@ def alarm_lines(findings: Sequence[Finding]) -> list[str]:
     lines = [f"alarm: {finding}" for finding in findings[:NAMED]]
     more = len(findings) - NAMED
     return [*lines, f"alarm: {more} more"] if more > 0 else lines
+
+
+def ids_lines(names: Sequence[str]) -> list[str]:
+    """The fields of which each row has a value of its own."""
+    told = f"ids? nothing to compare in {named(names)}: declare it text, or ignore it"
+    return [told] if names else []
 
 
 def why_lines(shift: Shift | None) -> list[str]:
@@ -43,7 +50,33 @@ def rule_lines(violations: Mapping[str, int], misfits: Sequence[str]) -> list[st
     return lines
 
 
+def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
+    """Names that were to be ignored and never came, and those that came and are not known."""
+    lines = []
+    if vain:
+        told = named([cut(name, 2 * NAME_COLUMNS) for name in vain])
+        lines.append(f"ignored fields that never came: {told}")
+    if unknown:
+        lines.append(f"fields the reference does not know: {listed(unknown, most=NAMED)}")
+    return lines
+
+
 def named(names: Sequence[str]) -> str:
     """Names in a line, `NAMED` of them, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+def exported(outcomes: Mapping[str, int]) -> str:
+    """Points by outcome; that none arrived is said first."""
+    if outcomes.get("accepted"):
+        return f"{listed(outcomes, most=NAMED)} points"
+    lost = {outcome: points for outcome, points in outcomes.items() if points}
+    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"
+
+
+def trouble_lines(reason: str, since_success: float | None) -> list[str]:
+    """Why points did not arrive, all of it, and for how long none has."""
+    when = "never taken" if since_success is None else f"last taken {duration(since_success)} ago"
+    told = cut(f"{when}; {reason}", 1_000)
+    return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")

@@ -1,5 +1,8 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.compare.constraints import Rules
@@ -33,7 +36,12 @@ class Watched:
         learn_rows: int,
         most_segments: int = MOST_SEGMENTS,
     ) -> None:
-        self.reference = reference
+        self._named: frozenset[str] = frozenset()
+        """Features that the reference had before those to ignore were left out."""
+        if reference is not None:
+            self._named = frozenset(f.name for f in reference.fields if f.role is Role.FEATURE)
+            reference = reference.without(declared.ignore)
+        self.reference: Reference | None = reference
         self.population: Population | None = None
         self.learn_rows: int = learn_rows
         self.learner: Learner | None = None
@@ -105,8 +113,22 @@ class Watched:
             self.segmented = Segmented(reference, split)
         return reader, population
 
+    @property
+    def never_came(self) -> tuple[str, ...]:
+        """Names to ignore that neither the reference nor any row has had, with one that is near."""
+        if self.reader is None:
+            return ()
+        known = self._named | {f.name for f in self.reader.schema.fields}
+        lost = self._declared.ignore - self.reader.ignored - self._named
+        return tuple(_with_near(name, known) for name in sorted(lost))
+
     def ready(self, *, now: float) -> Population | None:
         """The population to report, made now if a reference waits for its first row."""
         if self.population is None and self.reference is not None and self.learner is None:
             self._begin(self.reference, now=now)
         return self.population
+
+
+def _with_near(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"{name} (there is {near[0]})" if near else name

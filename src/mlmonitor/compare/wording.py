@@ -74,6 +74,15 @@ def day(seconds: float | None) -> str:
         return short(seconds)
 
 
+def moment(seconds: float) -> str:
+    """A moment in seconds since 1970, to the second; a number beyond the years 1 to 9999."""
+    try:
+        found = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
+    except OverflowError:
+        return short(seconds)
+    return found.isoformat(" ")
+
+
 def listed(counts: Mapping[str, int], *, most: int) -> str:
     """Names with their counts, `most` of them, and how many more there are."""
     told = ", ".join(f"{cut(name, 40)} {count:,}" for name, count in list(counts.items())[:most])

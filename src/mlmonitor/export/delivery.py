@@ -50,7 +50,6 @@ class Delivery:
     def send(self, snapshot: Snapshot) -> bool:
         """Deliver a snapshot; whether the destination took all of it."""
         if self._births is not None and not self._bear(snapshot, self._births):
-            self.outcomes["failed"] += snapshot.size
             return False
         delivered = self._deliver(snapshot)
         if isinstance(delivered, Exception):
@@ -86,20 +85,24 @@ class Delivery:
             before = max(self._last_time_ns, snapshot.start_unix_ns, oldest)
             made = snapshot.time_unix_ns
             zeros = replace(snapshot, families=born, time_unix_ns=before, made_unix_ns=made)
-            outcome = self._deliver(zeros)
+            outcome = self._deliver(zeros, behind=snapshot.size)
             if isinstance(outcome, Exception) and not isinstance(outcome, ExportRefused):
                 return False
         births.note(snapshot.families, born)
         return True
 
-    def _deliver(self, snapshot: Snapshot) -> Delivered | Exception:
-        """What became of the points; what was raised where nothing arrived."""
+    def _deliver(self, snapshot: Snapshot, *, behind: int = 0) -> Delivered | Exception:
+        """What became of the points; what was raised where nothing arrived.
+
+        behind: points that fail with them, because they will not be sent if these do not arrive.
+        """
         try:
             delivered = Delivered(*self.exporter.send(snapshot))
         except BaseException as error:  # noqa: BLE001 - whatever it raises must not end the worker
             # Our own errors hold no secret; the words of others are not repeated.
             told = str(error) if isinstance(error, ExportError) else type(error).__name__
-            self._note(Delivered(0, 0, snapshot.size, 0, told or type(error).__name__))
+            failed = snapshot.size + (0 if isinstance(error, ExportRefused) else behind)
+            self._note(Delivered(0, 0, failed, 0, told or type(error).__name__))
             return error if isinstance(error, ExportError) else ExportError()
         self._note(delivered)
         return delivered

@@ -176,6 +176,10 @@ def _reason(error: BaseException) -> str:
     """What went wrong, in our words: theirs repeat headers and addresses."""
     from requests import exceptions as http
 
+    if isinstance(error, http.SSLError) and _is_plain(error):
+        return (
+            "it speaks plain http at this port: give an http:// URL, or the port that speaks https"
+        )
     if isinstance(error, http.SSLError):
         return "its certificate is not trusted; pass ca_file, or use https where it is spoken"
     if isinstance(error, http.ProxyError):
@@ -183,8 +187,24 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, http.Timeout):
         return "no answer in time"
     if isinstance(error, http.ConnectionError) and _never_arrived(error):
-        return "cannot be reached; is it up, and is this its address?"
+        return _unreached(error)
     return f"the connection broke ({type(error).__name__})"
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether what answered was no TLS at all."""
+    words = str(error).lower().replace("_", " ")
+    return "wrong version number" in words or "record layer failure" in words
+
+
+def _unreached(error: BaseException) -> str:
+    """Which way a connection could not be made; only the words of the system tell."""
+    words = str(error)
+    if any(sign in words for sign in ("NameResolution", "getaddrinfo", "resolve")):
+        return "cannot be reached; no host of this name is known"
+    if "refused" in words.lower():
+        return "cannot be reached; it refused the connection"
+    return "cannot be reached; is it up, and is this its address?"
 
 
 def _adapter(deadline: Deadline) -> Any:

@@ -23,6 +23,7 @@ from mlmonitor.reference_format.entries import (
 )
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
 from mlmonitor.reference_format.strata import SegmentField, SegmentReference, within
+from mlmonitor.reference_format.without import without
 
 __all__ = [
     "ANOMALOUS",
@@ -49,5 +50,6 @@ __all__ = [
     "derived_names",
     "parsed",
     "within",
+    "without",
     "written",
 ]

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
+_HANDFUL = 5
+_MOST_LISTED = 50  # categories; a reference of fewer knows each that it met
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
 """The sizes of windows for which it is kept what chance makes of each distance.
 
@@ -58,6 +60,11 @@ class FieldReference(BaseModel):
     seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
     predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether its values look like ids; numbers never do."""
+        return False
 
     @property
     def nbytes(self) -> int:
@@ -150,6 +157,15 @@ class CategoricalReference(FieldReference):
         them is the only one to have was as good as new: it is counted as such (Good 1953).
         """
         return self.held_out or [*self.counts, 0, self.missing]
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether its values look like ids: many, and none of more than a handful of rows.
+
+        What is different in each row can be compared with nothing.
+        """
+        is_many = len(self.categories) >= _MOST_LISTED and bool(self.others)
+        return self.kind == "categorical" and is_many and max(self.counts[:-1]) <= _HANDFUL
 
     @property
     def nbytes(self) -> int:

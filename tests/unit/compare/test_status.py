@@ -69,7 +69,7 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
     assert text.startswith("claims-severity 7: watching; reference of 4,000 rows\n")
     assert "12,345 predictions, 3 failed (ValueError 3), 10,000 in the window" in text
     assert "latency p50 1.2 ms, p99 30 ms" in text
-    assert "moved*: age (psi 0.412), line (psi 0.200)" in text
+    assert "moved*: age (psi 0.412 over 1,012 rows), line (psi 0.200 over 1,000 rows)" in text
     assert "bad in age: missing 12\n" in text
     assert "new in line: caravan 80" in text
     assert "fields the reference does not know: extra 5" in text

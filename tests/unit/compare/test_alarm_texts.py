@@ -1,0 +1,99 @@
+"""What alarms say, and how many rows they take."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Field, Finding, Monitor, Reference
+
+ROWS = 2_000
+
+
+def columns(rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """A number, a moment and a category of many."""
+    return {
+        "age": rng.normal(45, 12, count).tolist(),
+        "day": (np.datetime64("2024-01-01") + rng.integers(0, 300, count)).astype("M8[s]").tolist(),
+        "town": [f"t{at}" for at in np.minimum(rng.geometric(0.02, count), 300)],
+    }
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """Of sound rows."""
+    return Reference.fit(columns(rng, ROWS), predictions=rng.normal(size=ROWS))
+
+
+def found(
+    reference: Reference,
+    rows: dict[str, Any],
+    *,
+    fields: tuple[Field, ...] = (),
+    config: Config | None = None,
+) -> dict[tuple[str, str], Finding]:
+    """The findings of some rows, by field and measure."""
+    told: list[Finding] = []
+    count = len(rows["age"])
+    with Monitor(
+        "m", reference=reference, fields=fields, on_finding=told.append, config=config
+    ) as monitor:
+        monitor.record(rows, np.random.default_rng(5).normal(size=count))
+        assert monitor.flush(timeout_seconds=20)
+    return {(f.field, f.measure): f for f in told}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "missing"), (float("inf"), "not finite"), ("forty", "of a wrong type")],
+)
+def test_drift_into_bad_values_says_which(
+    reference: Reference, rng: np.random.Generator, value: object, words: str
+) -> None:
+    """Half of the ages cannot be read: the reason is theirs, and not "missing" for all."""
+    rows = columns(rng, 400)
+    rows["age"][::2] = [value] * 200
+    finding = found(reference, rows)["age", "psi"]
+    assert finding.reason == f"{words}: 0.0% before, 50.0% now"
+
+
+def test_bins_are_called_what_people_call_them(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """Dates for moments, words for the categories that are not listed."""
+    rows = columns(rng, 400)
+    rows["day"] = [np.datetime64("2025-06-01", "s").item()] * 400
+    rows["town"] = [f"new {at % 50}" for at in range(400)]
+    told = found(reference, rows)
+    assert told["day", "psi"].reason.startswith("above 2024-")
+    assert told["town", "psi"].reason.startswith("values that the reference does not know: ")
+
+
+def test_runs_and_rules_are_told_in_their_own_way(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """No share, no chance: what was seen, and what it breaks."""
+    rows = columns(rng, 400)
+    rows["age"] = [40.0] * 400
+    rows["town"][:12] = [None] * 12
+    told = found(reference, rows, fields=(Field("town", nullable=False),))
+    assert str(told["age", "constant"]) == (
+        "feature age: constant; the last 400 values are equal; the reference's vary"
+    )
+    assert str(told["town", "nullable"]) == (
+        "feature town: nullable; 12 of 400 values missing, which breaks nullable=False"
+    )
+
+
+def test_a_smoke_test_pages_nobody(reference: Reference) -> None:
+    """Twenty equal requests with a value missing raise nothing; the same, unless min_rows is 0."""
+    rows = {"age": [40.0] * 20, "day": [None] * 20, "town": ["t1"] * 20}
+    assert found(reference, rows) == {}
+    eager = found(reference, rows, config=Config(min_rows=0))
+    assert {("age", "constant"), ("day", "missing"), ("day", "vanished")} <= eager.keys()
+
+
+def test_a_run_of_enough_rows_is_told(reference: Reference) -> None:
+    """The thirtieth equal request is one too many."""
+    rows = {"age": [40.0] * 30, "day": [None] * 30, "town": ["t1"] * 30}
+    assert {("age", "constant"), ("day", "vanished")} <= found(reference, rows).keys()

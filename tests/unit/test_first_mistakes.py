@@ -1,0 +1,189 @@
+"""What a new user gets wrong is said first, once, and in words that hold the fix."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Finding, Monitor, Reference, SchemaError
+from mlmonitor.cli import main
+from mlmonitor.errors import ExportError
+from mlmonitor.export.base import Delivered, Snapshot
+from mlmonitor.testing import InMemoryExporter, OtlpReceiver
+
+ROWS = 500
+
+
+def reference(**more: object) -> Reference:
+    """Two numbers and a prediction."""
+    columns = {"a": np.arange(float(ROWS)), "b": np.arange(float(ROWS))}
+    return Reference.fit(columns, predictions=np.arange(float(ROWS)), **more)  # type: ignore[arg-type]
+
+
+def test_the_reference_of_another_model_is_told_first_and_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No field that comes is known: the second line says so, and the log does once."""
+    with Monitor("m", reference=reference(), exporters=[InMemoryExporter()]) as monitor:
+        for _ in range(3):
+            monitor.record({"c": np.arange(100.0)}, np.arange(100.0))
+            monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+    told = (
+        "none of the fields that come are in the reference (there: a, b; here: c): "
+        "is it this model's reference?"
+    )
+    assert str(status).splitlines()[1] == status.mismatch == told
+    assert status.findings
+    assert [r.getMessage() for r in caplog.records if "reference?" in r.getMessage()] == [
+        f"m: {told}"
+    ]
+
+
+def test_other_classes_than_the_references_are_told_first(rng: np.random.Generator) -> None:
+    """The features are this model's, the names of its classes are not."""
+    features = {"a": np.arange(float(ROWS))}
+    known = Reference.fit(
+        features,
+        predictions=rng.dirichlet([1, 1], ROWS),
+        output="probabilities",
+        classes=["no", "yes"],
+    )
+    with Monitor("m", reference=known) as monitor:
+
+        @monitor.watch(output="probabilities", names=["good", "bad"])
+        def predict(row: dict[str, float]) -> np.ndarray:
+            return np.array([0.2, 0.8])
+
+        for _ in range(5):
+            predict({"a": 1.0})
+        told = str(monitor.status()).splitlines()[1]
+    assert told.startswith("none of the predictions that come are in the reference")
+    assert "prediction.no" in told
+    assert "prediction.good" in told
+
+
+def test_one_new_field_among_known_ones_is_no_mismatch() -> None:
+    """What a new field deserves is its own alarm."""
+    with Monitor("m", reference=reference()) as monitor:
+        rows = {name: np.arange(100.0) for name in "abc"}
+        monitor.record(rows, np.arange(100.0))
+        assert monitor.status().mismatch is None
+
+
+def test_actuals_that_are_no_names_of_classes_are_refused(rng: np.random.Generator) -> None:
+    """Numbers beside named classes: the error says how to name them."""
+    features, shares = {"a": np.arange(float(ROWS))}, rng.dirichlet([1, 1], ROWS)
+    with pytest.raises(SchemaError, match=r"classes\[i\] for i in actuals"):
+        Reference.fit(
+            features,
+            predictions=shares,
+            output="probabilities",
+            classes=["no", "yes"],
+            actuals=np.arange(ROWS) % 2,
+        )
+
+
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> None:
+    """Not the name of the file that would have been written first."""
+    path = f"{tmp_path}/nodir/r.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        reference().save(path)
+    assert caught.value.filename == path
+
+
+def test_what_on_finding_raises_is_told_as_its_own() -> None:
+    """The type of its error, and that it was on_finding's; never its words."""
+
+    def page(_finding: Finding) -> None:
+        raise ZeroDivisionError("secret")
+
+    with Monitor(
+        "m", reference=reference(), on_finding=page, config=Config(look_rows=10)
+    ) as monitor:
+        monitor.record({"a": np.zeros(200), "b": np.zeros(200)}, np.zeros(200))
+        monitor.flush(timeout_seconds=20)
+        told = monitor.status().last_fault
+    assert told is not None
+    assert "on_finding raised ZeroDivisionError" in told
+    assert "secret" not in told
+
+
+class Unreachable(InMemoryExporter):
+    """Nothing arrives."""
+
+    def send(self, _snapshot: Snapshot) -> Delivered:
+        """Fail, as nobody is there."""
+        raise ExportError("x" * 150 + " end")
+
+
+def test_log_and_status_tell_of_the_same_points_and_the_whole_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Points that wait behind others are counted once in both."""
+    caplog.set_level(logging.WARNING, "mlmonitor")
+    with Monitor("m", exporters=[Unreachable()]) as monitor:
+        monitor.record({"a": [1.0]}, [1.0])
+        monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+        (line,) = [r.getMessage() for r in caplog.records if "export to" in r.getMessage()]
+        (export,) = status.destinations.values()
+        assert f"{export.outcomes['failed']} points failed" in line
+        assert " end" in str(status)
+
+
+@pytest.mark.parametrize("destination", ["collector", "prometheus", "mimir"])
+def test_a_wrong_path_is_one_failure_with_the_destinations_hint(
+    destination: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One cause, one line; the hint is of the destination that was asked."""
+    with OtlpReceiver(profile="collector") as receiver:
+        url = f"{receiver.url}/nowhere"
+        assert main(["doctor", "--destination", destination, "--url", url]) == 1
+    found = capsys.readouterr().out
+    assert found.count("failed ") == 1
+    assert ("--web.enable-otlp-receiver" in found) == (destination == "prometheus")
+    assert destination in found.split("->")[1].lower()
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://127.0.0.1:9", "start the server, or check the port"),
+        ("http://no-such-host.invalid:4318", "check the spelling of the host"),
+    ],
+)
+def test_a_wrong_host_and_a_closed_port_are_told_apart(
+    url: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each has a remedy of its own."""
+    assert main(["doctor", "--destination", "collector", "--url", url]) == 1
+    assert hint in capsys.readouterr().out
+
+
+def test_https_where_plain_http_is_spoken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """No certificate is to blame."""
+    with OtlpReceiver(profile="collector") as receiver:
+        url = receiver.url.replace("http://", "https://")
+        assert main(["doctor", "--destination", "collector", "--url", url]) == 1
+    assert "it speaks plain http" in capsys.readouterr().out
+
+
+def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
+    rng: np.random.Generator,
+) -> None:
+    """At noon on a Thursday in 1970 it is season 12 of the day; vectors have their own distance."""
+    times = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[h]")
+    seasonal = Reference.fit({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
+    with Monitor("m", reference=seasonal, clock=lambda: 12.5 * 3_600) as monitor:
+        told = str(monitor.status()).splitlines()[0]
+    assert told.endswith("; compared by hour of day, 12 of 24 now (UTC)")
+    vectors = {"v": list(rng.normal(size=(ROWS, 8)))}
+    known = Reference.fit(vectors, schema={"v": "embedding"})
+    with Monitor("m", reference=known) as monitor:
+        monitor.record({"v": list(rng.normal(size=(100, 8)))}, np.zeros(100))
+        monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+    assert status.field("v.witness", role="derived").mmd is not None
+    assert "\nmmd: v.witness " in str(status)

@@ -1,0 +1,65 @@
+"""A column of ids is not silently blind."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Finding, Monitor, Reference
+from mlmonitor.compare.show import shown
+
+ROWS = 5_000
+TELLS = "ids? nothing to compare in customer: declare it text, or ignore it"
+
+
+def ids(start: int, count: int) -> dict[str, list[str]]:
+    """A customer a row, and what a customer may have."""
+    return {
+        "customer": [f"c-{start + at:07}" for at in range(count)],
+        "line": ["home", "motor"] * (count // 2),
+    }
+
+
+@pytest.fixture
+def reference() -> Reference:
+    """More ids than are kept."""
+    return Reference.fit(ids(0, ROWS))
+
+
+def test_a_column_of_ids_is_told_at_fit(reference: Reference) -> None:
+    """Where the reference is printed, and where it is shown; other columns are none."""
+    assert reference.ids == ("customer",)
+    assert "ids? customer" in repr(reference)
+    assert TELLS in shown(reference)
+
+
+@pytest.mark.parametrize("most", [6, 50])
+def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
+    most: int, rng: np.random.Generator
+) -> None:
+    """Many postcodes, of which some come often."""
+    codes = [f"p{at}" for at in rng.integers(0, 5_000, ROWS)] + ["p1"] * most
+    assert Reference.fit({"code": codes}).ids == ()
+
+
+@pytest.mark.parametrize("rows", [1_000, ROWS])
+def test_ids_that_become_one_are_constant(rows: int) -> None:
+    """As many different as came are told while they come; one that all have is found."""
+    found: list[Finding] = []
+    config = Config(look_rows=100)
+    with Monitor(
+        "m", reference=Reference.fit(ids(0, rows)), config=config, on_finding=found.append
+    ) as monitor:
+        for at in range(10):
+            monitor.record(ids(100_000 + at * 100, 100), np.zeros(100))
+            monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+        assert status.field("customer").distinct == pytest.approx(1_000, rel=0.1)
+        assert TELLS in str(status)
+        assert [f.measure for f in found] == []
+        for _ in range(3):
+            one: dict[str, Any] = ids(0, 100) | {"customer": ["unknown"] * 100}
+            monitor.record(one, np.zeros(100))
+            monitor.flush(timeout_seconds=20)
+    assert ("customer", "constant") in {(f.field, f.measure) for f in found}
+    assert ("line", "constant") not in {(f.field, f.measure) for f in found}

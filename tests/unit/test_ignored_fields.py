@@ -1,0 +1,110 @@
+"""A field that is ignored is left out everywhere."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference, Status
+from mlmonitor.testing import InMemoryExporter
+
+ROWS = 1_000
+
+
+def columns(rng: np.random.Generator) -> dict[str, object]:
+    """Numbers, a text and two categories."""
+    return {
+        "age": rng.normal(45, 12, ROWS),
+        "sum": rng.normal(0, 1, ROWS),
+        "line": rng.choice(["home", "motor"], ROWS).tolist(),
+        "note": ["a word or two"] * ROWS,
+    }
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """Everything there can be: a text, an anomaly score, segments."""
+    return Reference.fit(
+        columns(rng),
+        predictions=rng.normal(0, 1, ROWS),
+        schema={"note": "text"},
+        segments=["line"],
+        anomaly_score=True,
+    )
+
+
+def served(
+    reference: Reference, rng: np.random.Generator, ignore: list[str], *, is_changed: bool = True
+) -> tuple[Status, InMemoryExporter]:
+    """The status once a thousand rows came of which `age` has moved."""
+    exporter = InMemoryExporter()
+    with Monitor(
+        "m",
+        reference=reference,
+        exporters=[exporter],
+        segments=["line"],
+        ignore=ignore,
+        config=Config(look_rows=100),
+    ) as monitor:
+        rows = columns(rng)
+        if is_changed:
+            rows["age"] = np.full(ROWS, 400.0)
+        monitor.record(rows, rng.normal(0, 1, ROWS))
+        monitor.flush(timeout_seconds=20)
+        return monitor.status(), exporter
+
+
+def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """No row of the status, no finding, no series of it, and of its segments none either."""
+    known, exporter = served(reference, rng, [])
+    assert "age" in {finding.field for finding in known.findings}
+    status, exporter = served(reference, rng, ["age"])
+    assert {f.name for f in status.fields if f.role == "feature"} == {"sum", "line"}
+    assert status.findings == ()
+    assert status.unknown_fields == {}
+    assert all("age" not in {f.name for f in s.fields} for s in status.segments.values())
+    told = {
+        dict(attributes).get("field")
+        for snapshot in exporter.snapshots
+        for family in snapshot.families
+        for attributes in family.series.attributes
+    }
+    assert "age" not in told
+    assert "sum" in told
+
+
+def test_what_is_derived_from_an_ignored_field_goes_with_it(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """A text's length and words; the anomaly score of rows, if a field of its was ignored."""
+    status, _ = served(reference, rng, ["note"])
+    assert {f.name for f in status.fields if f.role == "derived"} == {"anomaly_score", "anomalous"}
+    status, _ = served(reference, rng, ["sum"])
+    assert "anomaly_score" not in {f.name for f in status.fields}
+
+
+def test_a_field_that_is_ignored_may_still_part_the_rows(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """Ignored as a feature, it tells segments apart as before."""
+    status, _ = served(reference, rng, ["line"], is_changed=False)
+    assert "line" not in {f.name for f in status.fields}
+    assert sum(s.window_rows for s in status.segments.values()) == ROWS
+    assert set(status.segments) >= {"home", "motor"}
+
+
+def test_a_name_that_never_came_is_told_with_one_that_is_near(
+    reference: Reference, rng: np.random.Generator
+) -> None:
+    """A slip of the pen is seen; what came, or is in the reference, is not told."""
+    status, _ = served(reference, rng, ["agee", "age", "sum"])
+    assert status.ignored_in_vain == ("agee (there is age)",)
+    assert "ignored fields that never came: agee (there is age)" in str(status)
+
+
+def test_fewer_fields_share_the_level(reference: Reference) -> None:
+    """What is left out uses up nothing of `alpha`, and the reference stays a valid file."""
+    left = reference.without(["age"])
+    assert left.monitored < reference.monitored
+    assert type(left.content).model_validate_json(left.content.model_dump_json()) == left.content
+    assert reference.without(["nothing"]).content is reference.content
