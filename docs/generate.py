@@ -36,7 +36,8 @@ option that may be None, an empty variable says nothing.
 
 `OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,
 `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds) sets `export_interval_seconds`, and
-`OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. Where metrics are sent is told in [destinations](guides/destinations.md).
+`OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. Where metrics are sent is
+told in [destinations](guides/destinations.md).
 
 | option | kind | default | bounds | meaning | variable |
 |---|---|--:|---|---|---|
