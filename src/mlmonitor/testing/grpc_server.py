@@ -1,4 +1,4 @@
-"""The receiver over gRPC; needs the extra `grpc`."""
+"""The receiver over gRPC; needs the extra `grpc` beside `testing`."""
 
 import socket
 import threading

@@ -12,9 +12,9 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import MappingTable
+from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.labels import Labels, remember
 from mlmonitor.compare.level import Lens, Level
-from mlmonitor.compare.population import field_statuses
 from mlmonitor.records import ABSENT, Quality
 
 SPAN = Span(3_600.0, None, 60)
