@@ -6,6 +6,7 @@ from side_by_side import table
 
 from false_alarms import false_alarms_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
+from mlmonitor.config import Config
 
 
 def metrics_page() -> str:
@@ -27,6 +28,44 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+_CONFIGURATION = """# Configuration
+
+Generated from `mlmonitor/config.py` by `make docs`. Give options to
+`Monitor(config=Config(panes=30))`. The variable of an option outranks the program; `none` clears an
+option that may be None, an empty variable says nothing.
+
+`OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,
+`OTEL_METRIC_EXPORT_INTERVAL` (milliseconds) sets `export_interval_seconds`, and
+`OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. Where metrics are sent is
+told in [destinations](guides/destinations.md).
+
+| option | kind | default | bounds | meaning | variable |
+|---|---|--:|---|---|---|
+"""
+
+
+def configuration_page() -> str:
+    """The table of all options."""
+    lines = []
+    for name, field in Config.model_fields.items():
+        kind = field.annotation.__name__ if isinstance(field.annotation, type) else field.annotation
+        default = f"{field.default:,}" if type(field.default) is int else field.default
+        bounds = ", ".join(filter(None, map(_bound, field.metadata)))
+        told = str(kind).replace(" | ", " or ")
+        cells = [f"`{name}`", told, f"{default}", bounds, field.description]
+        lines.append("| " + " | ".join([*cells, f"`MLMONITOR_{name.upper()}`"]) + " |")
+    return _CONFIGURATION + "\n".join(lines) + "\n"
+
+
+_SIGNS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def _bound(rule: object) -> str:
+    """One bound of an option in words; nothing for a rule that is no bound."""
+    found = ((words, getattr(rule, sign, None)) for sign, words in _SIGNS.items())
+    return ", ".join(f"{words} {value:,}" for words, value in found if value is not None)
+
+
 BEGIN, END = "<!-- side_by_side.py writes this -->\n", "<!-- until here -->\n"
 
 
@@ -41,6 +80,7 @@ def main() -> None:
     """Write all pages."""
     docs = Path(__file__).parent
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    (docs / "configuration.md").write_text(configuration_page(), encoding="utf-8")
     (docs / "false_alarms.md").write_text(false_alarms_page(), encoding="utf-8")
     guide = docs / "guides" / "dynatrace.md"
     guide.write_text(dynatrace_page(guide.read_text(encoding="utf-8")), encoding="utf-8")

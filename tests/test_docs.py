@@ -30,6 +30,14 @@ def test_the_page_of_metrics_is_the_catalogue(generate: ModuleType) -> None:
     assert (DOCS / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page()
 
 
+def test_the_page_of_options_is_the_configuration(generate: ModuleType) -> None:
+    """Every option has a row, with its default and its variable."""
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert page == generate.configuration_page()
+    assert "| `panes` | int | 60 | at least 1, at most 10,000 |" in page
+    assert "`MLMONITOR_WINDOW_ROWS`" in page
+
+
 def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
     """The default exporter before the strict receiver, and ours beside it: run, not remembered."""
     page = (DOCS / "guides" / "dynatrace.md").read_text(encoding="utf-8")

@@ -1,13 +1,19 @@
-"""The guide's example runs as it stands."""
+"""The guides' examples run as they stand."""
 
 import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-import mlmonitor
+import pytest
 
+import mlmonitor
+from mlmonitor.cli import main
+from mlmonitor.testing import OtlpReceiver
+
+DOCTOR = Path(__file__).parents[1] / "docs" / "guides" / "doctor.md"
 GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "testing.md"
 
 
@@ -27,3 +33,24 @@ def test_the_example_of_the_guide_passes(tmp_path: Path) -> None:
         timeout=50,
     )
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_guide_to_the_doctor_shows_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command is run, and prints what stands below it; the address is the receiver's."""
+    page = DOCTOR.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "doctor.md", "exec"), {})  # noqa: S102 - our own page
+    blocks = re.findall(r"```console\n\$ mlmonitor (.*?)\n(.*?)```", page, re.DOTALL)
+    statuses = []
+    with OtlpReceiver() as receiver:
+        here = receiver.url.removeprefix("http://")
+        for command, printed in blocks:
+            with nullcontext() if "taken" in printed else receiver.down():
+                statuses.append(main(command.replace("localhost:4318", here).split()))
+            out, err = capsys.readouterr()
+            told = (out + err).replace(here, "localhost:4318")
+            assert [line.rstrip() for line in told.splitlines()] == printed.splitlines()
+    assert statuses == [0, 1, 2, 0]

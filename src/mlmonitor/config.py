@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import ConfigError
 
+PAGE = "docs/configuration.md"
 _PREFIX = "MLMONITOR_"
 _PYDANTIC = "Value error, "  # what it puts before our own sentences
 _TRUE = {"1", "true", "yes", "on"}
@@ -125,11 +127,13 @@ class Config(BaseModel):
         default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
     )
 
-    def __init__(self, **options: object) -> None:
-        try:
-            super().__init__(**options)
-        except ValidationError as error:
-            raise ConfigError(f"Config: {_reasons(error)}") from None
+    if not TYPE_CHECKING:  # type checkers know the options from the fields
+
+        def __init__(self, /, **options: object) -> None:
+            try:
+                super().__init__(**options)
+            except ValidationError as error:
+                raise ConfigError(f"Config: {_reasons(error)}") from None
 
     @model_validator(mode="after")
     def _has_one_window(self) -> Self:
@@ -179,7 +183,7 @@ def _options(environ: Mapping[str, str]) -> dict[str, object]:
         if not key.startswith(_PREFIX) or not value.strip() or _FROM_KUBERNETES.fullmatch(name):
             continue
         if name.lower() not in Config.model_fields:
-            raise ConfigError(f"{key}: no such option; there are {', '.join(Config.model_fields)}")
+            raise ConfigError(f"{key}: {_no_such(name.lower(), _PREFIX)}")
         found[name.lower()] = None if value.strip().lower() == "none" else value.strip()
     return found
 
@@ -209,8 +213,42 @@ def _milliseconds(text: str) -> float:
 
 def _reasons(error: ValidationError) -> str:
     """What pydantic found, without the values it met."""
-    found = (
-        f"{'.'.join(map(str, item['loc'])) or 'options'}: {item['msg'].removeprefix(_PYDANTIC)}"
-        for item in error.errors(include_input=False, include_url=False, include_context=False)
-    )
+    found = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        name = ".".join(map(str, item["loc"])) or "options"
+        is_unknown = item["type"] == "extra_forbidden"
+        told = _no_such(name) if is_unknown else item["msg"].removeprefix(_PYDANTIC)
+        found.append(f"{name}: {told}")
     return "; ".join(found)
+
+
+def _no_such(name: str, prefix: str = "") -> str:
+    """Which options a misspelt one may have meant, and where all are."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, Config.model_fields)
+    spelled = " or ".join(f"{prefix}{each.upper()}" if prefix else each for each in near)
+    meant = f"did you mean {spelled}? " if near else ""
+    return f"no such option; {meant}all are in {PAGE}"
+
+
+def _described() -> None:
+    """Give the class the signature and the documentation that its fields are."""
+    fields = Config.model_fields
+    Config.__signature__ = Signature(
+        [
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Config.__annotations__[name],
+            )
+            for name, field in fields.items()
+        ]
+    )
+    told = [f"        {name}: {field.description}" for name, field in fields.items()]
+    head, raises, tail = (Config.__doc__ or "").partition("    Raises:")
+    Config.__doc__ = "\n".join([f"{head}    Args:", *told, "", f"{raises}{tail}"])
+
+
+_described()

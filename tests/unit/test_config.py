@@ -1,6 +1,8 @@
 """Options: bounded, closed, frozen; and what the environment may say."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -118,7 +120,10 @@ def test_a_bad_variable_is_named_and_its_value_is_not(name: str) -> None:
 
 def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
     """A misspelt variable would else be an option that never applies."""
-    with pytest.raises(ConfigError, match=r"MLMONITOR_PANE: no such option; there are .*panes"):
+    with pytest.raises(
+        ConfigError,
+        match=r"MLMONITOR_PANE: no such option; did you mean MLMONITOR_PANES\?.*configuration",
+    ):
         Config.from_environment({"MLMONITOR_PANE": "hunter2"})
 
 
@@ -202,3 +207,22 @@ def test_an_unknown_filter_of_exemplars_is_named() -> None:
     with pytest.raises(ConfigError, match="EXEMPLAR_FILTER: wanted always_off, trace_based") as it:
         Config.from_environment({"OTEL_METRICS_EXEMPLAR_FILTER": "hunter2"})
     assert "hunter2" not in str(it.value)
+
+
+def test_a_misspelt_option_is_told_what_it_may_have_meant() -> None:
+    """The nearest names, and the page with all of them; nothing is near to nonsense."""
+    with pytest.raises(ConfigError, match=r"window_secs: no such option; did you mean window_se.*"):
+        Config(window_secs=3)
+    with pytest.raises(ConfigError, match=r"zzz: no such option; all are in docs/configuration.md"):
+        Config(zzz=3)
+
+
+def test_the_signature_and_the_help_name_every_option() -> None:
+    """As an editor and `help(Config)` show them, before the first use of it."""
+    told = "import inspect, mlmonitor as m; print(inspect.signature(m.Config), m.Config.__doc__)"
+    shown = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=50
+    ).stdout
+    for name, field in Config.model_fields.items():
+        assert f"{name}: " in shown.partition("Args:")[0]
+        assert f"{name}: {field.description}" in shown

@@ -8,6 +8,7 @@ worker's part.
 """
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ import numpy as np
 
 from mlmonitor.capture.columns import UNREADABLE, unmasked
 from mlmonitor.capture.frames import frame_owner, is_frame, package_of, series_row
+from mlmonitor.errors import SchemaError
 
 
 class Form(Enum):
@@ -46,6 +48,9 @@ PLAIN_TYPES = frozenset(
 
 # A member costs a descriptor each time it is looked up on its class, twice what the tuple costs.
 _MAPPING, _SEQUENCE, _ARRAY = Form.MAPPING, Form.SEQUENCE, Form.ARRAY
+
+SPARSE_VALUES = 100_000
+"""A larger sparse matrix is not read: it would be made dense in the host's thread."""
 
 _TYPES_KEPT = 1_024  # a service that makes types as it goes must not fill the memory with them
 _SCALARS = (str, bytes, Number, date, timedelta, np.generic, type(None), Enum)
@@ -143,7 +148,19 @@ def _copier_for(kind: type) -> Copier:
     for base, copier in by_base:
         if issubclass(kind, base):
             return copier
+    if kind.__module__.startswith("scipy.sparse") and hasattr(kind, "toarray"):
+        return _copy_sparse
     return _object_copier(kind) if package_of(kind) is None else _frame_copier(kind)
+
+
+def _copy_sparse(matrix: Any) -> Copied:
+    """The rows of a sparse matrix, its zeros among them, as long as they are not too many."""
+    if math.prod(matrix.shape) > SPARSE_VALUES:
+        raise SchemaError(
+            f"features: wanted a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
+            "counted: watch what it was made of, or a dense part of it"
+        )
+    return copy_array(matrix.toarray())
 
 
 def _copy_named(row: Any) -> Copied:

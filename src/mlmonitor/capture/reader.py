@@ -1,11 +1,13 @@
 """Rows become a block: every field's values in the schema's order, the rest counted by reason."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.columns import Values, moments_in_time, numbers
+from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.reasons import Reasons, column_reasons, matrix_reasons
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
@@ -50,9 +52,12 @@ class Reader:
             role: frozenset(f.name for f in (*schema.fields, *sources) if f.role is role)
             for role in (Role.FEATURE, Role.PREDICTION)
         }
+        outputs = self._known[Role.PREDICTION]
+        self._only_output = next(iter(outputs)) if len(outputs) == 1 else None
 
     def block(self, rows: Rows) -> Block:
         """The rows as a block. A value that cannot be read is counted; nothing is raised for it."""
+        rows = self._with_known_output(rows)
         numeric = np.full((len(self.schema.numeric), rows.count), np.nan)
         refused = np.zeros((len(self.schema.numeric), 3), np.int64)
         reasons = np.zeros(numeric.shape, np.int8) if self._keeps_reasons else None
@@ -70,6 +75,19 @@ class Reader:
         reasons = reasons if refused.any() else None
         block = Block(rows.count, numeric, refused, listed, reasons)
         return block if self._extend is None else self._extend(block, raw)
+
+    def _with_known_output(self, rows: Rows) -> Rows:
+        """One output is the one that the schema knows, if one of the two has no name of its own.
+
+        So `{"predictions": [0.7]}` and a frame of one column are what `[0.7]` is.
+        """
+        known = self._only_output
+        if known is None or len(rows.predictions) != 1:
+            return rows
+        ((name, column),) = rows.predictions.items()
+        if name == known or PREDICTION not in (name, known):
+            return rows
+        return replace(rows, predictions={known: column})
 
     def _read_matrix(
         self, rows: Rows, numeric: Floats, refused: Counts, reasons: Reasons | None

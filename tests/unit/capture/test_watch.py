@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from mlmonitor import Config, ConfigError, Monitor, Reference, Status
 from mlmonitor.records import Quality, Role
@@ -384,6 +385,59 @@ def test_predictions_that_are_not_one_a_row_are_missing_and_told(
     assert str(status.last_fault) == (
         f"SchemaError: predictions: wanted one for each of the 10 rows, met {met}"
     )
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pd.DataFrame({"score": [0.7]}),
+        {"predictions": [0.7]},
+        {"score": 0.7},
+        np.array([[0.7]]),
+    ],
+    ids=["frame", "list by name", "value by name", "matrix"],
+)
+def test_one_output_is_the_prediction_whatever_it_is_called(
+    monitor: Monitor, result: object
+) -> None:
+    """The reference knows one prediction, the model returns one value a row: they are the same."""
+    monitor.watch(lambda _: result)(ROW)
+    status = monitor.status()
+    assert status.field("prediction", role="prediction").mean == pytest.approx(0.7)
+    assert (status.unknown_fields, status.faults) == ({}, 0)
+
+
+def test_one_output_of_another_name_than_the_references_is_unknown(
+    exporter: InMemoryExporter,
+) -> None:
+    """Two names that differ are two things."""
+    reference = Reference.fit({"a": [1.0, 2.0]}, predictions=pd.DataFrame({"low": [1.0, 2.0]}))
+    with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
+        monitor.record({"a": [1.0, 2.0]}, {"high": [1.0, 2.0]})
+        assert monitor.status().unknown_fields == {"prediction.high": 2}
+        monitor.record({"a": [1.0, 2.0]}, [1.0, 2.0])
+        assert monitor.status().field("prediction.low", role="prediction").count == 2
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.lil_matrix])
+def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any) -> None:
+    """With its zeros, from a call and from a batch; its attributes are nobody's features."""
+    reference = Reference.fit(np.eye(2), names=["a", "b"], predictions=[0.0, 1.0])
+    with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
+        monitor.watch(lambda _: 1.0)(kind([[0.0, 3.0]]))
+        monitor.record(kind([[0.0, 3.0], [0.0, 0.0]]), [1.0, 1.0])
+        status = monitor.status()
+        assert (status.field("a").mean, status.field("b").mean) == (0.0, 2.0)
+        assert (status.predictions, status.unknown_fields, status.faults) == (3, {}, 0)
+
+
+def test_a_sparse_matrix_too_large_to_be_read_is_told(monitor: Monitor) -> None:
+    """It would be made dense in the host's thread: the row is counted as unreadable instead."""
+    monitor.watch(lambda _: 1.0)(sparse.csr_matrix((1, 100_001)))
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.WRONG_TYPE: 1}
+    assert status.unknown_fields == {}
+    assert "wanted a sparse matrix of at most 100,000 values" in str(status.last_fault)
 
 
 def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
