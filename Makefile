@@ -6,7 +6,7 @@ DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test components integration check wheel docs figures bench bench-quick bench-peers format clean
+.PHONY: demo test components integration check wheel docs bench bench-quick bench-peers format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
@@ -38,12 +38,11 @@ wheel: $(VENV)/.check
 		-c ../pyproject.toml --rootdir . -o pythonpath= -q \
 		wheel-tests/unit wheel-tests/laws wheel-tests/oracle wheel-tests/test_public_api.py
 
-docs: $(VENV)/.test
+# All pages and figures that are made of code and of results; about a minute. Measures nothing.
+docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py
-
-# The figures of docs/algorithms, each by a script in docs/figures; about a minute.
-figures: $(VENV)/.docs
 	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/page.py
 
 # Strict: for a machine that does nothing else. Then the page, its figures and README's table.
 bench: $(PEERS)/.bench

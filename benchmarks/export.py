@@ -17,10 +17,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import shapes
 from harness import Figure, Timing, main
 from mlmonitor import Config, Monitor, Otlp
+from mlmonitor.export.outgoing import Sender
+from mlmonitor.export.profile import PROMETHEUS
 from sink import Sink
 
 ROWS = 2_000
 OTEL_POINTS = 2_800
+TICK_MILLISECONDS = 10.0
 OTEL = f"the OTel SDK's encoder, {OTEL_POINTS:,} counter points"
 
 
@@ -95,12 +98,41 @@ def ticks(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
         yield Figure(f"{name}, longest hold of the interpreter", min(late), "ms")
 
 
+def tick(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
+    """One export without its network: compared, described and encoded, beside the same points."""
+    with Sink() as sink, filled(fields, sink) as monitor:
+        monitor.flush(timeout_seconds=60.0)  # attributes are encoded once
+        line = monitor._worker.pipeline  # noqa: SLF001 - its parts are timed
+        now, took, points = time.time(), [], 0
+        sender: Sender | None = None
+        for at in range(rounds + 1):
+            started = time.thread_time_ns()
+            snapshot = line.snapshot(now + at)
+            sender = sender or Sender(PROMETHEUS, {}, snapshot, "0")
+            outgoing = sender.outgoing(snapshot)
+            for part in outgoing.parts(PROMETHEUS.limits):
+                outgoing.body(part)
+            points = snapshot.size
+            took.append((time.thread_time_ns() - started) / 1e6)
+        timing = Timing(tuple(took[1:]))
+        yield Figure(
+            f"tick of {fields} fields, compared and encoded",
+            timing.best,
+            "ms",
+            TICK_MILLISECONDS,
+            f"{TICK_MILLISECONDS:.0f} ms",
+            round(timing.spread, 3),
+            more={"points": points, "sdk_encoder_ms": encoder.best * points / OTEL_POINTS},
+        )
+
+
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
     """Every figure of this benchmark."""
     encoder = otel_encoder(3 if is_quick else 7)
     yield Figure(OTEL, encoder.best, "ms", spread=round(encoder.spread, 3))
     for fields in (20, 200) if is_quick else (20, 200, 1_000):
         yield from ticks(fields, 3 if is_quick else 7, encoder)
+    yield from tick(200, 5 if is_quick else 15, encoder)
 
 
 if __name__ == "__main__":

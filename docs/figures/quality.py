@@ -22,8 +22,8 @@ def main() -> None:
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])
-    level = Level(0.01, 20, 0.005).quality_log_e / np.log(10)
-    subject = ShareAlarms(belief, log_e=level * np.log(10), tolerance=0.001, min_rows=0)
+    level = Level(0.01, 20, 0.005).quality_threshold / np.log(10)
+    subject = ShareAlarms(belief, threshold=level * np.log(10), tolerance=0.001, min_rows=0)
     bad = rng.binomial(SIZE, np.where(np.arange(LOOKS) < CHANGE, BEFORE, AFTER))
     evidence, raised_at = [], LOOKS
     for at, count in enumerate(bad.tolist()):

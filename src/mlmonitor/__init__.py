@@ -1,10 +1,11 @@
 """Watch a prediction service from the inside. Start with `Monitor` and `Reference`."""
 
 from mlmonitor.capture.watch import Observation
+from mlmonitor.compare.field_status import FieldStatus
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segment_status import SegmentStatus
-from mlmonitor.compare.status import ExportStatus, FieldStatus, Status
+from mlmonitor.compare.status import ExportStatus, Status
 from mlmonitor.config import Config
 from mlmonitor.errors import (
     ConfigError,

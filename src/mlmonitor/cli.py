@@ -26,11 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (ConfigError, FormatError, MissingExtra) as error:
-        print(f"failed   configuration: {error}", file=sys.stderr)  # noqa: T201
+        print(f"failed   configuration: {error}", file=sys.stderr)
         return WRONG
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"failed   file: {error.strerror or type(error).__name__}{where}", file=sys.stderr)  # noqa: T201
+        print(f"failed   file: {error.strerror or type(error).__name__}{where}", file=sys.stderr)
         return WRONG
 
 
@@ -73,10 +73,9 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 def _doctor(options: argparse.Namespace) -> int:
     config = Config.from_environment(os.environ)
     exporter = _exporter(options)
-    say = print
-    say(doctor.Check("configuration", "ok", repr(exporter)))
+    print(doctor.Check("configuration", "ok", repr(exporter)))
     if not config.enabled:
-        say(
+        print(
             doctor.Check("switched off", "warning", "OTEL_SDK_DISABLED or MLMONITOR_ENABLED is set")
         )
     checks = doctor.trials(exporter)
@@ -85,7 +84,7 @@ def _doctor(options: argparse.Namespace) -> int:
         planned = doctor.plan_checks(exporter, reference, segments=options.segments)
         checks = chain(checks, planned)
     try:
-        return OK if doctor.told(checks, say) else FAILED
+        return OK if doctor.told(checks, print) else FAILED
     finally:
         exporter.close(timeout_seconds=1.0)
 
@@ -122,5 +121,5 @@ def _exporter(options: argparse.Namespace) -> OtlpExporter:
 
 
 def _show(options: argparse.Namespace) -> int:
-    print(shown(Reference.load(options.file)))  # noqa: T201
+    print(shown(Reference.load(options.file)))
     return OK

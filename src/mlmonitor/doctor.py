@@ -17,7 +17,8 @@ from mlmonitor.export.base import Attributes, Family, Histograms, Series, Snapsh
 from mlmonitor.export.budget import series_count
 from mlmonitor.export.legal import KEY_LIMIT, VALUE_LIMIT, legal_value
 from mlmonitor.export.otlp import OtlpExporter
-from mlmonitor.records import Role
+from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.reference_format import NumericReference
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -69,9 +70,9 @@ def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) 
     segments: how many segments are expected at most, the whole not counted.
     """
     entries = reference.entries(tuple(Role))
-    numeric = sum(hasattr(entry, "edges") for entry in entries)
-    bins = max((len(e.counts) for e in entries if hasattr(e, "edges")), default=10)
-    categories = max((len(e.counts) for e in entries if hasattr(e, "categories")), default=50)
+    widths = [len(entry.counts) for entry in entries if isinstance(entry, NumericReference)]
+    others = [len(entry.counts) for entry in entries if not isinstance(entry, NumericReference)]
+    numeric, bins, categories = len(widths), max(widths, default=10), max(others, default=50)
     count = series_count(
         numeric=numeric,
         categorical=len(entries) - numeric,
@@ -151,12 +152,12 @@ def _families() -> Iterator[tuple[str, Family]]:
     yield "categories", _numbers(catalog.BIN, (*field, ("bin", "a category, spelt ü")), one)
 
 
-def _numbers(metric: Metric, attributes: Attributes, values: "np.ndarray") -> Family:
+def _numbers(metric: Metric, attributes: Attributes, values: Floats | Counts) -> Family:
     return Family(metric, Series([attributes]), values)
 
 
 def _histogram(
-    metric: Metric, attributes: Attributes, bounds: Sequence[float], sums: "np.ndarray"
+    metric: Metric, attributes: Attributes, bounds: Sequence[float], sums: Floats
 ) -> Family:
     counts = np.zeros((1, len(bounds) + 1), np.int64)
     counts[0, 1] = 1

@@ -46,7 +46,7 @@ class Worker:
         self._begin(reference)
         inbox.calls.on_first = self.ensure_started
         if not config.enabled:
-            inbox.calls.close()
+            inbox.close()
         _workers.add(self)
 
     def _begin(self, reference: Reference | None) -> None:
@@ -144,7 +144,7 @@ class Worker:
         self.begin_close()
         took_all = not self._last or self._await(self._last, timeout_seconds)
         self._is_closed = True
-        self._inbox.calls.close()
+        self._inbox.close()
         with self._wake:
             self._wake.notify_all()
         self.pipeline.close(timeout_seconds=0.0)  # a send that waits to try again gives up
@@ -199,7 +199,7 @@ class Worker:
             self._begin(self.pipeline.watched.reference)
             self._is_closed = is_closed
         if self._is_closed:
-            self._inbox.calls.close()
+            self._inbox.close()
 
 
 def never_falling_clock() -> Clock:

@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
@@ -16,6 +16,7 @@ from mlmonitor.capture.batch import batch_entry
 from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
+from mlmonitor.capture.shapes import Shapes
 from mlmonitor.capture.tap import Tap, identify, open_call
 from mlmonitor.capture.watch import Observation, Unrecorded, decorated
 from mlmonitor.compare.finding import Finding
@@ -88,7 +89,8 @@ class Monitor:
             raise ConfigError("model: wanted a name")
         self.config: Config = options.config_of(config, os.environ)
         self._is_enabled = self.config.enabled  # read by every call, and slow to read there
-        self._clock, self._on_finding = clock or never_falling_clock(), on_finding
+        self._clock = clock or never_falling_clock()
+        self._on_finding = options.callable_of("on_finding", on_finding)
         self._reference = options.reference_of(reference)
         self._exporters = options.exporters_of(
             exporters, os.environ, is_enabled=self.config.enabled
@@ -105,8 +107,8 @@ class Monitor:
         self._features = options.names_of("features", features) or options.feature_names(
             self._reference
         )
-        self._shape = Shape(self._features, Outputs())
         self._inbox = Inbox(self.config.buffer_rows)
+        self._shapes = Shapes(self._features, self._inbox.guard)
         self._worker = Worker(
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
         )
@@ -118,7 +120,7 @@ class Monitor:
             copiers=options.copiers_of(declared.schema),
             plain_row=None if options.has_vectors(declared.schema) else dict,
         )
-        self._source = self._tap, self._shape
+        self._source = self._tap, self._shapes.plain
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -164,46 +166,62 @@ class Monitor:
                 is made when `prediction_id` is asked for.
 
         Raises:
-            ConfigError: the function is a generator, or lacks the argument named.
+            ConfigError: it is no function, or a generator, or lacks the argument named; or an
+                option is wrong.
         """
 
         def again(inner: Callable[..., Any]) -> Any:
-            outputs = Outputs(prediction, output, columns)
             shape = Shape(self._features, outputs, id_from)
             wrapper = decorated(inner, features, tap=self._tap, shape=shape)
             return wrapper if self.config.enabled else inner
 
-        columns = options.names_of("names", names)
+        outputs = Outputs.named(output, names, prediction)
         if function is None:
             return again
         return again(function)
 
-    def observe(self, features: Any, *, prediction_id: str | None = None) -> Observation:
+    def observe(
+        self,
+        features: Any,
+        *,
+        prediction_id: object = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = (),
+    ) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
 
-        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one.
+        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one;
+        `output` and `names` are those of `watch`.
         """
+        is_plain = output == "value" and not names
+        source = self._source if is_plain else (self._tap, self._shapes.of(output, names))
         if not self._is_enabled:
-            return Unrecorded(self._source, None, prediction_id)
-        return Observation(self._source, features, prediction_id)
+            return Unrecorded(source, None, prediction_id)
+        return Observation(source, features, prediction_id)
 
     def record(
-        self, features: Any, predictions: Any, *, ids: Sequence[object] | None = None
+        self,
+        features: Any,
+        predictions: Any,
+        *,
+        ids: Sequence[object] | None = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = (),
     ) -> None:
         """Record a batch that was scored already: columns in, no Python loop over rows.
 
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for labels to come.
-        Never raises for what the data holds; what cannot be read is counted.
+        `output="probabilities"`: a column a class, called `names`, as of `watch`.
+        Never raises: what cannot be read is counted, and `status().last_fault` tells a mistake.
         """
         if not self.config.enabled:
             return
         guard, copiers = self._inbox.guard, self._tap.copiers
+        shape = self._shapes.of(output, names)
         with guard:
             self._inbox.calls.put(
-                batch_entry(
-                    features, predictions, ids, shape=self._shape, copiers=copiers, guard=guard
-                )
+                batch_entry(features, predictions, ids, shape=shape, copiers=copiers, guard=guard)
             )
 
     def label(self, prediction_id: object, actual: Any) -> None:
@@ -215,11 +233,7 @@ class Monitor:
         if not self.config.enabled:
             return
         with self._inbox.guard:
-            if isinstance(prediction_id, str) or not isinstance(prediction_id, Iterable):
-                pairs = [(str(prediction_id), actual)]
-            else:
-                pairs = options.paired(prediction_id, actual)
-            self._inbox.labels.put(pairs)
+            self._inbox.labels.put(options.labels_of(prediction_id, actual))
             self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:
@@ -268,7 +282,7 @@ class Monitor:
         return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def close(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export a last time and stop. Later records are dropped. Closing twice does nothing."""
+        """Export a last time and stop. What comes later is dropped, and counted in `status()`."""
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def __enter__(self) -> Self:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from mlmonitor.capture.forms import Copiers
+from mlmonitor.capture.forms import Copiers, is_value
+from mlmonitor.capture.identity import id_or_none, id_text
 from mlmonitor.capture.vectors import VectorCopiers
 from mlmonitor.compare.declared import declared_fields
 from mlmonitor.compare.fit_options import kinds_of
@@ -15,6 +16,8 @@ from mlmonitor.export.base import Exporter
 from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.records import Declared, Field, Kind, Role
+
+F = TypeVar("F")
 
 
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
@@ -55,6 +58,13 @@ def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
 
 
+def callable_of(option: str, function: F | None) -> F | None:
+    """A function to be called later, when nobody would see that it is none."""
+    if function is not None and not callable(function):
+        raise ConfigError(f"{option}: wanted a function, or None")
+    return function
+
+
 def declared_of(
     reference: Reference | None,
     config: Config,
@@ -80,7 +90,14 @@ def schema_of(
     told = kinds_of({} if schema is None else schema)
     if reference is None:
         return told
-    return {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+    known = {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+    for name, kind in told.items():
+        if known.get(name, kind) is not kind:
+            raise ConfigError(
+                f"schema: {name!r} is {known[name]} in the reference, not {kind}: leave it out, or "
+                f"make the reference with Reference.fit(..., schema={{{name!r}: {str(kind)!r}}})"
+            )
+    return known
 
 
 def has_vectors(schema: Mapping[str, Kind]) -> bool:
@@ -135,13 +152,19 @@ def feature_names(reference: Reference | None) -> tuple[str, ...]:
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)
 
 
-def paired(ids: Iterable[object], actuals: Any) -> list[tuple[str, object]]:
-    """Labels `(id, actual)` of ids and actuals, whatever holds them.
+def labels_of(ids: object, actuals: Any) -> list[tuple[str, object]]:
+    """Labels `(id, actual)` of one id and its actual, or of many, whatever holds them.
+
+    What names no prediction is called "": it finds none.
 
     Raises:
         SchemaError: there is not one actual for each id.
     """
-    names, values = [str(each) for each in ids], _listed(actuals)
+    is_many = isinstance(ids, Iterable) and not is_value(type(ids))
+    if not is_many or getattr(ids, "ndim", 1) == 0:
+        return [(id_text(ids) or "", actuals)]
+    names = [id_or_none(each) or "" for each in cast("Iterable[object]", ids)]
+    values = _listed(actuals)
     if len(names) != len(values):
         raise SchemaError(
             f"label: wanted an actual for each of the {len(names)} ids, met {len(values)}"

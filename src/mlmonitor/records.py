@@ -38,6 +38,16 @@ class Kind(StrEnum):
     EMBEDDING = "embedding"
 
 
+SOURCES = (Kind.TEXT, Kind.EMBEDDING)
+"""Kinds that are watched through what is derived from them alone."""
+
+MOST_DIMENSIONS = 4_096
+"""A longer vector is none that can be read."""
+
+SEASONS = {"hour_of_day": 24, "hour_of_week": 168}
+"""The cycles that traffic may breathe with, and how many seasons each has."""
+
+
 class Quality(StrEnum):
     """What one value turned out to be. Every value seen has exactly one of these."""
 
@@ -76,11 +86,6 @@ class Field(NamedTuple):
     def is_numeric(self) -> bool:
         """Whether values are read as floats; the others are read as categories."""
         return self.kind in (Kind.NUMERIC, Kind.DATETIME)
-
-    @property
-    def is_source(self) -> bool:
-        """Whether it is watched through what is derived from it alone."""
-        return self.kind in (Kind.TEXT, Kind.EMBEDDING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Secret(str):
         return str.__str__(self)
 
 
-def redacted(text: str, secrets: "list[Secret]") -> str:
+def redacted(text: str, secrets: list[Secret]) -> str:
     """A text of somebody else's without our secrets in it: servers repeat what they were sent."""
     for secret in secrets:
         if len(secret):

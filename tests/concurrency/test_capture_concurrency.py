@@ -78,6 +78,23 @@ def test_every_row_put_by_eight_threads_is_taken_or_counted(rows: int, limit: in
         assert mine == sorted(mine)
 
 
+def test_no_row_is_dropped_while_the_first_one_opens_the_line() -> None:
+    """Threads that all come first find room, and one of them starts the worker."""
+    shape = Shape((), Outputs())
+    for _ in range(300):
+        handover, started = Handover(10**6), []
+        handover.on_first = lambda into=started: into.append(1)  # type: ignore[misc]
+
+        def put(at: int, handover: Handover = handover) -> None:
+            for _ in range(20):
+                handover.put((shape, Form.MAPPING, 1, at, None, 1, None, Call()))
+
+        for thread in at_once(put):
+            thread.join()
+        assert (len(handover), handover.dropped_rows()) == (THREADS * 20, 0)
+        assert started == [1]
+
+
 def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:

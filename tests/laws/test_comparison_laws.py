@@ -13,8 +13,9 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.compare.distance import MEASURES, ORDERED
+from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.level import Lens, Level
-from mlmonitor.compare.population import Population, field_statuses
+from mlmonitor.compare.population import Population
 from mlmonitor.compare.table import entry_counts, profile_counts
 
 BEYOND_32_BITS = 1 << 40

@@ -23,7 +23,7 @@ ALPHA = 0.01
 FIELDS = 20
 BINS = 10
 LOOK_ROWS = 50
-LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).drift_log_e
+LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).drift_threshold
 """What evidence of drift has to reach in each of the fields, which share their part of alpha."""
 
 
@@ -222,7 +222,7 @@ def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator
         evidence.update(rng.multinomial(500, shares, 1))
     for _ in range(4):
         evidence.update(rng.multinomial(500, tilted(shares, 0.11), 1))
-    assert 1_000 <= evidence.stretch().rows[0] <= 4_000
+    assert 1_000 <= evidence.weigh().stretch.rows[0] <= 4_000
 
 
 def test_forgetting_a_field_leaves_the_others(rng: np.random.Generator) -> None:

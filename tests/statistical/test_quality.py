@@ -144,7 +144,7 @@ def test_a_growing_share_is_found_soon(
     counted = rng.binomial(20_000, before, streams)
     belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)
     level = Level(alpha=ALPHA, fields=20, tolerance=0.005)
-    subject = ShareAlarms(belief, log_e=level.quality_log_e, tolerance=0.001, min_rows=0)
+    subject = ShareAlarms(belief, threshold=level.quality_threshold, tolerance=0.001, min_rows=0)
 
     def look(share: float, size: int) -> None:
         bad = rng.binomial(size, share, streams)

@@ -1,7 +1,5 @@
 """What is held is measured, and is within what the monitor says."""
 
-import gc
-import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memory_held import held_bytes
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.testing import ManualClock
 
@@ -121,25 +120,17 @@ def test_memory_stays_within_what_is_said_whatever_comes(
             anomaly_score=bool(case.schema),
         ).save(path)
 
+    def new_monitor() -> Monitor:
+        return Monitor(
+            "m",
+            reference=None if case.is_learned else path,
+            exporters=[],
+            config=case.config,
+            clock=clock,
+        )
+
     def held(panes: int) -> tuple[int, int]:
-        gc.collect()
-        tracemalloc.start()
-        try:
-            monitor = Monitor(
-                "m",
-                reference=None if case.is_learned else path,
-                exporters=[],
-                config=case.config,
-                clock=clock,
-            )
-            serve(monitor, clock, rng, case, panes)
-            gc.collect()
-            found, _ = tracemalloc.get_traced_memory()
-            told = monitor.memory_bytes
-            monitor.close()
-        finally:
-            tracemalloc.stop()
-        return found, told
+        return held_bytes(new_monitor, lambda monitor: serve(monitor, clock, rng, case, panes))
 
     held(2)  # imports and caches of libraries are nobody's rows
     short, told = held(14)

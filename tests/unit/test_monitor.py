@@ -55,12 +55,46 @@ def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
         ({"model": "m", "exporters": ["http://c:4318"]}, "exporters"),
         ({"model": "m", "exporters": InMemoryExporter()}, "exporters"),
         ({"model": "m", "reference": [1.0]}, "reference"),
+        ({"model": "m", "on_finding": "page me"}, "on_finding: wanted a function"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
     """The error says which option was meant."""
     with pytest.raises(ConfigError, match=named):
         Monitor(**options)
+
+
+def test_a_schema_that_contradicts_the_reference_is_refused(reference: Reference) -> None:
+    """The reference's kinds hold: another would be ignored without a word."""
+    Monitor("m", reference=reference, schema={"a": "numeric"})
+    with pytest.raises(ConfigError, match=r"schema: 'a' is numeric in the reference, not text"):
+        Monitor("m", reference=reference, schema={"a": "text"})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"output": "proba"}, "output"),
+        ({"names": "ab"}, "names"),
+        ({"names": ["a", "a"]}, "names"),
+    ],
+)
+def test_a_wrong_way_to_read_outputs_is_refused_before_there_is_a_function(
+    exporter: InMemoryExporter, options: dict[str, object], named: str
+) -> None:
+    """`@monitor.watch(...)` raises where it stands."""
+    with make(None, exporter) as monitor, pytest.raises(ConfigError, match=named):
+        monitor.watch(**options)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_only_functions_are_watched(exporter: InMemoryExporter, enabled: bool) -> None:  # noqa: FBT001 - both ways
+    """A number is refused where it is given, not where it is called."""
+    with (
+        make(None, exporter, enabled=enabled) as monitor,
+        pytest.raises(ConfigError, match="wanted a function"),
+    ):
+        monitor.watch(3)
 
 
 def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryExporter) -> None:
@@ -166,8 +200,8 @@ def test_a_label_finds_its_prediction(reference: Reference, exporter: InMemoryEx
         monitor.label("nobody", 1.0)
         monitor.status()
         status = monitor.status()
-        counts = {"matched": 3, "late": 0, "unknown": 1, "dropped": 0, "waiting": 0}
-        assert status.labels == counts
+        counts = {name: count for name, count in status.labels.items() if count}
+        assert counts == {"matched": 3, "unknown": 1}
         assert status.performance is not None
         assert status.performance.count == 3
         assert status.performance.mae == pytest.approx(2 / 3)
@@ -203,6 +237,43 @@ def test_ids_are_the_callers_where_it_has_some(
         status = monitor.status()
         assert status.labels["matched"] == 7
         assert status.unknown_fields == {}
+
+
+@pytest.mark.parametrize("told", [17, 17.0, np.int64(17), np.str_("17"), "17"], ids=repr)
+@pytest.mark.parametrize(
+    "asked", [17, 17.0, np.int64(17), [np.float64(17)], np.array(17)], ids=repr
+)
+def test_an_id_is_the_same_by_every_way_in(
+    reference: Reference, exporter: InMemoryExporter, told: object, asked: object
+) -> None:
+    """As an argument, a feature, beside a block or a batch: whole floats and integers are one."""
+    row = {"a": 1.0, "b": 1.0}
+    with make(reference, exporter) as monitor:
+
+        @monitor.watch(id_from="request")
+        def by_argument(features: Features, request: object) -> float:
+            return 1.0
+
+        @monitor.watch(id_from="claim")
+        def by_feature(features: dict[str, object]) -> float:
+            return 1.0
+
+        def observed() -> None:
+            with monitor.observe(row, prediction_id=told) as prediction:
+                prediction.value = 1.0
+
+        ways = [
+            lambda: by_argument(row, told),
+            lambda: by_feature({**row, "claim": told}),
+            observed,
+            lambda: monitor.record([row], [1.0], ids=[told]),
+        ]
+        for way in ways:
+            way()
+            monitor.label(asked, [1.0] if isinstance(asked, list) else 1.0)
+            monitor.status()
+        status = monitor.status()
+        assert (status.labels["matched"], status.faults) == (4, 0)
 
 
 def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter) -> None:
@@ -278,7 +349,7 @@ def test_memory_is_bounded_by_what_it_says(
 def test_a_closed_monitor_drops_and_tells_so(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Watched functions still work after closing, nothing is recorded, closing again is fine."""
+    """Watched functions still work, nothing is recorded, all is counted; closing twice is fine."""
     monitor = make(reference, exporter)
     predict = monitor.watch(lambda features: features["a"])
     predict({"a": 1.0, "b": 1.0})
@@ -286,9 +357,16 @@ def test_a_closed_monitor_drops_and_tells_so(
     assert monitor.close()
     assert exporter.is_closed
     assert predict({"a": 2.0, "b": 1.0}) == 2.0
+    monitor.record({"a": [1.0, 2.0], "b": [1.0, 2.0]}, [1.0, 2.0])
+    with monitor.observe({"a": 1.0, "b": 1.0}) as prediction:
+        prediction.value = 1.0
+    monitor.kpi("savings", 1.0)
+    monitor.label(["x", "y"], [1.0, 2.0])
     assert not monitor.flush()
     status = monitor.status()
     assert (status.state, status.predictions) == ("closed", 1)
+    assert (status.dropped, status.labels["dropped"], status.faults) == (5, 2, 0)
+    assert "5 rows dropped" in str(status)
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
 
 

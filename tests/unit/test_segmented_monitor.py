@@ -1,12 +1,11 @@
 """Monitor(segments=...): what a user declares, sees in the status, and finds in the export."""
 
-import gc
-import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
+from memory_held import held_bytes
 from mlmonitor import Config, ConfigError, Finding, Monitor, Reference
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
@@ -253,26 +252,18 @@ def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator
     clock = ManualClock()
     config = Config(window_seconds=10, panes=10, pending_predictions=2_000)
 
+    def new_monitor() -> Monitor:
+        return Monitor(
+            "m",
+            reference=reference,
+            segments=["line"],
+            exporters=[],
+            config=config,
+            clock=clock,
+        )
+
     def held(batches: int) -> tuple[int, int]:
-        gc.collect()
-        tracemalloc.start()
-        try:
-            monitor = Monitor(
-                "m",
-                reference=reference,
-                segments=["line"],
-                exporters=[],
-                config=config,
-                clock=clock,
-            )
-            serve(monitor, clock, rng, batches)
-            gc.collect()
-            found, _ = tracemalloc.get_traced_memory()
-            told = monitor.memory_bytes
-            monitor.close()
-        finally:
-            tracemalloc.stop()
-        return found, told
+        return held_bytes(new_monitor, lambda monitor: serve(monitor, clock, rng, batches))
 
     held(2)  # imports and caches of libraries are nobody's rows
     short, told = held(15)

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.errors import ConfigError
-from mlmonitor.records import Floats
+from mlmonitor.records import SEASONS, Floats
 
 _QUARTER_SECONDS = 900  # no zone of today is off UTC by less than whole quarters of an hour
 _DAY_HOURS = 24
-SEASONS = {"hour_of_day": _DAY_HOURS, "hour_of_week": 7 * _DAY_HOURS}
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Handover:
         self.room: int = 0
 
     def close(self) -> None:
-        """Take no more; what comes from now on is not counted either."""
+        """Take no more: what comes from now on is dropped, and counted."""
         with self._lock:
             self._is_closed = True
             self._open(0)
@@ -94,11 +94,10 @@ class Handover:
     def _put_with_care(self, entry: Entry) -> None:
         """What is no single row, or has an origin, or comes to a full, closed, or unopened line."""
         if self._is_closed:
-            return
-        is_first, self._is_open = not self._is_open, True
-        if is_first:
             with self._lock:
-                self._open(self._limit)
+                self._lost += entry[2]
+            return
+        is_first = not self._is_open and self._begin()
         rows, whence = entry[2], self._whence
         if rows != 1:
             self._put_batch(entry if whence is None else traced(entry, whence), rows)
@@ -110,10 +109,19 @@ class Handover:
             try:
                 self.on_first()
             except BaseException:
-                self._is_open = False  # whoever comes next tries again
-                with self._lock:
+                with self._lock:  # whoever comes next tries again
                     self._open(0)
+                    self._is_open = False
                 raise
+
+    def _begin(self) -> bool:
+        """Make room, and only then let others know; whether nobody else has done so."""
+        with self._lock:
+            is_first = not (self._is_open or self._is_closed)
+            if is_first:
+                self._open(self._limit)
+                self._is_open = True
+            return is_first
 
     def _put_batch(self, entry: Entry, rows: int) -> None:
         """A batch is taken whole as long as there is any room, however large it is."""

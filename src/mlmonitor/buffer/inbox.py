@@ -25,6 +25,11 @@ class Queue:
         self._lock = RLock()
         self.dropped: int = 0
 
+    def close(self) -> None:
+        """Take no more: what comes from now on is dropped, and counted."""
+        with self._lock:
+            self._limit = 0
+
     def put(self, items: Iterable[Named]) -> None:
         """Take the items, or as many as there is room for."""
         with self._lock:
@@ -49,6 +54,12 @@ class Inbox:
         self.calls: Handover = Handover(limit_rows)
         self.labels: Queue = Queue(limit_rows)
         self.figures: Queue = Queue(limit_rows)
+
+    def close(self) -> None:
+        """Take no more of anything: what comes from now on is dropped, and counted."""
+        self.calls.close()
+        self.labels.close()
+        self.figures.close()
 
     def clear(self) -> None:
         """Forget everything, as a forked child must: what is here is its parent's."""

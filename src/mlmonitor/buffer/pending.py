@@ -4,12 +4,12 @@ import hashlib
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from mlmonitor.capture.calls import Ids
-from mlmonitor.capture.columns import UNREADABLE
+from mlmonitor.capture.columns import UNREADABLE, is_missing
 from mlmonitor.capture.forms import PLAIN_TYPES, is_value
 from mlmonitor.capture.identity import made_at_ms
 
@@ -23,11 +23,25 @@ _NUMBERS = PLAIN_TYPES.difference(_TEXTS)
 
 
 class LabelStatus(StrEnum):
-    """What became of one label."""
+    """What became of one label.
+
+    A missing or an unreadable one found its prediction, which goes on waiting for another.
+    """
 
     MATCHED = "matched"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
     LATE = "late"
     UNKNOWN = "unknown"
+
+
+Judge = Callable[[object], LabelStatus]
+"""Whether an actual says something: `MATCHED`, `MISSING` or `UNREADABLE`."""
+
+
+def missing_or_not(actual: object) -> LabelStatus:
+    """All that can be said of an actual before it is known what they are."""
+    return LabelStatus.MISSING if is_missing(actual) else LabelStatus.MATCHED
 
 
 class Match(NamedTuple):
@@ -130,12 +144,20 @@ class Pending:
         self._held_bytes -= _cost(key, value)
         return value
 
-    def match(self, labels: Sequence[tuple[str, object]]) -> list[Match]:
-        """The predictions that `labels`, `(id, actual)`, and those left over belong to."""
+    def __contains__(self, identity: str) -> bool:
+        return _key(identity) in self._predictions
+
+    def match(
+        self, labels: Sequence[tuple[str, object]], judge: Judge = missing_or_not
+    ) -> list[Match]:
+        """The predictions that `labels`, `(id, actual)`, and those left over belong to.
+
+        Only an actual that says something, by `judge`, ends the waiting of its prediction.
+        """
         again, self._retry = self._retry, []
-        matches = self._found(again, is_last_try=True)
+        matches = self._found(again, judge, is_last_try=True)
         keyed = [(_key(identity), actual) for identity, actual in labels]
-        matches += self._found(keyed, is_last_try=False)
+        matches += self._found(keyed, judge, is_last_try=False)
         return matches
 
     def settle(self) -> None:
@@ -144,17 +166,21 @@ class Pending:
         for identity, _ in again:
             self.counts[self._unmatched(identity)] += 1
 
-    def _found(self, labels: Sequence[tuple[str, object]], *, is_last_try: bool) -> list[Match]:
+    def _found(
+        self, labels: Sequence[tuple[str, object]], judge: Judge, *, is_last_try: bool
+    ) -> list[Match]:
         matches = []
         for identity, actual in labels:
             if identity in self._predictions:
-                found = self._forget(identity)
+                status = judge(actual)
+                is_end = status is LabelStatus.MATCHED
+                found = self._forget(identity) if is_end else self._predictions[identity]
                 matches.append(
                     Match(found.value, actual, found.segment)
                     if type(found) is _Marked
                     else Match(found, actual)
                 )
-                self.counts[LabelStatus.MATCHED] += 1
+                self.counts[status] += 1
             elif is_last_try:
                 self.counts[self._unmatched(identity)] += 1
             else:

@@ -6,8 +6,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
-from mlmonitor.capture.columns import Values, is_missing
+from mlmonitor.capture.columns import Values
 from mlmonitor.capture.forms import Form
+from mlmonitor.capture.identity import id_or_none
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.tables import Table, batch_table, table_of
 from mlmonitor.records import ABSENT
@@ -139,7 +140,7 @@ def _ids(
         made.extend(_each_row(each, rows))
     if known is None:
         return list(made)
-    return [_both(_identity(value), other) for value, other in zip(known, made, strict=True)]
+    return [_both(id_or_none(value), other) for value, other in zip(known, made, strict=True)]
 
 
 def _both(own: str | None, made: str | None) -> Ids | None:
@@ -163,14 +164,3 @@ def _asked(call: Call) -> str | Sequence[str | None] | None:
         return known
     asker: Asker | None = call[0]()
     return None if asker is None else asker.id
-
-
-def _identity(value: Any) -> str | None:
-    """The text of an id; a whole float is an integer that passed through a column of floats."""
-    try:
-        if is_missing(value):
-            return None
-        is_whole = isinstance(value, float) and value.is_integer()
-        return str(int(value)) if is_whole else str(value)
-    except Exception:  # noqa: BLE001 - an id that cannot be told is none; the row is kept
-        return None

@@ -2,6 +2,33 @@
 
 import uuid
 
+import numpy as np
+
+from mlmonitor.capture.columns import is_missing
+
+
+def id_text(identity: object) -> str | None:
+    """The text of a caller's id, the same for a prediction and for its label; None for no id.
+
+    A whole float is an integer that passed through a column of floats. What is missing or empty
+    names nothing.
+    """
+    if is_missing(identity):
+        return None
+    if isinstance(identity, np.ndarray) and identity.ndim == 0:
+        return id_text(identity.item())
+    if isinstance(identity, float | np.floating) and float(identity).is_integer():
+        return str(int(identity))
+    return str(identity) or None
+
+
+def id_or_none(identity: object) -> str | None:
+    """`id_text` of one among many: one that cannot be told is none, its neighbours are kept."""
+    try:
+        return id_text(identity)
+    except Exception:  # noqa: BLE001 - whatever the host's object raises
+        return None
+
 
 def prediction_id(*, unix_ms: int, chance: bytes) -> str:
     """A UUID of version 7 from the wall clock in milliseconds and ten random bytes.

@@ -8,7 +8,7 @@ class, and `prediction` is the label of the most probable one.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -42,6 +42,19 @@ class Outputs:
     def __post_init__(self) -> None:
         if self.kind not in ("value", "probabilities"):
             raise ConfigError("output: wanted 'value' or 'probabilities'")
+        if len(set(self.names)) < len(self.names):
+            raise ConfigError("names: wanted each name once")
+
+    @classmethod
+    def named(cls, kind: OutputKind, names: Sequence[str], select: Select | None = None) -> Self:
+        """As a user says it.
+
+        Raises:
+            ConfigError: the kind is none, or the names are one text or not each another.
+        """
+        if isinstance(names, str):
+            raise ConfigError("names: wanted a sequence of names, met one text")
+        return cls(select, kind, tuple(map(str, names)))
 
     def taken(self, result: Any) -> Any:
         """The prediction inside `result`, copied; runs in the host's thread."""

@@ -7,9 +7,7 @@ import numpy as np
 
 from mlmonitor.capture.columns import UNREADABLE
 from mlmonitor.capture.forms import Copied, Copier, Copiers, Form
-
-MOST_NUMBERS = 4_096
-"""A longer vector is none that could be read: it is not copied."""
+from mlmonitor.records import MOST_DIMENSIONS
 
 
 class VectorCopiers(Copiers):
@@ -51,7 +49,7 @@ class VectorCopiers(Copiers):
 def _owned(value: Any) -> Any:
     try:
         if isinstance(value, np.ndarray | list):
-            if len(value) > MOST_NUMBERS:
+            if len(value) > MOST_DIMENSIONS:
                 return UNREADABLE
             return value.copy() if isinstance(value, np.ndarray) else tuple(value)
         return np.array(np.asarray(value)) if hasattr(type(value), "__array__") else value

@@ -13,6 +13,7 @@ from weakref import ref
 from mlmonitor.capture.arguments import Take, comes_first, parameters, picker, take_features
 from mlmonitor.capture.calls import Call, Shape, name
 from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Form
+from mlmonitor.capture.identity import id_text
 from mlmonitor.capture.tap import Suspendable, Tap, identify
 from mlmonitor.capture.wrappers import (
     around,
@@ -44,14 +45,16 @@ class Observation(Suspendable):
 
     __slots__ = ("__weakref__", "_copied", "_features", "_source", "_token", "value")
 
-    def __init__(self, source: Source, features: Any, prediction_id: str | None) -> None:
+    def __init__(self, source: Source, features: Any, prediction_id: object) -> None:
         self._source, self._features = source, features
         self.value: Any = None
         # Whoever holds this may ask for the id when the block has ended.
         self._call: Call = [ref(self)]
         if prediction_id is not None:
             with source[0].guard:
-                name(self._call, str(prediction_id))
+                called = id_text(prediction_id)
+                if called is not None:
+                    name(self._call, called)
 
     @property
     def id(self) -> str:
@@ -139,6 +142,10 @@ def decorated(
     if isinstance(function, staticmethod | classmethod):
         inner = decorated(function.__func__, features, tap=tap, shape=shape)
         return type(function)(inner)
+    if not callable(function):
+        raise ConfigError(
+            "watch: wanted a function, as in @monitor.watch or monitor.watch(predict)"
+        )
     by_argument = shape.identity if shape.identity in parameters(function) else None
     take = take_features(function, features, tap.copiers)
     told = shape if by_argument is None else shape._replace(identity=None)

@@ -15,8 +15,8 @@ import numpy as np
 
 from mlmonitor.capture.arguments import Pick, Take
 from mlmonitor.capture.calls import Call, Shape, name
-from mlmonitor.capture.columns import is_missing
-from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Copied, Form
+from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Copied, Form, is_value
+from mlmonitor.capture.identity import id_or_none, id_text
 from mlmonitor.capture.tap import PLAIN_CALLS, Suspendable, Tap
 
 Begin = Callable[[Any, Any], tuple[Call, Copied]]
@@ -202,9 +202,6 @@ def taken(tap: Tap, shape: Shape, result: Any) -> Any:
 
 def identities(identity: Any) -> str | list[str | None] | None:
     """An id as text, or an id for each of several rows; None where none was told."""
-    if is_missing(identity):
-        return None
+    is_one = is_value(type(identity)) or getattr(identity, "ndim", 1) == 0
     is_many = isinstance(identity, list | tuple) or hasattr(identity, "__array__")
-    if not is_many:
-        return str(identity)
-    return [None if is_missing(each) else str(each) for each in identity]
+    return id_text(identity) if is_one or not is_many else [id_or_none(each) for each in identity]

@@ -20,22 +20,24 @@ class Turn(NamedTuple):
 class Alarms:
     """One alarm a field, over all fields of a population together.
 
-    An alarm is raised when the logarithm of the field's e-value reaches `level` and the lower
+    An alarm is raised when the logarithm of the field's e-value reaches `threshold` and the lower
     confidence bound of its effect passes `tolerance`: a powerful test finds harmless shifts, too.
     It stays until a stretch of rows long enough to tell shows nothing beyond chance.
 
-    Promise: with a level of `ln(fields / alpha)`, the chance that *any* of the fields ever alarms
-        though nothing drifts is at most `alpha`, however they depend on each other and however
-        often one looks: each passes with chance `alpha / fields` at most (Ville), and the chances
-        add up.
+    Promise: with a threshold of `ln(fields / alpha)`, the chance that *any* of the fields ever
+        alarms though nothing drifts is at most `alpha`, however they depend on each other and
+        however often one looks: each passes with chance `alpha / fields` at most (Ville), and the
+        chances add up.
     Source: the union bound; that running maxima must not be ranked (e-BH) is shown by "Carefree
         multiple testing with e-processes", arXiv 2501.19360.
     """
 
-    __slots__ = ("_level", "_min_rows", "_tolerance", "raised", "since")
+    __slots__ = ("_min_rows", "_threshold", "_tolerance", "raised", "since")
 
-    def __init__(self, fields: int, *, level: float, tolerance: float, min_rows: int = 0) -> None:
-        self._level, self._tolerance, self._min_rows = level, tolerance, min_rows
+    def __init__(
+        self, fields: int, *, threshold: float, tolerance: float, min_rows: int = 0
+    ) -> None:
+        self._threshold, self._tolerance, self._min_rows = threshold, tolerance, min_rows
         self.raised: Mask = np.zeros(fields, np.bool_)
         self.since: Floats = np.full(fields, np.nan)
 
@@ -48,7 +50,7 @@ class Alarms:
         both. is_calm: whether the newest rows, enough of them to tell, show nothing.
         """
         enough = rows >= self._min_rows
-        holds = (log_e >= self._level) & (effect > self._tolerance) & enough
+        holds = (log_e >= self._threshold) & (effect > self._tolerance) & enough
         raised = holds & ~self.raised
         cleared = self.raised & is_calm & ~raised
         self.raised = (self.raised | raised) & ~cleared

@@ -10,7 +10,8 @@ from mlmonitor.records import Counts
 CALM_ROWS = 200
 """Fewer rows cannot show that all is as it was."""
 
-_STRETCHES = 3  # as many rows as raised an alarm might miss it, three times as many hardly
+CALM_FACTOR = 3
+"""As many rows as raised an alarm might miss what raised it, three times as many hardly."""
 
 
 class Calm:
@@ -42,7 +43,7 @@ class Calm:
     def begin(self, streams: Mask, counts: Counts, rows: Counts) -> None:
         """Begin anew for streams whose alarm was raised by so many `rows`."""
         self._checked[streams] = counts[streams]
-        long_enough = np.maximum(_STRETCHES * rows, CALM_ROWS)
+        long_enough = np.maximum(CALM_FACTOR * rows, CALM_ROWS)
         self._rows = np.where(streams, long_enough, self._rows)
 
     @property

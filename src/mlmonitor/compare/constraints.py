@@ -10,7 +10,7 @@ import numpy as np
 from mlmonitor.aggregate.categories import Dictionary, category_name
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.columns import moments_in_time, numbers
-from mlmonitor.compare.calm import CALM_ROWS
+from mlmonitor.compare.calm import CALM_FACTOR, CALM_ROWS
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.wording import amount
@@ -19,7 +19,6 @@ from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Qua
 MINIMUM, MAXIMUM, ALLOWED, NULLABLE = "minimum", "maximum", "allowed", "nullable"
 
 _MISSING = QUALITIES.index(Quality.MISSING)
-_STRETCHES = 3  # a rule that was broken once in so many rows would be again in three times as many
 _RULE_BYTES = 1_000  # of a rule, its counts and its finding
 _TOLD = {
     MINIMUM: "below the declared minimum",
@@ -134,7 +133,7 @@ class Rules:
             since=now,
             reason=f"{amount(broken, 'value')} {_TOLD[rule.constraint]}",
         )
-        self._broken[at] = _Broken(finding, 0, max(CALM_ROWS, _STRETCHES * rows / broken))
+        self._broken[at] = _Broken(finding, 0, max(CALM_ROWS, CALM_FACTOR * rows / broken))
         return finding
 
     def _go_on(self, at: int, broken: int, came: int) -> list[Finding]:

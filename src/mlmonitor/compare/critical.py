@@ -14,6 +14,7 @@ from mlmonitor.compare.distance import (
     WASSERSTEIN_RANKS,
     Table,
     chi_square_point,
+    sampling_noise,
     wasserstein,
 )
 from mlmonitor.compare.evidence import PRIOR
@@ -21,11 +22,13 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.reference_format import (
     CRITICAL_ROWS,
     QUANTILE_POINTS,
-    CategoricalReference,
+    CountedEntry,
     NumericReference,
 )
 
 LEVEL = 0.99
+"""Critical values are what so many windows without drift stay below."""
+
 DRAWS = 2_000
 
 _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}
@@ -39,10 +42,8 @@ _STEP_BYTES = 40  # of a count of those by which fields are alike
 _DIGITS = 4
 _DKW = 1.6276  # sqrt(ln(2 / 0.01) / 2)
 
-Entry = NumericReference | CategoricalReference
 
-
-def tables(entry: Entry, ordered: Floats | None) -> dict[str, list[float]]:
+def tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
     """What is to be kept with an entry; `ordered` is the sorted sample of a numeric field."""
     is_ordered = isinstance(entry, NumericReference)
     found = simulated(_counts(entry), is_ordered=is_ordered)
@@ -145,7 +146,7 @@ class Critical:
         self,
         tables: Sequence[Mapping[str, Sequence[float]]],
         reference: Counts,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[CountedEntry] = (),
     ) -> None:
         self._reference = reference
         self._entries = entries
@@ -173,7 +174,7 @@ class Critical:
         fields, size, is_wasserstein = step
         entry = self._entries[fields[0]]
         points = {WASSERSTEIN: _moved(entry, size)} if is_wasserstein else _points(entry, size)
-        noise = float(_noise(np.array([size]), self._rows[fields[:1]])[0])
+        noise = float(sampling_noise(np.array([size]), self._rows[fields[:1]])[0])
         for name, point in points.items():
             scaled = point / noise ** _POWERS.get(name, 0.5)
             self._tables[name][fields, CRITICAL_ROWS.index(size)] = scaled
@@ -187,7 +188,7 @@ class Critical:
         """
         reference = self._reference if against is None else against
         rows = current.sum(axis=1).astype(np.float64)
-        noise = _noise(rows, reference.sum(axis=1).astype(np.float64))
+        noise = sampling_noise(rows, reference.sum(axis=1).astype(np.float64))
         found = by_law(reference, current)
         for name, table in self._tables.items():
             known = _interpolated(table, rows) * noise ** _POWERS.get(name, 0.5)
@@ -202,11 +203,9 @@ class Critical:
         return held + (_STEP_BYTES * self._reference.size if self.is_simulating else 0)
 
 
-def _counts(entry: Entry) -> Counts:
+def _counts(entry: CountedEntry) -> Counts:
     """What windows are compared with, missing values last."""
-    if isinstance(entry, CategoricalReference):
-        return np.array(entry.expected, np.int64)
-    return np.array([*entry.counts, entry.missing], np.int64)
+    return np.array(entry.expected, np.int64)
 
 
 class _Step(NamedTuple):
@@ -217,7 +216,9 @@ class _Step(NamedTuple):
     is_wasserstein: bool
 
 
-def _steps(tables: Sequence[Mapping[str, object]], entries: Sequence[Entry]) -> Iterator[_Step]:
+def _steps(
+    tables: Sequence[Mapping[str, object]], entries: Sequence[CountedEntry]
+) -> Iterator[_Step]:
     """What is to be simulated for fields without tables: counts first, then quantiles."""
     unknown = [at for at, entry in enumerate(entries) if not tables[at] and entry.rows]
     alike: dict[tuple[int, ...], list[int]] = {}
@@ -233,12 +234,12 @@ def _steps(tables: Sequence[Mapping[str, object]], entries: Sequence[Entry]) -> 
                 yield _Step([at], size, is_wasserstein=True)
 
 
-def _points(entry: Entry, size: int) -> dict[str, float]:
+def _points(entry: CountedEntry, size: int) -> dict[str, float]:
     counts = _counts(entry)
     return _drawn(tuple(counts[counts > 0].tolist()), size)
 
 
-def _moved(entry: Entry, size: int) -> float:
+def _moved(entry: CountedEntry, size: int) -> float:
     """The Wasserstein distance's point for one size; the quantiles stand for the sample."""
     if not isinstance(entry, NumericReference) or not entry.stddev:
         return 0.0
@@ -263,7 +264,7 @@ def by_law(reference: Table, current: Table) -> dict[str, Floats]:
     variation a sum of half-normals, which is a little skewed.
     """
     n, m = reference.sum(axis=1).astype(np.float64), current.sum(axis=1).astype(np.float64)
-    noise = _noise(n, m)
+    noise = sampling_noise(n, m)
     freedom = np.maximum(np.count_nonzero(reference + current, axis=1) - 1.0, 1.0)
     point = chi_square_point(freedom)
     shares = (reference + current) / np.maximum(n + m, 1.0)[:, None]
@@ -285,7 +286,9 @@ def _scaled(name: str, values: Sequence[float] | None, reference_rows: float) ->
     """A field's row of a table, freed of its dependence on the number of rows."""
     if not values or reference_rows == 0:
         return np.full(len(CRITICAL_ROWS), np.nan)
-    noise = _noise(np.array(CRITICAL_ROWS, np.float64), np.full(len(CRITICAL_ROWS), reference_rows))
+    noise = sampling_noise(
+        np.array(CRITICAL_ROWS, np.float64), np.full(len(CRITICAL_ROWS), reference_rows)
+    )
     scaled: Floats = np.asarray(values, np.float64) / noise ** _POWERS.get(name, 0.5)
     return scaled
 
@@ -298,8 +301,3 @@ def _interpolated(table: Floats, rows: Floats) -> Floats:
     at, weight = np.arange(len(rows)), place - low
     between: Floats = (1 - weight) * table[at, low] + weight * table[at, low + 1]
     return between
-
-
-def _noise(n: Floats, m: Floats) -> Floats:
-    noise: Floats = 1 / np.maximum(n, 1.0) + 1 / np.maximum(m, 1.0)
-    return noise

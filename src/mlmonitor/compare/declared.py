@@ -8,7 +8,7 @@ from mlmonitor.aggregate.categories import category_name
 from mlmonitor.compare.constraints import bound, misfit
 from mlmonitor.compare.reference import Reference
 from mlmonitor.errors import ConfigError
-from mlmonitor.records import Field, Kind, Role
+from mlmonitor.records import SOURCES, Field, Kind, Role
 
 
 def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ...]:
@@ -84,7 +84,7 @@ def _check_fit(field: Field, reference: Reference) -> None:
             f"fields: {field.name!r}: the reference has no such {field.role.value}: fit it again, "
             "or correct the name"
         )
-    if kind in (Kind.TEXT, Kind.EMBEDDING):
+    if kind in SOURCES:
         raise ConfigError(
             f"fields: {field.name!r}: wanted a field that is derived from it, with role='derived', "
             f"because its values are {kind}"

@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.capture.columns import numbers
 from mlmonitor.capture.reasons import GIVEN, MISSING
 from mlmonitor.compare.anomaly import Distances, Scaling, shrunk_covariance
-from mlmonitor.compare.fit import Entry, Fitted
+from mlmonitor.compare.fit import Fitted
 from mlmonitor.compare.held_out import Derived, HeldOut, Options
 from mlmonitor.compare.kinds import known_kind
 from mlmonitor.compare.slots import Sample
@@ -16,12 +16,13 @@ from mlmonitor.compare.source_fit import Source
 from mlmonitor.compare.strata import Strata
 from mlmonitor.compare.training import Chunk, Columns
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import Kind, Role
+from mlmonitor.records import SOURCES, Kind, Role
 from mlmonitor.reference_format import (
     ANOMALOUS,
     MOST_SCORED,
     SCORE,
     AnomalyReference,
+    CountedEntry,
     FieldEntry,
     SegmentReference,
 )
@@ -59,9 +60,8 @@ class Derivations:
         seed: int = 0,
         is_lenient: bool = False,
     ) -> None:
-        kinds = (Kind.TEXT, Kind.EMBEDDING)
-        self.others: dict[str, Kind] = {n: k for n, k in schema.items() if k not in kinds}
-        self._kinds = {name: kind for name, kind in schema.items() if kind in kinds}
+        self.others: dict[str, Kind] = {n: k for n, k in schema.items() if k not in SOURCES}
+        self._kinds = {name: kind for name, kind in schema.items() if kind in SOURCES}
         self._scored, self._is_lenient, self._strata = scored, is_lenient, strata
         self._rng = np.random.default_rng([seed, 1])
         self._seed = seed % (1 << 32)
@@ -179,7 +179,7 @@ class Derivations:
             field(ANOMALOUS, Kind.BOOLEAN, flags, lost, parts, options),
         ]
 
-    def _scored_names(self, entries: Sequence[Entry]) -> list[str]:
+    def _scored_names(self, entries: Sequence[CountedEntry]) -> list[str]:
         known = [e.name for e in entries if (e.role, e.kind) == ("feature", "numeric")]
         names = known if isinstance(self._scored, bool) else list(self._scored)
         for name in names:

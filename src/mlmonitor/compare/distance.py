@@ -8,13 +8,11 @@ bins can be padded.
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.compare.special import ONE_IN_A_HUNDRED, ONE_IN_TEN
 from mlmonitor.records import Counts, Floats
 
 Table = Counts | Floats
 """Counts, or what counts are to be expected."""
-
-_ONE_IN_A_HUNDRED = 2.3263478740408408  # of the normal distribution
-_ONE_IN_TEN = 1.2815515655446004
 
 
 def psi(reference: Table, current: Table) -> Floats:
@@ -34,7 +32,7 @@ def psi(reference: Table, current: Table) -> Floats:
 def chi_square_point(freedom: Floats) -> Floats:
     """The 99 % point of chi-square laws, after Wilson and Hilferty."""
     spread = 2 / (9 * freedom)
-    point: Floats = freedom * (1 - spread + _ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
+    point: Floats = freedom * (1 - spread + ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
     return point
 
 
@@ -90,7 +88,7 @@ def psi_low(reference: Table, current: Table) -> Floats:
     noise, freedom = _noise(reference, current), _freedom(reference, current)
     beyond = psi(reference, current) / noise - freedom
     spread = np.sqrt(2 * (freedom + 2 * np.maximum(beyond, 0.0)))
-    low: Floats = np.maximum(beyond - _ONE_IN_TEN * spread, 0.0) * noise
+    low: Floats = np.maximum(beyond - ONE_IN_TEN * spread, 0.0) * noise
     return low
 
 
@@ -128,10 +126,14 @@ def chi_square(reference: Table, current: Table) -> Floats:
     return _where_both(reference, current, terms.sum(axis=1))
 
 
-def _noise(reference: Table, current: Table) -> Floats:
-    n, m = reference.sum(axis=1), current.sum(axis=1)
+def sampling_noise(n: Table, m: Table) -> Floats:
+    """How far chance alone takes samples of `n` and of `m` rows apart: their inverses' sum."""
     noise: Floats = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
     return noise
+
+
+def _noise(reference: Table, current: Table) -> Floats:
+    return sampling_noise(reference.sum(axis=1), current.sum(axis=1))
 
 
 def _freedom(reference: Table, current: Table) -> Floats:

@@ -23,14 +23,13 @@ from mlmonitor.compare.distance import (
 )
 from mlmonitor.compare.evidence import Evidence, Stretch
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.level import Level
 from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.compare.seasons import Baseline, season_rows
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.table import bin_names, present, prior_counts, profile_counts
 from mlmonitor.records import Counts, Floats
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import CountedEntry, NumericReference
 
 
 class Drift:
@@ -41,7 +40,7 @@ class Drift:
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[Entry], level: Level, segment: str = ALL
+        self, plan: Plan, entries: Sequence[CountedEntry], level: Level, segment: str = ALL
     ) -> None:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
@@ -56,7 +55,7 @@ class Drift:
         )
         self._alarms = Alarms(
             len(entries),
-            level=level.drift_log_e,
+            threshold=level.drift_threshold,
             tolerance=level.tolerance,
             min_rows=level.min_rows,
         )
@@ -190,7 +189,7 @@ class Drift:
         return f"{name}: {then[most]:.1%} before, {now[most]:.1%} now"
 
 
-def _spread(entries: Sequence[Entry]) -> tuple[Floats, Floats]:
+def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:
     """Of numeric entries: quantiles `[fields, ranks]` and standard deviations, NaN if unknown."""
     quantiles = np.full((len(entries), WASSERSTEIN_RANKS.size), np.nan)
     stddev = np.full(len(entries), np.nan)

@@ -11,8 +11,8 @@ from mlmonitor.capture.columns import UNREADABLE, Values, is_missing, plain_floa
 from mlmonitor.capture.reasons import MISSING, NONFINITE, WRONG_TYPE, Reasons
 from mlmonitor.compare.derived_columns import DerivedColumns
 from mlmonitor.compare.product import product
-from mlmonitor.records import ABSENT, Floats
-from mlmonitor.reference_format import EMBEDDING_FIELDS, MOST_DIMENSIONS, EmbeddingReference
+from mlmonitor.records import ABSENT, MOST_DIMENSIONS, Floats
+from mlmonitor.reference_format import EMBEDDING_FIELDS, EmbeddingReference
 
 KERNEL_FEATURES = 128
 

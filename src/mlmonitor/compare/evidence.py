@@ -104,30 +104,29 @@ class Evidence:
             return
         self._weighed = None
         self._total += counts
-        newest = self._slot(self._begun)
+        newest = slot_of(self._begun, kept=len(self._order))
         rows = (self._total - self._starts[newest, np.arange(len(newest))]).sum(axis=1)
         due = np.flatnonzero(rows >= self._restart_rows)
         if due.size:
             self._begun[due] += 1
-            self._start(due, self._slot(self._begun[due]))
+            self._start(due, slot_of(self._begun[due], kept=len(self._order)))
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
         return self.weigh().log_e
 
-    def stretch(self) -> Stretch:
-        """Since the restart that gains most: where a change is, if there is one."""
-        return self.weigh().stretch
+    def weigh(self, fields: Counts | slice = _ALL) -> Weighed:
+        """The same, and what speaks loudest: the rows since the restart that gains most.
 
-    def weigh(self, fields: "Counts | slice" = _ALL) -> Weighed:
-        """Both, of some fields: each costs what the other does. Asked twice, it costs once."""
+        One costs what both do, and asked twice they cost once. fields: if not all are wanted.
+        """
         if fields is not _ALL:
             return self._weigh(fields)
         if self._weighed is None:
             self._weighed = self._weigh(fields)
         return self._weighed
 
-    def _weigh(self, fields: "Counts | slice") -> Weighed:
+    def _weigh(self, fields: Counts | slice) -> Weighed:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
         # What is not staked yet, on restarts to come, stays what it is.
@@ -155,11 +154,6 @@ class Evidence:
         held = self._reference, self._total, self._starts, self._begun, self._order, self._before
         return sum(array.nbytes for array in held)
 
-    def _slot(self, order: Counts) -> Counts:
-        """Where a restart is kept: the first for good, the others in a ring."""
-        ring = 1 + (order - 1) % (len(self._order) - 1)
-        return np.where(order == 0, 0, ring)
-
     def _start(self, fields: Counts, slots: Counts) -> None:
         self._starts[slots, fields] = self._total[fields]
         self._order[slots, fields] = self._begun[fields]
@@ -167,7 +161,7 @@ class Evidence:
         for prior, at in zip(self._priors(self._total[fields], fields), self._before, strict=True):
             at[slots, fields] = log_beta(prior, present)
 
-    def _priors(self, start: Counts, fields: "Counts | slice") -> list[Floats]:
+    def _priors(self, start: Counts, fields: Counts | slice) -> list[Floats]:
         """The null, then its alternatives, for rows that came after `start`."""
         null = self._reference[fields] + start
         known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
@@ -177,7 +171,7 @@ class Evidence:
         near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
         return [null, *(np.maximum(law, flat) for law in near), flat]
 
-    def _gain(self, fields: "Counts | slice") -> Floats:
+    def _gain(self, fields: Counts | slice) -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
         used = self._used
         starts, present = self._starts[:used, fields], self._present[fields]
@@ -196,18 +190,26 @@ class Evidence:
         """How many slots hold a restart, of the field that has most."""
         return min(int(self._begun.max(initial=0)) + 1, len(self._order))
 
-    def _stake(self, fields: "Counts | slice") -> Floats:
-        order = self._order[: self._used, fields]
-        begun = np.maximum(order, 0)
-        shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
-        return np.where(order >= 0, shares, -np.inf)
+    def _stake(self, fields: Counts | slice) -> Floats:
+        return log_stake(self._order[: self._used, fields])
+
+
+def slot_of(order: Counts, *, kept: int) -> Counts:
+    """Where a restart is kept: the first for good, the others in a ring."""
+    return np.where(order == 0, 0, 1 + (order - 1) % (kept - 1))
+
+
+def log_stake(order: Counts) -> Floats:
+    """What each restart may bet, by its number from 0: all of them together 1. None at -1."""
+    begun = np.maximum(order, 0)
+    shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
+    return np.where(order >= 0, shares, -np.inf)
 
 
 def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
     """The normaliser of a Dirichlet law with parameters `a` on the last axis."""
-    bins: Floats = log_gamma(np.where(present, a, 1.0)).sum(
-        axis=-1
-    )  # log_gamma(1) is 0: no such bin
+    # log_gamma(1) is 0: as if there were no such bin.
+    bins: Floats = log_gamma(np.where(present, a, 1.0)).sum(axis=-1)
     whole = np.where(present, a, 0.0).sum(axis=-1)
-    log_beta: Floats = bins - log_gamma(np.maximum(whole, PRIOR))
-    return log_beta
+    normaliser: Floats = bins - log_gamma(np.maximum(whole, PRIOR))
+    return normaliser

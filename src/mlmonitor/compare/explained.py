@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.compare.parted import cells_of
 from mlmonitor.records import Counts, Floats, Role
-from mlmonitor.reference_format import CategoricalReference, NumericReference
+from mlmonitor.reference_format import CountedEntry, NumericReference
 
-_Entry = NumericReference | CategoricalReference
 _ALL_RANGE = 1e150  # a larger prediction's square is no float
 
 
 class Explained(NamedTuple):
     """Entries that know the mean prediction of each bin, and which prediction it is of."""
 
-    entries: list[_Entry]
+    entries: list[CountedEntry]
     prediction: str | None
 
 
-def explain(entries: Sequence[_Entry], values_of: Callable[[int], Any]) -> Explained:
+def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) -> Explained:
     """Keep with every feature the mean and variance of the primary prediction in each of its bins.
 
     values_of: the sample of the entry at a position: the same rows of every field, floats or names.
@@ -32,7 +32,7 @@ def explain(entries: Sequence[_Entry], values_of: Callable[[int], Any]) -> Expla
     outcome: Floats = values_of(at)
     outcome = np.where(np.abs(outcome) < _ALL_RANGE, outcome, np.nan)
     found = [
-        _with_prediction(entry, _bins_of(entry, values_of(place)), outcome)
+        _with_prediction(entry, cells_of(entry, values_of(place)), outcome)
         if Role(entry.role) is Role.FEATURE
         else entry
         for place, entry in enumerate(entries)
@@ -40,7 +40,7 @@ def explain(entries: Sequence[_Entry], values_of: Callable[[int], Any]) -> Expla
     return Explained(found, entries[at].name)
 
 
-def primary(entries: Sequence[_Entry]) -> int | None:
+def primary(entries: Sequence[CountedEntry]) -> int | None:
     """Which entry's shift is explained: the position of a numeric prediction, None without one.
 
     `prediction` itself if it is a number; of two class probabilities the second, as of a positive
@@ -64,18 +64,7 @@ def primary(entries: Sequence[_Entry]) -> int | None:
     return max(outputs, key=lambda output: output[1].stddev or 0.0)[0]
 
 
-def _bins_of(entry: _Entry, values: Any) -> Counts:
-    """The bin of each value, the last being that of missing ones."""
-    last = len(entry.counts)
-    if isinstance(entry, CategoricalReference):
-        codes: dict[str | None, int] = {name: at for at, name in enumerate(entry.categories)}
-        codes[None] = last
-        return np.array([codes.get(name, last - 1) for name in values.tolist()], np.int64)
-    found = np.searchsorted(np.array(entry.edges, np.float64), values, side="left")
-    return np.where(np.isnan(values), last, found).astype(np.int64)
-
-
-def _with_prediction(entry: _Entry, bins: Counts, outcome: Floats) -> _Entry:
+def _with_prediction(entry: CountedEntry, bins: Counts, outcome: Floats) -> CountedEntry:
     known = ~np.isnan(outcome)
     size = len(entry.counts) + 1
     rows = np.bincount(bins[known], minlength=size)

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from mlmonitor.compare.segments import ALL
 from mlmonitor.records import Role
 
 Turned = Literal["raised", "cleared"]
@@ -36,7 +37,7 @@ class Finding:
 
     def __str__(self) -> str:
         who = self.field if self.field == self.role.value else f"{self.role.value} {self.field}"
-        where = "" if self.segment == "all" else f" in {self.segment}"
+        where = "" if self.segment == ALL else f" in {self.segment}"
         if self.alarm == "cleared":
             return f"{who}{where}: {self.measure} as it was again"
         return (

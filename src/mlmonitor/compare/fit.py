@@ -13,7 +13,7 @@ from mlmonitor.capture.reasons import NONFINITE, WRONG_TYPE, Reasons, column_rea
 from mlmonitor.compare.critical import tables
 from mlmonitor.compare.explained import explain
 from mlmonitor.compare.kinds import known_kind
-from mlmonitor.compare.parted import Entry, Parted, refused_of
+from mlmonitor.compare.parted import Parted, refused_of
 from mlmonitor.compare.ranked import categorical
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.compare.strata import Strata
@@ -22,13 +22,14 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.records import Field, Floats, Kind, Role
 from mlmonitor.reference_format import (
     QUANTILE_POINTS,
+    CountedEntry,
     NumericReference,
     SegmentReference,
 )
 
 SAMPLE_ROWS = 100_000
 
-__all__ = ["SAMPLE_ROWS", "Entry", "FieldSample", "Fitted", "fitted"]
+__all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fitted"]
 
 
 class FieldSample:
@@ -106,7 +107,7 @@ class FieldSample:
         is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
         return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
 
-    def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> Entry:
+    def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> CountedEntry:
         """The field as it is saved.
 
         Raises:
@@ -174,7 +175,7 @@ class Fitted(NamedTuple):
     explained: the prediction that the entries tell the mean of, bin by bin.
     """
 
-    entries: list[Entry]
+    entries: list[CountedEntry]
     rows: int
     rows_seen: int
     segments: list[SegmentReference]
@@ -187,7 +188,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
-    rng: "np.random.Generator",
+    rng: np.random.Generator,
     has_critical: bool = True,
     strata: Strata,
 ) -> Fitted:

@@ -7,12 +7,12 @@ import numpy as np
 
 from mlmonitor.capture.columns import Values
 from mlmonitor.capture.reasons import Reasons
-from mlmonitor.compare.fit import Entry, FieldSample
+from mlmonitor.compare.fit import FieldSample
 from mlmonitor.compare.parted import Parted, refused_of
 from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.records import Counts, Kind, Role
-from mlmonitor.reference_format import SegmentField, SegmentReference
+from mlmonitor.reference_format import CountedEntry, SegmentField, SegmentReference
 
 
 class Options(NamedTuple):
@@ -25,7 +25,7 @@ class Options(NamedTuple):
 class Derived(NamedTuple):
     """A derived field, and what it looks like in each segment."""
 
-    entry: Entry
+    entry: CountedEntry
     parts: list[SegmentField]
 
 

@@ -23,15 +23,6 @@ _BY_DTYPE = {
 }
 
 
-def infer_kind(name: str, values: Values) -> Kind:
-    """The kind of a column, numeric where all is missing.
-
-    Raises:
-        SchemaError: its values are of no kind known here.
-    """
-    return known_kind(name, values) or Kind.NUMERIC
-
-
 def known_kind(name: str, values: Values) -> Kind | None:
     """The kind that most values of a column are of; None where all are missing.
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from mlmonitor.aggregate.error_sums import ErrorSums
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.buffer.pending import Pending
+from mlmonitor.buffer.pending import LabelStatus, Pending, missing_or_not
 from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.columns import moments_in_time, numbers
+from mlmonitor.capture.columns import is_missing, moments_in_time, numbers
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.capture.reasons import column_reasons
+from mlmonitor.capture.reasons import Read, column_reasons
 from mlmonitor.compare.kinds import known_kind
 from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
@@ -55,8 +55,15 @@ class Labels:
         return self.population
 
     def take(self, labels: Sequence[tuple[str, object]], *, now: float) -> None:
-        """Match labels with their predictions, and take in what was matched."""
-        matches = self.pending.match(labels)
+        """Match labels with their predictions, and take in what was matched.
+
+        A label that is missing, or not of the actuals' kind, is counted as one of theirs; its
+        prediction waits on.
+        """
+        if self.population is None:
+            met = [actual for identity, actual in labels if identity in self.pending]
+            self.population = self._begin(met, now=now) if met else None
+        matches = self.pending.match(labels, self._judged)
         if not matches:
             return
         actuals = [match.actual for match in matches]
@@ -68,7 +75,7 @@ class Labels:
             block = Block(len(actuals), np.empty((0, len(actuals))), _NO_COUNTS, [actuals])
             self._update(block, segments, now=now)
             return
-        read = moments_in_time if field.kind is Kind.DATETIME else numbers
+        read = _read(field)
         values, refused = read(actuals)
         block = Block(len(actuals), values[None, :], refused[None, :], [])
         if self._has_segments and refused.any():
@@ -80,6 +87,20 @@ class Labels:
             own = segments == code
             if own.any():
                 sums.update(predicted[own], values[own])
+
+    def _judged(self, actual: object) -> LabelStatus:
+        """Whether an actual can be read as the actuals are."""
+        if self.population is None:
+            return missing_or_not(actual)
+        plan = self.population.plan
+        if not plan.schema.fields[0].is_numeric:
+            is_read = plan.dictionaries[0].code(actual) >= 0
+        else:
+            _, refused = _read(plan.schema.fields[0])([actual])
+            is_read = not refused.any()
+        if is_read:
+            return LabelStatus.MATCHED
+        return LabelStatus.MISSING if is_missing(actual) else LabelStatus.UNREADABLE
 
     def _update(self, block: Block, segments: Codes, *, now: float) -> None:
         """Take actuals in, whole and by segment; one of no known segment counts in the whole."""
@@ -123,6 +144,10 @@ def remember(pending: Pending, rows: Rows, codes: Codes | None = None) -> None:
         for identity, value in zip(rows.ids, values, strict=True)
     ]
     pending.remember(known, list(values), None if codes is None else codes.tolist())
+
+
+def _read(field: Field) -> Read:
+    return moments_in_time if field.kind is Kind.DATETIME else numbers
 
 
 def _prediction_edges(reference: Reference) -> Floats:

@@ -9,14 +9,14 @@ from mlmonitor.capture.columns import Values
 from mlmonitor.compare.derived_fit import Derivations
 from mlmonitor.compare.fit import FieldSample, fitted
 from mlmonitor.compare.held_out import Options
-from mlmonitor.compare.kinds import infer_kind
+from mlmonitor.compare.kinds import known_kind
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS
 from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import ABSENT, Declared, Kind, Role
+from mlmonitor.records import ABSENT, SOURCES, Declared, Role
 from mlmonitor.reference_format import ReferenceFile
 
 _NOTHING = Declared()
@@ -114,13 +114,13 @@ class Learner:
         """Whether values are of a kind that can be learned, and of that which was declared."""
         role, name = identity
         declared = self._declared.schema.get(name)
-        if declared in (Kind.TEXT, Kind.EMBEDDING):
+        if declared in SOURCES:
             return True
         sample, slots = FieldSample(role, name, declared=declared), Slots(None, _DRAWS_NOTHING)
         slots.next_chunk(len(column))
         try:
             if declared is None:
-                infer_kind(name, column)
+                known_kind(name, column)
             else:
                 sample.take(column, slots)
                 sample.entry(slots, bins=1, has_critical=False)

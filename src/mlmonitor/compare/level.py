@@ -32,16 +32,16 @@ class Level(NamedTuple):
     quality_tolerance: float = 0.001
 
     @property
-    def drift_log_e(self) -> float:
-        """What the evidence of drift has to reach, which each field has one stream of."""
-        return self._log_e(self.fields, DRIFT_PART)
+    def drift_threshold(self) -> float:
+        """What `log_e` of drift has to reach, which each field has one stream of."""
+        return self._threshold(self.fields, DRIFT_PART)
 
     @property
-    def quality_log_e(self) -> float:
-        """What the evidence of bad quality has to reach in each stream there is."""
-        return self._log_e(WAYS * self.fields + NAMES, QUALITY_PART)
+    def quality_threshold(self) -> float:
+        """What `log_e` of bad quality has to reach in each stream there is."""
+        return self._threshold(WAYS * self.fields + NAMES, QUALITY_PART)
 
-    def _log_e(self, streams: int, part: float) -> float:
+    def _threshold(self, streams: int, part: float) -> float:
         # The chances of all streams add up, whatever they have to do with each other (union bound).
         return float(np.log(max(streams, 1) / (part * self.alpha)))
 

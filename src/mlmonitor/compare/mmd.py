@@ -4,12 +4,11 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import KernelPlan, Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.critical import DRAWS, LEVEL
 from mlmonitor.records import Floats
 from mlmonitor.reference_format import CRITICAL_ROWS
 
 MMD = "mmd"
-LEVEL = 0.99
-DRAWS = 2_000
 _NORMAL_ROWS = 200  # a mean of so many bounded features is normal
 
 
@@ -53,8 +52,7 @@ def simulated_mmd(features: Floats, design_rows: int, rng: np.random.Generator) 
     mean = features.mean(axis=1, keepdims=True)
     around = features - mean
     known = around.shape[1]
-    spread, turned = np.linalg.eigh(around @ around.T / max(known - 1, 1))
-    del turned  # a distance does not depend on directions
+    spread = np.linalg.eigvalsh(around @ around.T / max(known - 1, 1))
     normal = (rng.standard_normal((DRAWS * 5, spread.size)) ** 2) @ np.maximum(spread, 0.0)
     found = []
     for size in CRITICAL_ROWS:

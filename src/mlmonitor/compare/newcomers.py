@@ -30,12 +30,12 @@ class Newcomers:
         *,
         reference_rows: int,
         has_predictions: bool,
-        log_e: float,
+        threshold: float,
         tolerance: float,
     ) -> None:
         self._unknown = unknown
         self._reference_rows, self._has_predictions = reference_rows, has_predictions
-        self._log_e, self._tolerance = log_e, tolerance
+        self._threshold, self._tolerance = threshold, tolerance
         self._alarms: ShareAlarms | None = None
         self._places: dict[str, int] = {}
         self._seen: Counts = np.zeros(NAMES, np.int64)
@@ -50,7 +50,7 @@ class Newcomers:
         if self._alarms is None:
             belief = np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES)
             self._alarms = ShareAlarms(
-                belief, log_e=self._log_e, tolerance=self._tolerance, min_rows=0
+                belief, threshold=self._threshold, tolerance=self._tolerance, min_rows=0
             )
         looked = self._alarms.look(self._new(came), now=now)
         names = list(self._places)

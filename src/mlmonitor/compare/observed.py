@@ -93,15 +93,14 @@ class Observed:
     @property
     def segment_names(self) -> tuple[str, ...]:
         """The segments, in the order of their codes; none before there is a reference."""
-        tally = self.watched.tally
-        return () if tally is None else tally.names
+        segmented = self.watched.segmented
+        return () if segmented is None else segmented.tally.names
 
     def segment(self, place: int) -> Iterator[Population]:
         """The populations of one segment: features and predictions, then actuals."""
-        labels = self.labels
-        for split in (self.watched.split, None if labels is None else labels.split):
-            if split is not None:
-                yield split.populations[place]
+        for known in (self.watched.segmented, self.labels):
+            if known is not None and known.split is not None:
+                yield known.split.populations[place]
 
     def whole(self, *, now: float) -> Iterator[Population]:
         """Features and predictions, then actuals, then each figure: those there are."""
@@ -122,10 +121,9 @@ class Observed:
 
     def simulate_next(self, *, now: float) -> None:
         """Work out a part of what chance makes of a learned reference, where some is left."""
-        any(
-            population.drift is not None and population.drift.simulate_next()
-            for population in self.populations(now=now)
-        )
+        for population in self.populations(now=now):
+            if population.drift is not None and population.drift.simulate_next():
+                return
 
     def findings(self, *, now: float) -> Iterator[Finding]:
         """The alarms that hold."""
@@ -147,9 +145,8 @@ class Observed:
         drifts = [each.drift for each in populations if each.drift is not None]
         held += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
-        errors = sum(each.nbytes for each in sums)
-        reference = self.watched.reference.nbytes if self.watched.reference is not None else 0
-        calls = self.calls.latency.memory_bytes + self.watched.codes_nbytes
-        deriver = self.watched.deriver
-        reference += 0 if deriver is None else deriver.nbytes
-        return held + errors + reference + calls + self.pending.memory_bytes
+        held += sum(each.nbytes for each in sums)
+        watched = self.watched
+        of_rows = watched.reference, watched.deriver, watched.segmented
+        held += sum(each.nbytes for each in of_rows if each is not None)
+        return held + self.calls.latency.memory_bytes + self.pending.memory_bytes

@@ -14,12 +14,12 @@ from mlmonitor.records import REFUSED, Counts, Floats, Quality
 from mlmonitor.reference_format import (
     QUANTILE_POINTS,
     CategoricalReference,
+    CountedEntry,
     NumericReference,
     SegmentField,
     within,
 )
 
-Entry = NumericReference | CategoricalReference
 Rows = NDArray[np.intp]
 
 _NONFINITE, _WRONG_TYPE = (1 + REFUSED.index(q) for q in (Quality.NONFINITE, Quality.WRONG_TYPE))
@@ -34,12 +34,17 @@ class Parted:
     """
 
     def __init__(
-        self, entry: Entry, values: NDArray[np.generic], reasons: Reasons, *, has_critical: bool
+        self,
+        entry: CountedEntry,
+        values: NDArray[np.generic],
+        reasons: Reasons,
+        *,
+        has_critical: bool,
     ) -> None:
         self._entry, self._values, self._reasons = entry, values, reasons
         self._has_critical = has_critical
 
-    def whole(self, seasons: Counts, count: int) -> Entry:
+    def whole(self, seasons: Counts, count: int) -> CountedEntry:
         """The entry, with the counts of each of so many seasons; `seasons` holds each row's."""
         if not count:
             return self._entry
@@ -85,7 +90,7 @@ class Parted:
         return Rare(self._values, entry) if isinstance(entry, CategoricalReference) else None
 
 
-def cells_of(entry: Entry, rows: NDArray[np.generic]) -> Counts:
+def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
     """The bin of each sampled row; the one after the last bin is of missing values."""
     if isinstance(entry, NumericReference):
         numbers = rows.astype(np.float64)

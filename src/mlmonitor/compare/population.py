@@ -13,25 +13,22 @@ from mlmonitor.capture.traces import Origin
 from mlmonitor.compare.constraints import Rules
 from mlmonitor.compare.drift import Drift
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.level import Lens
 from mlmonitor.compare.mmd import MMD, mmd_of
 from mlmonitor.compare.quality import Soundness
 from mlmonitor.compare.segments import ALL
-from mlmonitor.compare.status import FieldStatus
 from mlmonitor.compare.why import Shift, Why
-from mlmonitor.records import QUALITIES, Block, Field, Floats, Quality
+from mlmonitor.records import Block, Floats
+from mlmonitor.reference_format import CountedEntry
 
 STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-_SHOWN_HITTERS = 5
-_SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not shown
 
 
 class Compared(NamedTuple):
     """A population at one moment. Scores are `[fields]` in the order of the plan's schema."""
 
     plan: Plan
-    entries: Sequence[Entry]
+    entries: Sequence[CountedEntry]
     total: Profile
     view: View
     quantiles: Floats
@@ -53,7 +50,7 @@ class Population:
     def __init__(
         self,
         plan: Plan,
-        entries: Sequence[Entry],
+        entries: Sequence[CountedEntry],
         lens: Lens,
         *,
         now: float,
@@ -61,7 +58,7 @@ class Population:
     ) -> None:
         self.segment: str = segment
         self.plan: Plan = plan
-        self.entries: Sequence[Entry] = entries
+        self.entries: Sequence[CountedEntry] = entries
         self.window: Window = Window(plan, lens.span, hitters=lens.hitters, now=now)
         self.drift: Drift | None = None
         self.soundness: Soundness | None = None
@@ -156,86 +153,3 @@ class Population:
             exemplars=self.exemplars,
             shift=None if self.why is None else self.why.explain(view.profile),
         )
-
-
-def field_statuses(compared: Compared) -> list[FieldStatus]:
-    """Each field of a population as people and programs read it."""
-    schema = compared.plan.schema
-    fields = enumerate(schema.fields)
-    return [
-        _numeric_status(compared, at, field)
-        if field.is_numeric
-        else _categorical_status(compared, at, field)
-        for at, field in fields
-    ]
-
-
-def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
-    moments = compared.view.profile.moments
-    known = moments.count[at] > 0
-    quantiles = zip(STATUS_QUANTILES, compared.quantiles[at].tolist(), strict=True)
-    return FieldStatus(
-        name=field.name,
-        role=field.role,
-        kind=field.kind,
-        count=int(moments.count[at]),
-        quality=_quality(compared.total, at),
-        window_quality=_quality(compared.view.profile, at),
-        mean=_number(moments.mean[at]) if known else None,
-        stddev=_number(moments.stddev[at]) if known else None,
-        min=_number(moments.min[at]) if known else None,
-        max=_number(moments.max[at]) if known else None,
-        quantiles={q: x for q, x in quantiles if np.isfinite(x)},
-        psi=_score(compared.scores, "psi", at),
-        psi_by_chance=_score(compared.critical, "psi", at),
-        log10_evidence=_number(compared.log10_evidence[at]),
-        has_alarm=compared.alarms[at],
-        jensen_shannon=_score(compared.scores, "js", at),
-    )
-
-
-def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatus:
-    place = at - len(compared.plan.schema.numeric)
-    counts = compared.view.profile.categories[place]
-    shapes = compared.view.shapes
-    shown = [hit for hit in shapes.hitters[place].top() if hit.count - hit.error >= _SHOWN_FROM]
-    return FieldStatus(
-        name=field.name,
-        role=field.role,
-        kind=field.kind,
-        count=int(counts.sum()),
-        quality=_quality(compared.total, at),
-        window_quality=_quality(compared.view.profile, at),
-        psi=_score(compared.scores, "psi", at),
-        psi_by_chance=_score(compared.critical, "psi", at),
-        log10_evidence=_number(compared.log10_evidence[at]),
-        has_alarm=compared.alarms[at],
-        jensen_shannon=_score(compared.scores, "js", at),
-        new_categories=tuple(shown[:_SHOWN_HITTERS]),
-        distinct=distinct_categories(compared, place),
-    )
-
-
-def distinct_categories(compared: Compared, place: int) -> float | None:
-    """How many categories the window holds: the dictionary's exactly, the others about.
-
-    None where the extra for the others is not installed and there are others.
-    """
-    top = len(compared.plan.dictionaries[place].top)
-    known = int(np.count_nonzero(compared.view.profile.categories[place, :top]))
-    shapes = compared.view.shapes
-    if shapes.distinct:
-        return known + round(shapes.distinct[place].estimate())
-    return None if shapes.hitters[place].total else float(known)
-
-
-def _quality(profile: Profile, at: int) -> dict[Quality, int]:
-    return dict(zip(QUALITIES, profile.quality[at].tolist(), strict=True))
-
-
-def _score(scores: Mapping[str, Floats], measure: str, at: int) -> float | None:
-    return _number(scores[measure][at]) if measure in scores else None
-
-
-def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None

@@ -11,7 +11,6 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.alarm import Alarms, Mask
 from mlmonitor.compare.calm import CALM_ROWS
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.level import Level
 from mlmonitor.compare.newcomers import Newcomers
 from mlmonitor.compare.runs import Run, Runs
@@ -19,6 +18,7 @@ from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.compare.streams import TOLD, Stream, stream_counts, streams_of
 from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.reference_format import CountedEntry
 
 CONSTANT, VANISHED = "constant", "vanished"
 
@@ -31,11 +31,10 @@ class Shares(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Whether a field, at its place in the schema, has an alarm of one measure."""
+    """What there can be an alarm of: a measure of a field, at its place in the schema."""
 
     at: int
     measure: str
-    is_raised: bool
 
 
 class Soundness:
@@ -46,24 +45,24 @@ class Soundness:
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[Entry], level: Level, segment: str = ALL
+        self, plan: Plan, entries: Sequence[CountedEntry], level: Level, segment: str = ALL
     ) -> None:
         self._plan, self._segment = plan, segment
         self.streams: list[Stream] = streams_of(entries)
         self._level = level
-        log_e = level.quality_log_e
         self._shares = ShareAlarms(
             np.array([stream.belief for stream in self.streams]).reshape(-1, 2),
-            log_e=log_e,
+            threshold=level.quality_threshold,
             tolerance=level.quality_tolerance,
             min_rows=level.min_rows,
         )
         self._runs = Runs(plan, entries)
-        self._run_alarms = Alarms(2 * len(entries), level=log_e, tolerance=0.0, min_rows=2)
+        self._run_alarms = Alarms(
+            2 * len(entries), threshold=level.quality_threshold, tolerance=0.0, min_rows=2
+        )
         self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
         self._rows = 0
-        self._log_e = log_e
         self._newcomers: Newcomers | None = None
         self._findings: dict[tuple[str, int], Finding] = {}
 
@@ -73,7 +72,7 @@ class Soundness:
             unknown,
             reference_rows=reference_rows,
             has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
-            log_e=self._log_e,
+            threshold=self._level.quality_threshold,
             tolerance=self._level.quality_tolerance,
         )
 
@@ -103,13 +102,15 @@ class Soundness:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """Every alarm there can be about a field, raised or not; those of new names aside."""
-        raised = zip(self.streams, self._shares.raised.tolist(), strict=True)
-        found = [Alarm(each.at, each.quality.value, is_raised) for each, is_raised in raised]
-        fields = len(self._plan.schema)
-        for at, is_raised in enumerate(self._run_alarms.raised.tolist()):
-            found.append(Alarm(at % fields, CONSTANT if at < fields else VANISHED, is_raised))
-        return found
+        """Every alarm there can be about a field; those of new names aside."""
+        found = [Alarm(each.at, each.quality.value) for each in self.streams]
+        fields = range(len(self._plan.schema))
+        return found + [Alarm(at, measure) for measure in (CONSTANT, VANISHED) for at in fields]
+
+    @property
+    def raised(self) -> Mask:
+        """Which of the `alarms` are raised."""
+        return np.concatenate([self._shares.raised, self._run_alarms.raised])
 
     @property
     def new_fields(self) -> int | None:

@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlmonitor.aggregate.categories import NEW, OTHER
-from mlmonitor.records import Field, Kind
+from mlmonitor.records import Counts, Field, Kind
 from mlmonitor.reference_format import CategoricalReference
 
 TOP_CATEGORIES = 50
@@ -27,7 +28,7 @@ class Ranked(NamedTuple):
     held_out: list[int]
 
 
-def ranked(sample: "np.ndarray[Any, Any]", fixed: tuple[str, ...] = ()) -> Ranked:
+def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> Ranked:
     """The categories of a sample of names, None where one is missing; `fixed` ones are listed all.
 
     Where there are more than `TOP_CATEGORIES`, half of the rows, drawn by a seed, choose which are
@@ -67,7 +68,7 @@ def ranked(sample: "np.ndarray[Any, Any]", fixed: tuple[str, ...] = ()) -> Ranke
     )
 
 
-def categorical(field: Field, sample: "np.ndarray[Any, Any]") -> CategoricalReference:
+def categorical(field: Field, sample: np.ndarray[Any, Any]) -> CategoricalReference:
     """The entry of a categorical or boolean field."""
     found = ranked(sample, ("false", "true") if field.kind is Kind.BOOLEAN else ())
     return CategoricalReference(
@@ -85,7 +86,7 @@ class Rare:
     A part is judged by the whole: a category is new to it that the whole does not know.
     """
 
-    def __init__(self, sample: "np.ndarray[Any, Any]", entry: CategoricalReference) -> None:
+    def __init__(self, sample: np.ndarray[Any, Any], entry: CategoricalReference) -> None:
         counts = Counter(sample.tolist())
         counts.pop(None, 0)
         self._sample, self._top, self._is_split = sample, entry.categories, bool(entry.held_out)
@@ -95,7 +96,7 @@ class Rare:
         self._is_held = _is_held(len(sample))
 
     @cached_property
-    def held_cells(self) -> "np.ndarray[Any, np.dtype[np.int64]] | None":
+    def held_cells(self) -> Counts | None:
         """The place of each row in `[*categories, others, new, missing]`, -1 where it had a say.
 
         None where every row is counted.
@@ -108,7 +109,7 @@ class Rare:
         found = [codes.get(name, others) for name in self._sample.tolist()]
         return np.where(self._is_held, np.array(found, np.int64), -1)
 
-    def within(self, rows: "np.ndarray[Any, np.dtype[np.intp]]") -> dict[str, Any]:
+    def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
         """`once`, `twice` and `held_out` of some rows of the sample."""
         names = self._sample[rows].tolist()
         held = self._sample[rows[self._is_held[rows]]]
@@ -119,13 +120,13 @@ class Rare:
         }
 
 
-def _is_held(rows: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def _is_held(rows: int) -> NDArray[np.bool_]:
     """Which rows of a sample have no say in which categories are listed: half, by a seed."""
-    is_held: np.ndarray[Any, np.dtype[np.bool_]] = np.random.default_rng(rows).random(rows) < 0.5
+    is_held: NDArray[np.bool_] = np.random.default_rng(rows).random(rows) < 0.5
     return is_held
 
 
-def _held_out(held: "np.ndarray[Any, Any]", top: list[str], singles: set[str]) -> list[int]:
+def _held_out(held: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
     """`[*top, others, new, missing]` of these rows."""
     counts = Counter(held.tolist())
     missing = counts.pop(None, 0)

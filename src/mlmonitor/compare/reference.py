@@ -17,7 +17,7 @@ from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.compare.derive import kernel_plans
 from mlmonitor.compare.derived_fit import Derivations
-from mlmonitor.compare.fit import SAMPLE_ROWS, Entry, fitted
+from mlmonitor.compare.fit import SAMPLE_ROWS, fitted
 from mlmonitor.compare.fit_options import (
     aware,
     check_options,
@@ -35,6 +35,7 @@ from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference_format import (
     FILE_BYTES,
     CategoricalReference,
+    CountedEntry,
     FieldEntry,
     NumericReference,
     ReferenceFile,
@@ -84,10 +85,11 @@ class Reference:
     ) -> Self:
         """The reference of training data, best of rows that the model was not fitted on.
 
+        Data handed over whole is used whole; of an iterator's chunks a uniform sample of 100,000
+        rows makes the bins, while mean, deviation and range come from all, and a kind is settled by
+        the first chunk with a value.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for what chance
-        makes of its distances. Data handed over whole is used whole; of
-        an iterator's chunks a uniform sample of 100,000 rows makes the bins, while mean, deviation
-        and range come from all, and a kind is settled by the first chunk with a value.
+            makes of its distances.
 
         Args:
             features: a pandas, polars or pyarrow frame (extra `frames`), columns by name, rows, an
@@ -255,7 +257,7 @@ class Reference:
         content = self.content
         return None if content.season is None else Season(content.season, content.season_timezone)
 
-    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[Entry]:
+    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
 
         Numeric ones come first, and of each sort those that are derived last. segment: the place of

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.observed import Observed
-from mlmonitor.compare.population import field_statuses
 from mlmonitor.compare.segment_status import SegmentStatus
 from mlmonitor.compare.status import ExportStatus, State, Status
 from mlmonitor.compare.watched import Watched
@@ -68,9 +68,10 @@ def status_of(
 
 def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStatus]:
     """Each segment by its name, the rest last."""
-    reference, tally, labels = observed.watched.reference, observed.watched.tally, observed.labels
-    if reference is None or tally is None:
+    reference, segmented = observed.watched.reference, observed.watched.segmented
+    if reference is None or segmented is None:
         return {}
+    tally, labels = segmented.tally, observed.labels
     rows = [segment.rows for segment in reference.content.segments]
     found = {}
     for place, name in enumerate(tally.names):

@@ -9,11 +9,10 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.alarm import Mask
 from mlmonitor.compare.evidence import PRIOR
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.special import log_gamma
 from mlmonitor.compare.table import entry_counts, present, profile_counts
 from mlmonitor.records import QUALITIES, Counts, Floats, Quality
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import CountedEntry, NumericReference
 
 _MISSING = QUALITIES.index(Quality.MISSING)
 
@@ -38,7 +37,7 @@ class Runs:
     Price: three small arrays a look.
     """
 
-    def __init__(self, plan: Plan, entries: Sequence[Entry]) -> None:
+    def __init__(self, plan: Plan, entries: Sequence[CountedEntry]) -> None:
         self._numeric = len(plan.schema.numeric)
         reference, is_bin = entry_counts(entries, plan), present(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)

@@ -3,7 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Stretch, Weighed, log_beta
+from mlmonitor.compare.evidence import (
+    CONCENTRATIONS,
+    PRIOR,
+    Stretch,
+    Weighed,
+    log_beta,
+    log_stake,
+    slot_of,
+)
 from mlmonitor.records import Counts, Floats
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
@@ -119,18 +127,14 @@ class SeasonalEvidence:
         due = np.flatnonzero(self._fresh >= self._restart_rows)
         if due.size:
             self._begun[due] += 1
-            self._start(due, 1 + (self._begun[due] - 1) % (len(self._order) - 1))
+            self._start(due, slot_of(self._begun[due], kept=len(self._order)))
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
         return self.weigh().log_e
 
-    def stretch(self) -> Stretch:
-        """Since the restart that gains most: where a change is, if there is one."""
-        return self.weigh().stretch
-
     def weigh(self) -> Weighed:
-        """Both: each costs what the other does."""
+        """The same, and what speaks loudest: the rows since the restart that gains most."""
         terms = self._terms()
         unstaked = -np.log(self._begun + 2.0)
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), unstaked)
@@ -201,9 +205,7 @@ class SeasonalEvidence:
         """Each restart's gain, weighted by its share of the stake, `[kept, fields]`."""
         gains = self._wealth + self._gains(self._visit[None] - self._from)
         mixed = np.logaddexp.reduce(gains, axis=0) - np.log(_ALTERNATIVES)
-        order = np.maximum(self._order, 0)
-        stake = np.where(self._order >= 0, -np.log((order + 1.0) * (order + 2.0)), -np.inf)
-        terms: Floats = mixed + stake
+        terms: Floats = mixed + log_stake(self._order)
         return terms
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.distance import Table
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.table import entry_counts, width
 from mlmonitor.records import Counts, Role
+from mlmonitor.reference_format import CountedEntry
 
 
 def season_rows(profile: Profile) -> Counts:
@@ -19,7 +19,7 @@ def season_rows(profile: Profile) -> Counts:
     return profile.seasons[row]
 
 
-def season_counts(entries: Sequence[Entry], plan: Plan) -> Counts:
+def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
     """The reference's counts `[fields, seasons, width]`; no seasons where there are none."""
     table = np.zeros((len(entries), plan.seasons, width(plan)), np.int64)
     for at, entry in enumerate(entries):
@@ -36,7 +36,7 @@ class Baseline:
     counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
     """
 
-    def __init__(self, entries: Sequence[Entry], plan: Plan) -> None:
+    def __init__(self, entries: Sequence[CountedEntry], plan: Plan) -> None:
         self.counts: Counts = entry_counts(entries, plan)
         self.by_season: Counts = season_counts(entries, plan)
 

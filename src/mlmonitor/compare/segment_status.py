@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from mlmonitor.aggregate.error_sums import Performance
+from mlmonitor.compare.field_status import FieldStatus, field_named
 from mlmonitor.compare.wording import amount, cut, short
 from mlmonitor.records import Role
-
-if TYPE_CHECKING:
-    from mlmonitor.compare.status import FieldStatus
 
 _NAME = 40  # columns of a terminal for a segment's name
 _NAMED = 5  # fields named in a line
@@ -29,7 +26,7 @@ class SegmentStatus:
     failed: int
     window_rows: int
     reference_rows: int
-    fields: tuple["FieldStatus", ...] = field(default=(), repr=False)
+    fields: tuple[FieldStatus, ...] = field(default=(), repr=False)
     performance: Performance | None = None
 
     @property
@@ -37,12 +34,9 @@ class SegmentStatus:
         """Rows since the start, those of failed calls included."""
         return self.predictions + self.failed
 
-    def field(self, name: str, *, role: Role | str = Role.FEATURE) -> "FieldStatus":
+    def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
         """The field of that name and role; raises KeyError where there is none."""
-        for each in self.fields:
-            if each.name == name and each.role == role:
-                return each
-        raise KeyError(f"{role} {name}")
+        return field_named(name, role, self.fields)
 
     def __str__(self) -> str:
         told = f"{amount(self.predictions, 'prediction')}, {self.failed:,} failed, "

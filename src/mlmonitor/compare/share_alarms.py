@@ -30,13 +30,15 @@ class ShareAlarms:
     alarm: their effect is below zero.
     """
 
-    def __init__(self, belief: Floats, *, log_e: float, tolerance: float, min_rows: int) -> None:
+    def __init__(
+        self, belief: Floats, *, threshold: float, tolerance: float, min_rows: int
+    ) -> None:
         self.belief: Floats = belief
         shape = belief.shape
         self._evidence = Evidence(
             np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=_KEPT
         )
-        self._alarms = Alarms(shape[0], level=log_e, tolerance=tolerance, min_rows=min_rows)
+        self._alarms = Alarms(shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows)
         self._calm = Calm(shape)
         self._counts: Counts = np.zeros(shape, np.int64)
 

@@ -3,13 +3,11 @@
 import numpy as np
 
 from mlmonitor.compare.alarm import Mask
-from mlmonitor.compare.special import log_gamma
+from mlmonitor.compare.special import ONE_IN_A_HUNDRED, ONE_IN_TEN, log_gamma
 from mlmonitor.records import Counts, Floats
 
 _EXACT = 64  # counts that are added up one by one; beyond, their law is smooth enough
 _EXACT_ROWS = 1e9  # beyond, the difference of two logarithms of gamma loses its digits
-_ONE_IN_A_HUNDRED = 2.3263478740408408  # of the normal distribution
-_ONE_IN_TEN = 1.2815515655446004
 
 
 def critical_share(belief: Floats, rows: Counts) -> Floats:
@@ -33,7 +31,7 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
 
 def _beta_point(bad: Floats, good: Floats) -> Floats:
     """The 99 % point of beta laws."""
-    a, b, z = 1 / (9 * good), 1 / (9 * bad), _ONE_IN_A_HUNDRED
+    a, b, z = 1 / (9 * good), 1 / (9 * bad), ONE_IN_A_HUNDRED
     below = (1 - a) ** 2 - a * z**2
     inside = (1 - a) ** 2 * b + (1 - b) ** 2 * a - a * b * z**2
     root = (1 - a) * (1 - b) + z * np.sqrt(np.maximum(inside, 0.0))
@@ -66,5 +64,5 @@ def growth_low(belief: Floats, bad: Counts, rows: Counts) -> Floats:
     now, whole = (bad + 0.5) / n, belief.sum(axis=1)
     before = belief[:, 0] / whole
     variance = now * (1 - now) / n + before * (1 - before) / (whole + 1)
-    low: Floats = now - before - _ONE_IN_TEN * np.sqrt(np.maximum(variance, 0.0))
+    low: Floats = now - before - ONE_IN_TEN * np.sqrt(np.maximum(variance, 0.0))
     return np.where(rows > 0, low, -1.0)

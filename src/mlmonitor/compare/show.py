@@ -1,9 +1,8 @@
 """A reference as people read it in a terminal."""
 
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.wording import amount, counted, cut, day, duration, short, table
-from mlmonitor.reference_format import FieldEntry, NumericReference
+from mlmonitor.reference_format import CountedEntry, FieldEntry, NumericReference
 
 _NAME = 32
 _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
@@ -23,7 +22,8 @@ def shown(reference: Reference) -> str:
 
 
 def _row(entry: FieldEntry) -> tuple[str, ...]:
-    if not isinstance(entry, Entry):  # a text or an embedding: what is derived has rows of its own
+    if not isinstance(entry, CountedEntry):
+        # A text or an embedding: what is derived has rows of its own.
         values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
         return (cut(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
     known = (cut(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))

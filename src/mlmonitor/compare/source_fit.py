@@ -46,7 +46,7 @@ class Source:
         self, role: Role, name: str, kind: Kind, rng: np.random.Generator, strata: Strata
     ) -> None:
         self._role, self._name, self._kind, self._rng = role, name, kind, rng
-        self.held_out = HeldOut(SAMPLE_ROWS[kind], rng, strata)
+        self.held_out: HeldOut = HeldOut(SAMPLE_ROWS[kind], rng, strata)
         self._sample = Sample(None)
 
     def take(self, values: Values, rows: int, marks: Marks) -> None:

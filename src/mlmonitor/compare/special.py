@@ -1,4 +1,4 @@
-"""The one special function that serving needs, in numpy: scipy stays where models are trained."""
+"""What serving needs of special functions, in numpy: scipy stays where models are trained."""
 
 import numpy as np
 
@@ -6,6 +6,12 @@ from mlmonitor.records import Floats
 
 _HALF_LOG_TWO_PI = 0.918938533204672741780
 _SHIFT = 8.0
+
+ONE_IN_A_HUNDRED = 2.3263478740408408
+"""What a normal deviate passes so often."""
+
+ONE_IN_A_HUNDRED_EITHER_WAY = 2.5758293035489004
+ONE_IN_TEN = 1.2815515655446004
 
 
 def log_gamma(x: Floats) -> Floats:

@@ -12,7 +12,7 @@ from mlmonitor.capture.reasons import Reasons, refused_counts
 from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.segments import Codes
+from mlmonitor.compare.segments import Codes, SegmentCodes
 from mlmonitor.records import REFUSED, Block, Counts, Role
 
 
@@ -70,6 +70,36 @@ class Tally:
         size = len(self.names)
         self.predictions += np.bincount(codes[~has_failed], minlength=size)
         self.failed += np.bincount(codes[has_failed], minlength=size)
+
+
+class Segmented:
+    """What is known of the segments of features and predictions: who is which, and how each is."""
+
+    def __init__(self, reference: Reference, split: Split) -> None:
+        known = [values for values in reference.segment_values if values is not None]
+        self._codes = SegmentCodes(reference.segments, known)
+        self.tally: Tally = Tally(segment_places(reference))
+        self.split: Split = split
+
+    def codes(self, rows: Rows) -> Codes:
+        """The segment of each row."""
+        return self._codes.of(rows)
+
+    def update(self, block: Block, rows: Rows, codes: Codes, *, now: float) -> None:
+        """Take in rows that ended about `now`, read as `block`."""
+        self.split.update(block, codes, now=now)
+        self.tally.count(rows, codes)
+
+    def count_only(self, block: Block, rows: Rows) -> None:
+        """Count rows without comparing them: the rows that became the reference."""
+        codes = self.codes(rows)
+        self.split.count_only(block, codes)
+        self.tally.count(rows, codes)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what tells the segments of rows apart; that of `split` is its populations'."""
+        return self._codes.nbytes
 
 
 def segment_places(reference: Reference) -> tuple[str, ...]:

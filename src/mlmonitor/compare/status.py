@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlmonitor.aggregate.error_sums import Performance
-from mlmonitor.aggregate.heavy_hitters import Hitter
+from mlmonitor.compare.field_status import MOVED_PSI, FieldStatus, field_named
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.segment_status import SegmentStatus, segment_lines
-from mlmonitor.compare.told import NAMED, alarm_lines, named, rule_lines, why_lines
+from mlmonitor.compare.told import NAME_COLUMNS, NAMED, alarm_lines, named, rule_lines, why_lines
 from mlmonitor.compare.why import Shift
 from mlmonitor.compare.wording import (
     amount,
@@ -26,52 +26,7 @@ from mlmonitor.records import Kind, Quality, Role
 
 State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
-MOVED_PSI = 0.1
-"""A field whose PSI is beyond this, and beyond what chance explains, is said to have moved."""
-
-_NAME = 24  # columns of a terminal for a field's name
 _LINES = 5  # lines of one sort
-
-
-@dataclass(frozen=True)
-class FieldStatus:
-    """One field over the window. Numbers are None where there is nothing to tell.
-
-    quality: of all values since the start. psi, jensen_shannon: distance of the window from the
-    reference. psi_by_chance: what PSI passes once in a hundred looks, at this many rows, without
-    any drift. new_categories: the most frequent values that the reference does not know.
-    log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
-    that, and the size of the change, is beyond the level. window_quality: of the window's values.
-    """
-
-    name: str
-    role: Role
-    kind: Kind
-    count: int
-    quality: Mapping[Quality, int]
-    mean: float | None = None
-    stddev: float | None = None
-    min: float | None = field(default=None, repr=False)
-    max: float | None = field(default=None, repr=False)
-    quantiles: Mapping[float, float] = field(default_factory=dict, repr=False)
-    psi: float | None = None
-    jensen_shannon: float | None = None
-    new_categories: tuple[Hitter, ...] = field(default=(), repr=False)
-    distinct: float | None = None
-    psi_by_chance: float | None = None
-    log10_evidence: float | None = None
-    has_alarm: bool = False
-    window_quality: Mapping[Quality, int] = field(default_factory=dict)
-
-    @property
-    def missing(self) -> int:
-        """Missing values since the start."""
-        return self.quality[Quality.MISSING]
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
-        return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
 
 
 @dataclass(frozen=True)
@@ -92,9 +47,11 @@ class ExportStatus:
 class Status:
     """Everything a monitor can tell without a backend; `print` it, or read its attributes.
 
-    predictions, errors, labels, dropped and faults count from the start of this process; the rest
-    is over the window. `learned_rows` of `learn_rows` tells how far a reference has been learned
-    from the service itself. `why` explains the shift of the mean prediction by features.
+    predictions, errors, labels, dropped (rows and figures that found no room, or a closed monitor)
+    and faults count from the start of this process; the rest is over the window. `learned_rows` of
+    `learn_rows` tells how far a reference has been learned from the service itself. `why` explains
+    the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
+    an `unreadable` one the prediction still waits.
     violations: values that broke each declared rule since the start. misfits: declared fields that
     a learned reference does not have, or not so.
     """
@@ -129,10 +86,7 @@ class Status:
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
         """The field of that name and role; raises KeyError where there is none."""
-        for each in self.fields:
-            if each.name == name and each.role == role:
-                return each
-        raise KeyError(f"{role} {name}")
+        return field_named(name, role, self.fields)
 
     def __str__(self) -> str:
         segments = segment_lines(self.segments)
@@ -198,7 +152,7 @@ def _row(each: FieldStatus) -> tuple[str, ...]:
     if each.distinct is not None:
         numbers[0] = f"{counted(round(each.distinct))} distinct"
     return (
-        cut(each.name, _NAME),
+        cut(each.name, NAME_COLUMNS),
         each.role.value,
         counted(each.count),
         counted(_bad(each)),
@@ -224,7 +178,9 @@ def _findings(status: Status) -> list[str]:
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
     if moved:
-        lines.append(f"moved*: {named([f'{cut(f.name, _NAME)} (psi {f.psi:.3f})' for f in moved])}")
+        lines.append(
+            f"moved*: {named([f'{cut(f.name, NAME_COLUMNS)} (psi {f.psi:.3f})' for f in moved])}"
+        )
     elif scored:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
@@ -234,13 +190,13 @@ def _findings(status: Status) -> list[str]:
     for each in bad[:_LINES]:
         found = each.window_quality.items()
         reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(f"bad in {cut(each.name, _NAME)}: {listed(reasons, most=NAMED)}")
+        lines.append(f"bad in {cut(each.name, NAME_COLUMNS)}: {listed(reasons, most=NAMED)}")
     if len(bad) > _LINES:
         lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
         met = {hit.name: hit.count for hit in each.new_categories}
-        lines.append(f"new in {cut(each.name, _NAME)}: {listed(met, most=_LINES)}")
+        lines.append(f"new in {cut(each.name, NAME_COLUMNS)}: {listed(met, most=_LINES)}")
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
     lines += rule_lines(status.violations, status.misfits)
@@ -260,7 +216,9 @@ def _own(status: Status) -> list[str]:
             f"bias {short(settled(p.bias, scale=p.rmse))}"
         )
         if status.training_metrics:
-            trained = (f"{cut(k, _NAME)} {short(v)}" for k, v in status.training_metrics.items())
+            trained = (
+                f"{cut(k, NAME_COLUMNS)} {short(v)}" for k, v in status.training_metrics.items()
+            )
             lines.append(f"at training: {named(list(trained))}")
     if any(status.labels.values()):
         lines.append(f"labels: {listed(status.labels, most=NAMED)}")

@@ -8,15 +8,12 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.columns import Values, moments_in_time
-from mlmonitor.compare.parted import Entry, Parted
+from mlmonitor.compare.parted import Parted
 from mlmonitor.compare.segments import SegmentValues, segment_values
 from mlmonitor.compare.slots import Sample, Slots
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Counts
-from mlmonitor.reference_format import (
-    SegmentField,
-    SegmentReference,
-)
+from mlmonitor.reference_format import CountedEntry, SegmentField, SegmentReference
 
 
 class Marks(NamedTuple):
@@ -45,7 +42,7 @@ class Strata:
         found._ids = self._ids
         return found
 
-    def whole(self, field: Parted, slots: Slots, at: Counts | None = None) -> Entry:
+    def whole(self, field: Parted, slots: Slots, at: Counts | None = None) -> CountedEntry:
         """A field with the counts of its seasons; `at`: the slots of its rows, if not all."""
         return field.whole(self._seasons(slots, at), self._count)
 

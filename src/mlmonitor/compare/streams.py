@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.compare.evidence import PRIOR
-from mlmonitor.compare.fit import Entry
 from mlmonitor.records import QUALITIES, Counts, Quality
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference_format import CountedEntry, NumericReference
 
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
 _OF_VALID = (Quality.OUT_OF_RANGE, Quality.UNSEEN)
@@ -33,7 +32,7 @@ class Stream(NamedTuple):
     belief: tuple[float, float]
 
 
-def streams_of(entries: Sequence[Entry]) -> list[Stream]:
+def streams_of(entries: Sequence[CountedEntry]) -> list[Stream]:
     """Every stream of these fields, in the order of the schema."""
     return [
         Stream(at, quality, belief)
@@ -42,7 +41,7 @@ def streams_of(entries: Sequence[Entry]) -> list[Stream]:
     ]
 
 
-def _beliefs(entry: Entry) -> dict[Quality, tuple[float, float]]:
+def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
     """What to expect of each kind of bad value.
 
     Reasons that the reference counted: its counts, and half a count. Out of range: between the

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.evidence import PRIOR
-from mlmonitor.compare.fit import Entry
 from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats
-from mlmonitor.reference_format import CategoricalReference
+from mlmonitor.reference_format import CategoricalReference, CountedEntry
 
 _MOST_DISCOUNT = 0.9
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
@@ -35,20 +34,17 @@ def profile_counts(profile: Profile) -> Counts:
     return table
 
 
-def entry_counts(entries: Sequence[Entry], plan: Plan) -> Counts:
+def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
     """The counts to expect of the same fields, which are in the order of the schema."""
     table = np.zeros((len(entries), width(plan)), np.int64)
     for at, entry in enumerate(entries):
-        if isinstance(entry, CategoricalReference):
-            *counts, missing = entry.expected
-        else:
-            counts, missing = entry.counts, entry.missing
+        *counts, missing = entry.expected
         table[at, : len(counts)] = counts
         table[at, -1] = missing
     return table
 
 
-def prior_counts(entries: Sequence[Entry], plan: Plan) -> Floats:
+def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """What is believed of each bin beyond its counts, `[fields, width]`: half a count, in general.
 
     Where categories were met once, others will be met that never were, as many as those (Good and

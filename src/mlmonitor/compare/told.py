@@ -9,7 +9,8 @@ from mlmonitor.compare.wording import cut, listed, short, signed
 NAMED = 10
 """So many names are told in a line; the others are counted."""
 
-_NAME = 24  # columns of a terminal for a field's name
+NAME_COLUMNS = 24
+"""Of a terminal, for a field's name."""
 
 
 def alarm_lines(findings: Sequence[Finding]) -> list[str]:
@@ -26,8 +27,8 @@ def why_lines(shift: Shift | None) -> list[str]:
     parts = [each for each in shift.contributions if each.is_beyond_chance]
     if not parts:
         return []
-    told = [f"{cut(each.field, _NAME)} {signed(each.mix)}" for each in parts]
-    moved = f"{cut(shift.prediction, _NAME)} {signed(shift.shift)}"
+    told = [f"{cut(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
+    moved = f"{cut(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
     return [f"why: {moved} (\u00b1{short(shift.by_chance)} by chance); mix of {named(told)}"]
 
 
@@ -36,7 +37,9 @@ def rule_lines(violations: Mapping[str, int], misfits: Sequence[str]) -> list[st
     broken = {rule: count for rule, count in violations.items() if count}
     lines = [f"rules broken: {listed(broken, most=NAMED)}"] if broken else []
     if misfits:
-        lines.append(f"rules that fit no field: {named([cut(name, _NAME) for name in misfits])}")
+        lines.append(
+            f"rules that fit no field: {named([cut(name, NAME_COLUMNS) for name in misfits])}"
+        )
     return lines
 
 

@@ -75,7 +75,7 @@ def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
 
 
 class _Source:
-    """What belongs to the features, chunk by chunk: predictions or actuals."""
+    """What belongs to the features, chunk by chunk: predictions, actuals or times."""
 
     def __init__(self, what: str, values: Any, outputs: Outputs, *, is_stream: bool) -> None:
         self._what, self._outputs = what, outputs

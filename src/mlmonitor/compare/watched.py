@@ -9,8 +9,8 @@ from mlmonitor.compare.learner import Learner
 from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.segments import MOST_SEGMENTS, Codes, SegmentCodes
-from mlmonitor.compare.split import Split, Tally, segment_places, shared_lens
+from mlmonitor.compare.segments import MOST_SEGMENTS, Codes
+from mlmonitor.compare.split import Segmented, Split, shared_lens
 from mlmonitor.compare.why import Why
 from mlmonitor.records import Block, Declared, Role
 
@@ -41,16 +41,14 @@ class Watched:
             self.learner = Learner(learn_rows, declared, most_segments=most_segments)
         self.reader: Reader | None = None
         self.deriver: Deriver | None = None
-        self.tally: Tally | None = None
-        self.split: Split | None = None
-        self._codes: SegmentCodes | None = None
+        self.segmented: Segmented | None = None
         self._has_segments = bool(declared.segments)
         self._lens, self._declared = lens, declared
 
     def codes(self, rows: Rows, *, now: float) -> Codes | None:
         """The segment of each row; None where there are no segments, or none are known yet."""
         self.ready(now=now)
-        return None if self._codes is None else self._codes.of(rows)
+        return None if self.segmented is None else self.segmented.codes(rows)
 
     def take(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
         """Learn from these rows, or compare them; the last of them, which were compared."""
@@ -64,10 +62,9 @@ class Watched:
             return None
         block = self.reader.block(left)
         population.update(block, now=now)
-        if self.split is not None and self._codes is not None and self.tally is not None:
-            known = codes if codes is not None else self._codes.of(left)
-            self.split.update(block, known, now=now)
-            self.tally.count(left, known)
+        if self.segmented is not None:
+            known = self.segmented.codes(left) if codes is None else codes
+            self.segmented.update(block, left, known, now=now)
         return block
 
     def _end_of_learning(self, learner: Learner, *, now: float) -> None:
@@ -82,10 +79,8 @@ class Watched:
         for rows in kept:
             block = reader.block(rows)
             population.count_only(block)
-            if self.split is not None and self._codes is not None and self.tally is not None:
-                known = self._codes.of(rows)
-                self.split.count_only(block, known)
-                self.tally.count(rows, known)
+            if self.segmented is not None:
+                self.segmented.count_only(block, rows)
 
     def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
         plan = reference.plan(_ROLES, deviations=self._lens.deviations)
@@ -106,16 +101,9 @@ class Watched:
         population.why = Why.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         if self._has_segments:
-            known = [values for values in reference.segment_values if values is not None]
-            self._codes = SegmentCodes(reference.segments, known)
-            self.tally = Tally(segment_places(reference))
-            self.split = Split(reference, _ROLES, plan, lens, now=now)
+            split = Split(reference, _ROLES, plan, lens, now=now)
+            self.segmented = Segmented(reference, split)
         return reader, population
-
-    @property
-    def codes_nbytes(self) -> int:
-        """Memory of what tells the segments of rows apart."""
-        return 0 if self._codes is None else self._codes.nbytes
 
     def ready(self, *, now: float) -> Population | None:
         """The population to report, made now if a reference waits for its first row."""

@@ -7,11 +7,11 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.compare.fit import Entry
+from mlmonitor.compare.distance import sampling_noise
+from mlmonitor.compare.special import ONE_IN_A_HUNDRED_EITHER_WAY
 from mlmonitor.compare.table import entry_counts, profile_counts, width
 from mlmonitor.records import Counts, Floats, Role
-
-_ONE_IN_A_HUNDRED = 2.5758293035489004  # of the normal distribution, both sides
+from mlmonitor.reference_format import CountedEntry
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class Why:
         explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
     """
 
-    def __init__(self, plan: Plan, entries: Sequence[Entry], prediction: str, at: int) -> None:
+    def __init__(
+        self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, at: int
+    ) -> None:
         """`prediction` is what `entries` explain; `at` its place among the schema's fields."""
         self.prediction = prediction
         self._at = at
@@ -90,7 +92,9 @@ class Why:
         self._outcome = np.where(known, self._outcome - middle[:, None], 0.0)
 
     @classmethod
-    def of(cls, plan: Plan, entries: Sequence[Entry], prediction: str | None) -> "Why | None":
+    def of(
+        cls, plan: Plan, entries: Sequence[CountedEntry], prediction: str | None
+    ) -> "Why | None":
         """None where there is nothing to explain: no numeric prediction, or no means of bins."""
         for at, field in enumerate(plan.schema.numeric):
             if field.role is Role.PREDICTION and field.name == prediction:
@@ -119,7 +123,7 @@ class Why:
             prediction=self.prediction,
             reference=before,
             mean=mean,
-            by_chance=float(_ONE_IN_A_HUNDRED * stddev * noise),
+            by_chance=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
             contributions=tuple(found),
         )
 
@@ -136,10 +140,9 @@ class Why:
         both = (self._reference + counts) / np.maximum(n + m, 1)[:, None]
         between = (both * self._outcome**2).sum(axis=1) - (both * self._outcome).sum(axis=1) ** 2
         unknown = (moved**2 * self._spread / np.maximum(self._reference, 1)).sum(axis=1)
-        noise = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
-        variance = np.maximum(between, 0.0) * noise + unknown
+        variance = np.maximum(between, 0.0) * sampling_noise(n, m) + unknown
         mix: Floats = (moved * self._outcome).sum(axis=1)
-        return mix, _ONE_IN_A_HUNDRED * np.sqrt(variance)
+        return mix, ONE_IN_A_HUNDRED_EITHER_WAY * np.sqrt(variance)
 
     @property
     def fields(self) -> list[str]:

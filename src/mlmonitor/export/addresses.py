@@ -12,6 +12,7 @@ from mlmonitor.export.over_http import Trust
 from mlmonitor.secret import Secret
 
 SIGNAL_PATH = "/v1/metrics"
+_GRPC_PORT = 4317
 
 
 class Place(NamedTuple):
@@ -101,6 +102,11 @@ def collector_url(endpoint: str, *, is_grpc: bool) -> str:
     parts = _parts(endpoint, "Otlp.collector", "http://localhost:4318")
     if is_grpc:
         return endpoint
+    if parts.port == _GRPC_PORT:
+        raise ConfigError(
+            "Otlp.collector: 4317 is the port of gRPC: wanted 4318, where a collector takes HTTP, "
+            'or protocol="grpc"'
+        )
     path = parts.path.rstrip("/")
     if path.endswith(SIGNAL_PATH):
         return endpoint

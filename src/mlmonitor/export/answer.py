@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 def http_answer(
     status: int,
-    headers: "dict[str, str]",
+    headers: dict[str, str],
     body: bytes,
     *,
     secrets: list[Secret],

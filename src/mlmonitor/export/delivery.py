@@ -119,7 +119,7 @@ class Delivery:
             self._reasons.clear()
 
 
-def named(exporters: "list[Exporter]") -> list[Delivery]:
+def named(exporters: list[Exporter]) -> list[Delivery]:
     """A delivery for each exporter; those of one name are told apart by a number."""
     seen: dict[str, int] = {}
     deliveries = []

@@ -23,7 +23,9 @@ class Account:
     def __init__(self, family: Family, born_ns: int) -> None:
         values, size = family.values, len(family.series)
         is_block = isinstance(values, Histograms)
-        self.bounds = values.bounds if isinstance(values, Histograms) else None
+        self.bounds: tuple[tuple[float, ...], ...] | None = (
+            values.bounds if isinstance(values, Histograms) else None
+        )
         like = values.counts if isinstance(values, Histograms) else values
         self.taken: Floats | Counts = np.zeros_like(like)
         self.sums: Floats = np.zeros(size if is_block else 0)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.compare.population import Compared, distinct_categories
+from mlmonitor.compare.field_status import distinct_categories
+from mlmonitor.compare.population import Compared
 from mlmonitor.export.base import Attributes, Family, Histograms
 from mlmonitor.export.gather import Book
 from mlmonitor.export.titles import Titles

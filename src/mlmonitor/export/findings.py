@@ -1,6 +1,6 @@
 """What is found beside drift as families: contributions, shares of bad values, broken rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from mlmonitor.export.base import Attributes, Family, Series
 from mlmonitor.export.gather import Book
 from mlmonitor.records import Role
 
-_Titles = Sequence[tuple[tuple[str, str], ...]]
+_Title = tuple[tuple[str, str], ...]
 
 
 def finding_families(
@@ -33,9 +33,11 @@ def finding_families(
 def _contributions(
     why: Why, shift: Shift | None, identity: Attributes, book: Book
 ) -> Iterator[Family]:
-    prediction = ("prediction", why.prediction)
-    titles = [(*_of_field(name, Role.FEATURE), prediction) for name in why.fields]
-    series = _series("contributions", titles, identity, book)
+    def titles() -> Iterator[_Title]:
+        for name in why.fields:
+            yield (*_of_field(name, Role.FEATURE), ("prediction", why.prediction))
+
+    series = _series("contributions", why, identity, book, titles)
     found = {} if shift is None else {each.field: each for each in shift.contributions}
     told = [found.get(name) for name in why.fields]
     mix = [np.nan if each is None else each.mix for each in told]
@@ -47,47 +49,60 @@ def _contributions(
 def _quality(
     soundness: Soundness, compared: Compared, identity: Attributes, book: Book
 ) -> Iterator[Family]:
-    fields = compared.plan.schema.fields
-    of_fields = [_of_field(field.name, field.role) for field in fields]
-    titles = [(*of_fields[each.at], ("reason", each.quality.value)) for each in soundness.streams]
-    series = _series("shares", titles, identity, book)
+    fields, new = compared.plan.schema.fields, soundness.new_fields
+
+    def of_shares() -> Iterator[_Title]:
+        for each in soundness.streams:
+            yield *_of_field(*fields[each.at][:2]), ("reason", each.quality.value)
+
+    def of_alarms() -> Iterator[_Title]:
+        for at, measure in soundness.alarms:
+            yield *_of_field(*fields[at][:2]), ("reason", measure)
+        if new is not None:
+            yield *_of_field(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
+
     shares = soundness.shares(compared.view.profile)
+    series = _series("shares", soundness, identity, book, of_shares)
     yield Family(catalog.QUALITY_SHARE, series, shares.share)
     yield Family(catalog.QUALITY_CRITICAL, series, shares.critical)
-    alarms = soundness.alarms
-    titles = [(*of_fields[each.at], ("reason", each.measure)) for each in alarms]
-    raised = [float(each.is_raised) for each in alarms]
-    if soundness.new_fields is not None:
-        titles.append((*_of_field(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)))
-        raised.append(float(soundness.new_fields > 0))
-    series = _series("alarms", titles, identity, book)
-    yield Family(catalog.QUALITY_ALARM, series, np.array(raised))
+    raised = soundness.raised.astype(np.float64)
+    if new is not None:
+        raised = np.append(raised, float(new > 0))
+    series = _series("alarms", soundness, identity, book, of_alarms)
+    yield Family(catalog.QUALITY_ALARM, series, raised)
 
 
 def _rules(rules: Rules, identity: Attributes, book: Book) -> Iterator[Family]:
     told = list(rules.told())
     if not told:
         return
-    of_fields = [_of_field(rule.field.name, rule.field.role) for rule, _, _ in told]
-    names = [rule.constraint for rule, _, _ in told]
-    pairs = list(zip(of_fields, names, strict=True))
-    titles = [(*of, ("constraint", name)) for of, name in pairs]
-    series = _series("violations", titles, identity, book)
+
+    def titles(name: str) -> Iterator[_Title]:
+        for rule, _, _ in told:
+            yield *_of_field(rule.field.name, rule.field.role), (name, rule.constraint)
+
+    series = _series("violations", rules, identity, book, lambda: titles("constraint"))
     yield Family(catalog.VIOLATIONS, series, np.array([count for _, count, _ in told], np.int64))
-    titles = [(*of, ("reason", name)) for of, name in pairs]
-    series = _series("broken", titles, identity, book)
+    series = _series("broken", rules, identity, book, lambda: titles("reason"))
     yield Family(catalog.QUALITY_ALARM, series, np.array([float(broken) for *_, broken in told]))
 
 
-def _of_field(name: str, role: Role) -> tuple[tuple[str, str], ...]:
+def _of_field(name: str, role: Role) -> _Title:
     return ("field", name), ("role", role.value)
 
 
-def _series(kind: str, titles: _Titles, identity: Attributes, book: Book) -> Series:
-    """The series of these titles, made anew only when they change."""
-    attributes = tuple((*identity, *title) for title in titles)
-    series = book.find((kind, identity))
-    if not isinstance(series, Series) or series.attributes != attributes:
-        series = Series(attributes)
-    book.keep((kind, identity), series)
+def _series(
+    kind: str,
+    owner: object,
+    identity: Attributes,
+    book: Book,
+    titles: Callable[[], Iterable[_Title]],
+) -> Series:
+    """The series of what `owner` tells; its titles are made once, for they never change."""
+    known = book.find((kind, identity))
+    if known is None or known[0] is not owner:
+        known = book.keep(
+            (kind, identity), (owner, Series((*identity, *title) for title in titles()))
+        )
+    series: Series = known[1]
     return series

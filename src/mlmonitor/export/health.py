@@ -7,17 +7,17 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.reference import Reference
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.delivery import Delivery
-from mlmonitor.export.points import gauge
+from mlmonitor.export.points import finite_point
 
 
 def model_points(reference: Reference, identity: Attributes, *, now: float) -> Iterator[Point]:
     """The model's age, and its performance as it was told at training."""
     for measure, value in reference.content.training_metrics.items():
         known = (*identity, ("measure", measure), ("basis", "reference"))
-        yield from gauge(catalog.PERFORMANCE, known, value)
+        yield from finite_point(catalog.PERFORMANCE, known, value)
     if reference.trained_at is not None:
         age = max(now - reference.trained_at.timestamp(), 0.0)
-        yield from gauge(catalog.MODEL_AGE, identity, age)
+        yield from finite_point(catalog.MODEL_AGE, identity, age)
 
 
 def label_points(counts: Mapping[str, int], identity: Attributes) -> Iterator[Point]:
@@ -33,9 +33,9 @@ def own_points(
     dropped = inbox.calls.dropped_rows() + inbox.figures.dropped
     yield Point(catalog.DROPPED, identity, dropped)
     yield Point(catalog.FAULTS, identity, inbox.guard.faults)
-    yield from gauge(catalog.MEMORY, identity, memory_bytes)
+    yield from finite_point(catalog.MEMORY, identity, memory_bytes)
     for delivery in deliveries:
         to = (*identity, ("destination", delivery.name))
-        yield from gauge(catalog.HEARTBEAT, to, 1)
+        yield from finite_point(catalog.HEARTBEAT, to, 1)
         for outcome, points in delivery.outcomes.items():
             yield Point(catalog.EXPORT_POINTS, (*to, ("outcome", outcome)), points)

@@ -75,9 +75,10 @@ def within(identity: Attributes, segment: str) -> Attributes:
 
 def _segment_points(observed: Observed, identity: Attributes) -> Iterator[Point]:
     """Predictions and errors of each segment; what is of fields is told with the fields."""
-    tally, labels = observed.watched.tally, observed.labels
-    if tally is None:
+    segmented, labels = observed.watched.segmented, observed.labels
+    if segmented is None:
         return
+    tally = segmented.tally
     for place, name in enumerate(tally.names):
         of = within(identity, name)
         for status, counts in (("ok", tally.predictions), ("error", tally.failed)):

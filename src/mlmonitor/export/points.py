@@ -11,8 +11,8 @@ from mlmonitor.catalog import Metric
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 
 
-def gauge(metric: Metric, attributes: Attributes, value: float) -> Iterator[Point]:
-    """The point of a gauge; none at all where there is no finite number."""
+def finite_point(metric: Metric, attributes: Attributes, value: float) -> Iterator[Point]:
+    """The point of a float; none at all where it is no finite number."""
     if math.isfinite(value):
         yield Point(metric, attributes, float(value))
 
@@ -26,7 +26,7 @@ def call_points(calls: CallStats, identity: Attributes) -> Iterator[Point]:
         yield Point(catalog.PREDICTIONS, failed, count, calls.exemplars.of_error(error))
     total = calls.latency.total()
     fine = None if calls.fine is None else calls.fine.copy()  # this one goes on counting
-    histogram = _histogram(LATENCY_BOUNDS_SECONDS, total, 0)._replace(fine=fine)
+    histogram = _latencies(total)._replace(fine=fine)
     yield Point(catalog.DURATION, identity, histogram, calls.exemplars.durations)
 
 
@@ -36,31 +36,26 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
     for at, upper in enumerate(uppers):
         known = (*identity, ("bucket", upper))
         yield Point(catalog.LABELLED, known, int(sums.count[at]))
-        yield from _sum(catalog.ERROR_ABSOLUTE, known, sums.absolute[at])
-        yield from _sum(catalog.ERROR_SQUARED, known, sums.squared[at])
-        yield from gauge(catalog.ERROR_SIGNED, known, sums.signed[at])
+        yield from finite_point(catalog.ERROR_ABSOLUTE, known, sums.absolute[at])
+        yield from finite_point(catalog.ERROR_SQUARED, known, sums.squared[at])
+        yield from finite_point(catalog.ERROR_SIGNED, known, sums.signed[at])
     performance = sums.performance()
     if performance is not None:
         for measure in ("mae", "rmse", "bias"):
             known = (*identity, ("measure", measure), ("basis", "realised"))
-            yield from gauge(catalog.PERFORMANCE, known, getattr(performance, measure))
+            yield from finite_point(catalog.PERFORMANCE, known, getattr(performance, measure))
 
 
-def _sum(metric: Metric, attributes: Attributes, value: float) -> Iterator[Point]:
-    if math.isfinite(value):
-        yield Point(metric, attributes, float(value))
-
-
-def _histogram(bounds: tuple[float, ...], total: Profile, at: int) -> HistogramValue:
+def _latencies(total: Profile) -> HistogramValue:
     """Counts, and the sum as long as it cannot fall: while no value was negative."""
     moments = total.moments
-    known = bool(moments.count[at] > 0)
-    whole, smallest = float(total.sums[at]), float(moments.min[at])
+    known = bool(moments.count[0] > 0)
+    whole, smallest = float(total.sums[0]), float(moments.min[0])
     can_fall = known and smallest < 0
     return HistogramValue(
-        bounds,
-        tuple(total.bins[at, : len(bounds) + 1].tolist()),
+        LATENCY_BOUNDS_SECONDS,
+        tuple(total.bins[0].tolist()),
         None if can_fall or not math.isfinite(whole) else whole,
         smallest if known else None,
-        float(moments.max[at]) if known else None,
+        float(moments.max[0]) if known else None,
     )

@@ -41,8 +41,8 @@ class Profile(NamedTuple):
     keeps_exemplars: bool = True
 
 
-COLLECTOR = Profile("collector", limits=Limits(points=20_000, size=3_500_000))
 # A collector's gRPC receiver takes 4 MiB a message unless told otherwise.
+COLLECTOR = Profile("collector", limits=Limits(points=20_000, size=3_500_000))
 PROMETHEUS = Profile("prometheus")
 MIMIR = Profile("mimir", names="underscores")
 GRAFANA_CLOUD = Profile("grafana_cloud", limits=Limits(points=20_000, size=4 * _MIB))

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.compare.fit import Entry
 from mlmonitor.compare.population import STATUS_QUANTILES, Compared
-from mlmonitor.export.base import Attributes, Family, Series
+from mlmonitor.export.base import Attributes, Family, Mask, Series
 from mlmonitor.export.edges import bin_attributes
 from mlmonitor.records import QUALITIES, Role
-from mlmonitor.reference_format import CategoricalReference, NumericReference
+from mlmonitor.reference_format import CategoricalReference, CountedEntry, NumericReference
 
 
 class Titles:
@@ -21,7 +20,7 @@ class Titles:
 
     def __init__(self, compared: Compared, identity: Attributes, *, deviations: float) -> None:
         schema, plan = compared.plan.schema, compared.plan
-        self.entries: Sequence[Entry] = compared.entries
+        self.entries: Sequence[CountedEntry] = compared.entries
         known = [
             (*identity, ("field", field.name), ("role", field.role.value))
             for field in schema.fields
@@ -44,7 +43,7 @@ class Titles:
             found for attributes, book in books for found in _each([attributes], "bin", book.names)
         )
         widths = np.array([[len(book.names)] for book in plan.dictionaries], np.int64)
-        self.are_bins = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
+        self.are_bins: Mask = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
         self.bounds: tuple[tuple[float, ...], ...] = tuple(
             tuple(each.edges.tolist()) for each in plan.numeric
         )
@@ -94,7 +93,7 @@ def _reference(
     yield Family(catalog.REFERENCE_BIN, bins, np.array([share for _, share in shares], np.float64))
 
 
-def _shares(compared: Compared, entry: Entry, at: int) -> Iterator[tuple[Attributes, float]]:
+def _shares(compared: Compared, entry: CountedEntry, at: int) -> Iterator[tuple[Attributes, float]]:
     """The share of the reference in each bin of a field, by what the bin is called."""
     expected = _expected(entry)
     whole = max(sum(expected), 1)
@@ -108,7 +107,7 @@ def _shares(compared: Compared, entry: Entry, at: int) -> Iterator[tuple[Attribu
         yield (("bin", name),), count / whole
 
 
-def _expected(entry: Entry) -> Sequence[int]:
+def _expected(entry: CountedEntry) -> Sequence[int]:
     """The counts that a window is compared with, missing values aside."""
     if isinstance(entry, CategoricalReference) and entry.held_out:
         return entry.held_out[:-1]

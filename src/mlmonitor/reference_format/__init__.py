@@ -3,7 +3,6 @@
 from mlmonitor.reference_format.derived import (
     ANOMALOUS,
     EMBEDDING_FIELDS,
-    MOST_DIMENSIONS,
     MOST_FILTER_BITS,
     MOST_SCORED,
     SCORE,
@@ -19,6 +18,7 @@ from mlmonitor.reference_format.entries import (
     CRITICAL_ROWS,
     QUANTILE_POINTS,
     CategoricalReference,
+    CountedEntry,
     NumericReference,
 )
 from mlmonitor.reference_format.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
@@ -29,7 +29,6 @@ __all__ = [
     "CRITICAL_ROWS",
     "EMBEDDING_FIELDS",
     "FILE_BYTES",
-    "MOST_DIMENSIONS",
     "MOST_FILTER_BITS",
     "MOST_SCORED",
     "QUANTILE_POINTS",
@@ -38,6 +37,7 @@ __all__ = [
     "VERSION",
     "AnomalyReference",
     "CategoricalReference",
+    "CountedEntry",
     "EmbeddingReference",
     "FieldEntry",
     "NumericReference",

@@ -10,18 +10,17 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from mlmonitor.records import MOST_DIMENSIONS
 from mlmonitor.reference_format.entries import (
     NUMBER_BYTES,
-    CategoricalReference,
     Count,
+    CountedEntry,
     FieldReference,
     Finite,
     Name,
-    NumericReference,
     want,
 )
 
-MOST_DIMENSIONS = 4_096
 MOST_SCORED = 200
 MOST_FILTER_BITS = 1 << 20
 MOST_KERNEL_FEATURES = 1_024
@@ -135,12 +134,12 @@ TEXT_FIELDS = ("length", "words", "unknown_words")
 EMBEDDING_FIELDS = ("norm", "cosine", "witness")
 SCORE, ANOMALOUS = "anomaly_score", "anomalous"
 
-FieldEntry = NumericReference | CategoricalReference | TextReference | EmbeddingReference
+FieldEntry = CountedEntry | TextReference | EmbeddingReference
 
 
-def counted(fields: Iterable[FieldEntry]) -> list[NumericReference | CategoricalReference]:
+def counted(fields: Iterable[FieldEntry]) -> list[CountedEntry]:
     """Those that have bins: all but texts and embeddings, of which only what is derived has."""
-    return [each for each in fields if isinstance(each, NumericReference | CategoricalReference)]
+    return [each for each in fields if isinstance(each, CountedEntry)]
 
 
 def derived_names(entry: FieldEntry) -> list[str]:

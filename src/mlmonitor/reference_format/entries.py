@@ -88,6 +88,11 @@ class NumericReference(FieldReference):
     counts: Annotated[list[Count], Field(max_length=10_001)]
 
     @property
+    def expected(self) -> list[int]:
+        """Counts that a window is compared with: of its bins, then of missing values."""
+        return [*self.counts, self.missing]
+
+    @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         figures = len(self.quantiles) + len(self.edges) + len(self.counts)
@@ -177,6 +182,10 @@ class CategoricalReference(FieldReference):
         is_boolean = self.kind == "boolean"
         want(not is_boolean or names == ["false", "true"], "categories: wanted false and true")
         return self
+
+
+CountedEntry = NumericReference | CategoricalReference
+"""An entry that has bins: the sources of derived fields have none."""
 
 
 def agree_on_rows(entry: FieldReference, bins: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from mlmonitor.records import SEASONS
 from mlmonitor.reference_format.entries import (
     ENTRY_BYTES,
     NUMBER_BYTES,
@@ -13,15 +14,14 @@ from mlmonitor.reference_format.entries import (
     QUANTILE_POINTS,
     CategoricalReference,
     Count,
+    CountedEntry,
     CriticalTable,
     Deviation,
     Finite,
-    NumericReference,
     SeasonRow,
     want,
 )
 
-Entry = NumericReference | CategoricalReference
 SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 
 
@@ -86,7 +86,7 @@ class SegmentReference(BaseModel):
         return OBJECT_BYTES + names + sum(field.nbytes for field in self.fields)
 
 
-def within(entry: Entry, part: SegmentField) -> Entry:
+def within(entry: CountedEntry, part: SegmentField) -> CountedEntry:
     """The entry of one segment: its own counts over the whole's bins."""
     known = {name: value for name, value in part if name in type(entry).model_fields}
     return entry.model_copy(update={**known, "rows": part.rows})
@@ -94,7 +94,7 @@ def within(entry: Entry, part: SegmentField) -> Entry:
 
 def check_segments(
     segments: Sequence[SegmentReference],
-    fields: Sequence[Entry],
+    fields: Sequence[CountedEntry],
     *,
     width: int,
     season: str | None,
@@ -117,7 +117,7 @@ def check_segments(
             check_seasons(field, season, where)
 
 
-def _check_field(field: SegmentField, whole: Entry, where: str) -> None:
+def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
     want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
     want(
         field.nonfinite + field.wrong_type <= field.missing,
@@ -132,12 +132,10 @@ def _check_field(field: SegmentField, whole: Entry, where: str) -> None:
     )
 
 
-_SEASONS = {None: 0, "hour_of_day": 24, "hour_of_week": 168}
-
-
-def check_seasons(field: Entry | SegmentField, season: str | None, where: str) -> None:
+def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
     """Each season has all bins, and together they are the whole: what was held out, if it was."""
-    want(len(field.seasons) == _SEASONS[season], f"{where}.seasons: wanted {_SEASONS[season]}")
+    count = 0 if season is None else SEASONS[season]
+    want(len(field.seasons) == count, f"{where}.seasons: wanted {count}")
     rows = [[*map(int, row.split())] for row in field.seasons]
     whole = getattr(field, "held_out", []) or [*field.counts, field.missing]
     want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: wanted all bins in each")

@@ -1,12 +1,10 @@
-"""The receiver over gRPC; needs the extra `grpc`."""
+"""The receiver over gRPC; needs the extra `grpc` beside `testing`."""
 
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
@@ -16,6 +14,7 @@ from mlmonitor.testing.backends.base import PROTOBUF, Head
 from mlmonitor.testing.faults import Down, Drop, Fault, Refuse, Slow
 from mlmonitor.testing.http_server import HOST, bound
 from mlmonitor.testing.intake import OK, Intake, grpc_code
+from mlmonitor.testing.refusal import refusal, retry_info
 
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _THREADS = 8
@@ -120,11 +119,9 @@ class GrpcServer:
 
 def _retry(grpc: Any, name: str, message: str, seconds: float) -> tuple[tuple[str, bytes], ...]:
     """`RetryInfo` where the OTLP specification has it, and where the Python client looks."""
-    info = RetryInfo()
-    info.retry_delay.FromNanoseconds(round(seconds * 1e9))
-    status = RpcStatus(code=grpc.StatusCode[name].value[0], message=message)
-    status.details.add().Pack(info)
+    info = retry_info(seconds)
+    status = refusal(message, code=grpc.StatusCode[name].value[0], retry_info=info)
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
-        ("google.rpc.retryinfo-bin", info.SerializeToString()),
+        ("google.rpc.retryinfo-bin", info),
     )

@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from google.protobuf import json_format
-from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
@@ -15,6 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from mlmonitor.testing.backends.base import JSON, PROTOBUF, Head
 from mlmonitor.testing.faults import Down, Drop, Fault, Garbage, Redirect, Refuse, Slow
 from mlmonitor.testing.intake import OK, Answer, Intake
+from mlmonitor.testing.refusal import refusal
 
 HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
@@ -235,7 +235,7 @@ def _reply(answer: Answer, head: Head, fault: Fault | None) -> _Reply:
         elif isinstance(fault, Slow | Drop):
             message.partial_success.SetInParent()  # full success still, but there is a body to cut
     else:
-        message = RpcStatus(message=answer.message)
+        message = refusal(answer.message)
     if head.content_type == JSON:
         text = json_format.MessageToJson(message, indent=None)
         return _Reply(status, text.encode(), {"Content-Type": JSON})
@@ -247,7 +247,7 @@ def _scripted(fault: Refuse | Redirect) -> _Reply:
         return _Reply(fault.code, b"", {"Location": fault.url})
     body = fault.body
     if body is None:
-        body = RpcStatus(message=fault.message).SerializeToString()
+        body = refusal(fault.message).SerializeToString()
     headers = {"Content-Type": PROTOBUF}
     if fault.retry_after_seconds is not None:
         headers["Retry-After"] = f"{fault.retry_after_seconds:g}"

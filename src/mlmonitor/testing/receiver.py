@@ -60,7 +60,7 @@ class OtlpReceiver:
 
     Raises:
         ConfigError: an option is unknown, or means nothing for this profile.
-        MissingExtra: gRPC was asked for without its extra.
+        MissingExtra: gRPC was asked for, and its extra `grpc` is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that a backend is set up with

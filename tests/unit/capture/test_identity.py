@@ -1,12 +1,15 @@
 """Prediction ids: version 7 UUIDs of a given time and given chance."""
 
+import math
 import uuid
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.capture.identity import made_at_ms, prediction_id
+from mlmonitor.capture.identity import id_text, made_at_ms, prediction_id
 
 times = st.integers(0, (1 << 48) - 1)
 chances = st.binary(min_size=10, max_size=10)
@@ -49,3 +52,32 @@ def test_chance_tells_ids_of_one_millisecond_apart(unix_ms: int, a: bytes, b: by
 def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
     """Only a version 7 UUID says when it was made."""
     assert made_at_ms(other) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (17, "17"),
+        (17.0, "17"),
+        (np.int64(17), "17"),
+        (np.float32(17), "17"),
+        (np.array(17), "17"),
+        (17.5, "17.5"),
+        ("17.0", "17.0"),
+        (np.str_("abc"), "abc"),
+        (math.inf, "inf"),
+        (uuid.UUID(int=7), str(uuid.UUID(int=7))),
+        (b"raw", "b'raw'"),
+    ],
+)
+def test_an_id_has_one_text_however_it_is_held(told: object, text: str) -> None:
+    """Numbers that came through numpy or a column of floats, and texts as they are."""
+    assert id_text(told) == text
+
+
+@pytest.mark.parametrize(
+    "nothing", [None, math.nan, "", np.datetime64("NaT"), pd.NA, pd.NaT], ids=repr
+)
+def test_what_is_missing_or_empty_is_no_id(nothing: object) -> None:
+    """It is not the text "nan" that other predictions without an id would share."""
+    assert id_text(nothing) is None

@@ -343,12 +343,58 @@ def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
 
 
 def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
-    """A column that fits no rows is of a wrong type throughout; the others are kept."""
+    """A column that fits no rows is of a wrong type throughout, and named; the others are kept."""
     monitor.record({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [1.0, 2.0, 3.0])
     status = monitor.status()
+    assert status.faults == 1
+    assert "features: wanted a value for each of the 3 rows in every column, but 'b' has 2" in str(
+        status.last_fault
+    )
     assert quality(status, "a") == {Quality.VALID: 3}
     assert quality(status, "b") == {Quality.WRONG_TYPE: 3}
     assert predictions(status) == {Quality.VALID: 3}
+
+
+@pytest.mark.parametrize(
+    ("given", "met"),
+    [
+        ([0.5] * 500, 500),
+        (np.zeros(9), 9),
+        (np.zeros((500, 2)), 500),
+        (0.5, 1),
+        (pd.Series([0.5] * 4), 4),
+        (pd.DataFrame({"prediction": [0.5] * 4}), 4),
+        ([], 0),
+    ],
+    ids=["list", "array", "matrix", "value", "series", "frame", "none"],
+)
+@pytest.mark.parametrize("is_frame", [True, False])
+def test_predictions_that_are_not_one_a_row_are_missing_and_told(
+    monitor: Monitor,
+    given: Any,
+    met: int,
+    is_frame: bool,  # noqa: FBT001 - both ways
+) -> None:
+    """The rows are recorded; the fault says how many were wanted and how many were met."""
+    columns = {"a": [1.0] * 10, "b": [2.0] * 10}
+    monitor.record(pd.DataFrame(columns) if is_frame else columns, given)
+    status = monitor.status()
+    assert quality(status, "a") == {Quality.VALID: 10}
+    assert predictions(status) == {Quality.MISSING: 10}
+    assert str(status.last_fault) == (
+        f"SchemaError: predictions: wanted one for each of the 10 rows, met {met}"
+    )
+
+
+def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
+    """The output that fits is kept, the other is named."""
+    monitor.record(
+        {"a": [1.0] * 3, "b": [1.0] * 3}, {"prediction": [1.0, 2.0, 3.0], "spread": [1.0]}
+    )
+    status = monitor.status()
+    assert status.predictions == 3
+    assert "predictions: " in str(status.last_fault)
+    assert "'spread' has 1" in str(status.last_fault)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def look(
 
 def test_an_alarm_is_raised_once_stays_and_is_cleared() -> None:
     """Raised at the first look that suffices, silent while it holds, cleared when all is calm."""
-    alarms = Alarms(1, level=LEVEL, tolerance=0.01)
+    alarms = Alarms(1, threshold=LEVEL, tolerance=0.01)
     assert look(alarms, 9.0, 0.5) == (False, False)
     assert look(alarms, 11.0, 0.5) == (True, False)
     assert alarms.raised[0]
@@ -37,7 +37,7 @@ def test_an_alarm_is_raised_once_stays_and_is_cleared() -> None:
 
 def test_evidence_of_a_harmless_change_is_no_alarm() -> None:
     """However sure, an effect within the tolerance does not alarm; nor do too few rows."""
-    alarms = Alarms(1, level=LEVEL, tolerance=0.01, min_rows=500)
+    alarms = Alarms(1, threshold=LEVEL, tolerance=0.01, min_rows=500)
     assert look(alarms, 99.0, 0.009) == (False, False)
     assert look(alarms, 99.0, 0.5, rows=499) == (False, False)
     assert look(alarms, 99.0, 0.5, rows=500) == (True, False)

@@ -12,9 +12,9 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import MappingTable
+from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.labels import Labels, remember
 from mlmonitor.compare.level import Lens, Level
-from mlmonitor.compare.population import field_statuses
 from mlmonitor.records import ABSENT, Quality
 
 SPAN = Span(3_600.0, None, 60)
@@ -112,6 +112,39 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     performance = labels.errors.performance()
     assert performance is not None
     assert (performance.count, performance.mae) == (1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "actuals", "wrong", "right"),
+    [
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0], "x", 2.5),
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0], float("inf"), 2),
+        ([1.0, 2.0, 3.0, 4.0], None, "x", 2.5),
+        (list("abab"), list("aabb"), ["a"], "a"),
+        (list("abab"), None, ["a"], "b"),
+        ([1.0, 2.0, 3.0, 4.0], [True, False, True, True], "maybe", True),
+    ],
+    ids=["text", "infinite", "text, nothing trained", "list", "list, nothing trained", "no truth"],
+)
+def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
+    predictions: list[Any], actuals: list[Any] | None, wrong: object, right: object
+) -> None:
+    """Missing or unreadable, it is counted as such, and the next one finds the prediction."""
+    labels, pending = labels_of(Reference.fit(X, predictions=predictions, actuals=actuals))
+    ids: list[str | None] = ["1", "2"]
+    remember(pending, predicted(ids, {"prediction": predictions[:2]}))
+    labels.take([("2", right)], now=1.0)
+    for nothing in (None, float("nan"), wrong):
+        labels.take([("1", nothing)], now=1.0)
+    assert len(pending) == 1
+    labels.take([("1", right)], now=1.0)
+    labels.take([], now=1.0)
+    assert len(pending) == 0
+    assert {status.value: count for status, count in pending.counts.items() if count} == {
+        "matched": 2,
+        "missing": 2,
+        "unreadable": 1,
+    }
 
 
 def test_dates_are_labels_without_an_error() -> None:

@@ -13,9 +13,9 @@ from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
 from mlmonitor.capture.tables import ColumnTable
 from mlmonitor.compare.distance import jensen_shannon, psi
+from mlmonitor.compare.field_status import FieldStatus, distinct_categories, field_statuses
 from mlmonitor.compare.level import Lens, Level
-from mlmonitor.compare.population import Population, distinct_categories, field_statuses
-from mlmonitor.compare.status import FieldStatus
+from mlmonitor.compare.population import Population
 
 SPAN = Span(3_600.0, None, 60)
 LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=8)

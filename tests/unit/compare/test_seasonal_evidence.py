@@ -63,7 +63,7 @@ def test_in_a_single_season_it_is_the_plain_evidence_of_a_large_reference() -> N
             seasonal.begin(0)
             seasonal.update(counts)
             np.testing.assert_allclose(seasonal.log_e(), plain.log_e(), atol=0.02, rtol=1e-3)
-    np.testing.assert_array_equal(seasonal.stretch().counts, plain.stretch().counts)
+    np.testing.assert_array_equal(seasonal.weigh().stretch.counts, plain.weigh().stretch.counts)
 
 
 def test_a_stretch_knows_in_which_seasons_its_rows_came() -> None:
@@ -72,7 +72,7 @@ def test_a_stretch_knows_in_which_seasons_its_rows_came() -> None:
     for season, rows in ((0, 50), (1, 70), (2, 60), (0, 10)):
         evidence.begin(season)
         evidence.update(np.array([[rows, 0, 0, 0, 0]]))
-    stretch = evidence.stretch()
+    stretch = evidence.weigh().stretch
     assert stretch.seasons.sum(axis=1).tolist() == stretch.rows.tolist()
     assert stretch.counts.sum(axis=1).tolist() == stretch.rows.tolist()
     assert stretch.seasons[0].tolist() == [60, 70, 60]

@@ -85,14 +85,13 @@ def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
     found = watched()
     found.take(rows_of(calls), now=1.0)
     assert found.population is not None
-    assert found.split is not None
-    assert found.tally is not None
-    each = [counts(population) for population in found.split.populations]
+    assert found.segmented is not None
+    each = [counts(population) for population in found.segmented.split.populations]
     for name, whole in counts(found.population).items():
         np.testing.assert_array_equal(sum(part[name] for part in each), whole, err_msg=name)
     failed = sum(prediction is ABSENT for _, prediction in calls)
-    assert found.tally.failed.sum() == failed
-    assert found.tally.predictions.sum() == len(calls) - failed
+    assert found.segmented.tally.failed.sum() == failed
+    assert found.segmented.tally.predictions.sum() == len(calls) - failed
 
 
 @given(st.lists(CALL, min_size=2, max_size=20), st.data())
@@ -103,9 +102,11 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
     one.take(rows_of(calls), now=1.0)
     for piece in (calls[:at], calls[at:]):
         two.take(rows_of(piece), now=1.0)
-    assert one.split is not None
-    assert two.split is not None
-    for mine, theirs in zip(one.split.populations, two.split.populations, strict=True):
+    assert one.segmented is not None
+    assert two.segmented is not None
+    for mine, theirs in zip(
+        one.segmented.split.populations, two.segmented.split.populations, strict=True
+    ):
         for name, found in counts(mine).items():
             np.testing.assert_array_equal(found, counts(theirs)[name], err_msg=name)
 
@@ -115,8 +116,8 @@ def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[A
     """A segment is a population of its rows, and of no other's."""
     found = watched()
     found.take(rows_of(calls), now=1.0)
-    assert found.split is not None
-    for place, population in enumerate(found.split.populations):
+    assert found.segmented is not None
+    for place, population in enumerate(found.segmented.split.populations):
         known = segment_places(REFERENCE)[place]
         own = [c for c in calls if _place(c[0]["line"]) == known]
         alone = watched()
@@ -203,7 +204,7 @@ def test_columns_are_split_like_rows() -> None:
         {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3
     )
     found.take(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
-    assert found.split is not None
-    home, motor, _ = found.split.populations
+    assert found.segmented is not None
+    home, motor, _ = found.segmented.split.populations
     assert home.window.total().rows == 2
     assert motor.window.total().rows == 1

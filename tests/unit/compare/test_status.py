@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mlmonitor import FieldStatus, Kind, Quality, Role, Status
 from mlmonitor.aggregate.error_sums import Performance
 from mlmonitor.aggregate.heavy_hitters import Hitter
+from mlmonitor.compare.field_status import MOVED_PSI
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.status import MOVED_PSI
 from mlmonitor.compare.wording import wide
 
 GOOD = dict.fromkeys(Quality, 0) | {Quality.VALID: 1_000}

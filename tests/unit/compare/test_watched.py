@@ -10,8 +10,8 @@ from mlmonitor import Reference, SchemaError
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.tables import ColumnTable, MappingTable, SequenceTable
+from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.level import Lens, Level
-from mlmonitor.compare.population import field_statuses
 from mlmonitor.compare.watched import Watched
 from mlmonitor.records import ABSENT, Declared
 

@@ -98,3 +98,10 @@ def test_a_variable_that_makes_no_sense_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         Otlp.from_environment(environ)
     assert "s3cret" not in str(caught.value)
+
+
+def test_the_port_of_grpc_is_refused_over_http() -> None:
+    """Whoever listens there answers in words of gRPC; the error holds both ways out."""
+    with pytest.raises(ConfigError, match=r'4318.*or protocol="grpc"'):
+        Otlp.collector("http://localhost:4317")
+    Otlp.collector("http://localhost:14317")

@@ -1,0 +1,25 @@
+"""What a monitor really holds, beside what it says."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+from mlmonitor import Monitor
+
+
+def held_bytes(
+    new_monitor: Callable[[], Monitor], serve: Callable[[Monitor], object]
+) -> tuple[int, int]:
+    """Bytes allocated since before there was a monitor, once it has served; and its own bound."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        monitor = new_monitor()
+        serve(monitor)
+        gc.collect()
+        found, _ = tracemalloc.get_traced_memory()
+        told = monitor.memory_bytes
+        monitor.close()
+    finally:
+        tracemalloc.stop()
+    return found, told
