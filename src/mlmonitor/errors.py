@@ -5,6 +5,7 @@
   x SchemaError (TypeError)        data handed over at set-up does not fit the schema
   x IncompatibleSketch (ValueError)  two summaries of different shape cannot be merged
   x FormatError (ValueError)       a saved reference or sketch cannot be trusted
+  x CallbackError                  a function of the host's that we called has raised; never raised
   x MissingExtra (ImportError)     an optional client library is not installed
   x ExportError (OSError)          a destination refused or could not be reached
     + ExportTimeout (TimeoutError)   ... or did not answer in time

@@ -132,7 +132,8 @@ def _same_shapes(one: Shapes, two: Shapes, met: Sequence[Any]) -> None:
     for at in range(len(PLAN.schema.categorical)):
         new = [each[at].new for each in encoded]
         _same_hitters(one.hitters[at], two.hitters[at], new)
-        _same_distinct(one.distinct[at], two.distinct[at], new)
+        rare = [dict.fromkeys(each[at].other.union(each[at].new), 1) for each in encoded]
+        _same_distinct(one.distinct[at], two.distinct[at], rare)
 
 
 def _joined_rows(parts: Sequence[Block]) -> Block:

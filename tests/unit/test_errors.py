@@ -7,6 +7,7 @@ import pytest
 
 from mlmonitor import errors
 from mlmonitor.errors import (
+    CallbackError,
     ConfigError,
     ExportError,
     ExportRefused,
@@ -20,6 +21,7 @@ from mlmonitor.errors import (
 )
 
 BUILTINS = {
+    CallbackError: Exception,
     ConfigError: ValueError,
     SchemaError: TypeError,
     IncompatibleSketch: ValueError,
