@@ -35,7 +35,11 @@ COSTS = (
     ("worker", "all CPU, row dict 20", "all CPU of such a row, worker included"),
     ("worker", "aggregates, block 4096 x 20", "all statistics of a value, in blocks"),
     ("memory", "memory of a field, one of 20, windows included", "memory of a numeric field"),
-    ("export", "export of 200 fields, CPU", "one export of 200 fields"),
+    (
+        "export",
+        "tick of 200 fields, compared and encoded",
+        "one export of 200 fields, compared and encoded",
+    ),
     ("tail", "serving thread, p99.9", "p99.9 of a serving thread at 2,000 requests/s"),
     ("imports", "import mlmonitor", "`import mlmonitor`"),
 )
