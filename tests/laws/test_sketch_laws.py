@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import streams
-from mlmonitor.aggregate.categories import Dictionary
+from mlmonitor.aggregate.categories import Dictionary, category_name
 from mlmonitor.aggregate.codec import packed, unpacked
 from mlmonitor.aggregate.distinct import Distinct
 from mlmonitor.aggregate.error_sums import ErrorSums
@@ -23,8 +23,9 @@ from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile, digest
 from mlmonitor.aggregate.tdigest import TDigest
 from mlmonitor.aggregate.window import Shapes
+from mlmonitor.capture.columns import is_missing
 from mlmonitor.errors import FormatError, IncompatibleSketch
-from mlmonitor.records import QUALITIES, Block, Field, Kind, Role
+from mlmonitor.records import ABSENT, QUALITIES, Block, Field, Kind, Role
 from strategies import COUNTED, blocks, row_blocks
 
 QS = np.linspace(0.0, 1.0, 41)
@@ -132,8 +133,17 @@ def _same_shapes(one: Shapes, two: Shapes, met: Sequence[Any]) -> None:
     for at in range(len(PLAN.schema.categorical)):
         new = [each[at].new for each in encoded]
         _same_hitters(one.hitters[at], two.hitters[at], new)
-        rare = [dict.fromkeys(each[at].other.union(each[at].new), 1) for each in encoded]
+        rare = [_rare_names(block.categorical[at], at) for block in met]
         _same_distinct(one.distinct[at], two.distinct[at], rare)
+
+
+def _rare_names(values: Sequence[object], at: int) -> set[str]:
+    """Names that are none of the dictionary's own, told without it; of truths there are none."""
+    if PLAN.dictionaries[at].is_boolean:
+        return set()
+    known = [value for value in values if value is not ABSENT and not is_missing(value)]
+    names = {name for value in known if (name := category_name(value)) is not None}
+    return names.difference(PLAN.dictionaries[at].top)
 
 
 def _joined_rows(parts: Sequence[Block]) -> Block:
