@@ -1,27 +1,73 @@
-"""Watch a prediction service from the inside. Start with `Monitor` and `Reference`."""
+"""Watch a prediction service from the inside. Start with `Monitor` and `Reference`.
 
-from mlmonitor.capture.watch import Observation
-from mlmonitor.compare.field_status import FieldStatus
-from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.segment_status import SegmentStatus
-from mlmonitor.compare.status import ExportStatus, Status
-from mlmonitor.config import Config
-from mlmonitor.errors import (
-    ConfigError,
-    ExportError,
-    ExportRefused,
-    ExportTimeout,
-    FormatError,
-    IncompatibleSketch,
-    MissingExtra,
-    MonitorError,
-    SchemaError,
-)
-from mlmonitor.export.base import Exporter
-from mlmonitor.export.destinations import Otlp
-from mlmonitor.monitor import Monitor
-from mlmonitor.records import Field, Kind, Quality, Role
+Importing this is next to free: each name is imported from its module when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlmonitor.capture.watch import Observation
+    from mlmonitor.compare.field_status import FieldStatus
+    from mlmonitor.compare.finding import Finding
+    from mlmonitor.compare.reference import Reference
+    from mlmonitor.compare.segment_status import SegmentStatus
+    from mlmonitor.compare.status import ExportStatus, Status
+    from mlmonitor.config import Config
+    from mlmonitor.errors import (
+        ConfigError,
+        ExportError,
+        ExportRefused,
+        ExportTimeout,
+        FormatError,
+        IncompatibleSketch,
+        MissingExtra,
+        MonitorError,
+        SchemaError,
+    )
+    from mlmonitor.export.base import Exporter
+    from mlmonitor.export.destinations import Otlp
+    from mlmonitor.monitor import Monitor
+    from mlmonitor.records import Field, Kind, Quality, Role
+
+_MODULES = {
+    "capture.watch": ("Observation",),
+    "compare.field_status": ("FieldStatus",),
+    "compare.finding": ("Finding",),
+    "compare.reference": ("Reference",),
+    "compare.segment_status": ("SegmentStatus",),
+    "compare.status": ("ExportStatus", "Status"),
+    "config": ("Config",),
+    "errors": (
+        "ConfigError",
+        "ExportError",
+        "ExportRefused",
+        "ExportTimeout",
+        "FormatError",
+        "IncompatibleSketch",
+        "MissingExtra",
+        "MonitorError",
+        "SchemaError",
+    ),
+    "export.base": ("Exporter",),
+    "export.destinations": ("Otlp",),
+    "monitor": ("Monitor",),
+    "records": ("Field", "Kind", "Quality", "Role"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = found  # asked once
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Config",

@@ -108,7 +108,7 @@ def _ranks(size: int, stream: int) -> Floats:
     return _drawn_ranks(size, DRAWS, np.random.default_rng([size, stream]))
 
 
-def _drawn_ranks(size: int, draws: int, rng: np.random.Generator) -> Floats:
+def _drawn_ranks(size: int, draws: int, rng: "np.random.Generator") -> Floats:
     """`[draws, ranks]`: where the quantiles of `size` uniform values lie, drawn by spacings."""
     at = np.minimum(np.ceil(size * WASSERSTEIN_RANKS), size)
     steps = np.diff(at, prepend=0.0, append=size + 1.0)

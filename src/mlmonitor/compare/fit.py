@@ -188,7 +188,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
     has_critical: bool = True,
     strata: Strata,
 ) -> Fitted:

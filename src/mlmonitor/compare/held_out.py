@@ -36,7 +36,7 @@ class HeldOut:
     learns is learned from one half of the rows, and what is derived is fitted on the other.
     """
 
-    def __init__(self, limit: int, rng: np.random.Generator, strata: Strata) -> None:
+    def __init__(self, limit: int, rng: "np.random.Generator", strata: Strata) -> None:
         self.slots: Slots = Slots(limit, rng)
         self._rng = rng
         self._strata = strata.sibling()

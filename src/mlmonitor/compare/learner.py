@@ -20,7 +20,6 @@ from mlmonitor.records import ABSENT, SOURCES, Declared, Role
 from mlmonitor.reference_format import ReferenceFile
 
 _NOTHING = Declared()
-_DRAWS_NOTHING = np.random.default_rng(0)  # all rows are kept
 
 
 class Learner:
@@ -71,7 +70,7 @@ class Learner:
             schema=derivations.others,
             sample_rows=None,
             bins=10,
-            rng=_DRAWS_NOTHING,
+            rng=_unused_rng(),
             has_critical=False,  # the service is running: what it would cost it cannot spare
             strata=strata,
         )
@@ -116,7 +115,7 @@ class Learner:
         declared = self._declared.schema.get(name)
         if declared in SOURCES:
             return True
-        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _DRAWS_NOTHING)
+        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _unused_rng())
         slots.next_chunk(len(column))
         try:
             if declared is None:
@@ -141,6 +140,11 @@ class Learner:
                     found[Role.PREDICTION, name] += rows.count
         kept = {each for each, _ in found.most_common(self.FIELDS)}
         return [each for each in found if each in kept]
+
+
+def _unused_rng() -> "np.random.Generator":
+    """For a sample that keeps all rows, and so draws nothing."""
+    return np.random.default_rng(0)
 
 
 def _column(rows: Rows, identity: tuple[Role, str]) -> Values | None:

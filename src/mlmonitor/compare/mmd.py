@@ -42,7 +42,7 @@ def critical_mmd(kernel: KernelPlan, rows: int) -> float:
     return float(between * np.sqrt(1 / rows + 1 / kernel.rows))
 
 
-def simulated_mmd(features: Floats, design_rows: int, rng: np.random.Generator) -> list[float]:
+def simulated_mmd(features: Floats, design_rows: int, rng: "np.random.Generator") -> list[float]:
     """What the MMD passes in one window in a hundred without drift, by `CRITICAL_ROWS`.
 
     features: `[features, rows]` of rows that the reference's mean was not made of. Small windows

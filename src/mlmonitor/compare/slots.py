@@ -13,7 +13,7 @@ class Slots:
     Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
     """
 
-    def __init__(self, limit: int | None, rng: np.random.Generator) -> None:
+    def __init__(self, limit: int | None, rng: "np.random.Generator") -> None:
         self.limit: int | None = limit
         self._rng = rng
         self.seen: int = 0

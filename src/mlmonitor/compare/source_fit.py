@@ -43,7 +43,7 @@ class Source:
     """One source's training values: a uniform sample of rows of its own."""
 
     def __init__(
-        self, role: Role, name: str, kind: Kind, rng: np.random.Generator, strata: Strata
+        self, role: Role, name: str, kind: Kind, rng: "np.random.Generator", strata: Strata
     ) -> None:
         self._role, self._name, self._kind, self._rng = role, name, kind, rng
         self.held_out: HeldOut = HeldOut(SAMPLE_ROWS[kind], rng, strata)

@@ -1,7 +1,6 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from mlmonitor.capture.calls import Rows
 from mlmonitor.capture.reader import Reader
@@ -130,5 +129,7 @@ class Watched:
 
 
 def _with_near(name: str, known: Collection[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, sorted(known), n=1)
     return f"{name} (there is {near[0]})" if near else name

@@ -15,10 +15,15 @@ from importlib import import_module
 
 from mlmonitor.export.base import Exporter
 
-_ALWAYS = ("encodings.idna",)  # which the first look-up of a host's name brings
+_ALWAYS = (
+    "difflib",
+    "numpy.random",
+    "encodings.idna",
+)  # the latter for the first look-up of a host's name
 _SKETCHES = ("datasketches",)
 _FRAMES = ("pandas", "polars", "pyarrow")
 _OTLP = (
+    "importlib.metadata",
     "google.protobuf.any_pb2",
     "google.protobuf.duration_pb2",
     "google.protobuf.empty_pb2",

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -161,6 +160,8 @@ class OtlpExporter:
     def _outgoing(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
         sender = process.senders.get(snapshot.instance)
         if sender is None:
+            from importlib.metadata import version
+
             from mlmonitor.export.outgoing import Sender
 
             resource = resource_from_environment(os.environ, service=snapshot.service)

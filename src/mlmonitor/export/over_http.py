@@ -4,12 +4,14 @@ import gzip
 import io
 import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPResponse
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mlmonitor.export.answer import Answer, http_answer
 from mlmonitor.secret import Secret
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 _READ_BYTES = 64 * 1024  # of an answer; more is not read
 _REDIRECTS = 3
@@ -231,7 +233,9 @@ def _adapter(deadline: Deadline) -> Any:
     return Adapter(max_retries=0)
 
 
-def _response_class(deadline: Deadline) -> type[HTTPResponse]:
+def _response_class(deadline: Deadline) -> "type[HTTPResponse]":
+    from http.client import HTTPResponse
+
     class Response(HTTPResponse):
         """Its reads get what is left until the deadline: each alone could take the timeout."""
 

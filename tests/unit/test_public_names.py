@@ -1,0 +1,39 @@
+"""What `import mlmonitor` offers, and what it spares whoever only imports it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import mlmonitor
+
+
+def told_by(code: str) -> str:
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("name", mlmonitor.__all__)
+def test_every_public_name_is_what_it_says(name: str) -> None:
+    """The table of modules points at the right ones."""
+    assert getattr(mlmonitor, name).__name__ == name
+
+
+def test_names_are_listed_before_any_is_asked_for() -> None:
+    """As an editor or a prompt completes them."""
+    assert set(mlmonitor.__all__) <= set(
+        told_by("import mlmonitor; print(*dir(mlmonitor))").split()
+    )
+
+
+def test_importing_it_alone_loads_no_library() -> None:
+    """A settings module that imports it for a name's sake pays for none of them."""
+    code = "import sys, mlmonitor; print({'numpy', 'pydantic', 'ssl'} & set(sys.modules))"
+    assert told_by(code).strip() == "set()"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """In Python's own words."""
+    with pytest.raises(AttributeError, match="'mlmonitor' has no attribute 'Monitr'"):
+        mlmonitor.Monitr  # type: ignore[attr-defined]  # noqa: B018 - a slip of the pen
