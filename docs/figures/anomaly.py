@@ -27,7 +27,7 @@ def rows(rng: np.random.Generator, count: int, slope: float) -> dict[str, Floats
 
 def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float], list[float]]:
     """The evidence of the score, and the most of a single feature, after each hundred rows."""
-    config = Config(window_seconds=None, window_rows=500, panes=5, look_rows=STEP)
+    config = Config(window_seconds=None, window_rows=500, panes=5, look_rows=STEP, look_seconds=0)
     evidence, single = [], []
     with Monitor("credit", reference=reference, config=config) as monitor:
         for step in range(CALM + CHANGED):

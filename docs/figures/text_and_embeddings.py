@@ -41,7 +41,7 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
     schema = {"vector": "embedding", "comment": "text"}
     reference = Reference.fit(rows(rng, 10_000, same, new=0.0), schema=schema)
     exporter = InMemoryExporter()
-    config = Config(window_seconds=None, window_rows=STEP, panes=1, look_rows=STEP)
+    config = Config(window_seconds=None, window_rows=STEP, panes=1, look_rows=STEP, look_seconds=0)
     told: dict[str, list[float]] = {name: [] for name in ("mmd", "chance", "norm", "unknown")}
     with Monitor("tickets", reference=reference, config=config, exporters=[exporter]) as monitor:
         for step in range(CALM + CHANGED):

@@ -101,6 +101,11 @@ class Config(BaseModel):
     look_rows: int = Field(
         default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."
     )
+    look_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="Seconds between two such looks, however many rows come in them.",
+    )
     max_segments: int = Field(
         default=20,
         ge=1,

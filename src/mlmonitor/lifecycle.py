@@ -13,6 +13,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
+from mlmonitor import pace
 from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.pipeline import Pipeline
 
@@ -155,11 +156,13 @@ class Worker:
     def _run(self) -> None:
         with self._inbox.guard:
             self.pipeline.load_clients()
+        pace.begin()
         while not self._is_closed:
             with self._wake:
                 if self._asked == self._answered:
                     self._wake.wait(self._config.drain_seconds)
                 asked = self._asked
+            pace.rested()
             took_all = False
             with self._inbox.guard:
                 took_all = self._turn(is_flush=asked > self._answered)

@@ -24,6 +24,7 @@ from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.clients import load_clients
 from mlmonitor.export.delivery import Delivery
 from mlmonitor.export.model import Describer
+from mlmonitor.pace import breathe
 from mlmonitor.records import Declared
 
 log: logging.Logger = logging.getLogger("mlmonitor")
@@ -123,8 +124,10 @@ class Pipeline:
         self._left = self._left - len(entries) if entries else 0
         with self._inbox.guard:
             self._observed.count(entries, now=now, is_traced=self._inbox.calls.is_traced)
+            breathe()
             for run in gather(entries):
                 self._take(run, now)
+                breathe()
         if self._left == 0:
             self._end_drain(now)
         return self._left > 0
@@ -157,13 +160,14 @@ class Pipeline:
             self._observed.kpis.take(figures, now=now)
         with self._inbox.guard:
             self._observed.simulate_next(now=now)
-        self._look(now, rows=self._config.look_rows)
+        self._look(now, rows=self._config.look_rows, seconds=self._config.look_seconds)
 
-    def _look(self, now: float, *, rows: int) -> None:
-        """Weigh the evidence of populations that have so many rows more than at the last look."""
-        for population in self._observed.due(rows=rows, now=now):
+    def _look(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
+        """Weigh the evidence of populations whose last look was so many rows and seconds ago."""
+        for population in self._observed.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
                 self._turned.extend(population.look(now=now))
+            breathe()
 
     def tell(self) -> None:
         """Give each finding that was raised or cleared to `on_finding`, once; it may be slow.
@@ -201,7 +205,7 @@ class Pipeline:
 
     def snapshot(self, now: float) -> Snapshot:
         """Every series at `now`; no two snapshots of a process share a time."""
-        self._look(now, rows=0)
+        self._look(now)
         self._warn_of_mismatch()
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
         families = self._describer.families(self._observed, self._inbox, self._deliveries, now=now)
@@ -241,7 +245,7 @@ class Pipeline:
 
     def status(self, now: float) -> Status:
         """Everything there is to tell at `now`."""
-        self._look(now, rows=0)
+        self._look(now)
         return status_of(
             Titled(self._identity.model, self._identity.version),
             self._observed,

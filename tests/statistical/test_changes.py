@@ -48,6 +48,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
     exporter, clock = InMemoryExporter(), ManualClock()
     config = Config(
         look_rows=STEP_ROWS,
+        look_seconds=0,
         export_interval_seconds=86_400.0,
         window_seconds=None,
         window_rows=5_000,

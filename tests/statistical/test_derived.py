@@ -75,7 +75,9 @@ def alarms(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int
     """After how many rows each field alarmed."""
     found: list[Finding] = []
     until: dict[str, int] = {}
-    config = Config(look_rows=STEP_ROWS, export_interval_seconds=86_400.0, alpha=0.01)
+    config = Config(
+        look_rows=STEP_ROWS, look_seconds=0, export_interval_seconds=86_400.0, alpha=0.01
+    )
     clock = ManualClock()
     with Monitor(
         "m", reference=reference, config=config, on_finding=found.append, clock=clock

@@ -13,7 +13,7 @@ from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
 ROWS = 2_000
-CONFIG = Config(look_rows=200)
+CONFIG = Config(look_rows=200, look_seconds=0)
 
 
 def texts(rng: np.random.Generator, rows: int, *, line: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
         "m",
         reference=reference,
         exporters=[],
-        config=Config(look_rows=100),
+        config=Config(look_rows=100, look_seconds=0),
         on_finding=told.append,
         clock=clock,
     ) as monitor:

@@ -100,7 +100,7 @@ def test_what_on_finding_raises_is_told_as_its_own() -> None:
         raise ZeroDivisionError("secret")
 
     with Monitor(
-        "m", reference=reference(), on_finding=page, config=Config(look_rows=10)
+        "m", reference=reference(), on_finding=page, config=Config(look_rows=10, look_seconds=0)
     ) as monitor:
         monitor.record({"a": np.zeros(200), "b": np.zeros(200)}, np.zeros(200))
         monitor.flush(timeout_seconds=20)

@@ -46,7 +46,7 @@ def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
 def test_ids_that_become_one_are_constant(rows: int) -> None:
     """As many different as came are told while they come; one that all have is found."""
     found: list[Finding] = []
-    config = Config(look_rows=100)
+    config = Config(look_rows=100, look_seconds=0)
     with Monitor(
         "m", reference=Reference.fit(ids(0, rows)), config=config, on_finding=found.append
     ) as monitor:

@@ -42,7 +42,7 @@ def served(
         exporters=[exporter],
         segments=["line"],
         ignore=ignore,
-        config=Config(look_rows=100),
+        config=Config(look_rows=100, look_seconds=0),
     ) as monitor:
         rows = columns(rng)
         if is_changed:

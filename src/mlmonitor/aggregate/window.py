@@ -15,6 +15,7 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Digested, Profile, encode
 from mlmonitor.aggregate.stage import Stage
 from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.pace import breathe
 from mlmonitor.records import Block, Counts, Floats
 
 _PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
@@ -179,6 +180,7 @@ class Window:
         recent.merge(self._open)
         for generation in self._shapes:
             shapes.merge(generation)
+            breathe()
         return View(recent, shapes)
 
     def take_extremes(self) -> tuple[Floats, Floats]:
@@ -241,7 +243,9 @@ class Window:
     def _fold(self, ordered: Floats, refused: Counts) -> None:
         valid = valid_counts(ordered)
         self._note(ordered, valid)
+        breathe()
         self._open.count_numeric(ordered, valid, refused)
+        breathe()
         self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _note(self, ordered: Floats, valid: Counts) -> None:

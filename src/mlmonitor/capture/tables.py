@@ -11,6 +11,7 @@ import numpy as np
 from mlmonitor.capture.columns import UNREADABLE, Values, plain_floats
 from mlmonitor.capture.forms import Form
 from mlmonitor.capture.frames import narwhals_values
+from mlmonitor.capture.packing import packed_rows
 from mlmonitor.errors import import_extra
 from mlmonitor.records import Floats
 
@@ -54,9 +55,10 @@ class MappingTable:
         except (KeyError, TypeError):  # a row of None has no items
             return None
         self._has_all = True
-        flat = values if len(names) == 1 else [*chain.from_iterable(values)]
-        floats = plain_floats(flat)
-        return None if floats is None else floats.reshape(self.rows, len(names))
+        if len(names) == 1:
+            floats = plain_floats(values)
+            return None if floats is None else floats.reshape(self.rows, 1)
+        return _matrix(values, len(names))
 
     def column(self, name: str) -> Values | None:
         """The values under `name`, None where a row has none."""
@@ -117,8 +119,7 @@ class SequenceTable:
 
     def _floats(self) -> Floats | None:
         """All values, in their own order."""
-        floats = plain_floats([*chain.from_iterable(self._rows)])
-        return None if floats is None else floats.reshape(self.rows, self._width)
+        return _matrix(self._rows, self._width)
 
     def column(self, name: str) -> Values | None:
         """The values at the position of `name`."""
@@ -220,6 +221,15 @@ class ColumnTable:
     def names(self) -> Mapping[str, int]:
         """All columns, each full."""
         return dict.fromkeys(self._columns, self.rows)
+
+
+def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
+    """Float64 `[rows, width]` of rows that are all so wide; None where not all are numbers."""
+    packed = packed_rows(rows, width)
+    if packed is not None:
+        return packed
+    floats = plain_floats([*chain.from_iterable(rows)])
+    return None if floats is None else floats.reshape(len(rows), width)
 
 
 def _positions(names: Sequence[str], width: int) -> dict[str, int]:

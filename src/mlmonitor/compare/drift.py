@@ -35,6 +35,7 @@ from mlmonitor.compare.table import (
     profile_counts,
     refused_counts,
 )
+from mlmonitor.pace import breathe
 from mlmonitor.records import REFUSED, Counts, Floats
 from mlmonitor.reference_format import CountedEntry, NumericReference
 
@@ -82,7 +83,9 @@ class Drift:
     def look(self, total: Profile, *, now: float) -> list[Finding]:
         """Take in what is new in the totals; the alarms that were raised or cleared by it."""
         counts, seasons = self._weigh(total), season_rows(total)
+        breathe()
         log_e, stretch = self._evidence.weigh()
+        breathe()
         self._refused = refused_counts(total) - self._skipped
         turn = self._alarms.look(
             log_e,

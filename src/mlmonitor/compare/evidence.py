@@ -158,31 +158,30 @@ class Evidence:
         self._starts[slots, fields] = self._total[fields]
         self._order[slots, fields] = self._begun[fields]
         present = self._present[fields]
-        for prior, at in zip(self._priors(self._total[fields], fields), self._before, strict=True):
-            at[slots, fields] = log_beta(prior, present)
+        self._before[:, slots, fields] = log_beta(self._laws(self._total[fields], fields), present)
 
-    def _priors(self, start: Counts, fields: Counts | slice) -> list[Floats]:
-        """The null, then its alternatives, for rows that came after `start`."""
+    def _laws(self, start: Counts, fields: Counts | slice) -> Floats:
+        """The null, then its alternatives, for rows that came after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
         known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
-        flat = np.where(self._present[fields], PRIOR, 0.0) + np.zeros_like(null)
+        flat = np.where(self._present[fields], PRIOR, 0.0)
+        laws = np.empty((len(CONCENTRATIONS) + 2, *null.shape))
+        laws[0], laws[-1] = null, flat
         # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
         # it would be evidence that a small reference, or one of empty bins, is not typical.
-        near = [null / known / (1 / each + 1 / known) for each in CONCENTRATIONS]
-        return [null, *(np.maximum(law, flat) for law in near), flat]
+        for law, concentration in zip(laws[1:], CONCENTRATIONS, strict=False):
+            np.maximum(null * (concentration / (known + concentration)), flat, out=law)
+        return laws
 
     def _gain(self, fields: Counts | slice) -> Floats:
         """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
         used = self._used
         starts, present = self._starts[:used, fields], self._present[fields]
-        counts = self._total[None, fields] - starts
-        found = [
-            log_beta(prior + counts, present) - before[:used, fields]
-            for prior, before in zip(self._priors(starts, fields), self._before, strict=True)
-        ]
-        null, *alternatives = found
-        mixed: Floats = np.logaddexp.reduce(alternatives, axis=0)
-        gain: Floats = mixed - np.log(len(alternatives)) - null
+        laws = self._laws(starts, fields)
+        laws += self._total[fields] - starts
+        found = log_beta(laws, present)
+        found -= self._before[:, :used, fields]
+        gain: Floats = np.logaddexp.reduce(found[1:], axis=0) - np.log(len(found) - 1) - found[0]
         return gain
 
     @property
@@ -207,9 +206,13 @@ def log_stake(order: Counts) -> Floats:
 
 
 def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
-    """The normaliser of a Dirichlet law with parameters `a` on the last axis."""
-    # log_gamma(1) is 0: as if there were no such bin.
-    bins: Floats = log_gamma(np.where(present, a, 1.0)).sum(axis=-1)
-    whole = np.where(present, a, 0.0).sum(axis=-1)
-    normaliser: Floats = bins - log_gamma(np.maximum(whole, PRIOR))
+    """The normaliser of Dirichlet laws, whose parameters `a` are on the last axis.
+
+    present: which of them there are; all others are 0.
+    """
+    parameters = np.empty((*a.shape[:-1], a.shape[-1] + 1))  # and their sum, in one go with them
+    np.maximum(a.sum(axis=-1), PRIOR, out=parameters[..., -1])
+    parameters[..., :-1] = np.where(present, a, 1.0)  # log_gamma(1) is 0: as if it were not there
+    found = log_gamma(parameters)
+    normaliser: Floats = found[..., :-1].sum(axis=-1) - found[..., -1]
     return normaliser

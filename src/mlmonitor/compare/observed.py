@@ -15,6 +15,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.watched import Watched
 from mlmonitor.config import Config
+from mlmonitor.pace import breathe
 from mlmonitor.records import Declared
 
 OTHER_FIELDS = "__unknown__"
@@ -67,6 +68,7 @@ class Observed:
         rows = rows_of(run)
         codes = self.watched.codes(rows, now=now)
         remember(self.pending, rows, codes)
+        breathe()
         block = self.watched.take(rows, codes, now=now)
         if is_traced and block is not None and self.watched.population is not None:
             traced = rows_with_origin(run, block.rows)
@@ -113,10 +115,10 @@ class Observed:
             yield actuals
         yield from self.kpis.populations.values()
 
-    def due(self, *, rows: int, now: float) -> Iterator[Population]:
-        """The populations that have so many rows more than at the last look."""
+    def due(self, *, rows: int, seconds: float, now: float) -> Iterator[Population]:
+        """The populations whose last look was so many rows and so many seconds ago."""
         for population in self.populations(now=now):
-            if population.unweighed >= rows:
+            if population.unweighed >= rows and now - population.looked_at >= seconds:
                 yield population
 
     def simulate_next(self, *, now: float) -> None:

@@ -18,6 +18,7 @@ from mlmonitor.compare.mmd import MMD, mmd_of
 from mlmonitor.compare.quality import Soundness
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.why import Shift, Why
+from mlmonitor.pace import breathe
 from mlmonitor.records import Block, Floats
 from mlmonitor.reference_format import CountedEntry
 
@@ -71,6 +72,7 @@ class Population:
         """What was declared about its fields, if anything."""
         self.unweighed: int = 0
         """Rows that have come since the last look."""
+        self.looked_at: float = now
         self.exemplars: FieldExemplars | None = None
         """Of rows that were traced, once there was one."""
 
@@ -107,9 +109,11 @@ class Population:
         """Weigh what has come since the last look; the alarms that this raised or cleared."""
         if self.drift is None or self.soundness is None:
             return []
-        self.unweighed = 0
+        self.unweighed, self.looked_at = 0, now
         total = self.window.total()
+        breathe()
         turned = self.drift.look(total, now=now)
+        breathe()
         turned += self.soundness.look(total, self.window.take_extremes(), now=now)
         return turned + ([] if self.rules is None else self.rules.look(total, now=now))
 
@@ -133,10 +137,13 @@ class Population:
         """The window beside the reference, as of `now`."""
         self.window.advance(now)
         view = self.window.view()
+        breathe()
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
         unknown = np.full(len(self.plan.schema), np.nan)
         drift = self.drift
+        breathe()
         scores = {} if drift is None else drift.scores(view)
+        breathe()
         critical = {} if drift is None else drift.critical(view)
         if self.plan.kernels and drift is not None:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)

@@ -19,18 +19,30 @@ def log_gamma(x: Floats) -> Floats:
 
     Source: Stirling's series, after moving arguments below 8 up by the recurrence.
     """
-    small = np.flatnonzero(x < _SHIFT)
-    y = np.array(x, np.float64)
+    y = np.array(x, np.float64)  # a copy, and flat: worked on in place, for there are many
     flat = y.reshape(-1)
+    small = np.flatnonzero(flat < _SHIFT)
+    start = flat[small]
     flat[small] += _SHIFT
-    inverse = 1.0 / y
+    inverse = 1.0 / flat
     near = inverse * inverse
-    series = inverse * (1 / 12 - near * (1 / 360 - near * (1 / 1260 - near / 1680)))
-    value = (y - 0.5) * np.log(y) - y + _HALF_LOG_TWO_PI + series
+    series = near / -1680
+    for term in (1 / 1260, -1 / 360):
+        series += term
+        series *= near
+    series += 1 / 12
+    series *= inverse
+    value = np.log(flat)
+    series += _HALF_LOG_TWO_PI
+    series -= flat
+    flat -= 0.5
+    value *= flat
+    value += series
     if small.size:
         # (x)(x + 1)...(x + 7), four factors at a time: two of x (x + 7), and so on, in one square
-        start = flat[small] - _SHIFT
         square = start * (start + 7)
-        product = square * (square + 6) * (square + 10) * (square + 12)
-        value.reshape(-1)[small] -= np.log(product)
-    return value
+        product = square * (square + 6)
+        product *= square + 10
+        product *= square + 12
+        value[small] -= np.log(product)
+    return value.reshape(y.shape)

@@ -13,6 +13,7 @@ from mlmonitor.compare.level import Lens
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import Codes, SegmentCodes
+from mlmonitor.pace import breathe
 from mlmonitor.records import REFUSED, Block, Counts, Role
 
 
@@ -49,6 +50,7 @@ class Split:
         """Take in rows that ended about `now`; `codes` tell the segment of each."""
         for code, part in parts(block, codes):
             self.populations[code].update(part, now=now)
+            breathe()
 
     def count_only(self, block: Block, codes: Codes) -> None:
         """Count rows without comparing them: the rows that became the reference."""

@@ -14,6 +14,7 @@ from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.segments import MOST_SEGMENTS, Codes
 from mlmonitor.compare.split import Segmented, Split, shared_lens
 from mlmonitor.compare.why import Why
+from mlmonitor.pace import breathe
 from mlmonitor.records import Block, Declared, Role
 
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
@@ -68,6 +69,7 @@ class Watched:
         if left is None or population is None or self.reader is None:
             return None
         block = self.reader.block(left)
+        breathe()
         population.update(block, now=now)
         if self.segmented is not None:
             known = self.segmented.codes(left) if codes is None else codes

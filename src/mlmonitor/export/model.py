@@ -14,6 +14,7 @@ from mlmonitor.export.findings import finding_families
 from mlmonitor.export.gather import Book, gathered
 from mlmonitor.export.health import label_points, model_points, own_points
 from mlmonitor.export.points import call_points, error_points
+from mlmonitor.pace import breathe
 
 
 class Describer:
@@ -36,10 +37,14 @@ class Describer:
         found: list[Family] = []
         for population in observed.populations(now=now):
             compared = population.compared(now=now)
+            breathe()
             of = within(identity, population.segment) if observed.has_segments else identity
             found += population_families(compared, of, book, deviations=self._deviations)
+            breathe()
             found += finding_families(population, compared, of, book)
+            breathe()
         found += gathered(observed_points(observed, inbox, deliveries, identity, now=now), book)
+        breathe()
         kept = self._budget.apply(found)
         return [*kept, *gathered(self._budget.points(identity), book)]
 

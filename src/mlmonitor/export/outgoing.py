@@ -16,6 +16,7 @@ from mlmonitor.export.profile import Limits, Profile
 from mlmonitor.export.request import Batch, Frame, Part, count, halves, parts
 from mlmonitor.export.sheet import Points, exponential, written
 from mlmonitor.export.wire import exemplar_field, resource_message, scope_message
+from mlmonitor.pace import breathe
 from mlmonitor.records import Counts
 
 SCOPE = "mlmonitor"
@@ -41,6 +42,7 @@ class Sender:
         start_ns, time_ns = snapshot.start_unix_ns, snapshot.time_unix_ns
         made = Outgoing(self._frame, time_ns)
         for family in spoken(snapshot.families, self._profile):
+            breathe()
             if family.metric.kind != "gauge" and self._profile.is_delta:
                 made.add_delta(self._ledger.delta(family, born_ns=self._last_time_ns))
                 continue

@@ -8,6 +8,7 @@ from mlmonitor.catalog import Metric
 from mlmonitor.export.profile import Limits
 from mlmonitor.export.sheet import Points
 from mlmonitor.export.wire import CUMULATIVE, DELTA, metric_message, request_message
+from mlmonitor.pace import breathe
 
 _FRAMING = 64
 """Bytes that tags, lengths and temporality take at most, for a metric or around all of them."""
@@ -61,6 +62,7 @@ class Frame(NamedTuple):
         temporality = DELTA if self.is_delta else CUMULATIVE
         found = []
         for (metric, kind), slices in groupby(part, key=lambda each: each.batch[:2]):
+            breathe()
             points = [each.batch.points.cut(each.begin, each.end) for each in slices]
             names = metric.name, metric.meaning, metric.unit
             found.append(metric_message(*names, kind, points, temporality))

@@ -39,7 +39,8 @@ class Watched:
             reference=reference,
             exporters=[self.exporter],
             on_finding=self.found.append,
-            **{"config": Config(look_rows=100, export_interval_seconds=3_600)} | options,
+            **{"config": Config(look_rows=100, look_seconds=0, export_interval_seconds=3_600)}
+            | options,
         )
 
     def serve(self, batches: int, **columns: Any) -> list[Finding]:

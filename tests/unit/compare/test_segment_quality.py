@@ -57,7 +57,7 @@ def test_one_segments_missing_values_are_found_there(
         exporters=[exporter],
         segments=["region"],
         on_finding=found.append,
-        config=Config(look_rows=200, export_interval_seconds=3_600),
+        config=Config(look_rows=200, look_seconds=0, export_interval_seconds=3_600),
     ) as monitor:
         for _ in range(12):
             monitor.record(rows(rng, 500), np.zeros(500))

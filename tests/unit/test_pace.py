@@ -1,0 +1,92 @@
+"""The worker pauses between pieces of work, and nobody else does."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from mlmonitor import pace
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """Every pause that the thread under test makes, in place of sleeping."""
+    return []
+
+
+def in_thread(work: Callable[[], None]) -> None:
+    """Run it in a thread of its own, as a worker does."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def as_worker(pauses: list[float], steps: Callable[[], None]) -> Callable[[], None]:
+    """The steps of a worker, whose pauses are noted instead of made."""
+
+    def work() -> None:
+        pace.begin()
+        pace._pace.sleep = pauses.append
+        steps()
+
+    return work
+
+
+def long_ago() -> None:
+    """Let the stretch of this thread have begun long before."""
+    pace._pace.since_ns = time.perf_counter_ns() - 10 * pace.STRETCH_NS
+
+
+def test_a_worker_pauses_once_it_was_at_work_for_long(pauses: list[float]) -> None:
+    """Once: the stretch after the pause is new."""
+
+    def steps() -> None:
+        long_ago()
+        pace.breathe()
+        pace.breathe()
+
+    in_thread(as_worker(pauses, steps))
+    assert pauses == [pace.PAUSE_SECONDS]
+
+
+def test_a_worker_that_has_just_waited_goes_on(pauses: list[float]) -> None:
+    """A wait is as good as a pause."""
+
+    def steps() -> None:
+        long_ago()
+        pace.rested()
+        pace.breathe()
+
+    in_thread(as_worker(pauses, steps))
+    assert pauses == []
+
+
+def test_who_is_no_worker_never_pauses(pauses: list[float]) -> None:
+    """The host that asks for a status is not kept waiting."""
+
+    def steps() -> None:
+        pace._pace.sleep = pauses.append
+        pace.rested()
+        pace.breathe()
+        assert pace._pace.since_ns is None
+
+    in_thread(steps)
+    assert pauses == []
+
+
+def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A greenlet in the middle of its work must not let others into it."""
+
+    def patched(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", patched)
+
+    def steps() -> None:
+        pace.begin()
+        assert pace._pace.since_ns is None
+        pace.breathe()
+
+    in_thread(steps)
+    assert pauses == []
