@@ -9,11 +9,11 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 
+from mlmonitor import pace
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
-from mlmonitor import pace
 from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.pipeline import Pipeline
 

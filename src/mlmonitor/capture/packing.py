@@ -6,9 +6,9 @@ where they stand; where not, nothing is, and the caller has to look at each valu
 written is ever loaded.
 """
 
-import marshal
 from collections.abc import Sequence
 from functools import lru_cache
+from marshal import dumps
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
     if layout is None:
         return None
     try:
-        packed = marshal.dumps(rows, _FORM)
+        packed = dumps(rows, _FORM)  # type: ignore[arg-type]  # else it raises
     except ValueError:  # something that has no place there
         return None
     if len(packed) != _LIST_BYTES + len(rows) * layout.row_bytes:
