@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlmonitor.capture.watch import Observation
+    from mlmonitor.capture.blocks import Observation
     from mlmonitor.compare.field_status import FieldStatus
     from mlmonitor.compare.finding import Finding
     from mlmonitor.compare.reference import Reference
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlmonitor.records import Field, Kind, Quality, Role
 
 _MODULES = {
-    "capture.watch": ("Observation",),
+    "capture.blocks": ("Observation",),
     "compare.field_status": ("FieldStatus",),
     "compare.finding": ("Finding",),
     "compare.reference": ("Reference",),
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
 
 
 __all__ = [

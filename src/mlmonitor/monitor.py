@@ -13,12 +13,13 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.batch import batch_entry
+from mlmonitor.capture.blocks import Observation, recorded, unrecorded
 from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.shapes import Shapes
 from mlmonitor.capture.tap import Tap, identify, open_call
-from mlmonitor.capture.watch import Observation, Unrecorded, decorated
+from mlmonitor.capture.watch import decorated
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
 from mlmonitor.compare.status import Status
@@ -89,7 +90,6 @@ class Monitor:
         if not model:
             raise ConfigError("model: wanted a name")
         self.config: Config = options.config_of(config, os.environ)
-        self._is_enabled = self.config.enabled  # read by every call, and slow to read there
         self._clock = clock or never_falling_clock()
         self._on_finding = options.callable_of("on_finding", on_finding)
         self._reference = options.reference_of(reference)
@@ -108,20 +108,20 @@ class Monitor:
         self._features = options.names_of("features", features) or options.feature_names(
             self._reference
         )
-        self._inbox = Inbox(self.config.buffer_rows)
-        self._shapes = Shapes(self._features, self._inbox.guard)
-        self._worker = Worker(
-            self._new_pipeline, self._reference, self._inbox, self.config, self._clock
-        )
+        self._inbox = inbox = Inbox(self.config.buffer_rows)
+        self._shapes = Shapes(self._features, inbox.guard)
+        self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
         self._tap = Tap(
-            line=self._inbox.calls,
+            line=inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
-            guard=self._inbox.guard,
+            name_late=inbox.name_late,
+            guard=inbox.guard,
             copiers=options.copiers_of(declared.schema),
             plain_row=None if options.has_vectors(declared.schema) else dict,
         )
-        self._source = self._tap, self._shapes.plain
+        self._plain = self._shapes.plain
+        self._block = (recorded if self.config.enabled else unrecorded)(self._tap)
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -194,11 +194,10 @@ class Monitor:
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one;
         `output` and `names` are those of `watch`.
         """
-        is_plain = output == "value" and not names
-        source = self._source if is_plain else (self._tap, self._shapes.of(output, names))
-        if not self._is_enabled:
-            return Unrecorded(source, None, prediction_id)
-        return Observation(source, features, prediction_id)
+        shape = self._plain
+        if names or output != "value":
+            shape = self._shapes.of(output, names)
+        return self._block(shape, features, prediction_id)
 
     def record(
         self,

@@ -67,6 +67,7 @@ class Pipeline:
         self._turned: deque[Finding] = deque()
         self._left = 0  # calls of the drain under way
         self._due_labels: list[tuple[str, object]] = []
+        self._due_late: list[Entry] = []
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
         self._describer = Describer(
@@ -112,11 +113,13 @@ class Pipeline:
         """Take in one block of what waited when the drain began; whether more of that is left.
 
         A drain ends though calls keep coming: else a busy service would never be exported. Its
-        labels were taken first, so that the calls they belong to are in it.
+        labels were taken first, and then what was named late, so that the calls they belong to are
+        in it.
         """
         if self._left == 0:
             if self._observed.labels is not None:
                 self._due_labels = self._inbox.labels.take()
+            self._due_late = self._inbox.late.take()
             self._left = len(self._inbox.calls)
             self._look_for_traces()
         entries = self._inbox.calls.take(min(self._left, self._config.block_rows))
@@ -151,7 +154,10 @@ class Pipeline:
 
     def _end_drain(self, now: float) -> None:
         due, self._due_labels = self._due_labels, []
+        late, self._due_late = self._due_late, []
         labels = self._observed.labels
+        with self._inbox.guard:
+            self._observed.remember_late(late, now=now)
         with self._inbox.guard:
             if labels is not None:
                 labels.take(due, now=now)

@@ -137,6 +137,23 @@ def test_failed_calls_keep_their_segment(reference: Reference, exporter: InMemor
     assert (status.segments["motor"].predictions, status.segments["motor"].failed) == (1, 0)
 
 
+def test_a_prediction_whose_id_is_asked_for_late_keeps_its_segment(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """Though it had been read, without an id, before."""
+    with make(reference, exporter) as monitor:
+        with monitor.observe({"line": "home", "age": 60.0}) as observed:
+            observed.value = 60.0
+        assert monitor.flush()
+        monitor.label(observed.id, 55.0)
+        assert monitor.flush()
+        status = monitor.status()
+    home = status.segments["home"].performance
+    assert home is not None
+    assert (home.count, home.mae) == (1, 5.0)
+    assert status.predictions == 1
+
+
 def test_errors_of_labels_are_told_by_segment(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:

@@ -18,7 +18,7 @@ LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1
 
 _rows_of, _duration_of, _error_of = itemgetter(2), itemgetter(5), itemgetter(6)
 
-_STAGE_ROWS = 4_096  # one field alone: folding costs the same for more of its values
+_STAGE_ROWS = 3_072  # one field alone: folding costs the same for more of its values
 
 ERROR_TYPES = 64
 NAME_CHARACTERS = 200

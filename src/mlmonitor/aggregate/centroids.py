@@ -117,8 +117,21 @@ def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
     # Equal values that fill a cell and go on must not be cut where the next cell begins.
     is_piled = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
     if is_piled.any():
-        known = np.arange(rows) < valid[is_piled, None]
-        piled = Centroids(ordered[is_piled], known.astype(np.float64), known)
-        for whole, part_of_it in zip(found, compressed(piled, cells), strict=True):
-            whole[is_piled] = part_of_it
+        _pile_up(found, ordered, valid, is_piled)
     return found
+
+
+def _pile_up(found: Centroids, ordered: Floats, valid: Counts, is_piled: Bools) -> None:
+    """Replace the centroids of some fields of a sorted block by such as cut no pile of values."""
+    ends = np.maximum(valid - 1, 0)
+    is_constant = is_piled & (ordered[:, 0] == ordered[np.arange(len(ends)), ends])
+    for at in np.flatnonzero(is_constant):  # a pile and nothing else, as predictions may be
+        for array, first in zip(found, (ordered[at, 0], valid[at], True), strict=True):
+            array[at] = 0
+            array[at, 0] = first
+    is_piled &= ~is_constant
+    if is_piled.any():
+        known = np.arange(ordered.shape[1]) < valid[is_piled, None]
+        piled = Centroids(ordered[is_piled], known.astype(np.float64), known)
+        for whole, part_of_it in zip(found, compressed(piled, found.means.shape[1]), strict=True):
+            whole[is_piled] = part_of_it

@@ -1,5 +1,7 @@
 """The closed panes of a window, in one array for each statistic."""
 
+from typing import Any
+
 import numpy as np
 
 from mlmonitor.aggregate.codec import Array
@@ -8,12 +10,15 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import COUNTS, Profile
 from mlmonitor.records import Counts
 
+_MOST_ROWS = (1 << 31) - 1
+
 
 class Panes:
     """A ring of the last `size` profiles; what is pushed out is forgotten.
 
-    Price: the bytes of `size` profiles and a hundred for each statistic, where as many objects
-        would cost 2 kB each; a merge of all takes as long as that of six.
+    Price: two thirds of the bytes of `size` profiles, for their counts are kept in 32 bits until
+        one has more than 2**31 rows, and a hundred for each statistic, where as many objects would
+        cost 2 kB each; a merge of all takes as long as that of six.
     """
 
     __slots__ = ("_arrays", "_next", "_plan", "_rows", "size")
@@ -24,13 +29,16 @@ class Panes:
         empty = Profile(plan).arrays()
         self._rows: Counts = np.zeros(size, np.int64)
         self._arrays: dict[str, Array] = {
-            name: np.repeat(array[None], size, axis=0) for name, array in empty.items()
+            name: np.repeat(array[None].astype(_narrow(array)), size, axis=0)
+            for name, array in empty.items()
         }
 
     def append(self, profile: Profile) -> None:
         """Keep a copy of `profile` in the place of the oldest."""
         if self.size == 0:
             return
+        if profile.rows > _MOST_ROWS:
+            self._arrays = {name: _wide(array) for name, array in self._arrays.items()}
         at, self._next = self._next, (self._next + 1) % self.size
         self._rows[at] = profile.rows
         for name, array in profile.arrays().items():
@@ -43,7 +51,7 @@ class Panes:
         if found.rows == 0:
             return found
         used = np.flatnonzero(self._rows)
-        stacks = {name: array[used] for name, array in self._arrays.items()}
+        stacks = {name: _wide(array[used]) for name, array in self._arrays.items()}
         found.moments = _merged(
             {name: stacks[f"moments.{name}"] for name in Moments.__slots__}, len(used)
         )
@@ -58,6 +66,16 @@ class Panes:
     def nbytes(self) -> int:
         """Memory held by the arrays."""
         return self._rows.nbytes + sum(array.nbytes for array in self._arrays.values())
+
+
+def _narrow(array: Array) -> np.dtype[Any]:
+    """What whole numbers are kept in."""
+    return np.dtype(np.int32) if array.dtype == np.int64 else array.dtype
+
+
+def _wide(array: Array) -> Array:
+    """The same as it is anywhere else."""
+    return array.astype(np.int64) if array.dtype == np.int32 else array
 
 
 def _merged(stacks: dict[str, Array], panes: int) -> Moments:

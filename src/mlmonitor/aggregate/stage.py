@@ -12,7 +12,7 @@ class Stage:
     a third of the time that it takes for each hundred of them. Price: `8 * limit` bytes a field.
     """
 
-    ROWS = 1_024
+    ROWS = 1_536
 
     __slots__ = ("_fields", "_limit", "_refused", "_values", "rows")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from mlmonitor.capture.columns import Values
 from mlmonitor.capture.forms import Form
@@ -33,19 +33,9 @@ Ids = str | tuple[str, str]
 """What a prediction is called: by one id, or by its caller's and by the one made for it."""
 
 
-class Asker(Protocol):
-    """Whoever may ask for the id of a prediction."""
-
-    @property
-    def id(self) -> str:
-        """The id, made at the first look."""
-
-
 Call = list[Any]
-"""What one call's prediction is called: nothing until somebody asks, then `[asker, id]`.
+"""What one call's prediction is called: nothing until somebody asks, then `[id]`.
 
-asker: a weak reference to whoever can still ask when the call has ended, there from the beginning;
-    if it is gone by the time the call is read, nobody will. None if only the call itself could ask.
 id: one, or a sequence of one for each row.
 
 A bare list because the host makes one per call, and nothing that can change is cheaper.
@@ -54,7 +44,7 @@ A bare list because the host makes one per call, and nothing that can change is 
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
     """Call it so; if two threads do it at once, what the first said is its name for both."""
-    call.extend((None, identity)[len(call) :])  # in one step: no thread sees half of it
+    call.extend((identity,)[len(call) :])  # in one step: no thread sees half of it
 
 
 Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, Call]
@@ -156,11 +146,6 @@ def _each_row(asked: str | Sequence[str | None] | None, rows: int) -> Sequence[s
 
 
 def _asked(call: Call) -> str | Sequence[str | None] | None:
-    """The id that somebody knows, or can still ask for."""
-    if not call:
-        return None
-    if len(call) > 1:
-        known: str | Sequence[str | None] = call[1]
-        return known
-    asker: Asker | None = call[0]()
-    return None if asker is None else asker.id
+    """The id that somebody knows."""
+    known: str | Sequence[str | None] | None = call[0] if call else None
+    return known

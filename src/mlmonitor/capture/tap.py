@@ -42,6 +42,7 @@ class Tap:
 
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
+    name_late: told of an entry whose id was asked for when it had been handed over already.
     plain_row: the type of rows for which a copy of their own is enough, if there is one.
     open_call: the call that is open in the current context, of those that may be suspended:
         coroutines and blocks. A plain call is found on the stack, see `open_call`.
@@ -50,6 +51,7 @@ class Tap:
     line: Line
     clock: Callable[[], int]
     new_id: Callable[[], str]
+    name_late: Callable[[Entry], object]
     guard: Guard
     copiers: Copiers = field(default_factory=Copiers)
     plain_row: Any = dict
@@ -64,9 +66,9 @@ PLAIN_CALLS: set[CodeType] = set()
 
 def identify(tap: Tap, call: Call) -> str:
     """The id of `call`, made now if nobody has asked before."""
-    if len(call) < 2:
+    if not call:
         name(call, tap.new_id())
-    return str(call[1])
+    return str(call[0])
 
 
 def open_call(tap: Tap) -> Call | None:

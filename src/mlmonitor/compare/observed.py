@@ -6,7 +6,7 @@ from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
-from mlmonitor.capture.calls import Entry, rows_of
+from mlmonitor.capture.calls import Entry, gather, rows_of
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.labels import Labels, remember
@@ -73,6 +73,12 @@ class Observed:
         if is_traced and block is not None and self.watched.population is not None:
             traced = rows_with_origin(run, block.rows)
             self.watched.population.note(block, *traced, self._moment_ns)
+
+    def remember_late(self, entries: Sequence[Entry], *, now: float) -> None:
+        """Keep the predictions of calls that were named when they may have been taken already."""
+        for run in gather(entries):
+            rows = rows_of(run)
+            remember(self.pending, rows, self.watched.codes(rows, now=now))
 
     @property
     def labels(self) -> Labels | None:

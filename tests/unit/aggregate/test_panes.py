@@ -69,3 +69,19 @@ def test_a_merged_ring_is_not_moved_by_what_comes_later() -> None:
     for name, array in ring.merged().arrays().items():
         assert not np.shares_memory(array, found.arrays()[name])
     assert before["bins"].sum() == found.bins.sum() - pane(3, 5).bins.sum()
+
+
+def test_a_pane_of_more_rows_than_32_bits_hold_is_counted_exactly() -> None:
+    """Kept in 64 bits from then on, with those before it."""
+    ring, few, many = Panes(PLAN, 3), pane(1, 7), pane(2, 7)
+    rows = 1 << 33
+    many.rows = rows
+    many.bins += rows
+    many.moments.count += rows
+    for each in (few, many, few):
+        ring.append(each)
+    found = ring.merged()
+    assert found.rows == rows + 14
+    assert (found.bins == 2 * few.bins + many.bins).all()
+    assert (found.moments.count == 2 * few.moments.count + many.moments.count).all()
+    assert found.bins.dtype == np.int64

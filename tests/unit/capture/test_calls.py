@@ -1,7 +1,5 @@
 """Calls of one shape are gathered into rows, with their ids and failures in place."""
 
-import gc
-import weakref
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ def entry(
 ) -> Entry:
     """What one call leaves behind."""
     form, rows, payload = Copiers()[type(features)](features)
-    call: Call = [] if identity is None else [None, identity]
+    call: Call = [] if identity is None else [identity]
     return shape, form, rows, payload, prediction, 1, error, call
 
 
@@ -111,23 +109,6 @@ def test_an_id_that_raises_is_none() -> None:
     shape = Shape((), Outputs(), "id")
     calls = [entry({"id": Hostile()}, shape=shape), entry({"id": "two"}, shape=shape)]
     assert list(rows_of(calls).ids) == [None, "two"]
-
-
-class Asker:
-    """Who may ask for an id later."""
-
-    id = "asked for later"
-
-
-def test_an_id_is_made_for_whoever_can_still_ask() -> None:
-    """While the asker lives its row has an id; once it is gone, nobody can ask for one."""
-    asker = Asker()
-    calls = [entry({"a": 1}), entry({"a": 2})]
-    calls[1][-1].append(weakref.ref(asker))
-    assert list(rows_of(calls).ids) == [None, "asked for later"]
-    del asker
-    gc.collect()
-    assert rows_of(calls).ids == []
 
 
 def test_an_array_is_named_by_its_shape() -> None:

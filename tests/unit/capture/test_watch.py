@@ -548,6 +548,32 @@ def test_an_id_may_be_asked_for_after_the_block(monitor: Monitor) -> None:
     assert monitor.status().labels["matched"] == 1
 
 
+def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) -> None:
+    """Not of what became of it since; and it waits once, also if it had not been read yet."""
+    made = {"prediction": 1.5}
+    with monitor.observe(ROW) as observed:
+        observed.value = made
+    made["prediction"] = 99.0
+    asked = observed.id
+    assert observed.id == asked
+    monitor.status()
+    waiting = monitor._worker.pipeline._observed.pending
+    assert len(waiting) == 1
+    (match,) = waiting.match([(asked, 1.0)])
+    assert match.predicted == 1.5
+
+
+def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> None:
+    """There is no prediction a label could belong to."""
+    observed = monitor.observe(ROW)
+    with pytest.raises(ValueError, match="reason"), observed:
+        raise ValueError("reason")
+    monitor.status()
+    assert observed.id
+    monitor.status()
+    assert len(monitor._worker.pipeline._observed.pending) == 0
+
+
 def test_predictions_nobody_can_ask_about_do_not_wait(monitor: Monitor) -> None:
     """An observation that is gone leaves nothing behind that waits for a label."""
     for _ in range(10):
