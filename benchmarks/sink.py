@@ -1,6 +1,10 @@
 """A local HTTP server that takes OTLP and keeps nothing but its size."""
 
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -46,3 +50,21 @@ class Sink:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def sink_elsewhere() -> Iterator[str]:
+    """The URL of a sink in a process of its own, as a collector is."""
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    with Sink() as here:
+        print(here.url, flush=True)
+        threading.Event().wait()

@@ -57,7 +57,7 @@ class Config(BaseModel):
         description="Rows waiting for the worker; more are dropped, counted.",
     )
     block_rows: int = Field(
-        default=512, ge=1, le=65_536, description="Rows the worker folds in at once."
+        default=256, ge=1, le=65_536, description="Rows the worker reads at once."
     )
     learn_rows: int = Field(
         default=1_000,

@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mlmonitor import pace
@@ -63,6 +64,7 @@ class Worker:
         self._answered = 0
         self._last: int | None = None  # the flush that closes, once it was asked for
         self._took_all = True
+        self._waiting: set[int] = set()  # threads that want the aggregates
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
     def ensure_started(self) -> None:
@@ -98,18 +100,35 @@ class Worker:
     @property
     def memory_bytes(self) -> int:
         """What the pipeline's aggregates hold at most."""
-        with self._aggregates:
+        with self._at_once():
             return self.pipeline.memory_bytes
 
     def status(self) -> Status:
         """The pipeline's status, with all that waits taken in first."""
-        with self._aggregates:
+        with self._at_once():
             now = self._clock()
             self.pipeline.catch_up(now)
             found = self.pipeline.status(now)
         if not self._is_closed:
             return found
         return replace(found, state="closed")
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """The aggregates, without pauses of the worker while the calling thread waits for them."""
+        self._waiting.add(threading.get_ident())
+        try:
+            with self._aggregates:
+                yield
+        finally:
+            self._waiting.discard(threading.get_ident())
+
+    def _patience(self) -> float:
+        """How long to pause: not while somebody waits for the worker, hardly if it is behind."""
+        if self._waiting or self._asked > self._answered:
+            return 0.0
+        is_behind = len(self._inbox.calls) > self._config.buffer_rows // 8
+        return pace.HURRIED_SECONDS if is_behind else pace.PAUSE_SECONDS
 
     def flush(self, *, timeout_seconds: float) -> bool:
         """Have everything exported; whether that was done, and taken everywhere, in time."""
@@ -156,7 +175,7 @@ class Worker:
     def _run(self) -> None:
         with self._inbox.guard:
             self.pipeline.load_clients()
-        pace.begin()
+        pace.begin(self._patience)
         while not self._is_closed:
             with self._wake:
                 if self._asked == self._answered:

@@ -1,9 +1,10 @@
 """The worker's thread works in short stretches, and lets others have the interpreter in between.
 
-Python hands the interpreter over when a thread has held it for 5 ms and another has asked; a
-request that arrives while the worker is at work would wait that long. Letting go for no time at all
-does not help: the worker would have it back before the other is awake. So the worker sleeps for a
-moment, at places where a piece of work ends.
+Python takes the interpreter away from a thread only when it has held it for 5 ms and another has
+asked: a request that arrives while the worker is at work would wait that long. Letting go for no
+time at all does not help, for the worker would have it back before the other is awake. So the
+worker sleeps, at places where a piece of work ends, for longer than it works: a request that
+changes threads several times meets it once, not every time.
 """
 
 import threading
@@ -12,10 +13,14 @@ from collections.abc import Callable
 from types import BuiltinFunctionType
 
 STRETCH_NS = 250_000
-"""How long the worker goes on, at least, before it pauses."""
+"""How long the worker goes on before it pauses; then until the piece of work ends."""
 
-PAUSE_SECONDS = 20e-6
-"""Long enough for whoever waits to wake up."""
+PAUSE_SECONDS = 1e-3
+HURRIED_SECONDS = 20e-6
+"""Just long enough for whoever waits to wake up."""
+
+Patience = Callable[[], float]
+"""How many seconds to pause now."""
 
 
 class _Pace(threading.local):
@@ -23,19 +28,21 @@ class _Pace(threading.local):
 
     since_ns: int | None = None
     sleep: Callable[[float], None] = time.sleep
+    patience: Patience
 
 
 _pace = _Pace()
 
 
-def begin() -> None:
+def begin(patience: Patience) -> None:
     """Have the calling thread pause now and then from here on: it is a worker.
 
     Not under gevent, whose sleep lets other greenlets in, also into what this one is in the middle
     of; and whose greenlets share one thread, so that nothing is won by a real one.
     """
     if isinstance(time.sleep, BuiltinFunctionType):
-        _pace.sleep, _pace.since_ns = time.sleep, time.perf_counter_ns()
+        _pace.patience, _pace.sleep = patience, time.sleep
+        _pace.since_ns = time.perf_counter_ns()
 
 
 def breathe() -> None:
@@ -44,7 +51,9 @@ def breathe() -> None:
     Price: 0.1 us where there is no need to.
     """
     if _pace.since_ns is not None and time.perf_counter_ns() - _pace.since_ns > STRETCH_NS:
-        _pace.sleep(PAUSE_SECONDS)
+        seconds = _pace.patience()
+        if seconds:
+            _pace.sleep(seconds)
         _pace.since_ns = time.perf_counter_ns()
 
 

@@ -22,11 +22,13 @@ def in_thread(work: Callable[[], None]) -> None:
     thread.join()
 
 
-def as_worker(pauses: list[float], steps: Callable[[], None]) -> Callable[[], None]:
+def as_worker(
+    pauses: list[float], steps: Callable[[], None], patience: float = 0.5
+) -> Callable[[], None]:
     """The steps of a worker, whose pauses are noted instead of made."""
 
     def work() -> None:
-        pace.begin()
+        pace.begin(lambda: patience)
         pace._pace.sleep = pauses.append
         steps()
 
@@ -47,7 +49,21 @@ def test_a_worker_pauses_once_it_was_at_work_for_long(pauses: list[float]) -> No
         pace.breathe()
 
     in_thread(as_worker(pauses, steps))
-    assert pauses == [pace.PAUSE_SECONDS]
+    assert pauses == [0.5]
+
+
+def test_a_worker_that_somebody_waits_for_does_not_pause(pauses: list[float]) -> None:
+    """No patience, no pause; and it is asked again after another stretch."""
+
+    def steps() -> None:
+        long_ago()
+        pace.breathe()
+        since = pace._pace.since_ns
+        assert since is not None
+        assert time.perf_counter_ns() - since < pace.STRETCH_NS
+
+    in_thread(as_worker(pauses, steps, patience=0.0))
+    assert pauses == []
 
 
 def test_a_worker_that_has_just_waited_goes_on(pauses: list[float]) -> None:
@@ -84,7 +100,7 @@ def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.M
     monkeypatch.setattr(time, "sleep", patched)
 
     def steps() -> None:
-        pace.begin()
+        pace.begin(lambda: 0.5)
         assert pace._pace.since_ns is None
         pace.breathe()
 

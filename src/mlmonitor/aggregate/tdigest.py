@@ -10,6 +10,7 @@ from mlmonitor.aggregate.codec import State, demand, part
 from mlmonitor.aggregate.curves import ranks_at, values_at
 from mlmonitor.aggregate.moments import valid_counts
 from mlmonitor.errors import IncompatibleSketch
+from mlmonitor.pace import breathe
 from mlmonitor.records import Counts, Floats
 
 
@@ -186,10 +187,12 @@ class TDigest:
         self._known = None
         if self.means.size == 0:
             return
+        breathe()
         pairs = zip(self._centroids(), others, strict=True)
         means, weights, points = (np.concatenate(pair, axis=1) for pair in pairs)
         # What has no weight goes last; two ascending runs are what a stable sort likes best.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")
         order += np.arange(len(means))[:, None] * order.shape[1]
         joined = Centroids(means.take(order), weights.take(order), points.take(order))
+        breathe()
         self.means, self.weights, self.points = compressed(joined, self.cells)

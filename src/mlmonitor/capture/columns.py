@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mlmonitor.capture.packing import packed_floats
 from mlmonitor.records import ABSENT, Counts, Floats
 
 Values = Sequence[object] | np.ndarray[Any, Any]
@@ -61,6 +62,9 @@ def plain_floats(values: Sequence[object]) -> Floats | None:
     Looking at the types first keeps numpy from parsing text, and from making room for the longest
     of it in every cell.
     """
+    packed_at_once = packed_floats(values)
+    if packed_at_once is not None:
+        return packed_at_once
     kinds = [*map(type, values)]
     if kinds.count(float) < len(kinds):
         met = set(kinds)

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from mlmonitor.records import Floats
 
 _FORM = 2  # of marshal: the last one that writes every value in full, one after the other
-_LIST_BYTES = 5  # a letter, and how many there are
+_HEAD_BYTES = 5  # of a list or a tuple: a letter, and how many there are
 _NUMBERS = {float: (b"g", "<f8"), int: (b"i", "<i4")}  # larger integers have another letter
+_FLOAT_BYTES, _FLOAT_LETTER = 9, ord("g")
 
 
 class _Layout(NamedTuple):
     """Of a row: its bytes, which of them tell its types, and where its numbers are, of what kind.
 
-    is_even: whether all of them are floats.
+    is_even: whether all of them are floats: then they are at equal distances.
     """
 
     row_bytes: int
@@ -32,6 +33,17 @@ class _Layout(NamedTuple):
     letters: NDArray[np.uint8]
     numbers: tuple[tuple[int, str], ...]
     is_even: bool
+
+    def is_kept(self, packed: bytes, rows: int) -> bool:
+        """Whether so many rows, packed one after the other, all have these letters."""
+        if len(packed) != _HEAD_BYTES + rows * self.row_bytes:
+            return False
+        table = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES).reshape(rows, -1)
+        if not self.is_even:
+            return bool((table[:, self.letters_at] == self.letters).all())
+        heads, values = table[:, :_HEAD_BYTES], table[:, _HEAD_BYTES::_FLOAT_BYTES]
+        letters = self.letters
+        return bool((values == _FLOAT_LETTER).all() and (heads == letters[:_HEAD_BYTES]).all())
 
 
 def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
@@ -47,19 +59,32 @@ def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
         packed = dumps(rows, _FORM)  # type: ignore[arg-type]  # else it raises
     except ValueError:  # something that has no place there
         return None
-    if len(packed) != _LIST_BYTES + len(rows) * layout.row_bytes:
-        return None
-    table = np.frombuffer(packed, np.uint8, offset=_LIST_BYTES).reshape(len(rows), -1)
-    if not (table[:, layout.letters_at] == layout.letters).all():
+    if not layout.is_kept(packed, len(rows)):
         return None
     if layout.is_even:
-        start, step = _LIST_BYTES + layout.numbers[0][0], 9
-        strides = layout.row_bytes, step
+        start, strides = _HEAD_BYTES + layout.numbers[0][0], (layout.row_bytes, _FLOAT_BYTES)
         return np.ndarray((len(rows), width), "<f8", packed, start, strides)
     columns = np.empty((width, len(rows)))
     for column, (at, kind) in zip(columns, layout.numbers, strict=True):
-        column[:] = np.ndarray(len(rows), kind, packed, _LIST_BYTES + at, layout.row_bytes)
+        column[:] = np.ndarray(len(rows), kind, packed, _HEAD_BYTES + at, layout.row_bytes)
     return columns.T
+
+
+def packed_floats(values: Sequence[object]) -> Floats | None:
+    """Float64 of each value; None unless there are some, all floats and of the type itself."""
+    if type(values) not in (list, tuple) or not values or type(values[0]) is not float:
+        return None
+    try:
+        packed = dumps(values, _FORM)  # type: ignore[arg-type]  # else it raises
+    except ValueError:
+        return None
+    size = len(values)
+    if len(packed) != _HEAD_BYTES + size * _FLOAT_BYTES:
+        return None
+    letters = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES)[::_FLOAT_BYTES]
+    if not (letters == _FLOAT_LETTER).all():
+        return None
+    return np.ndarray(size, "<f8", packed, _HEAD_BYTES + 1, _FLOAT_BYTES).copy()
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ from mlmonitor.compare.runs import Run, Runs
 from mlmonitor.compare.segments import ALL
 from mlmonitor.compare.share_alarms import ShareAlarms
 from mlmonitor.compare.streams import TOLD, Stream, stream_counts, streams_of
+from mlmonitor.pace import breathe
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference_format import CountedEntry
 
@@ -92,7 +93,9 @@ class Soundness:
         """
         counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
+        breathe()
         turned = self._look_at_shares(new, now=now)
+        breathe()
         turned += self._look_at_runs(total, extremes, rows, now=now)
         if self._newcomers is not None:
             turned += self._newcomers.look(total.rows, now=now)

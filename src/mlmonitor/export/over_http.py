@@ -112,8 +112,6 @@ class HttpTransport:
                 timeout=(left, left),
                 allow_redirects=False,
                 stream=True,
-                # Said here: REQUESTS_CA_BUNDLE would outrank what a session says.
-                verify=self._trust.ca_file,
             )
             url = urljoin(url, response.headers.get("location", ""))
             is_ours = response.status_code in _KEEPS_BODY and _origin(url) == _origin(self._url)
@@ -144,12 +142,15 @@ class HttpTransport:
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         trust = self._trust
+        # The environment's proxies and certificates, once: to ask for them takes half a millisecond.
+        known = session.merge_environment_settings(self._url, {}, None, trust.ca_file, None)
+        session.trust_env = False
+        session.proxies, session.verify = known["proxies"], known["verify"]
         if trust.client_certificate is not None:
             key = trust.client_key
             pair = trust.client_certificate if key is None else (trust.client_certificate, key)
             session.cert = pair
         if trust.proxy is not None:
-            session.trust_env = False
             session.proxies = dict.fromkeys(("http", "https"), trust.proxy.revealed())
         return session
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.capture.columns import plain_floats
-from mlmonitor.capture.packing import packed_rows
+from mlmonitor.capture.packing import packed_floats, packed_rows
 
 FLOATS = st.floats()
 SMALL = st.integers(-(1 << 31), (1 << 31) - 1)
@@ -94,6 +94,22 @@ def test_numbers_that_trade_places_with_others_are_not_mistaken(rows: list[Any])
 def test_nothing_is_packed_as_nothing(rows: Sequence[Sequence[object]]) -> None:
     """No rows, or none with a value."""
     assert packed_rows(rows, 0) is None
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=8))
+def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
+    """A column of them, as a list or a tuple."""
+    for given_as in (values, tuple(values)):
+        packed = packed_floats(given_as)
+        assert packed is not None
+        assert packed.tobytes() == np.array(values, np.float64).tobytes()
+
+
+@given(st.lists(FLOATS, max_size=8), st.sampled_from([1, *OTHERS]), st.integers(0, 8))
+def test_a_column_with_anything_else_is_not_read(values: list[Any], other: Any, at: int) -> None:
+    """Not a number of floats' own subclasses, either: what they are is for others to say."""
+    values.insert(at, other)
+    assert packed_floats(values) is None
 
 
 @given(tables())
