@@ -142,7 +142,7 @@ class HttpTransport:
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         trust = self._trust
-        # The environment's proxies and certificates, once: to ask for them takes half a millisecond.
+        # The environment's proxies and certificates, once: asking takes half a millisecond.
         known = session.merge_environment_settings(self._url, {}, None, trust.ca_file, None)
         session.trust_env = False
         session.proxies, session.verify = known["proxies"], known["verify"]
