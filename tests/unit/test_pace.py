@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mlmonitor import pace
+from mlmonitor import Config, Monitor, pace
 
 
 @pytest.fixture
@@ -106,3 +106,26 @@ def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.M
 
     in_thread(steps)
     assert pauses == []
+
+
+def test_a_worker_has_patience_while_nobody_waits_for_it() -> None:
+    """None while a status is asked for, or a flush; little once the buffer fills."""
+    config = Config(buffer_rows=80, drain_seconds=3_600.0)
+    with Monitor("m", exporters=[], config=config) as monitor:
+        worker = monitor._worker
+        assert worker._patience() == pace.PAUSE_SECONDS
+        with worker._at_once():
+            assert worker._patience() == 0.0
+        assert worker._patience() == pace.PAUSE_SECONDS
+        for _ in range(11):
+            with monitor.observe({"x": 1.0}) as observed:
+                observed.value = 1.0
+        assert worker._patience() == pace.HURRIED_SECONDS
+
+
+def test_a_status_is_not_kept_waiting_by_pauses() -> None:
+    """Whoever waits for the aggregates is known to the worker, and forgotten when it has them."""
+    with Monitor("m", exporters=[]) as monitor:
+        monitor.status()
+        assert monitor.memory_bytes > 0
+        assert monitor._worker._waiting == set()
