@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mlmonitor.capture.columns import Values
 from mlmonitor.capture.forms import Form
+from mlmonitor.capture.frames import joined, likeness
 from mlmonitor.capture.identity import id_or_none
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.tables import Table, batch_table, table_of
@@ -83,8 +84,8 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     if is_one_run:  # almost always: a service watches one function, called in one way
         yield entries
         return
-    for (_, form), group in groupby(entries, key=_likeness):
-        if form in _BATCHES:
+    for (_, form, _), group in groupby(entries, key=_likeness):
+        if form is Form.COLUMNS:
             yield from ([entry] for entry in group)
         else:
             yield list(group)
@@ -93,17 +94,19 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 _shape_of, _form_of = itemgetter(0), itemgetter(1)
 
 
-def _likeness(entry: Entry) -> tuple[int, Form]:
+def _likeness(entry: Entry) -> tuple[int, Form, object]:
     """What consecutive entries must share to be read together."""
-    return id(entry[0]), entry[1]
+    form = entry[1]
+    return id(entry[0]), form, likeness(entry[3]) if form is Form.FRAME else None
 
 
 def rows_of(calls: Sequence[Entry]) -> Rows:
-    """One run of entries as rows. A batch of columns, or a frame, is a table of its own."""
+    """One run of entries as rows. A batch of columns is a table of its own."""
     _, _, counts, payloads, predictions, _, errors, asked = zip(*calls, strict=True)
     shape, form, *_ = calls[0]
     if form in _BATCHES:
-        features = batch_table(form, payloads[0], counts[0])
+        batch = joined(payloads) if form is Form.FRAME else payloads[0]
+        features = batch_table(form, batch, sum(counts))
     else:
         features = table_of(form, payloads, shape.names)
     failed: list[bool] = []

@@ -4,7 +4,7 @@ No frame library is imported here; what came tells by its type where it is from.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ import numpy as np
 from mlmonitor.capture.columns import Values
 
 _PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
+JOINED_ROWS = 64
+"""Frames of more rows are worth reading one by one."""
+
 _ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat")
 
 
@@ -47,6 +50,35 @@ def frame_owner(kind: type) -> Callable[[Any], Any]:
 def _native(frame: Any) -> Any:
     native = frame.to_native()
     return frame_owner(type(native))(native)
+
+
+def likeness(frame: Any) -> object:
+    """What frames share that can be joined without a change to any value: columns and types.
+
+    A frame of many rows, or of a library that is not known so well, is like no other.
+    """
+    if len(frame) <= JOINED_ROWS:
+        match package_of(type(frame)):
+            case "pandas":
+                return type(frame), frame.columns.tolist(), frame.dtypes.tolist()
+            case "polars" | "pyarrow":
+                return type(frame), frame.schema
+    return object()
+
+
+def joined(frames: Sequence[Any]) -> Any:
+    """Frames that are alike as one, in their order."""
+    if len(frames) == 1:
+        return frames[0]
+    package = package_of(type(frames[0]))
+    library = sys.modules[str(package)]
+    match package:
+        case "pandas":
+            return library.concat(frames, ignore_index=True)
+        case "pyarrow":
+            return library.concat_tables(frames)
+        case _:
+            return library.concat(frames)
 
 
 def series_row(series: Any) -> dict[Any, Any] | tuple[Any, ...]:

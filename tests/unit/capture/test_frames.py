@@ -1,7 +1,7 @@
 """Frames of pandas, polars and pyarrow: copied down to their memory, and read alike."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,9 +13,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mlmonitor.capture.columns import UNREADABLE, moments_in_time, numbers
+from mlmonitor.capture.calls import Entry, Rows, Shape, gather, rows_of
+from mlmonitor.capture.columns import UNREADABLE, is_missing, moments_in_time, numbers
 from mlmonitor.capture.forms import Copiers, Form
+from mlmonitor.capture.frames import JOINED_ROWS
 from mlmonitor.capture.frozen import copy_columns, frozen
+from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.tables import Table, batch_table
 from mlmonitor.records import Floats
 
@@ -249,3 +252,54 @@ def test_a_lazy_frame_is_not_collected() -> None:
     lazy = pl.LazyFrame({"a": [1.0]})
     with pytest.raises(TypeError):
         Copiers()[type(lazy)](lazy)
+
+
+def entry(frame: Any, prediction: float) -> Entry:
+    """A call that was given this frame."""
+    form, rows, payload = Copiers()[type(frame)](frame)
+    return PLAIN, form, rows, payload, prediction, 1, None, []
+
+
+PLAIN = Shape((), Outputs())
+ONE_ROWS: list[dict[str, list[Any]]] = [
+    {"a": [1.5], "n": [1], "t": ["x"]},
+    {"a": [math.nan], "n": [2], "t": ["y"]},
+    {"a": [2.5], "n": [3], "t": [None]},
+    {"a": [3.5], "t": ["z"], "n": [4]},  # in another order
+    {"a": [4], "n": [5], "t": ["x"]},  # of another type
+    {"a": [5.5], "n": [1 << 60], "t": ["x"]},
+    {"a": [6.5], "n": [7]},  # one fewer
+    {"a": [7.5], "n": [8]},
+    {"a": [8.5, 9.5], "n": [9, 10]},
+]
+
+
+def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
+    """Their values, their types and their order; only such as are alike are read together."""
+    calls = [entry(make(columns), float(at)) for at, columns in enumerate(ONE_ROWS)]
+    runs = [rows_of(run) for run in gather(calls)]
+    assert 1 < len(runs) < len(calls)
+    assert sum(run.count for run in runs) == sum(len(columns["a"]) for columns in ONE_ROWS)
+    alone = [rows_of([call]) for call in calls]
+    for name in ("a", "n", "t"):
+        assert told(runs, name) == told(alone, name)
+    for found in (runs, alone):
+        made = [value for run in found for value in run.predictions["prediction"]]
+        assert made[:8] == [*range(8)]
+
+
+def told(runs: Sequence[Rows], name: str) -> list[Any]:
+    """A column of all runs, as numbers where it can be read as such; None where it is missing."""
+    found: list[Any] = []
+    for run in runs:
+        values = run.features.column(name)
+        listed = [None] * run.count if values is None else list(values)
+        found += [None if is_missing(value) else value for value in listed]
+    return found
+
+
+def test_large_frames_are_read_one_by_one(make: Make) -> None:
+    """To join them would copy what has been copied already."""
+    rows = JOINED_ROWS + 1
+    calls = [entry(make({"a": [1.0] * rows}), 1.0) for _ in range(3)]
+    assert [len(run) for run in gather(calls)] == [1, 1, 1]
