@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 BENCHMARKS: tuple[str, ...] = (
     "capture",
     "worker",
+    "parts",
     "imports",
     "memory",
     "accuracy",

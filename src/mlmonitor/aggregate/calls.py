@@ -1,7 +1,6 @@
 """Calls, not rows: how many predictions were made, which failed, and how long a call took."""
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 
 import numpy as np
 
@@ -9,14 +8,12 @@ from mlmonitor.aggregate.exemplars import CallExemplars
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span, Window
-from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.calls import Entry, columns_of
 from mlmonitor.capture.traces import Traced
 from mlmonitor.records import Block, Field, Kind, Role
 
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
-
-_rows_of, _duration_of, _error_of = itemgetter(2), itemgetter(5), itemgetter(6)
 
 _STAGE_ROWS = 3_072  # one field alone: folding costs the same for more of its values
 
@@ -46,14 +43,13 @@ class CallStats:
         if not entries:
             self.latency.advance(now)
             return
-        errors = [*map(_error_of, entries)]
+        _, _, counts, _, _, durations, errors, _ = columns_of(entries)
         if errors.count(None) == len(errors):
-            self.predictions += sum(map(_rows_of, entries))
+            self.predictions += sum(counts)
         else:
-            self._count(zip(errors, map(_rows_of, entries), strict=True))
-        durations = [*map(_duration_of, entries)]
+            self._count(zip(errors, counts, strict=True))
         if durations.count(None):
-            durations = [each for each in durations if each is not None]
+            durations = tuple(each for each in durations if each is not None)
         if durations:
             seconds = np.fromiter(durations, np.float64, len(durations))[None] / 1e9
             block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from threading import RLock
 
-from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.calls import Entry, Run
 from mlmonitor.capture.traces import Whence, traced
 
 
@@ -133,10 +133,10 @@ class Handover:
             else:
                 self._lost += rows
 
-    def take(self, limit: int) -> list[Entry]:
+    def take(self, limit: int) -> Run:
         """The oldest entries, at most `limit`; a racing `put` lands in this list or the next."""
         popleft = self.entries.popleft
-        taken = [popleft() for _ in range(min(limit, len(self.entries)))]
+        taken = Run([popleft() for _ in range(min(limit, len(self.entries)))])
         if self._batch_rows:
             with self._lock:
                 self._batch_rows -= sum(entry[2] for entry in taken if entry[2] != 1)

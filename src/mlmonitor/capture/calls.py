@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from mlmonitor.capture.columns import Values
@@ -55,6 +54,30 @@ A bare tuple because the host builds one per call, and nothing in Python is chea
 """
 
 
+Columns = tuple[tuple[Any, ...], ...]
+"""What entries hold, a tuple for each place in them."""
+
+
+class Run(list[Entry]):
+    """Entries in order, which are turned into columns once, for all who want them so."""
+
+    __slots__ = ("_columns",)
+
+    @property
+    def columns(self) -> Columns:
+        """See `columns_of`."""
+        try:
+            return self._columns
+        except AttributeError:
+            self._columns: Columns = tuple(zip(*self, strict=True))
+            return self._columns
+
+
+def columns_of(entries: Sequence[Entry]) -> Columns:
+    """Their shapes, forms, rows, payloads, predictions, durations, errors and names."""
+    return entries.columns if isinstance(entries, Run) else tuple(zip(*entries, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Consecutive calls of one shape and form: a table of features, columns of predictions.
@@ -75,11 +98,11 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Runs of entries that `rows_of` can read together, in order."""
     if not entries:
         return
-    form = entries[0][1]
+    shapes, forms, *_ = columns_of(entries)
     is_one_run = (
-        form not in _BATCHES
-        and [*map(_form_of, entries)].count(form) == len(entries)
-        and len(set(map(id, map(_shape_of, entries)))) == 1
+        forms[0] not in _BATCHES
+        and forms.count(forms[0]) == len(entries)
+        and shapes.count(shapes[0]) == len(entries)
     )
     if is_one_run:  # almost always: a service watches one function, called in one way
         yield entries
@@ -91,9 +114,6 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
             yield list(group)
 
 
-_shape_of, _form_of = itemgetter(0), itemgetter(1)
-
-
 def _likeness(entry: Entry) -> tuple[int, Form, object]:
     """What consecutive entries must share to be read together."""
     form = entry[1]
@@ -102,7 +122,7 @@ def _likeness(entry: Entry) -> tuple[int, Form, object]:
 
 def rows_of(calls: Sequence[Entry]) -> Rows:
     """One run of entries as rows. A batch of columns is a table of its own."""
-    _, _, counts, payloads, predictions, _, errors, asked = zip(*calls, strict=True)
+    _, _, counts, payloads, predictions, _, errors, asked = columns_of(calls)
     shape, form, *_ = calls[0]
     if form in _BATCHES:
         batch = joined(payloads) if form is Form.FRAME else payloads[0]

@@ -1,0 +1,130 @@
+"""Where the CPU of a row of 20 floats goes: in the calling thread, and in the worker step by step.
+
+Each step's own time, without that of the steps inside it, over 4,096 rows between two drains as in
+`worker.py`. The bare operations are what no monitor in Python and numpy can do without: copy a
+dict, read a clock twice, append a tuple; take the values out of the dicts and make an array of
+them; sort it; free it all. They are half of what 1/160 of whylogs allows. Beyond them no step has
+much to give: the calling thread and reading are Python calls a row, digests and bins some hundred
+numpy calls for 1,536 rows. To halve the whole takes a compiled wrapper and reader, of a few hundred
+lines: two thirds of it are there.
+"""
+
+import gc
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from marshal import dumps
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+import shapes
+from harness import Figure, main
+from mlmonitor import pipeline
+from mlmonitor.aggregate.calls import CallStats
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.stage import Stage
+from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.buffer.handover import Handover
+from mlmonitor.capture.reader import Reader
+from mlmonitor.compare import observed
+from mlmonitor.compare.population import Population
+
+WHOLE = "all CPU of a row"
+HOST = "the calling thread"
+REST = "freeing what calls held, and the rest"
+BARE = "the bare operations"
+ROWS = 4_096
+STEPS: tuple[tuple[str, Any, str], ...] = (
+    ("taking calls over", Handover, "take"),
+    ("gathering calls", pipeline, "gather"),
+    ("gathering calls", observed, "rows_of"),
+    ("counting calls", CallStats, "update"),
+    ("reading numbers", Reader, "block"),
+    ("sorting", Stage, "take"),
+    ("bins, moments, quality", Profile, "count_numeric"),
+    ("t-digests", TDigest, "update_sorted"),
+    ("evidence", Population, "look"),
+)
+
+
+class Ledger:
+    """Time of each step, less that of the steps inside it."""
+
+    def __init__(self) -> None:
+        self.spent: Counter[str] = Counter()
+        self._inside: list[int] = []
+
+    def timed(self, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, whose time is booked under the label."""
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter_ns()
+            self._inside.append(0)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                took = time.perf_counter_ns() - started
+                self.spent[label] += took - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += took
+
+        return step
+
+
+def bare() -> Callable[[list[dict[str, float]]], int]:
+    """Nanoseconds of the bare operations, over some rows."""
+    clock, get = time.perf_counter_ns, itemgetter(*shapes.names(20))
+
+    def once(rows: list[dict[str, float]]) -> int:
+        waiting: deque[Any] = deque()
+        begun = clock()
+        for row in rows:
+            kept, started = row.copy(), clock()
+            waiting.append((kept, 0.5, clock() - started))
+        while waiting:
+            taken = [waiting.popleft() for _ in range(256)]
+            values = [*map(get, map(itemgetter(0), taken))]
+            packed = dumps(values, 2)
+            table = np.ndarray((256, 20), "<f8", packed, 11, (185, 9))
+            np.sort(table.T.copy(), axis=1)
+        del taken, values
+        return clock() - begun
+
+    return once
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark: of each step the round that was disturbed least."""
+    ledger = Ledger()
+    for label, owner, name in STEPS:
+        setattr(owner, name, ledger.timed(label, getattr(owner, name)))
+    drain = ledger.timed(REST, shapes.drain)
+    monitor = shapes.monitor(20)
+    watched = monitor.watch(lambda row: row["f0"])
+    rng, rounds, once = np.random.default_rng(0), [], bare()
+    for _ in range(5 if is_quick else 15):
+        rows = shapes.rows("dict", rng.normal(size=(ROWS, 20)))
+        gc.collect()
+        gc.freeze()  # what this process holds already is not what a row has to pay for
+        ledger.spent.clear()
+        started = time.perf_counter_ns()
+        for row in rows:
+            watched(row)
+        ledger.spent[HOST] = time.perf_counter_ns() - started
+        drain(monitor)
+        ledger.spent[BARE] = once(rows)
+        rounds.append(dict(ledger.spent))
+    best = {label: min(each.get(label, 0) for each in rounds[1:]) / ROWS for label in rounds[-1]}
+    least = best.pop(BARE)
+    whole = sum(best.values())
+    yield Figure(WHOLE, whole, "ns")
+    yield Figure(BARE, least, "ns", whole, WHOLE)
+    for label, took in sorted(best.items(), key=lambda each: -each[1]):
+        yield Figure(label, took, "ns", whole, WHOLE)
+
+
+if __name__ == "__main__":
+    sys.exit(main("parts", measure, __doc__ or ""))
