@@ -42,7 +42,8 @@ COSTS = (
         "one export of 200 fields, compared and encoded",
     ),
     ("tail", "serving thread, p99.9", "p99.9 of a serving thread at 2,000 requests/s"),
-    ("imports", "import mlmonitor", "`import mlmonitor`"),
+    ("imports", "import mlmonitor", "`import mlmonitor`, which loads what is asked for"),
+    ("imports", "from mlmonitor import Monitor", "`from mlmonitor import Monitor`"),
 )
 
 

@@ -10,6 +10,7 @@ lines: two thirds of it are there.
 """
 
 import gc
+import inspect
 import sys
 import time
 from collections import Counter, deque
@@ -23,6 +24,7 @@ import numpy as np
 import shapes
 from harness import Figure, main
 from mlmonitor import pipeline
+from mlmonitor.aggregate import calls
 from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.stage import Stage
@@ -41,6 +43,7 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("taking calls over", Handover, "take"),
     ("gathering calls", pipeline, "gather"),
     ("gathering calls", observed, "rows_of"),
+    ("gathering calls", calls, "columns_of"),
     ("counting calls", CallStats, "update"),
     ("reading numbers", Reader, "block"),
     ("sorting", Stage, "take"),
@@ -56,6 +59,14 @@ class Ledger:
     def __init__(self) -> None:
         self.spent: Counter[str] = Counter()
         self._inside: list[int] = []
+
+    def watch_steps(self) -> None:
+        """Time every step from now on, whoever takes it."""
+        for label, owner, name in STEPS:
+            step = getattr(owner, name)
+            if inspect.isgeneratorfunction(step):  # else only its beginning would be timed
+                step = lambda *args, step=step: [*step(*args)]  # noqa: E731 - as above
+            setattr(owner, name, self.timed(label, step))
 
     def timed(self, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, whose time is booked under the label."""
@@ -99,8 +110,7 @@ def bare() -> Callable[[list[dict[str, float]]], int]:
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
     """Every figure of this benchmark: of each step the round that was disturbed least."""
     ledger = Ledger()
-    for label, owner, name in STEPS:
-        setattr(owner, name, ledger.timed(label, getattr(owner, name)))
+    ledger.watch_steps()
     drain = ledger.timed(REST, shapes.drain)
     monitor = shapes.monitor(20)
     watched = monitor.watch(lambda row: row["f0"])

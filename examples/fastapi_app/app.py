@@ -79,7 +79,6 @@ def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
         features = claim.model_dump()
         with monitor.observe(features) as prediction:
             prediction.value = model.predict_one(features)
-            # Inside the block: an id that is first asked for later may come too late for its label.
             return PredictionOut(id=prediction.id, severity=prediction.value)
 
     @app.post("/label", status_code=202)

@@ -3,10 +3,10 @@
 Importing this is next to free: each name is imported from its module when it is first asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib as _importlib
+import typing as _typing
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from mlmonitor.capture.blocks import Observation
     from mlmonitor.compare.field_status import FieldStatus
     from mlmonitor.compare.finding import Finding
@@ -60,7 +60,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    found = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = found  # asked once
     return found
 

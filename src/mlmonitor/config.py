@@ -104,6 +104,7 @@ class Config(BaseModel):
     look_seconds: float = Field(
         default=1.0,
         ge=0,
+        le=86_400,
         description="Seconds between two such looks, however many rows come in them.",
     )
     max_segments: int = Field(

@@ -127,7 +127,7 @@ class Worker:
         """How long to pause: not while somebody waits for the worker, hardly if it is behind."""
         if self._waiting or self._asked > self._answered:
             return 0.0
-        is_behind = len(self._inbox.calls) > self._config.buffer_rows // 8
+        is_behind = self._inbox.calls.waiting_rows > self._config.buffer_rows // 8
         return pace.HURRIED_SECONDS if is_behind else pace.PAUSE_SECONDS
 
     def flush(self, *, timeout_seconds: float) -> bool:

@@ -18,7 +18,7 @@ from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.identity import prediction_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.shapes import Shapes
-from mlmonitor.capture.tap import Tap, identify, open_call
+from mlmonitor.capture.tap import Tap, open_id
 from mlmonitor.capture.watch import decorated
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.reference import Reference
@@ -254,12 +254,12 @@ class Monitor:
         Raises:
             LookupError: no watched call is open here.
         """
-        call = open_call(self._tap)
-        if call is None:
-            if not self.config.enabled:
-                return self._new_id()
+        found = open_id(self._tap)
+        if found is not None:
+            return found
+        if self.config.enabled:
             raise LookupError("no watched call is open: ask inside it, or inside observe()")
-        return identify(self._tap, call)
+        return self._new_id()
 
     @property
     def reference(self) -> Reference | None:

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mlmonitor.aggregate.exponential import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
@@ -126,11 +127,10 @@ class Pipeline:
         # None though some were left: a forked child's inbox was emptied, and nothing is to come.
         self._left = self._left - len(entries) if entries else 0
         with self._inbox.guard:
-            self._observed.count(entries, now=now, is_traced=self._inbox.calls.is_traced)
+            is_traced = self._inbox.calls.is_traced
+            self._observed.count(entries, now=now, is_traced=is_traced)
             breathe()
-            for run in gather(entries):
-                self._take(run, now)
-                breathe()
+            self._each(entries, partial(self._observed.take, now=now, is_traced=is_traced))
         if self._left == 0:
             self._end_drain(now)
         return self._left > 0
@@ -157,7 +157,10 @@ class Pipeline:
         late, self._due_late = self._due_late, []
         labels = self._observed.labels
         with self._inbox.guard:
-            self._observed.remember_late(late, now=now)
+            forgotten = [entry for entry in late if self._observed.is_forgotten(entry)]
+            for start in range(0, len(forgotten), self._config.block_rows):
+                block = forgotten[start : start + self._config.block_rows]
+                self._each(block, partial(self._observed.remember, now=now))
         with self._inbox.guard:
             if labels is not None:
                 labels.take(due, now=now)
@@ -194,16 +197,21 @@ class Pipeline:
         except Exception as error:
             raise CallbackError(f"on_finding raised {type(error).__name__}") from error
 
-    def _take(self, run: Sequence[Entry], now: float) -> None:
-        """Take in a run of calls; if one of them cannot be read, the others still can."""
+    def _each(self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
+        """Have each run of calls taken in; if one of them cannot be read, the others still can."""
+        for run in gather(entries):
+            self._take(run, step)
+            breathe()
+
+    def _take(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         try:
-            self._observed.take(run, now=now, is_traced=self._inbox.calls.is_traced)
+            step(run)
         except Exception as error:  # noqa: BLE001 - ours: the worker goes on
             if len(run) == 1:
                 self._inbox.guard.hold(error)
                 return
             for entry in run:
-                self._take([entry], now)
+                self._take([entry], step)
 
     def settle(self) -> None:
         """Give up waiting, before the last snapshot, for what labels belong to."""

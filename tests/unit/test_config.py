@@ -36,7 +36,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "quality_tolerance": [-0.1, 1.1, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
     "look_rows": [0, -1, 2.5, 1 << 60],
-    "look_seconds": [-1.0],
+    "look_seconds": [-1.0, NAN, INF, 86_401],
     "max_segments": [0, -1, 2.5, 1_001],
 }
 

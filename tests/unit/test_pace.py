@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, pace
+from mlmonitor import Config, Monitor, Reference, pace
 
 
 @pytest.fixture
@@ -123,9 +124,60 @@ def test_a_worker_has_patience_while_nobody_waits_for_it() -> None:
         assert worker._patience() == pace.HURRIED_SECONDS
 
 
+def test_a_worker_counts_the_rows_of_batches_that_wait() -> None:
+    """One batch can fill the buffer."""
+    config = Config(buffer_rows=80, drain_seconds=3_600.0)
+    with Monitor("m", exporters=[], config=config) as monitor:
+        monitor.record({"x": [1.0] * 11}, [1.0] * 11)
+        assert monitor._worker._patience() == pace.HURRIED_SECONDS
+
+
 def test_a_status_is_not_kept_waiting_by_pauses() -> None:
-    """Whoever waits for the aggregates is known to the worker, and forgotten when it has them."""
-    with Monitor("m", exporters=[]) as monitor:
-        monitor.status()
-        assert monitor.memory_bytes > 0
-        assert monitor._worker._waiting == set()
+    """Who wants the aggregates while the worker has them is known to it, until it is served."""
+    config = Config(drain_seconds=3_600.0)
+    with Monitor("m", exporters=[], config=config) as monitor:
+        worker = monitor._worker
+        asker = threading.Thread(target=monitor.status)
+        with worker._aggregates:
+            asker.start()
+            deadline = time.monotonic() + 10.0
+            while worker._patience() > 0.0 and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert worker._patience() == 0.0
+        asker.join()
+        assert worker._patience() == pace.PAUSE_SECONDS
+
+
+@pytest.mark.parametrize(("is_asked", "a_block"), [(False, 4), (True, 1)])
+def test_a_worker_breathes_between_all_pieces_of_its_work(
+    *, is_asked: bool, a_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some times for each block of rows; and where it only has to remember ids, once."""
+    monkeypatch.setattr(pace, "STRETCH_NS", -1)
+    rng = np.random.default_rng(0)
+    columns = {f"x{at}": rng.normal(size=1_000) for at in range(4)}
+    reference = Reference.fit(columns, predictions=rng.normal(size=1_000))
+    config = Config(drain_seconds=3_600.0)
+    breaths = 0
+
+    def patience() -> float:
+        nonlocal breaths
+        breaths += 1
+        return 0.0
+
+    with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
+        blocks = [monitor.observe(dict.fromkeys(columns, 1.0)) for _ in range(2_000)]
+        for block in blocks:
+            with block:
+                block.value = 1.0
+        pipeline = monitor._worker.pipeline
+        if is_asked:
+            pipeline.catch_up(1.0)
+            assert all(block.id for block in blocks)
+
+        def work() -> None:
+            pace.begin(patience)
+            pipeline.catch_up(2.0)
+
+        in_thread(work)
+    assert breaths >= a_block * 2_000 // config.block_rows

@@ -184,3 +184,39 @@ def test_a_finding_is_told_once_though_it_is_told_in_the_middle_of_a_look(
     line.pipeline.status(line.clock())
     line.pipeline.tell()
     assert told == [first, second]
+
+
+def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
+    exporter: InMemoryExporter, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows come in it; a status and an export look whenever they are asked for."""
+    line = Line(exporter, clock, look_rows=100, look_seconds=1.0)
+    line.call(0.5)
+    line.pipeline.catch_up(clock())
+    population = line.pipeline.watched.population
+    assert population is not None
+    looks: list[float] = []
+    look = population.look
+
+    def noted(*, now: float) -> list[Finding]:
+        looks.append(now)
+        return look(now=now)
+
+    monkeypatch.setattr(population, "look", noted)
+
+    def drained_after(seconds: float, *, rows: int) -> int:
+        clock.advance(seconds)
+        for _ in range(rows):
+            line.call(0.5)
+        before = len(looks)
+        line.pipeline.catch_up(clock())
+        return len(looks) - before
+
+    assert drained_after(5.0, rows=98) == 0
+    assert drained_after(0.0, rows=1) == 1
+    assert drained_after(0.5, rows=5_000) == 0
+    assert drained_after(0.5, rows=0) == 1
+    assert drained_after(5.0, rows=99) == 0
+    line.pipeline.status(clock())
+    line.pipeline.snapshot(clock())
+    assert len(looks) == 4

@@ -126,9 +126,10 @@ def _pile_up(found: Centroids, ordered: Floats, valid: Counts, is_piled: Bools) 
     ends = np.maximum(valid - 1, 0)
     is_constant = is_piled & (ordered[:, 0] == ordered[np.arange(len(ends)), ends])
     for at in np.flatnonzero(is_constant):  # a pile and nothing else, as predictions may be
-        for array, first in zip(found, (ordered[at, 0], valid[at], True), strict=True):
+        for array in found:
             array[at] = 0
-            array[at, 0] = first
+        found.means[at, 0], found.weights[at, 0] = ordered[at, 0], valid[at]
+        found.points[at, 0] = True
     is_piled &= ~is_constant
     if is_piled.any():
         known = np.arange(ordered.shape[1]) < valid[is_piled, None]

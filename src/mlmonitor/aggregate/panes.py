@@ -16,9 +16,10 @@ _MOST_ROWS = (1 << 31) - 1
 class Panes:
     """A ring of the last `size` profiles; what is pushed out is forgotten.
 
-    Price: two thirds of the bytes of `size` profiles, for their counts are kept in 32 bits until
-        one has more than 2**31 rows, and a hundred for each statistic, where as many objects would
-        cost 2 kB each; a merge of all takes as long as that of six.
+    Price: two thirds of the bytes of `size` profiles, for their counts are kept in 32 bits, and a
+        hundred for each statistic, where as many objects would cost 2 kB each; a merge of all takes
+        as long as that of six. From the first pane of 2**31 rows on, which no process fills within
+        an hour, counts are kept in 64 bits and it is the bytes of as many profiles.
     """
 
     __slots__ = ("_arrays", "_next", "_plan", "_rows", "size")

@@ -84,27 +84,29 @@ class Handover:
         self._room = room
         self.room = room if self._whence is None else 0
 
-    def put(self, entry: Entry) -> None:
-        """Take one finished call, or drop it."""
+    def put(self, entry: Entry) -> bool:
+        """Take one finished call, or drop it; whether it was taken."""
         if len(self.entries) < self.room and entry[2] == 1:
             self.entries.append(entry)
-        else:
-            self._put_with_care(entry)
+            return True
+        return self._put_with_care(entry)
 
-    def _put_with_care(self, entry: Entry) -> None:
+    def _put_with_care(self, entry: Entry) -> bool:
         """What is no single row, or has an origin, or comes to a full, closed, or unopened line."""
         if self._is_closed:
             with self._lock:
                 self._lost += entry[2]
-            return
+            return False
         is_first = not self._is_open and self._begin()
         rows, whence = entry[2], self._whence
+        is_taken = True
         if rows != 1:
-            self._put_batch(entry if whence is None else traced(entry, whence), rows)
+            is_taken = self._put_batch(entry if whence is None else traced(entry, whence), rows)
         elif len(self.entries) < self._room:
             self.entries.append(entry if whence is None else traced(entry, whence))
         else:
             next(self._drops)
+            is_taken = False
         if is_first:
             try:
                 self.on_first()
@@ -113,6 +115,7 @@ class Handover:
                     self._open(0)
                     self._is_open = False
                 raise
+        return is_taken
 
     def _begin(self) -> bool:
         """Make room, and only then let others know; whether nobody else has done so."""
@@ -123,15 +126,16 @@ class Handover:
                 self._is_open = True
             return is_first
 
-    def _put_batch(self, entry: Entry, rows: int) -> None:
+    def _put_batch(self, entry: Entry, rows: int) -> bool:
         """A batch is taken whole as long as there is any room, however large it is."""
         with self._lock:
             if len(self.entries) < self._room:
                 self._batch_rows += rows
                 self._open(self._limit - self._batch_rows)
                 self.entries.append(entry)
-            else:
-                self._lost += rows
+                return True
+            self._lost += rows
+            return False
 
     def take(self, limit: int) -> Run:
         """The oldest entries, at most `limit`; a racing `put` lands in this list or the next."""
@@ -143,6 +147,11 @@ class Handover:
                 if not self._is_closed:
                     self._open(self._limit - self._batch_rows)
         return taken
+
+    @property
+    def waiting_rows(self) -> int:
+        """About how many rows wait, those of batches included."""
+        return len(self.entries) + self._batch_rows
 
     def dropped_rows(self) -> int:
         """Rows dropped so far. For the worker alone: a look is itself a tick of the counter."""

@@ -1,7 +1,8 @@
 """Everything the host hands over, in one place that a forked child can empty."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from threading import RLock
 from typing import Generic, TypeVar
 
@@ -14,17 +15,22 @@ Item = TypeVar("Item")
 
 
 class Queue(Generic[Item]):
-    """Items in order of arrival; a full queue drops what comes next, and counts it."""
+    """Items in order of arrival; a full queue drops what comes next, and counts it.
 
-    __slots__ = ("_items", "_limit", "_lock", "dropped")
+    size_of: what an item takes of the limit; one, where it is not given. A queue that has any room
+    takes the next item whole.
+    """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    __slots__ = ("_held", "_items", "_limit", "_lock", "_size_of", "dropped")
+
+    def __init__(self, limit: int, size_of: Callable[[Item], int] = lambda _: 1) -> None:
+        self._limit, self._size_of = limit, size_of
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, with a lock of its own again."""
         self._items: deque[Item] = deque()
+        self._held = 0
         self._lock = RLock()
         self.dropped: int = 0
 
@@ -37,14 +43,19 @@ class Queue(Generic[Item]):
         """Take the items, or as many as there is room for."""
         with self._lock:
             for item in items:
-                if len(self._items) < self._limit:
+                if self._held < self._limit:
+                    self._held += self._size_of(item)
                     self._items.append(item)
                 else:
                     self.dropped += 1
 
     def take(self) -> list[Item]:
         """Everything that is here now."""
-        return [self._items.popleft() for _ in range(len(self._items))]
+        with self._lock:
+            taken = list(self._items)
+            self._items.clear()
+            self._held = 0
+        return taken
 
 
 class Inbox:
@@ -59,7 +70,7 @@ class Inbox:
         self.guard: Guard = Guard()
         self.calls: Handover = Handover(limit_rows)
         self.labels: Queue[Named] = Queue(limit_rows)
-        self.late: Queue[Entry] = Queue(limit_rows)
+        self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
 
     def name_late(self, entry: Entry) -> None:

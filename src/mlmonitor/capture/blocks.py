@@ -8,7 +8,7 @@ raises passes through untouched.
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from mlmonitor.capture.calls import Call, Shape, name
+from mlmonitor.capture.calls import Call, Entry, Shape, name
 from mlmonitor.capture.forms import PLAIN_TYPES, UNREADABLE_ROW, Form
 from mlmonitor.capture.identity import id_text
 from mlmonitor.capture.tap import Suspendable, Tap, identify
@@ -27,9 +27,10 @@ class Observation(Suspendable):
     recorded.
     """
 
-    __slots__ = ("__weakref__", "_copied", "_features", "_record", "_shape", "_token", "value")
+    __slots__ = ("_copied", "_features", "_record", "_shape", "_token", "value")
 
     _tap: ClassVar[Tap]
+    _record: Entry | None
 
     def __init__(self, shape: Shape, features: Any, prediction_id: object) -> None:
         self._shape, self._features = shape, features
@@ -44,11 +45,17 @@ class Observation(Suspendable):
     @property
     def id(self) -> str:
         """The prediction's id: the caller's, or one made at the first look."""
-        is_asked_first, record = not self._call, getattr(self, "_record", None)
-        made = identify(self._tap, self._call)
-        if is_asked_first and record is not None:  # it may have been read without an id
-            self._tap.name_late(record)
-        return made
+        return self.identified(self._tap)
+
+    def identified(self, tap: Tap) -> str:
+        """The same; whoever asks first when the block has ended has it told to the worker."""
+        is_new = not self._call
+        called = identify(tap, self._call)
+        # Looked up after it has a name: what is handed over from now on is read with it.
+        record = getattr(self, "_record", None)
+        if is_new and record is not None:
+            tap.name_late(record)
+        return called
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +89,7 @@ def unrecorded(tap: Tap) -> type[Observation]:
         __slots__ = ()
         _tap = shared
 
+    Unrecorded.__qualname__ = Observation.__qualname__
     return Unrecorded
 
 
@@ -134,9 +142,10 @@ def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each i
                 self._record = entry
                 if rows == 1 and len(entries) < line.room:
                     entries.append(entry)
-                else:
-                    line.put(entry)
+                elif not line.put(entry):
+                    self._record = None
             except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
                 shared.guard.hold(fault)
 
+    Recorded.__qualname__ = Observation.__qualname__
     return Recorded

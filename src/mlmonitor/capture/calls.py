@@ -14,6 +14,7 @@ from mlmonitor.capture.tables import Table, batch_table, table_of
 from mlmonitor.records import ABSENT
 
 _BATCHES = (Form.COLUMNS, Form.FRAME)
+_FRAMES_AT_ONCE = 32  # to join more would hold the interpreter for milliseconds
 
 
 class Shape(NamedTuple):
@@ -99,19 +100,22 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     if not entries:
         return
     shapes, forms, *_ = columns_of(entries)
+    which = [*map(id, shapes)]  # not the shapes: to compare them may run code of the host's
     is_one_run = (
         forms[0] not in _BATCHES
         and forms.count(forms[0]) == len(entries)
-        and shapes.count(shapes[0]) == len(entries)
+        and which.count(which[0]) == len(entries)
     )
     if is_one_run:  # almost always: a service watches one function, called in one way
         yield entries
         return
-    for (_, form, _), group in groupby(entries, key=_likeness):
-        if form is Form.COLUMNS:
-            yield from ([entry] for entry in group)
-        else:
-            yield list(group)
+    at_once = _FRAMES_AT_ONCE if Form.FRAME in forms else len(entries)
+    for start in range(0, len(entries), at_once):
+        for (_, form, _), group in groupby(entries[start : start + at_once], key=_likeness):
+            if form is Form.COLUMNS:
+                yield from ([entry] for entry in group)
+            else:
+                yield list(group)
 
 
 def _likeness(entry: Entry) -> tuple[int, Form, object]:

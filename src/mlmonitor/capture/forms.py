@@ -3,8 +3,8 @@
 A copier turns features into `(form, rows, payload)`: a row, a matrix and a column are copied, the
 single values in them are kept as they stand. What the caller does to the original afterwards cannot
 reach a value that will be read: a number or a text cannot be changed, and a container inside a row
-is shared but never looked into; it is of a wrong type. Nothing is validated here; that is the
-worker's part.
+is shared but none of its values is read; it is of a wrong type. Nothing is validated here; that is
+the worker's part.
 """
 
 import dataclasses

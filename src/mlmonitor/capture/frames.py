@@ -55,14 +55,20 @@ def _native(frame: Any) -> Any:
 def likeness(frame: Any) -> object:
     """What frames share that can be joined without a change to any value: columns and types.
 
-    A frame of many rows, or of a library that is not known so well, is like no other.
+    A frame of many rows, or of a library that is not known so well, is like no other. Labels are
+    told apart as their texts are: `1` and `True` are two columns, and no code of a label's own runs
+    when likenesses are compared.
     """
-    if len(frame) <= JOINED_ROWS:
-        match package_of(type(frame)):
-            case "pandas":
-                return type(frame), frame.columns.tolist(), frame.dtypes.tolist()
-            case "polars" | "pyarrow":
-                return type(frame), frame.schema
+    try:
+        if len(frame) <= JOINED_ROWS:
+            match package_of(type(frame)):
+                case "pandas":
+                    labels = [(type(label), str(label)) for label in frame.columns]
+                    return type(frame), labels, [*map(str, frame.dtypes)]
+                case "polars" | "pyarrow":
+                    return type(frame), str(frame.schema)
+    except Exception:  # noqa: BLE001 - a label that raises when it is told: read it alone
+        return object()
     return object()
 
 

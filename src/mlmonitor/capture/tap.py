@@ -19,8 +19,8 @@ class Line(Protocol):
     entries: deque[Entry]
     room: int
 
-    def put(self, entry: Entry, /) -> None:
-        """Take one entry; it must neither wait nor raise."""
+    def put(self, entry: Entry, /) -> bool:
+        """Take one entry, or drop it; whether it was taken. It must neither wait nor raise."""
 
 
 class Suspendable:
@@ -31,9 +31,14 @@ class Suspendable:
     def __init__(self, call: Call, started: int) -> None:
         self._call, self._started = call, started
 
-    def open_since(self) -> tuple[int, Call]:
-        """When it began, and what it is called."""
-        return self._started, self._call
+    @property
+    def started(self) -> int:
+        """When it began."""
+        return self._started
+
+    def identified(self, tap: "Tap") -> str:
+        """Its id, made now if nobody has asked before."""
+        return identify(tap, self._call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +76,22 @@ def identify(tap: Tap, call: Call) -> str:
     return str(call[0])
 
 
-def open_call(tap: Tap) -> Call | None:
-    """The innermost call of this monitor that is open here; None where there is none.
+def open_id(tap: Tap) -> str | None:
+    """The id of the innermost call of this monitor that is open here; None where there is none.
 
     A plain call leaves no trace in the context, for that would cost every call a third of its
     price: whoever asks looks for it on the stack, and pays 0.1 us a frame. Of a plain call and of
     one in the context, the one that began later is the inner one.
     """
     held = tap.open_call.get()
-    began, of_context = (0, None) if held is None else held.open_since()
+    began = 0 if held is None else held.started
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - CPython's and PyPy's
     while frame is not None:
         if frame.f_code in PLAIN_CALLS:
             found = frame.f_locals
             if found["tap"] is tap and "started" in found:
-                opened: Call = found["opened"]
-                return opened if found["started"] >= began else of_context
+                if found["started"] >= began:
+                    return identify(tap, found["opened"])
+                break
         frame = frame.f_back
-    return of_context
+    return None if held is None else held.identified(tap)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from mlmonitor.reference_format import (
     CountedEntry,
     NumericReference,
 )
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 LEVEL = 0.99
 """Critical values are what so many windows without drift stay below."""
@@ -108,7 +111,7 @@ def _ranks(size: int, stream: int) -> Floats:
     return _drawn_ranks(size, DRAWS, np.random.default_rng([size, stream]))
 
 
-def _drawn_ranks(size: int, draws: int, rng: "np.random.Generator") -> Floats:
+def _drawn_ranks(size: int, draws: int, rng: "Generator") -> Floats:
     """`[draws, ranks]`: where the quantiles of `size` uniform values lie, drawn by spacings."""
     at = np.minimum(np.ceil(size * WASSERSTEIN_RANKS), size)
     steps = np.diff(at, prepend=0.0, append=size + 1.0)

@@ -1,7 +1,7 @@
 """Columns become the entries of a reference: kinds inferred, each field sampled and summarised."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from mlmonitor.reference_format import (
     NumericReference,
     SegmentReference,
 )
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 SAMPLE_ROWS = 100_000
 
@@ -188,7 +191,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
     schema: Mapping[str, Kind],
     sample_rows: int | None,
     bins: int,
-    rng: "np.random.Generator",
+    rng: "Generator",
     has_critical: bool = True,
     strata: Strata,
 ) -> Fitted:

@@ -1,7 +1,7 @@
 """Rows to learn a derivation from, and others to fit what is derived: no row is in both."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from mlmonitor.compare.slots import Slots
 from mlmonitor.compare.strata import Marks, Strata
 from mlmonitor.records import Counts, Kind, Role
 from mlmonitor.reference_format import CountedEntry, SegmentField, SegmentReference
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Options(NamedTuple):
@@ -36,7 +39,7 @@ class HeldOut:
     learns is learned from one half of the rows, and what is derived is fitted on the other.
     """
 
-    def __init__(self, limit: int, rng: "np.random.Generator", strata: Strata) -> None:
+    def __init__(self, limit: int, rng: "Generator", strata: Strata) -> None:
         self.slots: Slots = Slots(limit, rng)
         self._rng = rng
         self._strata = strata.sibling()

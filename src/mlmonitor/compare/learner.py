@@ -1,6 +1,7 @@
 """A service without a reference makes one from its first rows."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from mlmonitor.compare.training import Chunk, Columns, checked_name
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT, SOURCES, Declared, Role
 from mlmonitor.reference_format import ReferenceFile
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 _NOTHING = Declared()
 
@@ -142,7 +146,7 @@ class Learner:
         return [each for each in found if each in kept]
 
 
-def _unused_rng() -> "np.random.Generator":
+def _unused_rng() -> "Generator":
     """For a sample that keeps all rows, and so draws nothing."""
     return np.random.default_rng(0)
 

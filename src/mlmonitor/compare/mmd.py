@@ -1,5 +1,7 @@
 """The maximum mean discrepancy of embeddings, from sums of kernel features."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mlmonitor.aggregate.plan import KernelPlan, Plan
@@ -7,6 +9,9 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.critical import DRAWS, LEVEL
 from mlmonitor.records import Floats
 from mlmonitor.reference_format import CRITICAL_ROWS
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 MMD = "mmd"
 _NORMAL_ROWS = 200  # a mean of so many bounded features is normal
@@ -42,7 +47,7 @@ def critical_mmd(kernel: KernelPlan, rows: int) -> float:
     return float(between * np.sqrt(1 / rows + 1 / kernel.rows))
 
 
-def simulated_mmd(features: Floats, design_rows: int, rng: "np.random.Generator") -> list[float]:
+def simulated_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
     """What the MMD passes in one window in a hundred without drift, by `CRITICAL_ROWS`.
 
     features: `[features, rows]` of rows that the reference's mean was not made of. Small windows

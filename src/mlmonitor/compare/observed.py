@@ -6,7 +6,7 @@ from mlmonitor.aggregate.calls import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
-from mlmonitor.capture.calls import Entry, gather, rows_of
+from mlmonitor.capture.calls import Entry, rows_of
 from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.labels import Labels, remember
@@ -74,11 +74,14 @@ class Observed:
             traced = rows_with_origin(run, block.rows)
             self.watched.population.note(block, *traced, self._moment_ns)
 
-    def remember_late(self, entries: Sequence[Entry], *, now: float) -> None:
-        """Keep the predictions of calls that were named when they may have been taken already."""
-        for run in gather(entries):
-            rows = rows_of(run)
-            remember(self.pending, rows, self.watched.codes(rows, now=now))
+    def is_forgotten(self, entry: Entry) -> bool:
+        """Whether a call that was named late had been taken by then, and so waits under no name."""
+        return entry[-1][0] not in self.pending
+
+    def remember(self, run: Sequence[Entry], *, now: float) -> None:
+        """Keep the predictions of calls of one form, which were counted before they had a name."""
+        rows = rows_of(run)
+        remember(self.pending, rows, self.watched.codes(rows, now=now))
 
     @property
     def labels(self) -> Labels | None:

@@ -73,6 +73,7 @@ class Population:
         self.unweighed: int = 0
         """Rows that have come since the last look."""
         self.looked_at: float = now
+        """When that look was."""
         self.exemplars: FieldExemplars | None = None
         """Of rows that were traced, once there was one."""
 

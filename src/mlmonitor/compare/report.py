@@ -96,7 +96,7 @@ def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStat
 def label_counts(observed: Observed, inbox: Inbox) -> dict[str, int]:
     """Labels by what became of them."""
     counts = {status.value: count for status, count in observed.pending.counts.items()}
-    return counts | {"dropped": inbox.labels.dropped}
+    return counts | {"dropped": inbox.labels.dropped + inbox.late.dropped}
 
 
 def _latency(observed: Observed, *, now: float) -> dict[float, float]:

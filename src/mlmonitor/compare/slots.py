@@ -1,10 +1,13 @@
 """Which rows of a stream are kept: a uniform sample, the same rows of every field."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlmonitor.records import Counts
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Slots:
@@ -13,7 +16,7 @@ class Slots:
     Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
     """
 
-    def __init__(self, limit: int | None, rng: "np.random.Generator") -> None:
+    def __init__(self, limit: int | None, rng: "Generator") -> None:
         self.limit: int | None = limit
         self._rng = rng
         self.seen: int = 0

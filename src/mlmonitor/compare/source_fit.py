@@ -1,6 +1,6 @@
 """At fit: what is learned of one text or embedding, and the columns derived from it."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference_format import EmbeddingReference, TextReference, derived_names
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
 """Of more rows a uniform sample is taken."""
 
@@ -42,9 +45,7 @@ class Learned(NamedTuple):
 class Source:
     """One source's training values: a uniform sample of rows of its own."""
 
-    def __init__(
-        self, role: Role, name: str, kind: Kind, rng: "np.random.Generator", strata: Strata
-    ) -> None:
+    def __init__(self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Strata) -> None:
         self._role, self._name, self._kind, self._rng = role, name, kind, rng
         self.held_out: HeldOut = HeldOut(SAMPLE_ROWS[kind], rng, strata)
         self._sample = Sample(None)

@@ -16,10 +16,10 @@ from importlib import import_module
 from mlmonitor.export.base import Exporter
 
 _ALWAYS = (
-    "difflib",
-    "numpy.random",
-    "encodings.idna",
-)  # the latter for the first look-up of a host's name
+    "numpy.random",  # for what chance makes of a learned reference
+    "difflib",  # for the name that is near an unknown one
+    "encodings.idna",  # for the first look-up of a host's name
+)
 _SKETCHES = ("datasketches",)
 _FRAMES = ("pandas", "polars", "pyarrow")
 _OTLP = (

@@ -144,7 +144,8 @@ class HttpTransport:
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         trust = self._trust
-        # The environment's proxies and certificates, once: asking takes half a millisecond.
+        # The environment's proxies and certificates, once: asking takes half a millisecond. Never
+        # again from then on: REQUESTS_CA_BUNDLE would outrank what a session says.
         known = session.merge_environment_settings(self._url, {}, None, trust.ca_file, None)
         session.trust_env = False
         session.proxies, session.verify = known["proxies"], known["verify"]

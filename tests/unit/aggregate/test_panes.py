@@ -1,6 +1,7 @@
 """A ring of profiles says what the profiles themselves say when they are merged one by one."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,17 +72,17 @@ def test_a_merged_ring_is_not_moved_by_what_comes_later() -> None:
     assert before["bins"].sum() == found.bins.sum() - pane(3, 5).bins.sum()
 
 
-def test_a_pane_of_more_rows_than_32_bits_hold_is_counted_exactly() -> None:
+@pytest.mark.parametrize("rows", [(1 << 31) - 8, (1 << 31) - 7, 1 << 31, 1 << 33])
+def test_a_pane_of_as_many_rows_as_32_bits_hold_or_more_is_counted_exactly(rows: int) -> None:
     """Kept in 64 bits from then on, with those before it."""
     ring, few, many = Panes(PLAN, 3), pane(1, 7), pane(2, 7)
-    rows = 1 << 33
-    many.rows = rows
+    many.rows = rows + 7
     many.bins += rows
     many.moments.count += rows
     for each in (few, many, few):
         ring.append(each)
     found = ring.merged()
-    assert found.rows == rows + 14
+    assert found.rows == rows + 21
     assert (found.bins == 2 * few.bins + many.bins).all()
     assert (found.moments.count == 2 * few.moments.count + many.moments.count).all()
     assert found.bins.dtype == np.int64

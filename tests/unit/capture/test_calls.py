@@ -60,6 +60,24 @@ def test_batches_and_their_predictions_stay_together() -> None:
     assert rows.predictions["prediction"] == [0.1, 0.2, 0.3]
 
 
+def test_telling_calls_apart_runs_no_code_of_the_hosts() -> None:
+    """Two watched functions whose outputs are selected by objects that cannot be compared."""
+
+    class Select:
+        def __call__(self, result: Any) -> Any:
+            return result
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError
+
+        __hash__ = object.__hash__
+
+    shapes = [Shape((), Outputs(Select())) for _ in range(2)]
+    calls = [entry({"a": 1}, shape=shapes[at % 2]) for at in range(4)]
+    assert [len(run) for run in gather(calls)] == [1, 1, 1, 1]
+    assert [len(run) for run in gather(calls[::2])] == [2]
+
+
 def test_nobody_asked_for_an_id() -> None:
     """Ids are an empty list then, so that nothing is kept waiting."""
     assert rows_of([entry({"a": 1}), entry({"a": 2})]).ids == []

@@ -267,7 +267,7 @@ ONE_ROWS: list[dict[str, list[Any]]] = [
     {"a": [2.5], "n": [3], "t": [None]},
     {"a": [3.5], "t": ["z"], "n": [4]},  # in another order
     {"a": [4], "n": [5], "t": ["x"]},  # of another type
-    {"a": [5.5], "n": [1 << 60], "t": ["x"]},
+    {"a": [5.5], "n": [(1 << 60) + 1], "t": ["x"]},
     {"a": [6.5], "n": [7]},  # one fewer
     {"a": [7.5], "n": [8]},
     {"a": [8.5, 9.5], "n": [9, 10]},
@@ -289,13 +289,37 @@ def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
 
 
 def told(runs: Sequence[Rows], name: str) -> list[Any]:
-    """A column of all runs, as numbers where it can be read as such; None where it is missing."""
+    """Every value of a column of all runs with its type; None where it is missing."""
     found: list[Any] = []
     for run in runs:
         values = run.features.column(name)
         listed = [None] * run.count if values is None else list(values)
-        found += [None if is_missing(value) else value for value in listed]
+        found += [None if is_missing(value) else (type(value), value) for value in listed]
     return found
+
+
+class Hostile:
+    """A label that raises when it is told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, True), (pd.NA, "a"), (Hostile(), Hostile()), ("1", 1)]
+)
+def test_columns_whose_labels_may_not_be_the_same_are_read_one_by_one(one: Any, other: Any) -> None:
+    """And none of them costs the calls beside it."""
+    frames = [pd.DataFrame([[1.0]], columns=[label]) for label in (one, other)]
+    calls = [entry(frame, 1.0) for frame in frames]
+    runs = [*gather(calls)]
+    assert [len(run) for run in runs] == [1, 1]
+
+
+def test_no_more_than_some_frames_are_joined_at_once(make: Make) -> None:
+    """It would hold the interpreter for too long."""
+    calls = [entry(make({"a": [1.0]}), 1.0) for _ in range(70)]
+    assert [len(run) for run in gather(calls)] == [32, 32, 6]
 
 
 def test_large_frames_are_read_one_by_one(make: Make) -> None:

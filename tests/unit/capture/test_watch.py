@@ -574,12 +574,12 @@ def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> No
     assert len(monitor._worker.pipeline._observed.pending) == 0
 
 
-def test_predictions_nobody_can_ask_about_do_not_wait(monitor: Monitor) -> None:
-    """An observation that is gone leaves nothing behind that waits for a label."""
-    for _ in range(10):
-        with monitor.observe(ROW) as observed:
+def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> None:
+    """Though somebody still might: they wait from then on."""
+    held = [monitor.observe(ROW) for _ in range(10)]
+    for observed in held:
+        with observed:
             observed.value = 1.0
-    del observed
     assert monitor.status().predictions == 10
     waiting = monitor._worker.pipeline._observed.pending
     assert len(waiting) == 0

@@ -144,6 +144,24 @@ def test_a_certificate_is_checked(https: tuple[Server, ssl.SSLContext], files: F
     assert send(Otlp.collector(url, ca_file=files.ca)).accepted == 1
 
 
+def test_the_environments_authorities_are_trusted_unless_others_are_named(
+    https: tuple[Server, ssl.SSLContext],
+    files: Files,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`REQUESTS_CA_BUNDLE` holds where there is no `ca_file`, and loses to it."""
+    url = f"https://127.0.0.1:{https[0].port}"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.ca))
+    assert send(Otlp.collector(url)).accepted == 1
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(str(stranger))
+    with pytest.raises(ExportError, match="not trusted"):
+        send(Otlp.collector(url, ca_file=stranger))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger))
+    assert send(Otlp.collector(url, ca_file=files.ca)).accepted == 1
+
+
 def test_a_client_shows_its_certificate(
     https: tuple[Server, ssl.SSLContext], files: Files, authority: trustme.CA
 ) -> None:

@@ -1,0 +1,131 @@
+"""Ids that are asked for when the prediction has been handed over, and perhaps read, already."""
+
+import contextvars
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor import Config, Monitor, Observation, Reference
+
+ROW = {"x": 1.0}
+
+
+@pytest.fixture
+def reference() -> Reference:
+    """Of one number, its prediction and the truth."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=500)
+    return Reference.fit({"x": x}, predictions=x, actuals=x)
+
+
+@pytest.fixture
+def monitor(reference: Reference) -> Iterator[Monitor]:
+    """A monitor whose worker rests: `status` takes in what waits."""
+    with made(reference) as found:
+        yield found
+
+
+def made(reference: Reference, **options: Any) -> Monitor:
+    """A monitor that nobody but the test drives."""
+    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, **options)
+    return Monitor("m", reference=reference, exporters=[], config=config)
+
+
+def observed(monitor: Monitor, features: Any = None, value: Any = 1.5) -> Observation:
+    """A block that has ended."""
+    with monitor.observe(ROW if features is None else features) as found:
+        found.value = value
+    return found
+
+
+def matched(monitor: Monitor) -> int:
+    """Labels that found their prediction so far; those of a drain are matched with it."""
+    monitor.status()
+    return monitor.status().labels["matched"]
+
+
+def test_who_still_knows_the_block_may_ask_by_its_context(monitor: Monitor) -> None:
+    """A task or thread that was started inside it, when it has ended and been read."""
+    with monitor.observe(ROW) as found:
+        found.value = 1.5
+        inside = contextvars.copy_context()
+    monitor.status()
+    asked = inside.run(lambda: monitor.prediction_id)
+    assert asked == found.id
+    monitor.label(asked, 1.0)
+    assert matched(monitor) == 1
+
+
+def test_a_block_that_ends_while_its_id_is_made_is_found_by_it(reference: Reference) -> None:
+    """Another thread may end it, and the worker read it, in the middle of the look."""
+    with made(reference) as monitor:
+        found = monitor.observe(ROW)
+        found.__enter__()
+        found.value = 1.5
+        make = monitor._tap.new_id
+
+        def interrupted() -> str:
+            found.__exit__(None, None, None)
+            monitor.status()
+            return make()
+
+        object.__setattr__(monitor._tap, "new_id", interrupted)
+        monitor.label(found.id, 1.0)
+        assert matched(monitor) == 1
+
+
+def test_one_that_cannot_be_read_costs_no_other_its_id(monitor: Monitor) -> None:
+    """Two frames that cannot be joined, among rows."""
+    frames = [pd.DataFrame([ROW]) for _ in range(2)]
+    for frame in frames:
+        frame.attrs["x"] = np.zeros(3)  # which pandas compares when it joins, and cannot
+    each = [*[ROW] * 3, *frames, *[ROW] * 3]
+    blocks = [observed(monitor, features) for features in each]
+    monitor.status()
+    for block in blocks:
+        monitor.label(block.id, 1.0)
+    assert matched(monitor) == len(each)
+
+
+def test_a_row_that_was_dropped_waits_for_no_label(reference: Reference) -> None:
+    """It was never counted, so its label finds nothing."""
+    with made(reference, buffer_rows=2) as monitor:
+        blocks = [observed(monitor) for _ in range(3)]
+        asked = [block.id for block in blocks]
+        status = monitor.status()
+        assert (status.predictions, status.dropped) == (2, 1)
+        monitor.label(asked[:2], [1.0] * 2)
+        assert matched(monitor) == 2
+        monitor.label(asked[2], 1.0)
+        assert matched(monitor) == 2
+        assert monitor.status().labels["unknown"] == 1
+
+
+def test_what_waits_to_be_named_is_bounded_by_the_buffer(reference: Reference) -> None:
+    """By its rows; what is dropped is told with the labels that will find nothing."""
+    with made(reference, buffer_rows=10) as monitor:
+        batch = np.ones((8, 1))
+        for _ in range(4):
+            block = observed(monitor, batch, np.ones(8))
+            monitor._inbox.calls.take(1)  # as if the worker had read it
+            assert block.id
+        assert len(monitor._inbox.late._items) == 2
+        assert monitor.status().labels["dropped"] == 2
+
+
+def test_an_id_asked_for_at_once_is_read_once(monitor: Monitor) -> None:
+    """The call was read with its name: there is nothing left to do for it."""
+    asked = [observed(monitor).id for _ in range(5)]
+    pipeline = monitor._worker.pipeline
+    read: list[int] = []
+    remember = pipeline._observed.remember
+    pipeline._observed.remember = lambda run, *, now: (
+        read.append(len(run)),
+        remember(run, now=now),
+    )  # type: ignore[method-assign,assignment,func-returns-value]
+    monitor.label(asked, [1.0] * 5)
+    assert matched(monitor) == 5
+    assert read == []
