@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from mlmonitor.capture.forms import Copied, Copiers, Form
@@ -72,6 +72,23 @@ class TakeAt:
 def comes_first(take: Take) -> bool:
     """Whether the features are the first positional argument."""
     return isinstance(take, TakeAt) and take.at == 0
+
+
+def only_parameter(function: Callable[..., Any]) -> str | None:
+    """The name of the function's one parameter, which every call has to pass, by place or by name.
+
+    Asked of its code, not of its signature: that of a decorated function is another's.
+    """
+    bound = int(isinstance(function, MethodType))
+    plain = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(plain, FunctionType):
+        return None
+    code = plain.__code__
+    has_more = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    is_one = code.co_argcount == bound + 1 and not code.co_kwonlyargcount and not has_more
+    if not is_one or code.co_posonlyargcount or plain.__defaults__:
+        return None
+    return code.co_varnames[bound]
 
 
 def _take_one(function: Callable[..., Any], name: str, copiers: Copiers) -> Take:

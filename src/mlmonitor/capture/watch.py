@@ -4,7 +4,14 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
-from mlmonitor.capture.arguments import Take, comes_first, parameters, picker, take_features
+from mlmonitor.capture.arguments import (
+    Take,
+    comes_first,
+    only_parameter,
+    parameters,
+    picker,
+    take_features,
+)
 from mlmonitor.capture.calls import Shape
 from mlmonitor.capture.tap import Tap
 from mlmonitor.capture.wrappers import (
@@ -60,7 +67,7 @@ def watched(
     if any(map(inspect.iscoroutinefunction, (function, callee))):
         return cast("Callable[P, R]", around_async(function, tap, shape, begin))
     anyhow = around(function, tap, shape, begin)
-    is_first = id_argument is None and comes_first(take)
-    return cast(
-        "Callable[P, R]", around_first(function, tap, shape, anyhow) if is_first else anyhow
-    )
+    if id_argument is not None or not comes_first(take):
+        return cast("Callable[P, R]", anyhow)
+    only = only_parameter(function)
+    return cast("Callable[P, R]", around_first(function, tap, shape, anyhow, only=only))

@@ -195,10 +195,66 @@ def test_the_hosts_exception_passes_untouched(monitor: Monitor, kind: type[BaseE
 
 
 def test_a_call_that_python_refuses_fails_as_it_would(monitor: Monitor) -> None:
-    """Wrong arguments are a TypeError of the function's, counted like any other."""
-    with pytest.raises(TypeError, match="double"):
-        monitor.watch(double)()  # type: ignore[call-arg]  # on purpose
-    assert monitor.status().errors == {"TypeError": 1}
+    """Wrong arguments are a TypeError of the function's: no call began, so none is counted."""
+    watched = monitor.watch(double)
+    for wrong in (watched, lambda: watched(ROW, ROW), lambda: watched(nothing=ROW)):  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="double"):
+            wrong()
+    assert monitor.status().errors == {}
+
+
+ONE_PARAMETER: dict[str, Callable[..., Any]] = {
+    "of its own name": lambda row: row["a"],
+    "of a name that the wrapper uses": lambda result: result["a"],
+    "of another such name": lambda tap: tap["a"],
+    "with a default": lambda row=ROW: row["a"],
+    "and others": lambda row, factor=1.0: row["a"] * factor,
+    "a partial": functools.partial(lambda row, factor: row["a"] * factor, factor=1.0),
+    "decorated": functools.wraps(lambda row: row)(
+        lambda *args, **kwargs: _first(args, kwargs)["a"]
+    ),
+}
+
+
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs["row"]
+
+
+@pytest.mark.parametrize("name", ONE_PARAMETER)
+def test_a_function_is_called_by_place_and_by_name(monitor: Monitor, name: str) -> None:
+    """Whatever its parameter is called, and whatever the wrapper calls it."""
+    function = ONE_PARAMETER[name]
+    parameter = next(iter(inspect.signature(function).parameters))
+    watched = monitor.watch(function)
+    assert watched(ROW) == watched(**{parameter: ROW}) == ROW["a"]
+    status = monitor.status()
+    assert (status.predictions, status.faults) == (2, 0)
+    assert quality(status, "a") == {Quality.VALID: 2}
+    assert inspect.signature(watched) == inspect.signature(function)
+
+
+def test_a_decorated_function_gets_more_than_its_signature_tells(monitor: Monitor) -> None:
+    """Its wrapper may take what the function does not."""
+
+    @functools.wraps(double)
+    def traced(*args: Any, **kwargs: Any) -> float:
+        kwargs.pop("trace", None)
+        return double(*args, **kwargs)
+
+    assert monitor.watch(traced)(ROW, trace=True) == double(ROW)  # type: ignore[call-arg]
+    assert monitor.status().predictions == 1
+
+
+def test_a_bound_method_of_one_argument_is_called_by_place_and_by_name(monitor: Monitor) -> None:
+    """As the model object's own method."""
+
+    class Model:
+        def predict(self, row: dict[str, float]) -> float:
+            return row["a"]
+
+    watched = monitor.watch(Model().predict)
+    assert watched(ROW) == watched(row=ROW) == ROW["a"]
+    assert monitor.status().predictions == 2
 
 
 def test_features_changed_inside_and_after_the_call_are_recorded_as_given(
