@@ -4,6 +4,7 @@ Importing this is next to free: each name is imported from its module when it is
 """
 
 import importlib as _importlib
+import sys as _sys
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
@@ -29,6 +30,8 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.monitor import Monitor
     from mlmonitor.records import Field, Kind, Quality, Role
+
+    __version__: str
 
 _MODULES = {
     "capture.blocks": ("Observation",),
@@ -57,12 +60,19 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = found  # asked once
-    return found
+if not _typing.TYPE_CHECKING:  # to a checker a module that has this has every name
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("mlmonitor-sdk")
+        if name not in _MODULE_OF:
+            told = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(told, name=name, obj=_sys.modules[__name__])
+        found = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        globals()[name] = found  # asked once
+        return found
 
 
 def __dir__() -> list[str]:

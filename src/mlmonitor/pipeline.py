@@ -149,8 +149,12 @@ class Pipeline:
         """
         while self._left > 0:
             self.absorb(now)
+        had_labels = self._observed.labels is not None
         while self.absorb(now):
             pass
+        if not had_labels and self._observed.labels is not None:  # it learned: now they are taken
+            while self.absorb(now):
+                pass
 
     def _end_drain(self, now: float) -> None:
         due, self._due_labels = self._due_labels, []
@@ -214,7 +218,12 @@ class Pipeline:
                 self._take([entry], step)
 
     def settle(self) -> None:
-        """Give up waiting, before the last snapshot, for what labels belong to."""
+        """Give up waiting, before the last snapshot, for what labels belong to, or for a reference.
+
+        Without one they are matched all the same, and so counted, but make no errors.
+        """
+        if self._observed.labels is None:
+            self._observed.pending.match(self._inbox.labels.take())
         self._observed.pending.settle()
 
     def snapshot(self, now: float) -> Snapshot:

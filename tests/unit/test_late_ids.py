@@ -90,6 +90,48 @@ def test_one_that_cannot_be_read_costs_no_other_its_id(monitor: Monitor) -> None
     assert matched(monitor) == len(each)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_rows_of_a_batch_go_by_their_places_however_many_they_are(
+    monitor: Monitor, rows: int
+) -> None:
+    """Who writes batches does not know when one of them has a single row."""
+
+    @monitor.watch(prediction=0)
+    def predict(matrix: Any) -> tuple[Any, str]:
+        return matrix[:, 0], monitor.prediction_id
+
+    _, asked = predict(np.ones((rows, 1)))
+    monitor.label([f"{asked}-{at}" for at in range(rows)], [1.0] * rows)
+    assert matched(monitor) == rows
+
+
+def test_labels_that_come_while_a_reference_is_learned_are_told() -> None:
+    """They wait for it; one status is enough once it is there, and an end without it is no loss."""
+    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, learn_rows=20)
+    for rows in (20, 10):
+        monitor = Monitor("m", exporters=[], config=config)
+        asked = []
+        for at in range(rows):
+            with monitor.observe({"x": float(at)}) as found:
+                found.value = float(at)
+            asked.append(found.id)
+        monitor.label([*asked, "nobody's"], [*range(rows), 1.0])
+        is_learned = rows == 20
+        labels = monitor.status().labels
+        assert (labels["matched"], labels["waiting"]) == ((20, 1) if is_learned else (0, 11))
+        monitor.close()
+        labels = monitor.status().labels
+        assert (labels["matched"], labels["unknown"], labels["waiting"]) == (rows, 1, 0)
+
+
+def test_an_id_that_is_asked_for_at_the_end_is_no_dropped_label(monitor: Monitor) -> None:
+    """None was sent."""
+    found = observed(monitor)
+    monitor.close()
+    assert found.id
+    assert monitor.status().labels["dropped"] == 0
+
+
 def test_a_row_that_was_dropped_waits_for_no_label(reference: Reference) -> None:
     """It was never counted, so its label finds nothing."""
     with made(reference, buffer_rows=2) as monitor:

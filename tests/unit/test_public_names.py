@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,15 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     """In Python's own words."""
     with pytest.raises(AttributeError, match="'mlmonitor' has no attribute 'Monitr'"):
         mlmonitor.Monitr  # type: ignore[attr-defined]  # noqa: B018 - a slip of the pen
+
+
+def test_a_checker_knows_which_names_there_are() -> None:
+    """A module whose every name could be asked for would hide a slip of the pen from it."""
+    source = Path(mlmonitor.__file__).read_text(encoding="utf-8")
+    checked = source.partition("if not _typing.TYPE_CHECKING:")[0]
+    assert "__getattr__" not in checked
+
+
+def test_it_tells_its_version() -> None:
+    """That of the distribution."""
+    assert mlmonitor.__version__ == version("mlmonitor-sdk")

@@ -49,6 +49,14 @@ class Queue(Generic[Item]):
                 else:
                     self.dropped += 1
 
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes anything at all."""
+        return self._limit > 0
+
     def take(self) -> list[Item]:
         """Everything that is here now."""
         with self._lock:
@@ -75,7 +83,8 @@ class Inbox:
 
     def name_late(self, entry: Entry) -> None:
         """Take a call that has been handed over, and may have been read before it had an id."""
-        self.late.put((entry,))
+        if self.late.is_open:  # else it is no loss: there will be no label for it
+            self.late.put((entry,))
 
     def close(self) -> None:
         """Take no more of anything: what comes from now on is dropped, and counted."""

@@ -14,6 +14,7 @@ from mlmonitor.capture.tables import Table, batch_table, table_of
 from mlmonitor.records import ABSENT
 
 _BATCHES = (Form.COLUMNS, Form.FRAME)
+_ONE_ROW = (Form.MAPPING, Form.SEQUENCE, Form.ARRAY, Form.FLOATS)
 _FRAMES_AT_ONCE = 32  # to join more would hold the interpreter for milliseconds
 
 
@@ -141,35 +142,48 @@ def rows_of(calls: Sequence[Entry]) -> Rows:
             value is ABSENT for value, n in zip(predictions, counts, strict=True) for _ in range(n)
         ]
     outputs = shape.outputs.columns(predictions, counts)
-    ids = _ids(asked, counts, features, shape.identity)
+    ids = _ids(asked, counts, features, shape.identity, is_batch=form not in _ONE_ROW)
     return Rows(sum(counts), features, outputs, ids, failed, shape.identity)
 
 
 def _ids(
-    calls: Sequence[Call], counts: Sequence[int], features: Table, identity: str | None
+    calls: Sequence[Call],
+    counts: Sequence[int],
+    features: Table,
+    identity: str | None,
+    *,
+    is_batch: bool,
 ) -> list[Ids | None]:
     known = None if identity is None else features.column(identity)
     found = [_asked(call) for call in calls] if any(calls) else [None] * len(calls)
     if known is None and not any(found):
         return []
-    made: list[str | None] = []
+    made: list[Ids | None] = []
     for each, rows in zip(found, counts, strict=True):
-        made.extend(_each_row(each, rows))
+        made.extend(_each_row(each, rows, is_batch=is_batch))
     if known is None:
-        return list(made)
+        return made
     return [_both(id_or_none(value), other) for value, other in zip(known, made, strict=True)]
 
 
-def _both(own: str | None, made: str | None) -> Ids | None:
+def _both(own: str | None, made: Ids | None) -> Ids | None:
     """The host was told the one that was made, its client knows the other."""
-    return (own, made) if own and made and own != made else own or made
+    told = made[0] if isinstance(made, tuple) else made
+    return (own, told) if own and told and own != told else own or made
 
 
-def _each_row(asked: str | Sequence[str | None] | None, rows: int) -> Sequence[str | None]:
-    """An id for each row; one id for many rows is the common part of theirs."""
-    if isinstance(asked, str):
-        return [asked] if rows == 1 else [f"{asked}-{at}" for at in range(rows)]
-    return asked if asked is not None and len(asked) == rows else [None] * rows
+def _each_row(
+    asked: str | Sequence[str | None] | None, rows: int, *, is_batch: bool
+) -> Sequence[Ids | None]:
+    """An id for each row; one id for many rows is the common part of theirs.
+
+    The only row of a batch goes by both: who writes batches need not know how many rows this has.
+    """
+    if not isinstance(asked, str):
+        return asked if asked is not None and len(asked) == rows else [None] * rows
+    if rows == 1:
+        return [(asked, f"{asked}-0")] if is_batch else [asked]
+    return [f"{asked}-{at}" for at in range(rows)]
 
 
 def _asked(call: Call) -> str | Sequence[str | None] | None:

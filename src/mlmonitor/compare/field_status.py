@@ -1,6 +1,6 @@
 """One field over the window, as people and programs read it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,12 +65,14 @@ class FieldStatus:
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
 
 
-def field_named(name: str, role: Role | str, fields: Iterable[FieldStatus]) -> FieldStatus:
+def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
     """The field of that name and role; raises KeyError where there is none."""
     for each in fields:
         if each.name == name and each.role == role:
             return each
-    raise KeyError(f"{role} {name}")
+    others = [f"role={str(each.role)!r}" for each in fields if each.name == name]
+    told = f"there is one of {' and one of '.join(others)}" if others else "nor is anything else"
+    raise KeyError(f"no {role} is called {name!r}; {told}")
 
 
 def field_statuses(compared: Compared) -> list[FieldStatus]:

@@ -53,7 +53,7 @@ def status_of(
         latency_seconds=_latency(observed, now=now),
         fields=tuple(status for each in compared for status in field_statuses(each)),
         unknown_fields=observed.unknown(),
-        labels=label_counts(observed, inbox) | {"waiting": observed.pending.waiting},
+        labels=label_counts(observed, inbox) | {"waiting": waiting_labels(observed, inbox)},
         performance=labels.errors.performance() if labels is not None else None,
         training_metrics={} if reference is None else reference.content.training_metrics,
         exports={name: each.outcomes for name, each in exports.items()},
@@ -79,7 +79,8 @@ def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStat
     rows = [segment.rows for segment in reference.content.segments]
     found = {}
     for place, name in enumerate(tally.names):
-        compared = [population.compared(now=now) for population in observed.segment(place)]
+        populations = list(observed.segment(place))
+        compared = [population.compared(now=now) for population in populations]
         errors = None if labels is None else labels.segment_errors[place]
         found[name] = SegmentStatus(
             name=name,
@@ -89,6 +90,7 @@ def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStat
             reference_rows=rows[place] if place < len(rows) else 0,
             fields=tuple(status for each in compared for status in field_statuses(each)),
             performance=None if errors is None else errors.performance(),
+            alarms=sum(len(population.findings) for population in populations),
         )
     return found
 
@@ -97,6 +99,11 @@ def label_counts(observed: Observed, inbox: Inbox) -> dict[str, int]:
     """Labels by what became of them."""
     counts = {status.value: count for status, count in observed.pending.counts.items()}
     return counts | {"dropped": inbox.labels.dropped + inbox.late.dropped}
+
+
+def waiting_labels(observed: Observed, inbox: Inbox) -> int:
+    """Labels for their second try; while a reference is learned all of them, for it."""
+    return observed.pending.waiting + (len(inbox.labels) if observed.labels is None else 0)
 
 
 def _latency(observed: Observed, *, now: float) -> dict[float, float]:

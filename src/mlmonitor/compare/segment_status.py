@@ -28,6 +28,7 @@ class SegmentStatus:
     reference_rows: int
     fields: tuple[FieldStatus, ...] = field(default=(), repr=False)
     performance: Performance | None = None
+    alarms: int = 0
 
     @property
     def rows(self) -> int:
@@ -44,8 +45,7 @@ class SegmentStatus:
         if not self.reference_rows:
             return f"{told}; not in the reference, so not compared"
         names = {each.name: 1 for each in self.fields if each.has_moved}
-        alarms = sum(each.has_alarm for each in self.fields)
-        told += f"; {len(names)} moved{_named(names)}, {amount(alarms, 'alarm')}"
+        told += f"; {len(names)} moved{_named(names)}, {amount(self.alarms, 'alarm')}"
         if self.performance is not None:
             told += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
         return told

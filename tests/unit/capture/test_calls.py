@@ -84,7 +84,7 @@ def test_nobody_asked_for_an_id() -> None:
 
 
 def test_ids_stand_beside_their_rows() -> None:
-    """One call's id, a batch's ids, and a row that nobody asked about."""
+    """A batch of one by both its names, a row nobody asked about, a batch's ids, and too few."""
     rows = rows_of(
         [
             entry([{"a": 1}], [0.1], identity="one"),
@@ -93,7 +93,7 @@ def test_ids_stand_beside_their_rows() -> None:
             entry([{"a": 5}, {"a": 6}], [0.5, 0.6], identity=["too few"]),
         ]
     )
-    assert list(rows.ids) == ["one", None, "three", "four", None, None]
+    assert list(rows.ids) == [("one", "one-0"), None, "three", "four", None, None]
 
 
 @pytest.mark.parametrize(
