@@ -25,6 +25,9 @@ _HINTS = {
 }
 
 
+_PAGE = "a web page, such as that of a login or a proxy, which takes no metrics; check the URL"
+
+
 class Answer(NamedTuple):
     """The verdict on one request, with its reason where all is not well.
 
@@ -52,6 +55,8 @@ def http_answer(
 ) -> Answer:
     """What an HTTP answer means; `headers` have names in lower case."""
     if 200 <= status < 300:
+        if headers.get("content-type", "").lower().startswith("text/html"):
+            return Answer("refused", 0, f"status {status}: {_PAGE}")
         return _partial(body, secrets)
     told = _told(headers, body)
     reason = f"status {status}"

@@ -59,6 +59,15 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
     assert answer(204) == answer(200, b"\xff<html>") == Answer("taken")
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
+def test_a_web_page_has_taken_nothing(kind: str) -> None:
+    """A login or a proxy says 200, too; a delta that it swallowed would be gone."""
+    found = answer(200, b"<html>Please sign in</html>", content_type=kind)
+    assert (found.verdict, found.rejected) == ("refused", 0)
+    assert "web page" in found.reason
+    assert "check the URL" in found.reason
+
+
 def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
     """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
     status = b"\x08\x03\x12\x0eno\ns3cret here"
