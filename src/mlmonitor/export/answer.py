@@ -25,7 +25,7 @@ _HINTS = {
 }
 
 
-_PAGE = "a web page, such as that of a login or a proxy, which takes no metrics; check the URL"
+_PAGE = "a web page answered, as of a login or a proxy: check the URL, it may take no metrics"
 
 
 class Answer(NamedTuple):
@@ -56,7 +56,7 @@ def http_answer(
     """What an HTTP answer means; `headers` have names in lower case."""
     if 200 <= status < 300:
         if headers.get("content-type", "").lower().startswith("text/html"):
-            return Answer("refused", 0, f"status {status}: {_PAGE}")
+            return Answer("taken", 0, f"status {status}: {_PAGE}")  # a gateway may say so
         return _partial(body, secrets)
     told = _told(headers, body)
     reason = f"status {status}"

@@ -60,10 +60,10 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
-def test_a_web_page_has_taken_nothing(kind: str) -> None:
-    """A login or a proxy says 200, too; a delta that it swallowed would be gone."""
+def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
+    """A login or a proxy says 200, too; so does a gateway that has taken it."""
     found = answer(200, b"<html>Please sign in</html>", content_type=kind)
-    assert (found.verdict, found.rejected) == ("refused", 0)
+    assert (found.verdict, found.rejected) == ("taken", 0)
     assert "web page" in found.reason
     assert "check the URL" in found.reason
 
