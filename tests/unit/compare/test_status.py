@@ -276,5 +276,5 @@ def test_a_field_is_found_by_name_and_role() -> None:
     assert WATCHING.field("age").psi == 0.412
     assert WATCHING.field("prediction", role="prediction").role is Role.PREDICTION
     assert WATCHING.field("age").missing == 12
-    with pytest.raises(KeyError, match="no feature is called 'prediction'; .* role='prediction'"):
+    with pytest.raises(KeyError, match=r"no feature is called 'prediction'; .* role='prediction'"):
         WATCHING.field("prediction")
