@@ -43,6 +43,7 @@ class Labels:
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
+        self._knows_actuals = bool(reference.entries([Role.ACTUAL]))  # asked at every export
         self._lens = shared_lens(lens, reference, has_segments=has_segments)
         if has_segments:
             edges = self.errors.edges
@@ -50,7 +51,7 @@ class Labels:
 
     def ready(self, *, now: float) -> Population | None:
         """The actuals to report: made now if the reference knows them, else once some have come."""
-        if self.population is None and self._reference.entries([Role.ACTUAL]):
+        if self.population is None and self._knows_actuals:
             self.population = self._begin([], now=now)
         return self.population
 
