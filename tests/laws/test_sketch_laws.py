@@ -172,7 +172,7 @@ def _arrays(parts: Sequence[streams.Floats]) -> streams.Floats:
 class Subject:
     """One kind of sketch, and how the laws speak to it.
 
-    same: asserts that two sketches of the same blocks agree, as closely as is promised.
+    assert_same: asserts that two sketches of the same blocks agree, as closely as is promised.
     misfits: sketches of another shape or configuration.
     """
 
@@ -180,7 +180,7 @@ class Subject:
     empty: Callable[[], Any]
     drawn: st.SearchStrategy[Any]
     joined: Callable[[Sequence[Any]], Any]
-    same: Callable[[Any, Any, Sequence[Any]], None]
+    assert_same: Callable[[Any, Any, Sequence[Any]], None]
     revive: Callable[[dict[str, Any]], Any]
     misfits: Callable[[], list[Any]]
     feed: Callable[[Any, Any], None] = lambda sketch, block: sketch.update(block)
@@ -286,8 +286,8 @@ def test_the_empty_sketch_changes_nothing(subject: Subject, data: st.DataObject)
     """Merging an empty sketch, from either side, leaves what was known."""
     block = data.draw(subject.drawn)
     sketch = subject.of(block)
-    subject.same(subject.merged(sketch, subject.empty()), sketch, [block])
-    subject.same(subject.merged(subject.empty(), sketch), sketch, [block])
+    subject.assert_same(subject.merged(sketch, subject.empty()), sketch, [block])
+    subject.assert_same(subject.merged(subject.empty(), sketch), sketch, [block])
 
 
 @every_sketch
@@ -296,7 +296,7 @@ def test_the_order_of_merging_does_not_matter(subject: Subject, data: st.DataObj
     """A + b says what b + a says."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     one, two = subject.of(a), subject.of(b)
-    subject.same(subject.merged(one, two), subject.merged(two, one), [a, b])
+    subject.assert_same(subject.merged(one, two), subject.merged(two, one), [a, b])
 
 
 @every_sketch
@@ -306,7 +306,7 @@ def test_the_grouping_of_merges_does_not_matter(subject: Subject, data: st.DataO
     drawn = [data.draw(subject.drawn) for _ in range(3)]
     a, b, c = (subject.of(block) for block in drawn)
     left = subject.merged(subject.merged(a, b), c)
-    subject.same(left, subject.merged(a, subject.merged(b, c)), drawn)
+    subject.assert_same(left, subject.merged(a, subject.merged(b, c)), drawn)
 
 
 @every_sketch
@@ -315,8 +315,8 @@ def test_where_a_stream_is_cut_does_not_matter(subject: Subject, data: st.DataOb
     """Blocks taken in one by one, merged from sketches of each, or joined: all say the same."""
     drawn = [data.draw(subject.drawn) for _ in range(data.draw(st.integers(1, 4)))]
     whole = subject.of(subject.joined(drawn))
-    subject.same(subject.of(*drawn), whole, drawn)
-    subject.same(subject.merged(*(subject.of(block) for block in drawn)), whole, drawn)
+    subject.assert_same(subject.of(*drawn), whole, drawn)
+    subject.assert_same(subject.merged(*(subject.of(block) for block in drawn)), whole, drawn)
 
 
 @every_sketch
@@ -342,7 +342,7 @@ def test_bytes_hold_all_there_is_to_know(subject: Subject, data: st.DataObject) 
     assert packed(subject.name, revived.state()) == saved
     subject.feed(sketch, b)
     subject.feed(revived, b)
-    subject.same(revived, sketch, [a, b])
+    subject.assert_same(revived, sketch, [a, b])
 
 
 @every_sketch
@@ -452,7 +452,7 @@ def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
     block = data.draw(subject.drawn)
     holes = np.full((2, data.draw(st.integers(1, 300))), np.nan)
     sketch = subject.of(np.concatenate([block, holes], axis=1))
-    subject.same(sketch, subject.of(block), [block])
+    subject.assert_same(sketch, subject.of(block), [block])
     empty = packed("x", subject.empty().state())
     assert packed("x", subject.of(holes).state()) == empty
 
@@ -479,4 +479,4 @@ def test_named_streams_are_cut_at_will(name: str) -> None:
         merged = subject.empty()
         for shard in shards:
             merged.merge(subject.of(shard))
-        subject.same(merged, subject.of(values), [values])
+        subject.assert_same(merged, subject.of(values), [values])

@@ -83,11 +83,10 @@ class Observation(Suspendable):
 
 def unrecorded(tap: Tap) -> type[Observation]:
     """The blocks of a monitor that is switched off."""
-    shared = tap
 
     class Unrecorded(Observation):
         __slots__ = ()
-        _tap = shared
+        _tap = tap
 
     Unrecorded.__qualname__ = Observation.__qualname__
     return Unrecorded
@@ -95,14 +94,13 @@ def unrecorded(tap: Tap) -> type[Observation]:
 
 def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
     """The blocks of a monitor: each leaves a record when it ends."""
-    shared = tap
     clock, line, entries = tap.clock, tap.line, tap.line.entries
     set_open, reset_open = tap.open_call.set, tap.open_call.reset
     plain_row, copiers, plain_types, mapping = tap.plain_row, tap.copiers, PLAIN_TYPES, _MAPPING
 
     class Recorded(Observation):
         __slots__ = ()
-        _tap = shared
+        _tap = tap
 
         def __enter__(self) -> Self:
             features = self._features
@@ -112,7 +110,7 @@ def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each i
                 else:
                     self._copied = copiers[type(features)](features)
             except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
-                shared.guard.hold(fault)
+                tap.guard.hold(fault)
                 self._copied = UNREADABLE_ROW
             self._token = set_open(self)
             self._started = clock()
@@ -129,13 +127,13 @@ def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each i
             try:
                 reset_open(self._token)
             except (ValueError, RuntimeError):
-                leave(shared, self)
+                leave(tap, self)
             shape = self._shape
             if kind is not None:
-                fail(shared, shape, (self._call, self._copied), took, kind)
+                fail(tap, shape, (self._call, self._copied), took, kind)
                 return
             result = self.value
-            prediction = result if type(result) in plain_types else taken(shared, shape, result)
+            prediction = result if type(result) in plain_types else taken(tap, shape, result)
             form, rows, payload = self._copied
             try:
                 entry = (shape, form, rows, payload, prediction, took, None, self._call)
@@ -145,7 +143,7 @@ def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each i
                 elif not line.put(entry):
                     self._record = None
             except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
-                shared.guard.hold(fault)
+                tap.guard.hold(fault)
 
     Recorded.__qualname__ = Observation.__qualname__
     return Recorded

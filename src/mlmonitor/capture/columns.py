@@ -57,14 +57,17 @@ def moments_in_time(values: Values) -> tuple[Floats, Counts]:
 
 
 def plain_floats(values: Sequence[object]) -> Floats | None:
-    """Float64 of each value, NaN for None; None unless all are plain numbers or None.
+    """Float64 of each value, NaN for None; None unless all are plain numbers or None."""
+    packed_at_once = packed_floats(values)
+    return mixed_floats(values) if packed_at_once is None else packed_at_once
+
+
+def mixed_floats(values: Sequence[object]) -> Floats | None:
+    """The same of values that could not be packed at once.
 
     Looking at the types first keeps numpy from parsing text, and from making room for the longest
     of it in every cell.
     """
-    packed_at_once = packed_floats(values)
-    if packed_at_once is not None:
-        return packed_at_once
     kinds = [*map(type, values)]
     if kinds.count(float) < len(kinds):
         met = set(kinds)

@@ -55,11 +55,8 @@ def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
     layout = _layout(type(first), tuple(map(type, first))) if len(first) == width else None
     if layout is None:
         return None
-    try:
-        packed = dumps(rows, _FORM)  # type: ignore[arg-type]  # else it raises
-    except ValueError:  # something that has no place there
-        return None
-    if not layout.is_kept(packed, len(rows)):
+    packed = _packed(rows)
+    if packed is None or not layout.is_kept(packed, len(rows)):
         return None
     if layout.is_even:
         start, strides = _HEAD_BYTES + layout.numbers[0][0], (layout.row_bytes, _FLOAT_BYTES)
@@ -74,17 +71,21 @@ def packed_floats(values: Sequence[object]) -> Floats | None:
     """Float64 of each value; None unless there are some, all floats and of the type itself."""
     if type(values) not in (list, tuple) or not values or type(values[0]) is not float:
         return None
-    try:
-        packed = dumps(values, _FORM)  # type: ignore[arg-type]  # else it raises
-    except ValueError:
-        return None
-    size = len(values)
-    if len(packed) != _HEAD_BYTES + size * _FLOAT_BYTES:
+    packed, size = _packed(values), len(values)
+    if packed is None or len(packed) != _HEAD_BYTES + size * _FLOAT_BYTES:
         return None
     letters = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES)[::_FLOAT_BYTES]
     if not (letters == _FLOAT_LETTER).all():
         return None
     return np.ndarray(size, "<f8", packed, _HEAD_BYTES + 1, _FLOAT_BYTES).copy()
+
+
+def _packed(values: Sequence[object]) -> bytes | None:
+    """What `marshal` writes; None for what it does not, or where the host's audit forbids it."""
+    try:
+        return dumps(values, _FORM)  # type: ignore[arg-type]  # else it raises
+    except Exception:  # noqa: BLE001 - an audit hook may raise anything
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlmonitor.capture.columns import UNREADABLE, Values, plain_floats
+from mlmonitor.capture.columns import UNREADABLE, Values, mixed_floats, plain_floats
 from mlmonitor.capture.forms import Form
 from mlmonitor.capture.frames import narwhals_values
 from mlmonitor.capture.packing import packed_rows
@@ -228,7 +228,7 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
     packed = packed_rows(rows, width)
     if packed is not None:
         return packed
-    floats = plain_floats([*chain.from_iterable(rows)])
+    floats = mixed_floats([*chain.from_iterable(rows)])
     return None if floats is None else floats.reshape(len(rows), width)
 
 

@@ -18,7 +18,8 @@ class SegmentStatus:
     """One segment over the window; its `fields` are as those of the whole.
 
     predictions, failed: rows since the start. reference_rows: of the same segment of the
-    reference; 0 where it has none, and then nothing is compared.
+    reference; 0 where it has none, and then nothing is compared. alarms: those that hold, of drift
+    and of quality.
     """
 
     name: str
