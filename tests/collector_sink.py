@@ -2,8 +2,10 @@
 
 import gzip
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -72,6 +74,15 @@ class Sink(ThreadingHTTPServer):
         while self.total(name, **attributes) != total and time.monotonic() < deadline:
             time.sleep(0.02)
         assert self.total(name, **attributes) == total
+
+
+@contextmanager
+def running_sink() -> Iterator[Sink]:
+    """A sink that takes what comes, until it is left."""
+    with Sink() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):

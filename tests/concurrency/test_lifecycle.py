@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collector_sink import Sink
+from collector_sink import Sink, running_sink
 from mlmonitor import Config, Monitor, Reference, lifecycle
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
@@ -22,11 +22,8 @@ QUIET = Config(export_interval_seconds=3_600)
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     """An OTLP receiver of our own, for processes that end."""
-    server = Sink()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_sink() as server:
+        yield server
 
 
 def script(tmp_path: Path, body: str, endpoint: str) -> list[str]:
@@ -139,13 +136,15 @@ def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
         def send(self, snapshot: Snapshot) -> Delivered:
             raise SystemExit(len(snapshot.points))
 
+    before = set(threading.enumerate())  # as above
     with Monitor("m", exporters=[Exiting()], config=QUIET) as monitor:
         monitor.record({"a": [1.0]}, [1.0])
         assert not monitor.flush(timeout_seconds=20)
         monitor.record({"a": [1.0]}, [1.0])
         assert not monitor.flush(timeout_seconds=20)
         assert monitor.status().exports["memory"]["failed"] > 0
-        assert [t.name for t in threading.enumerate()].count("mlmonitor") == 1
+        started = [t.name for t in threading.enumerate() if t not in before]
+        assert started.count("mlmonitor") == 1
 
 
 def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(

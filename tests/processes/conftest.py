@@ -1,23 +1,19 @@
 """Services started as they are in production, and a receiver for what they report."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from collector_sink import Sink
+from collector_sink import Sink, running_sink
 from served import Environment, Starter, service_environment
 
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     """An OTLP receiver of our own."""
-    server = Sink()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_sink() as server:
+        yield server
 
 
 @pytest.fixture

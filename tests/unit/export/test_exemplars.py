@@ -1,6 +1,5 @@
 """A trace travels with the value it explains, once, to those who keep it."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from collector_sink import Sink
+from collector_sink import Sink, running_sink
 from mlmonitor import Config, Monitor, Otlp, Reference, catalog, pipeline
 from mlmonitor.export.otlp import OtlpExporter
 from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
@@ -22,11 +21,8 @@ BREAKS = {"amount": -1e6}
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     """A receiver that keeps points as they came."""
-    server = Sink()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_sink() as server:
+        yield server
 
 
 @pytest.fixture
