@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from harness import Figure, main
-from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.sketches.tdigest import TDigest
 
 ROWS, BLOCK = 102_400, 1_024
 MIDDLE = np.linspace(0.001, 0.999, 999)

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Histogram
 import shapes
 from harness import Figure, Timing, Way, in_turns, main, nanoseconds
 from mlmonitor import Monitor
-from mlmonitor.capture.traces import whence_of_host
+from mlmonitor.capture.trace_context import whence_of_host
 
 BLOCK = 512
 BASELINE = "Histogram.observe"

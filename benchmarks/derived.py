@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mlmonitor.compare.anomaly import Distances, Scaling, shrunk_covariance
-from mlmonitor.compare.embedding import KERNEL_FEATURES, EmbeddingColumns, Kernel
-from mlmonitor.compare.text import TextColumns, Vocabulary
+from mlmonitor.derived.anomaly import Distances, Scaling, shrunk_covariance
+from mlmonitor.derived.embedding import KERNEL_FEATURES, EmbeddingColumns, Kernel
+from mlmonitor.derived.text import TextColumns, Vocabulary
 
 BLOCK = 512
 

@@ -17,8 +17,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import shapes
 from harness import Figure, Timing, main
 from mlmonitor import Config, Monitor, Otlp
-from mlmonitor.export.outgoing import Sender
-from mlmonitor.export.profile import PROMETHEUS
+from mlmonitor.export.otlp.backends import PROMETHEUS
+from mlmonitor.export.otlp.encoder import Sender
 from sink import Sink
 
 ROWS = 2_000

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.observed import Observed
+from mlmonitor.compare.model_state import Observed
 from mlmonitor.compare.population import Compared
 from mlmonitor.export.base import Family, Point
-from mlmonitor.export.families import population_families
-from mlmonitor.export.gather import Book
-from mlmonitor.export.outgoing import Sender
-from mlmonitor.export.profile import DYNATRACE, PROMETHEUS, Profile
+from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS, Profile
+from mlmonitor.export.otlp.encoder import Sender
+from mlmonitor.export.series.field_families import population_families
+from mlmonitor.export.series.grouping import Book
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -57,7 +57,7 @@ def encode(sender: Sender, profile: Profile, snapshot: object) -> int:
 
 def by_opentelemetry(points: list[Point]) -> float:
     """Milliseconds for the same points, once."""
-    from export_strategies import by_the_sdk
+    from support.export_strategies import by_the_sdk
 
     started = time.perf_counter()
     by_the_sdk(points, start_ns=1, time_ns=2, resource=(), version="0").SerializeToString()

@@ -25,12 +25,12 @@ import shapes
 from harness import Figure, main
 from mlmonitor import pipeline
 from mlmonitor.aggregate import calls
-from mlmonitor.aggregate.calls import CallStats
+from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.aggregate.stage import Stage
-from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.sketches.tdigest import TDigest
+from mlmonitor.aggregate.staging import Stage
 from mlmonitor.buffer.handover import Handover
-from mlmonitor.capture.reader import Reader
+from mlmonitor.capture.read.reader import Reader
 from mlmonitor.compare import observed
 from mlmonitor.compare.population import Population
 

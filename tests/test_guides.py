@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mlmonitor
-from mlmonitor.cli import main
+from mlmonitor.cli.main import main
 from mlmonitor.testing import OtlpReceiver
 
 DOCTOR = Path(__file__).parents[1] / "docs" / "guides" / "doctor.md"

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 
-from mlmonitor.aggregate.bins import quantile_edges
+from mlmonitor.aggregate.sketches.bins import quantile_edges
 
 ROWS = 50_000
 

@@ -7,8 +7,8 @@ import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 from matplotlib.axes import Axes
 
-from mlmonitor.aggregate.distinct import Distinct
-from mlmonitor.aggregate.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.sketches.distinct import Distinct
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 
 SIZE, BLOCKS, BLOCK_ROWS, NAMES = 50, 100, 1_000, 20_000
 

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 
-from mlmonitor.compare.critical import Critical, simulated
-from mlmonitor.compare.distance import psi
+from mlmonitor.stats.critical_values import Critical, simulated
+from mlmonitor.stats.distance import psi
 
 SIZES = np.geomspace(20, 10_000, 25).astype(int)
 WINDOWS, REFERENCE_ROWS = 4_000, 5_000

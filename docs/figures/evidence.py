@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, limit, save
 
-from mlmonitor.compare.evidence import Evidence
+from mlmonitor.stats.eprocess import Evidence
 
 BINS, LOOK_ROWS, REFERENCE_ROWS = 10, 100, 5_000
 SHIFT_AT, ROWS, STREAMS = 50_000, 70_000, 100

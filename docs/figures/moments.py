@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, ORANGE, save
 
-from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.sketches.moments import Moments
 
 OFFSETS = 10.0 ** np.arange(16)
 ROWS, BLOCK = 10_000, 500

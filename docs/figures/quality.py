@@ -9,9 +9,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mlmonitor.compare.level import Level
-from mlmonitor.compare.share_alarms import ShareAlarms
-from mlmonitor.compare.shares import critical_share
+from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
+from mlmonitor.compare.significance import Level
+from mlmonitor.stats.proportions import critical_share
 
 REFERENCE, BEFORE, AFTER = 10_000, 0.01, 0.03
 SIZE, LOOKS, CHANGE = 100, 100, 50

@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
+from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 BINS, SEASONS, DAYS, SHIFT_HOUR = 10, 24, 4, 81
 LOOK_ROWS, HOUR_ROWS, TRAINING_ROWS = 100, 400, 5_000

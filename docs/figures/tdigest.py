@@ -7,10 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 
-from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.sketches.tdigest import TDigest
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
-import streams
+from support import streams
 
 ROWS, BLOCK = 102_400, 512
 LOGITS = np.linspace(-9, 9, 217)

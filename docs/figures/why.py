@@ -11,7 +11,7 @@ import numpy as np
 
 from mlmonitor import Reference, Role
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.compare.why import Why
+from mlmonitor.compare.drift.decomposition import Why
 from mlmonitor.records import Block
 
 ROLES = (Role.FEATURE, Role.PREDICTION)

@@ -8,12 +8,8 @@ import sys as _sys
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from mlmonitor.capture.blocks import Observation
-    from mlmonitor.compare.field_status import FieldStatus
+    from mlmonitor.capture.host.observation import Observation
     from mlmonitor.compare.finding import Finding
-    from mlmonitor.compare.reference import Reference
-    from mlmonitor.compare.segment_status import SegmentStatus
-    from mlmonitor.compare.status import ExportStatus, Status
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -30,16 +26,20 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.monitor import Monitor
     from mlmonitor.records import Field, Kind, Quality, Role
+    from mlmonitor.reference.reference import Reference
+    from mlmonitor.status.field_status import FieldStatus
+    from mlmonitor.status.segment_status import SegmentStatus
+    from mlmonitor.status.status import ExportStatus, Status
 
     __version__: str
 
 _MODULES = {
-    "capture.blocks": ("Observation",),
-    "compare.field_status": ("FieldStatus",),
+    "capture.host.observation": ("Observation",),
+    "status.field_status": ("FieldStatus",),
     "compare.finding": ("Finding",),
-    "compare.reference": ("Reference",),
-    "compare.segment_status": ("SegmentStatus",),
-    "compare.status": ("ExportStatus", "Status"),
+    "reference.reference": ("Reference",),
+    "status.segment_status": ("SegmentStatus",),
+    "status.status": ("ExportStatus", "Status"),
     "config": ("Config",),
     "errors": (
         "ConfigError",

@@ -2,7 +2,7 @@
 
 import sys
 
-from mlmonitor.cli import main
+from mlmonitor.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,17 +8,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.aggregate.calls import LATENCY_BOUNDS_SECONDS
+from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.catalog import Metric
-from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.wording import amount, cut
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Attributes, Family, Histograms, Series, Snapshot
-from mlmonitor.export.budget import series_count
-from mlmonitor.export.legal import KEY_LIMIT, VALUE_LIMIT, legal_value
-from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legal_value
+from mlmonitor.export.otlp.exporter import OtlpExporter
+from mlmonitor.export.series.budget import series_count
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formatting import amount, cut
 from mlmonitor.records import Counts, Floats, Role
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.reference.reference import Reference
 
 Verdict = Literal["ok", "warning", "failed"]
 

@@ -12,24 +12,25 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.batch import batch_entry
-from mlmonitor.capture.blocks import Observation, recorded, unrecorded
-from mlmonitor.capture.calls import Shape
-from mlmonitor.capture.identity import prediction_id
+from mlmonitor.capture.entry import Shape
+from mlmonitor.capture.host.batch import batch_entry
+from mlmonitor.capture.host.call_shapes import Shapes
+from mlmonitor.capture.host.decorator import decorated
+from mlmonitor.capture.host.label_entries import labels_of
+from mlmonitor.capture.host.observation import Observation, recorded, unrecorded
+from mlmonitor.capture.host.recorder import Tap, open_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
-from mlmonitor.capture.shapes import Shapes
-from mlmonitor.capture.tap import Tap, open_id
-from mlmonitor.capture.watch import decorated
+from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.status import Status
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.delivery import named
-from mlmonitor.lifecycle import Clock, Worker, never_falling_clock
+from mlmonitor.export.delivery.delivery import named
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Field, Kind
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.status import Status
+from mlmonitor.worker import Clock, Worker, never_falling_clock
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -233,7 +234,7 @@ class Monitor:
         if not self.config.enabled:
             return
         with self._inbox.guard:
-            self._inbox.labels.put(options.labels_of(prediction_id, actual))
+            self._inbox.labels.put(labels_of(prediction_id, actual))
             self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:

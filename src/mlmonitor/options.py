@@ -1,21 +1,20 @@
 """What a user hands over when a monitor is made, checked once, with errors that hold the fix."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
-from mlmonitor.capture.forms import Copiers, is_value
-from mlmonitor.capture.identity import id_or_none, id_text
-from mlmonitor.capture.vectors import VectorCopiers
-from mlmonitor.compare.declared import declared_fields
-from mlmonitor.compare.fit_options import kinds_of
-from mlmonitor.compare.reference import Reference
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.compare.quality.declared_rules import declared_fields
 from mlmonitor.config import Config
-from mlmonitor.errors import ConfigError, SchemaError
+from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.clients import gevent_will_patch, load_clients
 from mlmonitor.export.destinations import Otlp
+from mlmonitor.export.preload import gevent_will_patch, load_clients
 from mlmonitor.records import Declared, Field, Kind, Role
+from mlmonitor.reference.fit_options import kinds_of
+from mlmonitor.reference.reference import Reference
 
 F = TypeVar("F")
 
@@ -150,27 +149,3 @@ def feature_names(reference: Reference | None) -> tuple[str, ...]:
     if reference is None:
         return ()
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)
-
-
-def labels_of(ids: object, actuals: Any) -> list[tuple[str, object]]:
-    """Labels `(id, actual)` of one id and its actual, or of many, whatever holds them.
-
-    What names no prediction is called "": it finds none.
-
-    Raises:
-        SchemaError: there is not one actual for each id.
-    """
-    is_many = isinstance(ids, Iterable) and not is_value(type(ids))
-    if not is_many or getattr(ids, "ndim", 1) == 0:
-        return [(id_text(ids) or "", actuals)]
-    names = [id_or_none(each) or "" for each in cast("Iterable[object]", ids)]
-    values = _listed(actuals)
-    if len(names) != len(values):
-        raise SchemaError(
-            f"label: wanted an actual for each of the {len(names)} ids, met {len(values)}"
-        )
-    return list(zip(names, values, strict=True))
-
-
-def _listed(values: Any) -> list[object]:
-    return values.tolist() if hasattr(values, "tolist") else list(values)

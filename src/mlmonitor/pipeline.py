@@ -6,27 +6,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from mlmonitor.aggregate.exponential import ExponentialSketch
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.calls import Entry, gather
-from mlmonitor.capture.traces import whence_of_host
+from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.read.rows import gather
+from mlmonitor.capture.trace_context import whence_of_host
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.mismatch import mismatch_of
-from mlmonitor.compare.observed import Observed
-from mlmonitor.compare.reference import Reference
-from mlmonitor.compare.report import Titled, status_of
-from mlmonitor.compare.segments import ALL
-from mlmonitor.compare.status import Status
-from mlmonitor.compare.watched import Watched
+from mlmonitor.compare.model_state import Observed
+from mlmonitor.compare.traffic import Watched
 from mlmonitor.config import Config
 from mlmonitor.errors import CallbackError
 from mlmonitor.export.base import Attributes, Snapshot
-from mlmonitor.export.clients import load_clients
-from mlmonitor.export.delivery import Delivery
-from mlmonitor.export.model import Describer
-from mlmonitor.pace import breathe
+from mlmonitor.export.delivery.delivery import Delivery
+from mlmonitor.export.preload import load_clients
+from mlmonitor.export.series.describer import Describer
+from mlmonitor.gil import breathe
 from mlmonitor.records import Declared
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.build import Titled, status_of
+from mlmonitor.status.mismatch import mismatch_of
+from mlmonitor.status.status import Status
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 

@@ -148,3 +148,6 @@ class Absent:
 
 
 ABSENT = Absent()
+
+
+Mask = NDArray[np.bool_]

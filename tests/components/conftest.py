@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backends import CONFIGURATIONS, Prometheus, program, running
-from collector_sink import free_port
 from mlmonitor.testing import OtlpReceiver
-from served import Starter, service_environment
+from support.backends import CONFIGURATIONS, Prometheus, program, running
+from support.collector_sink import free_port
+from support.served import Starter, service_environment
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from backends import Prometheus, program, running
-from collector_sink import free_port
 from mlmonitor import Config, Monitor, Otlp, Reference
-from mlmonitor.export.profile import Durations
+from mlmonitor.export.otlp.backends import Durations
+from support.backends import Prometheus, program, running
+from support.collector_sink import free_port
 
 pytestmark = pytest.mark.integration
 

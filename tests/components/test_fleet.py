@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from backends import CONFIGURATIONS, Prometheus, program
-from mlmonitor.compare.distance import psi
-from mlmonitor.reference_format import NumericReference
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.stats.distance import psi
 from mlmonitor.testing import OtlpReceiver
-from requests_to import ask_many
-from served import SERVICES, Starter
+from support.backends import CONFIGURATIONS, Prometheus, program
+from support.requests_to import ask_many
+from support.served import SERVICES, Starter
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -11,8 +11,8 @@ import pytest
 
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.buffer.handover import Handover
-from mlmonitor.capture.calls import Call, Shape
-from mlmonitor.capture.forms import Form
+from mlmonitor.capture.entry import Call, Shape
+from mlmonitor.capture.form import Form
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.records import Quality, Role
 from mlmonitor.testing import InMemoryExporter

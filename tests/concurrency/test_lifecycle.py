@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from collector_sink import Sink, running_sink
 from mlmonitor import Config, Monitor, Reference, lifecycle
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
+from support.collector_sink import Sink, running_sink
 
 QUIET = Config(export_interval_seconds=3_600)
 

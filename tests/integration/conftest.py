@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from collector_sink import Collector, Sink, free_port, wait_for
+from support.collector_sink import Collector, Sink, free_port, wait_for
 
 
 @pytest.fixture

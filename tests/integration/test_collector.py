@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collector_sink import Collector
 from mlmonitor import Config, Monitor, Otlp, Reference
 from mlmonitor.catalog import CATALOG
+from support.collector_sink import Collector
 
 THREADS, TASKS, PREDICTIONS = 8, 4, 200_004
 EACH = PREDICTIONS // (THREADS + TASKS)

@@ -9,14 +9,15 @@ import pytest
 from mlmonitor import Reference, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reader import Reader
-from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.distance import MEASURES, ORDERED
-from mlmonitor.compare.field_status import field_statuses
-from mlmonitor.compare.level import Lens, Level
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.count_table import entry_counts, profile_counts
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.table import entry_counts, profile_counts
+from mlmonitor.compare.significance import Level
+from mlmonitor.stats.distance import MEASURES, ORDERED
+from mlmonitor.status.field_status import field_statuses
 
 BEYOND_32_BITS = 1 << 40
 UNBOUNDED = ("chi2",)  # grows with the counts

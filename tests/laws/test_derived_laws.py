@@ -13,12 +13,12 @@ from mlmonitor import Reference, Role
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span, Window
-from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.tables import ColumnTable, MappingTable
-from mlmonitor.compare.derive import Deriver, reader_of
-from mlmonitor.compare.mmd import mmd_of
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable, MappingTable
+from mlmonitor.compare.drift.embedding_drift import mmd_of
+from mlmonitor.derived.deriver import Deriver, reader_of
+from mlmonitor.formats.reference import parsed, written
 from mlmonitor.records import Block
-from mlmonitor.reference_format import parsed, written
 
 ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 

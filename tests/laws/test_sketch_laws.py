@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import streams
-from mlmonitor.aggregate.categories import Dictionary, category_name
-from mlmonitor.aggregate.codec import packed, unpacked
-from mlmonitor.aggregate.distinct import Distinct
-from mlmonitor.aggregate.error_sums import ErrorSums
-from mlmonitor.aggregate.exponential import ExponentialSketch
-from mlmonitor.aggregate.heavy_hitters import HeavyHitters
-from mlmonitor.aggregate.moments import Moments
+from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile, digest
-from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
+from mlmonitor.aggregate.sketches.codec import packed, unpacked
+from mlmonitor.aggregate.sketches.distinct import Distinct
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.sketches.moments import Moments
+from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.aggregate.window import Shapes
-from mlmonitor.capture.columns import is_missing
+from mlmonitor.capture.values import is_missing
 from mlmonitor.errors import FormatError, IncompatibleSketch
 from mlmonitor.records import ABSENT, QUALITIES, Block, Field, Kind, Role
-from strategies import COUNTED, blocks, row_blocks
+from support import streams
+from support.strategies import COUNTED, blocks, row_blocks
 
 QS = np.linspace(0.0, 1.0, 41)
 EDGES = np.array([-1.0, 0.0, 0.5, 1e9])

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 from sklearn.covariance import ledoit_wolf
 
-from mlmonitor.compare.anomaly import Distances, Scaling, shrunk_covariance
-from mlmonitor.compare.embedding import EmbeddingColumns, Kernel, median_distance
+from mlmonitor.derived.anomaly import Distances, Scaling, shrunk_covariance
+from mlmonitor.derived.embedding import EmbeddingColumns, Kernel, median_distance
 from mlmonitor.records import Floats
 
 

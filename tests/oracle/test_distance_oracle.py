@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2, chi2_contingency, ks_2samp, wasserstein_distance
 
-from mlmonitor.compare.critical import by_law
-from mlmonitor.compare.distance import (
+from mlmonitor.stats.critical_values import by_law
+from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
     WASSERSTEIN_RANKS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln, logsumexp
 
-from mlmonitor.compare.evidence import CONCENTRATIONS, PRIOR, Evidence
+from mlmonitor.stats.eprocess import CONCENTRATIONS, PRIOR, Evidence
 
 
 def log_sequence(prior: np.ndarray, rows: list[int]) -> float:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-import streams
-from mlmonitor.aggregate.moments import Moments
-from strategies import FINITE
+from mlmonitor.aggregate.sketches.moments import Moments
+from support import streams
+from support.strategies import FINITE
 
 ROWS = 2_000
 

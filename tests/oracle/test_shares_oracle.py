@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom, betaprime
 
-from mlmonitor.compare.shares import critical_share, growth_low
+from mlmonitor.stats.proportions import critical_share, growth_low
 
 beliefs = st.tuples(st.floats(0.5, 500.0), st.floats(10.0, 100_000.0))
 

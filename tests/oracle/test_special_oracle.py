@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import gammaln
 
-from mlmonitor.compare.special import log_gamma
+from mlmonitor.stats.special import log_gamma
 
 
 def test_log_gamma_agrees_with_scipy() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import streams
-from mlmonitor.aggregate.tdigest import TDigest
+from mlmonitor.aggregate.sketches.tdigest import TDigest
+from support import streams
 
 Way = Callable[[streams.Floats], TDigest]
 

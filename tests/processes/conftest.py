@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from collector_sink import Sink, running_sink
-from served import Environment, Starter, service_environment
+from support.collector_sink import Sink, running_sink
+from support.served import Environment, Starter, service_environment
 
 
 @pytest.fixture

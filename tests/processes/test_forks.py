@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector_sink import Sink
-from served import Environment
+from support.collector_sink import Sink
+from support.served import Environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from collector_sink import Sink
-from served import Environment
+from support.collector_sink import Sink
+from support.served import Environment
 
 EVERYTHING = """
 import sys

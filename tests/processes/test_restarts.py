@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from collector_sink import Received, Sink
 from mlmonitor.testing import OtlpReceiver
-from mlmonitor.testing.ledger import TWO_WRITERS
-from requests_to import Answers, ask_many
-from served import Service, Starter
+from mlmonitor.testing.receiver.ledger import TWO_WRITERS
+from support.collector_sink import Received, Sink
+from support.requests_to import Answers, ask_many
+from support.served import Service, Starter
 
 REQUESTS, RATE, SECONDS = 50_000, 1_600.0, 36.0
 EXPORT_SECONDS = 0.5

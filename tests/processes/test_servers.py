@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector_sink import Sink
-from requests_to import ask_many
-from served import Starter
+from support.collector_sink import Sink
+from support.requests_to import ask_many
+from support.served import Starter
 
 REQUESTS = 60
 

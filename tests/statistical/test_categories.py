@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import binom
 
 from mlmonitor import Reference, Role
-from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.table import entry_counts, present, prior_counts
+from mlmonitor.compare.count_table import entry_counts, present, prior_counts
+from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
-from mlmonitor.reference_format import CategoricalReference
+from mlmonitor.stats.eprocess import Evidence
 
 ALPHA = 0.01
 REFERENCES = 60

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.distance import MEASURES, WASSERSTEIN
 from mlmonitor.compare.finding import Finding
+from mlmonitor.stats.distance import MEASURES, WASSERSTEIN
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
 REFERENCE_ROWS = 20_000

@@ -13,9 +13,12 @@ import pytest
 from scipy.stats import binomtest, poisson
 
 from mlmonitor import Reference
-from mlmonitor.aggregate.tdigest import TDigest
-from mlmonitor.compare.critical import Critical
-from mlmonitor.compare.distance import (
+from mlmonitor.aggregate.sketches.tdigest import TDigest
+from mlmonitor.compare.count_table import entry_counts
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.stats.critical_values import Critical
+from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
     WASSERSTEIN,
@@ -23,9 +26,6 @@ from mlmonitor.compare.distance import (
     psi_low,
     wasserstein,
 )
-from mlmonitor.compare.table import entry_counts
-from mlmonitor.records import Counts, Floats, Role
-from mlmonitor.reference_format import NumericReference
 
 SIZES = (20, 50, 120, 200, 1_000, 3_000, 10_000)
 SMALL_SIZES = (20, 30, 120, 1_000, 3_000)

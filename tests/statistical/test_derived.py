@@ -8,12 +8,12 @@ import pytest
 from scipy.stats import binomtest, ortho_group
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.derive import kernel_plans, sources_of
-from mlmonitor.compare.embedding import EmbeddingColumns
+from mlmonitor.compare.drift.embedding_drift import critical_mmd
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.mmd import critical_mmd
+from mlmonitor.derived.deriver import kernel_plans, sources_of
+from mlmonitor.derived.embedding import EmbeddingColumns
+from mlmonitor.formats.reference import EmbeddingReference
 from mlmonitor.records import Floats
-from mlmonitor.reference_format import EmbeddingReference
 from mlmonitor.testing import ManualClock
 
 Draw = Callable[[np.random.Generator, int], Any]

@@ -11,13 +11,14 @@ from scipy.stats import binom
 
 from mlmonitor import Reference, Role
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reader import Reader
-from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.level import Lens, Level
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.comparison_options import Lens
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.significance import Level
 from mlmonitor.records import Floats
+from mlmonitor.stats.eprocess import Evidence
 
 ALPHA = 0.01
 FIELDS = 20

@@ -9,17 +9,18 @@ from scipy.stats import binom, binomtest
 from mlmonitor import Finding, Reference, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reader import Reader
-from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.level import Lens, Level
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.drift.decomposition import Why
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.share_alarms import ShareAlarms
-from mlmonitor.compare.shares import critical_share
-from mlmonitor.compare.streams import streams_of
-from mlmonitor.compare.why import Why
+from mlmonitor.compare.quality.defects import streams_of
+from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
+from mlmonitor.compare.significance import Level
 from mlmonitor.records import Floats, Quality
+from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.proportions import critical_share
 
 ALPHA = 0.01
 STREAMS = 300

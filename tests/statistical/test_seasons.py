@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlmonitor.compare.evidence import Evidence
-from mlmonitor.compare.seasonal_evidence import SeasonalEvidence
 from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 ALPHA = 0.01
 FIELDS = 20

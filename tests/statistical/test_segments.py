@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlmonitor.compare.evidence import Evidence
+from mlmonitor.stats.eprocess import Evidence
 
 ALPHA = 0.01
 FIELDS = 4

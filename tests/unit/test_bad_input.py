@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlmonitor import Config, Monitor, Reference, Status
 from mlmonitor.records import ABSENT, Quality
-from strategies import RAW
+from support.strategies import RAW
 
 FIELDS = "abcd"
 GOOD = {"a": 0.5, "b": "x", "c": True, "d": "2024-01-02"}

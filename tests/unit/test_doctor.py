@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Reference
-from mlmonitor.cli import main
+from mlmonitor.cli.main import main
 from mlmonitor.doctor import MODEL
 from mlmonitor.testing import OtlpReceiver
 

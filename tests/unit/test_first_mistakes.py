@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Finding, Monitor, Reference, SchemaError
-from mlmonitor.cli import main
+from mlmonitor.cli.main import main
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter, OtlpReceiver

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Finding, Monitor, Reference
-from mlmonitor.compare.show import shown
+from mlmonitor.status.reference_text import shown
 
 ROWS = 5_000
 TELLS = "ids? nothing to compare in customer: declare it text, or ignore it"

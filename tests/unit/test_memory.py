@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memory_held import held_bytes
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.testing import ManualClock
+from support.memory_held import held_bytes
 
 ROWS = 600
 WIDEST = "\U0001f600"  # a character of four bytes

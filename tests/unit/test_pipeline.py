@@ -5,10 +5,10 @@ import pytest
 
 from mlmonitor import Config, Finding, Reference, Role
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.calls import Call, Shape
-from mlmonitor.capture.forms import copy_mapping
+from mlmonitor.capture.entry import Call, Shape
+from mlmonitor.capture.host.copiers import copy_mapping
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.export.delivery import named
+from mlmonitor.export.delivery.delivery import named
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.testing import InMemoryExporter, ManualClock
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlmonitor import ConfigError
-from mlmonitor.export.tokens import dynatrace_token
+from mlmonitor.export.transport.credentials import dynatrace_token
 from mlmonitor.secret import Secret, SecretFile, redacted
 
 TOKEN = "dt0c01.A.B"  # noqa: S105 - of no account

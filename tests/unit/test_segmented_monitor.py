@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memory_held import held_bytes
 from mlmonitor import Config, ConfigError, Finding, Monitor, Reference
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.memory_held import held_bytes
 
 LINES = ("motor", "home", "travel")
 SHARES = (0.5, 0.4, 0.1)

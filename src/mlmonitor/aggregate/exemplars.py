@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.capture.calls import Entry
-from mlmonitor.capture.traces import Origin, Traced
+from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.trace_context import Origin, Traced
 from mlmonitor.records import Block, Counts, Floats
 
 _TRACE_BYTES, _SPAN_BYTES = 16, 8

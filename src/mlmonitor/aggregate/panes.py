@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.aggregate.codec import Array
-from mlmonitor.aggregate.moments import Moments
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import COUNTS, Profile
+from mlmonitor.aggregate.sketches.codec import Array
+from mlmonitor.aggregate.sketches.moments import Moments
 from mlmonitor.records import Counts
 
 _MOST_ROWS = (1 << 31) - 1

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.aggregate.bins import padded
-from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.season import Season
+from mlmonitor.aggregate.sketches.bins import padded
+from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.records import Field, Floats, Schema
 
 

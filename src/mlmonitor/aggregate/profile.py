@@ -5,11 +5,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from mlmonitor.aggregate.bins import bin_counts, counts_up_to
-from mlmonitor.aggregate.categories import Encoded
-from mlmonitor.aggregate.codec import Array, State, demand, packed, part, unpacked, within
-from mlmonitor.aggregate.moments import Moments, valid_counts
 from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to
+from mlmonitor.aggregate.sketches.categories import Encoded
+from mlmonitor.aggregate.sketches.codec import Array, State, demand, packed, part, unpacked, within
+from mlmonitor.aggregate.sketches.moments import Moments, valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 

@@ -5,17 +5,17 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from mlmonitor.aggregate.categories import Encoded
-from mlmonitor.aggregate.codec import State, demand, nested, within
-from mlmonitor.aggregate.distinct import Distinct, distinct_if_installed
-from mlmonitor.aggregate.heavy_hitters import HeavyHitters
-from mlmonitor.aggregate.moments import valid_counts
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Digested, Profile, encode
-from mlmonitor.aggregate.stage import Stage
-from mlmonitor.aggregate.tdigest import TDigest
-from mlmonitor.pace import breathe
+from mlmonitor.aggregate.sketches.categories import Encoded
+from mlmonitor.aggregate.sketches.codec import State, demand, nested, within
+from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installed
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
+from mlmonitor.aggregate.sketches.moments import valid_counts
+from mlmonitor.aggregate.sketches.tdigest import TDigest
+from mlmonitor.aggregate.staging import Stage
+from mlmonitor.gil import breathe
 from mlmonitor.records import Block, Counts, Floats
 
 _PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from itertools import count
 from threading import RLock
 
-from mlmonitor.capture.calls import Entry, Run
-from mlmonitor.capture.traces import Whence, traced
+from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.read.rows import Run
+from mlmonitor.capture.trace_context import Whence, traced
 
 
 class Handover:

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import Generic, TypeVar
 
 from mlmonitor.buffer.handover import Handover
-from mlmonitor.capture.calls import Entry
+from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
 
 Named = tuple[str, object]

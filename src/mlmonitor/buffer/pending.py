@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from mlmonitor.capture.calls import Ids
-from mlmonitor.capture.columns import UNREADABLE, is_missing
-from mlmonitor.capture.forms import PLAIN_TYPES, is_value
-from mlmonitor.capture.identity import made_at_ms
+from mlmonitor.capture.entry import Ids
+from mlmonitor.capture.form import PLAIN_TYPES
+from mlmonitor.capture.host.copiers import is_value
+from mlmonitor.capture.prediction_ids import made_at_ms
+from mlmonitor.capture.values import UNREADABLE, is_missing
 
 _ID_CHARACTERS = 64
 _TEXT_CHARACTERS = 200

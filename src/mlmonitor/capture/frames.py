@@ -4,12 +4,12 @@ No frame library is imported here; what came tells by its type where it is from.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.columns import Values
+from mlmonitor.capture.values import Values
 
 _PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 JOINED_ROWS = 64
@@ -113,3 +113,8 @@ def narwhals_values(column: Any) -> Values:
     if has_null or (dtype.startswith(("Int", "UInt")) and not column.is_null().any()):
         return np.asarray(column.to_numpy())
     return list(column.to_list())
+
+
+def is_prediction_frame(value: Any) -> bool:
+    """Whether a result is a data frame, of whatever library."""
+    return hasattr(value, "columns") and hasattr(value, "shape") and not isinstance(value, Mapping)

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from mlmonitor.compare.segments import ALL
+from mlmonitor.aggregate.segments import ALL
 from mlmonitor.records import Role
 
 Turned = Literal["raised", "cleared"]

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mlmonitor.aggregate.categories import OTHER, category_name
 from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.sketches.categories import OTHER, category_name
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.columns import numbers
-from mlmonitor.compare.level import Lens, Level
+from mlmonitor.capture.read.numbers import numbers
+from mlmonitor.compare.comparison_options import Lens
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.significance import Level
 from mlmonitor.records import Block, Field, Kind, Role
 
 UNWATCHED = Level(alpha=1.0, fields=1, tolerance=0.0)  # a figure has no reference to drift from

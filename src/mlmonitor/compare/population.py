@@ -8,19 +8,20 @@ import numpy as np
 from mlmonitor.aggregate.exemplars import FieldExemplars
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.window import View, Window
-from mlmonitor.capture.traces import Origin
-from mlmonitor.compare.constraints import Rules
-from mlmonitor.compare.drift import Drift
+from mlmonitor.capture.trace_context import Origin
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.drift.decomposition import Shift, Why
+from mlmonitor.compare.drift.drift import Drift
+from mlmonitor.compare.drift.embedding_drift import mmd_of
 from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.level import Lens
-from mlmonitor.compare.mmd import MMD, mmd_of
-from mlmonitor.compare.quality import Soundness
-from mlmonitor.compare.segments import ALL
-from mlmonitor.compare.why import Shift, Why
-from mlmonitor.pace import breathe
+from mlmonitor.compare.quality.field_quality import Soundness
+from mlmonitor.compare.quality.rules import Rules
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.gil import breathe
 from mlmonitor.records import Block, Floats
-from mlmonitor.reference_format import CountedEntry
+from mlmonitor.stats.mmd import MMD
 
 STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

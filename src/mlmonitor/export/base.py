@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.aggregate.exemplars import Exemplar, Exemplars
-from mlmonitor.aggregate.exponential import ExponentialSketch
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.catalog import Metric
 from mlmonitor.records import Counts, Floats
 

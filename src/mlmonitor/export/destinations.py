@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 
 from mlmonitor.environment import otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.export import addresses, profile, tokens
-from mlmonitor.export.otlp import Access, OtlpExporter, Transport
-from mlmonitor.export.over_grpc import GrpcTransport
-from mlmonitor.export.over_http import HttpTransport, Trust
-from mlmonitor.export.profile import Ambiguous, Durations, Profile
-from mlmonitor.export.tokens import Path
+from mlmonitor.export.otlp import backends
+from mlmonitor.export.otlp.backends import Ambiguous, Durations, Profile
+from mlmonitor.export.otlp.exporter import Access, OtlpExporter, Transport
+from mlmonitor.export.transport import credentials, endpoints
+from mlmonitor.export.transport.credentials import Path
+from mlmonitor.export.transport.grpc import GrpcTransport
+from mlmonitor.export.transport.http import HttpTransport, Trust
 from mlmonitor.secret import Secret
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -67,11 +68,11 @@ class Otlp:
         is_grpc = protocol == "grpc"
         if is_grpc and proxy is not None:
             raise ConfigError("proxy: over gRPC set the variable https_proxy, which it goes by")
-        url = addresses.collector_url(endpoint, is_grpc=is_grpc)
-        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        url = endpoints.collector_url(endpoint, is_grpc=is_grpc)
+        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
         connection = _Connection(url, trust, timeout_seconds, compression, is_grpc=is_grpc)
-        told = profile.COLLECTOR._replace(durations=_durations(durations))
-        return _exporter(told, connection, _fixed(tokens.header_secrets(headers)))
+        told = backends.COLLECTOR._replace(durations=_durations(durations))
+        return _exporter(told, connection, _fixed(credentials.header_secrets(headers)))
 
     @classmethod
     def prometheus(  # noqa: PLR0913 - what a user says once, each by its name
@@ -94,11 +95,11 @@ class Otlp:
         Raises:
             ConfigError: the URL is not one of its OTLP receiver.
         """
-        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
-        found = addresses.url_of(url, addresses.PROMETHEUS)
-        told = profile.PROMETHEUS._replace(durations=_durations(durations))
+        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
+        found = endpoints.url_of(url, endpoints.PROMETHEUS)
+        told = backends.PROMETHEUS._replace(durations=_durations(durations))
         connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(told, connection, _fixed(tokens.header_secrets(headers)))
+        return _exporter(told, connection, _fixed(credentials.header_secrets(headers)))
 
     @classmethod
     def mimir(  # noqa: PLR0913 - what a user says once, each by its name
@@ -123,13 +124,13 @@ class Otlp:
         Raises:
             ConfigError: the URL is not one of its OTLP receiver.
         """
-        found = addresses.url_of(url, addresses.MIMIR)
-        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
+        found = endpoints.url_of(url, endpoints.MIMIR)
+        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
         named = {} if tenant is None else {"X-Scope-OrgID": tenant}
-        told = profile.MIMIR._replace(durations=_durations(durations))
+        told = backends.MIMIR._replace(durations=_durations(durations))
         connection = _Connection(found, trust, timeout_seconds, compression)
         return _exporter(
-            told, connection, _fixed(tokens.header_secrets({**(headers or {}), **named}))
+            told, connection, _fixed(credentials.header_secrets({**(headers or {}), **named}))
         )
 
     @classmethod
@@ -155,17 +156,20 @@ class Otlp:
         Raises:
             ConfigError: the URL, the instance or the token is not what is wanted.
         """
-        found = addresses.url_of(url, addresses.GRAFANA_CLOUD)
-        addresses.private(found, "Otlp.grafana_cloud")
+        found = endpoints.url_of(url, endpoints.GRAFANA_CLOUD)
+        endpoints.private(found, "Otlp.grafana_cloud")
         if not str(instance).isdecimal():
             raise ConfigError("instance: wanted the number that the stack's OTLP page shows")
-        source = tokens.token_source(
-            token, token_file, variable=tokens.GRAFANA_CLOUD_VARIABLE, check=tokens.plain_token
+        source = credentials.token_source(
+            token,
+            token_file,
+            variable=credentials.GRAFANA_CLOUD_VARIABLE,
+            check=credentials.plain_token,
         )
-        trust = addresses.trust_of(ca_file, None, None, proxy)
-        told = profile.GRAFANA_CLOUD._replace(durations=_durations(durations))
+        trust = endpoints.trust_of(ca_file, None, None, proxy)
+        told = backends.GRAFANA_CLOUD._replace(durations=_durations(durations))
         connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(told, connection, tokens.basic_headers(source, str(instance), {}))
+        return _exporter(told, connection, credentials.basic_headers(source, str(instance), {}))
 
     @classmethod
     def dynatrace(  # noqa: PLR0913 - what a user says once, each by its name
@@ -198,16 +202,19 @@ class Otlp:
         """
         if ambiguous not in ("advance", "keep"):
             raise ConfigError("ambiguous: wanted 'advance' or 'keep'")
-        found = addresses.url_of(url, addresses.DYNATRACE)
-        addresses.private(found, "Otlp.dynatrace")
-        source = tokens.token_source(
-            token, token_file, variable=tokens.DYNATRACE_VARIABLE, check=tokens.dynatrace_token
+        found = endpoints.url_of(url, endpoints.DYNATRACE)
+        endpoints.private(found, "Otlp.dynatrace")
+        source = credentials.token_source(
+            token,
+            token_file,
+            variable=credentials.DYNATRACE_VARIABLE,
+            check=credentials.dynatrace_token,
         )
-        trust = addresses.trust_of(ca_file, client_certificate, client_key, proxy)
-        told = profile.DYNATRACE._replace(ambiguous=ambiguous)
+        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
+        told = backends.DYNATRACE._replace(ambiguous=ambiguous)
         connection = _Connection(found, trust, timeout_seconds, compression)
-        more = tokens.header_secrets(headers)
-        return _exporter(told, connection, tokens.dynatrace_headers(source, more))
+        more = credentials.header_secrets(headers)
+        return _exporter(told, connection, credentials.dynatrace_headers(source, more))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> OtlpExporter | None:
@@ -223,8 +230,8 @@ class Otlp:
         told = otlp_from_environment(environ)
         if told is None:
             return None
-        url = addresses.without_secrets("OTEL_EXPORTER_OTLP_ENDPOINT", told.endpoint)
-        trust = addresses.trust_of(told.ca_file, told.client_certificate, told.client_key, None)
+        url = endpoints.without_secrets("OTEL_EXPORTER_OTLP_ENDPOINT", told.endpoint)
+        trust = endpoints.trust_of(told.ca_file, told.client_certificate, told.client_key, None)
         connection = _Connection(
             url,
             trust,
@@ -233,7 +240,7 @@ class Otlp:
             is_grpc=told.protocol == "grpc",
             is_insecure=told.is_insecure,
         )
-        return _exporter(profile.COLLECTOR, connection, _fixed(told.headers))
+        return _exporter(backends.COLLECTOR, connection, _fixed(told.headers))
 
 
 class _Connection(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mlmonitor.lifecycle import EXIT_SECONDS
 from mlmonitor.monitor import Monitor
+from mlmonitor.worker import EXIT_SECONDS
 
 __all__ = ["MonitorMiddleware", "lifespan"]
 

@@ -6,7 +6,7 @@ uvicorn end by a signal, which runs no hook of gunicorn's either: they need
 `mlmonitor.integrations.asgi`.
 """
 
-from mlmonitor.lifecycle import begin_anew, close_all
+from mlmonitor.worker import begin_anew, close_all
 
 __all__ = ["post_fork", "worker_exit"]
 

@@ -1,7 +1,8 @@
 """For tests of services that use mlmonitor, or send OTLP metrics by whatever means."""
 
 from mlmonitor.testing.clock import ManualClock
-from mlmonitor.testing.faults import (
+from mlmonitor.testing.in_memory import InMemoryExporter
+from mlmonitor.testing.receiver.faults import (
     Down,
     Drop,
     Fault,
@@ -12,11 +13,10 @@ from mlmonitor.testing.faults import (
     Slow,
     Sometimes,
 )
-from mlmonitor.testing.histograms import HistogramTotal
-from mlmonitor.testing.ledger import Ledger, Request
-from mlmonitor.testing.memory import InMemoryExporter
-from mlmonitor.testing.receiver import OtlpReceiver
-from mlmonitor.testing.series import Series
+from mlmonitor.testing.receiver.histograms import HistogramTotal
+from mlmonitor.testing.receiver.ledger import Ledger, Request
+from mlmonitor.testing.receiver.receiver import OtlpReceiver
+from mlmonitor.testing.receiver.series import Series
 
 __all__ = [
     "Down",

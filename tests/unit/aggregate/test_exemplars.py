@@ -7,7 +7,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate.calls import ERROR_TYPES, LATENCY_BOUNDS_SECONDS, OTHER_ERRORS, CallStats
+from mlmonitor.aggregate.call_stats import (
+    ERROR_TYPES,
+    LATENCY_BOUNDS_SECONDS,
+    OTHER_ERRORS,
+    CallStats,
+)
 from mlmonitor.aggregate.exemplars import (
     CallExemplars,
     Exemplar,
@@ -16,10 +21,10 @@ from mlmonitor.aggregate.exemplars import (
 )
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.calls import Call, Entry, Shape
-from mlmonitor.capture.forms import Form
+from mlmonitor.capture.entry import Call, Entry, Shape
+from mlmonitor.capture.form import Form
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.traces import Traced
+from mlmonitor.capture.trace_context import Traced
 from mlmonitor.records import Block, Field, Kind, Role
 
 SHAPE = Shape((), Outputs())

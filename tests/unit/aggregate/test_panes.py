@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import COUNTS, Profile
 from mlmonitor.aggregate.season import Season
+from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.records import Block, Field, Kind, Role
 
 X = Field("x", Role.FEATURE, Kind.NUMERIC)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.records import Field, Kind, Role
 
 X = Field("x", Role.FEATURE, Kind.NUMERIC)

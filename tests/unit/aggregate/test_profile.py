@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from mlmonitor.aggregate.categories import Dictionary
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.errors import FormatError, IncompatibleSketch
 from mlmonitor.records import QUALITIES, Block, Field, Kind, Quality, Role
-from strategies import blocks
+from support.strategies import blocks
 
 X = Field("x", Role.FEATURE, Kind.NUMERIC)
 C = Field("c", Role.FEATURE, Kind.CATEGORICAL)

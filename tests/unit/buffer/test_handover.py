@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.buffer.handover import Handover
-from mlmonitor.capture.calls import Call, Entry, Shape
-from mlmonitor.capture.forms import Form
+from mlmonitor.capture.entry import Call, Entry, Shape
+from mlmonitor.capture.form import Form
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.traces import Traced
+from mlmonitor.capture.trace_context import Traced
 
 SHAPE = Shape((), Outputs())
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.buffer.pending import LabelStatus, Match, Pending
-from mlmonitor.capture.columns import UNREADABLE
-from mlmonitor.capture.identity import prediction_id
+from mlmonitor.capture.prediction_ids import prediction_id
+from mlmonitor.capture.values import UNREADABLE
 
 
 def made(at_ms: int, chance: int = 0) -> str:

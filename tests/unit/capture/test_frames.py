@@ -13,13 +13,16 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mlmonitor.capture.calls import Entry, Rows, Shape, gather, rows_of
-from mlmonitor.capture.columns import UNREADABLE, is_missing, moments_in_time, numbers
-from mlmonitor.capture.forms import Copiers, Form
+from mlmonitor.capture.entry import Entry, Shape
+from mlmonitor.capture.form import Form
 from mlmonitor.capture.frames import JOINED_ROWS
-from mlmonitor.capture.frozen import copy_columns, frozen
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.results import copy_columns, frozen
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.tables import Table, batch_table
+from mlmonitor.capture.read.numbers import moments_in_time, numbers
+from mlmonitor.capture.read.rows import Rows, gather, rows_of
+from mlmonitor.capture.read.tables import Table, batch_table
+from mlmonitor.capture.values import UNREADABLE, is_missing
 from mlmonitor.records import Floats
 
 Make = Callable[[dict[str, Any]], Any]

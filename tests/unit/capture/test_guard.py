@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from mlmonitor.capture.columns import plain_floats
 from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.read.numbers import plain_floats
 from mlmonitor.errors import ConfigError, MonitorError, import_extra
 
 SECRET = "jane.doe@example.org"  # noqa: S105 - a value that must not be told
@@ -120,7 +120,7 @@ def test_a_fault_inside_a_library_is_logged_at_the_line_of_ours_that_called_it(
     guard = Guard()
     with guard:
         plain_floats(cast("Sequence[object]", Hostile()))
-    assert "columns.py:" in caplog.text
+    assert "numbers.py:" in caplog.text
     assert __file__ not in caplog.text
     assert SECRET not in caplog.text
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.aggregate.window import Span
-from mlmonitor.compare.field_status import field_statuses
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.records import Quality, Role
+from mlmonitor.status.field_status import field_statuses
 
 SPAN = Span(3_600.0, None, 60)
 

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from mlmonitor import Quality, Reference, Role
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.calls import Rows
-from mlmonitor.capture.reader import Reader
-from mlmonitor.capture.tables import ColumnTable
-from mlmonitor.compare.distance import jensen_shannon, psi
-from mlmonitor.compare.field_status import FieldStatus, distinct_categories, field_statuses
-from mlmonitor.compare.level import Lens, Level
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.comparison_options import Lens
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.significance import Level
+from mlmonitor.stats.distance import jensen_shannon, psi
+from mlmonitor.status.field_status import FieldStatus, distinct_categories, field_statuses
 
 SPAN = Span(3_600.0, None, 60)
 LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=8)

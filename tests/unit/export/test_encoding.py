@@ -8,16 +8,16 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from export_strategies import by_the_sdk, flat, names, points
 from mlmonitor import Config, Monitor, Otlp, catalog
 from mlmonitor.export.base import Family, Point, Series, Snapshot
-from mlmonitor.export.gather import Book, gathered
-from mlmonitor.export.outgoing import Sender
-from mlmonitor.export.profile import COLLECTOR, Limits
-from mlmonitor.export.request import Frame, halves, parts
-from mlmonitor.export.sheet import written
-from mlmonitor.export.wire import tag, varint
+from mlmonitor.export.otlp.backends import COLLECTOR, Limits
+from mlmonitor.export.otlp.encoder import Sender
+from mlmonitor.export.otlp.point_templates import written
+from mlmonitor.export.otlp.protobuf import tag, varint
+from mlmonitor.export.otlp.requests import Frame, halves, parts
+from mlmonitor.export.series.grouping import Book, gathered
 from mlmonitor.testing import ManualClock, OtlpReceiver
+from support.export_strategies import by_the_sdk, flat, names, points
 
 START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 LIMITS = Limits(1 << 30, 1 << 30)

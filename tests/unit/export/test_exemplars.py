@@ -8,10 +8,10 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from collector_sink import Sink, running_sink
 from mlmonitor import Config, Monitor, Otlp, Reference, catalog, pipeline
-from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
+from support.collector_sink import Sink, running_sink
 
 EDGES_AT = np.arange(100.0)
 TOKEN = "dt0c01.ID.SECRET"  # noqa: S105 - a test's own

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mlmonitor import ConfigError, Otlp
-from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.export.otlp.exporter import OtlpExporter
 
 ACCESS = "dt0c01.PUBLIC.SECRET"
 PLATFORM = "dt0s16.PUBLIC.SECRET"

@@ -15,8 +15,8 @@ import trustme
 
 from mlmonitor import ExportError, Otlp, catalog
 from mlmonitor.export.base import Delivered, Point, Snapshot
-from mlmonitor.export.gather import gathered
-from mlmonitor.export.otlp import OtlpExporter
+from mlmonitor.export.otlp.exporter import OtlpExporter
+from mlmonitor.export.series.grouping import gathered
 
 SNAPSHOT = Snapshot("i", "s", 1, 2, gathered([Point(catalog.FAULTS, (("model.name", "m"),), 1)]))
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"

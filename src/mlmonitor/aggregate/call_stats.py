@@ -1,0 +1,89 @@
+"""Calls, not rows: how many predictions were made, which failed, and how long a call took."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.exemplars import CallExemplars
+from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.aggregate.window import Span, Window
+from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.read.rows import columns_of
+from mlmonitor.capture.trace_context import Traced
+from mlmonitor.records import Block, Field, Kind, Role
+
+LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
+"""Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
+
+_STAGE_ROWS = 3_072  # one field alone: folding costs the same for more of its values
+
+ERROR_TYPES = 64
+NAME_CHARACTERS = 200
+OTHER_ERRORS = "__other__"
+
+
+class CallStats:
+    """Predictions by status, errors by their type, and the latency of calls.
+
+    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together; a long name is cut.
+    """
+
+    def __init__(self, span: Span, *, now: float) -> None:
+        self.predictions: int = 0
+        self.errors: dict[str, int] = {}
+        field = Field("duration", Role.KPI, Kind.NUMERIC)
+        plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
+        self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
+        self.fine: ExponentialSketch | None = None
+        """All latencies in exponential buckets, for destinations that want them so."""
+        self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
+
+    def update(self, entries: Sequence[Entry], *, now: float) -> None:
+        """Take in calls that have ended."""
+        if not entries:
+            self.latency.advance(now)
+            return
+        _, _, counts, _, _, durations, errors, _ = columns_of(entries)
+        if errors.count(None) == len(errors):
+            self.predictions += sum(counts)
+        else:
+            self._count(zip(errors, counts, strict=True))
+        if durations.count(None):
+            durations = tuple(each for each in durations if each is not None)
+        if durations:
+            seconds = np.fromiter(durations, np.float64, len(durations))[None] / 1e9
+            block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
+            self.latency.update(block, now=now)
+            if self.fine is not None:
+                self.fine.update(seconds[0])
+        else:
+            self.latency.advance(now)
+
+    def note(self, entries: Sequence[Entry], time_ns: int) -> None:
+        """Remember the origins of calls that were counted."""
+        known = [entry for entry in entries if isinstance(entry, Traced)]
+        told = (
+            (
+                None if entry[5] is None else entry[5] / 1e9,
+                None if entry[6] is None else self._name(entry[6]),
+                entry.origin,
+            )
+            for entry in known
+        )
+        self.exemplars.note(told, time_ns)
+
+    def _name(self, error: str) -> str:
+        """What errors of a type are counted under."""
+        name = error[:NAME_CHARACTERS]
+        is_known = name in self.errors or len(self.errors) < ERROR_TYPES
+        return name if is_known else OTHER_ERRORS
+
+    def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
+        """Count calls that ended in these errors, or in none, with so many rows."""
+        for error, rows in calls:
+            if error is None:
+                self.predictions += rows
+            else:
+                key = self._name(error)
+                self.errors[key] = self.errors.get(key, 0) + rows

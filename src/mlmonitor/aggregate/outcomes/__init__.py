@@ -1,0 +1,1 @@
+"""Additive sums over pairs of prediction and actual."""

@@ -1,0 +1,265 @@
+"""Categories: the reference's dictionary, and names for whatever a value may be."""
+
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from enum import Enum
+from operator import methodcaller
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.capture.values import is_missing
+from mlmonitor.records import ABSENT, Absent
+
+OTHER = "__other__"
+NEW = "__new__"
+
+NAME_CHARACTERS = 200
+
+_MISSING, _WRONG_TYPE, _ABSENT = -1, -2, -3
+
+
+def category_name(value: object) -> str | None:
+    """The text that stands for `value`; None where it is no category (a list, a mapping, ...).
+
+    A long text is cut and marked with a hash of the whole, so that no two become one. Equal
+    numbers have one name, whatever their type; truths have names of their own.
+    """
+    for kinds, name in _NAMES:
+        if isinstance(value, kinds):
+            return name(value)
+    return None
+
+
+def _text_name(value: str) -> str:
+    text = str.__str__(value)  # of a subclass as well, whatever it shows itself as
+    if not text.isascii():  # half a character can be neither saved nor sent: it is spelled out
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= NAME_CHARACTERS else _shortened(text)
+
+
+def _integer_name(value: Any) -> str:
+    number = int(value)
+    return str(number) if abs(number) < 1 << 64 else _shortened(hex(number))
+
+
+def _float_name(value: Any) -> str:
+    number = float(value)
+    return _integer_name(number) if number.is_integer() else repr(number)
+
+
+def _bytes_name(value: bytes) -> str:
+    return _text_name(value.decode("utf-8", "backslashreplace"))
+
+
+_NAMES: tuple[tuple[type | tuple[type, ...], Callable[[Any], str | None]], ...] = (
+    (Enum, lambda member: category_name(member.value)),  # first: many are also str or int
+    (str, _text_name),
+    ((bool, np.bool_), lambda truth: "true" if truth else "false"),
+    ((int, np.integer), _integer_name),
+    ((float, np.floating), _float_name),
+    (date, methodcaller("isoformat")),  # a datetime is a date
+    (np.datetime64, str),
+    (bytes, _bytes_name),
+)
+
+
+def _shortened(text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return f"{text[: NAME_CHARACTERS - 18]}~{digest}"
+
+
+class Dictionary:
+    """The codes of one field's categories: the reference's most frequent, then two for the rest.
+
+    top: category `i` has code `i`; `other` (known, but rare) has `len(top)`, a category that the
+        reference does not know `len(top) + 1`.
+    is_closed: whether `top` and `other` are all that the reference held. Where it held more than
+        were kept, what is not listed cannot be told to be new: it is counted as `other`.
+    is_boolean: only true, false, 0 and 1 are read; everything else is of a wrong type.
+
+    Price: 0.1 us for a value met before, 2 us for another. `REMEMBERED` values are known again, if
+        they are short and plain and together take no more than `REMEMBERED_BYTES`; others are never
+        held, so nothing of the host is kept alive. `nbytes`, the names themselves aside: they are
+        the reference's.
+    """
+
+    REMEMBERED = 1_024
+    REMEMBERED_BYTES = REMEMBERED * 200
+
+    __slots__ = (
+        "_codes",
+        "_memories",
+        "_room",
+        "_room_bytes",
+        "is_boolean",
+        "is_closed",
+        "other",
+        "top",
+    )
+
+    def __init__(
+        self,
+        top: Sequence[str],
+        other: Sequence[str] = (),
+        *,
+        is_closed: bool = True,
+        is_boolean: bool = False,
+    ) -> None:
+        self.top: tuple[str, ...] = tuple(top)
+        self.other: tuple[str, ...] = tuple(other)
+        self.is_closed: bool = is_closed
+        self.is_boolean: bool = is_boolean
+        self._codes = dict.fromkeys(self.other, len(self.top))
+        self._codes.update({name: code for code, name in enumerate(self.top)})
+        self._room, self._room_bytes = self.REMEMBERED, self.REMEMBERED_BYTES
+        # By type, because 1, 1.0 and True are one key to a dictionary, and not one category.
+        self._memories = {kind: _Memory(self) for kind in _PLAIN}
+        if not is_boolean:
+            self._memories[str].update(self._codes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dictionary) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def size(self) -> int:
+        """How many codes stand for categories, the last two being `__other__` and `__new__`."""
+        return len(self.top) + 2
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each code is called in a metric."""
+        return (*self.top, OTHER, NEW)
+
+    @property
+    def remembered(self) -> int:
+        """How many values beyond the reference's are known again without a second look."""
+        return self.REMEMBERED - self._room
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held once all that may be remembered is."""
+        return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
+
+    def encode(self, values: Sequence[object]) -> "Encoded":
+        """The code of each value, the names of the new ones, and which rarer ones there were."""
+        codes = np.array(self._found(values), np.int64)
+        rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
+        names = (_name_or_none(values[row]) for row in rows)
+        new = Counter(name for name in names if name is not None)
+        others = [values[row] for row in np.flatnonzero(codes == len(self.top)).tolist()]
+        return Encoded(codes, new, self.size, _names_met(others))
+
+    def _found(self, values: Sequence[object]) -> list[int]:
+        memories = self._memories
+        kinds = set(map(type, values))
+        if len(kinds) == 1 and (memory := memories.get(kinds.pop())) is not None:
+            return list(map(memory.__getitem__, values))
+        return [
+            memory[value] if (memory := memories.get(type(value))) is not None else self.code(value)
+            for value in values
+        ]
+
+    def code(self, value: object) -> int:
+        """The code of one value, worked out: below zero if it is missing, wrong or absent."""
+        if value is ABSENT:
+            return _ABSENT
+        try:
+            if is_missing(value):
+                return _MISSING
+            name = _truth_name(value) if self.is_boolean else category_name(value)
+        except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no category
+            return _WRONG_TYPE
+        if name is None:
+            return _WRONG_TYPE
+        return self._codes.get(name, len(self.top) + self.is_closed)
+
+    def remember(self, value: object) -> bool:
+        """Whether `value` may be kept, with its code, for the next time; takes up room if so."""
+        is_long = isinstance(value, str | bytes) and len(value) > _SHORT
+        is_huge = isinstance(value, int) and value.bit_length() > 64
+        if self._room == 0 or is_long or is_huge or value != value:  # noqa: PLR0124 - NaN
+            return False
+        cost = sys.getsizeof(value) + _ENTRY_BYTES
+        if cost > self._room_bytes:
+            return False
+        self._room -= 1
+        self._room_bytes -= cost
+        return True
+
+    @property
+    def _identity(self) -> tuple[tuple[str, ...], tuple[str, ...], bool, bool]:
+        return self.top, self.other, self.is_closed, self.is_boolean
+
+
+_SHORT = 64
+_ENTRY_BYTES = 100  # of a dictionary's entry when it has just grown, what it refers to aside
+_NAME_BYTES = 200  # of a name's two entries and its place in order, its text aside
+_BOOK_BYTES = 4_000  # of a book's objects, its entries aside
+_PLAIN: tuple[type, ...] = (
+    *(str, int, bool, float, bytes, type(None), Absent),
+    *(np.str_, np.bool_, np.int64, np.float64),
+)
+
+
+class _Memory(dict[Any, int]):
+    """Values of one type to codes; what is not there is worked out, and kept if there is room."""
+
+    __slots__ = ("_dictionary",)
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        super().__init__()
+        self._dictionary = dictionary
+
+    def __missing__(self, value: object) -> int:
+        code = self._dictionary.code(value)
+        if self._dictionary.remember(value):
+            self[value] = code
+        return code
+
+
+class Encoded:
+    """One categorical column of a block, in codes."""
+
+    __slots__ = ("codes", "counts", "missing", "new", "other", "wrong_type")
+
+    def __init__(
+        self,
+        codes: NDArray[np.int64],
+        new: Counter[str],
+        size: int,
+        other: frozenset[str] = frozenset(),
+    ) -> None:
+        self.other: frozenset[str] = other
+        self.codes: NDArray[np.int64] = codes
+        self.new: Counter[str] = new
+        self.missing: int = int(np.count_nonzero(codes == _MISSING))
+        self.wrong_type: int = int(np.count_nonzero(codes == _WRONG_TYPE))
+        self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
+
+
+def _names_met(values: list[object]) -> frozenset[str]:
+    """The different names among some values, each text named once however often it comes."""
+    texts = {value for value in values if type(value) is str}
+    rest = (value for value in values if type(value) is not str)
+    names = map(_name_or_none, (*texts, *rest))
+    return frozenset(name for name in names if name is not None)
+
+
+def _name_or_none(value: object) -> str | None:
+    try:
+        return category_name(value)
+    except Exception:  # noqa: BLE001 - it had a name a moment ago; it is counted all the same
+        return None
+
+
+def _truth_name(value: object) -> str | None:
+    is_truth = isinstance(value, bool | np.bool_ | int | float | np.number) and value in (0, 1)
+    return category_name(bool(value)) if is_truth else None

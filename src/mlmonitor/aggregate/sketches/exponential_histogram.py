@@ -1,0 +1,145 @@
+"""Positive values in buckets whose width grows with them: as fine as a fixed number allows."""
+
+from typing import Self
+
+import numpy as np
+
+from mlmonitor.aggregate.sketches.codec import State, demand, part
+from mlmonitor.records import Counts, Floats
+
+
+class ExponentialSketch:
+    """Counts over buckets `(base^i, base^(i + 1)]`, where `base` is `2^(2^-scale)`.
+
+    Promise: exact counts; buckets as narrow as `SIZE` of them can be over the range met, and no
+        narrower than at `MAX_SCALE`: over one decade 2.2 %, over two 4.4 %, over five 9.1 %.
+        Sketches of parts merge into the sketch of the whole. Price: 1.3 kB, whatever comes in.
+    Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". It is the form
+        of Prometheus' native histograms, which know the scales from -4 to 8.
+    """
+
+    SIZE = 160
+    MIN_SCALE, MAX_SCALE = -4, 8
+
+    __slots__ = ("counts", "max", "min", "offset", "scale", "sum", "zeros")
+
+    def __init__(self) -> None:
+        self.scale: int = self.MAX_SCALE
+        self.offset: int = 0
+        """The index of the lowest bucket that is not empty; `counts` begin there."""
+        self.counts: Counts = np.zeros(self.SIZE, np.int64)
+        self.zeros: int = 0
+        """Values of 0 and below."""
+        self.sum: float = 0.0
+        self.min: float = np.inf
+        self.max: float = -np.inf
+
+    @classmethod
+    def of(cls, values: Floats) -> Self:
+        """The sketch of one block; what is not finite is not in it."""
+        found = cls()
+        finite = values[np.isfinite(values)]
+        positive = finite[finite > 0]
+        found.zeros = finite.size - positive.size
+        if finite.size:
+            with np.errstate(over="ignore"):
+                found.sum = float(finite.sum())
+            found.min, found.max = float(finite.min()), float(finite.max())
+        if positive.size:
+            places = np.ceil(np.ldexp(np.log2(positive), cls.MAX_SCALE)).astype(np.int64) - 1
+            low, high = int(places.min()), int(places.max())
+            steps = _steps(low, high)
+            found.scale, found.offset = cls.MAX_SCALE - steps, low >> steps
+            held = np.bincount((places >> steps) - found.offset, minlength=cls.SIZE)
+            found.counts = held.astype(np.int64)
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return self.zeros + int(self.counts.sum())
+
+    @property
+    def used(self) -> Counts:
+        """The counts up to the last that is not zero."""
+        places = np.flatnonzero(self.counts)
+        return self.counts[: int(places[-1]) + 1] if places.size else self.counts[:0]
+
+    def update(self, values: Floats) -> None:
+        """Take in a block of values."""
+        self.merge(self.of(values))
+
+    def merge(self, other: Self) -> None:
+        """Take in what `other` has seen."""
+        self.zeros += other.zeros
+        self.sum += other.sum
+        self.min, self.max = min(self.min, other.min), max(self.max, other.max)
+        if not other.counts.any():
+            return
+        if not self.counts.any():
+            self.scale, self.offset = other.scale, other.offset
+            self.counts = other.counts.copy()
+            return
+        scale = min(self.scale, other.scale)
+        low = min(side.offset >> (side.scale - scale) for side in (self, other))
+        high = max(side.last >> (side.scale - scale) for side in (self, other))
+        scale -= _steps(low, high)
+        counts = np.zeros(self.SIZE, np.int64)
+        offset = min(side.offset >> (side.scale - scale) for side in (self, other))
+        for side in (self, other):
+            places = (side.offset + np.arange(self.SIZE)) >> (side.scale - scale)
+            used = side.counts > 0
+            np.add.at(counts, places[used] - offset, side.counts[used])
+        self.scale, self.offset, self.counts = scale, offset, counts
+
+    @property
+    def last(self) -> int:
+        """The index of the highest bucket that is not empty."""
+        return self.offset + max(self.used.size - 1, 0)
+
+    def copy(self) -> Self:
+        """Another sketch that knows the same."""
+        found = type(self)()
+        found.merge(self)
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counts.nbytes + 6 * 8
+
+    def state(self) -> State:
+        """All there is to know, as arrays."""
+        return {
+            "counts": self.counts,
+            "places": np.array([self.scale, self.offset, self.zeros], np.int64),
+            "told": np.array([self.sum, self.min, self.max], np.float64),
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The inverse of `state`; raises FormatError for arrays that contradict each other."""
+        found = cls()
+        found.counts = part(state, "counts", np.int64, shape=(cls.SIZE,))
+        places = part(state, "places", np.int64, shape=(3,))
+        told = part(state, "told", np.float64, shape=(3,))
+        found.scale, found.offset, found.zeros = places.tolist()
+        found.sum, found.min, found.max = told.tolist()
+        demand((found.counts >= 0).all() and found.zeros >= 0, "counts: wanted none below zero")
+        demand(cls.MIN_SCALE <= found.scale <= cls.MAX_SCALE, "places: no such scale")
+        is_first = found.counts[0] > 0 if found.counts.any() else found.offset == 0
+        demand(is_first, "counts: wanted the lowest that is not zero first")
+        lowest, highest = (
+            int(np.floor(np.ldexp(float(power), found.scale))) - 1 for power in (-1_074, 1_024)
+        )
+        demand(lowest <= found.offset and found.last <= highest + 1, "places: no such bucket")
+        demand(not np.isnan(told).any(), "told: wanted numbers")
+        return found
+
+
+def _steps(low: int, high: int) -> int:
+    """By how many scales buckets must widen so that these indices fit."""
+    steps = 0
+    while (high >> steps) - (low >> steps) >= ExponentialSketch.SIZE:
+        steps += 1
+    return steps

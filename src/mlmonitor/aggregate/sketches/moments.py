@@ -1,0 +1,196 @@
+"""Count, mean, spread and extremes of each field."""
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.codec import Array, State, demand, part
+from mlmonitor.errors import IncompatibleSketch
+from mlmonitor.records import Counts, Floats
+
+_PLAIN_EXPONENT = 400  # squares of numbers within 2**±400 neither overflow nor vanish
+_ROUNDING = 1e-6
+_NO_EXPONENT = -4096  # of a field that has met nothing but zeros
+_LARGEST_EXPONENT = 1024  # of a float
+
+
+class Moments:
+    """Count, mean, sum of squared deviations, min and max of each field. NaN is skipped.
+
+    Promise: merging is exact but for rounding; the deviation of `1e9 ± 1` and of numbers near
+        1e-300 or 1e300 keeps its digits, because squares are held in units of `4**exponent`.
+    Price: 48 bytes a field; 2 ns a value of a sorted block.
+    Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+        variances", 1979; the corrected two-pass sum within a block.
+    """
+
+    __slots__ = ("count", "exponent", "m2", "max", "mean", "min")
+
+    def __init__(self, fields: int) -> None:
+        self.count: Counts = np.zeros(fields, np.int64)
+        self.mean: Floats = np.zeros(fields)
+        self.m2: Floats = np.zeros(fields)
+        self.exponent: Counts = np.full(fields, _NO_EXPONENT, np.int64)
+        self.min: Floats = np.full(fields, np.inf)
+        self.max: Floats = np.full(fields, -np.inf)
+
+    @classmethod
+    def of(cls, values: Floats) -> Self:
+        """The moments of a block `[fields, rows]`."""
+        ordered = np.sort(values, axis=1)
+        return cls.of_sorted(ordered, valid_counts(ordered))[0]
+
+    @classmethod
+    def of_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
+        """The moments of a block as `np.sort` leaves it, and its sums, infinite if need be."""
+        found = cls(len(ordered))
+        if ordered.size == 0:
+            return found, np.zeros(len(ordered))
+        gaps = None
+        if int(valid.min()) < ordered.shape[1]:
+            gaps = np.arange(ordered.shape[1]) >= valid[:, None]
+            ordered = np.where(gaps, 0.0, ordered)
+        has_any, last = valid > 0, np.maximum(valid - 1, 0)
+        low, high = ordered[:, 0], ordered[np.arange(len(valid)), last]
+        found.count = valid
+        found.min, found.max = np.where(has_any, low, np.inf), np.where(has_any, high, -np.inf)
+        found.exponent = _exponent(np.maximum(-low, high))
+        with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
+            sums = ordered.sum(axis=1)
+        is_plain = not found.exponent.any()
+        scaled = ordered if is_plain else _scaled(ordered, found.exponent)
+        n = np.maximum(valid, 1)
+        mean = (sums if is_plain else scaled.sum(axis=1)) / n
+        deviation = scaled - mean[:, None]
+        if gaps is not None:
+            deviation[gaps] = 0.0
+        slip = deviation.sum(axis=1)  # what rounding left of a sum that ought to be zero
+        found.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
+        found.mean = np.clip(np.ldexp(mean + slip / n, _down(found.exponent)), *found._range())
+        return found, sums
+
+    def update(self, values: Floats) -> None:
+        """Take in a block `[fields, rows]`."""
+        self.merge(self.of(values))
+
+    def merge(self, other: Self) -> None:
+        """Take in what `other` has seen; raises IncompatibleSketch unless it has as many fields."""
+        if len(other.count) != len(self.count):
+            raise IncompatibleSketch(f"moments of {len(other.count)} fields into {len(self.count)}")
+        count = self.count + other.count
+        n = np.maximum(count, 1)
+        exponent = np.maximum(self.exponent, other.exponent)
+        unit = _down(exponent)
+        mine, theirs = np.ldexp(self.mean, -unit), np.ldexp(other.mean, -unit)
+        gap = np.where((self.count > 0) & (other.count > 0), theirs - mine, 0.0)
+        share = other.count / n
+        self.m2 = (
+            np.ldexp(self.m2, 2 * (_down(self.exponent) - unit))
+            + np.ldexp(other.m2, 2 * (_down(other.exponent) - unit))
+            + gap * gap * (self.count * share)
+        )
+        start = np.where(self.count > 0, mine, np.where(other.count > 0, theirs, 0.0))
+        self.min, self.max = np.minimum(self.min, other.min), np.maximum(self.max, other.max)
+        self.count, self.exponent = count, exponent
+        self.mean = np.clip(np.ldexp(start + gap * share, unit), *self._range())
+
+    def arrays(self) -> dict[str, Array]:
+        """What is known, an array a statistic."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """The inverse of `arrays`, trusted; several sets of fields may lie beneath each other."""
+        found = cls(0)
+        for name in cls.__slots__:
+            setattr(found, name, arrays[name].ravel())
+        return found
+
+    @property
+    def stddev(self) -> Floats:
+        """Population standard deviation; NaN for a field that has no values."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return np.ldexp(np.sqrt(self.m2 / self.count), _down(self.exponent))
+
+    @property
+    def sum(self) -> Floats:
+        """Sum of the values, infinite only where a float cannot hold it."""
+        with np.errstate(over="ignore"):
+            return self.mean * self.count
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the arrays."""
+        return 6 * self.count.nbytes
+
+    def state(self) -> State:
+        """All there is to know, as arrays."""
+        return self.arrays()
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        fields = len(part(state, "count", np.int64, ndim=1))
+        found = cls(fields)
+        for name in cls.__slots__:
+            dtype = np.int64 if name in ("count", "exponent") else np.float64
+            setattr(found, name, part(state, name, dtype, shape=(fields,)))
+        known, low, high = found.count > 0, found.min, found.max
+        is_between = (
+            (low <= found.mean) & (found.mean <= high) & np.isfinite(low) & np.isfinite(high)
+        )
+        demand((np.where(known, is_between, found.count == 0)).all(), "mean: not between extremes")
+        demand((np.isfinite(found.m2) & (found.m2 >= 0)).all(), "m2: negative, or no number")
+        unit = found.exponent
+        demand(((unit >= _NO_EXPONENT) & (unit <= _LARGEST_EXPONENT)).all(), "exponent: no float's")
+        low, high = found._range()
+        demand(
+            (unit >= _exponent(np.maximum(np.abs(low), np.abs(high)))).all(),
+            "exponent: too small for the extremes",
+        )
+        empty = cls(fields)
+        for name in cls.__slots__:
+            is_new = getattr(found, name) == getattr(empty, name)
+            demand((known | is_new).all(), f"{name}: of a field without values")
+        down = -_down(unit)
+        width = np.ldexp(high, down) - np.ldexp(low, down)
+        largest = found.count * width * width * (1 + _ROUNDING)
+        demand((found.m2 <= largest).all(), "m2: more than the extremes allow")
+        return found
+
+    def _range(self) -> tuple[Floats, Floats]:
+        """Where a mean must lie, rounding or not; no bounds for an empty field."""
+        known = self.count > 0
+        return np.where(known, self.min, 0.0), np.where(known, self.max, 0.0)
+
+
+def valid_counts(ordered: Floats) -> Counts:
+    """How many values each field of a sorted block has before the NaN that stand last."""
+    fields, rows = ordered.shape
+    found = np.full(fields, rows, np.int64)
+    if rows:
+        has_gaps = np.flatnonzero(np.isnan(ordered[:, -1]))
+        if has_gaps.size:
+            found[has_gaps] -= np.count_nonzero(np.isnan(ordered[has_gaps]), axis=1)
+    return found
+
+
+def _exponent(peak: Floats) -> Counts:
+    """The exponent of each field's unit: 0 for ordinary magnitudes, for speed and readability."""
+    exponent = np.frexp(peak)[1].astype(np.int64)
+    exponent[peak == 0] = _NO_EXPONENT
+    return np.where(np.abs(exponent) > _PLAIN_EXPONENT, exponent, 0)
+
+
+def _scaled(values: Floats, exponent: Counts) -> Floats:
+    if not exponent.any():
+        return values
+    return np.ldexp(values, -_down(exponent)[:, None])
+
+
+def _down(exponent: Counts) -> NDArray[np.intc]:
+    """The exponent to scale by: a field of zeros scales by nothing."""
+    # C's int, the one type of exponent that `ldexp` takes on every platform.
+    return np.where(exponent == _NO_EXPONENT, 0, exponent).astype(np.intc)

@@ -1,0 +1,232 @@
+"""The host's side of capture: copy what was handed over, in the cheapest form that stays true.
+
+A copier turns features into `(form, rows, payload)`: a row, a matrix and a column are copied, the
+single values in them are kept as they stand. What the caller does to the original afterwards cannot
+reach a value that will be read: a number or a text cannot be changed, and a container inside a row
+is shared but none of its values is read; it is of a wrong type. Nothing is validated here; that is
+the worker's part.
+"""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from enum import Enum
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, Form
+from mlmonitor.capture.frames import frame_owner, is_frame, package_of, series_row
+from mlmonitor.capture.values import UNREADABLE, unmasked
+from mlmonitor.errors import SchemaError
+
+Copier = Callable[[Any], Copied]
+
+
+# A member costs a descriptor each time it is looked up on its class, twice what the tuple costs.
+_MAPPING, _SEQUENCE, _ARRAY = Form.MAPPING, Form.SEQUENCE, Form.ARRAY
+
+SPARSE_VALUES = 100_000
+"""A larger sparse matrix is not read: it would be made dense in the host's thread."""
+
+_TYPES_KEPT = 1_024  # a service that makes types as it goes must not fill the memory with them
+_SCALARS = (str, bytes, Number, date, timedelta, np.generic, type(None), Enum)
+
+
+class Copiers(dict[type, Copier]):
+    """The copier of every type of features met so far; a new type is worked out once."""
+
+    def __missing__(self, kind: type) -> Copier:
+        if len(self) >= _TYPES_KEPT:
+            self.clear()
+        copier = _copier_for(kind)
+        self[kind] = copier
+        return copier
+
+
+def copy_mapping(features: Mapping[str, object]) -> Copied:
+    """One row that names its values."""
+    return _MAPPING, 1, dict(features)
+
+
+def copy_unreadable(_features: object) -> Copied:
+    """Something no row can be read from."""
+    return UNREADABLE_ROW
+
+
+def copy_array(array: np.ndarray[Any, Any]) -> Copied:
+    """A vector is one row, a matrix is rows; a numeric vector is copied as its bytes."""
+    if type(array) is not np.ndarray:
+        array = unmasked(array)
+    dtype = array.dtype
+    if array.ndim == 1 and dtype.kind in "fiubMm" and array.size:
+        return _ARRAY, 1, (dtype, array.tobytes())
+    if dtype.names is not None:
+        return copy_sequence([_record(dtype.names, row) for row in array.reshape(-1).tolist()])
+    if array.ndim == 1:
+        return copy_sequence(array.tolist())
+    if array.ndim == 2:
+        return Form.MATRIX, len(array), array.copy()
+    rows = len(array) if array.ndim else 1
+    return Form.UNREADABLE, rows, rows
+
+
+def copy_sequence(features: Sequence[Any]) -> Copied:
+    """A sequence of values is one row; a sequence of rows is a batch, as is an empty one.
+
+    A row among values, or a value among rows, is a bad one of whichever there are more of; but
+    what names its values is never a value, so one such row makes a batch.
+    """
+    if PLAIN_TYPES.issuperset(map(type, features)):
+        if not features:
+            return Form.MAPPINGS, 0, []
+        return _SEQUENCE, 1, tuple(features)
+    copied = [_copy_row(row) for row in features]
+    forms = Counter(form for form, _ in copied)
+    if forms[_MAPPING]:
+        return Form.MAPPINGS, len(copied), _only(_MAPPING, copied, empty={}, bad=None)
+    if forms[_SEQUENCE] > 0 and forms[_SEQUENCE] >= forms[Form.UNREADABLE]:
+        return Form.SEQUENCES, len(copied), _only(_SEQUENCE, copied, empty=(), bad=UNREADABLE)
+    return _SEQUENCE, 1, tuple(features)
+
+
+def _copy_row(row: Any) -> tuple[Form | None, Any]:
+    """A row among others, as MAPPING or SEQUENCE; what cannot be read costs no neighbour."""
+    if row is None:
+        return None, None
+    try:
+        if isinstance(row, list | tuple) and not hasattr(row, "_fields"):
+            return _SEQUENCE, tuple(row)
+        form, _, payload = ROW_COPIERS[type(row)](row)
+    except Exception:  # noqa: BLE001 - a hostile row: its neighbours are kept
+        return Form.UNREADABLE, None
+    if form is _ARRAY:
+        return _SEQUENCE, tuple(np.frombuffer(payload[1], payload[0]))
+    return (form, payload) if form in (_MAPPING, _SEQUENCE) else (Form.UNREADABLE, None)
+
+
+def _only(form: Form, copied: Sequence[tuple[Form | None, Any]], *, empty: Any, bad: Any) -> Any:
+    """Payloads of `form`; `empty` for a row that is None, `bad` for one of any other form."""
+    return [payload if met is form else (empty if met is None else bad) for met, payload in copied]
+
+
+def _copier_for(kind: type) -> Copier:
+    by_base: list[tuple[type | tuple[type, ...], Copier]] = [
+        (np.ndarray, copy_array),
+        (Mapping, copy_mapping),
+        (list, copy_sequence),
+        (tuple, _copy_named if hasattr(kind, "_fields") else copy_sequence),
+        (np.void, _copy_record),
+    ]
+    for base, copier in by_base:
+        if issubclass(kind, base):
+            return copier
+    if kind.__module__.startswith("scipy.sparse") and hasattr(kind, "toarray"):
+        return _copy_sparse
+    return _object_copier(kind) if package_of(kind) is None else _frame_copier(kind)
+
+
+def _copy_sparse(matrix: Any) -> Copied:
+    """The rows of a sparse matrix, its zeros among them, as long as they are not too many."""
+    if math.prod(matrix.shape) > SPARSE_VALUES:
+        raise SchemaError(
+            f"features: wanted a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
+            "counted: watch what it was made of, or a dense part of it"
+        )
+    return copy_array(matrix.toarray())
+
+
+def _copy_named(row: Any) -> Copied:
+    return _MAPPING, 1, row._asdict()
+
+
+def _record(names: Sequence[str], row: Sequence[object] | None) -> dict[str, object] | None:
+    """One row of a structured array; None where a mask hides all of it."""
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+def _copy_record(record: Any) -> Copied:
+    """One row of a structured array."""
+    names = record.dtype.names
+    return (
+        copy_unreadable(record) if names is None else (_MAPPING, 1, _record(names, record.item()))
+    )
+
+
+def _object_copier(kind: type) -> Copier:
+    """For pydantic models, dataclasses, attrs classes, msgspec structs and plain objects."""
+    if hasattr(kind, "model_fields") and hasattr(kind, "__pydantic_validator__"):
+        return _copy_model
+    names = getattr(kind, "__struct_fields__", None)
+    if dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind))
+    elif hasattr(kind, "__attrs_attrs__"):
+        names = tuple(field.name for field in kind.__attrs_attrs__)
+    if names is not None:
+        return lambda row: (_MAPPING, 1, {name: getattr(row, name, None) for name in names})
+    if issubclass(kind, _SCALARS):
+        return copy_unreadable
+    if hasattr(kind, "__array__"):
+        return lambda tensor: copy_array(np.asarray(tensor))
+    has_items = getattr(kind, "__dictoffset__", 0) != 0
+    return _copy_attributes if has_items else copy_unreadable
+
+
+def _copy_attributes(row: object) -> Copied:
+    return _MAPPING, 1, dict(vars(row))
+
+
+def _copy_model(model: Any) -> Copied:
+    row = dict(model.__dict__)
+    if getattr(model, "__pydantic_root_model__", False):
+        return ROW_COPIERS[type(row["root"])](row["root"])
+    if model.__pydantic_extra__:
+        row.update(model.__pydantic_extra__)
+    return _MAPPING, 1, row
+
+
+def _frame_copier(kind: type) -> Copier:
+    if is_frame(kind):
+        own = frame_owner(kind)
+        return lambda frame: (Form.FRAME, len(frame), own(frame))
+    if kind.__name__ == "Series":
+        return _copy_series
+    return copy_unreadable if is_value(kind) else lambda index: copy_array(np.asarray(index))
+
+
+def _copy_series(series: Any) -> Copied:
+    row = series_row(series)
+    return (_MAPPING if isinstance(row, dict) else _SEQUENCE), 1, row
+
+
+ROW_COPIERS: Copiers = Copiers()
+
+
+class _Values(dict[type, bool]):
+    """Which of the types met so far are values."""
+
+    def __missing__(self, kind: type) -> bool:
+        if len(self) >= _TYPES_KEPT:
+            self.clear()
+        self[kind] = found = _is_value(kind)
+        return found
+
+
+_VALUES = _Values()
+
+
+def is_value(kind: type) -> bool:
+    """Whether what is of this type is one value, and no row or collection of values."""
+    return _VALUES[kind]
+
+
+def _is_value(kind: type) -> bool:
+    if issubclass(kind, _SCALARS):
+        return not issubclass(kind, np.void)
+    if hasattr(kind, "__array__") or hasattr(kind, "__len__"):
+        return False
+    # what is left of a frame library is a timestamp, a missing value, ...
+    return package_of(kind) is not None or _object_copier(kind) is copy_unreadable

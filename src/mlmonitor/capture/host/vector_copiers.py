@@ -1,0 +1,58 @@
+"""Rows that hold vectors: these are copied, because a vector can be changed by its owner."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.form import Copied, Form
+from mlmonitor.capture.host.copiers import Copier, Copiers
+from mlmonitor.capture.values import UNREADABLE
+from mlmonitor.records import MOST_DIMENSIONS
+
+
+class VectorCopiers(Copiers):
+    """Copiers for a model that has embeddings: what rows hold under `names` is copied, too.
+
+    Price: a copy of each vector, in the host's thread; nothing for models without.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__()
+        self._names = tuple(names)
+
+    def __missing__(self, kind: type) -> Copier:
+        shallow = super().__missing__(kind)
+
+        def copier(features: Any) -> Copied:
+            return self.owned(shallow(features))
+
+        self[kind] = copier
+        return copier
+
+    def owned(self, copied: Copied) -> Copied:
+        """`copied` with vectors that nobody else can change; its rows are ours already."""
+        form, _, payload = copied
+        if form is Form.MAPPING:
+            self._own(payload)
+        elif form is Form.MAPPINGS:
+            for row in payload:
+                if row is not None:
+                    self._own(row)
+        return copied
+
+    def _own(self, row: dict[Any, Any]) -> None:
+        for name in self._names:
+            if name in row:
+                row[name] = _owned(row[name])
+
+
+def _owned(value: Any) -> Any:
+    try:
+        if isinstance(value, np.ndarray | list):
+            if len(value) > MOST_DIMENSIONS:
+                return UNREADABLE
+            return value.copy() if isinstance(value, np.ndarray) else tuple(value)
+        return np.array(np.asarray(value)) if hasattr(type(value), "__array__") else value
+    except Exception:  # noqa: BLE001 - a hostile value: its row is kept
+        return UNREADABLE

@@ -1,0 +1,51 @@
+"""Prediction ids: made only when somebody asks, ordered by time, unique without coordination."""
+
+import uuid
+
+import numpy as np
+
+from mlmonitor.capture.values import is_missing
+
+
+def id_text(identity: object) -> str | None:
+    """The text of a caller's id, the same for a prediction and for its label; None for no id.
+
+    A whole float is an integer that passed through a column of floats. What is missing or empty
+    names nothing.
+    """
+    if is_missing(identity):
+        return None
+    if isinstance(identity, np.ndarray) and identity.ndim == 0:
+        return id_text(identity.item())
+    if isinstance(identity, float | np.floating) and float(identity).is_integer():
+        return str(int(identity))
+    return str(identity) or None
+
+
+def id_or_none(identity: object) -> str | None:
+    """`id_text` of one among many: one that cannot be told is none, its neighbours are kept."""
+    try:
+        return id_text(identity)
+    except Exception:  # noqa: BLE001 - whatever the host's object raises
+        return None
+
+
+def prediction_id(*, unix_ms: int, chance: bytes) -> str:
+    """A UUID of version 7 from the wall clock in milliseconds and ten random bytes.
+
+    Source: RFC 9562, section 5.7. Its first 48 bits are the time, so ids sort by creation.
+    """
+    random = int.from_bytes(chance[:10], "big")
+    value = (unix_ms & (1 << 48) - 1) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def made_at_ms(identity: str) -> int | None:
+    """When `identity` was made, in Unix milliseconds; None where it is no version 7 UUID."""
+    try:
+        value = uuid.UUID(identity)
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return value.int >> 80 if value.version == 7 else None

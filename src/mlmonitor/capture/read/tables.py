@@ -1,0 +1,296 @@
+"""The worker's side of capture: payloads of one form become a table that is read by column."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Protocol
+
+import numpy as np
+
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.frames import narwhals_values
+from mlmonitor.capture.read.numbers import mixed_floats, plain_floats
+from mlmonitor.capture.read.packing import packed_rows
+from mlmonitor.capture.values import UNREADABLE, Values
+from mlmonitor.errors import import_extra
+from mlmonitor.records import Floats
+
+
+class Table(Protocol):
+    """Some rows whose columns have names."""
+
+    rows: int
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """Float64 `[rows, names]` where all are numbers already, else None: read the columns."""
+
+    def column(self, name: str) -> Values | None:
+        """The values of one column; None, or nothing but None, where no row has it."""
+
+    def holds_only(self, wanted: int) -> bool:
+        """Whether there were no values but those under `wanted` names, all read before."""
+
+    def names(self) -> Mapping[str, int]:
+        """How many rows have a value under each name."""
+
+
+_FLOAT64 = np.dtype(np.float64)
+
+Row = Mapping[Any, Any]
+
+
+class MappingTable:
+    """Rows that name their values; a row of None is a row that could not be read."""
+
+    def __init__(self, rows: Sequence[Row | None]) -> None:
+        self.rows: int = len(rows)
+        self._rows = rows
+        self._is_even = True  # as long as every row had every value it was asked for
+        self._has_all = False  # once every row is known to be one
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """All values at once, if they are plain numbers."""
+        try:
+            values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
+        except (KeyError, TypeError):  # a row of None has no items
+            return None
+        self._has_all = True
+        if len(names) == 1:
+            floats = plain_floats(values)
+            return None if floats is None else floats.reshape(self.rows, 1)
+        return _matrix(values, len(names))
+
+    def column(self, name: str) -> Values | None:
+        """The values under `name`, None where a row has none."""
+        try:
+            return [*map(itemgetter(name), self._rows)]  # type: ignore[arg-type]  # as in `matrix`
+        except (KeyError, TypeError):
+            self._settle()
+            return [UNREADABLE if row is None else row.get(name) for row in self._rows]
+
+    def holds_only(self, wanted: int) -> bool:
+        """Counted, not compared: as many values as wanted and no gap leave room for no other."""
+        return self._is_even and sum(map(len, self._known())) == wanted * self.rows
+
+    def names(self) -> Mapping[str, int]:
+        """How many rows name each key."""
+        self._settle()
+        return Counter(chain.from_iterable(self._known()))
+
+    def _known(self) -> Sequence[Row]:
+        if self._has_all:
+            return self._rows  # type: ignore[return-value]  # none of them is None
+        return [row for row in self._rows if row is not None]
+
+    def _settle(self) -> None:
+        """Once there was a gap: name every value by text, as a frame's columns are named."""
+        if self._is_even:
+            self._is_even = False
+            self._rows = [row if row is None else _by_text(row) for row in self._rows]
+
+
+def _by_text(row: Row) -> Row | None:
+    try:
+        return {key if type(key) is str else str(key): value for key, value in row.items()}
+    except Exception:  # noqa: BLE001 - a hostile key: the row cannot be read
+        return None
+
+
+class SequenceTable:
+    """Rows of values by position; a short row lacks its last values."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
+        self.rows: int = len(rows)
+        self._rows = rows
+        self._is_declared = bool(names)
+        self._position = _positions(names, 0 if names else max(map(len, rows), default=0))
+        self._width = len(self._position)
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """All values at once, if they are plain numbers and the rows as wide as declared."""
+        if [*map(len, self._rows)].count(
+            self._width
+        ) < self.rows or not self._position.keys() >= set(names):
+            return None
+        matrix = self._floats()
+        if matrix is None or list(names) == list(self._position):
+            return matrix
+        return matrix[:, [self._position[name] for name in names]]
+
+    def _floats(self) -> Floats | None:
+        """All values, in their own order."""
+        return _matrix(self._rows, self._width)
+
+    def column(self, name: str) -> Values | None:
+        """The values at the position of `name`."""
+        at = self._position.get(name)
+        if at is None:
+            return None
+        return [
+            row[at] if at < len(row) else (UNREADABLE if row is UNREADABLE else None)
+            for row in self._rows
+        ]
+
+    def holds_only(self, wanted: int) -> bool:
+        """Whether no row is wider than the wanted columns."""
+        return wanted == self._width and all(len(row) <= wanted for row in self._rows)
+
+    def names(self) -> Mapping[str, int]:
+        """The declared names, and `[position]` for values beyond them."""
+        if not self._is_declared:
+            widths = [len(row) for row in self._rows]
+            return {
+                name: sum(at < width for width in widths) for name, at in self._position.items()
+            }
+        found = dict.fromkeys(self._position, self.rows)
+        for row in self._rows:
+            for extra in range(self._width, len(row)):
+                found[f"[{extra}]"] = found.get(f"[{extra}]", 0) + 1
+        return found
+
+
+class MatrixTable:
+    """A two-dimensional array whose columns were named elsewhere."""
+
+    def __init__(self, matrix: np.ndarray[Any, Any], names: Sequence[str]) -> None:
+        self.rows: int = len(matrix)
+        self._matrix = matrix
+        self._position = _positions(names, matrix.shape[1])
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """The columns in the order asked for."""
+        if self._matrix.dtype.kind not in "fiub":
+            return None
+        width = self._matrix.shape[1]
+        wanted = [self._position.get(name, width) for name in names]
+        if max(wanted) >= width:
+            return None
+        with np.errstate(over="ignore"):
+            matrix = self._matrix.astype(np.float64, copy=False)
+        return matrix if wanted == list(range(width)) else matrix[:, wanted]
+
+    def column(self, name: str) -> Values | None:
+        """One column of the array."""
+        at = self._position.get(name)
+        return None if at is None or at >= self._matrix.shape[1] else self._matrix[:, at]
+
+    def holds_only(self, wanted: int) -> bool:
+        """Whether the array has no more columns than were wanted."""
+        return len(self._position) == wanted and self._matrix.shape[1] <= wanted
+
+    def names(self) -> Mapping[str, int]:
+        """The declared names that have a column, and `[position]` for columns beyond them."""
+        known = list(self._position)
+        width = self._matrix.shape[1]
+        return {known[at] if at < len(known) else f"[{at}]": self.rows for at in range(width)}
+
+
+class ColumnTable:
+    """Columns by name; one of another length than the table cannot be matched to rows."""
+
+    def __init__(self, columns: Mapping[str, Any], rows: int) -> None:
+        self.rows = rows
+        self._columns = columns
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """None: columns are read one by one, each in its own type."""
+        del names
+        return None
+
+    def column(self, name: str) -> Values | None:
+        """The column as an array or a list; unreadable where it has not one value a row.
+
+        A vector is a value, too.
+        """
+        if name not in self._columns:
+            return None
+        column = self._columns[name]
+        values = narwhals_values(column) if hasattr(column, "to_list") else column
+        if isinstance(values, np.ndarray) and values.size == self.rows and values.ndim:
+            return values.reshape(-1)
+        if isinstance(values, np.ndarray) and values.ndim == 2 and len(values) == self.rows:
+            return list(values)  # a vector a row
+        is_list = isinstance(values, list) and len(values) == self.rows
+        return values if is_list else [UNREADABLE] * self.rows
+
+    def holds_only(self, wanted: int) -> bool:
+        """Never certain: names are few, so they are compared."""
+        del wanted
+        return False
+
+    def names(self) -> Mapping[str, int]:
+        """All columns, each full."""
+        return dict.fromkeys(self._columns, self.rows)
+
+
+def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
+    """Float64 `[rows, width]` of rows that are all so wide; None where not all are numbers."""
+    packed = packed_rows(rows, width)
+    if packed is not None:
+        return packed
+    floats = mixed_floats([*chain.from_iterable(rows)])
+    return None if floats is None else floats.reshape(len(rows), width)
+
+
+def _positions(names: Sequence[str], width: int) -> dict[str, int]:
+    """The position under each declared name; where none was declared they are "x0", "x1", ..."""
+    return {name: at for at, name in enumerate(names or [f"x{at}" for at in range(width)])}
+
+
+def table_of(form: Form, payloads: Sequence[Any], names: Sequence[str]) -> Table:
+    """One table of all rows in `payloads`, which share `form`; `names` tell positions apart.
+
+    Where there are no names, positions are called "x0", "x1", ...
+    """
+    if form in (Form.MAPPINGS, Form.SEQUENCES):
+        form = Form.MAPPING if form is Form.MAPPINGS else Form.SEQUENCE
+        payloads = list(chain.from_iterable(payloads))
+    match form:
+        case Form.MAPPING:
+            return MappingTable(payloads)
+        case Form.SEQUENCE:
+            return SequenceTable(payloads, names)
+        case Form.ARRAY:
+            return _array_rows(payloads, names)
+        case Form.FLOATS:
+            return _array_rows([(_FLOAT64, data) for data in payloads], names)
+        case Form.MATRIX:
+            return _matrix_rows(payloads, names)
+        case Form.UNREADABLE:
+            return MappingTable([None] * sum(payloads))
+        case _:
+            msg = f"{form.name} holds whole batches: one payload at a time"
+            raise ValueError(msg)
+
+
+def batch_table(form: Form, payload: Any, rows: int) -> Table:
+    """The table of one batch of columns or of one frame.
+
+    Raises:
+        MissingExtra: it is a frame, and what reads frames is not installed.
+    """
+    if form is Form.COLUMNS:
+        return ColumnTable(payload, rows)
+    narwhals = import_extra("narwhals", extra="frames")
+    try:
+        frame = narwhals.from_native(payload, eager_only=True)
+        return ColumnTable({str(column.name): column for column in frame.iter_columns()}, rows)
+    except Exception:  # noqa: BLE001 - two columns of one name, a table of a kind unknown there
+        return MappingTable([None] * rows)
+
+
+def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
+    """Vectors that were kept as bytes; of one type and length they are one buffer."""
+    dtype, first = payloads[0]
+    if all(kind == dtype and len(data) == len(first) for kind, data in payloads):
+        joined = np.frombuffer(b"".join(data for _, data in payloads), dtype)
+        return MatrixTable(joined.reshape(len(payloads), -1), names)
+    return SequenceTable([list(np.frombuffer(data, kind)) for kind, data in payloads], names)
+
+
+def _matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
+    """Matrices of one type and width are one; others would be turned into text, or floats."""
+    if len({(matrix.dtype, matrix.shape[1]) for matrix in payloads}) == 1:
+        return MatrixTable(np.concatenate(payloads), names)
+    return SequenceTable([list(row) for matrix in payloads for row in matrix], names)

@@ -1,0 +1,1 @@
+"""The commands of `mlmonitor`, one file each."""

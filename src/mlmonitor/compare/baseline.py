@@ -1,0 +1,71 @@
+"""What a population is compared with: the reference, or its mixture of the seasons rows came in."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.count_table import entry_counts, width
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.records import Counts, Role
+from mlmonitor.stats.distance import Table
+
+
+def season_rows(profile: Profile) -> Counts:
+    """How many values of each field came in each season, `[fields, seasons]`."""
+    fields = profile.plan.schema.fields
+    row = np.array([field.role is Role.PREDICTION for field in fields], np.int64)
+    return profile.seasons[row]
+
+
+def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
+    """The reference's counts `[fields, seasons, width]`; no seasons where there are none."""
+    table = np.zeros((len(entries), plan.seasons, width(plan)), np.int64)
+    for at, entry in enumerate(entries):
+        for season, row in enumerate(entry.seasons):
+            *bins, missing = map(int, row.split())
+            table[at, season, : len(bins)] = bins
+            table[at, season, -1] = missing
+    return table
+
+
+class Baseline:
+    """The reference's counts of some fields, as rows of certain seasons are compared with them.
+
+    counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
+    """
+
+    def __init__(self, entries: Sequence[CountedEntry], plan: Plan) -> None:
+        self.counts: Counts = entry_counts(entries, plan)
+        self.by_season: Counts = season_counts(entries, plan)
+
+    @property
+    def has_seasons(self) -> bool:
+        """Whether it matters when rows came."""
+        return self.by_season.size > 0
+
+    def against(self, rows: Counts) -> Table:
+        """The reference of rows of which so many came in each season, `[fields, seasons]`.
+
+        Its shares are those of the seasons, each weighted by its rows; it weighs as many rows as a
+        sample from that mixture would need to be as uncertain: a season's shares are known from
+        its own rows alone, so that is the weights' harmonic mean of these. Of a season without
+        any, the shares are taken to be those of the whole, and known as if from a single row.
+        """
+        if not self.has_seasons:
+            return self.counts
+        known = self.by_season.sum(axis=2)
+        whole = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        own = self.by_season / np.maximum(known, 1)[:, :, None]
+        shares = np.where(known[:, :, None] > 0, own, whole[:, None, :])
+        weights = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+        mixture = np.einsum("fs,fsb->fb", weights, shares)
+        doubt = (weights**2 / np.maximum(known, 1)).sum(axis=1)
+        sample = np.divide(1.0, doubt, out=np.zeros_like(doubt), where=doubt > 0)
+        return np.asarray(mixture * sample[:, None], np.float64)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counts.nbytes + self.by_season.nbytes

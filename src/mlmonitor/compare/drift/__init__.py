@@ -1,0 +1,1 @@
+"""Drift of distributions from the reference, and what explains it."""

@@ -1,0 +1,164 @@
+"""Why the mean prediction has shifted: what the changed mix of each feature makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.count_table import entry_counts, profile_counts, width
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.stats.distance import sampling_noise
+from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One feature's part in the shift of the mean prediction, in the prediction's unit.
+
+    mix: what the new shares of its bins would have done alone, each bin predicted as in the
+    reference. rest: the shift less that: other predictions in the same bins, and other features.
+    by_chance: what the absolute value of `mix` passes once in a hundred windows without drift.
+    """
+
+    field: str
+    mix: float
+    rest: float
+    by_chance: float
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether the mix is more than chance explains at this many rows."""
+        return abs(self.mix) > self.by_chance
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far the mean prediction is from the reference's, and why; the largest mix comes first.
+
+    Features overlap, as they depend on each other: their mixes need not add up to the shift.
+    """
+
+    prediction: str
+    reference: float
+    mean: float
+    by_chance: float
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def shift(self) -> float:
+        """The mean prediction of the window less that of the reference."""
+        return self.mean - self.reference
+
+
+class Why:
+    """Decomposes the shift of one prediction, from counts that are there anyway.
+
+    The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` the shares of a bin in
+    the reference and now, `y` the mean prediction of the reference's rows in it. A bin without such
+    rows, as that of new categories, stands at the mean: it contributes nothing.
+    Promise: linear in the shares, so over a fleet it is the mean of the parts, weighted by rows.
+    Price: one product of `[fields, bins]` a look; nothing while serving.
+    Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
+        explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
+    """
+
+    def __init__(
+        self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, at: int
+    ) -> None:
+        """`prediction` is what `entries` explain; `at` its place among the schema's fields."""
+        self.prediction = prediction
+        self._at = at
+        explained = [
+            (place, entry)
+            for place, entry in enumerate(entries)
+            if Role(entry.role) is Role.FEATURE and entry.predicted
+        ]
+        self._fields: Counts = np.array([place for place, _ in explained], np.int64)
+        self._names = [entry.name for _, entry in explained]
+        self._entry = entries[at]
+        self._reference = entry_counts(entries, plan)[self._fields]
+        shape = len(explained), width(plan)
+        self._outcome: Floats = np.zeros(shape)
+        self._spread: Floats = np.zeros(shape)
+        for row, (_, entry) in enumerate(explained):
+            self._outcome[row] = _over_bins(entry.predicted, shape[1])
+            self._spread[row] = np.nan_to_num(_over_bins(entry.predicted_variance, shape[1]))
+        known = ~np.isnan(self._outcome)
+        rows = np.where(known, self._reference, 0)
+        middle = (rows * np.nan_to_num(self._outcome)).sum(axis=1) / np.maximum(rows.sum(axis=1), 1)
+        self._outcome = np.where(known, self._outcome - middle[:, None], 0.0)
+
+    @classmethod
+    def of(
+        cls, plan: Plan, entries: Sequence[CountedEntry], prediction: str | None
+    ) -> "Why | None":
+        """None where there is nothing to explain: no numeric prediction, or no means of bins."""
+        for at, field in enumerate(plan.schema.numeric):
+            if field.role is Role.PREDICTION and field.name == prediction:
+                is_known = any(entry.predicted for entry in entries)
+                return cls(plan, entries, field.name, at) if is_known else None
+        return None
+
+    def explain(self, recent: Profile) -> Shift | None:
+        """The shift of a window; None where it, or the reference, holds no prediction."""
+        moments, entry = recent.moments, self._entry
+        rows = int(moments.count[self._at])
+        before, stddev = getattr(entry, "mean", None), getattr(entry, "stddev", None)
+        if rows == 0 or before is None or stddev is None:
+            return None
+        mean = float(moments.mean[self._at])
+        noise = np.sqrt(1 / rows + 1 / max(sum(entry.counts), 1))
+        mix, by_chance = self.effects(profile_counts(recent)[self._fields])
+        found = [
+            Contribution(name, each, mean - before - each, chance)
+            for name, each, chance in zip(
+                self._names, mix.tolist(), by_chance.tolist(), strict=True
+            )
+        ]
+        found.sort(key=lambda each: -abs(each.mix))
+        return Shift(
+            prediction=self.prediction,
+            reference=before,
+            mean=mean,
+            by_chance=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
+            contributions=tuple(found),
+        )
+
+    def effects(self, counts: Counts) -> tuple[Floats, Floats]:
+        """Mix effects of the features' counts `[features, bins]`, and what chance makes of each.
+
+        Its variance under the multinomial law is `(1/n + 1/m)` times the variance of the bins'
+        means; to that comes what is not known of them where the reference has few rows.
+        """
+        n, m = counts.sum(axis=1), self._reference.sum(axis=1)
+        p = self._reference / np.maximum(m, 1)[:, None]
+        q = counts / np.maximum(n, 1)[:, None]
+        moved = np.where(((n > 0) & (m > 0))[:, None], q - p, 0.0)
+        both = (self._reference + counts) / np.maximum(n + m, 1)[:, None]
+        between = (both * self._outcome**2).sum(axis=1) - (both * self._outcome).sum(axis=1) ** 2
+        unknown = (moved**2 * self._spread / np.maximum(self._reference, 1)).sum(axis=1)
+        variance = np.maximum(between, 0.0) * sampling_noise(n, m) + unknown
+        mix: Floats = (moved * self._outcome).sum(axis=1)
+        return mix, ONE_IN_A_HUNDRED_EITHER_WAY * np.sqrt(variance)
+
+    @property
+    def fields(self) -> list[str]:
+        """The features that the shift is explained by."""
+        return self._names
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
+
+
+def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
+    """`[bins]` of a table whose last column is the missing values; NaN where nothing is known."""
+    found = np.full(bins, np.nan)
+    *of_bins, of_missing = values
+    found[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]
+    found[-1] = np.nan if of_missing is None else of_missing
+    return found

@@ -1,0 +1,1 @@
+"""Predictions beside the actuals that arrived for them."""

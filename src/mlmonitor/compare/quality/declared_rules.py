@@ -1,0 +1,94 @@
+"""Fields that a user declares, checked once against each other and the reference."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mlmonitor.aggregate.sketches.categories import category_name
+from mlmonitor.compare.quality.rules import bound, misfit
+from mlmonitor.errors import ConfigError
+from mlmonitor.records import SOURCES, Field, Kind, Role
+from mlmonitor.reference.reference import Reference
+
+
+def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ...]:
+    """The fields declared, as they are to be held.
+
+    Raises:
+        ConfigError: one is no `Field`, is declared twice, contradicts itself, or does not fit the
+            reference; the message names it.
+    """
+    if isinstance(fields, Field) or not isinstance(fields, Sequence) or isinstance(fields, str):
+        raise ConfigError("fields: wanted a list of them, such as [Field('age', minimum=0)]")
+    found = tuple(_sound(field) for field in fields)
+    identities = [(field.role, field.name) for field in found]
+    for field, identity in zip(found, identities, strict=True):
+        if identities.count(identity) > 1:
+            raise ConfigError(f"fields: {field.name!r}: wanted each field once")
+    if reference is not None:
+        for field in found:
+            _check_fit(field, reference)
+    return found
+
+
+def _sound(field: object) -> Field:
+    if not isinstance(field, Field) or not field.name:
+        raise ConfigError("fields: wanted Field objects with a name, as Field('age', minimum=0)")
+    where = f"fields: {field.name!r}"
+    if field.role not in (Role.FEATURE, Role.PREDICTION, Role.DERIVED):
+        raise ConfigError(f"{where}: role: wanted feature, prediction or derived")
+    if field.kind not in tuple(Kind):
+        raise ConfigError(f"{where}: kind: wanted one of {', '.join(Kind)}")
+    has_bound = field.minimum is not None or field.maximum is not None
+    if field.allowed is not None:
+        if has_bound:
+            raise ConfigError(f"{where}: wanted allowed, or minimum and maximum, not both")
+        _check_allowed(where, field.allowed)
+    if not isinstance(field.nullable, bool):
+        raise ConfigError(f"{where}: nullable: wanted True or False")
+    if has_bound:
+        _check_bounds(where, field)
+    return field._replace(role=Role(field.role), kind=Kind(field.kind))
+
+
+def _check_allowed(where: str, allowed: Any) -> None:
+    is_many = isinstance(allowed, Sequence | set | frozenset) and not isinstance(allowed, str)
+    if not is_many or not allowed:
+        raise ConfigError(f"{where}: allowed: wanted a list of values, one at least")
+    if any(category_name(value) is None for value in allowed):
+        raise ConfigError(f"{where}: allowed: wanted texts, numbers or truths")
+
+
+def _check_bounds(where: str, field: Field) -> None:
+    """Bounds are numbers or times, and the lower is not above the upper."""
+    found = {}
+    for name in ("minimum", "maximum"):
+        value = getattr(field, name)
+        if value is None:
+            continue
+        number = bound(field._replace(kind=Kind.NUMERIC), value)
+        if not math.isfinite(number):
+            number = bound(field._replace(kind=Kind.DATETIME), value)
+        if not math.isfinite(number):
+            raise ConfigError(f"{where}: {name}: wanted a finite number, or a datetime")
+        found[name] = number
+    if found.get("minimum", -math.inf) > found.get("maximum", math.inf):
+        raise ConfigError(f"{where}: minimum: wanted at most the maximum")
+
+
+def _check_fit(field: Field, reference: Reference) -> None:
+    kinds = {(known.role, known.name): known.kind for known in reference.fields}
+    kind = kinds.get((field.role, field.name))
+    if kind is None:
+        raise ConfigError(
+            f"fields: {field.name!r}: the reference has no such {field.role.value}: fit it again, "
+            "or correct the name"
+        )
+    if kind in SOURCES:
+        raise ConfigError(
+            f"fields: {field.name!r}: wanted a field that is derived from it, with role='derived', "
+            f"because its values are {kind}"
+        )
+    fault = misfit(field, kind)
+    if fault:
+        raise ConfigError(f"fields: {field.name!r}: {fault}")

@@ -1,0 +1,153 @@
+"""The segments of one population: each beside the same segment of the reference."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.segments import Codes, SegmentCodes
+from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.capture.read.refusals import Reasons, refused_counts
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.population import Population
+from mlmonitor.gil import breathe
+from mlmonitor.records import REFUSED, Block, Counts, Role
+from mlmonitor.reference.reference import Reference
+
+
+class Split:
+    """A population for each segment of a reference, and one for the rest, all over one plan.
+
+    The plan is that of the whole, but for the kernels of vectors.
+
+    Promise: every row of a block is in one of them, so that any count of theirs adds up to that of
+        the whole. The rest is compared if the reference has one; if not, it is counted alone.
+    Price: what the whole costs in memory, once a segment; in time a sort of the rows by segment,
+        and for each segment met in a block what a block costs that small.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        roles: Sequence[Role],
+        plan: Plan,
+        lens: Lens,
+        *,
+        now: float,
+    ) -> None:
+        own = replace(plan, kernels=())  # what is known of vectors is the whole's
+        entries = [
+            reference.entries(roles, segment=at) for at in range(len(reference.segment_names))
+        ]
+        self.populations: list[Population] = [
+            Population(own, found, lens, now=now, segment=name)
+            for name, found in zip(segment_places(reference), [*entries, []], strict=False)
+        ]
+
+    def update(self, block: Block, codes: Codes, *, now: float) -> None:
+        """Take in rows that ended about `now`; `codes` tell the segment of each."""
+        for code, part in parts(block, codes):
+            self.populations[code].update(part, now=now)
+            breathe()
+
+    def count_only(self, block: Block, codes: Codes) -> None:
+        """Count rows without comparing them: the rows that became the reference."""
+        for code, part in parts(block, codes):
+            self.populations[code].count_only(part)
+
+
+class Tally:
+    """Predictions of each segment since the start, and rows of calls that failed."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names: tuple[str, ...] = tuple(names)
+        self.predictions: Counts = np.zeros(len(self.names), np.int64)
+        self.failed: Counts = np.zeros(len(self.names), np.int64)
+
+    def count(self, rows: Rows, codes: Codes) -> None:
+        """Take in rows whose segments are known; a failed call keeps its own."""
+        has_failed = np.array(rows.failed or [False] * rows.count, np.bool_)
+        size = len(self.names)
+        self.predictions += np.bincount(codes[~has_failed], minlength=size)
+        self.failed += np.bincount(codes[has_failed], minlength=size)
+
+
+class Segmented:
+    """What is known of the segments of features and predictions: who is which, and how each is."""
+
+    def __init__(self, reference: Reference, split: Split) -> None:
+        known = [values for values in reference.segment_values if values is not None]
+        self._codes = SegmentCodes(reference.segments, known)
+        self.tally: Tally = Tally(segment_places(reference))
+        self.split: Split = split
+
+    def codes(self, rows: Rows) -> Codes:
+        """The segment of each row."""
+        return self._codes.of(rows)
+
+    def update(self, block: Block, rows: Rows, codes: Codes, *, now: float) -> None:
+        """Take in rows that ended about `now`, read as `block`."""
+        self.split.update(block, codes, now=now)
+        self.tally.count(rows, codes)
+
+    def count_only(self, block: Block, rows: Rows) -> None:
+        """Count rows without comparing them: the rows that became the reference."""
+        codes = self.codes(rows)
+        self.split.count_only(block, codes)
+        self.tally.count(rows, codes)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what tells the segments of rows apart; that of `split` is its populations'."""
+        return self._codes.nbytes
+
+
+def segment_places(reference: Reference) -> tuple[str, ...]:
+    """The names of the segments in the order of their codes, the rest last."""
+    names = reference.segment_names
+    return names if names and names[-1] == OTHER else (*names, OTHER)
+
+
+def shared_lens(lens: Lens, reference: Reference, *, has_segments: bool) -> Lens:
+    """The lens whose level all fields of a model share, those of all segments included."""
+    populations = 1 + len(reference.segment_names) * has_segments
+    return lens.shared(reference.monitored * populations)
+
+
+def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
+    """The rows of each segment, in their order, as a block of their own, without kernels."""
+    order = np.argsort(codes, kind="stable")
+    met, starts = np.unique(codes[order], return_index=True)
+    numeric = block.numeric[:, order]
+    reasons = None if block.reasons is None else block.reasons[:, order]
+    refused = _reasons_in_order(block, order) if reasons is None else reasons
+    no_refusals = np.zeros((len(numeric), len(REFUSED)), np.int64)
+    rows = order.tolist()
+    columns = [[values[row] for row in rows] for values in block.categorical]
+    stops = [*starts[1:].tolist(), block.rows]
+    for code, start, stop in zip(met.tolist(), starts.tolist(), stops, strict=True):
+        own = slice(start, stop)
+        yield (
+            code,
+            Block(
+                stop - start,
+                np.ascontiguousarray(numeric[:, own]),
+                no_refusals if refused is None else refused_counts(refused[:, own]),
+                [column[own] for column in columns],
+            ),
+        )
+
+
+def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:
+    """Of a block that does not tell where what was refused: as many of each reason, in turn."""
+    if not block.refused.any():
+        return None
+    reasons = np.zeros(block.numeric.shape, np.int8)
+    marks = np.arange(1, len(REFUSED) + 1, dtype=np.int8)
+    for at in np.flatnonzero(block.refused.any(axis=1)).tolist():
+        rows = np.flatnonzero(np.isnan(block.numeric[at]))
+        told = np.repeat(marks, block.refused[at])
+        reasons[at, rows[: told.size]] = told[: rows.size]
+    return reasons[:, order]

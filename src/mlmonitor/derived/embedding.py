@@ -1,0 +1,179 @@
+"""Embeddings as numbers: length, direction, and likeness to the reference's as a whole."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.capture.read.numbers import plain_floats
+from mlmonitor.capture.read.refusals import MISSING, NONFINITE, WRONG_TYPE, Reasons
+from mlmonitor.capture.values import UNREADABLE, Values, is_missing, unmasked
+from mlmonitor.derived.columns import DerivedColumns
+from mlmonitor.derived.matmul import product
+from mlmonitor.formats.reference import EMBEDDING_FIELDS, EmbeddingReference
+from mlmonitor.records import ABSENT, MOST_DIMENSIONS, Floats
+
+KERNEL_FEATURES = 128
+
+_NUMBERS = "fiu"
+
+
+class Vectors(NamedTuple):
+    """The vectors of some rows, and why a row has none.
+
+    matrix: `[rows, dimensions]`, 0 where `known` is false.
+    """
+
+    matrix: Floats
+    known: NDArray[np.bool_]
+    reasons: Reasons
+
+
+def vectors(values: Values, dimensions: int) -> Vectors:
+    """The rows of a column of vectors, arrays or lists of numbers; the refused by reason.
+
+    Another length than `dimensions`, and whatever is no vector, is of a wrong type; a vector with
+    a NaN or an infinity in it, or too long for a float, is not finite.
+    """
+    matrix = np.zeros((len(values), dimensions))
+    known = np.zeros(len(values), np.bool_)
+    reasons = np.zeros(len(values), np.int8)
+    for row, value in enumerate(values):
+        if value is ABSENT:
+            continue
+        vector = kept_vector(value)
+        if vector is None:
+            reasons[row] = MISSING
+        elif not isinstance(vector, np.ndarray) or vector.size != dimensions:
+            reasons[row] = WRONG_TYPE
+        else:
+            matrix[row], known[row] = vector, True
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite((matrix**2).sum(axis=1))
+    reasons[~finite] = NONFINITE
+    if not finite.all():
+        matrix[~finite], known = 0.0, known & finite
+    return Vectors(matrix, known, reasons)
+
+
+def kept_vector(value: object) -> object:
+    """A vector as float64; None where it is missing, UNREADABLE where there is none."""
+    try:
+        if isinstance(value, list | tuple | np.ndarray) and len(value) > MOST_DIMENSIONS:
+            return UNREADABLE
+        if isinstance(value, np.ndarray):
+            return _array(value)
+        if isinstance(value, list | tuple):
+            found = plain_floats(value) if value else None
+            return UNREADABLE if found is None or isinstance(value[0], bool) else found
+        return None if is_missing(value) else UNREADABLE
+    except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no vector
+        return UNREADABLE
+
+
+def _array(value: np.ndarray[Any, Any]) -> object:
+    array = unmasked(value)
+    if array.ndim != 1 or not array.size:
+        return UNREADABLE
+    if array.dtype.kind == "O":
+        found = plain_floats(array.tolist())
+        return UNREADABLE if found is None else found
+    return array.astype(np.float64) if array.dtype.kind in _NUMBERS else UNREADABLE
+
+
+class Kernel:
+    """Random Fourier features of a Gaussian kernel: their products are the kernel's values.
+
+    Promise: the product of the features of two vectors is `exp(-|x - y|^2 / 2 bandwidth^2)` with
+        a standard error of `1 / sqrt(features)` at most; of a vector with itself it is 1.
+    Price: `dimensions * features / 2` multiplications a row. The frequencies are drawn from a
+        generator whose stream numpy has frozen: a reference means the same with every release.
+    Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.
+    """
+
+    def __init__(self, *, dimensions: int, bandwidth: float, seed: int, features: int) -> None:
+        rng = np.random.RandomState(seed)
+        drawn = rng.standard_normal((features // 2, dimensions))
+        self._frequencies: Floats = drawn / bandwidth
+        self._size = 1 / np.sqrt(features // 2)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._frequencies.nbytes
+
+    def features(self, matrix: Floats) -> Floats:
+        """`[features, rows]` of vectors `[rows, dimensions]`."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            turns = product(matrix, self._frequencies.T).T
+        turns = np.where(np.isfinite(turns), turns, 0.0)
+        found: Floats = self._size * np.concatenate([np.cos(turns), np.sin(turns)])
+        return found
+
+
+def median_distance(matrix: Floats) -> float:
+    """The bandwidth: half of all pairs of these rows are nearer; 1 where that is nothing."""
+    squares = (matrix**2).sum(axis=1)
+    pairs = squares[:, None] + squares[None, :] - 2 * matrix @ matrix.T
+    above = np.sqrt(np.maximum(pairs[np.triu_indices(len(matrix), 1)], 0.0))
+    median = float(np.median(above)) if above.size else 0.0
+    dust = 1e-7 * float(np.sqrt(squares.max(initial=0.0)))
+    return median if np.isfinite(median) and median > dust else 1.0
+
+
+class EmbeddingColumns:
+    """Vectors become three columns of numbers, and the features that are summed for the MMD.
+
+    norm: the Euclidean length. cosine: with the reference's centroid; missing for a vector of
+    length 0. witness: the mean kernel value with the reference's vectors.
+    """
+
+    def __init__(self, centroid: Floats, kernel: Kernel, kernel_mean: Floats) -> None:
+        self._length = float(np.linalg.norm(centroid))
+        self._centroid, self._kernel, self._mean = centroid, kernel, kernel_mean
+
+    @classmethod
+    def read_from(cls, entry: EmbeddingReference) -> Self:
+        """As it stands in a reference."""
+        kernel = Kernel(
+            dimensions=len(entry.centroid),
+            bandwidth=entry.bandwidth,
+            seed=entry.seed,
+            features=len(entry.kernel_mean),
+        )
+        return cls(np.array(entry.centroid), kernel, np.array(entry.kernel_mean))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
+
+    def read(self, values: Values) -> DerivedColumns:
+        """`[norm, cosine, witness]` and kernel features by rows."""
+        found = vectors(values, len(self._centroid))
+        norm = np.sqrt((found.matrix**2).sum(axis=1))
+        size = norm * self._length
+        has_direction = found.known & (size > 0) & np.isfinite(size)
+        cosine = np.einsum("rd,d->r", found.matrix, self._centroid) / np.where(
+            has_direction, size, 1.0
+        )
+        features = np.where(found.known, self._kernel.features(found.matrix), 0.0)
+        witness = np.einsum("fr,f->r", features, self._mean)
+        numeric = np.stack(
+            [
+                np.where(found.known, norm, np.nan),
+                np.where(has_direction, np.clip(cosine, -1.0, 1.0), np.nan),
+                np.where(found.known, witness, np.nan),
+            ]
+        )
+        reasons = np.tile(found.reasons, (len(EMBEDDING_FIELDS), 1))
+        reasons[1, found.known & ~has_direction] = MISSING
+        return DerivedColumns(numeric, reasons, features)
+
+
+def most_common_length(values: Sequence[object]) -> int:
+    """The length that most of the vectors have; 0 where there is none."""
+    lengths = Counter(value.size for value in values if isinstance(value, np.ndarray))
+    return max(lengths, key=lambda length: (lengths[length], length), default=0)

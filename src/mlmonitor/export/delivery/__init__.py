@@ -1,0 +1,1 @@
+"""One destination: what is due, what was acknowledged, what failed and why."""

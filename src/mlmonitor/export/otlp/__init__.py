@@ -1,0 +1,1 @@
+"""Snapshots as OTLP messages, and answers read."""

@@ -1,0 +1,228 @@
+"""The framing of protobuf: tags, lengths, and the parts of a request that seldom change.
+
+Every number of a field is read from the descriptors of `opentelemetry.proto`, which is imported
+with this module: import it where something is sent, not before.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
+from opentelemetry.proto.common.v1 import common_pb2 as common
+from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
+from opentelemetry.proto.resource.v1 import resource_pb2 as resources
+
+from mlmonitor.aggregate.exemplars import Exemplar
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.catalog import IDENTITY
+from mlmonitor.export.base import Attributes
+from mlmonitor.export.otlp.attribute_limits import legal_key, legal_value
+
+_VARINT, _FIXED64, _DELIMITED = 0, 1, 2
+_WIRE_TYPES = {
+    FieldDescriptor.TYPE_FIXED64: _FIXED64,
+    FieldDescriptor.TYPE_SFIXED64: _FIXED64,
+    FieldDescriptor.TYPE_DOUBLE: _FIXED64,
+    FieldDescriptor.TYPE_STRING: _DELIMITED,
+    FieldDescriptor.TYPE_BYTES: _DELIMITED,
+    FieldDescriptor.TYPE_MESSAGE: _DELIMITED,
+    FieldDescriptor.TYPE_ENUM: _VARINT,
+    FieldDescriptor.TYPE_BOOL: _VARINT,
+}
+_LEFT_OUT = (IDENTITY[1],)
+_SLOT = bytes(8)  # of what is filled in later: all that changes from export to export is 8 bytes
+
+DELTA: int = metrics.AGGREGATION_TEMPORALITY_DELTA
+CUMULATIVE: int = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE
+
+
+def varint(number: int) -> bytes:
+    """A whole number from 0 upwards, seven bits a byte, the lowest first."""
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+@cache
+def tag(message: Any, field: str) -> bytes:
+    """What stands before a field of a message; repeated numbers are packed."""
+    found = message.DESCRIPTOR.fields_by_name[field]
+    is_packed = found.is_packed
+    return varint(found.number << 3 | (_DELIMITED if is_packed else _WIRE_TYPES[found.type]))
+
+
+def delimited(start: bytes, *parts: bytes) -> bytes:
+    """A field of so many bytes: its tag, their number, and they themselves."""
+    size = sum(map(len, parts))
+    return b"".join((start, varint(size), *parts))
+
+
+def text(message: Any, field: str, value: str) -> bytes:
+    """A text field; lone surrogates, which UTF-8 has no bytes for, become question marks."""
+    return delimited(tag(message, field), value.encode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=8_192)
+def _pair(key: str, value: str) -> bytes:
+    told = delimited(tag(common.KeyValue, "value"), text(common.AnyValue, "string_value", value))
+    return text(common.KeyValue, "key", key) + told
+
+
+def pairs(message: Any, attributes: Iterable[tuple[str, str]]) -> bytes:
+    """Attributes in legal keys and values, as the field `attributes` of a message.
+
+    A model without a version has no such attribute: Dynatrace refuses empty ones, and to Prometheus
+    they are none.
+    """
+    start = tag(message, "attributes")
+    return b"".join(
+        delimited(start, _pair(legal_key(key), legal_value(value)))
+        for key, value in attributes
+        if value or key not in _LEFT_OUT
+    )
+
+
+def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
+    """A NumberDataPoint, and how many bytes of it come before the body.
+
+    The body begins with slots for the start, the time and the value, in this order, each after a
+    tag of one byte.
+    """
+    point = metrics.NumberDataPoint
+    value = tag(point, "as_int" if is_whole else "as_double")
+    slots = (_START, _SLOT, _TIME, _SLOT, value, _SLOT)
+    return _row(metrics.Sum, (*slots, pairs(point, attributes)))
+
+
+def gauge_row(attributes: Attributes) -> tuple[bytes, int]:
+    """As `number_row`, of a gauge: there is no start."""
+    point = metrics.NumberDataPoint
+    slots = (_TIME, _SLOT, tag(point, "as_double"), _SLOT)
+    return _row(metrics.Gauge, (*slots, pairs(point, attributes)))
+
+
+def histogram_row(
+    attributes: Attributes, bounds: Sequence[float], told: Sequence[str]
+) -> tuple[bytes, int, int]:
+    """A HistogramDataPoint; what comes before its body; and before the first bucket in the body.
+
+    The body begins with slots for start, time, count, and those of `sum`, `min` and `max` that are
+    `told`, each after a tag of one byte; then come the buckets' own slots, without tags between.
+    """
+    point = metrics.HistogramDataPoint
+    tags = (tag(point, name) for name in ("count", *told))
+    slots = [_START, _SLOT, _TIME, _SLOT, *(each for found in tags for each in (found, _SLOT))]
+    buckets = (tag(point, "bucket_counts"), varint(8 * (len(bounds) + 1)))
+    before = sum(map(len, (*slots, *buckets)))
+    packed = struct.pack(f"<{len(bounds)}d", *bounds)
+    edges = delimited(tag(point, "explicit_bounds"), packed) if bounds else b""
+    body = (*slots, *buckets, _SLOT * (len(bounds) + 1), edges, pairs(point, attributes))
+    row, head = _row(metrics.Histogram, body)
+    return row, head, before
+
+
+def _row(data: Any, body: Sequence[bytes]) -> tuple[bytes, int]:
+    found = delimited(tag(data, "data_points"), *body)
+    return found, len(found) - sum(map(len, body))
+
+
+_START = tag(metrics.NumberDataPoint, "start_time_unix_nano")
+_TIME = tag(metrics.NumberDataPoint, "time_unix_nano")
+
+
+_KINDS = {
+    "gauge": metrics.Gauge,
+    "sum": metrics.Sum,
+    "histogram": metrics.Histogram,
+    "exponential_histogram": metrics.ExponentialHistogram,
+}
+
+
+def exponential_row(
+    attributes: Attributes, sketch: ExponentialSketch, *, start_ns: int, time_ns: int
+) -> bytes:
+    """An ExponentialHistogramDataPoint. There is one a process: it is made anew each time."""
+    point = metrics.ExponentialHistogramDataPoint(
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
+        count=sketch.count,
+        sum=sketch.sum,
+        scale=sketch.scale,
+        zero_count=sketch.zeros,
+    )
+    if sketch.count:
+        point.min, point.max = sketch.min, sketch.max
+    point.positive.offset = sketch.offset
+    point.positive.bucket_counts.extend(sketch.used.tolist())
+    more = pairs(metrics.ExponentialHistogramDataPoint, attributes)
+    start = tag(metrics.ExponentialHistogram, "data_points")
+    return delimited(start, point.SerializeToString(), more)
+
+
+_POINTS = {
+    "sum": metrics.NumberDataPoint,
+    "histogram": metrics.HistogramDataPoint,
+    "exponential_histogram": metrics.ExponentialHistogramDataPoint,
+}
+_EXEMPLAR = struct.Struct("<cQcd")
+
+
+def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
+    """An Exemplar, as a field of a point of that kind."""
+    like = metrics.Exemplar
+    tags = tag(like, "time_unix_nano"), tag(like, "as_double")
+    told = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)
+    trace = delimited(tag(like, "trace_id"), exemplar.trace_id)
+    span = delimited(tag(like, "span_id"), exemplar.span_id)
+    return delimited(tag(_POINTS[kind], "exemplars"), told, trace, span)
+
+
+def extended(row: bytes, more: bytes) -> bytes:
+    """A point, as a field of its metric, with more fields of its own behind those it has."""
+    at = 1  # the tag is one byte; the length goes on while the highest bit is set
+    while row[at] & 128:
+        at += 1
+    return delimited(row[:1], row[at + 1 :], more)
+
+
+def metric_message(
+    name: str, description: str, unit: str, kind: str, points: Sequence[bytes], temporality: int
+) -> bytes:
+    """A Metric, as a field of its scope; `kind` is its own field that holds the points."""
+    data = _KINDS[kind]
+    more = b""
+    if kind != "gauge":
+        more = tag(data, "aggregation_temporality") + varint(temporality)
+    if kind == "sum":
+        more += tag(data, "is_monotonic") + varint(1)
+    names = (("name", name), ("description", description), ("unit", unit))
+    head = (text(metrics.Metric, field, told) for field, told in names)
+    body = delimited(tag(metrics.Metric, kind), *points, more)
+    return delimited(tag(metrics.ScopeMetrics, "metrics"), *head, body)
+
+
+def resource_message(attributes: Iterable[tuple[str, str]]) -> bytes:
+    """A Resource, as a field of its metrics."""
+    return delimited(
+        tag(metrics.ResourceMetrics, "resource"), pairs(resources.Resource, attributes)
+    )
+
+
+def scope_message(name: str, version: str) -> bytes:
+    """An InstrumentationScope, as a field of its metrics."""
+    names = (("name", name), ("version", version))
+    body = (text(common.InstrumentationScope, field, told) for field, told in names)
+    return delimited(tag(metrics.ScopeMetrics, "scope"), *body)
+
+
+def request_message(resource: bytes, scope: bytes, found: Sequence[bytes]) -> bytes:
+    """An ExportMetricsServiceRequest of one resource and one scope."""
+    scoped = delimited(tag(metrics.ResourceMetrics, "scope_metrics"), scope, *found)
+    wanted = tag(service.ExportMetricsServiceRequest, "resource_metrics")
+    return delimited(wanted, resource, scoped)

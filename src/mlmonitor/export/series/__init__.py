@@ -1,0 +1,1 @@
+"""A model as series of the catalogue: families of points with shared attributes."""

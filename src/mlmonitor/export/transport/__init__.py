@@ -1,0 +1,1 @@
+"""HTTP and gRPC, endpoints and credentials."""

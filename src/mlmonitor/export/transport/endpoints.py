@@ -1,0 +1,179 @@
+"""Addresses as they are used, or errors that hold the right one. None repeats a secret."""
+
+import os
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from mlmonitor.errors import ConfigError
+from mlmonitor.export.transport.http import Trust
+from mlmonitor.secret import Secret
+
+SIGNAL_PATH = "/v1/metrics"
+_GRPC_PORT = 4317
+
+
+class Place(NamedTuple):
+    """Where one kind of backend listens.
+
+    path: of its OTLP receiver; one that ends in the signal's own path. wrong: patterns of URLs that
+    are something else of the same backend, each with what is wanted in its stead.
+    """
+
+    option: str
+    example: str
+    path: str
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+PROMETHEUS = Place(
+    "Otlp.prometheus",
+    "http://prometheus:9090",
+    "/api/v1/otlp/v1/metrics",
+    (
+        (r"/api/v1/(write|push|query)", "that is not the OTLP receiver: give the base URL alone"),
+        (r":4317\b", "Prometheus takes OTLP over HTTP, on the port of its pages: 9090 as a rule"),
+    ),
+)
+MIMIR = Place(
+    "Otlp.mimir",
+    "http://mimir:9009",
+    "/otlp/v1/metrics",
+    (
+        (r"/api/v1/(push|write)", "that takes remote write: give the base URL alone"),
+        (r"/prometheus(/|$)", "that is where queries go: give the base URL alone"),
+        (r":(4317|9095)\b", "Mimir takes OTLP over HTTP, on its HTTP port"),
+    ),
+)
+GRAFANA_CLOUD = Place(
+    "Otlp.grafana_cloud",
+    "https://otlp-gateway-prod-eu-west-2.grafana.net/otlp",
+    "/otlp/v1/metrics",
+    (
+        (
+            r"/api/prom",
+            "that takes remote write: give the OTLP endpoint that the stack's page shows",
+        ),
+        (r":4317\b", "the gateway takes OTLP over HTTP: leave the port out"),
+    ),
+)
+DYNATRACE = Place(
+    "Otlp.dynatrace",
+    "https://abc12345.live.dynatrace.com",
+    "/api/v2/otlp/v1/metrics",
+    (
+        (r"\.apps\.dynatrace", "the pages are there, not the API: write .live. in place of .apps."),
+        (
+            r":(4317|4318)\b",
+            "Dynatrace takes no gRPC, and OTLP on its own port: leave the port out",
+        ),
+        (r"/metrics/ingest", "that takes the line protocol: give the environment's URL alone"),
+        (r"/v1/(traces|logs)", "that takes another signal: give the environment's URL alone"),
+    ),
+)
+
+
+def url_of(url: str, place: Place) -> str:
+    """The URL of a backend's OTLP receiver, its path added where it is missing.
+
+    Raises:
+        ConfigError: it is no URL, of something else, or holds credentials.
+    """
+    parts = _parts(url, place.option, place.example)
+    for pattern, fix in place.wrong:
+        if re.search(pattern, f"{parts.netloc}{parts.path}"):
+            raise ConfigError(f"{place.option}: {fix}, such as {place.example}")
+    path = parts.path.rstrip("/")
+    if path.endswith(place.path):
+        return parts._replace(path=path).geturl()
+    base = place.path.removesuffix(SIGNAL_PATH)
+    if path.endswith(SIGNAL_PATH):
+        raise ConfigError(
+            f"{place.option}: wanted a path that ends in {place.path}, or the base URL alone"
+        )
+    more = SIGNAL_PATH if path.endswith(base) else place.path
+    return parts._replace(path=path + more).geturl()
+
+
+def collector_url(endpoint: str, *, is_grpc: bool) -> str:
+    """The endpoint of a collector: HTTP gets the signal's path where it is missing."""
+    parts = _parts(endpoint, "Otlp.collector", "http://localhost:4318")
+    if is_grpc:
+        return endpoint
+    if parts.port == _GRPC_PORT:
+        raise ConfigError(
+            "Otlp.collector: 4317 is the port of gRPC: wanted 4318, where a collector takes HTTP, "
+            'or protocol="grpc"'
+        )
+    path = parts.path.rstrip("/")
+    if path.endswith(SIGNAL_PATH):
+        return endpoint
+    return parts._replace(path=f"{path}{SIGNAL_PATH}").geturl()
+
+
+def without_secrets(source: str, endpoint: str) -> str:
+    """The endpoint, unless it has parts that may be secret: addresses are shown and logged."""
+    parts = urlsplit(endpoint)
+    if parts.username or parts.password or parts.query:
+        raise ConfigError(f"{source}: pass credentials in headers, not in the endpoint")
+    return endpoint
+
+
+def private(url: str, option: str) -> None:
+    """Refuse to send a token in the clear, but to this machine.
+
+    Raises:
+        ConfigError: the URL is not one of https.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _is_here(parts.hostname or ""):
+        raise ConfigError(f"{option}: wanted https, for a token is sent with every request")
+
+
+def trust_of(
+    ca_file: str | os.PathLike[str] | None,
+    client_certificate: str | os.PathLike[str] | None,
+    client_key: str | os.PathLike[str] | None,
+    proxy: str | None,
+) -> Trust:
+    """What a connection is checked with; raises ConfigError for a file that is not there."""
+    ca, certificate, key = (
+        _file(option, path)
+        for option, path in (
+            ("ca_file", ca_file),
+            ("client_certificate", client_certificate),
+            ("client_key", client_key),
+        )
+    )
+    if client_key is not None and client_certificate is None:
+        raise ConfigError("client_key: wanted together with client_certificate")
+    if proxy is not None and not re.match(r"(https?|socks5h?)://[^/\s]+", proxy):
+        raise ConfigError("proxy: wanted a URL such as http://proxy:3128, scheme included")
+    return Trust(ca, certificate, key, None if proxy is None else Secret(proxy))
+
+
+def _file(option: str, path: str | os.PathLike[str] | None) -> str | None:
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"{option}: there is no such file")
+    return None if path is None else os.fspath(path)
+
+
+def _parts(url: str, option: str, example: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError(f"{option}: wanted a URL such as {example}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ConfigError(f"{option}: wanted a URL such as {example}, scheme included")
+    without_secrets(option, url)
+    return parts
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

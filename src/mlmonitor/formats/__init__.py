@@ -1,0 +1,1 @@
+"""Everything that outlives a release: files and messages, versioned, checked when they are read."""

@@ -1,0 +1,55 @@
+"""The JSON a reference is saved as."""
+
+from mlmonitor.formats.reference.derived_entries import (
+    ANOMALOUS,
+    EMBEDDING_FIELDS,
+    MOST_FILTER_BITS,
+    MOST_SCORED,
+    SCORE,
+    TEXT_FIELDS,
+    AnomalyReference,
+    EmbeddingReference,
+    FieldEntry,
+    TextReference,
+    counted,
+    derived_names,
+)
+from mlmonitor.formats.reference.drop_features import without
+from mlmonitor.formats.reference.entries import (
+    CRITICAL_ROWS,
+    QUANTILE_POINTS,
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+)
+from mlmonitor.formats.reference.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
+from mlmonitor.formats.reference.segment_entries import SegmentField, SegmentReference, within
+
+__all__ = [
+    "ANOMALOUS",
+    "CRITICAL_ROWS",
+    "EMBEDDING_FIELDS",
+    "FILE_BYTES",
+    "MOST_FILTER_BITS",
+    "MOST_SCORED",
+    "QUANTILE_POINTS",
+    "SCORE",
+    "TEXT_FIELDS",
+    "VERSION",
+    "AnomalyReference",
+    "CategoricalReference",
+    "CountedEntry",
+    "EmbeddingReference",
+    "FieldEntry",
+    "NumericReference",
+    "ReferenceFile",
+    "SegmentField",
+    "SegmentReference",
+    "TextReference",
+    "counted",
+    "derived_names",
+    "parsed",
+    "within",
+    "without",
+    "written",
+]

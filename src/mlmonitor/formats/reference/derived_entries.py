@@ -1,0 +1,179 @@
+"""What fields are derived from, as it stands in a reference's file: texts, embeddings, rows."""
+
+import base64
+import binascii
+import math
+import sys
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from mlmonitor.formats.reference.entries import (
+    NUMBER_BYTES,
+    Count,
+    CountedEntry,
+    FieldReference,
+    Finite,
+    Name,
+    want,
+)
+from mlmonitor.records import MOST_DIMENSIONS
+
+MOST_SCORED = 200
+MOST_FILTER_BITS = 1 << 20
+MOST_KERNEL_FEATURES = 1_024
+
+_Base64 = Annotated[str, StringConstraints(max_length=MOST_FILTER_BITS // 6 + 8)]
+_Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class TextReference(FieldReference):
+    """One field of texts: the words of the training data, as a Bloom filter; none in clear.
+
+    words: how many distinct ones are in `bits`, which are base64; hashes: bits set for each.
+    """
+
+    kind: Literal["text"]
+    words: Count
+    hashes: Annotated[int, Field(ge=1, le=32)]
+    bits: _Base64
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        return super().nbytes + len(self.bits) + 100
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        try:
+            size = 8 * len(base64.b64decode(self.bits, validate=True))
+        except (binascii.Error, ValueError):
+            raise ValueError("bits: wanted base64") from None
+        want(8 <= size <= MOST_FILTER_BITS, f"bits: wanted 8 to {MOST_FILTER_BITS:,} of them")
+        want(size & (size - 1) == 0, "bits: wanted a power of two of them")
+        return self
+
+
+class EmbeddingReference(FieldReference):
+    """One field of vectors: their centroid, and the mean of their random Fourier features.
+
+    `design_rows` rows made both; the fields derived are of other rows. The features are drawn anew
+    from `seed`: `len(kernel_mean) / 2` frequencies, each a cosine and a sine.
+    """
+
+    kind: Literal["embedding"]
+    design_rows: Annotated[int, Field(ge=1, le=1 << 53)]
+    centroid: Annotated[list[Finite], Field(min_length=2, max_length=MOST_DIMENSIONS)]
+    bandwidth: _Scale
+    seed: Annotated[int, Field(ge=0, lt=1 << 32)]
+    kernel_mean: Annotated[list[Finite], Field(min_length=2, max_length=MOST_KERNEL_FEATURES)]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        return super().nbytes + (len(self.centroid) + len(self.kernel_mean)) * NUMBER_BYTES
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        want(len(self.kernel_mean) % 2 == 0, "kernel_mean: wanted cosines and as many sines")
+        length = sum(x * x for x in self.kernel_mean)
+        want(length <= 1 + 1e-9, "kernel_mean: wanted a mean of vectors of length 1")
+        return self
+
+
+class AnomalyReference(BaseModel):
+    """How far a row lies from the others: numeric features, scaled, and their covariance.
+
+    `covariance` is its lower triangle, row by row. Rows beyond `threshold` are anomalous.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    names: Annotated[list[Name], Field(min_length=1, max_length=MOST_SCORED)]
+    centre: list[Finite]
+    scale: list[_Scale]
+    covariance: Annotated[list[Finite], Field(max_length=MOST_SCORED * (MOST_SCORED + 1) // 2)]
+    threshold: Finite
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        figures = len(self.centre) + len(self.scale) + len(self.covariance)
+        return sum(map(sys.getsizeof, self.names)) + figures * NUMBER_BYTES + 2_000
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        size = len(self.names)
+        want(len(set(self.names)) == size, "names: wanted each once")
+        want(len(self.centre) == size, f"centre: wanted {size}")
+        want(len(self.scale) == size, f"scale: wanted {size}")
+        cells = size * (size + 1) // 2
+        want(len(self.covariance) == cells, f"covariance: wanted {cells}, a lower triangle")
+        want(_is_covariance(self.covariance, size), "covariance: wanted positive definite")
+        return self
+
+
+def _is_covariance(triangle: list[float], size: int) -> bool:
+    """Whether it has a Cholesky factor that numbers can be divided by."""
+    matrix = np.zeros((size, size))
+    matrix[np.tril_indices(size)] = triangle
+    if np.abs(matrix).max() > 1e6:
+        return False
+    try:
+        factor = np.linalg.cholesky(matrix)  # reads the lower triangle alone
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.diag(factor).min() > 1e-4)
+
+
+TEXT_FIELDS = ("length", "words", "unknown_words")
+EMBEDDING_FIELDS = ("norm", "cosine", "witness")
+SCORE, ANOMALOUS = "anomaly_score", "anomalous"
+
+FieldEntry = CountedEntry | TextReference | EmbeddingReference
+
+
+def counted(fields: Iterable[FieldEntry]) -> list[CountedEntry]:
+    """Those that have bins: all but texts and embeddings, of which only what is derived has."""
+    return [each for each in fields if isinstance(each, CountedEntry)]
+
+
+def derived_names(entry: FieldEntry) -> list[str]:
+    """What the fields derived from `entry` are called; none are from a number or a category."""
+    match entry:
+        case TextReference():
+            return [f"{entry.name}.{each}" for each in TEXT_FIELDS]
+        case EmbeddingReference():
+            return [f"{entry.name}.{each}" for each in EMBEDDING_FIELDS]
+        case _:
+            return []
+
+
+def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) -> None:
+    """Refuse fields derived from nothing, and those that are missing."""
+    names = [name for entry in fields for name in derived_names(entry)]
+    want(len(set(names)) == len(names), "fields: wanted each derived from one of them")
+    wanted = {(name, "numeric") for name in names}
+    if anomaly is not None:
+        wanted |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
+        known = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
+        want(known >= set(anomaly.names), "anomaly.names: wanted numeric features")
+    found = {(entry.name, entry.kind) for entry in fields if entry.role == "derived"}
+    want(found == wanted, "fields: wanted those derived from its texts, embeddings and anomaly")
+    sources = [e for e in fields if isinstance(e, TextReference | EmbeddingReference)]
+    want(
+        all(entry.role in ("feature", "prediction") for entry in sources),
+        "fields: wanted texts and embeddings as features or predictions",
+    )
+    want(
+        all(
+            math.prod((len(e.kernel_mean), len(e.centroid))) <= 1 << 22
+            for e in sources
+            if isinstance(e, EmbeddingReference)
+        ),
+        "kernel_mean: wanted fewer features for so many dimensions",
+    )

@@ -1,0 +1,50 @@
+"""A reference's file with some of its features left out."""
+
+from collections.abc import Collection
+
+from mlmonitor.formats.reference.derived_entries import (
+    ANOMALOUS,
+    SCORE,
+    FieldEntry,
+    counted,
+    derived_names,
+)
+from mlmonitor.formats.reference.file import ReferenceFile
+
+
+def without(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
+    """The same with no feature of these names, nor anything that was derived from one.
+
+    What parts the rows stays: a feature may be left out and still tell segments apart. An anomaly
+    score that was made from one of them goes with it.
+    """
+    gone = {e.name for e in content.fields if e.role == "feature" and e.name in names}
+    if not gone:
+        return content
+    sources = [e for e in content.fields if e.role == "feature" and e.name in gone]
+    derived = {name for entry in sources for name in derived_names(entry)}
+    anomaly = content.anomaly
+    if anomaly is not None and not gone.isdisjoint(anomaly.names):
+        anomaly, derived = None, derived | {SCORE, ANOMALOUS}
+
+    def stays(entry: FieldEntry) -> bool:
+        lost = {"feature": gone, "derived": derived}.get(entry.role, set())
+        return entry.name not in lost
+
+    known = counted(content.fields)
+    segments = [
+        part.model_copy(
+            update={
+                "fields": [f for f, e in zip(part.fields, known, strict=True) if stays(e)],
+            }
+        )
+        for part in content.segments
+    ]
+    return content.model_copy(
+        update={
+            "fields": [entry for entry in content.fields if stays(entry)],
+            "anomaly": anomaly,
+            "importances": {k: v for k, v in content.importances.items() if k not in gone},
+            "segments": segments,
+        }
+    )

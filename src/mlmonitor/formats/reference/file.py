@@ -1,0 +1,180 @@
+"""A reference's file: whatever is read back has been checked against this."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlmonitor.errors import FormatError
+from mlmonitor.formats.reference.derived_entries import (
+    AnomalyReference,
+    FieldEntry,
+    check_derived,
+    counted,
+)
+from mlmonitor.formats.reference.entries import Count, Finite, Name, want
+from mlmonitor.formats.reference.segment_entries import (
+    SegmentReference,
+    check_seasons,
+    check_segments,
+)
+
+VERSION = 1
+FILE_BYTES = 64 << 20
+"""The largest file that is read, and so the largest that is written."""
+
+
+class ReferenceFile(BaseModel):
+    """A whole reference, as it stands in its file.
+
+    `explained` names the prediction that the entries' `predicted` is about, if there is one.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    format: Literal["mlmonitor.reference"] = "mlmonitor.reference"
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
+    rows: Count
+    rows_seen: Count
+    trained_at: AwareDatetime | None = None
+    importances: dict[Name, Finite] = {}
+    training_metrics: dict[Name, Finite] = {}
+    explained: Name | None = None
+    anomaly: AnomalyReference | None = None
+    fields: Annotated[
+        list[Annotated[FieldEntry, Field(discriminator="kind")]], Field(max_length=100_000)
+    ]
+    segmented_by: Annotated[list[Name], Field(max_length=100)] = []
+    segments: Annotated[list[SegmentReference], Field(max_length=10_000)] = []
+    season: Literal["hour_of_day", "hour_of_week"] | None = None
+    season_timezone: Annotated[str, Field(min_length=1, max_length=100)] = "UTC"
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        identities = [(field.role, field.name) for field in self.fields]
+        want(len(set(identities)) == len(identities), "fields: wanted each role and name once")
+        roles = [role for role, _ in identities]
+        want(roles.count("actual") <= 1, "fields: wanted one actual at most")
+        want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
+        for at, field in enumerate(self.fields):
+            is_part = field.role == "derived" or field.kind in ("text", "embedding")
+            most = self.rows_seen if is_part else self.rows
+            want(
+                field.rows <= most and (is_part or field.rows == most),
+                f"fields.{at}.rows: wanted the rows of the whole",
+            )
+        check_derived(self.fields, self.anomaly)
+        fields = counted(self.fields)
+        for field in fields:
+            check_seasons(field, self.season, f"fields: {ascii(field.name)[:60]}")
+        total = sum(each.rows for each in self.segments)
+        want(not self.segments or total == self.rows, "segments: wanted the rows of the whole")
+        want(bool(self.segments) == bool(self.segmented_by), "segmented_by: wanted with segments")
+        check_segments(self.segments, fields, width=len(self.segmented_by), season=self.season)
+        return self
+
+
+class _Head(BaseModel):
+    """What is looked at first, so that a newer file is called newer and not damaged."""
+
+    format: str
+    version: Annotated[int, Field(strict=True, ge=1, lt=1 << 31)]
+
+
+def parsed(data: bytes) -> ReferenceFile:
+    """The reference in `data`.
+
+    Raises:
+        FormatError: it is no reference, is too new, is damaged, or contradicts itself; the message
+            says where.
+    """
+    _check_size(data)
+    try:
+        head = _Head.model_validate_json(data)
+    except ValidationError as error:
+        raise FormatError(f"reference: not a file that mlmonitor saved: {_where(error)}") from None
+    if head.format != "mlmonitor.reference":
+        raise FormatError("reference: format: wanted mlmonitor.reference")
+    if head.version > VERSION:
+        raise FormatError(
+            f"reference: version {head.version} is newer than this library, which reads up to "
+            f"{VERSION}: upgrade mlmonitor-sdk, or save the reference again"
+        )
+    _check_keys(data)
+    try:
+        return ReferenceFile.model_validate_json(data)
+    except ValidationError as error:
+        raise FormatError(f"reference: {_where(error)}") from None
+
+
+def written(content: ReferenceFile) -> bytes:
+    """The file of a reference, indented; raises FormatError where `parsed` would not take it."""
+    data = content.model_dump_json(indent=1).encode() + b"\n"
+    _check_size(data)
+    return data
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > FILE_BYTES:
+        raise FormatError(
+            f"reference: larger than {FILE_BYTES >> 20} MiB: leave out columns of many categories"
+        )
+
+
+def _check_keys(data: bytes) -> None:
+    """Refuse a key that comes twice in one object: readers do not agree on which of them counts."""
+    # It is JSON of limited depth: that was seen to. No number is worked out, whatever its size.
+    tree = json.loads(
+        data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
+    )
+    for place in _twice(tree, ()):
+        raise FormatError(f"reference: {_place(place)}: wanted each key once")
+
+
+class _Twice:
+    """Stands for the values of a key that came more than once."""
+
+
+def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) < len(items):
+        (key, _), *_ = Counter(key for key, _ in items).most_common(1)
+        return {key: _Twice()}
+    return found
+
+
+def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    if isinstance(tree, _Twice):
+        yield place
+    elif isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            if isinstance(value, _Twice | dict | list):
+                yield from _twice(value, (*place, key))
+
+
+def _where(error: ValidationError) -> str:
+    """The first three faults: where, and what was wanted; never what stood there."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    told = []
+    for fault in faults[:3]:
+        message = _WANTED.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
+        told.append(f"{_place(fault['loc'])}: {message}")
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return "; ".join(told) + more
+
+
+_KINDS = "wanted a kind: numeric, datetime, categorical, boolean, text or embedding"
+_WANTED = {
+    # pydantic quotes what stood there in these.
+    "union_tag_invalid": _KINDS,
+    "union_tag_not_found": _KINDS,
+}
+
+
+def _place(steps: Iterable[int | str]) -> str:
+    """Where in the file, on one short line whatever its keys are."""
+    return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"

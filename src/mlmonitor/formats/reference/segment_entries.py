@@ -1,0 +1,143 @@
+"""Parts of the training rows, as they stand in a reference's file: by season and by segment."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from mlmonitor.formats.reference.entries import (
+    ENTRY_BYTES,
+    NUMBER_BYTES,
+    OBJECT_BYTES,
+    QUANTILE_POINTS,
+    CategoricalReference,
+    Count,
+    CountedEntry,
+    CriticalTable,
+    Deviation,
+    Finite,
+    SeasonRow,
+    want,
+)
+from mlmonitor.records import SEASONS
+
+SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
+
+
+class SegmentField(BaseModel):
+    """One field within one segment; its bins or categories are those of the whole.
+
+    `once` and `twice` tell how many of its values were of a category that the whole has so often.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    missing: Count
+    nonfinite: Count = 0
+    wrong_type: Count = 0
+    counts: Annotated[list[Count], Field(max_length=10_001)]
+    mean: Finite | None = None
+    stddev: Deviation | None = None
+    min: Finite | None = None
+    max: Finite | None = None
+    quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)] = []
+    critical: CriticalTable = {}
+    seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
+    once: Count = 0
+    twice: Count = 0
+    held_out: Annotated[list[Count], Field(max_length=10_003)] = []
+
+    @property
+    def rows(self) -> int:
+        """How many rows it tells of."""
+        return self.missing + sum(self.counts)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
+        figures = len(self.quantiles) + len(self.counts) + len(self.held_out)
+        texts = sum(map(sys.getsizeof, self.seasons))
+        return OBJECT_BYTES + tables + figures * NUMBER_BYTES + texts
+
+
+class SegmentReference(BaseModel):
+    """One segment: its value of each segment field, or null for the rest of the rows.
+
+    `fields` are in the order of those of the whole that have bins; derived ones tell of a sample of
+    their own, which need not have `rows` rows.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    values: Annotated[list[SegmentValue], Field(min_length=1, max_length=100)] | None
+    rows: Count
+    fields: Annotated[list[SegmentField], Field(max_length=100_000)]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes at most, once read."""
+        names = sum(map(sys.getsizeof, self.values or ()))
+        return OBJECT_BYTES + names + sum(field.nbytes for field in self.fields)
+
+
+def within(entry: CountedEntry, part: SegmentField) -> CountedEntry:
+    """The entry of one segment: its own counts over the whole's bins."""
+    known = {name: value for name, value in part if name in type(entry).model_fields}
+    return entry.model_copy(update={**known, "rows": part.rows})
+
+
+def check_segments(
+    segments: Sequence[SegmentReference],
+    fields: Sequence[CountedEntry],
+    *,
+    width: int,
+    season: str | None,
+) -> None:
+    """Refuse segments of other fields, bins or rows than the whole's."""
+    known = [None if each.values is None else tuple(each.values) for each in segments]
+    want(len(set(known)) == len(known), "segments: wanted each once")
+    want(None not in known[:-1], "segments: wanted the rest last")
+    for at, segment in enumerate(segments):
+        where = f"segments.{at}"
+        want(segment.values is None or len(segment.values) == width, f"{where}: values")
+        want(len(segment.fields) == len(fields), f"{where}.fields: wanted those above")
+        for field, whole in zip(segment.fields, fields, strict=True):
+            _check_field(field, whole, where)
+            is_apart = whole.role == "derived" and field.rows <= whole.rows
+            want(
+                is_apart or field.rows == segment.rows,
+                f"{where}: wanted the sum of counts and missing",
+            )
+            check_seasons(field, season, where)
+
+
+def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
+    want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
+    want(
+        field.nonfinite + field.wrong_type <= field.missing,
+        f"{where}: nonfinite, wrong_type: wanted no more than missing",
+    )
+    held_out = whole.held_out if isinstance(whole, CategoricalReference) else []
+    want(len(field.held_out) == len(held_out), f"{where}: held_out: wanted as in the whole")
+    want(sum(field.held_out) <= field.rows, f"{where}: held_out: wanted no more than rows")
+    want(
+        field.once + 2 * field.twice <= sum(field.counts),
+        f"{where}: once, twice: wanted no more than there are values",
+    )
+
+
+def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
+    """Each season has all bins, and together they are the whole: what was held out, if it was."""
+    count = 0 if season is None else SEASONS[season]
+    want(len(field.seasons) == count, f"{where}.seasons: wanted {count}")
+    rows = [[*map(int, row.split())] for row in field.seasons]
+    whole = getattr(field, "held_out", []) or [*field.counts, field.missing]
+    want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: wanted all bins in each")
+    sums = [sum(column) for column in zip(*rows, strict=True)]
+    want(not rows or sums == whole, f"{where}.seasons: wanted the sums of counts and missing")

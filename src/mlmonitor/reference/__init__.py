@@ -1,0 +1,1 @@
+"""What a model was trained on, fitted and saved."""

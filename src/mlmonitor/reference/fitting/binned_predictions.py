@@ -1,0 +1,85 @@
+"""The mean prediction in every bin of every feature: all that explaining a shift needs later."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.formats.reference import CountedEntry, NumericReference
+from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.reference.fitting.stratified_field import cells_of
+
+_ALL_RANGE = 1e150  # a larger prediction's square is no float
+
+
+class Explained(NamedTuple):
+    """Entries that know the mean prediction of each bin, and which prediction it is of."""
+
+    entries: list[CountedEntry]
+    prediction: str | None
+
+
+def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) -> Explained:
+    """Keep with every feature the mean and variance of the primary prediction in each of its bins.
+
+    values_of: the sample of the entry at a position: the same rows of every field, floats or names.
+    Price: one look-up and two sums a value, where the reference is made; serving pays nothing.
+    """
+    at = primary(entries)
+    if at is None:
+        return Explained(list(entries), None)
+    outcome: Floats = values_of(at)
+    outcome = np.where(np.abs(outcome) < _ALL_RANGE, outcome, np.nan)
+    found = [
+        _with_prediction(entry, cells_of(entry, values_of(place)), outcome)
+        if Role(entry.role) is Role.FEATURE
+        else entry
+        for place, entry in enumerate(entries)
+    ]
+    return Explained(found, entries[at].name)
+
+
+def primary(entries: Sequence[CountedEntry]) -> int | None:
+    """Which entry's shift is explained: the position of a numeric prediction, None without one.
+
+    `prediction` itself if it is a number; of two class probabilities the second, as of a positive
+    class; else, of several outputs, the one that varies most.
+    """
+    outputs = [
+        (at, entry)
+        for at, entry in enumerate(entries)
+        if Role(entry.role) is Role.PREDICTION
+        and isinstance(entry, NumericReference)
+        and entry.kind == "numeric"
+        and entry.stddev is not None
+    ]
+    if not outputs:
+        return None
+    for at, entry in outputs:
+        if entry.name == PREDICTION:
+            return at
+    if len(outputs) == 2:
+        return outputs[1][0]
+    return max(outputs, key=lambda output: output[1].stddev or 0.0)[0]
+
+
+def _with_prediction(entry: CountedEntry, bins: Counts, outcome: Floats) -> CountedEntry:
+    known = ~np.isnan(outcome)
+    size = len(entry.counts) + 1
+    rows = np.bincount(bins[known], minlength=size)
+    shown = np.maximum(rows, 1)
+    mean = np.bincount(bins[known], outcome[known], minlength=size) / shown
+    square = (outcome[known] - mean[bins[known]]) ** 2
+    variance = np.bincount(bins[known], square, minlength=size) / shown
+    return entry.model_copy(
+        update={
+            "predicted": _or_none(mean, rows),
+            "predicted_variance": _or_none(variance, rows),
+        }
+    )
+
+
+def _or_none(numbers: Floats, rows: Counts) -> list[float | None]:
+    pairs = zip(numbers.tolist(), rows.tolist(), strict=True)
+    return [number if count else None for number, count in pairs]

@@ -1,0 +1,200 @@
+"""At fit: texts, embeddings and whole rows, and the fields derived from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.read.numbers import numbers
+from mlmonitor.capture.read.refusals import GIVEN, MISSING
+from mlmonitor.derived.anomaly import Distances, Scaling, shrunk_covariance
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import (
+    ANOMALOUS,
+    MOST_SCORED,
+    SCORE,
+    AnomalyReference,
+    CountedEntry,
+    FieldEntry,
+    SegmentReference,
+)
+from mlmonitor.records import SOURCES, Kind, Role
+from mlmonitor.reference.fitting.derived_source import Source
+from mlmonitor.reference.fitting.fit import Fitted
+from mlmonitor.reference.fitting.reservoir import Sample
+from mlmonitor.reference.fitting.sample_halves import Derived, HeldOut, Options
+from mlmonitor.reference.fitting.stratification import Strata
+from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.training_data import Chunk, Columns
+
+ROWS = 20_000
+"""Of more rows to be judged as a whole a uniform sample is taken."""
+
+ANOMALOUS_SHARE = 0.01
+
+Identity = tuple[Role, str]
+
+
+class Whole(NamedTuple):
+    """All fields, in the order of the columns, then those derived; their segments; the judge."""
+
+    fields: list[FieldEntry]
+    segments: list[SegmentReference]
+    anomaly: AnomalyReference | None = None
+
+
+class Derivations:
+    """Takes the sources out of training data as it passes by, and adds the fields derived.
+
+    schema: kinds that are declared. strata: by what the rows are parted. scored: whether rows are
+    to be judged by all numeric features, or the names of those they shall be judged by.
+    is_lenient: leave out a source of which nothing can be learned, in place of refusing it.
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, Kind],
+        strata: Strata,
+        *,
+        scored: bool | Sequence[str] = False,
+        seed: int = 0,
+        is_lenient: bool = False,
+    ) -> None:
+        self.others: dict[str, Kind] = {n: k for n, k in schema.items() if k not in SOURCES}
+        self._kinds = {name: kind for name, kind in schema.items() if kind in SOURCES}
+        self._scored, self._is_lenient, self._strata = scored, is_lenient, strata
+        self._rng = np.random.default_rng([seed, 1])
+        self._seed = seed % (1 << 32)
+        self._order: list[Identity] = []
+        self._sources: dict[Identity, Source] = {}
+        self._numeric: dict[str, Sample] = {}
+        self._rows = HeldOut(ROWS, self._rng, strata)
+
+    def passing(self, parts: Iterator[Chunk]) -> Iterator[Chunk]:
+        """The parts without their sources; they are sampled on the way."""
+        if not self._kinds and not self._scored:
+            yield from parts
+            return
+        for chunk in parts:
+            if chunk.rows:
+                self._take(chunk)
+            own = {i: values for i, values in chunk.columns.items() if i[1] not in self._kinds}
+            yield chunk._replace(columns=own)
+
+    def completed(self, found: Fitted, options: Options) -> Whole:
+        """What was found, with what was derived.
+
+        Raises:
+            SchemaError: a source holds nothing of its kind, or there is nothing to judge rows by.
+        """
+        if not found.entries and not self._sources:
+            raise SchemaError("features: wanted at least one column with at least one row")
+        if not self._order:
+            return Whole(list(found.entries), found.segments)
+        known: dict[Identity, FieldEntry] = {(Role(e.role), e.name): e for e in found.entries}
+        derived: list[Derived] = []
+        for identity, source in self._sources.items():
+            try:
+                learned = source.learned(seed=self._seed, has_critical=options.has_critical)
+            except SchemaError:
+                if self._is_lenient:
+                    continue
+                raise
+            known[identity] = learned.entry
+            derived += [
+                source.held_out.field(name, Kind.NUMERIC, column, reasons, found.segments, options)
+                for name, column, reasons in zip(
+                    learned.names, learned.columns.numeric, learned.columns.reasons, strict=True
+                )
+            ]
+        anomaly = None
+        if self._scored:
+            anomaly, judged = self._judged(found, options)
+            derived += judged
+        _refuse_twice(derived)
+        fields = [known[each] for each in self._order if each in known]
+        segments = [
+            segment.model_copy(
+                update={"fields": segment.fields + [each.parts[at] for each in derived]}
+            )
+            for at, segment in enumerate(found.segments)
+        ]
+        return Whole(fields + [each.entry for each in derived], segments, anomaly)
+
+    def _take(self, chunk: Chunk) -> None:
+        if not self._order:
+            self._begin(chunk.columns)
+        for identity, source in self._sources.items():
+            if identity in chunk.columns:
+                source.take(chunk.columns[identity], chunk.rows, chunk.marks)
+        if self._numeric:
+            self._rows.next_chunk(chunk.rows, chunk.marks)
+        for name, sample in self._numeric.items():
+            if (Role.FEATURE, name) in chunk.columns:
+                sample.take(numbers(chunk.columns[Role.FEATURE, name])[0], self._rows.slots)
+
+    def _begin(self, columns: Columns) -> None:
+        for name in self._kinds:
+            if name not in {known for _, known in columns}:
+                raise SchemaError(f"schema: there is no column {name!r}")
+        self._order = list(columns)
+        for role, name in columns:
+            if name in self._kinds:
+                if role is Role.ACTUAL:
+                    raise SchemaError(f"schema: {name!r}: actuals cannot be texts or embeddings")
+                kind = self._kinds[name]
+                self._sources[role, name] = Source(role, name, kind, self._rng, self._strata)
+            elif self._scored and role is Role.FEATURE:
+                met = self.others.get(name) or known_kind(name, columns[role, name])
+                if met in (None, Kind.NUMERIC):
+                    self._numeric[name] = Sample(np.nan)
+
+    def _judged(self, found: Fitted, options: Options) -> tuple[AnomalyReference, list[Derived]]:
+        names = self._scored_names(found.entries)
+        values = np.stack([self._numeric[name].rows(self._rows.slots) for name in names])
+        design, rest = self._rows.halves
+        scaling = Scaling.of(values[:, design])
+        used = np.flatnonzero(scaling.scale > 0)
+        if not used.size:
+            raise SchemaError("anomaly_score: wanted a numeric feature that is not constant")
+        scaling = Scaling(scaling.centre[used], scaling.scale[used])
+        covariance = shrunk_covariance(scaling.apply(values[np.ix_(used, design)]))
+        score = Distances(scaling, covariance).score(values[np.ix_(used, rest)])
+        scores = score[~np.isnan(score)]
+        if not scores.size:
+            raise SchemaError("anomaly_score: wanted more rows with a number")
+        threshold = float(np.quantile(scores, 1 - ANOMALOUS_SHARE, method="inverted_cdf"))
+        anomaly = AnomalyReference(
+            names=[names[at] for at in used.tolist()],
+            centre=scaling.centre.tolist(),
+            scale=scaling.scale.tolist(),
+            covariance=covariance[np.tril_indices(used.size)].tolist(),
+            threshold=threshold,
+        )
+        flags = [None if np.isnan(x) else bool(x > threshold) for x in score.tolist()]
+        field, parts = self._rows.field, found.segments
+        lost = np.where(np.isnan(score), MISSING, GIVEN).astype(np.int8)
+        return anomaly, [
+            field(SCORE, Kind.NUMERIC, score, lost, parts, options),
+            field(ANOMALOUS, Kind.BOOLEAN, flags, lost, parts, options),
+        ]
+
+    def _scored_names(self, entries: Sequence[CountedEntry]) -> list[str]:
+        known = [e.name for e in entries if (e.role, e.kind) == ("feature", "numeric")]
+        names = known if isinstance(self._scored, bool) else list(self._scored)
+        for name in names:
+            if name not in known or name not in self._numeric:
+                raise SchemaError(f"anomaly_score: {name!r}: wanted the name of a numeric feature")
+        if not 1 <= len(names) <= MOST_SCORED:
+            raise SchemaError(
+                f"anomaly_score: wanted 1 to {MOST_SCORED} numeric features, met {len(names)}: "
+                "name those that matter, anomaly_score=[...]"
+            )
+        return names
+
+
+def _refuse_twice(derived: Sequence[Derived]) -> None:
+    names = [each.entry.name for each in derived]
+    for name in names:
+        if names.count(name) > 1:
+            raise SchemaError(f"schema: {name!r} would be derived twice: rename a column")

@@ -1,0 +1,128 @@
+"""At fit: what is learned of one text or embedding, and the columns derived from it."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.values import Values
+from mlmonitor.derived.columns import DerivedColumns
+from mlmonitor.derived.embedding import (
+    KERNEL_FEATURES,
+    EmbeddingColumns,
+    Kernel,
+    kept_vector,
+    median_distance,
+    most_common_length,
+    vectors,
+)
+from mlmonitor.derived.text import TextColumns, Vocabulary, frequent_words, kept_text
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
+from mlmonitor.records import Kind, Role
+from mlmonitor.reference.fitting.reservoir import Sample
+from mlmonitor.reference.fitting.sample_halves import HeldOut
+from mlmonitor.reference.fitting.stratification import Marks, Strata
+from mlmonitor.reference.training_data import checked_name
+from mlmonitor.stats.mmd import MMD, simulated_mmd
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
+"""Of more rows a uniform sample is taken."""
+
+_BANDWIDTH_ROWS = 500
+
+
+class Learned(NamedTuple):
+    """A source as it is saved, and the columns derived of the rows that it was not learned from."""
+
+    entry: TextReference | EmbeddingReference
+    names: list[str]
+    columns: DerivedColumns
+
+
+class Source:
+    """One source's training values: a uniform sample of rows of its own."""
+
+    def __init__(self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Strata) -> None:
+        self._role, self._name, self._kind, self._rng = role, name, kind, rng
+        self.held_out: HeldOut = HeldOut(SAMPLE_ROWS[kind], rng, strata)
+        self._sample = Sample(None)
+
+    def take(self, values: Values, rows: int, marks: Marks) -> None:
+        """Keep those rows of a chunk that the sample has slots for."""
+        self.held_out.next_chunk(rows, marks)
+        slots = self.held_out.slots
+        keep = kept_text if self._kind is Kind.TEXT else kept_vector
+        column: np.ndarray[Any, Any] = np.empty(rows, object)
+        for row in {*range(slots.fresh), *slots.replaced_by.tolist()}:
+            column[row] = keep(values[row])
+        self._sample.take(column, slots)
+
+    def learned(self, *, seed: int, has_critical: bool) -> Learned:
+        """What one half of the rows is like, and what is derived of the other.
+
+        Raises:
+            SchemaError: there are too few values of its kind.
+        """
+        rows: list[object] = self._sample.rows(self.held_out.slots).tolist()
+        design, rest = self.held_out.halves
+        first, second = [rows[at] for at in design], [rows[at] for at in rest]
+        told = {
+            "name": self._name,
+            "role": self._role.value,
+            "rows": len(rows),
+            "missing": sum(row is None for row in rows),
+        }
+        if self._kind is Kind.TEXT:
+            return self._text(told, first, second)
+        found = self._embedding(told, first, seed)
+        read = EmbeddingColumns.read_from(found).read(second)
+        known = ~np.isnan(read.numeric[-1])
+        if has_critical and read.kernels is not None:
+            table = simulated_mmd(read.kernels[:, known], found.design_rows, self._rng)
+            found = found.model_copy(update={"critical": {MMD: table}})
+        return _named(found, read)
+
+    def _text(self, told: dict[str, Any], first: list[object], second: list[object]) -> Learned:
+        if not any(isinstance(value, str) for value in first):
+            raise SchemaError(f"column {self._name!r}: wanted texts, met too few")
+        words = frequent_words(first)
+        vocabulary = Vocabulary.of(words)
+        entry = TextReference(
+            kind="text",
+            words=len(words),
+            hashes=vocabulary.hashes,
+            bits=vocabulary.base64,
+            **told,
+        )
+        return _named(entry, TextColumns(vocabulary).read(second))
+
+    def _embedding(
+        self, told: dict[str, Any], first: list[object], seed: int
+    ) -> EmbeddingReference:
+        dimensions = most_common_length(first)
+        found = vectors(first, dimensions)
+        matrix = found.matrix[found.known]
+        if dimensions < 2 or not len(matrix):
+            raise SchemaError(
+                f"column {self._name!r}: wanted vectors of 2 to 4,096 numbers, met too few"
+            )
+        bandwidth = median_distance(matrix[:_BANDWIDTH_ROWS])
+        kernel = Kernel(
+            dimensions=dimensions, bandwidth=bandwidth, seed=seed, features=KERNEL_FEATURES
+        )
+        return EmbeddingReference(
+            kind="embedding",
+            design_rows=len(matrix),
+            centroid=matrix.mean(axis=0).tolist(),
+            bandwidth=bandwidth,
+            seed=seed,
+            kernel_mean=kernel.features(matrix).mean(axis=1).tolist(),
+            **told,
+        )
+
+
+def _named(entry: TextReference | EmbeddingReference, columns: DerivedColumns) -> Learned:
+    return Learned(entry, [checked_name(name) for name in derived_names(entry)], columns)

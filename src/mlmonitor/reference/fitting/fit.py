@@ -1,0 +1,94 @@
+"""Columns become the entries of a reference: kinds inferred, each field sampled and summarised."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import (
+    CountedEntry,
+    SegmentReference,
+)
+from mlmonitor.records import Kind, Role
+from mlmonitor.reference.fitting.binned_predictions import explain
+from mlmonitor.reference.fitting.field_sample import FieldSample
+from mlmonitor.reference.fitting.reservoir import Slots
+from mlmonitor.reference.fitting.stratification import Strata
+from mlmonitor.reference.fitting.stratified_field import Parted
+from mlmonitor.reference.training_data import Chunk, Columns
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+SAMPLE_ROWS = 100_000
+
+__all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fitted"]
+
+
+class Fitted(NamedTuple):
+    """The entries of all fields, the rows behind them, the rows seen, and the segments.
+
+    explained: the prediction that the entries tell the mean of, bin by bin.
+    """
+
+    entries: list[CountedEntry]
+    rows: int
+    rows_seen: int
+    segments: list[SegmentReference]
+    explained: str | None
+
+
+def fitted(  # noqa: PLR0913 - one name for each thing that decides
+    parts: Iterator[Chunk],
+    *,
+    schema: Mapping[str, Kind],
+    sample_rows: int | None,
+    bins: int,
+    rng: "Generator",
+    has_critical: bool = True,
+    strata: Strata,
+) -> Fitted:
+    """What training data looks like, field by field and part by part.
+
+    has_critical: whether it is simulated what chance makes of each distance. strata: by what the
+    rows are parted.
+
+    Raises:
+        SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
+            the schema names a column that is not there.
+    """
+    slots = Slots(sample_rows, rng)
+    samples: dict[tuple[Role, str], FieldSample] = {}
+    for columns, rows, marks in parts:
+        if rows == 0:
+            continue
+        if not samples:
+            samples = _begun(columns, schema)
+        if columns.keys() != samples.keys():
+            odd = sorted(f"{name!r}" for _, name in columns.keys() ^ samples.keys())
+            raise SchemaError(f"chunks differ in their columns: {', '.join(odd[:10])}")
+        slots.next_chunk(rows)
+        for identity, sample in samples.items():
+            sample.take(columns[identity], slots)
+        strata.take(marks, slots)
+    if slots.seen == 0:
+        raise SchemaError("features: wanted at least one column with at least one row")
+    fields = list(samples.values())
+    entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
+    told = explain(entries, lambda at: fields[at].rows(slots))
+    parted = [
+        Parted(entry, sample.rows(slots), sample.reasons(slots), has_critical=has_critical)
+        for entry, sample in zip(told.entries, fields, strict=True)
+    ]
+    entries = [strata.whole(field, slots) for field in parted]
+    segments = strata.segments(parted, slots)
+    return Fitted(entries, slots.kept, slots.seen, segments, told.prediction)
+
+
+def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:
+    known = {name for _, name in columns}
+    for name in schema:
+        if name not in known:
+            raise SchemaError(f"schema: there is no column {name!r}")
+    return {
+        (role, name): FieldSample(role, name, declared=schema.get(name)) for role, name in columns
+    }

@@ -1,0 +1,84 @@
+"""Rows to learn a derivation from, and others to fit what is derived: no row is in both."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.read.refusals import Reasons
+from mlmonitor.capture.values import Values
+from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
+from mlmonitor.records import Counts, Kind, Role
+from mlmonitor.reference.fitting.field_sample import FieldSample
+from mlmonitor.reference.fitting.reservoir import Slots
+from mlmonitor.reference.fitting.stratification import Marks, Strata
+from mlmonitor.reference.fitting.stratified_field import Parted, refused_of
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+class Options(NamedTuple):
+    """How derived fields are fitted, as `fitted` fits others."""
+
+    bins: int
+    has_critical: bool
+
+
+class Derived(NamedTuple):
+    """A derived field, and what it looks like in each segment."""
+
+    entry: CountedEntry
+    parts: list[SegmentField]
+
+
+class HeldOut:
+    """A uniform sample of at most `limit` rows in two halves, and what tells their parts.
+
+    A row lies nearer to a centre that it helped to make than any row to come: so what a derivation
+    learns is learned from one half of the rows, and what is derived is fitted on the other.
+    """
+
+    def __init__(self, limit: int, rng: "Generator", strata: Strata) -> None:
+        self.slots: Slots = Slots(limit, rng)
+        self._rng = rng
+        self._strata = strata.sibling()
+        self._halves: tuple[Counts, Counts] | None = None
+
+    def next_chunk(self, rows: int, marks: Marks) -> None:
+        """Draw for the next rows, and keep their marks."""
+        self.slots.next_chunk(rows)
+        self._strata.take(marks, self.slots)
+
+    @property
+    def halves(self) -> tuple[Counts, Counts]:
+        """The slots to learn from, and the others; of a single row, it and it."""
+        if self._halves is None:
+            drawn = self._rng.permutation(self.slots.kept)
+            half = max(drawn.size // 2, 1)
+            rest = drawn[half:] if drawn.size > 1 else drawn
+            self._halves = np.sort(drawn[:half]), np.sort(rest)
+        return self._halves
+
+    def field(
+        self,
+        name: str,
+        kind: Kind,
+        column: Values,
+        reasons: Reasons,
+        segments: Sequence[SegmentReference],
+        options: Options,
+    ) -> Derived:
+        """The field whose values in the second half are `column`."""
+        slots = Slots(None, self._rng)  # draws nothing: all rows are kept
+        slots.next_chunk(len(column))
+        sample = FieldSample(Role.DERIVED, name, declared=kind)
+        sample.take(column, slots)
+        entry = sample.entry(slots, bins=options.bins, has_critical=options.has_critical)
+        entry = entry.model_copy(update=refused_of(reasons))
+        parted = Parted(entry, sample.rows(slots), reasons, has_critical=options.has_critical)
+        at = self.halves[1]
+        return Derived(
+            self._strata.whole(parted, self.slots, at),
+            self._strata.parts(parted, segments, self.slots, at),
+        )

@@ -1,0 +1,124 @@
+"""Training rows parted by segment and by season: what each field looks like in each part."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.season import Season
+from mlmonitor.aggregate.segments import SegmentValues, segment_values
+from mlmonitor.capture.read.numbers import moments_in_time
+from mlmonitor.capture.values import Values
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
+from mlmonitor.records import Counts
+from mlmonitor.reference.fitting.reservoir import Sample, Slots
+from mlmonitor.reference.fitting.stratified_field import Parted
+
+
+class Marks(NamedTuple):
+    """What tells the parts of a chunk's rows: its segment fields, and when each row was."""
+
+    segments: Sequence[Values] = ()
+    times: Values | None = None
+
+
+class Strata:
+    """Remembers the segment and the season of each sampled row, in the slots of all fields.
+
+    Price: 16 bytes a sampled row, and the name of every segment met.
+    """
+
+    def __init__(self, segments: Sequence[str], most: int, season: Season | None) -> None:
+        self.fields: tuple[str, ...] = tuple(segments)
+        self.season: Season | None = season
+        self._most = most
+        self._ids: dict[SegmentValues, int] = {}
+        self._segment, self._season = Sample(0.0), Sample(0.0)
+
+    def sibling(self) -> "Strata":
+        """The same parts, for the slots of another sample of the same rows."""
+        found = Strata(self.fields, self._most, self.season)
+        found._ids = self._ids
+        return found
+
+    def whole(self, field: Parted, slots: Slots, at: Counts | None = None) -> CountedEntry:
+        """A field with the counts of its seasons; `at`: the slots of its rows, if not all."""
+        return field.whole(self._seasons(slots, at), self._count)
+
+    def parts(
+        self,
+        field: Parted,
+        segments: Sequence[SegmentReference],
+        slots: Slots,
+        at: Counts | None = None,
+    ) -> list[SegmentField]:
+        """A field as each of these segments has it; what is in none of them is left out."""
+        if not segments:
+            return []
+        ids, seasons = self._numbers(slots, at), self._seasons(slots, at)
+        codes = [-1 if s.values is None else self._ids[tuple(s.values)] for s in segments]
+        found = []
+        for code in codes:
+            rows = np.flatnonzero(ids == code if code >= 0 else ~np.isin(ids, codes))
+            found.append(field.part(rows, seasons, self._count))
+        return found
+
+    def take(self, marks: Marks, slots: Slots) -> None:
+        """Keep the marks of those rows of a chunk that the sample has slots for.
+
+        Raises:
+            SchemaError: a row has no time.
+        """
+        if self.fields:
+            found = segment_values(marks.segments)
+            ids = [self._ids.setdefault(values, len(self._ids)) for values in found]
+            self._segment.take(np.array(ids, np.float64), slots)
+        if self.season is not None and marks.times is not None:
+            seconds, _ = moments_in_time(marks.times)
+            missing = int(np.count_nonzero(np.isnan(seconds)))
+            if missing:
+                raise SchemaError(f"times: wanted a datetime for each row; {missing:,} have none")
+            self._season.take(self.season.of(seconds).astype(np.float64), slots)
+
+    def segments(self, fields: Sequence[Parted], slots: Slots) -> list[SegmentReference]:
+        """Each segment of the most rows, and the rest as one."""
+        if not self.fields:
+            return []
+        seasons = self._seasons(slots, None)
+        return [
+            SegmentReference(
+                values=None if values is None else list(values),
+                rows=int(rows.size),
+                fields=[field.part(rows, seasons, self._count) for field in fields],
+            )
+            for values, rows in self._parts(slots)
+        ]
+
+    def _parts(self, slots: Slots) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
+        """The sampled rows of each segment, those of the most rows first."""
+        ids = self._numbers(slots, None)
+        names = list(self._ids)
+        counts = np.bincount(ids, minlength=len(names)).tolist()
+        ranked = sorted(range(len(names)), key=lambda at: (-counts[at], repr(names[at])))
+        kept = [at for at in ranked if counts[at]][: self._most]
+        for at in kept:
+            yield names[at], np.flatnonzero(ids == at)
+        rest = np.flatnonzero(~np.isin(ids, kept))
+        if rest.size:
+            yield None, rest
+
+    @property
+    def _count(self) -> int:
+        return 0 if self.season is None else self.season.count
+
+    def _numbers(self, slots: Slots, at: Counts | None) -> Counts:
+        """The number of each row's segment."""
+        found: Counts = self._segment.rows(slots).astype(np.int64)
+        return found if at is None else found[at]
+
+    def _seasons(self, slots: Slots, at: Counts | None) -> Counts:
+        """The season of each row; 0 where there are none."""
+        found: Counts = self._season.rows(slots).astype(np.int64)
+        return found if at is None else found[at]

@@ -1,0 +1,125 @@
+"""One field's sampled rows, counted part by part: by segment and by season."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.moments import Moments
+from mlmonitor.capture.read.refusals import Reasons
+from mlmonitor.formats.reference import (
+    QUANTILE_POINTS,
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+    SegmentField,
+    within,
+)
+from mlmonitor.records import REFUSED, Counts, Floats, Quality
+from mlmonitor.reference.fitting.top_categories import Rare
+from mlmonitor.stats.critical_values import tables
+
+Rows = NDArray[np.intp]
+
+_NONFINITE, _WRONG_TYPE = (1 + REFUSED.index(q) for q in (Quality.NONFINITE, Quality.WRONG_TYPE))
+
+
+class Parted:
+    """The sampled rows of one field, over the bins of its entry.
+
+    values: numbers, NaN where missing, or categories, None where missing. reasons: why a value is
+    missing, as in a block. has_critical: whether it is simulated for each part what chance makes
+    of its distances.
+    """
+
+    def __init__(
+        self,
+        entry: CountedEntry,
+        values: NDArray[np.generic],
+        reasons: Reasons,
+        *,
+        has_critical: bool,
+    ) -> None:
+        self._entry, self._values, self._reasons = entry, values, reasons
+        self._has_critical = has_critical
+
+    def whole(self, seasons: Counts, count: int) -> CountedEntry:
+        """The entry, with the counts of each of so many seasons; `seasons` holds each row's."""
+        if not count:
+            return self._entry
+        everything = np.arange(len(self._values))
+        told = self._by_season(everything, seasons, count)
+        return self._entry.model_copy(update={"seasons": told})
+
+    def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
+        """Some of the rows as a segment of their own."""
+        counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
+        found = SegmentField(
+            missing=counts[-1],
+            counts=counts[:-1],
+            seasons=self._by_season(rows, seasons, count) if count else [],
+            **refused_of(self._reasons[rows]),
+            **({} if self._rare is None else self._rare.within(rows)),
+        )
+        ordered: Floats | None = None
+        if isinstance(self._entry, NumericReference):
+            ordered = np.sort(self._values[rows].astype(np.float64))[: rows.size - counts[-1]]
+            found = found.model_copy(update=_spread(ordered))
+        if not self._has_critical or not rows.size:
+            return found
+        return found.model_copy(update={"critical": tables(within(self._entry, found), ordered)})
+
+    def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
+        """The counts of each season, a text each: of the rows that a window is compared with."""
+        width, cells = len(self._entry.counts) + 1, self._cells
+        if self._rare is not None and self._rare.held_cells is not None:
+            width, cells = width + 1, self._rare.held_cells
+        known = rows[cells[rows] >= 0]
+        at = seasons[known] * width + cells[known]
+        table = np.bincount(at, minlength=count * width).reshape(-1, width)
+        return [" ".join(map(str, row)) for row in table.tolist()]
+
+    @cached_property
+    def _cells(self) -> Counts:
+        return cells_of(self._entry, self._values)
+
+    @cached_property
+    def _rare(self) -> Rare | None:
+        entry = self._entry
+        return Rare(self._values, entry) if isinstance(entry, CategoricalReference) else None
+
+
+def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
+    """The bin of each sampled row; the one after the last bin is of missing values."""
+    if isinstance(entry, NumericReference):
+        numbers = rows.astype(np.float64)
+        found = np.searchsorted(np.array(entry.edges, np.float64), numbers, side="left")
+        return np.where(np.isnan(numbers), len(entry.counts), found).astype(np.int64)
+    codes: dict[object, int] = {name: at for at, name in enumerate(entry.categories)}
+    codes[None] = len(entry.counts)
+    rest = len(entry.categories)
+    return np.array([codes.get(name, rest) for name in rows.tolist()], np.int64)
+
+
+def refused_of(reasons: Reasons) -> dict[str, Any]:
+    """How many of these values were not finite, and how many of a wrong type."""
+    return {
+        "nonfinite": int(np.count_nonzero(reasons == _NONFINITE)),
+        "wrong_type": int(np.count_nonzero(reasons == _WRONG_TYPE)),
+    }
+
+
+def _spread(ordered: Floats) -> dict[str, object]:
+    """Moments, range and quantiles of some numbers; nothing where there are none."""
+    if not ordered.size:
+        return {}
+    moments = Moments.of(ordered[None, :])
+    ranks = np.linspace(0, 1, QUANTILE_POINTS)
+    return {
+        "mean": float(moments.mean[0]),
+        "stddev": float(moments.stddev[0]),
+        "min": float(moments.min[0]),
+        "max": float(moments.max[0]),
+        "quantiles": np.quantile(ordered, ranks, method="inverted_cdf").tolist(),
+    }

@@ -1,0 +1,135 @@
+"""Which categories a reference lists, and what to expect of them: without flattering the listed."""
+
+from collections import Counter
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.categories import NEW, OTHER
+from mlmonitor.formats.reference import CategoricalReference
+from mlmonitor.records import Counts, Field, Kind
+
+TOP_CATEGORIES = 50
+OTHER_CATEGORIES = 2_000
+
+
+class Ranked(NamedTuple):
+    """The parts of a `CategoricalReference` of the same names."""
+
+    categories: list[str]
+    counts: list[int]
+    missing: int
+    others: list[str]
+    is_closed: bool
+    once: int
+    twice: int
+    held_out: list[int]
+
+
+def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> Ranked:
+    """The categories of a sample of names, None where one is missing; `fixed` ones are listed all.
+
+    Where there are more than `TOP_CATEGORIES`, half of the rows, drawn by a seed, choose which are
+    listed, and the other half is counted in `held_out`. Price: half of the rows' worth of belief
+    in fields of so many categories; chosen and counted by the same rows, the listed would look
+    rarer in every window.
+    """
+    counts = Counter(sample.tolist())
+    missing = counts.pop(None, 0)
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    names = [name for name, _ in order if name not in (OTHER, NEW)]
+    held: np.ndarray[Any, Any] | None = None
+    if fixed:
+        top = list(fixed)
+    elif len(order) <= TOP_CATEGORIES:
+        top = names
+    else:
+        is_held = _is_held(len(sample))
+        choosing = Counter(sample[~is_held].tolist())
+        names.sort(key=lambda name: (-choosing[name], name))
+        top, held = names[:TOP_CATEGORIES], sample[is_held]
+        top.sort(key=lambda name: (-counts[name], name))
+    listed = set(top)
+    rest = [(name, count) for name, count in order if name not in listed]
+    is_closed = len(rest) <= OTHER_CATEGORIES
+    met = Counter(counts.values())
+    singles = {name for name, count in rest if count == 1} if is_closed else set()
+    return Ranked(
+        categories=top,
+        counts=[counts.get(name, 0) for name in top] + [sum(count for _, count in rest)],
+        missing=missing,
+        others=[name for name, _ in rest[:OTHER_CATEGORIES]],
+        is_closed=is_closed,
+        once=met[1],
+        twice=met[2],
+        held_out=[] if held is None else _held_out(held, top, singles),
+    )
+
+
+def categorical(field: Field, sample: np.ndarray[Any, Any]) -> CategoricalReference:
+    """The entry of a categorical or boolean field."""
+    found = ranked(sample, ("false", "true") if field.kind is Kind.BOOLEAN else ())
+    return CategoricalReference(
+        name=field.name,
+        role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
+        kind=field.kind.value,  # type: ignore[arg-type]  # no other comes here
+        rows=len(sample),
+        **found._asdict(),
+    )
+
+
+class Rare:
+    """What of a field's rare categories falls into parts of its sample.
+
+    A part is judged by the whole: a category is new to it that the whole does not know.
+    """
+
+    def __init__(self, sample: np.ndarray[Any, Any], entry: CategoricalReference) -> None:
+        counts = Counter(sample.tolist())
+        counts.pop(None, 0)
+        self._sample, self._top, self._is_split = sample, entry.categories, bool(entry.held_out)
+        self._once = {name for name, count in counts.items() if count == 1}
+        self._twice = {name for name, count in counts.items() if count == 2}
+        self._new = self._once - set(self._top) if entry.is_closed else set()
+        self._is_held = _is_held(len(sample))
+
+    @cached_property
+    def held_cells(self) -> Counts | None:
+        """The place of each row in `[*categories, others, new, missing]`, -1 where it had a say.
+
+        None where every row is counted.
+        """
+        if not self._is_split:
+            return None
+        codes: dict[object, int] = {name: at for at, name in enumerate(self._top)}
+        others = len(codes)
+        codes |= dict.fromkeys(self._new, others + 1) | {None: others + 2}
+        found = [codes.get(name, others) for name in self._sample.tolist()]
+        return np.where(self._is_held, np.array(found, np.int64), -1)
+
+    def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
+        """`once`, `twice` and `held_out` of some rows of the sample."""
+        names = self._sample[rows].tolist()
+        held = self._sample[rows[self._is_held[rows]]]
+        return {
+            "once": sum(name in self._once for name in names),
+            "twice": sum(name in self._twice for name in names) // 2,
+            "held_out": _held_out(held, self._top, self._new) if self._is_split else [],
+        }
+
+
+def _is_held(rows: int) -> NDArray[np.bool_]:
+    """Which rows of a sample have no say in which categories are listed: half, by a seed."""
+    is_held: NDArray[np.bool_] = np.random.default_rng(rows).random(rows) < 0.5
+    return is_held
+
+
+def _held_out(held: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
+    """`[*top, others, new, missing]` of these rows."""
+    counts = Counter(held.tolist())
+    missing = counts.pop(None, 0)
+    of_top = [counts.pop(name, 0) for name in top]
+    new = sum(name in singles for name in counts)
+    return [*of_top, sum(counts.values()) - new, new, missing]

@@ -1,0 +1,164 @@
+"""A service without a reference makes one from its first rows."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlmonitor.aggregate.segments import MOST_SEGMENTS
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.values import Values
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import ReferenceFile
+from mlmonitor.records import ABSENT, SOURCES, Declared, Role
+from mlmonitor.reference.fitting.derived_fields import Derivations
+from mlmonitor.reference.fitting.field_sample import FieldSample
+from mlmonitor.reference.fitting.fit import fitted
+from mlmonitor.reference.fitting.reservoir import Slots
+from mlmonitor.reference.fitting.sample_halves import Options
+from mlmonitor.reference.fitting.stratification import Marks, Strata
+from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.reference import Reference
+from mlmonitor.reference.training_data import Chunk, Columns, checked_name
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+_NOTHING = Declared()
+
+
+class Learner:
+    """Keeps rows until there are `wanted`, then says what they look like.
+
+    Price: it holds these rows, and nothing once they became the reference. Of names that clients
+    make up, the `FIELDS` most frequent become features.
+    """
+
+    FIELDS = 2_000
+
+    def __init__(
+        self,
+        wanted: int,
+        declared: Declared = _NOTHING,
+        *,
+        most_segments: int = MOST_SEGMENTS,
+    ) -> None:
+        self.wanted = wanted
+        self._declared, self._most_segments = declared, most_segments
+        self.rows: list[Rows] = []
+
+    @property
+    def learned(self) -> int:
+        """How many rows were kept so far."""
+        return sum(rows.count for rows in self.rows)
+
+    def take(self, rows: Rows) -> bool:
+        """Keep these rows; whether they are enough now."""
+        self.rows.append(rows)
+        return self.learned >= self.wanted
+
+    def reference(self) -> Reference:
+        """The reference of the first rows kept, `wanted` of them at most.
+
+        A column of no known kind, or of another than was declared, is left out of it.
+        """
+        count = min(self.learned, self.wanted)
+        columns = self._columns(count)
+        met = {name for _, name in columns}
+        schema = self._declared.schema.items()
+        strata = Strata(self._declared.segments, self._most_segments, None)
+        derivations = Derivations(
+            {name: kind for name, kind in schema if name in met}, strata, is_lenient=True
+        )
+        found = fitted(
+            derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
+            schema=derivations.others,
+            sample_rows=None,
+            bins=10,
+            rng=_unused_rng(),
+            has_critical=False,  # the service is running: what it would cost it cannot spare
+            strata=strata,
+        )
+        whole = derivations.completed(found, Options(bins=10, has_critical=False))
+        content = ReferenceFile(
+            rows=found.rows,
+            rows_seen=found.rows_seen,
+            fields=whole.fields,
+            explained=found.explained,
+            segmented_by=list(strata.fields),
+            segments=whole.segments,
+        )
+        return Reference(content, is_learned=True)
+
+    def _marks(self, count: int) -> Marks:
+        """The values of the segment fields, None where a row had none."""
+        fields = self._declared.segments
+        columns = [self._column((Role.FEATURE, name), count) for name in fields]
+        return Marks([[None] * count if column is None else column for column in columns])
+
+    def _columns(self, count: int) -> Columns:
+        """Every column met in the first `count` rows, None where a row had no value."""
+        columns = {each: self._column(each, count) for each in self._known()}
+        return {each: c for each, c in columns.items() if c is not None and self._is_known(each, c)}
+
+    def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
+        """One column; None if no row has it."""
+        column: list[object] = [None] * count
+        start, is_met = 0, False
+        for rows in self.rows:
+            stop = min(start + rows.count, count)
+            values = _column(rows, identity)
+            if values is not None:
+                is_met, met = True, values[: stop - start]
+                column[start:stop] = [None if value is ABSENT else value for value in met]
+            start = stop
+        return column if is_met else None
+
+    def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
+        """Whether values are of a kind that can be learned, and of that which was declared."""
+        role, name = identity
+        declared = self._declared.schema.get(name)
+        if declared in SOURCES:
+            return True
+        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _unused_rng())
+        slots.next_chunk(len(column))
+        try:
+            if declared is None:
+                known_kind(name, column)
+            else:
+                sample.take(column, slots)
+                sample.entry(slots, bins=1, has_critical=False)
+        except SchemaError:
+            return False
+        return True
+
+    def _known(self) -> list[tuple[Role, str]]:
+        """The fields that may be learned, in the order they were met."""
+        found: Counter[tuple[Role, str]] = Counter()
+        for rows in self.rows:
+            hidden = self._declared.ignore | {rows.identity}
+            for name, count in rows.features.names().items():
+                if name not in hidden and _is_name(name):
+                    found[Role.FEATURE, name] += count
+            for name in rows.predictions:
+                if _is_name(name):
+                    found[Role.PREDICTION, name] += rows.count
+        kept = {each for each, _ in found.most_common(self.FIELDS)}
+        return [each for each in found if each in kept]
+
+
+def _unused_rng() -> "Generator":
+    """For a sample that keeps all rows, and so draws nothing."""
+    return np.random.default_rng(0)
+
+
+def _column(rows: Rows, identity: tuple[Role, str]) -> Values | None:
+    role, name = identity
+    return rows.features.column(name) if role is Role.FEATURE else rows.predictions.get(name)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return checked_name(name) == name
+    except SchemaError:
+        return False

@@ -1,0 +1,306 @@
+"""The reference: what every field looked like when the model was trained."""
+
+import errno
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.season import Season
+from mlmonitor.aggregate.segments import MOST_SEGMENTS, SegmentValues, segment_name
+from mlmonitor.capture.outputs import OutputKind
+from mlmonitor.derived.deriver import kernel_plans
+from mlmonitor.formats.reference import (
+    FILE_BYTES,
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+    ReferenceFile,
+    counted,
+    parsed,
+    within,
+    without,
+    written,
+)
+from mlmonitor.formatting import amount, cut
+from mlmonitor.records import Field, Kind, Role
+from mlmonitor.reference.fit_options import (
+    aware,
+    check_actuals,
+    check_options,
+    figures_of,
+    kinds_of,
+    outputs_of,
+    season_of,
+)
+from mlmonitor.reference.fitting.derived_fields import Derivations
+from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fitted
+from mlmonitor.reference.fitting.sample_halves import Options
+from mlmonitor.reference.fitting.stratification import Strata
+from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
+from mlmonitor.reference.training_data import checked_names, chunks
+
+SeasonName = Literal["hour_of_day", "hour_of_week"]
+_OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Summaries of the training data: bins with counts, moments, quantiles, categories. No rows.
+
+    Make one with `fit` where the model is trained, `save` it beside the model, and give it, or its
+    path, to `Monitor`. `is_learned` tells that it was made from a service's first rows instead.
+    """
+
+    content: ReferenceFile
+    is_learned: bool = False
+
+    @classmethod
+    def fit(  # noqa: PLR0913 - one name for each thing that is known at training
+        cls,
+        features: Any,
+        *,
+        predictions: Any = None,
+        output: OutputKind = "value",
+        classes: Sequence[str] = (),
+        actuals: Any = None,
+        names: Sequence[str] = (),
+        schema: Mapping[str, Kind | str] | None = None,
+        trained_at: datetime | None = None,
+        importances: Mapping[str, float] | None = None,
+        training_metrics: Mapping[str, float] | None = None,
+        anomaly_score: bool | Sequence[str] = False,
+        segments: Sequence[str] = (),
+        max_segments: int = MOST_SEGMENTS,
+        times: Any = None,
+        season: SeasonName | None = None,
+        season_timezone: str = "UTC",
+        bins: int = 10,
+        seed: int = 0,
+    ) -> Self:
+        """The reference of training data, best of rows that the model was not fitted on.
+
+        Data handed over whole is used whole; of an iterator's chunks a uniform sample of 100,000
+        rows makes the bins, while mean, deviation and range come from all, and a kind is settled by
+        the first chunk with a value.
+        Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for what chance
+            makes of its distances.
+
+        Args:
+            features: a pandas, polars or pyarrow frame (extra `frames`), columns by name, rows, an
+                array with `names`, or an iterator of chunks of any of these.
+            predictions: the model's output for these rows: an array, a frame or mapping of several
+                outputs, a function of a chunk, or an iterator of chunks.
+            output: `probabilities` where `predictions` hold one number per class; as when watching,
+                the label of the most probable is the prediction, beside a field for each class.
+            classes: names of these, in order, as given to `watch` as `names`.
+            actuals: the truth about these rows, in the same forms; names of classes where there are
+                `classes`, and labels the same.
+            names: of the columns of an array.
+            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
+                and text or embedding (a column of vectors), which are never inferred.
+            trained_at: when the model was trained; a naive time is taken as UTC.
+            importances: of features, as the model tells them.
+            training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
+            anomaly_score: whether rows are judged as a whole, by how far their numeric features lie
+                from these rows' (`anomaly_score`, `anomalous`); or the features to judge them by.
+            segments: features whose values part the rows, for `Monitor(segments=...)`: every part
+                is then compared with the same part of these rows. A segment costs what a whole
+                does.
+            max_segments: how many are told apart, those of the most rows; the others are one.
+            times: when each row was, in the same forms as `actuals`; naive times are taken as UTC.
+            season: `hour_of_day` or `hour_of_week`, for traffic that breathes: rows are then
+                compared with those of the same hours. Wanted with `times`.
+            season_timezone: whose hours, such as `Europe/Amsterdam`.
+            bins: how many bins of equal mass a numeric field gets.
+            seed: of the sample that is drawn from chunks.
+
+        Raises:
+            SchemaError: the data has no rows, lacks names, its parts do not fit each other, or a
+                column is of no known kind, or not of the one the schema says.
+            ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `season` or
+                the time zone is unknown, or one of `times` and `season` is missing.
+        """
+        check_options(bins=bins, seed=seed, max_segments=max_segments)
+        cycle = season_of(season, season_timezone, times)
+        strata = Strata(checked_names(segments, "segments"), max_segments, cycle)
+        outputs = outputs_of(output, classes)
+        scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
+        derivations = Derivations(kinds_of(schema or {}), strata, scored=scored, seed=seed)
+        is_stream = hasattr(features, "__next__")
+        parts = chunks(
+            features,
+            predictions,
+            actuals,
+            names,
+            outputs=outputs,
+            segments=strata.fields,
+            times=times,
+        )
+        found = fitted(
+            derivations.passing(parts),
+            schema=derivations.others,
+            sample_rows=SAMPLE_ROWS if is_stream else None,
+            bins=bins,
+            rng=np.random.default_rng(seed),
+            strata=strata,
+        )
+        whole = derivations.completed(found, Options(bins, has_critical=True))
+        check_actuals(whole.fields, classes)
+        return cls(
+            ReferenceFile(
+                rows=found.rows,
+                rows_seen=found.rows_seen,
+                trained_at=aware(trained_at),
+                importances=figures_of("importances", importances),
+                training_metrics=figures_of("training_metrics", training_metrics),
+                anomaly=whole.anomaly,
+                fields=whole.fields,
+                explained=found.explained,
+                segmented_by=list(strata.fields),
+                segments=whole.segments,
+                season=season,
+                season_timezone=season_timezone,
+            )
+        )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """The reference saved at `path`.
+
+        Raises:
+            FormatError: the file is damaged, too new, or contradicts itself; the message says
+                where.
+            OSError: the file cannot be read.
+        """
+        with Path(path).open("rb") as file:
+            return cls(parsed(file.read(FILE_BYTES + 1)))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the reference to `path` as JSON that a person can read and compare.
+
+        Promise: whoever reads `path` meanwhile finds the old file or the new one, never a part.
+
+        Raises:
+            FormatError: it would be larger than what `load` accepts.
+            OSError: the file cannot be written.
+        """
+        data = written(self.content)
+        target = Path(path).resolve()  # a link stays a link
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
+        fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
+        try:
+            with fresh.open("xb") as file:
+                file.write(data)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        told = [amount(self.rows, "row")]
+        for role in Role:
+            count = sum(entry.role == role for entry in self.content.fields)
+            if count:
+                told.append(
+                    f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
+                )
+        told += [f"ids? {cut(name, 40)}" for name in self.ids]
+        return f"Reference({', '.join(told)})"
+
+    @property
+    def rows(self) -> int:
+        """How many rows stand behind the counts."""
+        return self.content.rows
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Memory that it takes at most."""
+        parts = self.content.segments
+        anomaly = 0 if self.content.anomaly is None else self.content.anomaly.nbytes
+        return anomaly + _OBJECT_BYTES + sum(e.nbytes for e in (*self.content.fields, *parts))
+
+    @property
+    def trained_at(self) -> datetime | None:
+        """When the model was trained, if that was told."""
+        return self.content.trained_at
+
+    @property
+    def monitored(self) -> int:
+        """How many fields are compared: all but the texts and embeddings themselves."""
+        return len(self.entries(tuple(Role)))
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Features, predictions and actuals, with their kinds, and what is derived from them."""
+        return tuple(field_of(entry) for entry in self.content.fields)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Fields whose values are almost all different: there is nothing to compare in them."""
+        return tuple(each.name for each in self.content.fields if each.has_ids)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The features that part the rows; none where nothing does."""
+        return tuple(self.content.segmented_by)
+
+    @property
+    def segment_values(self) -> list[SegmentValues | None]:
+        """What each segment is, None standing for the rest."""
+        found = [each.values for each in self.content.segments]
+        return [None if values is None else tuple(values) for values in found]
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """What each segment is called, those of the most rows first."""
+        return tuple(segment_name(self.segments, values) for values in self.segment_values)
+
+    @property
+    def season(self) -> Season | None:
+        """The hours that rows are compared by; None where it does not matter when they came."""
+        content = self.content
+        return None if content.season is None else Season(content.season, content.season_timezone)
+
+    def without(self, names: Collection[str]) -> "Reference":
+        """The same where no feature has one of these names; what it is parted by stays."""
+        return replace(self, content=without(self.content, names)) if names else self
+
+    def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
+        """The summaries of the fields of some roles, as a schema has them.
+
+        Numeric ones come first, and of each sort those that are derived last. segment: the place of
+        one, for the summaries of its rows alone.
+        """
+        entries = counted(self.content.fields)
+        if segment is not None:
+            part = self.content.segments[segment]
+            entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
+        found = [entry for entry in entries if Role(entry.role) in roles]
+        return sorted(
+            found, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)
+        )
+
+    def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
+        """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
+        entries = self.entries(roles)
+        has_kernels = Role.DERIVED in roles and self.season is None
+        return Plan.of(
+            [field_of(entry) for entry in entries],
+            {
+                field_of(e): numeric_plan(e, deviations)
+                for e in entries
+                if isinstance(e, NumericReference)
+            },
+            {field_of(e): dictionary_of(e) for e in entries if isinstance(e, CategoricalReference)},
+            # Vectors are known of the whole alone, not of its seasons.
+            kernels=kernel_plans(self.content) if has_kernels else (),
+            season=self.season,
+        )

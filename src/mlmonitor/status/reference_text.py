@@ -1,0 +1,42 @@
+"""A reference as people read it in a terminal."""
+
+from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReference
+from mlmonitor.formatting import amount, counted, cut, day, duration, short, table
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.lines import ids_lines
+
+_NAME = 32
+_MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
+
+
+def shown(reference: Reference) -> str:
+    """Its rows, when it was trained, and its fields, one a line. Holds no categories' names."""
+    content = reference.content
+    trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
+    lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
+    if content.training_metrics:
+        told = (f"{cut(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items())
+        lines.append(f"at training: {', '.join(told)}")
+    head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
+    rows = [_row(entry) for entry in content.fields]
+    ids = ids_lines([cut(name, _NAME) for name in reference.ids])
+    return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2)), *ids])
+
+
+def _row(entry: FieldEntry) -> tuple[str, ...]:
+    if not isinstance(entry, CountedEntry):
+        # A text or an embedding: what is derived has rows of its own.
+        values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
+        return (cut(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
+    known = (cut(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
+    missing = counted(entry.missing)
+    if not isinstance(entry, NumericReference):
+        return (*known, missing, *["-"] * 5, str(len(entry.categories)))
+    middle = entry.quantiles[_MIDDLE] if entry.quantiles else None
+    numbers = entry.mean, entry.stddev, entry.min, middle, entry.max
+    if entry.kind == "datetime":
+        spread = "-" if entry.stddev is None else duration(entry.stddev)
+        told = [day(entry.mean), spread, *map(day, numbers[2:])]
+    else:
+        told = list(map(short, numbers))
+    return (*known, missing, *told, str(len(entry.counts)))

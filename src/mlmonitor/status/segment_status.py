@@ -1,0 +1,71 @@
+"""What a status tells of a segment: everything by attribute, one line in print."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlmonitor.aggregate.outcomes.regression_sums import Performance
+from mlmonitor.formatting import amount, cut, short
+from mlmonitor.records import Role
+from mlmonitor.status.field_status import FieldStatus, field_named
+
+_NAME = 40  # columns of a terminal for a segment's name
+_NAMED = 5  # fields named in a line
+_LINES = 25  # segments that have a line; the others are counted
+
+
+@dataclass(frozen=True)
+class SegmentStatus:
+    """One segment over the window; its `fields` are as those of the whole.
+
+    predictions, failed: rows since the start. reference_rows: of the same segment of the
+    reference; 0 where it has none, and then nothing is compared. alarms: those that hold, of drift
+    and of quality.
+    """
+
+    name: str
+    predictions: int
+    failed: int
+    window_rows: int
+    reference_rows: int
+    fields: tuple[FieldStatus, ...] = field(default=(), repr=False)
+    performance: Performance | None = None
+    alarms: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows since the start, those of failed calls included."""
+        return self.predictions + self.failed
+
+    def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
+        """The field of that name and role; raises KeyError where there is none."""
+        return field_named(name, role, self.fields)
+
+    def __str__(self) -> str:
+        told = f"{amount(self.predictions, 'prediction')}, {self.failed:,} failed, "
+        told += f"{self.window_rows:,} in the window"
+        if not self.reference_rows:
+            return f"{told}; not in the reference, so not compared"
+        names = {each.name: 1 for each in self.fields if each.has_moved}
+        told += f"; {len(names)} moved{_named(names)}, {amount(self.alarms, 'alarm')}"
+        if self.performance is not None:
+            told += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
+        return told
+
+
+def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
+    """A line for each segment."""
+    met = [each for each in segments.values() if each.reference_rows or each.rows]
+    shown: Sequence[SegmentStatus] = met[:_LINES]
+    lines = [f"segment {cut(each.name, _NAME)}: {each}" for each in shown]
+    more = len(met) - len(shown)
+    return [*lines, f"{amount(more, 'more segment')}"] if more else lines
+
+
+def _named(names: Mapping[str, int]) -> str:
+    if not names:
+        return ""
+    return f" ({', '.join(cut(name, _NAME) for name in list(names)[:_NAMED])}{_more(names)})"
+
+
+def _more(names: Mapping[str, int]) -> str:
+    return f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -1,0 +1,111 @@
+"""How Dynatrace turns OTLP names and attributes into metric keys and dimensions.
+
+Source: docs.dynatrace.com, "About OTLP metrics ingest" (limits, metric keys, dimension keys,
+attribute ingestion). All functions are pure; what they change they also tell.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mlmonitor.testing.receiver.decoding import Attributes, AttributeValue, WirePoint, as_text
+
+MOST_DIMENSIONS = 50
+LONGEST_DIMENSION_KEY = 100
+LONGEST_DIMENSION_VALUE = 255
+METRIC_KEY_LENGTHS = range(2, 256)
+
+RESOURCE_DIMENSIONS = ("service.name", "host.", "k8s.", "faas.")
+"""Resource attributes, or beginnings of their names, that become dimensions by default.
+
+The beginning of a longer list; whatever an environment adds is its own setting.
+"""
+
+_NOT_IN_METRIC_KEY = re.compile(r"[^A-Za-z0-9_.\-]")
+_NOT_IN_DIMENSION_KEY = re.compile(r"[^a-z0-9_.\-]")
+_NOT_A_LETTER_FIRST = re.compile(r"^[^A-Za-z]")
+
+
+class Dimensions(NamedTuple):
+    """The dimensions of a point, and what happened to its attributes on the way."""
+
+    kept: dict[str, str]
+    notes: list[str]
+
+
+def metric_key(name: str) -> str | None:
+    """The key of a metric: invalid characters are `_`; None where not one is valid.
+
+    Letters, digits, `-`, `_` and dots, a letter first.
+    """
+    if not re.search(r"[A-Za-z0-9_\-]", name):
+        return None
+    return _NOT_A_LETTER_FIRST.sub("_", _NOT_IN_METRIC_KEY.sub("_", name))
+
+
+def dimension_key(key: str) -> str | None:
+    """The key of a dimension; None where not one character is valid.
+
+    Lower case, invalid characters `_`, cut at 100.
+    """
+    if not re.search(r"[A-Za-z0-9_.\-]", key):
+        return None
+    valid = _NOT_A_LETTER_FIRST.sub("_", _NOT_IN_DIMENSION_KEY.sub("_", key.lower()))
+    return valid[:LONGEST_DIMENSION_KEY]
+
+
+def dimension_value(value: AttributeValue) -> str | None:
+    """A value as text, uncut; None for a type that makes the whole dimension be dropped.
+
+    Strings, booleans and integers are taken; floats, arrays, maps and bytes are not, nor is
+    nothing at all.
+    """
+    if isinstance(value, str | bool | int) and value != "":
+        return as_text(value)
+    return None
+
+
+def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensions:
+    """The dimensions of a point. The point wins over its scope, the scope over the resource."""
+    found = Dimensions({}, [])
+    source = point.source
+    promoted = tuple(
+        pair for pair in source.resource if pair[0].startswith(tuple(resource_dimensions))
+    )
+    for attributes in (point.attributes, source.scope_attributes, promoted):
+        _add(found, attributes)
+    return found
+
+
+def _add(found: Dimensions, attributes: Attributes) -> None:
+    """Add one level's attributes; a key that is there already keeps its first value."""
+    for key, value in attributes:
+        name, text = dimension_key(key), dimension_value(value)
+        if name is None:
+            found.notes.append(f"dimension dropped, its key has no valid character: {key!r}")
+        elif text is None:
+            found.notes.append(f"dimension dropped, {_kind(value)} is not taken: {key!r}")
+        elif name in found.kept:
+            found.notes.append(f"dimension dropped, its key is taken: {key!r}")
+        else:
+            found.kept[name] = text[:LONGEST_DIMENSION_VALUE]
+            found.notes.extend(_changes(key, name, text))
+
+
+def _changes(key: str, name: str, text: str) -> Iterator[str]:
+    if len(key) > LONGEST_DIMENSION_KEY:
+        yield f"dimension key cut: {name!r}"
+    elif key != name:
+        yield f"dimension key changed: {key!r} to {name!r}"
+    if len(text) > LONGEST_DIMENSION_VALUE:
+        yield f"dimension value cut: {name!r}"
+
+
+def _kind(value: AttributeValue) -> str:
+    match value:
+        case None | "":
+            return "nothing"
+        case float() | bytes():
+            return type(value).__name__
+        case _:
+            return getattr(value, "kind", "this type")

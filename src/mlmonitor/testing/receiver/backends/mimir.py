@@ -1,0 +1,144 @@
+"""Mimir with its default limits: what is good is kept, the answer tells of the rest.
+
+Source: grafana/mimir `pkg/distributor/otel.go` (statuses, partial success), `pkg/util/validation/
+limits.go` (limits). Names are translated without suffixes, which is its default.
+"""
+
+from typing import NamedTuple
+
+from mlmonitor.testing.receiver.backends.backend import (
+    JSON,
+    PROTOBUF,
+    Head,
+    Judgement,
+    Refusal,
+    Stored,
+    unread,
+)
+from mlmonitor.testing.receiver.backends.prometheus_backend import (
+    BAD_LABEL,
+    EMPTY,
+    translation_fault,
+)
+from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_name
+from mlmonitor.testing.receiver.backends.prometheus_samples import TOO_NEW, Sample, samples
+from mlmonitor.testing.receiver.backends.prometheus_samples import Head as Series
+from mlmonitor.testing.receiver.decoding import Payload, WirePoint
+
+MOST_BYTES = 100 * 1024 * 1024
+"""Assumed: the limit on the size of an OTLP request is not confirmed."""
+MOST_LABELS = 30
+LONGEST_LABEL_NAME = 1_024
+LONGEST_LABEL_VALUE = 2_048
+MOST_SERIES = 150_000
+
+TOO_MANY_LABELS = "too many label names in a series"
+NAME_TOO_LONG = "label name too long"
+VALUE_TOO_LONG = "label value too long"
+TOO_MANY_SERIES = "per-user series limit exceeded"
+
+
+def label_fault(sample: Sample) -> str | None:
+    """At most 30 labels, the metric's name among them; names of 1,024 and values of 2,048 bytes."""
+    if len(sample.series) > MOST_LABELS:
+        return TOO_MANY_LABELS
+    if any(len(name.encode()) > LONGEST_LABEL_NAME for name, _ in sample.series):
+        return NAME_TOO_LONG
+    if any(len(value.encode()) > LONGEST_LABEL_VALUE for _, value in sample.series):
+        return VALUE_TOO_LONG
+    return None
+
+
+class Candidate(NamedTuple):
+    """A point without a fault of its own, and the samples it would become."""
+
+    stored: Stored
+    samples: list[Sample]
+    notes: list[str]
+
+
+class Mimir:
+    """Takes cumulative points; a bad one is dropped alone.
+
+    What is wrong with a point in itself makes a 400, the good points kept all the same. What only
+    an ingester finds (order, duplicates, the limit on series) makes a 200 with a partial success
+    that says 0 points were rejected: only its message tells.
+
+    tenant: what clients have to send as `X-Scope-OrgID`; None asks for nothing.
+    most_series: `max_global_series_per_user`.
+    """
+
+    path = "/otlp/v1/metrics"
+    most_bytes = MOST_BYTES
+
+    def __init__(self, tenant: str | None = None, *, most_series: int = MOST_SERIES) -> None:
+        self._tenant, self._most_series = tenant, most_series
+        self._series = Series()
+
+    def refusal(self, head: Head) -> Refusal | None:
+        """401 without the tenant, 415 for what is neither protobuf nor JSON, plain or gzip.
+
+        lz4 and zstd, which Mimir reads, are a 415 here as well: this receiver does not read them.
+        """
+        if self._tenant is not None and head.headers.get("x-scope-orgid") != self._tenant:
+            return Refusal(401, "no org id")
+        problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip",))
+        return Refusal(415, problem) if problem else None
+
+    def judge(self, payload: Payload, *, now: float) -> Judgement:
+        """Keep what is good; 400 for hard faults, a partial success of 0 for the others."""
+        judgement = Judgement()
+        hard: list[str] = []
+        soft: list[str] = []
+        if payload.empty:
+            judgement.refused[EMPTY] = len(payload.empty)
+            hard.append(EMPTY)
+        for point in payload.points:
+            found = self._hard_fault(point, now)
+            if isinstance(found, str):
+                judgement.refused[found] += 1
+                hard.append(f"{found} for metric {point.metric.name!r}")
+                continue
+            reason = self._put(judgement, found, now)
+            if reason is not None:
+                judgement.refused[reason] += 1
+                soft.append(f"{reason} for metric {point.metric.name!r}")
+        judgement.status = 400 if hard else 200
+        judgement.message = next(iter(hard or soft), "")
+        return judgement
+
+    def _hard_fault(self, point: WirePoint, now: float) -> str | Candidate:
+        """What the distributor refuses, or the point as it goes on to an ingester."""
+        name = metric_name(point.metric, with_suffixes=False)
+        reason = translation_fault(point, name)
+        found = labels(point)
+        if reason is not None or name is None or found is None:
+            return reason or BAD_LABEL
+        made = list(samples(point, name, found.kept))
+        for sample in made:
+            reason = label_fault(sample)
+            if reason is None and self._series.fault(sample, now=now) == TOO_NEW:
+                reason = TOO_NEW
+            if reason is not None:
+                return reason
+        stored = Stored(point, name, tuple(sorted(found.kept.items())))
+        return Candidate(stored, made, found.notes)
+
+    def _put(self, judgement: Judgement, found: Candidate, now: float) -> str | None:
+        """Store a point unless an ingester finds fault with one of its samples."""
+        batch = self._series.batch()
+        for sample in found.samples:
+            reason = batch.fault(sample, now=now)
+            if (
+                reason is None
+                and sample.series not in batch.newest
+                and batch.size >= self._most_series
+            ):
+                reason = TOO_MANY_SERIES
+            if reason is not None:
+                return reason
+            batch.put(sample)
+        self._series.absorb(batch)
+        judgement.stored.append(found.stored)
+        judgement.warnings.update(found.notes)
+        return None

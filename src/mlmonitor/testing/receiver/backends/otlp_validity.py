@@ -1,0 +1,54 @@
+"""What OTLP itself demands of a point, whoever receives it.
+
+Source: opentelemetry-proto, `metrics.proto`, and the specification's metrics data model.
+"""
+
+from itertools import pairwise
+
+from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Value, WirePoint
+
+
+def fault(point: WirePoint) -> str | None:
+    """What is wrong with a point as OTLP, if anything: `metrics.proto` says MUST."""
+    head = point.metric
+    if not head.name:
+        return "metric without a name"
+    if head.temporality == "unspecified":
+        return "aggregation temporality unspecified"
+    if len({key for key, _ in point.attributes}) < len(point.attributes):
+        return "attribute key sent twice"
+    return _time_fault(point) or (None if point.is_absent else value_fault(point.value))
+
+
+def _time_fault(point: WirePoint) -> str | None:
+    """`time_unix_nano` is required; the interval `(start, time]` must not be turned round."""
+    if not point.time_ns:
+        return "point without a time"
+    if point.start_ns > point.time_ns:
+        return "start time after the point's time"
+    return None
+
+
+def value_fault(value: Value) -> str | None:
+    """A number must be there; buckets must ascend, be one more than bounds, and add up."""
+    if value is None:
+        return "point without a value"
+    if isinstance(value, Explicit):
+        return _explicit_fault(value)
+    if isinstance(value, Exponential):
+        held = value.zero_count + sum(value.positive[1]) + sum(value.negative[1])
+        return None if held == value.count else "buckets do not add up to the count"
+    return None
+
+
+def _explicit_fault(value: Explicit) -> str | None:
+    """Counts may be left out altogether; bounds then are left out as well."""
+    if not value.counts and not value.bounds:
+        return None
+    if len(value.counts) != len(value.bounds) + 1:
+        return "buckets are not one more than bounds"
+    if not all(low < high for low, high in pairwise(value.bounds)):
+        return "bounds do not ascend"
+    if sum(value.counts) != value.count:
+        return "buckets do not add up to the count"
+    return None

@@ -1,0 +1,106 @@
+"""Prometheus 3 with `--web.enable-otlp-receiver` and no feature flag: all of a request, or none.
+
+Source: prometheus/prometheus 3.14, `storage/remote/write_otlp_handler.go` (statuses, rollback) and
+`storage/remote/otlptranslator/prometheusremotewrite` (what cannot be translated).
+"""
+
+from mlmonitor.testing.receiver.backends.backend import (
+    JSON,
+    PROTOBUF,
+    Head,
+    Judgement,
+    Refusal,
+    Stored,
+    unread,
+)
+from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_name
+from mlmonitor.testing.receiver.backends.prometheus_samples import Head as Series
+from mlmonitor.testing.receiver.backends.prometheus_samples import samples
+from mlmonitor.testing.receiver.decoding import Exponential, Payload, WirePoint
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Prometheus itself has no limit; this one protects the receiver."""
+LOWEST_SCALE = -4
+
+BAD_TEMPORALITY = "invalid temporality and type combination"
+BAD_NAME = "name cannot be translated"
+BAD_LABEL = "label name cannot be translated"
+BAD_SCALE = "exponential histogram's scale is below -4"
+EMPTY = "empty data points"
+
+
+def translation_fault(point: WirePoint, name: str | None) -> str | None:
+    """Why a point cannot be translated: temporality, name, scale. Gauges and summaries have none.
+
+    Exponential scales above 8 are merged down to 8 without a fault.
+    """
+    metric = point.metric
+    if metric.kind not in ("gauge", "summary") and metric.temporality != "cumulative":
+        return BAD_TEMPORALITY
+    if name is None:
+        return BAD_NAME
+    if isinstance(point.value, Exponential) and point.value.scale < LOWEST_SCALE:
+        return BAD_SCALE
+    return None
+
+
+class Prometheus:
+    """Takes cumulative points in order; one bad point refuses its whole request.
+
+    Not imitated: `target_info`, and the queries.
+    """
+
+    path = "/api/v1/otlp/v1/metrics"
+    most_bytes = MOST_BYTES
+
+    def __init__(self) -> None:
+        self._series = Series()
+
+    def refusal(self, head: Head) -> Refusal | None:
+        """Protobuf or JSON, plain or gzip; all else is a 400, as whatever cannot be decoded is."""
+        problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip",))
+        return Refusal(400, problem) if problem else None
+
+    def judge(self, payload: Payload, *, now: float) -> Judgement:
+        """All or nothing: 400 for samples out of order or bounds, 500 for no translation."""
+        judgement, batch = Judgement(), self._series.batch()
+        if payload.empty:
+            judgement.refused[EMPTY] = len(payload.empty)
+        is_out_of_order = False
+        for point in payload.points:
+            name = metric_name(point.metric, with_suffixes=True)
+            reason = translation_fault(point, name)
+            if reason is None and name is not None:
+                reason = self._put(batch, judgement, point, name, now)
+                is_out_of_order |= reason not in (None, BAD_LABEL)
+            if reason is not None:
+                judgement.refused[reason] += 1
+        if judgement.refused:
+            return _rolled_back(judgement, status=400 if is_out_of_order else 500)
+        self._series.absorb(batch)
+        return judgement
+
+    def _put(
+        self, batch: Series, judgement: Judgement, point: WirePoint, name: str, now: float
+    ) -> str | None:
+        found = labels(point)
+        if found is None:
+            return BAD_LABEL
+        for sample in samples(point, name, found.kept):
+            reason = batch.fault(sample, now=now)
+            if reason is not None:
+                return reason
+            batch.put(sample)
+        judgement.warnings.update(found.notes)
+        judgement.stored.append(Stored(point, name, tuple(sorted(found.kept.items()))))
+        return None
+
+
+def _rolled_back(judgement: Judgement, *, status: int) -> Judgement:
+    """The request as if it had not been; the points that were good are refused with the others."""
+    judgement.status, judgement.message = status, "\n".join(judgement.refused)
+    if judgement.stored:
+        judgement.refused["rolled back with the request"] = len(judgement.stored)
+    judgement.stored.clear()
+    judgement.warnings.clear()
+    return judgement

@@ -1,0 +1,147 @@
+"""How Prometheus names what comes over OTLP.
+
+Source: prometheus/otlptranslator (`metric_namer.go`, `unit_namer.go`, `label_namer.go`) in the
+strategies `UnderscoreEscapingWithSuffixes`, the default of Prometheus, and
+`UnderscoreEscapingWithoutSuffixes`, that of Mimir; docs of `otlp:` in Prometheus' configuration.
+"""
+
+import re
+from typing import NamedTuple
+
+from mlmonitor.testing.receiver.decoding import MetricHead, WirePoint, as_text
+
+UNITS = {
+    "d": "days",
+    "h": "hours",
+    "min": "minutes",
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+    "By": "bytes",
+    "KiBy": "kibibytes",
+    "MiBy": "mebibytes",
+    "GiBy": "gibibytes",
+    "TiBy": "tibibytes",
+    "KBy": "kilobytes",
+    "MBy": "megabytes",
+    "GBy": "gigabytes",
+    "TBy": "terabytes",
+    "m": "meters",
+    "V": "volts",
+    "A": "amperes",
+    "J": "joules",
+    "W": "watts",
+    "g": "grams",
+    "Cel": "celsius",
+    "Hz": "hertz",
+    "1": "",
+    "%": "percent",
+}
+PER_UNITS = {
+    "s": "second",
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+    "mo": "month",
+    "y": "year",
+}
+
+_NOT_IN_TOKEN = re.compile(r"[^a-zA-Z0-9:]+")
+_NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9:_]+")
+_NOT_IN_LABEL = re.compile(r"[^a-zA-Z0-9_]")
+
+
+def metric_name(metric: MetricHead, *, with_suffixes: bool) -> str | None:
+    """The name of a metric; None where nothing of it can be used.
+
+    With suffixes: unit, `_total` for monotonic sums, `_ratio` for gauges of unit 1, none of them
+    twice. A leading digit is preceded by `_`.
+    """
+    pattern = _NOT_IN_TOKEN if with_suffixes else _NOT_IN_NAME
+    tokens = [token for token in pattern.split(metric.name) if token]
+    if with_suffixes:
+        tokens = _with_suffixes(tokens, metric)
+    name = "_".join(tokens)
+    if not name.strip("_"):
+        return None
+    return f"_{name}" if name[0].isdigit() else name
+
+
+def _with_suffixes(tokens: list[str], metric: MetricHead) -> list[str]:
+    named = tokens + [token for token in _unit_tokens(metric.unit) if token not in tokens]
+    if metric.is_monotonic:
+        named = [*(token for token in named if token != "total"), "total"]  # noqa: S105 - no secret
+    if metric.kind == "gauge" and metric.unit == "1":
+        named = [*(token for token in named if token != "ratio"), "ratio"]  # noqa: S105 - no secret
+    return named
+
+
+def _unit_tokens(unit: str) -> list[str]:
+    """`By/s` is `bytes` and `per_second`; what is in braces is nothing; the unknown stays."""
+    main, _, per = unit.partition("/")
+    found = [_unit(main, UNITS)]
+    below = _unit(per, PER_UNITS)
+    found.append(f"per_{below}" if below else "")
+    return [token for token in found if token]
+
+
+def _unit(unit: str, names: dict[str, str]) -> str:
+    unit = unit.strip()
+    if not unit or "{" in unit or "}" in unit:
+        return ""
+    return _NOT_IN_TOKEN.sub("_", names.get(unit, unit)).strip("_")
+
+
+def label_name(key: str) -> str | None:
+    """The name of a label: invalid characters are `_`; None where nothing of it can be used.
+
+    A leading digit is preceded by `key_`, a leading single underscore by `key`.
+    """
+    name = _NOT_IN_LABEL.sub("_", key)
+    if not name.strip("_"):
+        return None
+    if name[0].isdigit():
+        return f"key_{name}"
+    return f"key{name}" if re.match(r"_[^_]", name) else name
+
+
+class Labels(NamedTuple):
+    """The labels of a point, and which attributes collided on the way."""
+
+    kept: dict[str, str]
+    notes: list[str]
+
+
+def labels(point: WirePoint) -> Labels | None:
+    """The labels of a point: its attributes, `job` and `instance`; None if a key cannot be named.
+
+    Attributes whose names become the same are joined with `;`. Empty values are no labels. The rest
+    of the resource is in `target_info` alone and tells no series apart.
+    """
+    found = Labels({}, [])
+    for key, value in sorted(point.attributes, key=lambda pair: pair[0]):
+        name = label_name(key)
+        if name is None:
+            return None
+        text = as_text(value)
+        if name in found.kept:
+            found.notes.append(f"attributes collide in one label: {name!r}")
+            found.kept[name] += f";{text}"
+        else:
+            found.kept[name] = text
+    found.kept.update(_target(point))
+    return Labels({name: text for name, text in found.kept.items() if text}, found.notes)
+
+
+def _target(point: WirePoint) -> dict[str, str]:
+    """`job` is `[service.namespace/]service.name`, `instance` is `service.instance.id`."""
+    known = {key: as_text(value) for key, value in point.source.resource}
+    space, service = known.get("service.namespace", ""), known.get("service.name", "")
+    target = {}
+    if service:
+        target["job"] = f"{space}/{service}" if space else service
+    if point.source.instance:
+        target["instance"] = point.source.instance
+    return target

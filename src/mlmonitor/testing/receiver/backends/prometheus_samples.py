@@ -1,0 +1,114 @@
+"""What Prometheus makes of a point, and in which order it takes samples of one series.
+
+Source: Prometheus `storage/remote/otlptranslator/prometheusremotewrite` (classic histograms, native
+ones from exponential, summaries) and `tsdb/head_append.go` (order), with the defaults of 3.x: no
+out-of-order window, timestamps in milliseconds.
+"""
+
+import math
+from collections import ChainMap
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Summary, WirePoint, is_same
+
+Identity = tuple[tuple[str, str], ...]
+
+AHEAD_MS = 10 * 60 * 1000
+"""Of the server's clock; later timestamps are refused (`maxAheadTime`)."""
+BEHIND_MS = 60 * 60 * 1000
+"""Of the newest sample; older ones are out of bounds: half of the head's range of two hours."""
+
+OUT_OF_ORDER = "out of order sample"
+DUPLICATE = "duplicate sample for timestamp"
+TOO_OLD = "out of bounds"
+TOO_NEW = "out of bounds: timestamp is too far in the future"
+
+
+class Sample(NamedTuple):
+    """One value of one series; `value` only has to tell equal from unequal."""
+
+    series: Identity
+    time_ms: int
+    value: Any
+
+
+def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[Sample]:
+    """The samples a point becomes: several for a classic histogram or a summary.
+
+    A point without a recorded value is a stale marker in each of its series.
+    """
+    for suffix, extra, value in _values(point):
+        series = tuple(sorted({"__name__": f"{name}{suffix}", **labels, **extra}.items()))
+        yield Sample(series, point.time_ns // 1_000_000, "stale" if point.is_absent else value)
+
+
+def _values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
+    value = point.value
+    if isinstance(value, Explicit):
+        yield from _classic(value)
+    elif isinstance(value, Summary):
+        for quantile, at in value.quantiles:
+            yield "", {"quantile": _number(quantile)}, at
+        yield from (("_sum", {}, value.sum), ("_count", {}, value.count))
+    elif isinstance(value, Exponential):
+        yield "", {}, value
+    else:
+        yield "", {}, math.nan if value is None else float(value)
+
+
+def _classic(value: Explicit) -> Iterator[tuple[str, dict[str, str], Any]]:
+    if value.sum is not None:
+        yield "_sum", {}, value.sum
+    yield "_count", {}, value.count
+    for bound, below in zip(value.bounds, accumulate(value.counts), strict=False):
+        yield "_bucket", {"le": _number(bound)}, below
+    yield "_bucket", {"le": "+Inf"}, value.count
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+class Head:
+    """The newest sample of every series; decides which come in order.
+
+    A batch is put into a `Head` of its own, over this one, and kept or thrown away as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.newest: ChainMap[Identity, Sample] = ChainMap()
+        self.newest_ms: int | None = None
+        self.size: int = 0
+
+    def batch(self) -> "Head":
+        """A head over this one: it knows all that this one holds, and changes none of it."""
+        head = Head()
+        head.newest = self.newest.new_child()
+        head.newest_ms, head.size = self.newest_ms, self.size
+        return head
+
+    def absorb(self, batch: "Head") -> None:
+        """Keep a batch that was put over this one."""
+        self.newest.update(batch.newest.maps[0])
+        self.newest_ms, self.size = batch.newest_ms, batch.size
+
+    def fault(self, sample: Sample, *, now: float) -> str | None:
+        """Why a sample cannot be taken, if it cannot. The same sample again is no fault."""
+        if sample.time_ms > now * 1000 + AHEAD_MS:
+            return TOO_NEW
+        known = self.newest.get(sample.series)
+        if known is not None and sample.time_ms <= known.time_ms:
+            if sample.time_ms < known.time_ms:
+                return OUT_OF_ORDER
+            return None if is_same(sample.value, known.value) else DUPLICATE
+        if self.newest_ms is not None and sample.time_ms < self.newest_ms - BEHIND_MS:
+            return TOO_OLD
+        return None
+
+    def put(self, sample: Sample) -> None:
+        """Take a sample without a fault."""
+        self.size += sample.series not in self.newest
+        self.newest[sample.series] = sample
+        self.newest_ms = max(sample.time_ms, self.newest_ms or sample.time_ms)

@@ -1,0 +1,109 @@
+"""Histograms that add up; exponential ones are made explicit for reading."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mlmonitor.testing.receiver.decoding import Explicit, Exponential
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramTotal:
+    """Counts over `(a, b]` buckets, one more than there are `bounds`, with sum, count and extent.
+
+    `sum`, `min` and `max` are None where a part did not tell them.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    count: int
+    sum: float | None
+    min: float | None
+    max: float | None
+
+
+Distribution = Explicit | Exponential
+
+
+def plus(one: Distribution, other: Distribution) -> Distribution:
+    """Both together.
+
+    Raises:
+        ValueError: one is explicit and the other is not, or their bounds differ.
+    """
+    extent = (
+        None if one.sum is None or other.sum is None else one.sum + other.sum,
+        _of_both(min, one.min, other.min, has_one=one.count > 0, has_other=other.count > 0),
+        _of_both(max, one.max, other.max, has_one=one.count > 0, has_other=other.count > 0),
+    )
+    count = one.count + other.count
+    if isinstance(one, Explicit) and isinstance(other, Explicit):
+        if one.bounds != other.bounds:
+            raise ValueError("histograms of different bounds do not add up: ask for one of them")
+        counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))
+        return Explicit(one.bounds, counts, count, *extent)
+    if isinstance(one, Exponential) and isinstance(other, Exponential):
+        scale = min(one.scale, other.scale)
+        zeros = one.zero_count + other.zero_count
+        positive = _side(_at(one, scale, "positive") + _at(other, scale, "positive"))
+        negative = _side(_at(one, scale, "negative") + _at(other, scale, "negative"))
+        return Exponential(scale, zeros, positive, negative, count, *extent)
+    raise ValueError("explicit and exponential histograms do not add up: ask for one of them")
+
+
+def total(value: Distribution) -> HistogramTotal:
+    """With explicit bounds, whatever it was sent with."""
+    if isinstance(value, Explicit):
+        extent = (value.count, value.sum, value.min, value.max)
+        return HistogramTotal(value.bounds, value.counts, *extent)
+    edges = list(_edges(value))
+    bounds = tuple(edge for edge, _ in edges)
+    counts = (*(count for _, count in edges), 0)
+    return HistogramTotal(bounds, counts, value.count, value.sum, value.min, value.max)
+
+
+def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
+    """Upper bounds from the lowest up, with the count below each and above the one before.
+
+    A negative bucket reaches from -base^(i+1) up to and without -base^i; the edge is the same.
+    """
+    base = 2.0 ** (2.0**-value.scale)
+    offset, counts = value.negative
+    if counts:
+        yield -(base ** (offset + len(counts))), 0
+        for index in range(len(counts) - 1, -1, -1):
+            yield -(base ** (offset + index)), counts[index]
+    offset, counts = value.positive
+    yield base**offset if counts else 0.0, value.zero_count
+    for index, count in enumerate(counts):
+        yield base ** (offset + index + 1), count
+
+
+def _at(value: Exponential, scale: int, side: str) -> "Counter[int]":
+    """Bucket counts by index, at a scale not above the value's own: neighbours merge in pairs."""
+    offset, counts = getattr(value, side)
+    found: Counter[int] = Counter()
+    for index, count in enumerate(counts, offset):
+        found[index >> (value.scale - scale)] += count
+    return found
+
+
+def _side(counts: "Counter[int]") -> tuple[int, tuple[int, ...]]:
+    if not counts:
+        return 0, ()
+    low, high = min(counts), max(counts)
+    return low, tuple(counts[index] for index in range(low, high + 1))
+
+
+def _of_both(
+    pick: Callable[[float, float], float],
+    one: float | None,
+    other: float | None,
+    *,
+    has_one: bool,
+    has_other: bool,
+) -> float | None:
+    """The smaller or larger of what both tell; an empty histogram has nothing to tell."""
+    if not has_one or not has_other:
+        return other if has_other else one
+    return None if one is None or other is None else pick(one, other)

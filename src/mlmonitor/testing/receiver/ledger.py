@@ -1,0 +1,202 @@
+"""What a receiver has taken, refused and noticed, made for asserts."""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
+from typing import NamedTuple
+
+from mlmonitor.testing.receiver.backends.backend import Judgement, Stored
+from mlmonitor.testing.receiver.decoding import Explicit, Exponential
+from mlmonitor.testing.receiver.histograms import HistogramTotal, total
+from mlmonitor.testing.receiver.series import Series, SeriesKey
+from mlmonitor.testing.receiver.temporality import Amount, added
+
+_SHOWN_SERIES = 30
+TWO_WRITERS = "two processes wrote one series at one time"
+MERGED = "series of different attributes became one"
+
+
+class Request(NamedTuple):
+    """One request: its size on the wire and uncompressed, its points, and what was answered.
+
+    `status` is HTTP's number or gRPC's name, None where there was no answer. `fault` is the
+    scripted one, if there was one.
+    """
+
+    wire_bytes: int
+    body_bytes: int
+    points: int
+    status: int | str | None
+    message: str
+    fault: str
+
+
+class Ledger:
+    """Adds up what one receiver has taken. Safe to read while requests come in.
+
+    Names are those that were sent, or those the backend knows them by. Attributes are the point's
+    as sent, the backend's labels, or the resource's; they are compared as text, and those with dots
+    in their names are passed as a mapping: `total("http.requests", {"http.method": "GET"})`.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._requests: list[Request] = []
+        self._refused: Counter[str] = Counter()
+        self._warnings: Counter[str] = Counter()
+        self._series: dict[SeriesKey, Series] = {}
+        self._writers: dict[tuple[object, ...], str] = {}
+        self._sent_as: dict[tuple[object, ...], object] = {}
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """All requests, in the order of their answers."""
+        with self._changed:
+            return tuple(self._requests)
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Points that were refused, by reason. A request refused unread counts as one."""
+        with self._changed:
+            return Counter(self._refused)
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """What was taken but may not be meant: cuts, dropped dimensions, overlaps, resets."""
+        with self._changed:
+            found = Counter(self._warnings)
+            for series in self._series.values():
+                found.update(series.notes())
+            return found
+
+    @property
+    def accepted(self) -> int:
+        """Points taken."""
+        with self._changed:
+            return sum(series.points for series in self._series.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics taken, by the names they were sent under."""
+        with self._changed:
+            return tuple(sorted({series.name for series in self._series.values()}))
+
+    def series(
+        self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
+    ) -> tuple[Series, ...]:
+        """All series of that name with these attributes among theirs, one a process."""
+        wanted = {**(attributes or {}), **more}
+        with self._changed:
+            return tuple(each for each in self._series.values() if each.matches(name, wanted))
+
+    def total(
+        self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
+    ) -> int | float:
+        """The sum of a counter over all processes and restarts; 0 if there is none.
+
+        Cumulative: the newest value of each process and start time. Delta: every point.
+        """
+        with self._changed:
+            amounts = self._amounts("sum", name, {**(attributes or {}), **more})
+            numbers = [each for each in amounts if isinstance(each, int | float)]
+        has_floats = any(isinstance(each, float) for each in numbers)
+        return math.fsum(numbers) if has_floats else sum(numbers)
+
+    def histogram(
+        self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
+    ) -> HistogramTotal:
+        """A histogram's counts over all processes and restarts, exponential ones made explicit.
+
+        Raises:
+            LookupError: there is none.
+            ValueError: those that match have different bounds.
+        """
+        with self._changed:
+            wanted = {**(attributes or {}), **more}
+            amounts = self._amounts("histogram", name, wanted)
+            amounts += self._amounts("exponential_histogram", name, wanted)
+        if not amounts:
+            raise LookupError(f"no histogram {name!r} with these attributes\n{self}")
+        whole = reduce(added, amounts)
+        assert isinstance(whole, Explicit | Exponential)  # noqa: S101 - of the kinds asked for
+        return total(whole)
+
+    def gauge(
+        self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
+    ) -> int | float:
+        """The newest value of a gauge, or of a sum that may fall, whichever process sent it.
+
+        Raises:
+            LookupError: there is none, or several with different attributes.
+        """
+        with self._changed:
+            found = [
+                each for each in self.series(name, attributes, **more) if each.newest is not None
+            ]
+            if len({each.attributes for each in found}) != 1:
+                problem = "several series match" if found else "no series matches"
+                raise LookupError(f"{name!r}: {problem}\n{self}")
+            newest = max(found, key=lambda each: each.newest_ns).newest
+        assert newest is not None  # noqa: S101 - asked above
+        return newest
+
+    def wait_until(
+        self, condition: "Callable[[Ledger], bool]", *, timeout_seconds: float = 10.0
+    ) -> bool:
+        """Whether the condition held within the time; looked at whenever a request has come in."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self), timeout_seconds)
+
+    def write(self, request: Request, judgement: Judgement | None = None) -> None:
+        """Enter a request, and what was taken of it."""
+        with self._changed:
+            self._requests.append(request)
+            if judgement is not None:
+                self._refused.update(judgement.refused)
+                self._warnings.update(judgement.warnings)
+                for stored in judgement.stored:
+                    self._take(stored)
+            self._changed.notify_all()
+
+    def _take(self, stored: Stored) -> None:
+        key = SeriesKey.of(stored)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = Series(key, stored)
+            identity = (stored.name, stored.labels, key.instance)
+            if self._sent_as.setdefault(identity, key.attributes) != key.attributes:
+                self._warnings[MERGED] += 1
+        series.add(stored.point)
+        moment = (stored.name, stored.labels, stored.point.time_ns // 1_000_000)
+        if self._writers.setdefault(moment, key.instance) != key.instance:
+            self._warnings[TWO_WRITERS] += 1
+
+    def _amounts(self, kind: str, name: str, wanted: Mapping[str, object]) -> list[Amount]:
+        return [
+            amount
+            for series in self.series(name, wanted)
+            if series.kind == kind
+            for amount in series.amounts()
+        ]
+
+    def __str__(self) -> str:
+        with self._changed:
+            return "\n".join(self._lines())
+
+    def __repr__(self) -> str:
+        """On one line, as pytest shows it."""
+        with self._changed:
+            return " | ".join(line.strip() for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        answers = Counter(str(request.status) for request in self._requests)
+        told = ", ".join(f"{count} x {status}" for status, count in answers.items())
+        yield f"Ledger: {self.accepted} points taken, answers: {told or 'none'}"
+        shown = list(self._series.values())[:_SHOWN_SERIES]
+        yield from (f"  {series}" for series in shown)
+        if len(self._series) > len(shown):
+            yield f"  ... and {len(self._series) - len(shown)} more series"
+        for title, counts in (("refused", self._refused), ("warnings", self.warnings)):
+            yield from (f"  {title}: {reason}: {count}" for reason, count in counts.items())

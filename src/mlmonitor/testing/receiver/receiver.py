@@ -1,0 +1,189 @@
+"""`OtlpReceiver`: a server that is as strict as the backend it stands for."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from mlmonitor.errors import ConfigError
+from mlmonitor.testing.receiver.backends.backend import Backend
+from mlmonitor.testing.receiver.backends.collector import Collector
+from mlmonitor.testing.receiver.backends.dynatrace import Dynatrace
+from mlmonitor.testing.receiver.backends.mimir import MOST_SERIES, Mimir
+from mlmonitor.testing.receiver.backends.prometheus_backend import Prometheus
+from mlmonitor.testing.receiver.faults import Fault, Policy
+from mlmonitor.testing.receiver.http_server import HOST, HttpServer
+from mlmonitor.testing.receiver.ledger import Ledger
+from mlmonitor.testing.receiver.request_handler import Intake
+
+
+class Server(Protocol):
+    """Carries requests to the intake while it is up; its port stays its own while it is down."""
+
+    port: int
+
+    def up(self) -> None:
+        """Listen."""
+
+    def down(self) -> None:
+        """Refuse connections."""
+
+    def close(self) -> None:
+        """Let go of the port."""
+
+
+Profile = Literal["collector", "dynatrace", "mimir", "prometheus"]
+
+
+class OtlpReceiver:
+    """Receives OTLP metrics as a backend would, on a free port of 127.0.0.1, and adds them up.
+
+    Promise: what the backend's documentation refuses is refused, with its status; what was taken is
+        in `ledger`, to the last count. Price: a thread, and memory for every point.
+
+    As a fixture:
+
+        @pytest.fixture
+        def receiver():
+            with OtlpReceiver("dynatrace", token="secret") as receiver:
+                yield receiver
+
+    profile: whose rules hold. `collector` takes all valid OTLP.
+    protocol: `grpc` for the collector alone, with the extra `grpc`: the others take HTTP only.
+    token: what Dynatrace wants as `Authorization`; None asks for nothing. It is never shown.
+    tenant: what Mimir wants as `X-Scope-OrgID`; None asks for nothing.
+    clock: the backend's seconds since 1970; judges how old points are.
+    faults: what goes wrong with which request; see `script`.
+    is_managed: hold histograms to 12 buckets without negative bounds, as Dynatrace Managed says.
+    most_series: Mimir's limit on a tenant's series.
+
+    Raises:
+        ConfigError: an option is unknown, or means nothing for this profile.
+        MissingExtra: gRPC was asked for, and its extra `grpc` is not installed.
+    """
+
+    def __init__(  # noqa: PLR0913 - one name for each thing that a backend is set up with
+        self,
+        profile: Profile = "collector",
+        *,
+        protocol: Literal["http", "grpc"] = "http",
+        token: str | None = None,
+        tenant: str | None = None,
+        clock: Callable[[], float] = time.time,
+        faults: "Iterable[Fault | None] | Policy" = (),
+        is_managed: bool = True,
+        most_series: int = MOST_SERIES,
+    ) -> None:
+        if protocol not in ("http", "grpc"):
+            raise ConfigError("protocol: wanted 'http' or 'grpc'")
+        if protocol == "grpc" and profile != "collector":
+            raise ConfigError("protocol: only a collector takes 'grpc'; the others want 'http'")
+        if token is not None and profile != "dynatrace":
+            raise ConfigError("token: means something for the profile 'dynatrace' alone")
+        if tenant is not None and profile != "mimir":
+            raise ConfigError("tenant: means something for the profile 'mimir' alone")
+        self._profile = profile
+        self._protocol = protocol
+        backend = _backend(profile, token, tenant, is_managed=is_managed, most_series=most_series)
+        self._intake = Intake(backend, clock, is_grpc=protocol == "grpc")
+        self._intake.script(faults)
+        self._server = _server(self._intake, is_grpc=protocol == "grpc")
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was taken, refused and noticed so far."""
+        return self._intake.ledger
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, the same for its whole life; 0 before it was first started."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """What a destination of this profile is given: the base URL, without OTLP's path."""
+        if not self.port:
+            raise ConfigError("url: start the receiver first, as in `with OtlpReceiver() as it`")
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where an exporter posts to that adds no path: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`."""
+        return self.url if self._protocol == "grpc" else f"{self.url}{self._intake.backend.path}"
+
+    def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
+        """Plan what goes wrong from now on, in place of what was planned before.
+
+        A list is used up, one entry a request, None for one that goes well; afterwards all goes
+        well. A function is asked with the number of each request from now on, 0 for the first.
+
+        Raises:
+            ConfigError: a fault has no meaning over this protocol.
+        """
+        self._intake.script(faults)
+
+    def next(self, fault: Fault, *, times: int = 1) -> None:
+        """Let the next request fail, or the next few, before what is planned goes on."""
+        for _ in range(times):
+            self._intake.next(fault)
+
+    def start(self) -> Self:
+        """Listen. `with` does it by itself."""
+        self._server.up()
+        return self
+
+    def close(self) -> None:
+        """Stop; what is in the ledger stays. May be called twice."""
+        self._server.close()
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Refuse connections inside the block, on the same port."""
+        self._server.down()
+        try:
+            yield
+        finally:
+            self._server.up()
+
+    def up(self) -> None:
+        """Listen again, after the fault `Down`."""
+        self._server.up()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"OtlpReceiver({self._profile!r}, port={self.port})"
+
+
+def _backend(
+    profile: str, token: str | None, tenant: str | None, *, is_managed: bool, most_series: int
+) -> Backend:
+    match profile:
+        case "collector":
+            return Collector()
+        case "dynatrace":
+            return Dynatrace(token, is_managed=is_managed)
+        case "mimir":
+            return Mimir(tenant, most_series=most_series)
+        case "prometheus":
+            return Prometheus()
+        case _:
+            raise ConfigError("profile: wanted 'collector', 'dynatrace', 'mimir' or 'prometheus'")
+
+
+def _server(intake: Intake, *, is_grpc: bool) -> Server:
+    if not is_grpc:
+        return HttpServer(intake)
+    from mlmonitor.testing.receiver.grpc_server import GrpcServer
+
+    return GrpcServer(intake)

@@ -1,0 +1,176 @@
+"""What a receiver does with a request, over whatever transport it came."""
+
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from mlmonitor.errors import ConfigError
+from mlmonitor.testing.receiver.backends.backend import JSON, Backend, Head, Judgement, Refusal
+from mlmonitor.testing.receiver.backends.otlp_validity import fault as fault_of
+from mlmonitor.testing.receiver.decoding import NotOtlp, decode
+from mlmonitor.testing.receiver.faults import (
+    OVER_GRPC,
+    Fault,
+    PartialSuccess,
+    Policy,
+    Refuse,
+    planned,
+)
+from mlmonitor.testing.receiver.ledger import Ledger, Request
+
+GRPC_CODES = {
+    200: "OK",
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "UNIMPLEMENTED",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+OK = 200
+TOO_LARGE = "request too large"
+REJECTED = "rejected by the script"
+
+
+class Answer(NamedTuple):
+    """What is answered: an HTTP status, a message for errors and partial successes."""
+
+    status: int | str
+    message: str = ""
+    rejected: int = 0
+
+
+class Intake:
+    """Judges requests one at a time, enters them in the ledger, hands out scripted faults."""
+
+    def __init__(self, backend: Backend, clock: Callable[[], float], *, is_grpc: bool) -> None:
+        self.backend: Backend = backend
+        self.ledger: Ledger = Ledger()
+        self._clock, self._is_grpc = clock, is_grpc
+        self._lock = threading.Lock()
+        self._policy: Policy = planned([])
+        self._number = 0
+        self._next: list[Fault] = []
+
+    def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
+        """Plan the faults of the requests to come, the first of them number 0."""
+        chosen = faults if callable(faults) else [self.checked(fault) for fault in faults]
+        with self._lock:
+            self._policy, self._number = planned(chosen), 0
+
+    def next(self, fault: Fault) -> None:
+        """Put a fault before all that are planned, behind others put there."""
+        checked = self.checked(fault)
+        with self._lock:
+            if checked is not None:
+                self._next.append(checked)
+
+    def checked(self, fault: Fault | None) -> Fault | None:
+        """The fault, if it means something over this transport."""
+        if fault is None:
+            return None
+        if self._is_grpc and not isinstance(fault, OVER_GRPC):
+            raise ConfigError(f"{type(fault).__name__}: has no meaning over gRPC")
+        if isinstance(fault, Refuse) and isinstance(fault.code, str) and not self._is_grpc:
+            raise ConfigError("Refuse.code: wanted an HTTP status, not the name of a gRPC code")
+        return fault
+
+    def draw(self) -> Fault | None:
+        """What goes wrong with the request that has just come."""
+        with self._lock:
+            if self._next:
+                return self._next.pop(0)
+            number, self._number = self._number, self._number + 1
+            return self.checked(self._policy(number))
+
+    def lost(self, status: int, reason: str) -> None:
+        """Enter a request that is for nobody here."""
+        refused = Judgement(refused=Counter([reason]))
+        self.ledger.write(Request(0, 0, 0, status, reason, ""), refused)
+
+    def missed(self, fault: Fault, wire: bytes = b"", *, status: int | str | None = None) -> None:
+        """Enter a request of which nothing was taken because of its fault."""
+        told = type(fault).__name__
+        self.ledger.write(Request(len(wire), len(wire), 0, status, "", told))
+
+    def take(self, head: Head, wire: bytes, fault: Fault | None, *, is_told: bool) -> Answer:
+        """Judge a request, store what is good, enter it. `is_told`: an answer goes back."""
+        with self._lock:
+            body, refusal = self._body(head, wire)
+            judgement, points = Judgement(), 0
+            if refusal is None:
+                judgement, points, refusal = self._judged(head, body)
+            if refusal is not None:
+                judgement.status, judgement.message = refusal.status, refusal.message
+                judgement.refused[refusal.reason] += 1
+            elif isinstance(fault, PartialSuccess) and judgement.status == OK:
+                _reject(judgement, fault)
+            answer = Answer(judgement.status, judgement.message, judgement.rejected)
+            told = "" if fault is None else type(fault).__name__
+            status: int | str = grpc_code(answer.status) if self._is_grpc else answer.status
+            row = Request(
+                len(wire), len(body), points, status if is_told else None, answer.message, told
+            )
+            self.ledger.write(row, judgement)
+        return answer
+
+    def _body(self, head: Head, wire: bytes) -> tuple[bytes, Refusal | None]:
+        refusal = self.backend.refusal(head)
+        if refusal is not None:
+            return wire, refusal._replace(message=refusal.message or refusal.reason)
+        most = self.backend.most_bytes
+        try:
+            body = inflated(wire, head.encoding, most=most)
+        except zlib.error:
+            return wire, Refusal(400, "body not compressed as it says", "cannot be decompressed")
+        if len(body) > most:
+            return body, Refusal(413, TOO_LARGE, f"larger than {most} bytes, uncompressed")
+        return body, None
+
+    def _judged(self, head: Head, body: bytes) -> tuple[Judgement, int, Refusal | None]:
+        try:
+            payload = decode(body, is_json=head.content_type == JSON)
+        except NotOtlp as error:
+            return Judgement(), 0, Refusal(400, "not OTLP", str(error))
+        judgement = self.backend.judge(payload, now=self._clock())
+        for stored in judgement.stored:
+            problem = fault_of(stored.point)
+            if problem is not None:
+                judgement.warnings[f"taken, but not valid OTLP: {problem}"] += 1
+        return judgement, len(payload.points), None
+
+
+def grpc_code(status: int | str) -> str:
+    """The name of the gRPC code that stands for an HTTP status; a name stays."""
+    return GRPC_CODES.get(status, "UNKNOWN") if isinstance(status, int) else status
+
+
+def inflated(wire: bytes, encoding: str, *, most: int) -> bytes:
+    """The body uncompressed, or its first `most + 1` bytes: a small request may hold very much.
+
+    Raises:
+        zlib.error: it is not compressed in that way, or it is cut short.
+    """
+    if not encoding:
+        return wire
+    reader = zlib.decompressobj(wbits=31 if encoding == "gzip" else 15)
+    body = reader.decompress(wire, most + 1)
+    if not reader.eof and len(body) <= most:
+        raise zlib.error("cut short")
+    return body
+
+
+def _reject(judgement: Judgement, fault: PartialSuccess) -> None:
+    """Take the last points back out."""
+    kept = max(len(judgement.stored) - fault.rejected, 0)
+    judgement.refused[REJECTED] += len(judgement.stored) - kept
+    del judgement.stored[kept:]
+    judgement.rejected += fault.rejected
+    judgement.message = fault.message

@@ -1,0 +1,118 @@
+"""Totals of counters and histograms from what was sent, in either temporality.
+
+Source: OpenTelemetry specification, metrics data model: temporality, resets and gaps, overlap.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+
+from mlmonitor.testing.receiver.decoding import Explicit, Exponential, is_same
+from mlmonitor.testing.receiver.histograms import Distribution, plus
+
+Amount = int | float | Distribution
+
+FELL = "counter fell without a new start time: read as a reset"
+NOT_INCREASING = "timestamp not after the one before"
+SAME_TIME = "same timestamp, different value"
+START_INSIDE = "start time inside an earlier run"
+OVERLAP = "delta intervals overlap"
+GAP = "gap between delta intervals"
+NO_START = "delta without an interval"
+
+
+def added(one: Amount, other: Amount) -> Amount:
+    """Two amounts of one kind together."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one + other
+    if isinstance(one, Explicit | Exponential) and isinstance(other, Explicit | Exponential):
+        return plus(one, other)
+    raise ValueError("numbers and histograms do not add up: ask for one of them")
+
+
+def _size(amount: Amount) -> float:
+    return amount if isinstance(amount, int | float) else amount.count
+
+
+class _Run:
+    """One series from one start time on: its newest value, and what it held before it fell."""
+
+    __slots__ = ("before", "time_ns", "value")
+
+    def __init__(self, time_ns: int, value: Amount) -> None:
+        self.time_ns, self.value = time_ns, value
+        self.before: list[Amount] = []
+
+
+class Cumulative:
+    """A cumulative series of one process: the newest value of each start time counts.
+
+    A value that falls under one start time is a reset that was not told; as Prometheus does, what
+    was counted before it is kept. Where a series may fall (`is_monotonic` is false), it does not
+    count as one. What arrives late or again changes nothing.
+    """
+
+    def __init__(self, *, is_monotonic: bool) -> None:
+        self.warnings: Counter[str] = Counter()
+        self._is_monotonic = is_monotonic
+        self._runs: dict[int, _Run] = {}
+
+    def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
+        """Take a point in."""
+        run = self._runs.get(start_ns)
+        if run is None:
+            if any(start_ns < other.time_ns for other in self._runs.values()):
+                self.warnings[START_INSIDE] += 1
+            self._runs[start_ns] = _Run(time_ns, value)
+            return
+        if time_ns <= run.time_ns:
+            if time_ns < run.time_ns:
+                self.warnings[NOT_INCREASING] += 1
+            elif not is_same(value, run.value):
+                self.warnings[SAME_TIME] += 1
+            return
+        if self._is_monotonic and _size(value) < _size(run.value):
+            self.warnings[FELL] += 1
+            run.before.append(run.value)
+        run.time_ns, run.value = time_ns, value
+
+    def amounts(self) -> list[Amount]:
+        """What adds up to the total."""
+        return [part for run in self._runs.values() for part in (*run.before, run.value)]
+
+    def notes(self) -> Counter[str]:
+        """What was odd."""
+        return self.warnings
+
+
+class Delta:
+    """A delta series of one process: all points count, also those that were sent twice."""
+
+    def __init__(self) -> None:
+        self.warnings: Counter[str] = Counter()
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._amounts: list[Amount] = []
+
+    def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
+        """Take a point in."""
+        self._amounts.append(value)
+        if 0 < start_ns < time_ns:
+            self._cover(start_ns, time_ns)
+        else:
+            self.warnings[NO_START] += 1
+
+    def amounts(self) -> list[Amount]:
+        """What adds up to the total."""
+        return list(self._amounts)
+
+    def notes(self) -> Counter[str]:
+        """What was odd; a gap that is filled later is none."""
+        return self.warnings + Counter({GAP: len(self._starts) - 1})
+
+    def _cover(self, start: int, end: int) -> None:
+        """Add an interval to those that are covered: sorted, apart from one another."""
+        first, after = bisect_left(self._ends, start), bisect_right(self._starts, end)
+        touched = list(zip(self._starts[first:after], self._ends[first:after], strict=True))
+        self.warnings[OVERLAP] += any(low < end and high > start for low, high in touched)
+        self._starts[first:after] = [min([start, *(low for low, _ in touched)])]
+        self._ends[first:after] = [max([end, *(high for _, high in touched)])]

@@ -1,0 +1,1 @@
+"""What several folders of tests share: streams, strategies, receivers and processes to start."""

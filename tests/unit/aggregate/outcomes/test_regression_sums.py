@@ -1,0 +1,86 @@
+"""Error sums by bucket of the prediction, against the formulae of MAE, RMSE and bias."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
+from mlmonitor.errors import FormatError
+
+EDGES = np.array([0.0, 10.0])
+PAIRS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=50)
+
+
+@given(PAIRS)
+def test_performance_is_what_numpy_says(pairs: list[tuple[float, float]]) -> None:
+    """MAE, RMSE and bias over all buckets are those of the pairs."""
+    predicted, actual = np.array(pairs).T
+    sums = ErrorSums(EDGES)
+    sums.update(predicted, actual)
+    found = sums.performance()
+    assert found is not None
+    error = predicted - actual
+    assert found.count == len(pairs)
+    assert found.mae == pytest.approx(np.abs(error).mean())
+    assert found.rmse == pytest.approx(np.sqrt((error**2).mean()))
+    assert found.bias == pytest.approx(error.mean(), abs=1e-9 * np.abs(error).max())
+
+
+def test_buckets_are_those_of_the_prediction() -> None:
+    """A prediction on an edge belongs to the bucket below it; the actual has no say."""
+    sums = ErrorSums(EDGES)
+    sums.update(np.array([-5.0, 0.0, 0.1, 10.0, 11.0]), np.array([0.0, 1.0, 50.0, 10.0, 8.0]))
+    assert sums.count.tolist() == [2, 2, 1]
+    np.testing.assert_allclose(sums.absolute, [6.0, 49.9, 3.0])
+    np.testing.assert_allclose(sums.signed, [-6.0, -49.9, 3.0])
+    np.testing.assert_allclose(sums.squared, [26.0, 49.9**2, 9.0])
+
+
+def test_a_pair_with_a_hole_says_nothing() -> None:
+    """NaN on either side: not labelled. Before the first pair there is no performance."""
+    sums = ErrorSums(np.empty(0))
+    sums.update(np.array([np.nan, 1.0]), np.array([1.0, np.nan]))
+    sums.update(np.empty(0), np.empty(0))
+    assert sums.count.tolist() == [0]
+    assert sums.performance() is None
+
+
+def test_errors_beyond_all_floats_are_infinite_without_a_warning() -> None:
+    """Two huge errors of opposite sign: MAE and RMSE are infinite, the bias is unknown."""
+    sums = ErrorSums(np.empty(0))
+    huge = np.array([1.7e308, -1.7e308])
+    for _ in range(2):
+        sums.update(huge, -huge)
+    sums.merge(sums)
+    found = sums.performance()
+    assert found is not None
+    assert (found.count, found.mae, found.rmse) == (8, np.inf, np.inf)
+    assert np.isnan(found.bias)
+
+
+def test_infinite_sums_of_opposite_sign_merge_without_a_warning() -> None:
+    """One worker's errors are infinitely high, another's infinitely low: the bias is unknown."""
+    high, low = ErrorSums(np.empty(0)), ErrorSums(np.empty(0))
+    huge = np.array([1.7e308])
+    high.update(huge, -huge)
+    low.update(-huge, huge)
+    high.merge(low)
+    assert (high.count[0], high.absolute[0], high.squared[0]) == (2, np.inf, np.inf)
+    assert np.isnan(high.signed[0])
+
+
+def test_the_price_is_as_stated() -> None:
+    """32 bytes a bucket, and the edges."""
+    assert ErrorSums(EDGES).nbytes == 3 * 32 + 2 * 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("count", -1), ("absolute", -1.0), ("squared", np.nan), ("edges", 5.0), ("edges", np.nan)],
+)
+def test_numbers_that_contradict_each_other_are_refused(name: str, value: float) -> None:
+    """Negative counts and sums, and edges that do not ascend."""
+    state = ErrorSums(EDGES).state()
+    with pytest.raises(FormatError):
+        ErrorSums.from_state({**state, name: np.full_like(state[name], value)})

@@ -1,0 +1,257 @@
+"""Categories: a name for whatever comes, one code for each value, and no memory of the host's."""
+
+import datetime as dt
+import gc
+import tracemalloc
+import weakref
+from collections import Counter
+from decimal import Decimal
+from enum import Enum
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.sketches.categories import (
+    NAME_CHARACTERS,
+    NEW,
+    OTHER,
+    Dictionary,
+    category_name,
+)
+from mlmonitor.capture.values import is_missing
+from mlmonitor.records import ABSENT
+from support.strategies import RAW, Colour, Grade, Mood, Opaque, Size
+
+MISSING, WRONG_TYPE, NOT_THERE = -1, -2, -3
+
+
+def codes(dictionary: Dictionary, *values: object) -> list[int]:
+    """The code of each value."""
+    return [int(code) for code in dictionary.encode(values).codes]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("a", "a"),
+        ("", ""),
+        (np.str_("a"), "a"),
+        (b"a", "a"),
+        (b"\xff", "\\xff"),
+        (True, "true"),
+        (np.False_, "false"),
+        (1, "1"),
+        (np.int8(-1), "-1"),
+        (1.0, "1"),
+        (-0.0, "0"),
+        (np.float32(2.0), "2"),
+        (1.5, "1.5"),
+        (10**15, "1000000000000000"),
+        (1e15, "1000000000000000"),
+        (Colour.RED, "red"),
+        (Size.SMALL, "S"),
+        (Mood.GOOD, "good"),
+        (Grade.BEST, "1"),
+        (dt.date(2024, 5, 1), "2024-05-01"),
+        (dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC), "2024-05-01T12:00:00+00:00"),
+        (np.datetime64("2024-05-01"), "2024-05-01"),
+        ("\ud800", "\\ud800"),
+        ([1], None),
+        ({}, None),
+        ((1,), None),
+        (Decimal(1), None),
+        (1 + 0j, None),
+        (Opaque(), None),
+        (np.array([1]), None),
+    ],
+    ids=repr,
+)
+def test_values_have_names(value: object, name: str | None) -> None:
+    """Equal numbers have one name, truths their own, enum members that of their value."""
+    assert category_name(value) == name
+
+
+def test_a_subclass_of_text_cannot_pose_as_another() -> None:
+    """A name is the text itself, whatever its class shows it as."""
+
+    class Shy(str):
+        """Hides what it is."""
+
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "hidden"
+
+    name = category_name(Shy("a"))
+    assert name == "a"
+    assert type(name) is str
+
+
+@given(st.text(min_size=NAME_CHARACTERS - 2, max_size=NAME_CHARACTERS + 3))
+def test_names_are_short_and_can_be_sent(text: str) -> None:
+    """At most 200 characters of valid UTF-8 stand for any text; up to 200, the text itself."""
+    name = category_name(text)
+    assert name is not None
+    assert len(name) <= NAME_CHARACTERS
+    assert name.encode().decode() == name
+    if text.isascii() and len(text) <= NAME_CHARACTERS:
+        assert name == text
+
+
+def test_long_names_are_not_merged() -> None:
+    """Texts that differ after the two hundredth character, and huge numbers, keep apart."""
+    texts = ["x" * 299 + end for end in "abc"] + [
+        "x" * NAME_CHARACTERS,
+        "x" * (NAME_CHARACTERS + 1),
+    ]
+    assert len({category_name(text) for text in texts}) == 5
+    huge = [10**300, 10**300 + 1, 10**5_000]
+    names = [category_name(number) or "" for number in huge]
+    assert len(set(names)) == 3
+    assert max(map(len, names)) <= NAME_CHARACTERS
+    found = Dictionary(()).encode(texts)
+    assert len(found.new) == 5
+
+
+@given(values=st.lists(RAW, max_size=30), is_boolean=st.booleans(), is_closed=st.booleans())
+def test_every_value_gets_exactly_one_code(
+    *, values: list[object], is_boolean: bool, is_closed: bool
+) -> None:
+    """A category, missing, of a wrong type, or absent: alone, together, and seen a second time."""
+    book = Dictionary(["a", "1", "true"], ["b"], is_closed=is_closed, is_boolean=is_boolean)
+    together = book.encode(values)
+    assert together.codes.tolist() == [c for value in values for c in codes(book, value)]
+    fresh = Dictionary(["a", "1", "true"], ["b"], is_closed=is_closed, is_boolean=is_boolean)
+    assert together.codes.tolist() == [fresh.code(value) for value in values]
+    absent = int((together.codes == NOT_THERE).sum())
+    assert absent == sum(value is ABSENT for value in values)
+    assert together.missing == sum(is_missing(v) for v in values if v is not ABSENT)
+    rest = together.counts.sum() + together.missing + together.wrong_type + absent
+    assert rest == len(values)
+    assert sum(together.new.values()) == together.counts[-1]
+    assert len(together.counts) == book.size
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 1.0, True, np.int64(1), np.True_, Decimal(1), 1 + 0j],
+        [True, 1, Decimal(1), 1.0],
+        [Decimal(1), 1, True],
+        [10**15, 1e15, 10**16, 1e16],
+        [dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC), pd.Timestamp("2024-05-01T12:00:00Z")],
+    ],
+)
+def test_what_came_before_does_not_matter(values: list[object]) -> None:
+    """1, 1.0, True and Decimal(1) are one key of a dict; their codes do not depend on the order."""
+    names = ["1", "true", "1000000000000000"]
+    alone = [Dictionary(names).code(value) for value in values]
+    for order in (values, values[::-1]):
+        book = Dictionary(names)
+        wanted = alone if order is values else alone[::-1]
+        assert codes(book, *order) == wanted
+        assert codes(book, *order) == wanted
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_missing_is_missing_in_whatever_guise(value: object) -> None:
+    """None, NaN, NaT and pandas' NA, among text and in a boolean field."""
+    assert codes(Dictionary(["a"]), "a", value) == [0, MISSING]
+    assert codes(Dictionary(["false", "true"], is_boolean=True), 1, value) == [1, MISSING]
+
+
+def test_known_rare_and_new_are_told_apart() -> None:
+    """The reference's most frequent, its others, and what it never held."""
+    book = Dictionary(["a", "b"], ["c"])
+    found = book.encode(["a", "b", "b", "c", "d", "d", "e"])
+    assert found.counts.tolist() == [1, 2, 1, 3]
+    assert found.new == Counter({"d": 2, "e": 1})
+    assert book.names == ("a", "b", OTHER, NEW)
+
+
+def test_an_open_list_calls_nothing_new() -> None:
+    """Where not all of the reference's categories are listed, the rest is `other`."""
+    found = Dictionary(["a"], ["b"], is_closed=False).encode(["a", "b", "z"])
+    assert found.counts.tolist() == [1, 2, 0]
+    assert not found.new
+
+
+def test_a_boolean_reads_truths_and_no_text() -> None:
+    """True, false, 0 and 1 of any type of number; text and other numbers are of a wrong type."""
+    book = Dictionary(["false", "true"], is_boolean=True)
+    values = [True, 0, 1.0, np.int64(0), np.True_, "true", "1", 2, 0.5, [1]]
+    assert codes(book, *values) == [1, 0, 1, 0, 1, *[WRONG_TYPE] * 5]
+
+
+def test_a_category_called_as_ours_is_no_secret_door() -> None:
+    """A value named `__other__` or `__new__` is new like any other that the reference lacks."""
+    assert codes(Dictionary(["a"]), OTHER, NEW) == [2, 2]
+
+
+def test_remembered_values_are_bounded() -> None:
+    """Of 10,000 values of each type 1,024 are remembered in all, and long ones never."""
+    book = Dictionary(["a"])
+    for kind in (str, int, float, lambda at: f"{at}".encode(), lambda at: "x" * 100 + str(at)):
+        book.encode([kind(at) for at in range(10_000)])
+        assert book.remembered <= Dictionary.REMEMBERED
+    assert book.remembered == Dictionary.REMEMBERED
+    assert codes(book, "a", "x" * 100, "9999999") == [0, 2, 2]
+    fresh = Dictionary(["a"])
+    fresh.encode(["x" * 100] * 3 + [10**30] * 3 + [float("nan")] * 3)
+    assert fresh.remembered == 0
+
+
+def test_remembered_values_take_no_more_than_is_told() -> None:
+    """Short names of four bytes a character are remembered only while there is room for them."""
+    known = [f"known {at}" for at in range(2_000)]
+    tracemalloc.start()
+    book = Dictionary(known[:50], known[50:])
+    for start in range(0, 10_000, 500):
+        book.encode([f"{at}" + "\U0001f600" * 58 for at in range(start, start + 500)])
+    book.encode([float(at) for at in range(10_000)])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < book.remembered < Dictionary.REMEMBERED
+    assert held < book.nbytes
+
+
+def test_nothing_of_the_host_is_kept_alive() -> None:
+    """An object that came as a category is of a wrong type, and can be collected at once."""
+    book = Dictionary(["a"])
+    host = Opaque()
+    seen = weakref.ref(host)
+    assert codes(book, host, host) == [WRONG_TYPE] * 2
+    del host
+    gc.collect()
+    assert seen() is None
+
+
+def test_unhashable_values_spoil_nothing() -> None:
+    """A list, a dictionary or an array is of a wrong type; its neighbours keep their codes."""
+    book = Dictionary(["a"])
+    assert codes(book, "a", [1], {}, np.array([1]), {1}, "z") == [0, *[WRONG_TYPE] * 4, 2]
+
+
+def test_an_enum_of_enums_is_read_through() -> None:
+    """A member whose value is a member has that one's name; one whose value is a list has none."""
+
+    class Outer(Enum):
+        """Members of members."""
+
+        INNER = Colour.RED
+        LIST = (1, 2)
+
+    assert codes(Dictionary(["red"]), Outer.INNER, Outer.LIST) == [0, WRONG_TYPE]
+
+
+def test_dictionaries_are_equal_by_what_they_hold() -> None:
+    """Equal lists in equal order; what has been encoded meanwhile does not matter."""
+    one, two = Dictionary(["a"], ["b"]), Dictionary(["a"], ["b"])
+    one.encode(["z", 1])
+    assert one == two
+    assert hash(one) == hash(two)
+    for other in (Dictionary(["b"], ["a"]), Dictionary(["a"], ["b"], is_closed=False), "a"):
+        assert one != other

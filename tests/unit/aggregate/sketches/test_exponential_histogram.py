@@ -1,0 +1,63 @@
+"""Exponential buckets: where a value goes, and how fine they stay."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+
+positive = st.floats(1e-9, 1e9)
+
+
+def bounds(sketch: ExponentialSketch) -> list[tuple[float, float]]:
+    """The lower and upper end of each bucket that is not empty."""
+    base = 2.0 ** (2.0**-sketch.scale)
+    places = (sketch.offset + np.flatnonzero(sketch.counts)).tolist()
+    return [(base**place, base ** (place + 1)) for place in places]
+
+
+@given(st.lists(positive, min_size=1, max_size=50))
+def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> None:
+    """Above the lower end and up to the upper one, but for the last digits."""
+    sketch = ExponentialSketch.of(np.array(values))
+    assert sketch.count == len(values)
+    found = bounds(sketch)
+    for value in values:
+        assert any(low * (1 - 1e-9) < value <= high * (1 + 1e-9) for low, high in found)
+
+
+@pytest.mark.parametrize("power", range(-20, 20))
+def test_powers_of_two_are_the_upper_ends_of_their_buckets(power: int) -> None:
+    """`(base^i, base^(i + 1)]`: exactly, at every scale."""
+    value = 2.0**power
+    sketch = ExponentialSketch.of(np.array([value]))
+    assert sketch.offset == (power << sketch.scale) - 1
+    wide = ExponentialSketch.of(np.array([value, 2.0**-1_000, 2.0**1_000]))
+    places = (wide.offset + np.flatnonzero(wide.counts)).tolist()
+    assert places == [(at * 256 - 1) >> (8 - wide.scale) for at in (-1_000, power, 1_000)]
+
+
+@pytest.mark.parametrize(("decades", "width"), [(1, 0.022), (2, 0.045), (5, 0.091)])
+def test_buckets_are_as_narrow_as_is_promised(
+    decades: int, width: float, rng: np.random.Generator
+) -> None:
+    """Over one decade, over two and over five."""
+    values = 10 ** rng.uniform(0, decades, 10_000)
+    sketch = ExponentialSketch.of(values)
+    assert 2.0 ** (2.0**-sketch.scale) - 1 <= width
+
+
+def test_the_whole_range_of_floats_fits() -> None:
+    """From the smallest to the largest, at the coarsest scale there is."""
+    values = np.array([5e-324, 1.7e308, 0.0, np.nan, np.inf, -1.0])
+    sketch = ExponentialSketch.of(values)
+    assert sketch.scale == ExponentialSketch.MIN_SCALE
+    assert (sketch.zeros, sketch.count) == (2, 4)
+    assert (sketch.min, sketch.max) == (-1.0, 1.7e308)
+
+
+def test_nothing_is_an_empty_sketch() -> None:
+    """It has no buckets to tell of."""
+    assert ExponentialSketch.of(np.empty(0)).used.size == 0
+    assert ExponentialSketch().nbytes <= 1_400

@@ -1,0 +1,88 @@
+"""Heavy hitters: who is kept, who is let go, and what is said of them."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters, Hitter
+from mlmonitor.errors import FormatError
+
+
+def test_what_fits_is_exact() -> None:
+    """While there is room no count has an error; the most frequent come first, ties by name."""
+    hitters = HeavyHitters(3)
+    hitters.update({"b": 2, "a": 2})
+    hitters.update({"c": 9, "b": 1})
+    assert hitters.top() == [Hitter("c", 9, 0), Hitter("b", 3, 0), Hitter("a", 2, 0)]
+    assert hitters.total == 14
+
+
+def test_one_place_finds_a_majority() -> None:
+    """With a single place, a name that makes up more than half is the one kept."""
+    hitters = HeavyHitters(1)
+    for name in ["x", "y", "x", "z", "x", "x"]:
+        hitters.update({name: 1})
+    assert [hitter.name for hitter in hitters.top()] == ["x"]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1_000])
+def test_a_skewed_stream_keeps_its_head(block: int, rng: np.random.Generator) -> None:
+    """Of 20,000 Zipf-distributed names the bounds hold, and the five most frequent are found."""
+    names = [f"n{number}" for number in rng.zipf(1.4, 20_000)]
+    hitters = HeavyHitters(16)
+    for start in range(0, len(names), block):
+        hitters.update(Counter(names[start : start + block]))
+    truth = Counter(names)
+    for hitter in hitters.top():
+        assert hitter.count - hitter.error <= truth[hitter.name] <= hitter.count
+    assert {name for name, _ in truth.most_common(5)} <= {each.name for each in hitters.top()}
+    assert max(hitter.error for hitter in hitters.top()) <= len(names) / 16
+
+
+def test_names_of_all_kinds_survive_saving() -> None:
+    """Empty names, newlines, backslashes, half characters: each is what it was."""
+    names = ["", "\n", "\\n", "a\nb", "ä", "\ud800", "\ud83d\ude00", "😀", "x" * 300]
+    hitters = HeavyHitters(20)
+    hitters.update({name: at + 1 for at, name in enumerate(names)})
+    assert HeavyHitters.from_state(hitters.state()).top() == hitters.top()
+
+
+def test_memory_is_as_stated_for_the_longest_names() -> None:
+    """A thousand names a name, of 200 four-byte characters: no more than is told."""
+    hitters = HeavyHitters(50)
+    for start in range(0, 1_000, 10):
+        hitters.update({"😀" * 190 + f"{at:010}": 1 for at in range(start, start + 10)})
+    held = sum(each.name.__sizeof__() for each in hitters.top())
+    assert len(hitters.top()) == 50
+    assert held < hitters.nbytes
+
+
+def test_a_size_of_nothing_is_refused() -> None:
+    """To keep no name at all is a mistake, told at construction."""
+    with pytest.raises(ValueError, match="size"):
+        HeavyHitters(0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": np.array([0, 9])},
+        {"size": np.array([1, 9])},
+        {"size": np.array([4, -1])},
+        {"size": np.array([4, 1])},
+        {"counts": np.array([[3, 4, 1], [1, 0, 1]])},
+        {"counts": np.array([[3, -1, 1], [1, 0, 1]])},
+        {"counts": np.array([[3, 0, 3], [1, 0, -1]])},
+        {"counts": np.array([[3, 0, 1], [1, 0, 2]])},
+        {"counts": np.array([[3, 0], [1, 0]])},
+        {"names": np.frombuffer(b"aa", np.uint8)},
+        {"names": np.frombuffer(b"a\xff", np.uint8)},
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(change: dict[str, np.ndarray]) -> None:
+    """Too many names, errors above counts, lengths that do not add up, a name twice, no text."""
+    hitters = HeavyHitters(4)
+    hitters.update({"a": 3, "b": 1})
+    with pytest.raises(FormatError):
+        HeavyHitters.from_state({**hitters.state(), **change})

@@ -1,0 +1,91 @@
+"""Call statistics: predictions, errors by type, and the latency histogram."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.aggregate.call_stats import (
+    ERROR_TYPES,
+    LATENCY_BOUNDS_SECONDS,
+    OTHER_ERRORS,
+    CallStats,
+)
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.entry import Call, Entry, Shape
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.outputs import Outputs
+
+SHAPE = Shape((), Outputs())
+
+
+def a_call(*, rows: int = 1, seconds: float | None = 0.001, error: str | None = None) -> Entry:
+    """A finished call."""
+    duration = None if seconds is None else round(seconds * 1e9)
+    return SHAPE, Form.MAPPING, rows, {}, None, duration, error, Call()
+
+
+def stats() -> CallStats:
+    """Statistics over a minute that begins at time zero."""
+    return CallStats(Span(60.0, None, 6), now=0.0)
+
+
+def test_predictions_are_rows_and_latency_is_calls() -> None:
+    """A batch of ten is ten predictions and one duration."""
+    calls = stats()
+    calls.update([a_call(rows=10), a_call(), a_call(seconds=None)], now=1.0)
+    assert calls.predictions == 12
+    assert calls.latency.total().rows == 2
+
+
+def test_failed_calls_are_counted_by_type_and_timed() -> None:
+    """Rows of a failed call are no predictions; its duration counts all the same."""
+    calls = stats()
+    calls.update([a_call(error="KeyError", rows=3), a_call(error="KeyError"), a_call()], now=1.0)
+    assert (calls.predictions, calls.errors) == (1, {"KeyError": 4})
+    assert calls.latency.total().rows == 3
+
+
+def test_types_of_errors_are_bounded() -> None:
+    """Beyond 64 types they are counted together; those known keep their own count; none is lost."""
+    calls = stats()
+    for start in range(0, 1_000, 100):
+        calls.update([a_call(error=f"E{at}") for at in range(start, start + 100)], now=1.0)
+    calls.update([a_call(error="E0"), a_call(error=OTHER_ERRORS)], now=1.0)
+    assert len(calls.errors) == ERROR_TYPES + 1
+    assert calls.errors["E0"] == 2
+    assert sum(calls.errors.values()) == 1_002
+
+
+def test_names_of_errors_are_cut() -> None:
+    """A type may be called anything, and its name is on every export."""
+    calls = stats()
+    calls.update([a_call(error="E" * 100_000), a_call(error="E" * 100_000)], now=1.0)
+    assert calls.errors == {"E" * 200: 2}
+
+
+@pytest.mark.parametrize("at", range(len(LATENCY_BOUNDS_SECONDS)))
+def test_a_duration_on_a_bound_is_below_it(at: int) -> None:
+    """The histogram is Prometheus' `le`: a bound belongs to the bucket that it closes."""
+    calls = stats()
+    bound = LATENCY_BOUNDS_SECONDS[at]
+    calls.update([a_call(seconds=bound), a_call(seconds=bound + 1e-6)], now=0.0)
+    wanted = np.zeros(len(LATENCY_BOUNDS_SECONDS) + 1)
+    wanted[at : at + 2] = 1
+    np.testing.assert_array_equal(calls.latency.total().bins[0], wanted)
+
+
+def test_the_sum_of_durations_is_in_seconds() -> None:
+    """Nanoseconds come in, seconds go out."""
+    calls = stats()
+    calls.update([a_call(seconds=0.25), a_call(seconds=0.75)], now=0.0)
+    assert calls.latency.total().moments.sum[0] == pytest.approx(1.0)
+
+
+def test_latency_is_forgotten_in_quiet_times() -> None:
+    """Calls without a duration, or none at all, let the window move on."""
+    calls = stats()
+    calls.update([a_call()], now=0.0)
+    calls.update([], now=30.0)
+    assert calls.latency.view().profile.rows == 1
+    calls.update([a_call(seconds=None)], now=61.0)
+    assert calls.latency.view().profile.rows == 0
+    assert calls.latency.total().rows == 1

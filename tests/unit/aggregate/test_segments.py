@@ -1,0 +1,111 @@
+"""Segments: names that no two share, codes of rows, and what a row without a value belongs to."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.segments import ALL, MISSING, SegmentCodes, segment_name, segment_values
+from mlmonitor.aggregate.sketches.categories import NAME_CHARACTERS, OTHER
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable, MappingTable
+
+TEXTS = st.one_of(
+    st.none(),
+    st.sampled_from(["", "all", "__other__", "__missing__", "\\", "\\all", "\\\\all", "a", "a=b"]),
+    st.text(alphabet="\\,=ab_", max_size=8),
+    st.text(max_size=300),
+)
+
+
+def rows_of(table: ColumnTable | MappingTable) -> Rows:
+    """Rows that hold features alone."""
+    return Rows(table.rows, table, {}, [], [], None)
+
+
+@given(
+    st.lists(
+        st.tuples(TEXTS, TEXTS).map(lambda two: tuple(map(_category, two))),
+        min_size=2,
+        max_size=2,
+        unique=True,
+    ),
+    st.sampled_from([("a",), ("a", "b"), ("a,b=", "c"), ("a\\", "b")]),
+)
+def test_no_two_segments_share_a_name(
+    two: list[tuple[str | None, ...]], fields: tuple[str, ...]
+) -> None:
+    """Whatever their values are, and whatever stands for the whole, the rest and the missing."""
+    values = [each[: len(fields)] for each in two]
+    names = [segment_name(fields, each) for each in values]
+    assert (names[0] == names[1]) == (values[0] == values[1])
+    assert {ALL, OTHER}.isdisjoint(names)
+    for name, value in zip(names, values, strict=True):
+        assert 0 < len(name) <= NAME_CHARACTERS
+        assert (name == MISSING) == (len(fields) == 1 and value[0] is None)
+
+
+def _category(text: str | None) -> str | None:
+    return None if text is None else segment_values([[text]])[0][0]
+
+
+def test_names_read_as_their_values() -> None:
+    """One field by its value, several by name and value, a missing value as such."""
+    assert segment_name(["line"], ("motor",)) == "motor"
+    assert segment_name(["line"], ("a=b,c",)) == "a=b,c"
+    assert segment_name(["line", "region"], ("motor", "north")) == "line=motor,region=north"
+    assert segment_name(["line", "region"], ("motor", None)) == "line=motor,region=__missing__"
+    assert segment_name(["line"], None) == OTHER
+
+
+COLUMN = st.lists(
+    st.one_of(
+        st.sampled_from(["a", "b", "c", "1", "true"]),
+        st.sampled_from([1, 1.0, True, False, None, float("nan"), np.int64(1), np.str_("a")]),
+        st.just([1, 2]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(COLUMN.flatmap(lambda c: st.tuples(st.just(c), st.permutations(c))), st.integers(0, 6))
+def test_codes_are_the_places_of_what_training_calls_the_same_values(
+    columns: tuple[list[object], list[object]], known: int
+) -> None:
+    """Serving and training agree on every row's segment; what was not kept is the rest."""
+    values = segment_values(columns)
+    kept = list(dict.fromkeys(values))[:known]
+    codes = SegmentCodes(["x", "y"], kept)
+    table = ColumnTable(dict(zip("xy", map(list, columns), strict=True)), len(columns[0]))
+    wanted = [kept.index(each) if each in kept else len(kept) for each in values]
+    assert codes.of(rows_of(table)).tolist() == wanted
+    assert codes.other == len(kept)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array(["a", "b", "a"]),
+        np.array([1, 2, 1]),
+        np.array([1.0, np.nan, 2.5]),
+        np.array([True, False, True]),
+        np.array(["2026-01-01", "NaT", "2026-01-01"], "M8[D]"),
+        np.array(["2026-01-01T00:00:00.5", "NaT", "2026-01-01"], "M8[ns]"),
+    ],
+)
+def test_arrays_have_the_segments_that_training_saw_in_them(column: np.ndarray) -> None:
+    """Of any type that a column may have."""
+    values = segment_values([column])
+    kept = list(dict.fromkeys(values))
+    codes = SegmentCodes(["x"], kept).of(rows_of(ColumnTable({"x": column}, len(column))))
+    assert [kept[code] for code in codes.tolist()] == values
+
+
+def test_rows_without_the_field_belong_to_the_missing_or_else_to_the_rest() -> None:
+    """A row that could not be read, and one that lacks the value, have a segment as well."""
+    rows = rows_of(MappingTable([{"line": "motor"}, {}, None, {"line": None}, {"line": "new"}]))
+    assert SegmentCodes(["line"], [("motor",), (None,)]).of(rows).tolist() == [0, 1, 1, 1, 2]
+    assert SegmentCodes(["line"], [("motor",)]).of(rows).tolist() == [0, 1, 1, 1, 1]
+    nothing = rows_of(ColumnTable({}, 3))
+    assert SegmentCodes(["line"], [("motor",), (None,)]).of(nothing).tolist() == [1, 1, 1]

@@ -1,0 +1,178 @@
+"""The argument that holds the features is found at decoration, whatever is decorated."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.host.arguments import parameters, picker, take_features
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.errors import ConfigError
+
+ROW = {"a": 1.0}
+
+
+class Model:
+    """Something with methods."""
+
+    def predict(self, features: Any) -> None:
+        """A method."""
+
+    def __call__(self, features: Any) -> None:
+        """The object itself."""
+
+
+def plain(features: Any, other: int = 0) -> None:
+    """An ordinary function."""
+
+
+def two(model: Any, features: Any = (2.0,)) -> None:
+    """A function of a model and its features."""
+
+
+def only_positional(features: Any, /, other: int = 0) -> None:
+    """A function whose argument has no name."""
+
+
+def only_named(*, features: Any = None, other: int = 0) -> None:
+    """A function whose arguments have only names."""
+
+
+def variadic(*features: Any) -> None:
+    """A function of values."""
+
+
+def named_values(**features: Any) -> None:
+    """A function of named values."""
+
+
+def mixed(request: str, *, verbose: bool = False, **features: Any) -> None:
+    """A function that takes named values beside others."""
+
+
+def wrapped(*args: Any, **kwargs: Any) -> None:
+    """A wrapper that lost its signature."""
+
+
+def taken(function: Callable[..., Any], which: Any, *args: Any, **kwargs: Any) -> Any:
+    """What is copied of one call."""
+    return take_features(function, which, Copiers())(args, kwargs)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs"),
+    [
+        (plain, (ROW,), {}),
+        (plain, (), {"features": ROW}),
+        (plain, (), {"other": 1, "features": ROW}),
+        (only_positional, (ROW, 1), {}),
+        (only_named, (), {"features": ROW}),
+        (Model().predict, (ROW,), {}),
+        (Model.predict, (Model(), ROW), {}),
+        (Model.predict, (Model(),), {"features": ROW}),
+        (Model(), (ROW,), {}),
+        (functools.partial(plain, other=1), (ROW,), {}),
+        (functools.partial(two, "m"), (ROW,), {}),
+        (lambda features: features, (ROW,), {}),
+        (named_values, (), ROW),
+        (print, (ROW,), {}),
+        (min, (0, ROW), {}),
+    ],
+    ids=[
+        "positional",
+        "by name",
+        "any order",
+        "positional only",
+        "keyword only",
+        "bound",
+        "method",
+        "method by name",
+        "callable object",
+        "partial by name",
+        "partial by position",
+        "lambda",
+        "named values",
+        "print",
+        "builtin without signature",
+    ],
+)
+def test_the_first_argument_holds_the_features(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Bound or not, by position or by name, the first argument is found and copied."""
+    form, rows, payload = taken(function, None, *args, **kwargs)
+    found = payload[0] if form is Form.MAPPINGS else payload
+    assert (rows, found) == (1, ROW)
+    assert found is not ROW
+
+
+def test_any_argument_may_hold_the_features() -> None:
+    """The option names it; a default stands in where the call does not give it."""
+    assert taken(plain, "other", None, (1.0,))[2] == (1.0,)
+    assert taken(two, "features", 1)[2] == (2.0,)
+
+
+def test_several_arguments_are_a_field_each() -> None:
+    """Named together, arguments make one row."""
+    assert taken(plain, ["features", "other"], 1.5) == (
+        Form.MAPPING,
+        1,
+        {"features": 1.5, "other": 0},
+    )
+
+
+def test_named_values_leave_other_arguments_out() -> None:
+    """`**features` holds what the other parameters do not."""
+    assert taken(mixed, "features", "id", verbose=True, a=1.0)[2] == ROW
+    assert taken(mixed, "features", "id", a=1.0, verbose=False)[2] == ROW
+
+
+def test_a_name_of_a_positional_parameter_is_free_for_a_value() -> None:
+    """What Python passes into `**features` is a value, also under a name used before the slash."""
+
+    def function(a: Any, /, **features: Any) -> None: ...
+
+    assert taken(function, "features", 0, a=1.0)[2] == ROW
+
+
+def test_values_by_position_are_one_row() -> None:
+    """`*features` is a row; without any value it is still one row, not an empty batch."""
+    assert taken(variadic, None, 1.0, 2.0) == (Form.SEQUENCE, 1, (1.0, 2.0))
+    assert taken(variadic, None)[1] == 1
+
+
+def test_a_wrapper_without_a_signature_still_hands_over_its_row() -> None:
+    """A row given to `(*args, **kwargs)` is a batch of that one row."""
+    assert taken(wrapped, None, ROW) == (Form.MAPPINGS, 1, [ROW])
+
+
+def test_a_call_without_features_is_unreadable() -> None:
+    """The call will fail by itself; until then there is one row of nothing."""
+    assert taken(plain, None)[:2] == (Form.UNREADABLE, 1)
+
+
+def test_a_function_without_arguments_is_refused() -> None:
+    """There is nothing to watch; the message says what to do instead."""
+    with pytest.raises(ConfigError, match="observe"):
+        take_features(lambda: None, None, Copiers())
+
+
+@pytest.mark.parametrize("which", ["row", ["features", "row"], ""])
+def test_an_argument_that_is_not_there_is_refused(which: Any) -> None:
+    """The message names the function, what was asked for, and what there is."""
+    with pytest.raises(ConfigError, match=r"plain has no argument .*features, other"):
+        take_features(plain, which, Copiers())
+
+
+def test_a_default_is_picked_for_an_argument_not_given() -> None:
+    """An id with a default is that default; without one it is None."""
+    assert picker(plain, "other")((ROW,), {}) == 0
+    assert picker(two, "model")((), {}) is None
+
+
+def test_the_bound_parameter_is_no_parameter() -> None:
+    """`self` can hold no features."""
+    assert list(parameters(Model.predict)) == ["features"]
+    assert parameters(min) == {}

@@ -1,0 +1,411 @@
+"""Whatever holds features is copied into a form, such that its owner can no longer change it."""
+
+import array as plain_array
+import dataclasses
+import math
+from collections import OrderedDict, deque, namedtuple
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import BaseModel, ConfigDict, RootModel
+
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.host.copiers import Copiers, is_value
+from mlmonitor.capture.host.results import copy_columns, frozen
+from mlmonitor.capture.values import UNREADABLE
+
+
+class Claim(BaseModel):
+    """A body as a service would have it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    a: float
+    b: str = "x"
+
+
+@dataclasses.dataclass
+class Row:
+    """A row with names."""
+
+    a: float
+    b: str = "x"
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    """A row without a dict."""
+
+    a: float
+    b: str = "x"
+
+
+@attrs.define
+class Attrs:
+    """A row of another library."""
+
+    a: float
+    b: str = "x"
+
+
+class Plain:
+    """A row that is just an object."""
+
+    def __init__(self, a: float, b: str = "x") -> None:
+        self.a, self.b = a, b
+
+
+class Colour(Enum):
+    """A label with a dict of its own."""
+
+    RED = "red"
+
+
+Pair = namedtuple("Pair", ["a", "b"])  # noqa: PYI024 - the plain one is met in services, too
+NAMED = {"a": 1.0, "b": "x"}
+
+
+class Hostile(Mapping[str, object]):
+    """A mapping that raises in everything."""
+
+    def __getitem__(self, key: str) -> object:
+        raise RuntimeError
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    def __hash__(self) -> int:
+        raise RuntimeError
+
+
+def copied(features: Any) -> tuple[Form, int, Any]:
+    """The form of some features, worked out anew."""
+    return Copiers()[type(features)](features)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        dict(NAMED),
+        OrderedDict(NAMED),
+        MappingProxyType(NAMED),
+        Claim(a=1.0),
+        Row(1.0),
+        Slotted(1.0),
+        Attrs(1.0),
+        Plain(1.0),
+        SimpleNamespace(**NAMED),
+        Pair(1.0, "x"),
+        pd.Series(NAMED),
+        np.array([(1.0, "x")], dtype=[("a", float), ("b", "U1")])[0],
+        RootModel[dict[str, Any]](dict(NAMED)),
+    ],
+    ids=lambda features: type(features).__name__,
+)
+def test_whatever_names_its_values_is_one_row(features: object) -> None:
+    """Mappings, models, dataclasses, named tuples, objects and series are rows by name."""
+    assert copied(features) == (Form.MAPPING, 1, NAMED)
+
+
+def test_extra_fields_of_a_model_are_seen() -> None:
+    """A pydantic model that allows extra fields hands them over."""
+    assert copied(Claim(a=1.0, c=2))[2] == {"a": 1.0, "b": "x", "c": 2}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        (1.0, "x", None),
+        [1.0, "x", None],
+        np.array([1.0, "x", None], object),
+        pd.Series([1.0, "x", None], dtype=object),
+        RootModel[list[Any]]([1.0, "x", None]),
+    ],
+    ids=lambda features: type(features).__name__,
+)
+def test_a_sequence_of_values_is_one_row(features: object) -> None:
+    """Tuples, lists and vectors of any values are rows by position."""
+    assert copied(features) == (Form.SEQUENCE, 1, (1.0, "x", None))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal(1), date(2024, 1, 1), Colour.RED, pd.Timestamp("2024"), pd.NA, np.array(1.0), 1 + 2j],
+    ids=repr,
+)
+def test_a_value_of_any_type_begins_a_row(value: object) -> None:
+    """A row whose first value is no plain number is one row all the same."""
+    assert copied([value, 2.0])[:2] == (Form.SEQUENCE, 1)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["f8", "f4", ">f8", "i8", "u1", "?", "M8[ns]", "m8[s]"], ids=lambda dtype: dtype
+)
+def test_a_numeric_vector_is_kept_as_its_bytes(dtype: str) -> None:
+    """A vector of any numeric type comes back from its bytes as it was."""
+    vector = np.arange(2).astype(dtype)
+    form, rows, (kind, data) = copied(vector)
+    assert (form, rows) == (Form.ARRAY, 1)
+    np.testing.assert_array_equal(np.frombuffer(data, kind), vector)
+
+
+def test_a_strided_vector_is_kept_in_its_own_order() -> None:
+    """A column of a larger array is copied value by value, not byte by byte."""
+    _, _, (kind, data) = copied(np.arange(6.0).reshape(3, 2)[::-1, 1])
+    assert np.frombuffer(data, kind).tolist() == [5.0, 3.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [[], (), np.array([]), np.empty((0, 2)), pd.DataFrame({"a": []})],
+    ids=["list", "tuple", "vector", "matrix", "frame"],
+)
+def test_nothing_is_a_batch_of_no_rows(empty: object) -> None:
+    """An empty batch is no row, however it is held."""
+    assert copied(empty)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "features",
+    [5.0, "text", b"bytes", None, object(), np.float64(5), np.array(5.0), {1, 2}, iter([1])],
+    ids=lambda features: type(features).__name__,
+)
+def test_what_holds_no_values_is_an_unreadable_row(features: object) -> None:
+    """A scalar, text, a set or an iterator is one row that cannot be read; none is consumed."""
+    assert copied(features)[:2] == (Form.UNREADABLE, 1)
+    if isinstance(features, Iterator):
+        assert list(features) == [1]
+
+
+def test_an_array_of_too_many_dimensions_counts_its_rows() -> None:
+    """Four images are four rows, although none can be read."""
+    assert copied(np.zeros((4, 3, 3))) == (Form.UNREADABLE, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [dict(NAMED), Claim(a=1.0), Row(1.0), Attrs(1.0), Pair(1.0, "x"), pd.Series(NAMED)],
+    ids=lambda row: type(row).__name__,
+)
+def test_bad_rows_by_name_cost_no_neighbour(good: object) -> None:
+    """Among rows by name, None is a row of nothing, and any other thing an unreadable row."""
+    bad = [None, 5, "text", [1.0], Hostile(), np.zeros((2, 2))]
+    for batch in ([good, *bad, good], [*bad, good, good]):
+        form, rows, payload = copied(batch)
+        assert (form, rows) == (Form.MAPPINGS, 8)
+        assert payload.count(NAMED) == 2
+        assert payload.count({}) == 1
+        assert payload.count(None) == 5
+
+
+def test_bad_rows_by_position_cost_no_neighbour() -> None:
+    """Among rows by position, None is a row of nothing, and a lone value an unreadable row."""
+    form, rows, payload = copied([None, [1.0, 2], (3.0, 4), np.array([5.0, 6]), 7, "text"])
+    assert (form, rows) == (Form.SEQUENCES, 6)
+    assert payload[1:4] == [(1.0, 2), (3.0, 4), (5.0, 6)]
+    assert payload[0] == ()
+    assert payload[0] is not UNREADABLE
+    assert payload[4] is payload[5] is UNREADABLE
+
+
+def test_a_list_among_more_values_is_a_bad_value() -> None:
+    """One nested value does not turn a row into a batch."""
+    assert copied([1.0, [2.0], 3.0])[:2] == (Form.SEQUENCE, 1)
+
+
+def test_a_list_that_holds_itself_is_copied_in_no_time() -> None:
+    """A list inside itself, twice over, ends: only its own rows are looked at."""
+    endless: list[object] = [1.0]
+    endless += [endless, endless]
+    assert copied(endless)[1] == 3
+
+
+def test_a_structured_array_is_rows_by_name() -> None:
+    """Every element of a structured array is a row; what a mask hides in it is missing."""
+    rows = np.array([(1.0, 2), (3.0, 4)], dtype=[("a", "f8"), ("b", "i4")])
+    assert copied(rows) == (Form.MAPPINGS, 2, [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}])
+    assert copied(rows.view(np.recarray))[2] == copied(rows)[2]
+    masked = np.ma.array(rows, mask=[(0, 1), (0, 0)])
+    assert copied(masked)[2] == [{"a": 1.0, "b": None}, {"a": 3.0, "b": 4}]
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3)])
+def test_what_a_mask_hides_is_not_handed_over(shape: tuple[int, ...]) -> None:
+    """The number below a mask, or numpy's filler 1e20, is never recorded."""
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]).reshape(shape)
+    _, _, payload = copied(masked)
+    found = payload if len(shape) == 2 else np.frombuffer(payload[1], payload[0])
+    np.testing.assert_array_equal(np.ravel(found), [1.0, np.nan, 3.0])
+
+
+def test_features_changed_afterwards_stay_as_they_were() -> None:
+    """No change to the original reaches a copy, of any form."""
+    mapping, row, batch = {"a": 1.0}, [1.0], [{"a": 1.0}, [1.0]]
+    vector, matrix, model = np.ones(2), np.ones((2, 2)), Claim(a=1.0)
+    sources = [mapping, row, batch, vector, matrix, model]
+    before = repr([copied(source) for source in sources])
+    copies = [copied(source) for source in sources]
+    mapping["a"], row[0], vector[:], matrix[:], model.a = 9.0, 9.0, 9.0, 9.0, 9.0
+    batch[0]["a"], batch[1] = 9.0, None
+    assert repr(copies) == before
+
+
+def test_types_made_as_a_service_goes_do_not_fill_the_memory() -> None:
+    """The copiers of thousands of types are not all kept."""
+    copiers = Copiers()
+    for _ in range(3_000):
+        kind = type("Made", (), {})
+        assert copiers[kind](kind())[0] is Form.MAPPING
+    assert len(copiers) <= 1_024
+
+
+def test_columns_have_as_many_rows_as_most_of_them() -> None:
+    """One column of another length does not decide how many rows there are."""
+    form, rows, _ = copy_columns({"a": [1, 2], "b": (1, 2), "c": [1, 2, 3, 4]})
+    assert (form, rows) == (Form.COLUMNS, 2)
+    assert copy_columns({"a": [1], "b": [1, 2, 3]})[1] == 3
+
+
+@pytest.mark.parametrize(
+    "column",
+    [5.0, None, "text", b"bytes", {"x": 1}, np.array(1.0), iter([1, 2])],
+    ids=lambda column: type(column).__name__,
+)
+def test_what_is_no_column_does_not_count_rows(column: object) -> None:
+    """A scalar, text or a mapping where a column should be leaves the other columns alone."""
+    form, rows, payload = copy_columns({"bad": column, "good": [1.0, 2.0]})
+    assert (form, rows, payload["good"]) == (Form.COLUMNS, 2, [1.0, 2.0])
+
+
+def test_columns_of_values_are_one_row() -> None:
+    """A mapping of nothing but values, recorded as a batch, is a batch of one row."""
+    assert copy_columns({"a": 1.0, "b": "x"}) == (Form.MAPPING, 1, {"a": 1.0, "b": "x"})
+    assert copy_columns({})[:2] == (Form.COLUMNS, 0)
+
+
+def test_a_hostile_column_costs_no_neighbour() -> None:
+    """A column that raises when it is copied is unreadable; the others are kept."""
+    _, rows, payload = copy_columns({"bad": Hostile(), "good": [1.0]})
+    assert (rows, payload) == (1, {"bad": UNREADABLE, "good": [1.0]})
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [deque([1.0]), plain_array.array("d", [1.0]), {1.0}, range(1, 2), {"a": 1.0}.values(), (1.0,)],
+    ids=lambda collection: type(collection).__name__,
+)
+def test_every_collection_is_frozen_to_a_list(collection: Any) -> None:
+    """Collections of any kind are lists of their values afterwards, free of the original."""
+    copy = frozen(collection)
+    assert copy == [1.0]
+    assert isinstance(copy, list)
+
+
+def test_results_changed_afterwards_stay_as_they_were() -> None:
+    """What is nested in a result is copied as well, down to the last list."""
+    row = Row(a=1.0)
+    row.b = ["x"]  # type: ignore[assignment]  # as services do
+    result = {"list": [[1.0]], "array": np.ones(2), "row": row, "frame": pd.DataFrame({"a": [1.0]})}
+    copy = frozen(result)
+    result["list"][0][0], result["array"][:], row.b[0] = 9.0, 9.0, "y"
+    result["frame"].loc[0, "a"] = 9.0
+    assert copy["list"] == [[1.0]]
+    assert copy["array"].tolist() == [1.0, 1.0]
+    assert copy["row"] == {"a": 1.0, "b": ["x"]}
+    assert copy["frame"]["a"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.0, "x", None, Decimal(1), date(2024, 1, 1), Colour.RED, pd.Timestamp("2024"), pd.NA],
+    ids=repr,
+)
+def test_a_value_is_frozen_as_it_stands(value: object) -> None:
+    """A single value needs no copy."""
+    assert frozen(value) is value
+    assert is_value(type(value))
+
+
+@pytest.mark.parametrize(
+    "kind", [list, tuple, dict, set, deque, np.ndarray, np.void, pd.DataFrame, pd.Series, Plain]
+)
+def test_a_collection_is_no_value(kind: type) -> None:
+    """Collections, rows and tables are not taken for one value."""
+    assert not is_value(kind)
+
+
+def test_structured_results_are_columns() -> None:
+    """A structured array is its columns, one of its rows a mapping, a masked float NaN."""
+    rows = np.array([(1.0, 2)], dtype=[("a", "f8"), ("b", "i4")])
+    assert {name: column.tolist() for name, column in frozen(rows).items()} == {
+        "a": [1.0],
+        "b": [2],
+    }
+    assert frozen(rows[0]) == {"a": 1.0, "b": 2}
+    assert math.isnan(frozen(np.ma.array([1.0], mask=[1]))[0])
+
+
+def test_a_named_tuple_keeps_its_names() -> None:
+    """A named tuple as a result names its outputs."""
+    assert frozen(Pair(1.0, [2.0])) == {"a": 1.0, "b": [2.0]}
+
+
+def test_an_object_inside_a_result_is_not_copied() -> None:
+    """A result that refers to its model hands over its own values; the model is unreadable."""
+    model = SimpleNamespace(weights=[0.0] * 200_000)
+    copy = frozen(SimpleNamespace(score=0.5, labels=["x"], model=model, parts={"m": [model]}))
+    assert copy == {
+        "score": 0.5,
+        "labels": ["x"],
+        "model": UNREADABLE,
+        "parts": {"m": [UNREADABLE]},
+    }
+
+
+def test_lists_that_share_lists_sixty_levels_deep_are_copied_in_no_time() -> None:
+    """What lies below a row or a column is no value: 2 to the 60 lists are not looked at."""
+    endless: list[object] = []
+    endless.append(endless)
+    shared: list[object] = [1.0]
+    for _ in range(60):
+        shared = [shared, shared]
+    assert frozen(shared) == [[[UNREADABLE] * 2] * 2] * 2
+    assert frozen(endless) == [[[UNREADABLE]]]
+    assert frozen(SimpleNamespace(tree=shared)) == {"tree": [[UNREADABLE] * 2] * 2}
+
+
+def test_a_result_is_copied_up_to_a_number_of_nested_elements() -> None:
+    """Of ten lists of 20,000 numbers, inside rows, five are copied; an object's own are counted."""
+    rows = [[[0.0] * 20_000] for _ in range(10)]
+    assert [row[0] is UNREADABLE for row in frozen(rows)] == [False] * 5 + [True] * 5
+    assert frozen(SimpleNamespace(a=[0.0] * 100_000, b=[0.0])) == {
+        "a": [0.0] * 100_000,
+        "b": UNREADABLE,
+    }
+
+
+def test_a_batch_of_any_length_is_copied_whole() -> None:
+    """Rows, columns and rows that are objects count towards no limit."""
+    rows = 150_000
+    assert frozen([[0.0, 1.0]] * rows) == [[0.0, 1.0]] * rows
+    assert frozen({"a": [0.0] * rows}) == {"a": [0.0] * rows}
+    assert frozen([Pair(0.0, 1.0)] * rows) == [{"a": 0.0, "b": 1.0}] * rows
+
+
+def test_an_array_of_one_value_is_frozen_to_that_value() -> None:
+    """Inside a list as well, where an array would not be read."""
+    assert [type(each) for each in frozen([np.array(0.5), np.array(1)])] == [np.float64, np.int64]

@@ -1,0 +1,109 @@
+"""Vectors inside rows are copied where a model has embeddings, and nowhere else."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Monitor, Reference
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.host.arguments import take_features
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.capture.values import UNREADABLE
+
+
+class Tensor:
+    """Something that numpy can read and its owner can change."""
+
+    def __init__(self) -> None:
+        self.held = np.ones(2)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        return self.held
+
+
+class Broken:
+    """Something that cannot be read."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        raise RuntimeError
+
+
+def zeroed(vector: Any) -> None:
+    """What a careless host does after the call."""
+    vector[:] = [0.0] * len(vector)
+
+
+@pytest.mark.parametrize("make", [lambda: [1.0, 1.0], lambda: np.ones(2)], ids=["list", "array"])
+def test_a_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
+    """In a row of its own, and in each row of a batch."""
+    copiers, vector = VectorCopiers(["v"]), make()
+    _, _, row = copiers[dict]({"v": vector, "x": 1.0})
+    form, _, rows = copiers[list]([{"v": vector}, None, {"x": 2.0}])
+    zeroed(vector)
+    assert form is Form.MAPPINGS
+    assert list(row["v"]) == [1.0, 1.0]
+    assert list(rows[0]["v"]) == [1.0, 1.0]
+    assert rows[1:] == [{}, {"x": 2.0}]
+
+
+def test_so_is_a_tensor_and_what_cannot_be_copied_is_unreadable() -> None:
+    """The row is kept whatever its vector is; a vector too long for any model is not copied."""
+    tensor = Tensor()
+    row = VectorCopiers(["v", "w", "z"])[dict]({"v": tensor, "w": Broken(), "z": [0.0] * 5_000})[2]
+    tensor.held[:] = 0
+    assert row["v"].tolist() == [1.0, 1.0]
+    assert row["w"] is UNREADABLE
+    assert row["z"] is UNREADABLE
+
+
+def test_arguments_that_are_a_field_each_are_copied_too() -> None:
+    """As when the features are several arguments of a function."""
+
+    def predict(x: float, v: list[float]) -> float:
+        return x
+
+    vector = [1.0, 2.0]
+    take = take_features(predict, ["x", "v"], VectorCopiers(["v"]))
+    _, _, row = take((1.0, vector), {})
+    zeroed(vector)
+    assert list(row["v"]) == [1.0, 2.0]
+
+
+def test_other_models_share_what_they_shared() -> None:
+    """No copy is made for those who have no embedding."""
+    vector = [1.0]
+    assert Copiers()[dict]({"v": vector})[2]["v"] is vector
+    assert VectorCopiers(["other"])[dict]({"v": vector})[2]["v"] is vector
+
+
+@pytest.mark.parametrize("how", ["bare", "named", "block", "async"])
+def test_a_watched_call_copies_its_vector_before_it_runs(how: str) -> None:
+    """However it is watched: what the function does to the vector is not seen."""
+    rng = np.random.default_rng(0)
+    reference = Reference.fit({"v": rng.normal(size=(40, 2))}, schema={"v": "embedding"})
+    with Monitor("m", reference=reference) as monitor:
+
+        def spoil(features: dict[str, Any]) -> float:
+            zeroed(features["v"])
+            return 1.0
+
+        async def spoil_later(features: dict[str, Any]) -> float:
+            return spoil(features)
+
+        row = {"v": np.array([3.0, 4.0])}
+        match how:
+            case "bare":
+                monitor.watch(spoil)(row)
+            case "named":
+                monitor.watch(spoil)(features=row)
+            case "async":
+                asyncio.run(monitor.watch(spoil_later)(row))
+            case _:
+                with monitor.observe(row) as prediction:
+                    prediction.value = spoil(row)
+        assert monitor.flush()
+        assert monitor.status().field("v.norm", role="derived").mean == 5.0

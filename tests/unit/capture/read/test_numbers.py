@@ -1,0 +1,277 @@
+"""Values become floats or a counted reason, each by itself, whatever its neighbours are."""
+
+import math
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor.capture.read.numbers import finite, moments_in_time, numbers
+from mlmonitor.capture.values import is_missing, unmasked
+from mlmonitor.records import ABSENT
+
+VALID, MISSING, NONFINITE, WRONG_TYPE = "valid", "missing", "nonfinite", "wrong type"
+
+
+class Level(IntEnum):
+    """A number with a name."""
+
+    LOW = 1
+
+
+class HostileFloat(float):
+    """A float that breaks when it is read."""
+
+    def __float__(self) -> float:
+        raise ZeroDivisionError
+
+
+class HostileClass:
+    """An object that breaks when its type is asked for."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]  # that is the point
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]  # unhashable, too
+
+
+def verdict(values: object) -> tuple[str, float]:
+    """What `numbers` makes of one value."""
+    floats, refused = numbers(values)
+    assert refused.shape == (3,)
+    assert len(floats) == 1
+    reasons = dict(zip((MISSING, NONFINITE, WRONG_TYPE), refused.tolist(), strict=True))
+    found = [name for name, count in reasons.items() if count] or [VALID]
+    assert len(found) == 1
+    assert math.isnan(floats[0]) == (found != [VALID])
+    return found[0], float(floats[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (1.5, 1.5),
+        (7, 7.0),
+        (True, 1.0),
+        (2**70, float(2**70)),
+        (Decimal("1.25"), 1.25),
+        (Fraction(1, 4), 0.25),
+        (Level.LOW, 1.0),
+        (np.float16(0.5), 0.5),
+        (np.uint64(2**63), float(2**63)),
+        (np.bool_(0), 0.0),
+        (np.longdouble("1.5"), 1.5),
+        (timedelta(minutes=1), 60.0),
+        (np.timedelta64(1500, "ms"), 1.5),
+        (pd.Timedelta(2, "s"), 2.0),
+    ],
+    ids=repr,
+)
+def test_whatever_is_a_number_is_read_as_one(value: object, wanted: float) -> None:
+    """Each real number of Python or numpy is its float; a duration is its seconds."""
+    assert verdict([value]) == (VALID, wanted)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        math.nan,
+        np.float32("nan"),
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        np.datetime64("NaT"),
+        np.timedelta64("NaT"),
+        pd.NA,
+        pd.NaT,
+    ],
+    ids=repr,
+)
+def test_every_way_to_say_nothing_is_missing(value: object) -> None:
+    """None, NaN, NaT and pandas' NA are counted as missing, and `is_missing` knows most of them."""
+    assert verdict([value])[0] == MISSING
+    assert is_missing(value) or isinstance(value, Decimal)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.inf, -math.inf, np.float32("inf"), Decimal("Infinity"), 10**400, np.longdouble("1e4000")],
+    ids=["inf", "-inf", "float32", "Decimal", "int", "longdouble"],
+)
+def test_what_is_beyond_all_floats_is_nonfinite(value: object) -> None:
+    """An infinity, and a number too large for a float, are counted as such."""
+    assert verdict([value])[0] == NONFINITE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1.5",
+        "nan",
+        "",
+        b"1",
+        np.str_("2"),
+        [1.0],
+        (1.0,),
+        {"a": 1.0},
+        1j,
+        np.complex128(1),
+        np.array([1.0]),
+        np.array("1.5"),
+        datetime(2024, 1, 1, tzinfo=UTC),
+        np.datetime64("2024-01-01"),
+        object(),
+        HostileFloat(1.0),
+        int,
+    ],
+    ids=lambda value: f"{type(value).__name__} {str(value)[:4]}",
+)
+def test_what_is_no_number_is_of_a_wrong_type(value: object) -> None:
+    """Text that looks like a number is not parsed, and a value that raises is no number."""
+    assert verdict([value])[0] == WRONG_TYPE
+
+
+def test_a_value_that_raises_at_every_touch_is_of_a_wrong_type() -> None:
+    """Even an object whose type cannot be asked for is counted, and nothing is raised."""
+    _, refused = numbers([1.0, HostileClass(), 2.0])
+    assert refused.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("bad", ["2", None, math.inf, [3.0], 10**400], ids=lambda v: str(v)[:4])
+def test_a_bad_value_leaves_its_neighbours_as_they_are(bad: object) -> None:
+    """The values around a bad one are read as they would be without it."""
+    floats, refused = numbers([1.0, bad, 3])
+    np.testing.assert_array_equal(floats, [1.0, np.nan, 3.0])
+    assert refused.sum() == 1
+
+
+def test_a_value_absent_by_right_is_counted_nowhere() -> None:
+    """ABSENT is neither valid nor refused: the failed call it stands for has no prediction."""
+    floats, refused = numbers([1.0, ABSENT])
+    np.testing.assert_array_equal(floats, [1.0, np.nan])
+    assert refused.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("array", "wanted", "refused"),
+    [
+        (np.array([1, 2], np.int8), [1, 2], [0, 0, 0]),
+        (np.array([True, False]), [1, 0], [0, 0, 0]),
+        (np.array([1, np.nan, np.inf], ">f4"), [1, np.nan, np.nan], [1, 1, 0]),
+        (np.array([1, 1e4000], np.longdouble), [1, np.nan], [0, 1, 0]),
+        (np.array(["1", "2"]), [np.nan] * 2, [0, 0, 2]),
+        (np.array([b"1"]), [np.nan], [0, 0, 1]),
+        (np.array([1j]), [np.nan], [0, 0, 1]),
+        (np.array(["2024-01-01", "NaT"], "M8[D]"), [np.nan] * 2, [0, 0, 2]),
+        (np.array([1000, "NaT"], "m8[ms]"), [1, np.nan], [1, 0, 0]),
+        (np.array([1.0, None, "x"], object), [1, np.nan, np.nan], [1, 0, 1]),
+        (np.ma.array([1, 2], mask=[0, 1]), [1, np.nan], [1, 0, 0]),
+        (np.ma.array([1.0, np.inf, 3.0], mask=[1, 0, 0]), [np.nan, np.nan, 3], [1, 1, 0]),
+        (np.array([]), [], [0, 0, 0]),
+    ],
+    ids=["i1", "bool", "f4", "f16", "U", "S", "c", "M", "m", "O", "masked i", "masked f", "empty"],
+)
+def test_an_array_is_read_as_its_values_would_be(
+    array: np.ndarray, wanted: list[float], refused: list[int]
+) -> None:
+    """Every type of array keeps what a value at a time would keep; a mask hides a missing value."""
+    floats, counts = numbers(array)
+    np.testing.assert_array_equal(floats, wanted)
+    assert counts.tolist() == refused
+
+
+def test_moments_in_time_are_seconds_since_1970() -> None:
+    """Naive is UTC, a date is its midnight, an offset is heeded, ISO text is parsed."""
+    day = 86_400.0
+    values = [
+        datetime(1970, 1, 2),  # noqa: DTZ001 - naive on purpose
+        datetime(1970, 1, 2, 2, tzinfo=timezone(timedelta(hours=2))),
+        date(1970, 1, 2),
+        "1970-01-02",
+        "1970-01-02T00:00:00Z",
+        np.datetime64("1970-01-02"),
+        pd.Timestamp("1970-01-02", tz="UTC"),
+    ]
+    floats, refused = moments_in_time(values)
+    assert floats.tolist() == [day] * len(values)
+    assert refused.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us", "ns"])
+def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
+    """Numpy's datetimes of each unit give the same seconds; NaT is missing, masked or not."""
+    column = np.array(["1970-01-02", "NaT", "1969-12-31"], f"M8[{unit}]")
+    for values in (column, np.ma.array(column, mask=[0, 0, 0])):
+        floats, refused = moments_in_time(values)
+        np.testing.assert_array_equal(floats, [86_400, np.nan, -86_400])
+        assert refused.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"1970-01-02", [], int], ids=repr)
+def test_what_is_no_moment_is_of_a_wrong_type(value: object) -> None:
+    """A number is no moment in time, nor is text that is no ISO date."""
+    _, refused = moments_in_time([value])
+    assert refused.tolist() == [0, 0, 1]
+
+
+def test_missing_moments_are_missing() -> None:
+    """None, NaN, NaT and NA are missing among datetimes as among numbers."""
+    _, refused = moments_in_time([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT")])
+    assert refused.tolist() == [5, 0, 0]
+
+
+def test_finite_counts_what_it_takes_out() -> None:
+    """NaN is missing, infinities are nonfinite, and neither stays in the array."""
+    floats, refused = finite(np.array([1.0, np.nan, np.inf, -np.inf]))
+    np.testing.assert_array_equal(floats, [1, np.nan, np.nan, np.nan])
+    assert refused.tolist() == [1, 2, 0]
+
+
+def test_no_reader_can_spoil_the_counts_of_another() -> None:
+    """The counts of a column with nothing to refuse are shared, and therefore cannot be written."""
+    _, refused = numbers([1.0])
+    with pytest.raises(ValueError, match="read-only"):
+        refused += 1
+
+
+def test_a_long_text_costs_no_room_in_its_neighbours_cells() -> None:
+    """A megabyte of text among 10,000 numbers is counted without 40 GB for an array of texts."""
+    floats, refused = numbers([1.0] * 10_000 + ["x" * 1_000_000])
+    assert np.nansum(floats) == 10_000
+    assert refused.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("masked", "wanted"),
+    [
+        (np.ma.array([1.5, 2.5], mask=[0, 1]), [1.5, np.nan]),
+        (np.ma.array([2**60 + 1, 2], mask=[0, 1]), [2**60 + 1, None]),
+        (np.ma.array([True, False], mask=[0, 1]), [True, None]),
+        (np.ma.array(["a", "b"], mask=[0, 1]), ["a", None]),
+    ],
+    ids=["float", "int", "bool", "text"],
+)
+def test_a_mask_becomes_the_missing_value_of_its_type(
+    masked: np.ndarray, wanted: list[object]
+) -> None:
+    """What a mask hides is NaN among floats and None elsewhere; the rest keeps its value."""
+    plain = unmasked(masked)
+    assert type(plain) is np.ndarray
+    assert repr(plain.tolist()) == repr(wanted)
+
+
+@pytest.mark.parametrize("cell", [np.array(2.5), np.array([2.5]), [2.5]], ids=repr)
+def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -> None:
+    """Its owner may have changed what is in it by the time it would be read."""
+    for values in ([cell, 1.0], [cell]):
+        floats, refused = numbers(values)
+        assert math.isnan(floats[0])
+        assert refused.tolist() == [0, 0, 1]

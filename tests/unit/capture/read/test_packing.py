@@ -1,0 +1,143 @@
+"""Rows packed in one pass are what looking at each value would have made of them, or nothing."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.capture.read.numbers import plain_floats
+from mlmonitor.capture.read.packing import packed_floats, packed_rows
+
+FLOATS = st.floats()
+SMALL = st.integers(-(1 << 31), (1 << 31) - 1)
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    1 << 31,
+    1 << 70,
+    "1.5",
+    b"g1234567",
+    1j,
+    (1.0,),
+    [1.0],
+    {"g": 1.0},
+    np.float64(1.5),
+    np.array([1.0]),
+    float,
+    object(),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[tuple[object, ...]]:
+    """Rows whose columns hold one kind of number each."""
+    columns = draw(st.lists(st.sampled_from([FLOATS, SMALL]), min_size=1, max_size=6))
+    return draw(st.lists(st.tuples(*columns), min_size=1, max_size=8))
+
+
+def one_by_one(rows: Sequence[Sequence[object]]) -> Any:
+    """The oracle: every value turned into a float by Python."""
+    return [[float(value) for value in row] for row in rows]  # type: ignore[arg-type]
+
+
+@given(tables())
+def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object, ...]]) -> None:
+    """Signed zeros, denormals, infinities and NaN included."""
+    packed = packed_rows(rows, len(rows[0]))
+    assert packed is not None
+    wanted = np.array(one_by_one(rows), np.float64)
+    assert packed.tobytes() == wanted.tobytes()
+
+
+@given(tables())
+def test_lists_are_rows_as_tuples_are(rows: list[tuple[object, ...]]) -> None:
+    """As long as all of them are the one or the other."""
+    packed = packed_rows([list(row) for row in rows], len(rows[0]))
+    assert packed is not None
+    assert packed.tobytes() == np.array(one_by_one(rows), np.float64).tobytes()
+
+
+@given(tables(), st.data())
+def test_one_value_of_another_type_is_never_read_as_a_number(
+    rows: list[tuple[object, ...]], data: st.DataObject
+) -> None:
+    """Wherever it stands: the caller has to look at each value then."""
+    row = data.draw(st.integers(0, len(rows) - 1))
+    at = data.draw(st.integers(0, len(rows[0]) - 1))
+    other = data.draw(st.sampled_from(OTHERS))
+    rows[row] = (*rows[row][:at], other, *rows[row][at + 1 :])
+    assert packed_rows(rows, len(rows[0])) is None
+
+
+@given(tables(), st.data())
+def test_a_row_of_another_width_or_kind_is_not_read(
+    rows: list[tuple[object, ...]], data: st.DataObject
+) -> None:
+    """Though all bytes together may be as many."""
+    told: list[Any] = [rows[0][1:], (*rows[0], 1.0), None, dict.fromkeys("ab"), list(rows[0])]
+    row = data.draw(st.integers(1, len(rows)))
+    rows.insert(row, data.draw(st.sampled_from(told)))
+    assert packed_rows(rows, len(rows[0])) is None
+
+
+@given(st.lists(st.tuples(FLOATS, FLOATS), min_size=2, max_size=6))
+def test_numbers_that_trade_places_with_others_are_not_mistaken(rows: list[Any]) -> None:
+    """An integer here and a float there: as many bytes, other letters."""
+    rows[0], rows[1] = (1, rows[0][1]), (rows[1][0], 1)
+    assert packed_rows(rows, 2) is None
+
+
+@pytest.mark.parametrize("rows", [[], [()], ((),)])
+def test_nothing_is_packed_as_nothing(rows: Sequence[Sequence[object]]) -> None:
+    """No rows, or none with a value."""
+    assert packed_rows(rows, 0) is None
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=8))
+def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
+    """A column of them, as a list or a tuple."""
+    for given_as in (values, tuple(values)):
+        packed = packed_floats(given_as)
+        assert packed is not None
+        assert packed.tobytes() == np.array(values, np.float64).tobytes()
+
+
+@given(st.lists(FLOATS, max_size=8), st.sampled_from([1, *OTHERS]), st.integers(0, 8))
+def test_a_column_with_anything_else_is_not_read(values: list[Any], other: Any, at: int) -> None:
+    """Not a number of floats' own subclasses, either: what they are is for others to say."""
+    values.insert(at, other)
+    assert packed_floats(values) is None
+
+
+def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
+    """A thousand learned from, a thousand compared. Hooks stay: hence a process of its own."""
+    code = (
+        "import sys\n"
+        "from mlmonitor import Monitor\n"
+        "def audit(event, _):\n"
+        "    if event.startswith('marshal.dumps'): raise RuntimeError('forbidden here')\n"
+        "monitor = Monitor('m', exporters=[])\n"
+        "watched = monitor.watch(lambda row: row['a'])\n"
+        "sys.addaudithook(audit)\n"
+        "for at in range(2_000): watched({'a': float(at), 'b': 1.0})\n"
+        "status = monitor.status()\n"
+        "print(status.predictions, status.faults, status.field('a').count)\n"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["2000", "0", "1000"]
+
+
+@given(tables())
+def test_the_careful_way_comes_to_the_same(rows: list[tuple[object, ...]]) -> None:
+    """So it does not matter by which of them a row was read."""
+    packed = packed_rows(rows, len(rows[0]))
+    careful = plain_floats([value for row in rows for value in row])
+    assert packed is not None
+    assert careful is not None
+    assert packed.tobytes() == careful.tobytes()

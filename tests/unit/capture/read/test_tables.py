@@ -1,0 +1,184 @@
+"""Payloads of one form are read by column, the same whichever way they came."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.read.tables import batch_table, table_of
+from mlmonitor.capture.values import UNREADABLE
+
+NAMES = ("a", "b")
+ROWS = [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}]
+MATRIX = [[1.0, 2.0], [3.0, 4.0]]
+
+
+def payloads(*features: Any) -> tuple[Form, list[Any]]:
+    """Some calls' features of one form."""
+    copied = [Copiers()[type(each)](each) for each in features]
+    (form,) = {form for form, _, _ in copied}
+    return form, [payload for _, _, payload in copied]
+
+
+def table(*features: Any, names: tuple[str, ...] = NAMES) -> Any:
+    """The table of some calls."""
+    return table_of(*payloads(*features), names)
+
+
+TABLES = {
+    "mapping": lambda: table(*ROWS),
+    "mappings": lambda: table(ROWS[:1], ROWS[1:]),
+    "sequence": lambda: table(*MATRIX),
+    "sequences": lambda: table(MATRIX[:1], MATRIX[1:]),
+    "array": lambda: table(*map(np.array, MATRIX)),
+    "arrays of two types": lambda: table(np.array([1.0, 2.0]), np.array([3, 4])),
+    "matrix": lambda: table(np.array(MATRIX)),
+    "matrices of two types": lambda: table(np.array([[1.0, 2.0]]), np.array([[3, 4]])),
+    "columns": lambda: batch_table(Form.COLUMNS, {"a": [1.0, 3.0], "b": np.array([2, 4])}, 2),
+}
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES.keys())
+def test_every_form_gives_the_same_columns(make: Any) -> None:
+    """Two rows of two fields have the same columns, names and count in whatever form they came."""
+    found = make()
+    assert found.rows == 2
+    assert list(found.column("a")) == [1.0, 3.0]
+    assert list(found.column("b")) == [2.0, 4.0]
+    assert found.column("c") in (None, [None, None])
+    assert dict(found.names()) == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES.keys())
+def test_what_is_read_at_once_is_what_columns_give(make: Any) -> None:
+    """`matrix`, where it answers, has the columns asked for, in that order; else it says None."""
+    found = make()
+    matrix = found.matrix(["b", "a"])
+    if matrix is not None:
+        np.testing.assert_array_equal(matrix, [[2.0, 1.0], [4.0, 3.0]])
+    assert found.matrix(["a", "c"]) is None
+
+
+@pytest.mark.parametrize("form", ["mapping", "sequence", "array", "matrix"])
+def test_plain_numbers_are_read_at_once(form: str) -> None:
+    """The forms that a busy service uses have the fast way."""
+    assert TABLES[form]().matrix(NAMES) is not None
+
+
+@pytest.mark.parametrize("bad", ["2", [2.0], (2.0,), {}, np.array([2.0]), 10**400], ids=repr)
+@pytest.mark.parametrize("names", [("a",), ("a", "b")], ids=["one field", "two fields"])
+def test_what_is_no_number_is_not_read_at_once(bad: object, names: tuple[str, ...]) -> None:
+    """A list of one number, in every row, is not taken for that number."""
+    mappings = [dict.fromkeys(names, bad)] * 2
+    assert table(*mappings).matrix(names) is None
+    assert table_of(Form.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
+
+
+def test_rows_that_lack_a_value_miss_it() -> None:
+    """A gap is None, in that row alone."""
+    assert table({"a": 1.0}, {"b": 2.0}).column("a") == [1.0, None]
+    assert table_of(Form.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
+
+
+def test_a_row_that_could_not_be_read_is_unreadable_in_every_column() -> None:
+    """Each field of such a row has a value of a wrong type."""
+    for batch in ([{"a": 1.0}, 5], [(1.0, 2.0), 5]):
+        assert table(batch).column("a") == [1.0, UNREADABLE]
+    assert table(np.zeros((3, 1, 1))).column("a") == [UNREADABLE] * 3
+
+
+def test_names_are_text_whatever_the_keys_are() -> None:
+    """The value under 0 is found as "0", as a column of a frame would be."""
+    found = table({0: 1.0, "b": 2.0}, {"0": 3.0, None: 4.0})
+    assert found.column("0") == [1.0, 3.0]
+    assert dict(found.names()) == {"0": 2, "b": 1, "None": 1}
+
+
+class HostileKey:
+    """A key that cannot be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_key_that_raises_makes_its_row_unreadable() -> None:
+    """The rows beside it are kept."""
+    assert table({HostileKey(): 1.0}, {"a": 2.0}).column("a") == [UNREADABLE, 2.0]
+
+
+def test_values_beyond_the_declared_names_are_told_by_position() -> None:
+    """A row or an array too wide names its surplus."""
+    assert table([1.0, 2.0, 3.0], [1.0, 2.0]).names() == {"a": 2, "b": 2, "[2]": 1}
+    assert table(np.ones((2, 3))).names() == {"a": 2, "b": 2, "[2]": 2}
+
+
+@pytest.mark.parametrize(
+    ("rows", "only"),
+    [
+        ([{"a": 1, "b": 2}], True),
+        ([{"a": 1, "b": 2, "c": 3}], False),
+        ([{"a": 1, "b": 2}, {"a": 1, "c": 3}], False),
+        ([[1, 2], [1]], True),
+        ([[1, 2, 3]], False),
+        ([np.ones(2)], True),
+        ([np.ones(3)], False),
+    ],
+    ids=["full", "one more", "another", "short", "long", "array", "wide array"],
+)
+def test_a_table_knows_whether_it_holds_anything_else(rows: list[Any], only: bool) -> None:  # noqa: FBT001 - a row of the table
+    """After its two fields were read, a table tells without their names that there are no more."""
+    found = table(*rows)
+    if found.matrix(NAMES) is None:
+        found.column("a"), found.column("b")
+    assert found.holds_only(2) is only
+
+
+def test_matrices_of_text_and_of_numbers_stay_apart() -> None:
+    """One call's array of text does not turn its neighbours' numbers into text."""
+    found = table(np.array([[1.0, 2.0]]), np.array([["x", "y"]]), np.array([[5.0, 6.0]]))
+    assert list(found.column("a")) == [1.0, "x", 5.0]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[1.0], [1.0, 2.0, 3.0], np.ones((2, 2, 1)), np.array(1.0), 5.0, "ab", None, {"x": 1, "y": 2}],
+    ids=["short", "long", "wide", "0-d", "scalar", "text", "none", "mapping"],
+)
+def test_a_column_that_is_not_one_value_a_row_is_unreadable(column: object) -> None:
+    """It is of a wrong type in each row; the other columns are kept."""
+    found = batch_table(Form.COLUMNS, {"bad": column, "good": [1.0, 2.0]}, 2)
+    assert found.column("bad") == [UNREADABLE] * 2
+    assert found.column("good") == [1.0, 2.0]
+
+
+def test_a_column_of_one_column_is_a_column() -> None:
+    """An array `[rows, 1]` is one value a row."""
+    found = batch_table(Form.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
+    np.testing.assert_array_equal(found.column("a"), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("form", [Form.COLUMNS, Form.FRAME])
+def test_whole_batches_are_not_joined(form: Form) -> None:
+    """Asking for it is a fault of ours, and says so."""
+    with pytest.raises(ValueError, match="one payload at a time"):
+        table_of(form, [], NAMES)
+
+
+def test_positions_that_nobody_named_are_counted_from_x0() -> None:
+    """Rows, vectors and matrices without names have the columns x0, x1, ..., each where it is."""
+    for found in (
+        table([1.0, 2.0], [3.0, 4.0], names=()),
+        table(np.array([1.0, 2.0]), np.array([3.0, 4.0]), names=()),
+        table(np.array(MATRIX), names=()),
+    ):
+        assert dict(found.names()) == {"x0": 2, "x1": 2}
+        assert list(found.column("x1")) == [2.0, 4.0]
+        np.testing.assert_array_equal(found.matrix(["x0", "x1"]), MATRIX)
+        assert found.holds_only(2)
+
+
+def test_a_wide_row_without_names_counts_for_itself_alone() -> None:
+    """A third value in one of two rows is one value under x2."""
+    assert table([1.0, 2.0, 3.0], [1.0, 2.0], names=()).names() == {"x0": 2, "x1": 2, "x2": 1}

@@ -1,0 +1,83 @@
+"""Prediction ids: version 7 UUIDs of a given time and given chance."""
+
+import math
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.capture.prediction_ids import id_text, made_at_ms, prediction_id
+
+times = st.integers(0, (1 << 48) - 1)
+chances = st.binary(min_size=10, max_size=10)
+
+
+@given(times, chances)
+def test_an_id_is_a_version_7_uuid_that_tells_its_time(unix_ms: int, chance: bytes) -> None:
+    """The standard library reads it as version 7 of RFC 9562 in canonical form."""
+    made = prediction_id(unix_ms=unix_ms, chance=chance)
+    parsed = uuid.UUID(made)
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+    assert made == str(parsed)
+    assert made_at_ms(made) == unix_ms
+
+
+@given(times, times, chances, chances)
+def test_ids_sort_by_the_time_they_were_made(
+    first_ms: int, second_ms: int, first: bytes, second: bytes
+) -> None:
+    """Whatever the chance, the earlier id sorts first as text."""
+    if first_ms == second_ms:
+        return
+    ids = [(first_ms, first), (second_ms, second)]
+    by_time = [prediction_id(unix_ms=at, chance=chance) for at, chance in sorted(ids)]
+    assert by_time == sorted(by_time)
+
+
+@given(times, chances, chances)
+def test_chance_tells_ids_of_one_millisecond_apart(unix_ms: int, a: bytes, b: bytes) -> None:
+    """74 of the 80 random bits are in the id: it differs unless only the fixed six did."""
+    fixed = int.from_bytes(bytes.fromhex("f000c000000000000000"))
+    differ = (int.from_bytes(a) ^ int.from_bytes(b)) & ~fixed
+    same = prediction_id(unix_ms=unix_ms, chance=a) == prediction_id(unix_ms=unix_ms, chance=b)
+    assert same == (differ == 0)
+
+
+@pytest.mark.parametrize(
+    "other", ["", "42", "order-7", str(uuid.UUID(int=0, version=4)), "ab" * 16]
+)
+def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
+    """Only a version 7 UUID says when it was made."""
+    assert made_at_ms(other) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (17, "17"),
+        (17.0, "17"),
+        (np.int64(17), "17"),
+        (np.float32(17), "17"),
+        (np.array(17), "17"),
+        (17.5, "17.5"),
+        ("17.0", "17.0"),
+        (np.str_("abc"), "abc"),
+        (math.inf, "inf"),
+        (uuid.UUID(int=7), str(uuid.UUID(int=7))),
+        (b"raw", "b'raw'"),
+    ],
+)
+def test_an_id_has_one_text_however_it_is_held(told: object, text: str) -> None:
+    """Numbers that came through numpy or a column of floats, and texts as they are."""
+    assert id_text(told) == text
+
+
+@pytest.mark.parametrize(
+    "nothing", [None, math.nan, "", np.datetime64("NaT"), pd.NA, pd.NaT], ids=repr
+)
+def test_what_is_missing_or_empty_is_no_id(nothing: object) -> None:
+    """It is not the text "nan" that other predictions without an id would share."""
+    assert id_text(nothing) is None

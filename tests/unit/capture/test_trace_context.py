@@ -1,0 +1,107 @@
+"""Where a call was made, as the host's OpenTelemetry tells it; without one nobody looks."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+
+from mlmonitor.capture.entry import Call, Entry, Shape
+from mlmonitor.capture.form import Form
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.trace_context import Traced, Whence, traced, whence_of_host
+
+ENTRY: Entry = (Shape((), Outputs()), Form.MAPPING, 1, {"a": 1.0}, 0.5, 7, None, Call())
+
+
+@pytest.fixture
+def whence() -> Whence:
+    """How to ask in this process, which has the SDK."""
+    found = whence_of_host()
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def tracer() -> Iterator[trace.Tracer]:
+    """Makes spans that are recording and sampled."""
+    provider = TracerProvider(sampler=ALWAYS_ON)
+    yield provider.get_tracer("host")
+    provider.shutdown()
+
+
+def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
+    whence: Whence, tracer: trace.Tracer
+) -> None:
+    """The innermost one; to whoever does not ask, it is an entry like any other."""
+    with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
+        found = traced(ENTRY, whence)
+    context = span.get_span_context()
+    assert isinstance(found, Traced)
+    assert found.origin == (context.trace_id, context.span_id)
+    assert tuple(found) == ENTRY
+    assert [*zip(found, ENTRY, strict=True)] == [(each, each) for each in ENTRY]
+    assert found[7] is ENTRY[7]
+
+
+def test_without_a_span_there_is_no_origin(whence: Whence, tracer: trace.Tracer) -> None:
+    """Nor with one that is over."""
+    assert traced(ENTRY, whence) is ENTRY
+    with tracer.start_as_current_span("over"):
+        pass
+    assert traced(ENTRY, whence) is ENTRY
+
+
+def test_a_trace_that_is_not_kept_is_no_origin(whence: Whence) -> None:
+    """Neither a span that was not sampled, nor the caller's, of whom this process keeps nothing."""
+    provider = TracerProvider(sampler=ALWAYS_OFF)
+    with provider.get_tracer("host").start_as_current_span("unsampled"):
+        assert whence() is None
+    of_caller = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1))
+    with trace.use_span(trace.NonRecordingSpan(of_caller)):
+        assert whence() is None
+    provider.shutdown()
+
+
+def test_a_broken_tracer_costs_the_origin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it raises is not the host's to see, and the entry is what it was."""
+
+    def broken() -> trace.Span:
+        raise RuntimeError("no span today")
+
+    monkeypatch.setattr(trace, "get_current_span", broken)
+    whence = whence_of_host()
+    assert whence is not None
+    assert traced(ENTRY, whence) is ENTRY
+
+
+def test_the_interface_alone_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many libraries import it; it takes the SDK, or a provider of somebody else's."""
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace")
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    assert whence_of_host() is None
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", object())
+    assert whence_of_host() is not None
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("half_imported"))
+    assert whence_of_host() is None
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    assert whence_of_host() is None
+
+
+def test_a_host_that_does_not_trace_is_not_made_to() -> None:
+    """A watched call, and an export, leave `opentelemetry.trace` where it is: not imported."""
+    program = """
+import sys
+from mlmonitor import Monitor, Otlp
+monitor = Monitor("m", exporters=[Otlp.collector("http://127.0.0.1:9")])
+monitor.watch(lambda features: 0.5)({"a": 1.0})
+monitor.flush(timeout_seconds=5)
+assert not monitor._inbox.calls.is_traced
+assert monitor._inbox.calls.room > 0
+sys.exit("opentelemetry.trace" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=50).returncode == 0

@@ -1,0 +1,180 @@
+"""Why the mean prediction shifted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlmonitor import Config, Monitor, Reference, Role
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.compare.drift.decomposition import Contribution, Shift, Why
+from mlmonitor.records import Block
+from mlmonitor.testing import InMemoryExporter
+
+ROLES = (Role.FEATURE, Role.PREDICTION)
+ROWS = 4_000
+
+
+def rows(rng: np.random.Generator, count: int, *, motor: float = 0.5) -> dict[str, Any]:
+    """Two features of which one says almost all."""
+    return {
+        "line": np.where(rng.random(count) < motor, "motor", "home").tolist(),
+        "noise": rng.normal(size=count),
+    }
+
+
+def predicted(columns: dict[str, Any]) -> Any:
+    """Motor costs 300, home 100."""
+    return np.where(np.array(columns["line"]) == "motor", 300.0, 100.0) + columns["noise"]
+
+
+class Service:
+    """A reference, and profiles of rows that were served."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        columns = rows(rng, ROWS)
+        self.reference = Reference.fit(columns, predictions=predicted(columns))
+        self.plan = self.reference.plan(ROLES, deviations=3.0)
+        entries = self.reference.entries(ROLES)
+        self.why = Why.of(self.plan, entries, self.reference.content.explained)
+
+    def served(self, count: int, *, motor: float = 0.5) -> Profile:
+        """The profile of new rows."""
+        columns = rows(self.rng, count, motor=motor)
+        numeric = np.array([columns["noise"], predicted(columns)])
+        block = Block(count, numeric, np.zeros((2, 3), np.int64), [columns["line"]])
+        found = Profile(self.plan)
+        found.update(block)
+        return found
+
+    def explained(self, profile: Profile) -> Shift:
+        """Why that profile's mean prediction is where it is."""
+        assert self.why is not None
+        shift = self.why.explain(profile)
+        assert shift is not None
+        return shift
+
+
+def part(shift: Shift, field: str) -> Contribution:
+    """What one field contributes."""
+    return next(each for each in shift.contributions if each.field == field)
+
+
+@pytest.fixture
+def service(rng: np.random.Generator) -> Service:
+    """A service before its first row."""
+    return Service(rng)
+
+
+def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) -> None:
+    """Motor from 50 to 80 % at 200 more a piece makes 60; what did not move makes none."""
+    shift = service.explained(service.served(5_000, motor=0.8))
+    assert shift.prediction == "prediction"
+    assert shift.shift == pytest.approx(60, abs=5)
+    assert [each.field for each in shift.contributions] == ["line", "noise"]
+    line, noise = shift.contributions
+    assert line.mix == pytest.approx(60, abs=5)
+    assert line.is_beyond_chance
+    assert not noise.is_beyond_chance
+    for each in shift.contributions:
+        assert each.mix + each.rest == pytest.approx(shift.shift)
+
+
+def test_a_shift_without_a_changed_mix_is_all_rest(service: Service) -> None:
+    """If the model predicts 50 more for everybody, no feature's mix has to do with it."""
+    profile = service.served(5_000)
+    profile.moments.mean += np.array([0.0, 50.0])
+    shift = service.explained(profile)
+    assert shift.shift == pytest.approx(50, abs=8)
+    assert all(abs(each.mix) < 8 for each in shift.contributions)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1)), min_size=1, max_size=8))
+def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]]) -> None:
+    """The contribution of the pooled rows is the mean of the workers', weighted by their rows."""
+    service = Service(np.random.default_rng(1))
+    workers = [service.served(count, motor=motor) for count, motor in parts]
+    pooled = Profile(service.plan)
+    for worker in workers:
+        pooled.merge(worker)
+    whole = sum(count for count, _ in parts)
+    for field in ("line", "noise"):
+        mixes = [part(service.explained(worker), field).mix for worker in workers]
+        weighted = sum(mix * n for mix, (n, _) in zip(mixes, parts, strict=True)) / whole
+        assert part(service.explained(pooled), field).mix == pytest.approx(weighted, abs=1e-9)
+
+
+def test_what_the_reference_never_saw_contributes_nothing(service: Service) -> None:
+    """New categories stand at the mean: their prediction in the reference is not known."""
+    numeric = np.array([np.zeros(100), np.full(100, 200.0)])
+    profile = Profile(service.plan)
+    profile.update(Block(100, numeric, np.zeros((2, 3), np.int64), [["boat"] * 100]))
+    assert part(service.explained(profile), "line").mix == pytest.approx(0, abs=1e-9)
+
+
+def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None:
+    """If rows without an age are predicted high, more of them raise the mean."""
+    age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
+    reference = Reference.fit({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
+    plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
+    why = Why.of(plan, entries, reference.content.explained)
+    assert why is not None
+    profile = Profile(plan)
+    profile.update(
+        Block(
+            1_000,
+            np.array([np.full(1_000, np.nan), np.full(1_000, 100.0)]),
+            np.array([[1_000, 0, 0], [0, 0, 0]]),
+            [],
+        )
+    )
+    shift = why.explain(profile)
+    assert shift is not None
+    before = np.isnan(age).mean()
+    assert shift.contributions[0].mix == pytest.approx(100 * (1 - before))
+
+
+def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
+    service: Service,
+) -> None:
+    """None, and no warning."""
+    assert service.why is not None
+    assert service.why.explain(Profile(service.plan)) is None
+    for predictions in (None, ["a", "b", "a"]):
+        reference = Reference.fit({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
+        plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
+        assert Why.of(plan, entries, reference.content.explained) is None
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_status_and_export_tell_why(
+    learn: bool,  # noqa: FBT001 - a parameter of the test
+    rng: np.random.Generator,
+    exporter: InMemoryExporter,
+) -> None:
+    """With a reference from training, and with one that the service learned itself."""
+    columns = rows(rng, ROWS)
+    reference = None if learn else Reference.fit(columns, predictions=predicted(columns))
+    config = Config(learn_rows=ROWS)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+        if learn:
+            monitor.record(columns, predicted(columns))
+        now = rows(rng, 2_000, motor=0.8)
+        monitor.record(now, predicted(now))
+        assert monitor.flush()
+        status = monitor.status()
+    assert status.why is not None
+    assert status.why.contributions[0].field == "line"
+    assert "why: prediction +" in str(status)
+    assert "mix of line +" in str(status)
+    told = exporter.value(
+        "mlmonitor.drift.contribution", {"field": "line", "prediction": "prediction"}
+    )
+    assert told == pytest.approx(status.why.contributions[0].mix)
+    limit = exporter.value("mlmonitor.drift.contribution.critical", {"field": "line"})
+    assert isinstance(limit, float)
+    assert 0 < limit < abs(status.why.contributions[0].mix)

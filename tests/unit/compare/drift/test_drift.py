@@ -1,0 +1,158 @@
+"""Drift of a population: what it counts, when it alarms, and what it says about it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Finding, Reference, Role
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.count_table import bin_names, entry_counts, present, profile_counts
+from mlmonitor.compare.drift.drift import Drift
+from mlmonitor.compare.significance import Level
+
+LEVEL = Level(alpha=0.01, fields=3, tolerance=0.005)
+Columns = dict[str, Any]
+
+
+class Stream:
+    """A reference over a number, a category and a flag, and rows that come one batch at a time."""
+
+    def __init__(self, rng: np.random.Generator, level: Level = LEVEL) -> None:
+        self.rng = rng
+        reference = Reference.fit(self.rows(5_000))
+        self.plan = reference.plan([Role.FEATURE], deviations=3.0)
+        self.entries = reference.entries([Role.FEATURE])
+        self.drift = Drift(self.plan, self.entries, level)
+        self.total = Profile(self.plan)
+        self._reader = Reader(self.plan.schema)
+
+    def rows(self, count: int, *, shift: float = 0.0, missing: float = 0.01) -> Columns:
+        """Rows like the reference's, or not."""
+        amount = self.rng.normal(shift, 1, count)
+        amount[self.rng.random(count) < missing] = np.nan
+        return {
+            "amount": amount,
+            "line": self.rng.choice(["home", "motor", "pet"], count, p=[0.5, 0.3, 0.2]),
+            "flag": self.rng.random(count) < 0.3,
+        }
+
+    def take(self, columns: Columns, *, now: float = 1.0) -> list[Finding]:
+        """Take in a batch and look."""
+        rows = len(columns["amount"])
+        table = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
+        self.total.update(self._reader.block(table))
+        return self.drift.look(self.total, now=now)
+
+
+@pytest.fixture
+def stream(rng: np.random.Generator) -> Stream:
+    """A stream at its beginning."""
+    return Stream(rng)
+
+
+def test_the_table_counts_every_value_once(stream: Stream) -> None:
+    """Bins, categories and missing values add up to the rows, and the reference's likewise."""
+    stream.take(stream.rows(700, missing=0.2))
+    counts = profile_counts(stream.total)
+    assert counts.sum(axis=1).tolist() == [700, 700, 700]
+    assert (counts[~present(stream.plan)] == 0).all()
+    reference = entry_counts(stream.entries, stream.plan)
+    assert reference.sum(axis=1).tolist() == [5_000, 5_000, 5_000]
+    for at in range(3):
+        assert len(bin_names(stream.plan, at)) == counts.shape[1]
+
+
+def test_nothing_that_stays_as_it_was_alarms(stream: Stream) -> None:
+    """Forty looks at rows like the reference's raise nothing."""
+    found = [finding for _ in range(40) for finding in stream.take(stream.rows(250))]
+    assert found == []
+    assert (stream.drift.log10_evidence < 2).all()
+
+
+def test_a_shift_is_told_once_with_what_moved_and_where(stream: Stream) -> None:
+    """The finding names the field, its PSI beyond chance, the rows, and the bin that moved most."""
+    for _ in range(10):
+        stream.take(stream.rows(500))
+    found = [f for _ in range(10) for f in stream.take(stream.rows(200, shift=0.5), now=9.0)]
+    assert [(f.field, f.alarm) for f in found] == [("amount", "raised")]
+    (finding,) = found
+    assert finding.value > finding.critical > 0
+    assert finding.evidence > np.log10(3 / 0.01)
+    assert 200 <= finding.rows <= 2_000
+    assert finding.since == 9.0
+    assert "before" in finding.reason
+    assert "amount" in str(finding)
+    assert stream.drift.alarms == [True, False, False]
+    assert list(stream.drift.findings.values()) == found
+
+
+def test_missing_values_are_a_bin_of_their_own(stream: Stream) -> None:
+    """Values missing in 6 % instead of 1 % are found, and the reason says so."""
+    found = [f for _ in range(20) for f in stream.take(stream.rows(250, missing=0.06))]
+    assert [f.field for f in found] == ["amount"]
+    assert "missing" in found[0].reason
+
+
+def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
+    """Both are changes of the dictionary's counts."""
+
+    def changed() -> Columns:
+        rows = stream.rows(250)
+        rows["line"] = stream.rng.choice(["home", "motor", "boat"], 250, p=[0.6, 0.3, 0.1])
+        return rows
+
+    found = [f for _ in range(10) for f in stream.take(changed())]
+    assert [f.field for f in found] == ["line"]
+    assert "pet" in found[0].reason
+
+
+def test_an_alarm_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: Stream) -> None:
+    """It holds while the shift does, and a while after; then it is cleared, and can come again."""
+    raised = [f for _ in range(20) for f in stream.take(stream.rows(250, shift=0.5))]
+    assert [f.alarm for f in raised] == ["raised"]
+    assert stream.take(stream.rows(100)) == []
+    cleared = [f for _ in range(24) for f in stream.take(stream.rows(250))]
+    assert [(f.field, f.alarm) for f in cleared] == [("amount", "cleared")]
+    assert stream.drift.findings == {}
+    again = [f for _ in range(8) for f in stream.take(stream.rows(250, shift=0.5))]
+    assert [f.alarm for f in again] == ["raised"]
+
+
+def test_a_change_within_the_tolerance_never_alarms(rng: np.random.Generator) -> None:
+    """With a tolerance of a PSI of 1, a shift by half a deviation is evident and harmless."""
+    stream = Stream(rng, LEVEL._replace(tolerance=1.0))
+    found = [f for _ in range(20) for f in stream.take(stream.rows(500, shift=0.5))]
+    assert found == []
+    assert stream.drift.log10_evidence[0] > 10
+
+
+def test_rows_that_are_skipped_prove_nothing(stream: Stream) -> None:
+    """What became the reference is left out of the evidence, however it looks."""
+    before = stream.drift.log10_evidence
+    table = stream.rows(2_000, shift=3.0)
+    rows = Rows(2_000, ColumnTable(table, 2_000), {}, [], [], None)
+    stream.total.update(Reader(stream.plan.schema).block(rows))
+    stream.drift.skip(stream.total)
+    assert stream.drift.look(stream.total, now=1.0) == []
+    np.testing.assert_allclose(stream.drift.log10_evidence, before, atol=1e-9)
+
+
+def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
+    """Ten billion rows neither overflow nor warn, and leave the other fields alone."""
+    stream.take(stream.rows(1_000))
+    stream.total.bins *= 10**7
+    found = stream.drift.look(stream.total, now=1.0)
+    assert np.isfinite(stream.drift.log10_evidence).all()
+    assert {f.field for f in found} <= {"amount"}
+
+
+def test_memory_is_what_it_was(stream: Stream) -> None:
+    """A hundred looks do not add a byte."""
+    before = stream.drift.nbytes
+    for _ in range(100):
+        stream.take(stream.rows(60))
+    assert stream.drift.nbytes == before

@@ -1,0 +1,195 @@
+"""Ground truth: matched, watched as a field, summed up as errors."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Kind, Reference
+from mlmonitor.aggregate.window import Span
+from mlmonitor.buffer.pending import LabelStatus, Pending
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import MappingTable
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.performance.labels import Labels, remember
+from mlmonitor.compare.significance import Level
+from mlmonitor.records import ABSENT, Quality
+from mlmonitor.status.field_status import field_statuses
+
+SPAN = Span(3_600.0, None, 60)
+LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
+X = {"x": [1.0, 2.0, 3.0, 4.0]}
+
+
+def labels_of(reference: Reference, limit: int = 1_000) -> tuple[Labels, Pending]:
+    """Nothing labelled yet."""
+    pending = Pending(limit)
+    return Labels(reference, pending, LENS), pending
+
+
+def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
+    """Calls whose ids were asked for."""
+    return Rows(len(ids), MappingTable([{}] * len(ids)), values, ids, [], None)
+
+
+money = st.floats(-1e6, 1e6)
+
+
+@given(st.lists(st.tuples(money, money), min_size=1, max_size=80))
+def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> None:
+    """Count, absolute, squared and signed errors of each bin of the prediction, and the whole."""
+    reference = Reference.fit({"x": [0.0] * 3}, predictions=[-10.0, 0.0, 10.0])
+    labels, pending = labels_of(reference)
+    ids = [str(at) for at in range(len(pairs))]
+    remember(pending, predicted(list(ids), {"prediction": [p for p, _ in pairs]}))
+    labels.take([(i, a) for i, (_, a) in zip(ids, pairs, strict=True)], now=1.0)
+    p, a = np.array(pairs).T
+    bucket = (p[:, None] > np.array([-10.0, 0.0])).sum(axis=1)
+    for at in range(3):
+        error = (p - a)[bucket == at]
+        assert labels.errors.count[at] == error.size
+        assert labels.errors.absolute[at] == pytest.approx(np.abs(error).sum())
+        assert labels.errors.squared[at] == pytest.approx((error**2).sum())
+        assert labels.errors.signed[at] == pytest.approx(error.sum(), abs=1e-6)
+    performance = labels.errors.performance()
+    assert performance is not None
+    assert performance.mae == pytest.approx(np.abs(p - a).mean())
+    assert performance.rmse == pytest.approx(np.sqrt(((p - a) ** 2).mean()))
+    assert performance.bias == pytest.approx((p - a).mean(), abs=1e-6)
+
+
+def test_class_labels_are_compared_with_the_reference() -> None:
+    """Actuals of a classifier are categories; a class never seen in training is told."""
+    reference = Reference.fit(X, predictions=list("abab"), actuals=list("aabb"))
+    labels, pending = labels_of(reference)
+    remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
+    labels.take([("1", "a"), ("2", "c"), ("3", None)], now=1.0)
+    assert labels.population is not None
+    (status,) = field_statuses(labels.population.compared(now=2.0))
+    assert (status.name, status.role, status.count) == ("actual", "actual", 2)
+    assert status.quality[Quality.UNSEEN] == 1
+    assert status.missing == 1
+    assert status.psi is not None
+    assert labels.errors.performance() is None
+
+
+@pytest.mark.parametrize(
+    ("actuals", "kind"),
+    [
+        ([1.0, 2.0], Kind.NUMERIC),
+        (["a", "b"], Kind.CATEGORICAL),
+        ([True, False], Kind.BOOLEAN),
+        ([None, 3.0], Kind.NUMERIC),
+        ([[1], [2]], Kind.CATEGORICAL),
+        ([None, None], Kind.CATEGORICAL),
+    ],
+    ids=["numbers", "classes", "booleans", "a number late", "of no kind", "nothing"],
+)
+def test_without_training_actuals_their_kind_is_as_they_come(
+    actuals: list[Any], kind: Kind
+) -> None:
+    """What the first labels are, or else what the predictions are: here, classes."""
+    labels, pending = labels_of(Reference.fit(X, predictions=list("abab")))
+    remember(pending, predicted(["1", "2"], {"prediction": ["a", "b"]}))
+    labels.take([("1", actuals[0]), ("2", actuals[1])], now=1.0)
+    assert labels.population is not None
+    assert labels.population.plan.schema.fields[0].kind is kind
+    assert sum(field_statuses(labels.population.compared(now=1.0))[0].quality.values()) == 2
+
+
+def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
+    """Text, infinity and nothing among numbers are told by reason; the sums are of the rest."""
+    labels, pending = labels_of(Reference.fit(X, predictions=[1.0, 2.0, 3.0, 4.0]))
+    ids = ["a", "b", "c", "d", "e"]
+    remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
+    labels.take(list(zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
+    assert labels.population is not None
+    quality = field_statuses(labels.population.compared(now=1.0))[0].quality
+    assert quality[Quality.VALID] == 2
+    told = quality[Quality.WRONG_TYPE], quality[Quality.NONFINITE], quality[Quality.MISSING]
+    assert told == (1, 1, 1)
+    performance = labels.errors.performance()
+    assert performance is not None
+    assert (performance.count, performance.mae) == (1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "actuals", "wrong", "right"),
+    [
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0], "x", 2.5),
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0], float("inf"), 2),
+        ([1.0, 2.0, 3.0, 4.0], None, "x", 2.5),
+        (list("abab"), list("aabb"), ["a"], "a"),
+        (list("abab"), None, ["a"], "b"),
+        ([1.0, 2.0, 3.0, 4.0], [True, False, True, True], "maybe", True),
+    ],
+    ids=["text", "infinite", "text, nothing trained", "list", "list, nothing trained", "no truth"],
+)
+def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
+    predictions: list[Any], actuals: list[Any] | None, wrong: object, right: object
+) -> None:
+    """Missing or unreadable, it is counted as such, and the next one finds the prediction."""
+    labels, pending = labels_of(Reference.fit(X, predictions=predictions, actuals=actuals))
+    ids: list[str | None] = ["1", "2"]
+    remember(pending, predicted(ids, {"prediction": predictions[:2]}))
+    labels.take([("2", right)], now=1.0)
+    for nothing in (None, float("nan"), wrong):
+        labels.take([("1", nothing)], now=1.0)
+    assert len(pending) == 1
+    labels.take([("1", right)], now=1.0)
+    labels.take([], now=1.0)
+    assert len(pending) == 0
+    assert {status.value: count for status, count in pending.counts.items() if count} == {
+        "matched": 2,
+        "missing": 2,
+        "unreadable": 1,
+    }
+
+
+def test_dates_are_labels_without_an_error() -> None:
+    """Actuals that are moments are watched as such."""
+    moments = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
+    labels, pending = labels_of(Reference.fit(X, actuals=moments, schema={"actual": "datetime"}))
+    remember(pending, predicted(["1"], {"prediction": [1.0]}))
+    labels.take([("1", "2024-02-15")], now=1.0)
+    assert labels.population is not None
+    status = field_statuses(labels.population.compared(now=1.0))[0]
+    assert (status.kind, status.count) == (Kind.DATETIME, 1)
+
+
+def test_labels_that_match_nothing_make_no_population() -> None:
+    """Unknown ids are counted by the pending, and the field is not begun."""
+    labels, pending = labels_of(Reference.fit(X))
+    labels.take([("nobody", 1.0)], now=1.0)
+    labels.take([], now=2.0)
+    assert labels.population is None
+    assert pending.counts[LabelStatus.UNKNOWN] == 1
+
+
+def test_what_waits_is_bounded() -> None:
+    """The newest predictions are remembered, as many as configured."""
+    _, pending = labels_of(Reference.fit(X), limit=10)
+    for at in range(100):
+        remember(pending, predicted([str(at)], {"prediction": [at]}))
+    assert len(pending) == 10
+    assert pending.evicted == 90
+
+
+@pytest.mark.parametrize(
+    ("rows", "waiting"),
+    [
+        (predicted(["1", None], {"prediction": [1.0, 2.0]}), 1),
+        (predicted(["1", "2"], {"prediction": [ABSENT, 2.0]}), 1),
+        (predicted([], {"prediction": []}), 0),
+        (predicted(["1"], {}), 0),
+        (predicted(["1"], {"prediction.low": [1.0], "prediction.high": [2.0]}), 1),
+    ],
+    ids=["no id", "failed call", "nobody asked", "no output", "several outputs"],
+)
+def test_only_predictions_that_were_made_and_asked_for_wait(rows: Rows, waiting: int) -> None:
+    """A failed call has nothing to wait for; of several outputs the first waits."""
+    pending = Pending(10)
+    remember(pending, rows)
+    assert len(pending) == waiting

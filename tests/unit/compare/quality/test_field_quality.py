@@ -1,0 +1,255 @@
+"""Bad values beyond chance: found by reason, told once, cleared, and never by chance."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Finding, Monitor, Quality, Reference
+from mlmonitor.compare.quality.defects import stream_counts, streams_of
+from mlmonitor.records import Role
+from mlmonitor.testing import InMemoryExporter
+
+REFERENCE_ROWS = 5_000
+Columns = dict[str, Any]
+
+
+def rows(rng: np.random.Generator, count: int) -> Columns:
+    """Rows as they should be; one age in a hundred is missing."""
+    age = rng.normal(45, 12, count)
+    age[rng.random(count) < 0.01] = np.nan
+    return {
+        "age": age.tolist(),
+        "line": rng.choice(["home", "motor", "pet"], count).tolist(),
+        "flag": (rng.random(count) < 0.3).tolist(),
+    }
+
+
+class Watched:
+    """A monitor that looks at every batch, and what it found."""
+
+    def __init__(self, rng: np.random.Generator, **options: Any) -> None:
+        self.rng = rng
+        self.found: list[Finding] = []
+        self.exporter = InMemoryExporter()
+        reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
+        self.monitor = Monitor(
+            "m",
+            reference=reference,
+            exporters=[self.exporter],
+            on_finding=self.found.append,
+            **{"config": Config(look_rows=100, look_seconds=0, export_interval_seconds=3_600)}
+            | options,
+        )
+
+    def serve(self, batches: int, **columns: Any) -> list[Finding]:
+        """Batches of 500 rows, some columns replaced; what was found meanwhile."""
+        before = len(self.found)
+        for _ in range(batches):
+            batch = rows(self.rng, 500)
+            for name, column in columns.items():
+                batch[name] = column(batch[name]) if name in batch else column(500)
+            kept = {name: column for name, column in batch.items() if column is not None}
+            self.monitor.record(kept, np.zeros(500))
+            assert self.monitor.flush(timeout_seconds=20)
+        return self.found[before:]
+
+
+@pytest.fixture
+def watched(rng: np.random.Generator) -> Iterator[Watched]:
+    """A monitor with two thousand calm rows behind it."""
+    found = Watched(rng)
+    with found.monitor:
+        assert found.serve(4) == []
+        yield found
+
+
+def replaced(watched: Watched, share: float, value: object) -> Any:
+    """A column of which a share is something else."""
+
+    def change(column: list[object]) -> list[object]:
+        return [value if watched.rng.random() < share else known for known in column]
+
+    return change
+
+
+def turns(found: list[Finding], name: str, measure: str) -> list[str]:
+    """How one finding was raised and cleared."""
+    return [f.alarm for f in found if (f.field, f.measure) == (name, measure)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "measure"),
+    [
+        ("age", None, "missing"),
+        ("age", float("inf"), "nonfinite"),
+        ("age", "forty", "wrong_type"),
+        ("age", 1e6, "out_of_range"),
+        ("line", "boat", "unseen"),
+        ("line", None, "missing"),
+        ("line", ["home"], "wrong_type"),
+        ("flag", "perhaps", "wrong_type"),
+        ("flag", None, "missing"),
+    ],
+)
+def test_each_reason_is_found_told_once_and_cleared(
+    watched: Watched, name: str, value: object, measure: str
+) -> None:
+    """Three in a hundred values are bad for a while; the finding says which way and how many."""
+    found = watched.serve(4, **{name: replaced(watched, 0.03, value)})
+    assert turns(found, name, measure) == ["raised"]
+    finding = next(f for f in found if f.measure == measure)
+    assert 0.015 < finding.value < 0.06
+    assert finding.critical < finding.value
+    assert finding.evidence > 4
+    assert finding.rows >= 500
+    assert "now" in finding.reason
+    series = {"field": name, "reason": measure}
+    assert watched.exporter.value("mlmonitor.quality.alarm", series) == 1
+    assert watched.exporter.value("mlmonitor.quality.share", series) > 0.005
+    assert measure in {f.measure for f in watched.monitor.status().findings}
+    assert turns(watched.serve(30), name, measure) == ["cleared"]
+    assert watched.exporter.value("mlmonitor.quality.alarm", series) == 0
+    assert {f.measure for f in found} <= {measure, "psi"}
+
+
+def test_series_of_alarms_and_shares_are_born_at_zero(watched: Watched) -> None:
+    """Before anything was found every alarm is there, beside the counters, which come first."""
+    for name, reasons in {
+        "age": {"missing", "nonfinite", "wrong_type", "out_of_range", "constant", "vanished"},
+        "line": {"missing", "wrong_type", "unseen", "constant", "vanished"},
+        "flag": {"missing", "wrong_type", "constant", "vanished"},
+        "__unknown__": {"new_field"},
+    }.items():
+        points = [
+            p for p in watched.exporter.snapshots[1].points if ("field", name) in p.attributes
+        ]
+        told = {
+            dict(p.attributes)["reason"]: p.value
+            for p in points
+            if p.metric.name == "mlmonitor.quality.alarm"
+        }
+        assert told == dict.fromkeys(reasons, 0.0)
+
+
+def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
+    """Numbers, categories and truths alike; cleared once they vary again."""
+    found = watched.serve(
+        2,
+        age=lambda column: [41.0] * len(column),
+        line=lambda column: ["home"] * len(column),
+        flag=lambda column: [True] * len(column),
+    )
+    for name in ("age", "line", "flag"):
+        assert turns(found, name, "constant") == ["raised"]
+    finding = next(f for f in found if f.measure == "constant")
+    assert (finding.value, finding.critical < 1e-6) == (1.0, True)
+    assert "41" not in finding.reason  # a value is no news
+    assert turns(watched.serve(3), "age", "constant") == ["cleared"]
+
+
+def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
+    """A field that keeps to a tenth of its range has moved, but it varies."""
+    found = watched.serve(2, age=lambda column: (45 + watched.rng.random(len(column))).tolist())
+    assert turns(found, "age", "constant") == []
+    assert turns(found, "age", "psi") == ["raised"]
+
+
+def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
+    """A field that is constant in the reference, or nearly, raises nothing."""
+    reference = Reference.fit({"same": [1.0] * 500, "rare": [True] + [False] * 499})
+    found: list[Finding] = []
+    with Monitor("m", reference=reference, exporters=[], on_finding=found.append) as monitor:
+        for _ in range(20):
+            monitor.record({"same": [1.0] * 50, "rare": [False] * 50}, [0.0] * 50)
+            monitor.flush()
+    assert found == []
+
+
+@pytest.mark.parametrize("column", [None, [None] * 500])
+def test_a_field_that_does_not_come_has_vanished(watched: Watched, column: object) -> None:
+    """Whether rows lack it or hold nothing in it."""
+    found = watched.serve(2, age=lambda _: column)
+    assert turns(found, "age", "vanished") == ["raised"]
+    assert turns(found, "age", "missing") == ["raised"]
+    assert turns(watched.serve(3), "age", "vanished") == ["cleared"]
+
+
+def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> None:
+    """Found by its name, and cleared when it no longer comes."""
+    found = watched.serve(2, extra=lambda count: [1.0] * count)
+    assert turns(found, "extra", "new_field") == ["raised"]
+    known = {"field": "__unknown__", "reason": "new_field"}
+    assert watched.exporter.value("mlmonitor.quality.alarm", known) == 1
+    assert turns(watched.serve(8), "extra", "new_field") == ["cleared"]
+
+
+def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
+    """A hundred names, each in one row, are counted, and nothing is told of any."""
+    for at in range(100):
+        batch = {name: column[:1] for name, column in rows(watched.rng, 1).items()}
+        watched.monitor.record({**batch, f"name{at}": [1.0]}, [0.0])
+    assert watched.serve(4) == []
+    assert sum(watched.monitor.status().unknown_fields.values()) == 100
+
+
+def test_what_chance_does_in_small_windows_is_no_finding(rng: np.random.Generator) -> None:
+    """Two in a hundred rows are missing where one is to be expected: ten times over, nothing."""
+    watched = Watched(rng)
+    with watched.monitor as monitor:
+        for _ in range(10):
+            age = rng.normal(45, 12, 100)
+            age[:2] = np.nan
+            monitor.record({**rows(rng, 100), "age": age}, np.zeros(100))
+            assert monitor.flush(timeout_seconds=20)
+    assert watched.found == []
+    limit = watched.exporter.value(
+        "mlmonitor.quality.critical", {"field": "age", "reason": "missing"}
+    )
+    assert 0.015 < limit < 0.03  # of the thousand rows in the window
+
+
+def test_better_is_no_finding(rng: np.random.Generator) -> None:
+    """Where a third was missing and now nothing is, quality has nothing to tell; drift has."""
+    age = rng.normal(size=3_000)
+    age[rng.random(3_000) < 0.33] = np.nan
+    reference = Reference.fit({"age": age})
+    found: list[Finding] = []
+    with Monitor("m", reference=reference, exporters=[], on_finding=found.append) as monitor:
+        for _ in range(4):
+            monitor.record({"age": rng.normal(size=1_000).clip(-2, 2)}, np.zeros(1_000))
+            monitor.flush()
+    assert {f.measure for f in found} == {"psi"}
+
+
+def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
+    """A change of fewer rows, or one too small to matter, never alarms."""
+    for config in (Config(min_rows=50_000), Config(quality_tolerance=0.2, drift_tolerance=1.0)):
+        watched = Watched(rng, config=config)
+        with watched.monitor:
+            assert watched.serve(6, age=replaced(watched, 0.1, None)) == []
+
+
+def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
+    """Values that could not be read are neither in range nor out of it."""
+    entries = Reference.fit(rows(rng, 500)).entries([Role.FEATURE])
+    streams = streams_of(entries)
+    quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
+    counts = stream_counts(streams, quality)
+    told = {(s.at, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
+    assert told[0, Quality.MISSING] == (50, 950)
+    assert told[0, Quality.OUT_OF_RANGE] == (40, 900)
+    assert told[1, Quality.UNSEEN] == (10, 980)
+    assert (2, Quality.UNSEEN) not in told
+
+
+def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:
+    """What was infinite or text at training is expected to be so again."""
+    values: list[object] = [1.0, 2.0, None, float("inf"), "text", "more"]
+    entry = Reference.fit({"x": values}, schema={"x": "numeric"}).content.fields[0]
+    assert (entry.missing, entry.nonfinite, entry.wrong_type) == (4, 1, 2)
+    beliefs = {stream.quality: stream.belief for stream in streams_of([entry])}
+    assert beliefs[Quality.MISSING] == (1.5, 5.5)
+    assert beliefs[Quality.WRONG_TYPE] == (2.5, 4.5)
+    assert beliefs[Quality.OUT_OF_RANGE] == (2.0, 1.0)

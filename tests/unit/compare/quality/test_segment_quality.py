@@ -1,0 +1,74 @@
+"""Quality within segments: each beside its own part of the reference, under its own name."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Finding, Monitor, Reference
+from mlmonitor.formats.reference import CategoricalReference
+from mlmonitor.records import Role
+from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES
+from mlmonitor.testing import InMemoryExporter
+
+Columns = dict[str, Any]
+
+
+def rows(rng: np.random.Generator, count: int, *, missing: float = 0.01) -> Columns:
+    """A region, an age that is missing more often in the south, and towns without end."""
+    region = rng.choice(["north", "south"], count, p=[0.8, 0.2])
+    age = rng.normal(45, 12, count)
+    age[rng.random(count) < np.where(region == "south", missing, 0.01)] = np.nan
+    shares = 1 / np.arange(1, 601)
+    towns = rng.choice(600, count, p=shares / shares.sum())
+    return {"region": region.tolist(), "age": age, "town": [f"t{at}" for at in towns]}
+
+
+@pytest.fixture
+def reference(rng: np.random.Generator) -> Reference:
+    """Fitted with its segments."""
+    columns = rows(rng, 6_000)
+    return Reference.fit(columns, predictions=np.zeros(6_000), segments=["region"])
+
+
+def test_a_segments_rare_categories_are_judged_by_the_whole(reference: Reference) -> None:
+    """Its held out rows and its share of new categories add up to those of the whole."""
+    whole = reference.entries([Role.FEATURE])
+    parts = [reference.entries([Role.FEATURE], segment=at) for at in range(2)]
+    at = next(at for at, entry in enumerate(whole) if entry.name == "town")
+    town = whole[at]
+    assert isinstance(town, CategoricalReference)
+    assert len(town.held_out) == TOP_CATEGORIES + 3
+    of_parts = [part[at] for part in parts]
+    assert all(isinstance(entry, CategoricalReference) for entry in of_parts)
+    held = [entry.held_out for entry in of_parts if isinstance(entry, CategoricalReference)]
+    assert np.sum(held, axis=0).tolist() == town.held_out
+    assert sum(e.once for e in of_parts if isinstance(e, CategoricalReference)) == town.once
+
+
+def test_one_segments_missing_values_are_found_there(
+    reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """Calm rows raise nothing in any segment; then one in ten of the south's ages is missing."""
+    found: list[Finding] = []
+    with Monitor(
+        "m",
+        reference=reference,
+        exporters=[exporter],
+        segments=["region"],
+        on_finding=found.append,
+        config=Config(look_rows=200, look_seconds=0, export_interval_seconds=3_600),
+    ) as monitor:
+        for _ in range(12):
+            monitor.record(rows(rng, 500), np.zeros(500))
+            assert monitor.flush(timeout_seconds=20)
+        assert found == []
+        for _ in range(8):
+            monitor.record(rows(rng, 500, missing=0.1), np.zeros(500))
+            assert monitor.flush(timeout_seconds=20)
+    places = {(f.segment, f.field) for f in found if f.measure == "missing"}
+    south = {segment for segment, _ in places if "south" in segment}
+    assert south
+    assert not any("north" in segment for segment, _ in places)
+    alarm = {"field": "age", "reason": "missing", "segment": south.pop()}
+    assert exporter.value("mlmonitor.quality.alarm", alarm) == 1

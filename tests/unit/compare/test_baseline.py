@@ -1,0 +1,238 @@
+"""Seasonal references: fitted, saved, and compared with as the rows came."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, ConfigError, FormatError, Monitor, Reference, SchemaError
+from mlmonitor.compare.baseline import Baseline, season_counts, season_rows
+from mlmonitor.compare.count_table import profile_counts
+from mlmonitor.records import Role
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+ROLES = (Role.FEATURE, Role.PREDICTION)
+
+
+def hours_of(rows: int, rng: np.random.Generator, weeks: int = 1) -> np.ndarray:
+    """Moments all over some weeks."""
+    return START.timestamp() + rng.uniform(0, weeks * 7 * 86_400, rows)
+
+
+def traffic(moments: np.ndarray, rng: np.random.Generator, moved: float = 0.0) -> dict[str, Any]:
+    """Amounts that are large by day, and a line that is asked for by night."""
+    phase = np.sin(2 * np.pi * moments / 86_400)
+    return {
+        "amount": rng.normal(2 * phase + moved, 1.0),
+        "line": np.where(rng.random(moments.size) < 0.5 + 0.4 * phase, "motor", "home"),
+    }
+
+
+def as_dates(moments: np.ndarray) -> np.ndarray:
+    """Seconds as numpy's datetimes."""
+    return (moments * 1e6).astype("M8[us]")
+
+
+def fit(rng: np.random.Generator, **options: Any) -> Reference:
+    """A reference of four weeks."""
+    moments = hours_of(20_000, rng, weeks=4)
+    columns = traffic(moments, rng)
+    season = {"times": as_dates(moments), "season": "hour_of_day"}
+    return Reference.fit(columns, predictions=columns["amount"], **{**season, **options})
+
+
+def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
+    """Counted over the bins of the whole, missing values last, for numbers and for categories."""
+    moments = hours_of(3_000, rng)
+    columns = traffic(moments, rng)
+    columns["amount"][::7] = np.nan
+    columns["line"] = columns["line"].astype(object)
+    columns["line"][::5] = None
+    reference = Reference.fit(columns, times=as_dates(moments), season="hour_of_week")
+    entries = reference.entries([Role.FEATURE])
+    plan = reference.plan([Role.FEATURE], deviations=3.0)
+    baseline = Baseline(entries, plan)
+    np.testing.assert_array_equal(season_counts(entries, plan).sum(axis=1), baseline.counts)
+    hours = ((moments - START.timestamp()) // 3_600).astype(int) % 168
+    np.testing.assert_array_equal(
+        baseline.by_season.sum(axis=2), [np.bincount(hours, minlength=168)] * 2
+    )
+    at = hours == 17
+    assert baseline.by_season[0, 17, -1] == np.isnan(columns["amount"][at]).sum()
+
+
+def test_it_is_saved_with_its_seasons_and_damage_is_seen(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """A line of the file a season; what contradicts itself is refused."""
+    reference = fit(rng, season_timezone="Europe/Amsterdam", segments=["line"])
+    path = tmp_path / "reference.json"
+    reference.save(path)
+    again = Reference.load(path)
+    assert again == reference
+    assert again.season is not None
+    assert (again.season.name, again.season.timezone) == ("hour_of_day", "Europe/Amsterdam")
+    text = path.read_text(encoding="utf-8")
+    for old, new, named in (
+        ('"season": "hour_of_day"', '"season": null', "seasons"),
+        ('"season": "hour_of_day"', '"season": "hour_of_week"', "seasons"),
+        (reference.content.fields[0].seasons[3], "1 2 3", "seasons"),
+        (reference.content.fields[0].seasons[3], "a b", "seasons"),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        with pytest.raises(FormatError, match=named):
+            Reference.load(path)
+
+
+def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
+    """As predictions have them: an iterator, or a function of a chunk."""
+    moments = hours_of(2_000, rng)
+    columns = traffic(moments, rng)
+    whole = Reference.fit(columns, times=as_dates(moments), season="hour_of_day")
+    parts = [slice(0, 700), slice(700, 2_000)]
+    found = Reference.fit(
+        iter([{k: v[part] for k, v in columns.items()} for part in parts]),
+        times=iter([as_dates(moments)[part] for part in parts]),
+        season="hour_of_day",
+    )
+    assert [e.seasons for e in found.content.fields] == [e.seasons for e in whole.content.fields]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "named"),
+    [
+        ({"season": None}, ConfigError, "season: wanted together with times"),
+        ({"times": None}, ConfigError, "season: wanted together with times"),
+        ({"season": "hour"}, ConfigError, "hour_of_week"),
+        ({"season_timezone": "Nowhere"}, ConfigError, "season_timezone"),
+        ({"times": ["2026-01-01"] * 5}, SchemaError, "times: wanted one for each"),
+        ({"times": [None] * 20_000}, SchemaError, "20,000 have none"),
+        ({"segments": ["region"]}, SchemaError, "no column 'region'"),
+        ({"max_segments": 0}, ConfigError, "max_segments"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    options: dict[str, Any], error: type[Exception], named: str, rng: np.random.Generator
+) -> None:
+    """When the reference is made, with what was wanted."""
+    with pytest.raises(error, match=named):
+        fit(rng, **options)
+
+
+def test_the_reference_of_some_hours_is_their_mixture() -> None:
+    """Weighted by the rows of the window; as uncertain as the hours that it rests on."""
+    reference = Reference.fit(
+        {"flag": [True] * 90 + [False] * 10 + [True] * 10 + [False] * 30},
+        times=["2026-06-01T05:00"] * 100 + ["2026-06-01T06:00"] * 40,
+        season="hour_of_day",
+    )
+    baseline = Baseline(
+        reference.entries([Role.FEATURE]), reference.plan([Role.FEATURE], deviations=3.0)
+    )
+
+    def against(**rows: int) -> tuple[float, float]:
+        weights = np.zeros((1, 24), np.int64)
+        for hour, count in rows.items():
+            weights[0, int(hour[1:])] = count
+        found = baseline.against(weights)[0]
+        return float(found[1] / found.sum()), float(found.sum())
+
+    assert against(h5=7) == pytest.approx((0.9, 100))
+    assert against(h6=7) == pytest.approx((0.25, 40))
+    assert against(h5=5, h6=5) == pytest.approx((0.575, 1 / (0.25 / 100 + 0.25 / 40)))
+    assert against(h5=100, h6=40) == pytest.approx((100 / 140, 140))
+    assert against(h9=3) == pytest.approx((100 / 140, 1))
+    assert baseline.against(np.zeros((1, 24), np.int64)).sum() == 0
+
+
+def serve(
+    monitor: Monitor,
+    clock: ManualClock,
+    rng: np.random.Generator,
+    *,
+    hours: int,
+    moved: float = 0.0,
+) -> None:
+    """Every quarter of an hour a hundred rows."""
+    for _ in range(hours * 4):
+        columns = traffic(np.full(100, clock()), rng, moved)
+        monitor.record(columns, columns["amount"])
+        monitor.status()
+        clock.advance(900)
+
+
+def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
+    """A monitor whose window is an hour and a half."""
+    config = Config(window_seconds=5_400, panes=6, export_interval_seconds=86_400)
+    return Monitor(
+        "m", reference=reference, exporters=[InMemoryExporter()], config=config, clock=clock
+    )
+
+
+@pytest.mark.timeout(120)
+def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator) -> None:
+    """Two days of it raise nothing; a shift on top is found within a thousand rows."""
+    clock = ManualClock(START.timestamp())
+    with monitor_of(fit(rng), clock) as monitor:
+        serve(monitor, clock, rng, hours=48)
+        status = monitor.status()
+        assert status.findings == ()
+        assert not any(each.has_moved for each in status.fields)
+        assert monitor.reference is not None
+        serve(monitor, clock, rng, hours=2, moved=0.7)
+        status = monitor.status()
+        assert {each.field for each in status.findings} == {"amount", "prediction"}
+        assert status.field("amount").has_moved
+
+
+def test_without_seasons_the_same_traffic_is_said_to_have_moved(rng: np.random.Generator) -> None:
+    """Its nights are not its days: that is what the option is for."""
+    clock = ManualClock(START.timestamp())
+    with monitor_of(fit(rng, times=None, season=None), clock) as monitor:
+        serve(monitor, clock, rng, hours=8)
+        assert {each.field for each in monitor.status().findings} >= {"amount", "line"}
+
+
+def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generator) -> None:
+    """At hours of few training rows, too, where chance explains much."""
+    clock = ManualClock(START.timestamp())
+    passed = looked = 0
+    reference = fit(rng)
+    with monitor_of(reference, clock) as monitor:
+        for _ in range(72):
+            serve(monitor, clock, rng, hours=1)
+            for field in monitor.status().fields:
+                assert field.psi is not None
+                assert field.psi_by_chance is not None
+                looked += 1
+                passed += field.psi > field.psi_by_chance
+    assert passed <= 0.04 * looked  # one in a hundred, and windows that overlap
+
+
+def test_rows_are_counted_in_their_seasons_and_predictions_in_theirs(
+    rng: np.random.Generator,
+) -> None:
+    """A failed call has a season, and no prediction in it."""
+    clock = ManualClock((START + timedelta(hours=5)).timestamp())
+    with monitor_of(fit(rng), clock) as monitor:
+
+        @monitor.watch
+        def predict(features: dict[str, Any]) -> float:
+            return 1.0 / features["amount"]
+
+        for amount in (1.0, 2.0):
+            predict({"amount": amount, "line": "motor"})
+        with pytest.raises(ZeroDivisionError):
+            predict({"amount": 0.0, "line": "motor"})
+        monitor.status()
+        population = monitor._worker.pipeline.watched.population
+        assert population is not None
+        total = population.window.total()
+        rows = season_rows(total)
+        assert rows[:, 5].tolist() == profile_counts(total).sum(axis=1).tolist()
+        assert rows.sum(axis=1).tolist() == rows[:, 5].tolist()
+        assert sorted(rows[:, 5].tolist()) == [2, 3, 3]

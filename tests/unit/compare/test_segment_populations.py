@@ -1,0 +1,211 @@
+"""A population in segments: what is counted of them adds up, wherever a block is cut."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Reference
+from mlmonitor.aggregate.segments import SegmentCodes
+from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable, MappingTable
+from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
+from mlmonitor.compare.significance import Level
+from mlmonitor.compare.traffic import Watched
+from mlmonitor.records import ABSENT, Block, Declared, Role
+
+ROLES = (Role.FEATURE, Role.PREDICTION)
+LENS = Lens(Span(60.0, None, 6), Level(0.01, 1, 0.005), hitters=4)
+LINES = ["home", "motor", "travel", "pet"]
+
+
+def reference(**options: Any) -> Reference:
+    """Two kinds of numbers, a category and a flag, parted by line."""
+    rng = np.random.default_rng(0)
+    line = rng.choice(LINES, 800, p=[0.5, 0.3, 0.15, 0.05])
+    columns = {
+        "line": line,
+        "age": rng.normal(40, 10, 800),
+        "day": rng.integers(0, 10_000, 800).astype("M8[D]"),
+        "flag": rng.random(800) < 0.5,
+    }
+    return Reference.fit(columns, predictions=columns["age"], segments=["line"], **options)
+
+
+REFERENCE = reference(max_segments=2)
+
+VALUE = st.one_of(st.floats(0, 90), st.none(), st.sampled_from([np.inf, -np.inf, np.nan, "x", []]))
+ROW = st.fixed_dictionaries(
+    {"line": st.sampled_from([*LINES, "boat", None])},
+    optional={
+        "age": VALUE,
+        "day": st.one_of(st.sampled_from(["1990-01-01", "soon", None, 3]), st.none()),
+        "flag": st.sampled_from([True, 0, None, "x"]),
+    },
+)
+CALL = st.tuples(ROW, st.one_of(VALUE, st.just(ABSENT)))
+
+
+def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
+    """Finished calls as the worker gathers them."""
+    table = MappingTable([features for features, _ in calls])
+    predictions = [prediction for _, prediction in calls]
+    failed = [prediction is ABSENT for prediction in predictions]
+    return Rows(
+        len(calls), table, {"prediction": predictions}, [], failed if any(failed) else [], None
+    )
+
+
+def watched(of: Reference = REFERENCE) -> Watched:
+    """What takes rows in, whole and by segment."""
+    return Watched(of, LENS, Declared(segments=("line",)), learn_rows=100)
+
+
+def counts(population: Population) -> dict[str, np.ndarray]:
+    """Every count of a population, since the start and over the window."""
+    found = {}
+    for name, profile in (
+        ("total", population.window.total()),
+        ("window", population.window.view().profile),
+    ):
+        for part in ("bins", "categories", "quality", "outliers"):
+            found[f"{name} {part}"] = getattr(profile, part)
+        found[f"{name} rows"] = np.array(profile.rows)
+        found[f"{name} moments"] = profile.moments.count
+    return found
+
+
+@given(st.lists(CALL, min_size=1, max_size=30))
+def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
+    """For every count there is, whatever the values turn out to be; of failed calls, too."""
+    found = watched()
+    found.take(rows_of(calls), now=1.0)
+    assert found.population is not None
+    assert found.segmented is not None
+    each = [counts(population) for population in found.segmented.split.populations]
+    for name, whole in counts(found.population).items():
+        np.testing.assert_array_equal(sum(part[name] for part in each), whole, err_msg=name)
+    failed = sum(prediction is ABSENT for _, prediction in calls)
+    assert found.segmented.tally.failed.sum() == failed
+    assert found.segmented.tally.predictions.sum() == len(calls) - failed
+
+
+@given(st.lists(CALL, min_size=2, max_size=20), st.data())
+def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataObject) -> None:
+    """One batch or two: each segment has counted the same."""
+    at = data.draw(st.integers(1, len(calls) - 1))
+    one, two = watched(), watched()
+    one.take(rows_of(calls), now=1.0)
+    for piece in (calls[:at], calls[at:]):
+        two.take(rows_of(piece), now=1.0)
+    assert one.segmented is not None
+    assert two.segmented is not None
+    for mine, theirs in zip(
+        one.segmented.split.populations, two.segmented.split.populations, strict=True
+    ):
+        for name, found in counts(mine).items():
+            np.testing.assert_array_equal(found, counts(theirs)[name], err_msg=name)
+
+
+@given(st.lists(CALL, min_size=1, max_size=20))
+def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[Any]) -> None:
+    """A segment is a population of its rows, and of no other's."""
+    found = watched()
+    found.take(rows_of(calls), now=1.0)
+    assert found.segmented is not None
+    for place, population in enumerate(found.segmented.split.populations):
+        known = segment_places(REFERENCE)[place]
+        own = [c for c in calls if _place(c[0]["line"]) == known]
+        alone = watched()
+        if own:
+            alone.take(rows_of(own), now=1.0)
+        whole = alone.ready(now=1.0)
+        assert whole is not None
+        for name, counted in counts(population).items():
+            np.testing.assert_array_equal(counted, counts(whole)[name], err_msg=name)
+
+
+def _place(line: object) -> str:
+    return str(line) if line in ("home", "motor") else "__other__"
+
+
+def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
+    """Read at once, and still known value by value."""
+    plain = Reference.fit(
+        {"line": np.repeat([0.0, 1.0], 50), "age": np.arange(100.0)}, segments=["line"]
+    )
+    plan = plain.plan(ROLES, deviations=3.0)
+    reader = Reader(plan.schema, keeps_reasons=True)
+    rows = Rows(
+        4,
+        MappingTable(
+            [
+                {"line": 0.0, "age": np.nan},
+                {"line": 1.0, "age": np.inf},
+                {"line": 1.0, "age": np.nan},
+                {"line": 0.0, "age": 4.0},
+            ]
+        ),
+        {},
+        [],
+        [],
+        None,
+    )
+    block = reader.block(rows)
+    found = dict(parts(block, SegmentCodes(["line"], [("0",), ("1",)]).of(rows)))
+    assert found[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
+    assert found[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
+
+
+def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
+    """Each reason is given to as many of the missing values as it was counted for."""
+    numeric = np.array([[1.0, np.nan, np.nan, np.nan]])
+    block = Block(4, numeric, np.array([[1, 1, 0]]), [])
+    found = [part.refused for _, part in parts(block, np.array([0, 0, 1, 1]))]
+    assert sum(each.sum() for each in found) == 2
+    np.testing.assert_array_equal(sum(found), block.refused)
+
+
+def test_a_block_is_parted_in_the_order_of_its_rows() -> None:
+    """A stable sort: the rows of a segment come as they came."""
+    block = Block(5, np.arange(5.0)[None, :], np.zeros((1, 3), np.int64), [list("abcde")])
+    found = list(parts(block, np.array([2, 0, 2, 0, 2])))
+    assert [code for code, _ in found] == [0, 2]
+    assert [part.numeric[0].tolist() for _, part in found] == [[1, 3], [0, 2, 4]]
+    assert [part.categorical[0] for _, part in found] == [["b", "d"], ["a", "c", "e"]]
+
+
+def test_the_rest_is_compared_if_the_reference_has_one() -> None:
+    """Else it is counted: nothing is known of it to compare it with."""
+    for most, known in ((2, True), (4, False)):
+        of = reference(max_segments=most)
+        split = Split(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
+        assert len(split.populations) == most + 1
+        assert split.populations[-1].segment == "__other__"
+        assert (split.populations[-1].drift is not None) is known
+        assert all(each.drift is not None for each in split.populations[:-1])
+
+
+def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
+    """Five fields, of the whole and of three segments that are compared."""
+    assert len(REFERENCE.segment_names) == 3
+    assert shared_lens(LENS, REFERENCE, has_segments=True).level.fields == 5 * 4
+    assert shared_lens(LENS, REFERENCE, has_segments=False).level.fields == 5
+
+
+def test_columns_are_split_like_rows() -> None:
+    """A batch of columns, of which one is an array."""
+    found = watched()
+    table = ColumnTable(
+        {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3
+    )
+    found.take(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
+    assert found.segmented is not None
+    home, motor, _ = found.segmented.split.populations
+    assert home.window.total().rows == 2
+    assert motor.window.total().rows == 1

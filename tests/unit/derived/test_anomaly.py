@@ -1,0 +1,117 @@
+"""The distance of a row: gaps, constants, twins and wild values."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.derived.anomaly import REACH, STEPS, Distances, Scaling, shrunk_covariance
+from mlmonitor.records import Floats
+
+
+def distances(values: Floats) -> Distances:
+    """As they are fitted to these values."""
+    scaling = Scaling.of(values)
+    return Distances(scaling, shrunk_covariance(scaling.apply(values)))
+
+
+def related(rng: np.random.Generator, fields: int, rows: int) -> Floats:
+    """Fields that have much in common."""
+    mixed: Floats = rng.normal(size=(fields, fields)) @ rng.normal(size=(fields, rows))
+    return mixed
+
+
+@pytest.mark.parametrize("fields", [2, 5, STEPS + 1])
+def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
+    fields: int, rng: np.random.Generator
+) -> None:
+    """Exactly as if there were no others: the marginal of the same covariance."""
+    values = related(rng, fields, 500)
+    scaling = Scaling.of(values)
+    covariance = shrunk_covariance(scaling.apply(values))
+    holes = rng.random(values.shape) < 0.4
+    holes[0] = False
+    found, count = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
+    z = scaling.apply(values)
+    for row in range(100):
+        has = ~holes[:, row]
+        expected = z[has, row] @ np.linalg.solve(covariance[np.ix_(has, has)], z[has, row])
+        assert found[row] == pytest.approx(expected, rel=1e-6)
+        assert count[row] == has.sum()
+
+
+def test_of_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator) -> None:
+    """Steps not taken leave the missing values farther off than they would be expected."""
+    values = related(rng, 60, 400)
+    scaling = Scaling.of(values)
+    covariance = shrunk_covariance(scaling.apply(values))
+    holes = np.zeros(values.shape, bool)
+    holes[20:] = True
+    found, _ = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
+    z = scaling.apply(values)[:20]
+    exact = (z * np.linalg.solve(covariance[:20, :20], z)).sum(axis=0)
+    assert (found >= exact * (1 - 1e-9)).all()
+
+
+def test_a_row_without_any_field_has_no_score(rng: np.random.Generator) -> None:
+    """And one with a single field has one."""
+    values = related(rng, 3, 200)
+    score = distances(values).score(np.array([[np.nan, 0.0], [np.nan] * 2, [np.nan] * 2]))
+    assert np.isnan(score[0])
+    assert np.isfinite(score[1])
+
+
+def test_a_score_is_about_a_normal_deviate_whatever_the_fields(rng: np.random.Generator) -> None:
+    """Of normal fields, with or without gaps: about 0 on average, with a deviation of about 1."""
+    values = related(rng, 8, 20_000)
+    judge = distances(values)
+    for share in (0.0, 0.3):
+        gaps = rng.random(values.shape) < share
+        score = judge.score(np.where(gaps, np.nan, values))
+        assert abs(np.nanmean(score)) < 0.1
+        assert abs(np.nanstd(score) - 1) < 0.15
+
+
+def test_wild_values_decide_nothing(rng: np.random.Generator) -> None:
+    """One value in two hundred is a billion: neither scale nor correlation is of these."""
+    values = related(rng, 2, 10_000)
+    wild = values.copy()
+    wild[0, ::200] = 1e9
+    before, after = (shrunk_covariance(Scaling.of(v).apply(v)) for v in (values, wild))
+    np.testing.assert_allclose(after, before, atol=0.15)
+    assert Scaling.of(wild).scale[0] == pytest.approx(Scaling.of(values).scale[0], rel=0.1)
+    assert np.abs(Scaling.of(wild).apply(wild)).max() <= REACH
+
+
+def test_constant_fields_have_no_scale_and_nearly_constant_ones_do() -> None:
+    """A field that is 0 but for one value in a thousand is about that value."""
+    rare = np.zeros(2_000)
+    rare[::1_000] = 1.0
+    scale = Scaling.of(np.stack([np.full(2_000, 0.1), rare, np.full(2_000, np.nan)])).scale
+    assert scale[0] == 0
+    assert scale[1] > 0
+    assert scale[2] == 0
+
+
+def test_a_field_that_repeats_another_does_no_harm(rng: np.random.Generator) -> None:
+    """Until it no longer does: then the row is far off."""
+    x = rng.normal(size=(1, 5_000))
+    judge = distances(np.vstack([x, 2 * x + 1, rng.normal(size=(1, 5_000))]))
+    usual, odd = judge.score(np.array([[1.0, 1.0], [3.0, -1.0], [0.0, 0.0]]))
+    assert usual < 1
+    assert odd > 5
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 30), st.floats(0, 0.9))
+def test_a_covariance_can_always_be_inverted(
+    seed: int, fields: int, rows: int, gaps: float
+) -> None:
+    """Of few rows, with pairs that were never met together, and of columns that are one."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(fields, rows)).round(1)
+    z[-1] = z[0]
+    z = np.where(rng.random(z.shape) < gaps, np.nan, z)
+    z[:, 0] = np.arange(fields) + 1.0
+    covariance = shrunk_covariance(z)
+    np.testing.assert_array_equal(covariance.T, covariance.T)
+    assert np.linalg.cholesky(covariance).diagonal().min() > 0

@@ -1,0 +1,117 @@
+"""Embeddings as numbers, whatever stands where a vector should."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.derived.embedding import (
+    EmbeddingColumns,
+    Kernel,
+    median_distance,
+    most_common_length,
+    vectors,
+)
+from mlmonitor.records import ABSENT
+from support.strategies import RAW
+
+KERNEL = Kernel(dimensions=3, bandwidth=2.0, seed=7, features=64)
+
+
+def columns(centroid: list[float] | None = None) -> EmbeddingColumns:
+    """Of three dimensions, around a centre."""
+    centre = np.array([1.0, 0.0, 0.0] if centroid is None else centroid)
+    return EmbeddingColumns(centre, KERNEL, KERNEL.features(centre[None, :])[:, 0])
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        [3.0, 4.0, 0.0],
+        (3, 4, 0),
+        np.array([3, 4, 0]),
+        np.array([3.0, 4.0, 0.0], np.float32),
+        np.array([3.0, 4.0, 0.0], object),
+    ],
+)
+def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> None:
+    """Lists, tuples and arrays of numbers are the same vector."""
+    numeric, reasons, features = columns().read([vector])
+    expected = np.exp(-(2**2 + 4**2) / (2 * 2.0**2))
+    np.testing.assert_allclose(numeric[:2, 0], [5.0, 0.6])
+    assert abs(numeric[2, 0] - expected) < 4 / np.sqrt(64)
+    assert not reasons.any()
+    assert features is not None
+    assert features.shape == (64, 1)
+    np.testing.assert_allclose((features**2).sum(), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, 0),
+        (float("nan"), 0),
+        ([1.0, float("nan"), 2.0], 1),
+        ([1.0, None, 2.0], 1),
+        ([1.0, float("inf"), 2.0], 1),
+        ([1e200, 1e200, 1e200], 1),
+        ([1.0, 2.0], 2),
+        ([], 2),
+        (np.zeros((3, 1)), 2),
+        (["1", "2", "3"], 2),
+        ([True, False, True], 2),
+        (np.array(["a", "b", "c"]), 2),
+        ("abc", 2),
+        ({1: 2}, 2),
+        (5.0, 2),
+        ([0.0] * 5_000, 2),
+    ],
+)
+def test_what_is_no_vector_is_counted_by_reason(value: object, reason: int) -> None:
+    """Missing, not finite or of a wrong type, for each derived field; its neighbours are kept."""
+    found = columns().read([value, [1.0, 0.0, 0.0]])
+    numeric, refused, features = found.numeric, found.refused, found.kernels
+    assert np.isnan(numeric[:, 0]).all()
+    assert np.isfinite(numeric[:, 1]).all()
+    np.testing.assert_array_equal(refused, np.tile(np.eye(3, dtype=int)[reason], (3, 1)))
+    assert features is not None
+    assert not features[:, 0].any()
+
+
+def test_a_vector_of_length_zero_has_no_direction() -> None:
+    """It is missing for the cosine alone; so is every one where the centroid has none."""
+    found = columns().read([[0.0, 0.0, 0.0]])
+    numeric, refused = found.numeric, found.refused
+    np.testing.assert_array_equal(np.isnan(numeric[:, 0]), [False, True, False])
+    np.testing.assert_array_equal(refused[:, 0], [0, 1, 0])
+    assert columns([0.0, 0.0, 0.0]).read([[1.0, 1.0, 1.0]]).refused[1, 0] == 1
+
+
+@given(st.lists(st.one_of(RAW, st.lists(st.floats(), min_size=3, max_size=3)), max_size=20))
+def test_whatever_comes_is_a_vector_or_counted(values: list[object]) -> None:
+    """Nothing is raised, and every value is one or the other."""
+    found = vectors(values, 3)
+    present = sum(value is not ABSENT for value in values)
+    assert found.known.sum() + np.count_nonzero(found.reasons) == present
+    assert np.isfinite(found.matrix).all()
+
+
+def test_frequencies_are_the_same_for_ever() -> None:
+    """A saved reference means what it meant: numpy has frozen this generator's stream."""
+    drawn = Kernel(dimensions=2, bandwidth=1.0, seed=0, features=4)._frequencies
+    # RandomState(0).standard_normal(), as published in countless tutorials
+    np.testing.assert_allclose(drawn, [[1.76405235, 0.40015721], [0.97873798, 2.2408932]])
+
+
+def test_the_bandwidth_is_the_median_distance() -> None:
+    """1 where all vectors are the same, whatever their rounding, or too far apart."""
+    assert median_distance(np.array([[0.0, 0.0], [3.0, 4.0]])) == pytest.approx(5.0)
+    assert median_distance(np.full((9, 3), 0.1)) == 1.0
+    assert median_distance(np.zeros((1, 2))) == 1.0
+
+
+def test_most_vectors_say_how_long_one_is() -> None:
+    """Of as many of each length, the longer; none where there is no vector."""
+    values = [np.zeros(2), np.zeros(3), np.zeros(3), None, np.zeros(2)]
+    assert most_common_length(values) == 3
+    assert most_common_length([None]) == 0

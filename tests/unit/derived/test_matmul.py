@@ -1,0 +1,20 @@
+"""Products in slices are the products."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.derived.matmul import product
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(0, 3, 2), (1, 3, 2), (1, 200, 200), (512, 64, 64), (513, 1_536, 64), (40, 4_096, 512)],
+    ids=str,
+)
+def test_a_product_in_slices_is_the_product(
+    shape: tuple[int, int, int], rng: np.random.Generator
+) -> None:
+    """Whatever the slices are: none, of rows, or of rows and columns."""
+    rows, inner, width = shape
+    a, b = rng.normal(size=(rows, inner)), rng.normal(size=(inner, width))
+    np.testing.assert_allclose(product(a, b), a @ b, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,116 @@
+"""Zeros are sent once, in time, and hold nobody up."""
+
+import numpy as np
+
+from mlmonitor import catalog
+from mlmonitor.errors import ExportError, ExportRefused
+from mlmonitor.export.base import Delivered, Family, Histograms, Series, Snapshot
+from mlmonitor.export.delivery.delivery import OLDEST_BIRTH_NS, Delivery
+from mlmonitor.export.delivery.zero_points import Births
+from mlmonitor.testing import InMemoryExporter
+
+START = 1_000
+HOUR_NS = 3_600 * 1_000_000_000
+
+
+def counter(*names: str, values: list[float] | None = None) -> Family:
+    """A counter of some series."""
+    found = np.arange(len(names)) + 1 if values is None else np.array(values)
+    return Family(catalog.PREDICTIONS, Series((("status", name),) for name in names), found)
+
+
+def snapshot(*families: Family, time_ns: int = 2_000) -> Snapshot:
+    """A snapshot of these."""
+    return Snapshot("i", "s", START, time_ns, families)
+
+
+def test_only_what_is_new_is_born() -> None:
+    """Also where the series are a new object, and where only some of them are new."""
+    births, first = Births(), counter("a", "b")
+    (zero,) = births.due([first])
+    assert zero.series.attributes == first.series.attributes
+    assert isinstance(zero.values, np.ndarray)
+    assert zero.values.tolist() == [0, 0]
+    births.note([first], [zero])
+    assert births.due([first]) == births.due([counter("a", "b")]) == []
+    (late,) = births.due([counter("a", "b", "c")])
+    assert late.series.attributes == ((("status", "c"),),)
+
+
+def test_what_has_no_number_yet_is_born_when_it_has_one() -> None:
+    """A counter that is not finite has no point, and no zero."""
+    births, nan = Births(), float("nan")
+    family = counter("a", "b", values=[1.0, nan])
+    (zero,) = births.due([family])
+    assert zero.series.attributes == ((("status", "a"),),)
+    births.note([family], [zero])
+    (late,) = births.due([family._replace(values=np.array([1.0, 2.0]))])
+    assert late.series.attributes == ((("status", "b"),),)
+
+
+def test_a_histogram_that_hides_its_sum_is_born_without_one() -> None:
+    """Else the first value would be one of another form."""
+    known = np.array([1.0, 2.0])
+    block = Histograms(
+        ((1.0,), ()), np.array([[1, 2], [3, 0]]), np.array([np.nan, 5.0]), known, known
+    )
+    family = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y"),)]), block)
+    (zero,) = Births().due([family])
+    assert isinstance(zero.values, Histograms)
+    assert not zero.values.counts.any()
+    np.testing.assert_array_equal(zero.values.sum, [np.nan, 0.0])
+    assert np.isnan(zero.values.min).all()
+
+
+def test_a_birth_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExporter) -> None:
+    """After a long outage it is dated later: Prometheus takes nothing of more than an hour ago."""
+    delivery = Delivery(exporter, "memory")
+    exporter.is_down = True
+    assert not delivery.send(snapshot(counter("a"), time_ns=HOUR_NS))
+    exporter.is_down = False
+    assert delivery.send(snapshot(counter("a"), time_ns=5 * HOUR_NS))
+    assert exporter.snapshots[0].time_unix_ns == 5 * HOUR_NS - OLDEST_BIRTH_NS
+
+
+class Refusing(InMemoryExporter):
+    """Refuses zeros, for good or for now."""
+
+    def __init__(self, error: type[ExportError]) -> None:
+        super().__init__()
+        self._error = error
+        self.tries = 0
+
+    def send(self, snapshot: Snapshot) -> Delivered:
+        """Take what is not all zeros."""
+        if all(point.value == 0 for point in snapshot.points):
+            self.tries += 1
+            raise self._error("no")
+        return super().send(snapshot)
+
+
+def test_zeros_that_are_refused_for_good_hold_nothing_up() -> None:
+    """A backend at its limit of series would else get nothing any more."""
+    exporter = Refusing(ExportRefused)
+    delivery = Delivery(exporter, "memory")
+    for _ in range(3):
+        assert delivery.send(snapshot(counter("a")))
+    assert exporter.tries == 1
+    assert len(exporter.snapshots) == 3
+
+
+def test_zeros_that_do_not_arrive_are_waited_for() -> None:
+    """Their values follow once they are there: the first increase would be missed."""
+    exporter = Refusing(ExportError)
+    delivery = Delivery(exporter, "memory")
+    for _ in range(3):
+        assert not delivery.send(snapshot(counter("a")))
+    assert exporter.tries == 3
+    assert not exporter.snapshots
+    assert delivery.outcomes["failed"] == 6
+
+
+def test_whoever_gets_deltas_is_sent_no_zeros(exporter: InMemoryExporter) -> None:
+    """Deltas begin at zero anyway."""
+    exporter.sends_births = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
+    assert Delivery(exporter, "memory").send(snapshot(counter("a")))
+    assert [len(each.points) for each in exporter.snapshots] == [1]

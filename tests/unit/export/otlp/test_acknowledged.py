@@ -1,0 +1,138 @@
+"""Whatever is acknowledged when: what was sent adds up to the total, over intervals that meet."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import catalog
+from mlmonitor.export.base import Family, Histograms, Series
+from mlmonitor.export.otlp.acknowledged import Ledger
+
+BORN = 1_000
+
+Steps = list[tuple[list[int], list[bool]]]
+
+steps = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 5), min_size=3, max_size=3),
+        st.lists(st.booleans(), min_size=3, max_size=3),
+    ),
+    max_size=12,
+)
+
+
+def attributes(size: int) -> list[tuple[tuple[str, str], ...]]:
+    """Of some series."""
+    return [(("status", str(at)),) for at in range(size)]
+
+
+def counter(series: Series, values: np.ndarray) -> Family:  # type: ignore[type-arg]  # of either type
+    """A counter's family."""
+    return Family(catalog.PREDICTIONS, series, values)
+
+
+@given(steps, st.sampled_from([np.int64, np.float64]), st.sampled_from(["anew", "kept"]))
+def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, anew: str) -> None:
+    """Row by row, whether or not the series are a new object each time; intervals meet."""
+    ledger, series = Ledger(), Series(attributes(3))
+    total, taken = np.zeros(3, kind), np.zeros(3, kind)
+    until = [BORN] * 3
+    for at, (grown, is_taken) in enumerate(steps):
+        total = total + np.array(grown, kind) * (kind(0.1) if kind is np.float64 else 1)
+        if anew == "anew":
+            series = Series(attributes(3))
+        delta = ledger.delta(counter(series, total), born_ns=BORN)
+        assert delta.start_ns.tolist() == until
+        assert isinstance(delta.family.values, np.ndarray)
+        np.testing.assert_allclose(taken + delta.family.values, total, rtol=1e-12)
+        assert (delta.family.values >= 0).all()
+        now = BORN + 10 * (at + 1)
+        rows = np.flatnonzero(np.array(is_taken) & delta.rows)
+        delta.settle(rows, time_ns=now)
+        taken[rows] += delta.family.values[rows]
+        for row in rows.tolist():
+            until[row] = now
+    assert len(ledger) == (3 if steps else 0)
+
+
+@given(steps)
+def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
+    """Counts and sums of the acknowledged intervals are those of all values."""
+    ledger, series = Ledger(), Series(attributes(1))
+    counts, sums = np.zeros((1, 3), np.int64), np.zeros(1)
+    taken, taken_sum = np.zeros((1, 3), np.int64), 0.0
+    for at, (grown, is_taken) in enumerate(steps):
+        counts, sums = counts + np.array([grown]), sums + sum(grown) * 0.1
+        known = np.array([1.0])
+        block = Histograms(((1.0, 2.0),), counts, sums, known, known)
+        delta = ledger.delta(Family(catalog.DURATION, series, block), born_ns=BORN)
+        new = delta.family.values
+        assert isinstance(new, Histograms)
+        assert (taken + new.counts == counts).all()
+        assert np.isnan(new.min[0]) == taken.any()  # smallest of all is of the first interval alone
+        if is_taken[0] and delta.rows[0]:
+            delta.settle(np.array([0]), time_ns=BORN + at + 1)
+            taken, taken_sum = taken + new.counts, taken_sum + float(new.sum[0])
+    assert np.isclose(taken_sum, sums[0]) or (taken != counts).any()
+
+
+def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
+    """A series is told of once as zero; after that, nothing new is not worth a point."""
+    ledger, series = Ledger(), Series(attributes(2))
+    first = ledger.delta(counter(series, np.array([0, 5])), born_ns=BORN)
+    assert first.rows.tolist() == [True, True]
+    first.settle(np.array([0, 1]), time_ns=2_000)
+    later = Series(attributes(3))
+    second = ledger.delta(counter(later, np.array([0, 6, 7])), born_ns=2_000)
+    assert second.rows.tolist() == [False, True, True]
+    assert second.family.values.tolist() == [0, 1, 7]  # type: ignore[union-attr]
+    assert second.start_ns.tolist() == [2_000, 2_000, 2_000]
+
+
+def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
+    """What was taken before it went is not sent again."""
+    ledger = Ledger()
+    ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), born_ns=BORN).settle(
+        np.array([0, 1]), time_ns=2_000
+    )
+    ledger.delta(counter(Series(attributes(1)), np.array([3])), born_ns=BORN)
+    back = ledger.delta(counter(Series(attributes(2)), np.array([3, 9])), born_ns=3_000)
+    assert back.family.values.tolist() == [0, 5]  # type: ignore[union-attr]
+    assert back.start_ns.tolist() == [2_000, 2_000]
+
+
+def test_a_total_that_fell_began_anew() -> None:
+    """What it counts now is all new; a float that fell by its last digit is the same."""
+    ledger, series = Ledger(), Series(attributes(1))
+    for values, told in ((10, 10), (4, 4), (6, 2)):
+        delta = ledger.delta(counter(series, np.array([values])), born_ns=BORN)
+        assert delta.family.values.tolist() == [told]  # type: ignore[union-attr]
+        delta.settle(np.array([0]), time_ns=2_000)
+    floats = Series(attributes(1))
+    other = Ledger()
+    other.delta(counter(floats, np.array([0.3])), born_ns=BORN).settle(np.array([0]), time_ns=2)
+    fell = other.delta(counter(floats, np.array([np.nextafter(0.3, 0)])), born_ns=BORN)
+    assert fell.family.values.tolist() == [0.0]  # type: ignore[union-attr]
+
+
+def test_a_histogram_over_other_bins_begins_at_zero_and_where_the_old_one_ended() -> None:
+    """Counts over other bounds are not the same counts."""
+    ledger, series = Ledger(), Series(attributes(1))
+    nan = np.full(1, np.nan)
+    one = Histograms(((1.0,),), np.array([[2, 3]]), np.array([4.0]), nan, nan)
+    ledger.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
+        np.array([0]), time_ns=2_000
+    )
+    other = Histograms(((1.0, 2.0),), np.array([[2, 3, 0]]), np.array([4.0]), nan, nan)
+    delta = ledger.delta(Family(catalog.DURATION, series, other), born_ns=3_000)
+    assert isinstance(delta.family.values, Histograms)
+    assert delta.family.values.counts.tolist() == [[2, 3, 0]]
+    assert delta.start_ns.tolist() == [2_000]
+    fewer = one._replace(counts=np.array([[1, 1]]), sum=np.array([1.0]))
+    again = Ledger()
+    again.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
+        np.array([0]), time_ns=2_000
+    )
+    fell = again.delta(Family(catalog.DURATION, series, fewer), born_ns=BORN)
+    assert isinstance(fell.family.values, Histograms)
+    assert fell.family.values.counts.tolist() == [[1, 1]]

@@ -1,0 +1,50 @@
+"""The same facts in another form."""
+
+import numpy as np
+
+from mlmonitor import catalog
+from mlmonitor.export.base import Family, Histograms, Series
+from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS
+from mlmonitor.export.otlp.dialect import as_bins, resource_of, spoken
+
+NAN = np.full(2, np.nan)
+BLOCK = Histograms(
+    ((1.0, 2.0), ()), np.array([[1, 2, 3], [4, 0, 0]]), np.array([9.0, np.nan]), NAN, NAN
+)
+FAMILY = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y"),)]), BLOCK)
+
+
+def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
+    """Rows are as wide as their own bins; the series are made once."""
+    bins, sums = as_bins(FAMILY)
+    assert bins.metric is catalog.BIN
+    assert isinstance(bins.values, np.ndarray)
+    told = zip(bins.series.attributes, bins.values.tolist(), strict=True)
+    assert list(told) == [
+        ((("field", "x"), ("bin", "0")), 1),
+        ((("field", "x"), ("bin", "1")), 2),
+        ((("field", "x"), ("bin", "2")), 3),
+        ((("field", "y"), ("bin", "0")), 4),
+    ]
+    assert sums.metric is catalog.SUM
+    np.testing.assert_array_equal(sums.values, BLOCK.sum)  # type: ignore[arg-type]  # an array
+    assert next(as_bins(FAMILY)).series is bins.series
+    other = FAMILY._replace(values=BLOCK._replace(bounds=((1.0,), ())))
+    assert len(next(as_bins(other)).series) == 3
+
+
+def test_only_who_wants_bins_gets_them() -> None:
+    """Durations stay a histogram for everyone: they have twelve buckets."""
+    duration = FAMILY._replace(metric=catalog.DURATION)
+    assert list(spoken([FAMILY, duration], PROMETHEUS)) == [FAMILY, duration]
+    names = [family.metric.name for family in spoken([FAMILY, duration], DYNATRACE)]
+    assert names == [catalog.BIN.name, catalog.SUM.name, catalog.DURATION.name]
+
+
+def test_a_resource_keeps_its_name_and_leaves_room() -> None:
+    """What the environment tells comes after, and is cut where dimensions are counted."""
+    told = [("service.instance.id", "theirs"), *((f"k{at}", "v") for at in range(80))]
+    whole = resource_of(told, PROMETHEUS, service="s", instance="i")
+    assert whole[:2] == (("service.name", "s"), ("service.instance.id", "i"))
+    assert len(whole) == 82
+    assert len(resource_of(told, DYNATRACE, service="s", instance="i")) == 34

@@ -1,0 +1,350 @@
+"""The OTLP exporter against servers that answer as backends do: well, partly, or not at all."""
+
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+from mlmonitor import ExportError, Otlp, catalog
+from mlmonitor.errors import ExportRefused, ExportTimeout
+from mlmonitor.export.base import Point, Snapshot
+from mlmonitor.export.otlp.exporter import OtlpExporter
+from mlmonitor.export.series.grouping import gathered
+from mlmonitor.testing import (
+    Drop,
+    Garbage,
+    ManualClock,
+    OtlpReceiver,
+    PartialSuccess,
+    Redirect,
+    Refuse,
+    Slow,
+)
+
+TOKEN = "dt0c01.PUBLIC.s3cretpart"  # noqa: S105 - of a test's own server
+START = 1_700_000_000.0
+TOTAL = "mlmonitor.predictions"
+
+
+def snapshot(value: int = 3, *, after: float = 60.0, statuses: int = 2) -> Snapshot:
+    """A counter of some series."""
+    points = [
+        Point(catalog.PREDICTIONS, (("model.name", "m"), ("status", str(at))), value)
+        for at in range(statuses)
+    ]
+    return Snapshot("i", "s", int(START * 1e9), int((START + after) * 1e9), gathered(points))
+
+
+@pytest.fixture
+def receiver(clock: ManualClock) -> Iterator[OtlpReceiver]:
+    """A collector."""
+    with OtlpReceiver("collector", clock=clock) as made:
+        yield made
+
+
+@pytest.fixture
+def exporter(receiver: OtlpReceiver) -> Iterator[OtlpExporter]:
+    """An exporter to that collector."""
+    made = Otlp.collector(receiver.url, headers={"x-token": "s3cret"}, timeout_seconds=1)
+    yield made
+    made.close(timeout_seconds=0)
+
+
+def test_a_full_success_is_all_accepted(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
+    """An empty answer with 200 means that everything was taken; gzip was sent."""
+    assert exporter.send(snapshot()) == (2, 0, 0, 0, "")
+    assert receiver.ledger.total(TOTAL) == 6
+    assert not receiver.ledger.warnings
+    (request,) = receiver.ledger.requests
+    assert request.wire_bytes < request.body_bytes
+
+
+def test_a_partial_success_is_read(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
+    """Rejected points are counted and their reason is told, though the status was 200."""
+    receiver.next(PartialSuccess(1, "UNSUPPORTED_METRIC_TYPE\n"))
+    found = exporter.send(snapshot())
+    assert found[:4] == (1, 1, 0, 0)
+    assert found.reason.endswith(": UNSUPPORTED_METRIC_TYPE")
+
+
+def test_an_answer_that_is_no_protobuf_is_still_an_answer(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """Gateways answer 200 with a page of their own; half an answer has its status all the same."""
+    receiver.next(Garbage())
+    assert exporter.send(snapshot())[:2] == (2, 0)
+    receiver.next(Slow(5, "body"))
+    assert exporter.send(snapshot(after=61))[:2] == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "hint", "kind"),
+    [
+        (400, "will not have it", ExportRefused),
+        (401, "renew it", ExportError),
+        (403, "metrics.ingest", ExportError),
+        (404, "is the URL right", ExportError),
+        (413, "too large", ExportRefused),
+        (415, "gzipped protobuf", ExportRefused),
+        (500, "500", ExportRefused),
+        (503, "503", ExportError),
+    ],
+)
+def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
+    exporter: OtlpExporter,
+    receiver: OtlpReceiver,
+    code: int,
+    hint: str,
+    kind: type[ExportError],
+) -> None:
+    """Nothing was taken, and the message says what to do, in their words without our secrets."""
+    receiver.next(Refuse(code, message="who is s3cret?"), times=2 if code == 503 else 1)
+    with pytest.raises(ExportError, match=hint) as caught:
+        exporter.send(snapshot())
+    assert type(caught.value) is kind
+    assert str(code) in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert "who is ***?" in str(caught.value)
+    assert exporter.send(snapshot(after=61)).accepted == 2
+
+
+def test_nobody_there_is_an_error() -> None:
+    """A connection that is refused ends at once; closing twice does nothing."""
+    exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
+    with pytest.raises(ExportError, match="cannot be reached"):
+        exporter.send(snapshot())
+    exporter.close(timeout_seconds=0)
+    exporter.close(timeout_seconds=0)
+
+
+@pytest.mark.parametrize("fault", [Slow(5), Drop("unread"), Drop("stored"), Drop("half-way")])
+def test_a_total_without_an_answer_is_sent_again(
+    exporter: OtlpExporter, receiver: OtlpReceiver, fault: Any
+) -> None:
+    """To totals it does no harm: they are not possibly lost, they are in the next export."""
+    receiver.next(fault)
+    with suppress(ExportTimeout):
+        assert exporter.send(snapshot())[1:4] == (0, 0, 0)  # half an answer has a status
+    assert exporter.send(snapshot(4, after=70)).accepted == 2
+    assert receiver.ledger.total(TOTAL) == 8
+
+
+def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket, str]:
+    """A server that reads a request and answers as it is told; its socket and its URL."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        try:
+            connection, _ = server.accept()
+            with connection:
+                then(connection, connection.recv(65_536))
+        except OSError:  # the client has gone, as it should
+            return
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_server_that_drips_does_not_hold_an_export() -> None:
+    """A byte now and then keeps within every single read's timeout, and still is too slow."""
+    stop = threading.Event()
+
+    def drip(connection: socket.socket, _request: bytes) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 1_000:
+            connection.send(bytes([byte]))
+            if stop.wait(0.05):
+                return
+
+    server, url = served(drip)
+    with closing(server):
+        exporter = Otlp.collector(url, timeout_seconds=0.3)
+        try:
+            with pytest.raises(ExportTimeout):
+                exporter.send(snapshot())
+        finally:
+            stop.set()
+
+
+def test_whoever_asks_to_be_left_alone_is_left_alone(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """The worker does not wait: the next exports are left out."""
+    receiver.next(Refuse(503, retry_after_seconds=100))
+    with pytest.raises(ExportError, match="503"):
+        exporter.send(snapshot(after=0))
+    with pytest.raises(ExportError, match="left alone"):
+        exporter.send(snapshot(after=99))
+    assert len(receiver.ledger.requests) == 1
+    assert exporter.send(snapshot(after=100)).accepted == 2
+
+
+def test_a_request_that_is_too_large_is_halved_and_that_is_remembered(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """All points arrive in the same export, and the next one begins with the smaller size."""
+    receiver.script([Refuse(413)])
+    assert exporter.send(snapshot(statuses=1_000)).accepted == 1_000
+    assert [request.points for request in receiver.ledger.requests] == [0, 500, 500]
+    assert exporter.send(snapshot(4, after=70, statuses=1_000)).accepted == 1_000
+    assert receiver.ledger.total(TOTAL) == 4_000
+    assert all(request.points <= 500 for request in receiver.ledger.requests[1:])
+
+
+def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
+    """Of three requests the second fails: the rest is taken, and the next export makes it good."""
+    with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
+        exporter = Otlp.dynatrace(receiver.url, token=TOKEN)
+        receiver.script([None, Refuse(500)])
+        found = exporter.send(snapshot(1, after=1, statuses=12_000))
+        assert found[:4] == (7_000, 0, 5_000, 0)
+        assert receiver.ledger.total(TOTAL) == 7_000
+        assert exporter.send(snapshot(2, after=60, statuses=12_000)).accepted == 12_000
+        assert receiver.ledger.total(TOTAL) == 24_000
+        assert not receiver.ledger.warnings
+
+
+@pytest.mark.parametrize(("ambiguous", "told"), [("advance", 3), ("keep", 9)])
+def test_a_delta_without_an_answer_follows_the_choice(
+    clock: ManualClock, ambiguous: Any, told: int
+) -> None:
+    """At most once: it may be lost, and is counted so. At least once: it may count twice."""
+    with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
+        exporter = Otlp.dynatrace(
+            receiver.url, token=TOKEN, ambiguous=ambiguous, timeout_seconds=0.5
+        )
+        receiver.next(Drop("stored") if ambiguous == "keep" else Drop("unread"))
+        if ambiguous == "keep":
+            with pytest.raises(ExportTimeout):
+                exporter.send(snapshot(3, after=1, statuses=1))
+        else:
+            assert exporter.send(snapshot(3, after=1, statuses=1))[:4] == (0, 0, 0, 1)
+        exporter.send(snapshot(6, after=60, statuses=1))
+        assert receiver.ledger.total(TOTAL) == told
+
+
+@pytest.mark.parametrize("code", [307, 308])
+def test_a_redirect_is_followed_at_home_and_nowhere_else(
+    exporter: OtlpExporter, receiver: OtlpReceiver, code: Any
+) -> None:
+    """Credentials are not carried to another host, nor to another port of this one."""
+    receiver.next(Redirect(receiver.metrics_url, code))
+    assert exporter.send(snapshot()).accepted == 2
+    with OtlpReceiver("collector") as elsewhere:
+        receiver.next(Redirect(elsewhere.metrics_url, code))
+        with pytest.raises(ExportError, match="final URL"):
+            exporter.send(snapshot(after=61))
+        assert not elsewhere.ledger.requests
+
+
+def test_an_endless_redirect_ends(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
+    """After three of them it is a refusal."""
+    receiver.script(lambda _number: Redirect(receiver.metrics_url))
+    with pytest.raises(ExportError, match="status 307"):
+        exporter.send(snapshot())
+    assert len(receiver.ledger.requests) == 4
+
+
+def test_a_collector_that_comes_back_has_everything(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """Refused connections cost nothing but time."""
+    with receiver.down(), pytest.raises(ExportError, match="cannot be reached"):
+        exporter.send(snapshot(1))
+    exporter.send(snapshot(3, after=62))
+    assert receiver.ledger.total(TOTAL) == 6
+
+
+def test_grpc_answers_are_read_as_well(clock: ManualClock) -> None:
+    """Partial success, refusals, pushback, a size that is too large, and nobody there."""
+    pytest.importorskip("grpc", reason="extra grpc")
+    with OtlpReceiver("collector", protocol="grpc", clock=clock) as receiver:
+        exporter = Otlp.collector(receiver.url, protocol="grpc", headers={"X-Token": "s3cret"})
+        receiver.next(PartialSuccess(1, "no"))
+        assert exporter.send(snapshot())[:2] == (1, 1)
+        receiver.next(Refuse("INVALID_ARGUMENT", message="s3cret"))
+        with pytest.raises(ExportError, match=r"INVALID_ARGUMENT \*\*\*"):
+            exporter.send(snapshot(after=61))
+        receiver.next(Refuse("RESOURCE_EXHAUSTED", message="received message larger than max"))
+        assert exporter.send(snapshot(after=62, statuses=1_000)).accepted == 1_000
+        receiver.next(Refuse("UNAVAILABLE", retry_after_seconds=40))
+        with pytest.raises(ExportError, match="UNAVAILABLE"):
+            exporter.send(snapshot(after=63))
+        with pytest.raises(ExportError, match="left alone"):
+            exporter.send(snapshot(after=102))
+        with receiver.down(), pytest.raises(ExportError, match="UNAVAILABLE"):
+            exporter.send(snapshot(after=103))
+        exporter.close(timeout_seconds=0)
+
+
+def test_credentials_of_another_destination_stay_away(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Neither headers of the standard variables nor a `.netrc` get into a request."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic s3cret")
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login l password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    seen: list[bytes] = []
+    server, url = served(lambda _connection, request: seen.append(request))
+    with closing(server), pytest.raises(ExportError):
+        Otlp.collector(url, timeout_seconds=0.5).send(snapshot())
+    assert b"x-protobuf" in seen[0]
+    assert b"uthorization" not in seen[0]
+
+
+def test_the_hosts_instrumentation_sees_nothing_of_an_export(
+    exporter: OtlpExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inside a send its context says that instrumentation is suppressed; after it no more."""
+    from opentelemetry import context
+
+    key = context._SUPPRESS_INSTRUMENTATION_KEY
+    seen = []
+    process = exporter._process
+    post = process.transport.post
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append(context.get_value(key))
+        return post(*args, **options)
+
+    monkeypatch.setattr(process.transport, "post", watched)
+    exporter.send(snapshot())
+    assert seen == [True]
+    assert context.get_value(key) is None
+    monkeypatch.delitem(sys.modules, "opentelemetry.context")
+    exporter.send(snapshot(after=61))
+    assert seen == [True, None]
+
+
+def test_no_credential_is_shown_anywhere(
+    receiver: OtlpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in a repr, not in a message, not in what requests and urllib3 log, nor their locals."""
+    exporter = Otlp.dynatrace(receiver.url, token=TOKEN, headers={"x": "s3cretpart"})
+    with caplog.at_level(logging.DEBUG), pytest.raises(ExportError) as caught:
+        exporter.send(snapshot())
+    shown = [repr(exporter), repr(vars(exporter)), str(caught.value), caplog.text]
+    frame = caught.tb
+    while frame is not None:
+        shown.append(repr(frame.tb_frame.f_locals))
+        frame = frame.tb_next  # type: ignore[assignment]  # None ends it
+    assert "s3cretpart" not in "".join(shown)
+
+
+@pytest.mark.parametrize("code", [429, 502, 503, 504])
+def test_a_moment_of_unavailability_costs_a_moment(
+    exporter: OtlpExporter, receiver: OtlpReceiver, code: int
+) -> None:
+    """Whoever asks for no pause is asked once more, once an export, so that a restart passes by."""
+    receiver.next(Refuse(code))
+    assert exporter.send(snapshot()).accepted == 2
+    receiver.next(Refuse(code), times=2)
+    with pytest.raises(ExportError, match=str(code)):
+        exporter.send(snapshot(after=61))
+    assert len(receiver.ledger.requests) == 4

@@ -1,0 +1,101 @@
+"""What answers mean."""
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+
+from mlmonitor.export.otlp.response import LONGEST_PAUSE_SECONDS, Answer, http_answer
+from mlmonitor.export.otlp.rpc_status import rpc_status
+from mlmonitor.secret import Secret
+
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+
+
+def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
+    """What an HTTP answer means."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return http_answer(status, told, body, secrets=[Secret("s3cret")], now_unix_seconds=NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "pause"),
+    [
+        ("7", 7.0),
+        ("7.5", 7.5),
+        ("-3", 0.0),
+        ("nan", 0.0),
+        ("inf", LONGEST_PAUSE_SECONDS),
+        ("86400", LONGEST_PAUSE_SECONDS),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("tomorrow", 0.0),
+        ("", 0.0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_is_read_in_either_form_and_bounded(status: int, told: str, pause: float) -> None:
+    """Seconds, or a date; nonsense is no pause, and no pause is for ever."""
+    assert answer(status, retry_after=told).pause_seconds == pause
+
+
+def test_a_date_is_counted_from_the_answers_own() -> None:
+    """The clocks of the two sides may differ by hours."""
+    found = answer(
+        503, retry_after="Tue, 14 Nov 2023 12:01:00 GMT", date="Tue, 14 Nov 2023 12:00:00 GMT"
+    )
+    assert found.pause_seconds == 60
+
+
+def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
+    """More points than were sent, or fewer than none."""
+    body = ExportMetricsServiceResponse()
+    body.partial_success.rejected_data_points = -5
+    assert answer(200, body.SerializeToString()) == Answer("taken")
+    assert answer(204) == answer(200, b"\xff<html>") == Answer("taken")
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
+def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
+    """A login or a proxy says 200, too; so does a gateway that has taken it."""
+    found = answer(200, b"<html>Please sign in</html>", content_type=kind)
+    assert (found.verdict, found.rejected) == ("taken", 0)
+    assert "web page" in found.reason
+    assert "check the URL" in found.reason
+
+
+def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
+    """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
+    status = b"\x08\x03\x12\x0eno\ns3cret here"
+    assert rpc_status(status) == ("no\ns3cret here", 0.0)
+    reason = answer(400, status, content_type="application/x-protobuf").reason
+    assert reason.endswith("(it says: no *** here)")
+    assert answer(400, b"\n bad  \x00 s3cret\n").reason.endswith("(it says: bad ***)")
+    assert "says" not in answer(502, b"<html>oh").reason
+    assert "says" not in answer(400, b"\xff\xff", content_type="application/x-protobuf").reason
+    assert len(answer(400, b"x" * 100_000).reason) < 500
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
+    """What was sent stays with us."""
+    found = answer(status, location="https://evil.example/")
+    assert found.verdict == "refused"
+    assert "final URL" in found.reason
+    assert "evil" not in found.reason
+
+
+def test_a_pause_may_be_asked_for_in_protobuf() -> None:
+    """As `RetryInfo` among the details of a status, which gRPC sends; nonsense is none."""
+    from google.protobuf.any_pb2 import Any
+    from google.protobuf.duration_pb2 import Duration
+
+    delay = Duration(seconds=2, nanos=500_000_000).SerializeToString()
+    info = Any(
+        type_url="type.googleapis.com/google.rpc.RetryInfo",
+        value=bytes([10, len(delay)]) + delay,
+    ).SerializeToString()
+    body = b"\x08\x0e\x12\x04busy" + bytes([26, len(info)]) + info
+    assert rpc_status(body) == ("busy", 2.5)
+    assert rpc_status(b"\xff\xff") == rpc_status(b"") == ("", 0.0)
+    assert rpc_status(b"\x12\x02no\x1a\x01\xff") == ("no", 0.0)

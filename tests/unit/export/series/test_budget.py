@@ -1,0 +1,81 @@
+"""The number of series is known beforehand, and held to."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.catalog import CATALOG
+from mlmonitor.export.base import HistogramValue, Snapshot
+from mlmonitor.export.series.budget import DETAIL, series_count
+from mlmonitor.testing import InMemoryExporter
+
+FIELDS = 6
+
+
+def exported(exporter: InMemoryExporter, rng: np.random.Generator, **options: int) -> Snapshot:
+    """The second snapshot of a monitor that has met everything."""
+    columns = {
+        f"x{at}": rng.normal(size=1_000) if at % 2 else rng.choice(list("abc"), 1_000)
+        for at in range(FIELDS)
+    }
+    reference = Reference.fit(columns, predictions=rng.normal(size=1_000))
+    config = Config(export_interval_seconds=3_600, **options)
+    with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
+        for _ in range(2):
+            monitor.record({**columns, "x0": ["new"] * 1_000}, rng.normal(size=1_000))
+            monitor.kpi("k", 1.0)
+            monitor.flush(timeout_seconds=20)
+    return exporter.snapshots[-1]
+
+
+def priced(snapshot: Snapshot, *, field: bool) -> int:
+    """Series as Prometheus counts them, of fields or of all else."""
+    return sum(
+        len(point.value.bounds) + 3 if isinstance(point.value, HistogramValue) else 1
+        for point in snapshot.points
+        if ("field" in dict(point.attributes)) is field
+    )
+
+
+def test_the_count_is_a_function_of_the_configuration(
+    exporter: InMemoryExporter, rng: np.random.Generator
+) -> None:
+    """What is exported of fields, once everything has been met, is what was foretold."""
+    snapshot = exported(exporter, rng)
+    foretold = series_count(numeric=4, categorical=3, kpis=1, bins=10, categories=3)
+    assert priced(snapshot, field=True) == foretold - 2  # a prediction explains no shift
+    assert priced(snapshot, field=False) < 80
+    told = exporter.value("mlmonitor.export.series", {"state": "sent"})
+    size = priced(snapshot, field=True) + priced(snapshot, field=False)
+    assert size <= told <= 1.1 * size  # also those without a number, such as an order of categories
+    assert exporter.value("mlmonitor.export.series", {"state": "left_out"}) == 0
+    assert series_count(numeric=200) < Config().max_series
+
+
+@pytest.mark.parametrize("limit", range(120, 440, 40))
+def test_detail_goes_first_and_then_whole_fields(
+    exporter: InMemoryExporter, rng: np.random.Generator, limit: int
+) -> None:
+    """A field is there with everything that was kept, or not at all; what is of no field stays."""
+    snapshot = exported(exporter, rng, max_series=limit)
+    size = priced(snapshot, field=True) + priced(snapshot, field=False)
+    assert size <= limit + 2  # the two that tell of it
+    assert exporter.value("mlmonitor.export.series", {"state": "left_out"}) != 0
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2_000
+    names = {point.metric.name for point in snapshot.points}
+    gone = [any(metric.name in names for metric in step) for step in DETAIL]
+    assert gone == sorted(gone)  # the first steps are the first to go
+    by_field: dict[str, set[str]] = {}
+    for point in snapshot.points:
+        field = dict(point.attributes).get("field")
+        if field is not None and field.startswith("x"):
+            by_field.setdefault(field, set()).add(point.metric.name)
+    kinds = {tuple(sorted(found)) for found in by_field.values()}
+    assert len(kinds) <= 2  # numeric and categorical ones
+
+
+def test_everything_that_can_be_left_out_is_in_the_catalogue() -> None:
+    """Each step names metrics, and none twice."""
+    listed = [metric for step in DETAIL for metric in step]
+    assert set(listed) <= set(CATALOG)
+    assert len(set(listed)) == len(listed)

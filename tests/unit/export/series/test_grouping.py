@@ -1,0 +1,54 @@
+"""Points become families and come back as they were; what stays the same is shared."""
+
+from hypothesis import given
+
+from mlmonitor import catalog
+from mlmonitor.export.base import Point, Snapshot
+from mlmonitor.export.series.grouping import Book, gathered
+from support.export_strategies import points
+
+
+@given(points)
+def test_points_come_back_as_they_were(found: list[Point]) -> None:
+    """Each with its own type, whatever it was gathered with."""
+    snapshot = Snapshot("i", "s", 1, 2, gathered(found))
+    assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(found)))
+    assert snapshot.size == len(found)
+
+
+def _as_told(found: list[Point]) -> list[Point]:
+    """Gauges are floats."""
+    return [
+        point._replace(value=float(point.value))
+        if point.metric.kind == "gauge" and isinstance(point.value, int)
+        else point
+        for point in found
+    ]
+
+
+def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
+    """Exporters keep what they know with them; what is not asked for is forgotten."""
+    book = Book()
+
+    def series(*statuses: str) -> object:
+        book.turn()
+        told = [Point(catalog.PREDICTIONS, (("status", each),), 1) for each in statuses]
+        return gathered(told, book)[0].series
+
+    first = series("a", "b")
+    assert series("a", "b") is first
+    assert series("a", "c") is not first
+    kept = series("a", "b")
+    assert kept is not first
+    book.turn()
+    book.turn()
+    assert series("a", "b") is not kept
+
+
+def test_whole_and_broken_numbers_of_one_metric_are_two_families() -> None:
+    """On the wire they are two types."""
+    told = [
+        Point(catalog.PREDICTIONS, (("status", str(at)),), value)
+        for at, value in enumerate((1, 2.5, 3))
+    ]
+    assert [len(family.series) for family in gathered(told)] == [2, 1]

@@ -1,0 +1,148 @@
+"""What fields are derived from, in a reference's file: read exactly, or refused with the place."""
+
+import base64
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import FormatError, Reference
+from mlmonitor.formats.reference import MOST_FILTER_BITS, parsed, written
+
+Json = dict[str, Any]
+PRIVATE = "Lovelace"
+
+
+def sound() -> Json:
+    """A file with a text, an embedding, and rows that are judged."""
+    rng = np.random.default_rng(0)
+    reference = Reference.fit(
+        {
+            "t": [f"dear {PRIVATE}", "dear all", "good day", "day by day"] * 10,
+            "v": rng.normal(size=(40, 3)),
+            "x": rng.normal(size=40),
+            "y": rng.normal(size=40),
+            "line": ["a", "b"] * 20,
+        },
+        schema={"t": "text", "v": "embedding"},
+        anomaly_score=True,
+    )
+    found: Json = json.loads(written(reference.content))
+    return found
+
+
+SOUND = sound()
+TEXT, VECTOR = SOUND["fields"][0], SOUND["fields"][1]
+
+
+def refused(data: Json) -> str:
+    """The message with which a file is refused."""
+    with pytest.raises(FormatError) as caught:
+        parsed(json.dumps(data).encode())
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_a_sound_file_is_read_and_holds_no_word() -> None:
+    """No text of the training data stands in it, in any letters."""
+    data = json.dumps(SOUND)
+    assert json.loads(written(parsed(data.encode()))) == SOUND
+    for word in (PRIVATE, "dear", "good", "day"):
+        assert word.lower() not in data.lower()
+    assert (TEXT["kind"], VECTOR["kind"]) == ("text", "embedding")
+
+
+def at(path: tuple[str | int, ...], value: Any) -> Callable[[Json], None]:
+    """Puts something in a place."""
+
+    def change(data: Json) -> None:
+        place: Any = data
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    return change
+
+
+def without(name: str) -> Callable[[Json], None]:
+    """Takes a field out."""
+
+    def change(data: Json) -> None:
+        data["fields"] = [each for each in data["fields"] if each["name"] != name]
+
+    return change
+
+
+def renamed(data: Json) -> None:
+    """A derived field of a text that is not there."""
+    next(f for f in data["fields"] if f["name"] == "t.length")["name"] = "u.length"
+
+
+def doubled(data: Json) -> None:
+    """The same text twice, as feature and as prediction."""
+    data["fields"].append(data["fields"][0] | {"role": "prediction"})
+
+
+def actual(data: Json) -> None:
+    """A text where only numbers and categories can be."""
+    data["fields"][0]["role"] = "actual"
+
+
+BITS = base64.b64encode(bytes(96)).decode()
+LONG = base64.b64encode(bytes(MOST_FILTER_BITS // 8 * 2)).decode()
+
+
+CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
+    (at(("fields", 0, "bits"), "???"), "bits: wanted base64"),
+    (at(("fields", 0, "bits"), "é" * 8), "bits: wanted base64"),
+    (at(("fields", 0, "bits"), ""), "bits: wanted 8 to"),
+    (at(("fields", 0, "bits"), BITS), "power of two"),
+    (at(("fields", 0, "bits"), LONG), "fields.0"),
+    (at(("fields", 0, "hashes"), 0), "hashes"),
+    (at(("fields", 0, "hashes"), 1_000_000), "hashes"),
+    (at(("fields", 0, "words"), -1), "words"),
+    (actual, "texts and embeddings as features or predictions"),
+    (at(("fields", 1, "bandwidth"), 0.0), "bandwidth"),
+    (at(("fields", 1, "bandwidth"), float("nan")), "bandwidth"),
+    (at(("fields", 1, "seed"), 1 << 32), "seed"),
+    (at(("fields", 1, "design_rows"), 0), "design_rows"),
+    (at(("fields", 1, "centroid"), [1.0]), "centroid"),
+    (at(("fields", 1, "centroid"), [0.0] * 4_097), "centroid"),
+    (at(("fields", 1, "centroid"), [0.0] * 4_096 + [float("inf")]), "centroid"),
+    (at(("fields", 1, "kernel_mean"), [0.0] * 3), "as many sines"),
+    (at(("fields", 1, "kernel_mean"), [1.0, 1.0]), "vectors of length 1"),
+    (at(("fields", 1, "kernel_mean"), [0.0] * 2_000), "kernel_mean"),
+    (at(("anomaly", "names"), ["x", "x"]), "names: wanted each once"),
+    (at(("anomaly", "names"), ["x", "line"]), "anomaly.names: wanted numeric features"),
+    (at(("anomaly", "names"), ["x"]), "centre: wanted 1"),
+    (at(("anomaly", "centre"), [0.0]), "centre: wanted 2"),
+    (at(("anomaly", "scale"), [1.0]), "scale: wanted 2"),
+    (at(("anomaly", "scale"), [1.0, 0.0]), "scale"),
+    (at(("anomaly", "covariance"), [1.0, 0.0]), "wanted 3, a lower triangle"),
+    (at(("anomaly", "covariance"), [1.0, 2.0, 1.0]), "positive definite"),
+    (at(("anomaly", "covariance"), [1.0, 1.0, 1.0]), "positive definite"),
+    (at(("anomaly", "covariance"), [-1.0, 0.0, -1.0]), "positive definite"),
+    (at(("anomaly", "covariance"), [1.0, float("nan"), 1.0]), "covariance"),
+    (at(("anomaly", "covariance"), [1e300, 0.0, 1e300]), "positive definite"),
+    (at(("anomaly", "threshold"), None), "threshold"),
+    (at(("anomaly",), None), "wanted those derived from"),
+    (without("anomalous"), "wanted those derived from"),
+    (without("v.witness"), "wanted those derived from"),
+    (without("t"), "wanted those derived from"),
+    (renamed, "wanted those derived from"),
+    (doubled, "wanted each derived from one of them"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(CONTRADICTIONS)))
+def test_what_contradicts_itself_is_refused(case: int) -> None:
+    """With the place and what was wanted, and never with what stood there."""
+    change, told = CONTRADICTIONS[case]
+    data = deepcopy(SOUND)
+    change(data)
+    message = refused(data)
+    assert told in message
+    assert PRIVATE not in message

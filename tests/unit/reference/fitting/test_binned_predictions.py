@@ -1,0 +1,84 @@
+"""The mean prediction of each bin, as the reference keeps it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Reference, Role
+from mlmonitor.reference.fitting.binned_predictions import primary
+
+ROWS = 3_000
+
+
+def test_every_bin_has_the_mean_and_the_variance_of_its_rows(rng: np.random.Generator) -> None:
+    """Bins of numbers and of categories, and the missing values of both."""
+    age = rng.normal(45, 12, ROWS)
+    age[rng.random(ROWS) < 0.1] = np.nan
+    line = rng.choice(np.array(["home", "motor", None], object), ROWS)
+    predicted = rng.normal(size=ROWS)
+    predicted[:50] = np.nan
+    reference = Reference.fit({"age": age, "line": list(line)}, predictions=predicted)
+    by_age, by_line = reference.entries([Role.FEATURE])
+    assert reference.content.explained == "prediction"
+    edges = by_age.edges if by_age.kind == "numeric" else []
+    bins = np.where(np.isnan(age), len(edges) + 1, np.searchsorted(edges, age, side="left"))
+    for at, (mean, variance) in enumerate(
+        zip(by_age.predicted, by_age.predicted_variance, strict=True)
+    ):
+        rows = predicted[(bins == at) & ~np.isnan(predicted)]
+        assert mean == pytest.approx(rows.mean(), abs=1e-12)
+        assert variance == pytest.approx(rows.var(), abs=1e-12)
+    of_home = predicted[(line == "home") & ~np.isnan(predicted)]
+    of_none = predicted[(line == None) & ~np.isnan(predicted)]  # noqa: E711 - an array of objects
+    assert by_line.kind == "categorical"
+    assert by_line.predicted[by_line.categories.index("home")] == pytest.approx(of_home.mean())
+    assert by_line.predicted[-1] == pytest.approx(of_none.mean())
+    assert by_line.predicted[-2] is None  # there are no other categories
+
+
+def test_chunks_and_the_whole_explain_the_same(rng: np.random.Generator) -> None:
+    """Where the sample holds all rows, it does not matter how they came."""
+    x, y = rng.normal(size=ROWS), rng.normal(size=ROWS)
+    whole = Reference.fit({"x": x}, predictions=y)
+    parts = Reference.fit(
+        iter([{"x": x[:1_000]}, {"x": x[1_000:]}]), predictions=iter([y[:1_000], y[1_000:]])
+    )
+    assert whole.entries([Role.FEATURE])[0].predicted == parts.entries([Role.FEATURE])[0].predicted
+
+
+@pytest.mark.parametrize(
+    ("predictions", "options", "explained"),
+    [
+        (np.arange(4.0), {}, "prediction"),
+        (["yes", "no", "yes", "no"], {}, None),
+        (None, {}, None),
+        ({"low": [1.0, 2.0, 3.0, 4.0], "high": [9.0, 1.0, 2.0, 4.0]}, {}, "prediction.high"),
+        (
+            [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]],
+            {"output": "probabilities", "classes": ["good", "bad"]},
+            "prediction.bad",
+        ),
+        (
+            [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.7, 0.2, 0.1]],
+            {"output": "probabilities", "classes": ["a", "b", "c"]},
+            "prediction.a",
+        ),
+        ([np.nan] * 4, {}, None),
+    ],
+)
+def test_one_prediction_is_explained(
+    predictions: Any, options: dict[str, Any], explained: str | None
+) -> None:
+    """The number, the second of two, the one of several that varies most; no label, no nothing."""
+    reference = Reference.fit({"x": [1.0, 2.0, 3.0, 4.0]}, predictions=predictions, **options)
+    assert reference.content.explained == explained
+    at = primary(reference.content.fields)
+    assert (None if at is None else reference.content.fields[at].name) == explained
+    assert bool(reference.entries([Role.FEATURE])[0].predicted) == (explained is not None)
+
+
+def test_predictions_beyond_all_reason_are_left_out() -> None:
+    """A prediction whose square is no float makes no mean."""
+    reference = Reference.fit({"x": [1.0, 2.0]}, predictions=[1.7e308, 2.0])
+    assert reference.entries([Role.FEATURE])[0].predicted == [None, 2.0, None]

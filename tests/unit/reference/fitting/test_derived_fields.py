@@ -1,0 +1,350 @@
+"""What is learned of texts, embeddings and rows at fit, and what is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from mlmonitor import ConfigError, Monitor, Reference, SchemaError
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.catalog import SEGMENT
+from mlmonitor.derived.deriver import sources_of
+from mlmonitor.formats.reference import EmbeddingReference, TextReference, parsed, written
+from mlmonitor.records import Declared, Kind, Role
+from mlmonitor.reference.learner import Learner
+from mlmonitor.testing import InMemoryExporter
+
+ROWS = 60
+DERIVED = ["t.length", "t.words", "t.unknown_words", "v.norm", "v.cosine", "v.witness"]
+SCHEMA = {"t": "text", "v": "embedding"}
+
+
+def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
+    """A text between two numbers, and a vector."""
+    return {
+        "x": rng.normal(size=rows),
+        "t": [" ".join(rng.choice(["a", "b", "c", "d"], 3)) for _ in range(rows)],
+        "y": rng.normal(size=rows),
+        "v": rng.normal(size=(rows, 4)),
+    }
+
+
+def test_sources_keep_their_place_and_derived_fields_come_last(rng: np.random.Generator) -> None:
+    """So that the features of a row by position are still those of the columns."""
+    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    names = [field.name for field in reference.fields]
+    assert names == ["x", "t", "y", "v", *DERIVED, "anomaly_score", "anomalous"]
+    kinds = {field.name: field.kind for field in reference.fields}
+    assert (kinds["t"], kinds["v"]) == (Kind.TEXT, Kind.EMBEDDING)
+    assert kinds["anomalous"] is Kind.BOOLEAN
+    assert reference.monitored == 10
+    assert repr(reference) == "Reference(60 rows, 4 features, 8 derived)"
+
+
+def test_what_judges_a_row_has_not_learned_from_it(rng: np.random.Generator) -> None:
+    """One half of the rows makes the derivation, the other the field: all rows, each in one."""
+    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    entries = {entry.name: entry for entry in reference.content.fields}
+    for name in [*DERIVED, "anomaly_score", "anomalous"]:
+        assert entries[name].rows == ROWS // 2
+    assert entries["v"].design_rows == ROWS // 2  # type: ignore[union-attr]  # an embedding
+
+
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"]
+)
+def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Generator) -> None:
+    """The same as from arrays, row for row; so is what is derived from them in the service."""
+    told = columns(rng)
+    listed = told | {"v": told["v"].tolist()}
+    wanted = Reference.fit(told, schema=SCHEMA).content
+    found = Reference.fit(frame(listed), schema=SCHEMA)
+    assert found.content == wanted
+    with Monitor("m", reference=found) as monitor:
+        monitor.record(frame(listed), np.zeros(ROWS))
+        assert monitor.flush()
+        for name in DERIVED:
+            assert monitor.status().field(name, role="derived").count == ROWS
+
+
+def test_vectors_of_one_width_in_polars(rng: np.random.Generator) -> None:
+    """Its own type for them is read, too."""
+    told = columns(rng)
+    frame = pl.DataFrame(told | {"v": pl.Series(told["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
+    assert Reference.fit(frame, schema=SCHEMA).content == Reference.fit(told, schema=SCHEMA).content
+
+
+def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
+    """Where no row has to be left out, chunks make the same fields."""
+    told = columns(rng)
+
+    def chunks() -> Iterator[dict[str, Any]]:
+        for start in range(0, ROWS, 25):
+            yield {name: values[start : start + 25] for name, values in told.items()}
+
+    whole = Reference.fit(told, schema=SCHEMA, anomaly_score=True).content
+    found = Reference.fit(chunks(), schema=SCHEMA, anomaly_score=True).content
+    assert found.anomaly == whole.anomaly
+    for mine, theirs in zip(found.fields, whole.fields, strict=True):
+        assert mine == theirs or mine.name in ("x", "y")  # whose moments are merged
+
+
+def test_a_large_sample_is_bounded(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more rows than are wanted, a uniform sample is derived from."""
+    limits = {Kind.TEXT: 20, Kind.EMBEDDING: 30}
+    monkeypatch.setattr("mlmonitor.reference.fitting.derived_source.SAMPLE_ROWS", limits)
+    monkeypatch.setattr("mlmonitor.reference.fitting.derived_fields.ROWS", 40)
+    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    rows = {entry.name: entry.rows for entry in reference.content.fields}
+    assert (rows["t"], rows["v"], rows["t.words"], rows["v.norm"]) == (20, 30, 10, 15)
+    assert (rows["anomaly_score"], rows["x"]) == (20, ROWS)
+
+
+def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
+    """As that of a model that writes; its words are watched as those of a feature are."""
+    told = columns(rng)
+    reference = Reference.fit(
+        {"x": told["x"]}, predictions=told["t"], schema={"prediction": "text"}
+    )
+    assert next(f.name for f in reference.fields if f.role is Role.DERIVED) == "prediction.length"
+    with Monitor("m", reference=reference) as monitor:
+        monitor.record({"x": [1.0, 2.0]}, ["a b", "zzz"])
+        assert monitor.flush()
+        unknown = monitor.status().field("prediction.unknown_words", role="derived")
+        assert (unknown.min, unknown.max) == (0.0, 1.0)
+
+
+def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
+    """There need be no other column."""
+    reference = Reference.fit({"t": columns(rng)["t"]}, schema={"t": "text"})
+    assert reference.monitored == 3
+
+
+@pytest.mark.parametrize(
+    ("schema", "scored", "told"),
+    [
+        ({"u": "text"}, False, "there is no column 'u'"),
+        ({"x": "text", "v": "embedding"}, False, "column 'x': wanted texts, met too few"),
+        (
+            {"t": "embedding", "v": "embedding"},
+            False,
+            "column 't': wanted vectors of 2 to 4,096 numbers",
+        ),
+        ({"t": "prose"}, False, "wanted one of numeric"),
+        ({"actual": "text"}, False, "actuals cannot be texts"),
+        (SCHEMA, ["t"], "anomaly_score: 't': wanted the name of a numeric feature"),
+        (SCHEMA, ["z"], "anomaly_score: 'z': wanted the name of a numeric feature"),
+        (SCHEMA, ["one"], "anomaly_score: wanted a numeric feature that is not constant"),
+        (SCHEMA, "x", "met one text"),
+        (SCHEMA, ["x", "x"], "wanted each column name once"),
+        ({"v": "embedding"}, [], "wanted 1 to 200 numeric features"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(
+    schema: dict[str, str], scored: Any, told: str, rng: np.random.Generator
+) -> None:
+    """With the field, what was wanted, and what to do."""
+    features = columns(rng) | {"one": [1.0] * ROWS}
+    if scored == []:
+        scored = True
+        features = {"v": features["v"]}
+    with pytest.raises(SchemaError, match=told):
+        Reference.fit(features, actuals=["a"] * ROWS, schema=schema, anomaly_score=scored)
+
+
+def test_more_fields_than_can_be_judged_have_to_be_named(rng: np.random.Generator) -> None:
+    """Two hundred at most; those named are taken."""
+    wide = {f"x{at}": rng.normal(size=30) for at in range(201)}
+    with pytest.raises(SchemaError, match=r"met 201: name those that matter"):
+        Reference.fit(wide, anomaly_score=True)
+    anomaly = Reference.fit(wide, anomaly_score=["x7", "x9"]).content.anomaly
+    assert anomaly is not None
+    assert anomaly.names == ["x7", "x9"]
+
+
+def test_two_fields_of_one_name_are_refused(rng: np.random.Generator) -> None:
+    """A feature and a prediction of the same name would both be derived from."""
+    texts = columns(rng)["t"]
+    with pytest.raises(SchemaError, match=r"'prediction.length' would be derived twice"):
+        Reference.fit({"prediction": texts}, predictions=texts, schema={"prediction": "text"})
+
+
+def test_vectors_are_not_inferred_but_the_message_says_how(rng: np.random.Generator) -> None:
+    """A column of lists is of no kind that could be guessed."""
+    with pytest.raises(SchemaError, match=r"schema=\{'v': 'embedding'\}"):
+        Reference.fit({"v": rng.normal(size=(9, 2))})
+
+
+def test_a_service_learns_what_it_was_told(rng: np.random.Generator) -> None:
+    """Kinds that cannot be inferred are declared; what holds nothing of its kind is left out."""
+    told = columns(rng)
+    schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}
+    learner = Learner(ROWS, Declared(schema=schema | {"y": Kind.BOOLEAN}))
+    learner.take(Rows(ROWS, ColumnTable(told, ROWS), {}, [], [], None))
+    names = [field.name for field in learner.reference().fields]
+    assert names == ["t", "v", *DERIVED]
+
+
+def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) -> None:
+    """From single rows, whose vectors their owner changes after the call."""
+    with Monitor("m", schema=SCHEMA) as monitor:
+        told = columns(rng, 1_200)
+        for at in range(1_200):
+            row = {name: values[at] for name, values in told.items()}
+            with monitor.observe(row) as prediction:
+                prediction.value = 1.0
+            row["v"][:] = 0.0
+        assert monitor.flush()
+        status = monitor.status()
+        assert status.field("v.norm", role="derived").count == 200
+        assert status.field("v.norm", role="derived").min > 0  # type: ignore[operator]  # a number
+        reference = monitor.reference
+    assert reference is not None
+    text, embedding = sources_of(reference.content)
+    assert isinstance(text, TextReference)
+    assert isinstance(embedding, EmbeddingReference)
+    with pytest.raises((SchemaError, ConfigError), match="wanted one of"):
+        Monitor("m", schema={"t": "prose"})
+
+
+def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> None:
+    """Under each field derived, by reason; nothing is unknown, nothing is raised."""
+    reference = Reference.fit(
+        columns(rng), predictions=np.zeros(ROWS), schema=SCHEMA, anomaly_score=True
+    )
+    with Monitor("m", reference=reference) as monitor:
+        monitor.record(
+            [
+                {"x": 1.0, "t": 5, "y": 1.0, "v": [1.0, 2.0]},
+                {"x": None, "y": None},
+                {"x": 1.0, "t": "a", "y": 1.0, "v": [1.0, 2.0, float("nan"), 1.0], "z": 1},
+            ],
+            [1.0, 2.0, 3.0],
+        )
+        assert monitor.flush()
+        status = monitor.status()
+    assert status.faults == 0
+    assert status.unknown_fields == {"z": 1}
+    for name in DERIVED:
+        quality = status.field(name, role="derived").quality
+        wanted = {"missing": 1, "wrong_type": 1, "nonfinite": int(name.startswith("v"))}
+        assert {each: quality[each] for each in wanted} == wanted  # type: ignore[index]  # StrEnum
+    assert status.field("anomaly_score", role="derived").missing == 1
+    assert status.field("anomalous", role="derived").missing == 1
+
+
+def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Generator) -> None:
+    """For the witness alone, and only where there is a window."""
+    exporter = InMemoryExporter()
+    reference = Reference.fit(columns(rng, 400), schema=SCHEMA)
+    with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
+        monitor.record(columns(rng, 100) | {"v": rng.normal(size=(100, 4)) + 3}, np.zeros(100))
+        assert monitor.flush()
+    known = {"field": "v.witness", "role": "derived", "measure": "mmd"}
+    score = exporter.value("mlmonitor.drift.score", known)
+    critical = exporter.value("mlmonitor.drift.critical", known)
+    assert isinstance(score, float)
+    assert isinstance(critical, float)
+    assert score > 3 * critical
+    points = exporter.snapshots[-1].points
+    told = [dict(p.attributes) for p in points if ("measure", "mmd") in p.attributes]
+    assert {each["field"] for each in told} == {"v.witness"}
+
+
+def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator) -> None:
+    """In the reference and in the service: each class, and the label of the likeliest."""
+    known = rng.dirichlet([5, 3, 2], 4_000)
+    reference = Reference.fit(
+        {"x": rng.normal(size=4_000)},
+        predictions=known,
+        output="probabilities",
+        classes=["low", "mid", "high"],
+    )
+    names = {"prediction.low", "prediction.mid", "prediction.high", "prediction"}
+    assert {f.name for f in reference.fields if f.role is Role.PREDICTION} == names
+    with Monitor("m", reference=reference) as monitor:
+
+        @monitor.watch(output="probabilities", names=["low", "mid", "high"])
+        def predict(features: Any) -> Any:
+            return rng.dirichlet([2, 3, 5], len(features["x"]))
+
+        predict(pd.DataFrame({"x": rng.normal(size=1_000)}))
+        assert monitor.flush()
+        status = monitor.status()
+        for name in names:
+            field = status.field(name, role="prediction")
+            assert field.count == 1_000
+            assert field.has_moved == (name != "prediction.mid")
+            assert field.has_alarm == (name != "prediction.mid")
+        assert not status.field("x").has_alarm
+
+
+@pytest.mark.parametrize("form", ["whole", "chunks"])
+def test_each_segment_has_its_own_part_of_what_is_derived(
+    form: str, rng: np.random.Generator
+) -> None:
+    """Held-out rows of all segments are those of the whole, bin for bin, season for season."""
+    told = columns(rng, 600) | {
+        "line": rng.choice(["home", "motor", "boat"], 600, p=[0.5, 0.4, 0.1])
+    }
+    times = [f"2026-05-{1 + at % 7:02d}T{at % 24:02d}:00:00" for at in range(600)]
+    features: Any = iter([told]) if form == "chunks" else told
+    reference = Reference.fit(
+        features,
+        schema=SCHEMA,
+        anomaly_score=True,
+        segments=["line"],
+        max_segments=2,
+        times=iter([times]) if form == "chunks" else times,
+        season="hour_of_day",
+    )
+    roles = [Role.DERIVED]
+    whole = reference.entries(roles)
+    parts = [reference.entries(roles, segment=at) for at in range(3)]
+    for at, entry in enumerate(whole):
+        own = [part[at] for part in parts]
+        assert [sum(cells) for cells in zip(*(e.counts for e in own), strict=True)] == entry.counts
+        assert sum(each.missing for each in own) == entry.missing
+        assert sum(each.rows for each in own) == entry.rows
+        assert len(entry.seasons) == 24
+    assert parsed(written(reference.content)) == reference.content
+
+
+def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
+    """What was refused is refused in its own segment; the MMD is of the whole alone."""
+    told = columns(rng, 600) | {"line": ["home", "motor"] * 300}
+    reference = Reference.fit(told, schema=SCHEMA, anomaly_score=True, segments=["line"])
+    exporter = InMemoryExporter()
+    with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
+        texts: list[Any] = ["a b", 5, None, "c"]
+        monitor.record(
+            {
+                "x": [1.0] * 4,
+                "y": [1.0] * 4,
+                "t": texts,
+                "v": [[1.0] * 4, [1.0] * 4, [1.0], None],
+                "line": ["home", "motor", "home", "motor"],
+            },
+            np.zeros(4),
+        )
+        assert monitor.flush()
+    known = {"field": "t.length", "role": "derived"}
+
+    def count(segment: str, quality: str, name: str) -> object:
+        wanted = {**known, "field": name, "quality": quality, SEGMENT: segment}
+        return exporter.value("mlmonitor.field.values", wanted)
+
+    assert count("motor", "wrong_type", "t.length") == 1
+    assert count("home", "missing", "t.length") == 1
+    assert count("home", "wrong_type", "v.norm") == 1
+    assert count("motor", "missing", "v.norm") == 1
+    told_of = [dict(p.attributes) for p in exporter.snapshots[-1].points]
+    mmds = [each for each in told_of if each.get("measure") == "mmd"]
+    assert {each[SEGMENT] for each in mmds} == {"all"}

@@ -1,0 +1,311 @@
+"""What a reference is made of, from whatever training data is held in."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Kind, Reference, SchemaError
+from mlmonitor.aggregate.sketches.categories import NEW, OTHER
+from mlmonitor.formats.reference import CategoricalReference, CountedEntry, NumericReference
+from mlmonitor.reference.fitting.fit import SAMPLE_ROWS
+from mlmonitor.reference.fitting.top_categories import OTHER_CATEGORIES, TOP_CATEGORIES
+from mlmonitor.reference.kind_inference import known_kind
+
+PERSONAL = "Ada Lovelace"
+
+
+def only(reference: Reference) -> CountedEntry:
+    """The one field of a reference."""
+    (entry,) = reference.content.fields
+    return entry
+
+
+def numeric(values: Any, **options: Any) -> NumericReference:
+    """The entry of one column that is read as numbers."""
+    entry = only(Reference.fit({"x": values}, **options))
+    assert isinstance(entry, NumericReference)
+    return entry
+
+
+def categorical(values: Any, **options: Any) -> CategoricalReference:
+    """The entry of one column that is read as categories."""
+    entry = only(Reference.fit({"x": values}, **options))
+    assert isinstance(entry, CategoricalReference)
+    return entry
+
+
+WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
+    """The numbers below `rows`, in chunks."""
+    for start in range(0, rows, size):
+        yield {"x": np.arange(start, min(start + size, rows))}
+
+
+@given(st.lists(st.one_of(st.none(), st.floats()), min_size=1, max_size=60), st.integers(1, 20))
+def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size: int) -> None:
+    """Chunks below the sample's limit make the reference of the data handed over whole."""
+    cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
+    found, whole = (
+        numeric_or_empty(Reference.fit(cut)),
+        numeric_or_empty(Reference.fit({"x": values})),
+    )
+    for name in ("rows", "missing", "min", "max", "edges", "counts", "quantiles"):
+        assert getattr(found, name) == getattr(whole, name)
+    if whole.mean is not None:
+        assert found.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-9 * abs(whole.max or 0))
+
+
+def numeric_or_empty(reference: Reference) -> NumericReference:
+    """The one field, which is numeric whatever was missing."""
+    entry = only(reference)
+    assert isinstance(entry, NumericReference)
+    return entry
+
+
+def test_a_long_stream_is_sampled_and_its_moments_are_of_all() -> None:
+    """Bins come from 100,000 rows of 250,000; count, mean and range from every row."""
+    entry = numeric_or_empty(Reference.fit(parts(250_000, 30_000)))
+    assert (entry.rows, sum(entry.counts)) == (SAMPLE_ROWS, SAMPLE_ROWS)
+    assert (entry.min, entry.max, entry.mean) == (0, 249_999, 124_999.5)
+    np.testing.assert_allclose(entry.edges, np.arange(1, 10) * 25_000, atol=1_500)
+    assert Reference.fit(parts(250_000, 30_000)).content.rows_seen == 250_000
+
+
+def test_the_sample_is_the_same_for_the_same_seed() -> None:
+    """Chance is an argument: equal seeds agree, others differ."""
+    one, same, other = (Reference.fit(parts(150_000, 50_000), seed=s) for s in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+def test_whole_data_is_used_whole() -> None:
+    """However many rows a frame has, none is left out."""
+    entry = numeric(np.arange(SAMPLE_ROWS + 1.0))
+    assert entry.rows == sum(entry.counts) == SAMPLE_ROWS + 1
+
+
+@pytest.mark.parametrize("blank", [[None, None], [], [np.nan], np.array([np.nan, np.nan])])
+def test_a_chunk_without_values_does_not_settle_a_kind(blank: Any) -> None:
+    """A column that is missing throughout the first chunk is what its first value says."""
+    entry = only(Reference.fit(iter([{"x": blank}, {"x": ["motor", "home"]}])))
+    assert isinstance(entry, CategoricalReference)
+    assert (entry.missing, entry.counts) == (len(blank), [1, 1, 0])
+
+
+KINDS: list[tuple[str, Any, Kind | None]] = [
+    ("floats", [1.0, None], Kind.NUMERIC),
+    ("integers", [1, 2], Kind.NUMERIC),
+    ("decimals", [Decimal("1.5")], Kind.NUMERIC),
+    ("float array", np.ones(2, np.float16), Kind.NUMERIC),
+    ("unsigned array", np.ones(2, np.uint8), Kind.NUMERIC),
+    ("booleans", [True, None, False], Kind.BOOLEAN),
+    ("numpy booleans", [np.True_], Kind.BOOLEAN),
+    ("boolean array", np.array([True]), Kind.BOOLEAN),
+    ("booleans among numbers", [True, 2], Kind.NUMERIC),
+    ("text", ["a", None, float("nan")], Kind.CATEGORICAL),
+    ("text array", np.array(["a"]), Kind.CATEGORICAL),
+    ("variable text array", np.array(["a"], np.dtypes.StringDType()), Kind.CATEGORICAL),
+    ("bytes", [b"a"], Kind.CATEGORICAL),
+    ("mostly text", ["a", "b", 1], Kind.CATEGORICAL),
+    ("mostly numbers", [1, 2, "a", float("nan")], Kind.NUMERIC),
+    ("enumeration", [Enum("Line", {"A": "a"}).A], Kind.CATEGORICAL),  # type: ignore[attr-defined]
+    ("datetimes", [WHEN], Kind.DATETIME),
+    ("dates", [date(2024, 1, 1)], Kind.DATETIME),
+    ("datetime array", np.array(["2024-01-01", "NaT"], "M8[s]"), Kind.DATETIME),
+    ("timestamps", [pd.Timestamp(WHEN), pd.NaT], Kind.DATETIME),
+    ("nothing", [None, float("nan"), pd.NA, pd.NaT], None),
+    ("not a number", np.array([np.nan]), None),
+    ("not a time", np.array(["NaT"], "M8[s]"), None),
+    ("no values", [], None),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [case[1:] for case in KINDS], ids=[c[0] for c in KINDS]
+)
+def test_a_kind_is_what_most_values_are(values: Any, kind: Kind | None) -> None:
+    """The kind follows the values that are there; where none is, it is not known."""
+    assert known_kind("x", values) is kind
+
+
+@pytest.mark.parametrize(
+    "dtype", ["datetime64[s]", "datetime64[ns]", "datetime64[us, Europe/Berlin]"]
+)
+def test_moments_are_seconds_since_1970(dtype: str) -> None:
+    """A pandas column of datetimes is read in UTC, whatever its unit and zone."""
+    series = pd.Series([WHEN, WHEN + timedelta(hours=1)]).astype("datetime64[us, UTC]")
+    column = series.astype(dtype) if "," in dtype else series.dt.tz_localize(None).astype(dtype)
+    entry = only(Reference.fit(pd.DataFrame({"x": column})))
+    assert isinstance(entry, NumericReference)
+    assert (entry.kind, entry.min) == ("datetime", WHEN.timestamp())
+    assert entry.max == WHEN.timestamp() + 3_600
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "shown"),
+    [
+        ([1, 2], "categorical", ["1", "2"]),
+        ([0, 1], "boolean", ["false", "true"]),
+        (["2024-01-01", "2025-01-01"], Kind.DATETIME, 2),
+        (["a", 7], "numeric", 1),
+    ],
+)
+def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any) -> None:
+    """A declared kind is how the values are read; those that cannot be are missing."""
+    entry = only(Reference.fit({"x": values}, schema={"x": kind}))
+    assert entry.kind == kind
+    if isinstance(entry, CategoricalReference):
+        assert sorted(entry.categories) == shown
+    else:
+        assert sum(entry.counts) == shown
+
+
+def test_the_schema_may_speak_of_predictions() -> None:
+    """Class numbers are counted as categories where the schema says so."""
+    found = Reference.fit({"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"})
+    assert [entry.kind for entry in found.content.fields] == ["numeric", "categorical"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"y": "numeric"}, "'y'"),
+        ({"x": "number"}, "'x': wanted one of numeric, categorical, boolean, datetime"),
+        ({"x": None}, "'x'"),
+        (["x"], "schema: wanted a mapping"),
+        ({"x": "numeric"}, "'x': wanted numeric, as the schema says"),
+        ({"x": "boolean"}, "'x': wanted boolean, as the schema says"),
+        ({"x": "datetime"}, "'x': wanted datetime, as the schema says"),
+    ],
+)
+def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:
+    """A column that is not there, a kind unknown, or one that no value is of, is an error."""
+    with pytest.raises(SchemaError) as caught:
+        Reference.fit({"x": [PERSONAL]}, schema=schema)
+    assert said in str(caught.value)
+    assert PERSONAL not in str(caught.value)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(), st.integers()), min_size=1, max_size=200),
+    st.integers(1, 20),
+)
+def test_every_number_is_in_one_bin_or_missing(values: list[Any], bins: int) -> None:
+    """Counts and missing add up; bins hold what their edges say; all are plain finite numbers."""
+    entry = numeric(values, bins=bins)
+    finite = [
+        float(v) for v in values if v is not None and abs(v) < 2**1024 and np.isfinite(float(v))
+    ]
+    assert (entry.rows, entry.missing) == (len(values), len(values) - len(finite))
+    found = Counter(int(np.searchsorted(entry.edges, value, side="left")) for value in finite)
+    assert entry.counts == [found[at] for at in range(len(entry.edges) + 1)]
+    if finite:
+        assert (entry.min, entry.max) == (min(finite), max(finite))
+        assert (entry.quantiles[0], entry.quantiles[-1]) == (min(finite), max(finite))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e308, -1e308, 1.7e308],
+        [5e-324, 1e-310, 0.0],
+        [0.1] * 1_000,
+        [10**400, 1.0],
+        [np.inf, -np.inf, 1.0],
+        [True, 2, 3.5],
+        np.array([1e300, 1e4000], np.longdouble),
+        [Decimal("1e-400"), Decimal("sNaN"), 1],
+    ],
+)
+def test_extreme_numbers_make_a_sound_reference(values: Any) -> None:
+    """The largest, smallest and infinite neither warn nor leave anything but finite numbers."""
+    entry = numeric(values)
+    assert entry.mean is not None
+    assert entry.stddev is not None
+    assert np.isfinite([entry.mean, entry.stddev]).all()
+    assert entry.rows == entry.missing + sum(entry.counts)
+    plan = Reference.fit({"x": values}).plan(("feature",), deviations=3.0)  # type: ignore[arg-type]
+    assert not np.isnan(plan.probes).any()
+
+
+def test_a_point_mass_has_a_bin_of_its_own() -> None:
+    """Half zeros, as in claims: the zeros are one bin, and no other value is in it."""
+    entry = numeric([0.0] * 500 + [float(x) for x in range(1, 501)])
+    assert entry.edges[0] == 0.0
+    assert entry.counts[0] == 500
+
+
+@pytest.mark.parametrize("values", [[7] * 50, [None] * 50, ["motor"] * 50, [True] * 50])
+def test_a_constant_is_a_field_like_any_other(values: Any) -> None:
+    """One value, or none at all, is summarised without a special case."""
+    entry = only(Reference.fit({"x": values}))
+    assert entry.rows == 50
+    assert sum(entry.counts) + entry.missing == 50
+
+
+def test_missing_booleans_are_missing() -> None:
+    """None is neither true nor false; both are always listed."""
+    entry = categorical([True, None, True])
+    assert (entry.kind, entry.categories) == ("boolean", ["false", "true"])
+    assert (entry.counts, entry.missing) == ([0, 2, 0], 1)
+
+
+def test_too_many_categories_leave_the_list_open() -> None:
+    """Of 10,000 the 50 most frequent are counted, 2,000 known by name, and more are said to be."""
+    values = ["often"] * 50 + ["second"] * 30 + [f"c{at}" for at in range(9_998)]
+    entry = categorical(values)
+    assert entry.categories[:2] == ["often", "second"]
+    assert (len(entry.categories), len(entry.others)) == (TOP_CATEGORIES, OTHER_CATEGORIES)
+    assert entry.is_closed is False
+    assert sum(entry.counts) == len(values)
+
+
+def test_a_category_cannot_pose_as_ours() -> None:
+    """A value that is called as our bins are is counted among the others, not beside them."""
+    entry = categorical([OTHER, NEW, OTHER, "motor"])
+    assert entry.categories == ["motor"]
+    assert (entry.counts, sorted(entry.others)) == ([1, 3], sorted([OTHER, NEW]))
+
+
+def test_text_that_no_file_can_hold_is_spelled_out() -> None:
+    """A lone surrogate becomes an escape, so that the reference can be saved."""
+    assert categorical(["\ud800", "x"]).categories == ["\\ud800", "x"]
+
+
+def test_masked_values_are_missing() -> None:
+    """What a masked array hides does not come into the reference."""
+    matrix = np.ma.array(np.arange(6.0).reshape(3, 2), mask=[[1, 0], [0, 0], [0, 0]])
+    first = Reference.fit(matrix, names=["x", "y"]).content.fields[0]
+    assert isinstance(first, NumericReference)
+    assert (first.missing, first.min) == (1, 2.0)
+
+
+def test_names_need_not_be_text() -> None:
+    """Column numbers become text, in a frame, an array's names, and rows alike."""
+    for features in (pd.DataFrame(np.eye(2)), [{0: 1.0, 1: 0.0}, {0: 0.0, 1: 1.0}], np.eye(2)):
+        found = Reference.fit(features, names=[0, 1])  # type: ignore[list-item]
+        assert [(e.name, e.missing) for e in found.content.fields] == [("0", 0), ("1", 0)]
+
+
+def test_other_sequences_are_columns_too() -> None:
+    """A column needs a length and positions, not a certain type."""
+    assert numeric(range(3)).mean == 1.0
+    assert numeric(deque([1, 3])).mean == 2.0
+    assert numeric(pd.Index([1, 3])).mean == 2.0
+
+
+def test_zones_do_not_change_the_moment() -> None:
+    """The same moment told in two zones is one value."""
+    berlin = WHEN.astimezone(timezone(timedelta(hours=2)))
+    assert numeric([WHEN, berlin]).counts == [2]

@@ -1,0 +1,86 @@
+"""A uniform sample of a stream, the same rows of every field."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from mlmonitor.reference.fitting.reservoir import Sample, Slots
+
+
+def sampled(chunks: list[int], limit: int | None, seed: int) -> tuple[list[int], list[str]]:
+    """The rows kept of a stream 0, 1, 2, ... cut into chunks: as floats, and as texts."""
+    slots = Slots(limit, np.random.default_rng(seed))
+    numbers, texts = Sample(np.nan), Sample(None)
+    start = 0
+    for rows in chunks:
+        slots.next_chunk(rows)
+        stream = np.arange(start, start + rows)
+        numbers.take(stream.astype(np.float64), slots)
+        texts.take(np.array([str(row) for row in stream], object), slots)
+        start += rows
+    return numbers.rows(slots).astype(int).tolist(), texts.rows(slots).tolist()
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=12),
+    st.integers(1, 60),
+    st.integers(0, 1_000),
+)
+def test_fields_keep_the_same_rows(chunks: list[int], limit: int, seed: int) -> None:
+    """Each field's slot holds the same row; no row is kept twice; the limit is kept."""
+    numbers, texts = sampled(chunks, limit, seed)
+    assert texts == [str(row) for row in numbers]
+    assert len(numbers) == min(sum(chunks), limit)
+    assert len(set(numbers)) == len(numbers)
+    assert all(0 <= row < sum(chunks) for row in numbers)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 5))
+def test_without_a_limit_all_rows_are_kept_in_order(chunks: list[int], seed: int) -> None:
+    """Data that was handed over whole is used whole."""
+    assert sampled(chunks, None, seed)[0] == list(range(sum(chunks)))
+
+
+@pytest.mark.parametrize("chunk", [3, 17, 64, 200])
+def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
+    """Over 1,000 seeds each of 200 rows is kept about equally often, however they are cut."""
+    kept = np.zeros(200)
+    for seed in range(1_000):
+        sizes = [chunk] * (200 // chunk) + [200 % chunk]
+        slots = Slots(20, np.random.default_rng([chunk, seed]))
+        sample = Sample(np.nan)
+        start = 0
+        for rows in sizes:
+            slots.next_chunk(rows)
+            sample.take(np.arange(start, start + rows, dtype=np.float64), slots)
+            start += rows
+        kept[sample.rows(slots).astype(int)] += 1
+    assert kept.sum() == 1_000 * 20
+    # Rows exclude each other, which makes the statistic smaller by 1 - 20/200.
+    assert chisquare(kept).statistic / 0.9 == pytest.approx(199, abs=4 * np.sqrt(2 * 199))
+
+
+def test_a_field_that_comes_late_is_blank_before() -> None:
+    """Rows that went by before a field's first value are missing in its sample."""
+    slots = Slots(None, np.random.default_rng(0))
+    sample = Sample(np.nan)
+    slots.next_chunk(2)
+    slots.next_chunk(3)
+    sample.take(np.array([1.0, 2.0, 3.0]), slots)
+    np.testing.assert_array_equal(sample.rows(slots), [np.nan, np.nan, 1, 2, 3])
+
+
+def test_a_full_sample_is_not_copied_by_a_chunk() -> None:
+    """Once the limit is reached, chunks replace rows in place."""
+    slots = Slots(1_000, np.random.default_rng(0))
+    sample = Sample(np.nan)
+    for _ in range(3):
+        slots.next_chunk(1_000)
+        sample.take(np.zeros(1_000), slots)
+    before = sample.rows(slots)
+    slots.next_chunk(10)
+    sample.take(np.ones(10), slots)
+    assert np.shares_memory(before, sample.rows(slots))
+    assert len(sample.rows(slots)) == 1_000

@@ -1,0 +1,80 @@
+"""Which categories are listed, and what is expected of them."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor import Reference
+from mlmonitor.compare.count_table import entry_counts, prior_counts
+from mlmonitor.formats.reference import CategoricalReference
+from mlmonitor.records import Role
+from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES, ranked
+
+names = st.lists(st.one_of(st.none(), st.integers(0, 200).map(str)), min_size=1, max_size=400)
+
+
+def sample(values: list[str | None]) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+    """The values as a sample holds them."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+@given(names)
+def test_every_value_is_counted_once(values: list[str | None]) -> None:
+    """Counts of listed categories, of the rest and of missing values add up to the rows."""
+    found = ranked(sample(values))
+    assert sum(found.counts) + found.missing == len(values)
+    exact = Counter(values)
+    assert [exact[name] for name in found.categories] == found.counts[:-1]
+    assert found.once == sum(count == 1 for name, count in exact.items() if name is not None)
+    assert found.twice == sum(count == 2 for name, count in exact.items() if name is not None)
+
+
+@given(names)
+def test_held_out_rows_are_counted_only_where_some_categories_are_not_listed(
+    values: list[str | None],
+) -> None:
+    """Where all are listed nothing was chosen, and all rows are counted."""
+    found = ranked(sample(values))
+    if len(set(values) - {None}) <= TOP_CATEGORIES:
+        assert found.held_out == []
+    else:
+        assert len(found.held_out) == TOP_CATEGORIES + 3
+        assert sum(found.held_out) < len(values)
+
+
+def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:
+    """Of 500 equally frequent categories the 50 chosen hold a tenth, by the rows held out."""
+    values = [f"c{at}" for at in rng.integers(0, 500, 5_000)]
+    found = ranked(sample(list(values)))
+    chosen, whole = sum(found.held_out[:TOP_CATEGORIES]), sum(found.held_out)
+    flattered = sum(found.counts[:-1]) / sum(found.counts)
+    assert abs(chosen / whole - 0.1) < 4 * np.sqrt(0.09 / whole)
+    assert flattered > 0.12
+
+
+def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> None:
+    """As many held out rows as had a category for themselves are counted as new."""
+    values = ["often"] * 2_000 + [f"c{at}" for at in range(1_000)]
+    rng.shuffle(values)
+    entry = Reference.fit({"c": values}).entries([Role.FEATURE])[0]
+    assert isinstance(entry, CategoricalReference)
+    *_, new, _ = entry.held_out
+    assert entry.expected == entry.held_out
+    assert abs(new / sum(entry.held_out) - 1 / 3) < 0.06
+
+
+def test_where_all_are_listed_the_belief_makes_room_for_new_ones() -> None:
+    """Categories met once are believed by less than their count, new ones by what that comes to."""
+    values = ["often"] * 100 + ["a", "b", "c"]
+    reference = Reference.fit({"c": values, "flag": [True] + [False] * 102})
+    entries = reference.entries([Role.FEATURE])
+    plan = reference.plan([Role.FEATURE], deviations=3.0)
+    prior = prior_counts(entries, plan)
+    counts = entry_counts(entries, plan)
+    assert prior[0, :6].tolist() == [-0.75] * 4 + [0.5, 3.5]
+    assert (prior[1] == 0.5).all()  # a truth cannot be new
+    assert (counts + prior >= 0.1).all()

@@ -1,0 +1,277 @@
+"""A reference as it is kept: options, files, and what a population is planned from."""
+
+import json
+import os
+import threading
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlmonitor import ConfigError, FormatError, Reference, Role, SchemaError
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.read.prediction_columns import PredictionColumns
+from mlmonitor.formats.reference import CategoricalReference, NumericReference
+from mlmonitor.formats.reference import file as file_format
+from mlmonitor.reference.fit_options import MOST_BINS
+
+TEXT = st.text(max_size=8)
+COLUMN = st.one_of(
+    st.lists(st.one_of(st.none(), st.floats()), min_size=3, max_size=3),
+    st.lists(st.one_of(st.none(), st.booleans()), min_size=3, max_size=3),
+    st.lists(st.one_of(st.none(), TEXT), min_size=3, max_size=3),
+    st.lists(st.datetimes(), min_size=3, max_size=3),
+)
+NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@st.composite
+def references(draw: st.DrawFn) -> Reference:
+    """References of any columns, with all that can be told beside them."""
+    return Reference.fit(
+        draw(st.dictionaries(NAME, COLUMN, min_size=1, max_size=4)),
+        predictions=draw(st.one_of(st.none(), COLUMN)),
+        actuals=draw(st.one_of(st.none(), COLUMN)),
+        trained_at=draw(st.one_of(st.none(), st.datetimes(timezones=st.just(UTC)))),
+        importances=draw(st.dictionaries(NAME, st.floats(allow_nan=False, allow_infinity=False))),
+        training_metrics=draw(st.just({"mae": 0.1})),
+        bins=draw(st.integers(1, 20)),
+    )
+
+
+@given(reference=references())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_saved_is_loaded_exactly(reference: Reference, tmp_path: Path) -> None:
+    """Every number, name and moment comes back as it was."""
+    path = tmp_path / "claims.reference.json"
+    reference.save(path)
+    assert Reference.load(path) == reference
+    assert Reference.load(str(path)).content == reference.content
+
+
+def small() -> Reference:
+    """A reference of two fields and a prediction."""
+    return Reference.fit(
+        {"x": [1.0, 2.0, None, 4.0], "line": ["motor", "home", "motor", None]},
+        predictions=[1.0, 2.0, 3.0, 4.0],
+        trained_at=datetime(2024, 5, 1, tzinfo=UTC),
+    )
+
+
+def test_no_value_of_a_row_is_in_a_repr() -> None:
+    """A repr ends up in logs: it says how much is known, not which categories or quantiles."""
+    reference = Reference.fit(
+        {"x": [1234.5, 2.0], "line": ["hush", "home"], "y": [0, 1]}, predictions=[1.0, 777.25]
+    )
+    assert repr(reference) == "Reference(2 rows, 3 features, 1 prediction)"
+    assert str(reference) == repr(reference)
+    whole = repr(reference.content) + str(reference.content.fields)
+    assert "line" in whole
+    for secret in ("hush", "1234.5", "777.25"):
+        assert secret not in whole
+
+
+PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [PROBABILITIES, PROBABILITIES.tolist(), lambda chunk: PROBABILITIES[: len(chunk["x"])]],
+    ids=["array", "lists", "function"],
+)
+def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictions: Any) -> None:
+    """A numeric field a class, and the label of the most probable one; actuals stay as they are."""
+    reference = Reference.fit(
+        {"x": [1.0, 2.0, 3.0]},
+        predictions=predictions,
+        output="probabilities",
+        classes=["low", "mid", "high"],
+        actuals=["low", "mid", "mid"],
+    )
+    watched = Outputs(kind="probabilities", names=("low", "mid", "high"))
+    given = PredictionColumns(watched).columns([PROBABILITIES], [3])
+    entries = {e.name: e for e in reference.entries([Role.PREDICTION])}
+    assert entries.keys() == given.keys()
+    label = entries["prediction"]
+    assert isinstance(label, CategoricalReference)
+    assert sorted(label.categories) == sorted(given["prediction"])
+    found = entries["prediction.mid"]
+    assert isinstance(found, NumericReference)
+    assert found.max == 0.8
+    assert [e.name for e in reference.entries([Role.ACTUAL])] == ["actual"]
+
+
+def test_classes_that_do_not_fit_are_refused() -> None:
+    """Two names for three columns, one text, one name, an unknown output: each is an error."""
+    features = {"x": [1.0, 2.0, 3.0]}
+    fit = partial(Reference.fit, features, predictions=PROBABILITIES)
+    with pytest.raises(SchemaError, match="predictions: wanted one for each of the 3 rows"):
+        fit(output="probabilities", classes=["a", "b"])
+    with pytest.raises(SchemaError, match="classes: wanted a sequence"):
+        fit(output="probabilities", classes="abc")
+    with pytest.raises(ConfigError, match="classes: wanted two or more"):
+        fit(output="probabilities", classes=["a"])
+    with pytest.raises(ConfigError, match="classes: wanted with output"):
+        fit(classes=["a", "b", "c"])
+    with pytest.raises(ConfigError, match="output"):
+        fit(output="odds")
+
+
+def test_the_file_is_json_that_a_person_can_read(tmp_path: Path) -> None:
+    """It says what it is and its version first, is indented, and ends with a newline."""
+    path = tmp_path / "a.json"
+    small().save(path)
+    text = path.read_text("utf-8")
+    assert text.startswith('{\n "format": "mlmonitor.reference",\n "version": 1,\n')
+    assert text.endswith("}\n")
+    assert json.loads(text)["fields"][0]["mean"] == 7 / 3
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk fails halfway, the old reference is still there, and no other file."""
+    path = tmp_path / "a.json"
+    small().save(path)
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        Reference.fit({"x": [1]}).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.json"]  # noqa: PTH208 - hidden files count
+
+
+def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
+    """While one thread saves over and over, each load finds a whole reference."""
+    path = tmp_path / "a.json"
+    versions = [small(), Reference.fit({"x": np.arange(1_000.0)})]
+    versions[0].save(path)
+    done = threading.Event()
+
+    def save() -> None:
+        for at in range(60):
+            versions[at % 2].save(path)
+        done.set()
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    while not done.is_set():
+        assert Reference.load(path) in versions
+    thread.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes as POSIX has them")
+def test_a_saved_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
+    """A service that runs as another user can read it, and a link stays a link."""
+    (tmp_path / "plain").touch()
+    path, link = tmp_path / "a.json", tmp_path / "link.json"
+    link.symlink_to(path)
+    small().save(link)
+    assert link.is_symlink()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_that_would_be_refused_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of size holds on both sides."""
+    path = tmp_path / "a.json"
+    small().save(path)
+    monkeypatch.setattr(file_format, "FILE_BYTES", 1_000)
+    with pytest.raises(FormatError, match="larger than"):
+        small().save(tmp_path / "b.json")
+    assert not (tmp_path / "b.json").exists()
+    with pytest.raises(FormatError, match="larger than"):
+        Reference.load(path)
+
+
+def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
+    """That there is no file is no fault of its format."""
+    with pytest.raises(FileNotFoundError):
+        Reference.load(tmp_path / "none.json")
+    with pytest.raises(OSError, match="none"):
+        small().save(tmp_path / "none" / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"bins": 0}, ConfigError, "bins: wanted a whole number from 1 to 1,000"),
+        ({"bins": MOST_BINS + 1}, ConfigError, "bins"),
+        ({"bins": 2.5}, ConfigError, "bins"),
+        ({"bins": True}, ConfigError, "bins"),
+        ({"seed": -1}, ConfigError, "seed"),
+        ({"trained_at": "2024-01-01"}, SchemaError, "trained_at: wanted a datetime, met str"),
+        ({"trained_at": date(2024, 1, 1)}, SchemaError, "trained_at"),
+        ({"trained_at": pd.NaT}, SchemaError, "trained_at"),
+        ({"importances": np.array([1.0])}, SchemaError, "importances: wanted a mapping"),
+        ({"importances": {"x": float("nan")}}, SchemaError, "importances: 'x'"),
+        ({"training_metrics": {"mae": None}}, SchemaError, "training_metrics: 'mae'"),
+        ({"training_metrics": {"mae": "0.5x"}}, SchemaError, "training_metrics: 'mae'"),
+        ({"training_metrics": {"": 1.0}}, SchemaError, "1 to 1,000"),
+    ],
+)
+def test_an_option_out_of_bounds_is_refused(
+    options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    """The error names the option and what was wanted, and no value."""
+    with pytest.raises(error, match=said) as caught:
+        Reference.fit({"x": [1.0, 2.0]}, **options)
+    assert "0.5x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        datetime(2024, 5, 1, 12),  # noqa: DTZ001 - naive on purpose
+        datetime(2024, 5, 1, 12, tzinfo=UTC),
+        datetime(2024, 5, 1, 14, tzinfo=timezone(timedelta(hours=2))),
+        pd.Timestamp("2024-05-01 14:00", tz="Europe/Berlin"),
+    ],
+    ids=["naive", "utc", "offset", "pandas"],
+)
+def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
+    """A naive time is taken as UTC; any other is the same moment in UTC."""
+    found = Reference.fit({"x": [1]}, trained_at=told).trained_at
+    assert found == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert found is not None
+    assert found.utcoffset() == timedelta(0)
+
+
+def test_figures_told_at_training_are_kept() -> None:
+    """Importances and metrics are numbers by name, whatever type of number they came as."""
+    found = Reference.fit(
+        {"x": [1]}, importances={"x": np.float32(0.5)}, training_metrics={"mae": 41}
+    )
+    assert found.content.importances == {"x": 0.5}
+    assert found.content.training_metrics == {"mae": 41.0}
+
+
+def test_fields_are_planned_numeric_first() -> None:
+    """Entries come in the order of the plan's schema, so that tables of both line up."""
+    reference = Reference.fit(
+        {"a": ["p", "q"], "b": [1.0, 2.0], "c": [True, False], "d": [3.0, 4.0]},
+        predictions=[5.0, 6.0],
+    )
+    roles = [Role.FEATURE, Role.PREDICTION]
+    plan = reference.plan(roles, deviations=3.0)
+    assert [f.name for f in plan.schema.fields] == ["b", "d", "prediction", "a", "c"]
+    assert [e.name for e in reference.entries(roles)] == ["b", "d", "prediction", "a", "c"]
+    assert [f.name for f in reference.fields] == ["a", "b", "c", "d", "prediction"]
+    assert reference.entries([Role.ACTUAL]) == []
+
+
+def test_the_band_is_the_mean_and_so_many_deviations() -> None:
+    """Range and band of a plan come from the reference; a field without values has neither."""
+    reference = Reference.fit({"x": [1.0, 3.0], "none": [None, None]})
+    x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric
+    assert (x.low, x.high, x.band_low, x.band_high) == (1.0, 3.0, 0.0, 4.0)
+    assert (none.low, none.high) == (-np.inf, np.inf)

@@ -1,0 +1,305 @@
+"""Training data in whatever form it is held, and what is refused of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pydantic import BaseModel
+
+from mlmonitor import Reference, SchemaError
+from mlmonitor.formats.reference import CategoricalReference, NumericReference
+
+PERSONAL = "Ada Lovelace"
+
+
+class Claim(BaseModel):
+    """A row as a web service validates it."""
+
+    x: float
+    line: str | None = None
+
+
+NUMBERS = [1.0, 2.0, 2.0, 4.0]
+LINES = ["motor", "home", None, "motor"]
+
+FORMS: dict[str, Callable[[], Any]] = {
+    "pandas": lambda: pd.DataFrame({"x": NUMBERS, "line": LINES}),
+    "pandas nullable": lambda: pd.DataFrame(
+        {"x": pd.array(NUMBERS, "Float64"), "line": pd.array(LINES, "string")}
+    ),
+    "pandas categorical": lambda: pd.DataFrame({"x": NUMBERS, "line": pd.Categorical(LINES)}),
+    "pandas of arrow": lambda: pd.DataFrame({"x": NUMBERS, "line": LINES}).convert_dtypes(
+        dtype_backend="pyarrow"
+    ),
+    "pandas with an odd index": lambda: pd.DataFrame(
+        {"x": NUMBERS, "line": LINES}, index=[7, 7, 1, 0]
+    ),
+    "polars": lambda: pl.DataFrame({"x": NUMBERS, "line": LINES}),
+    "pyarrow": lambda: pa.table({"x": NUMBERS, "line": LINES}),
+    "lists": lambda: {"x": NUMBERS, "line": LINES},
+    "tuples": lambda: {"x": tuple(NUMBERS), "line": tuple(LINES)},
+    "arrays": lambda: {"x": np.array(NUMBERS), "line": np.array(LINES, object)},
+    "series": lambda: {"x": pd.Series(NUMBERS, index=[3, 2, 1, 0]), "line": pl.Series(LINES)},
+    "arrow arrays": lambda: {
+        "x": pa.array(NUMBERS),
+        "line": pa.chunked_array([LINES[:1], LINES[1:]]),
+    },
+    "dicts": lambda: [{"x": x, "line": line} for x, line in zip(NUMBERS, LINES, strict=True)],
+    "dicts with gaps": lambda: [
+        {"x": x} | ({} if line is None else {"line": line})
+        for x, line in zip(NUMBERS, LINES, strict=True)
+    ],
+    "models": lambda: [Claim(x=x, line=line) for x, line in zip(NUMBERS, LINES, strict=True)],
+    "rows": lambda: list(zip(NUMBERS, LINES, strict=True)),
+    "object array": lambda: np.array(list(zip(NUMBERS, LINES, strict=True)), object),
+    "chunks": lambda: iter(
+        [{"x": NUMBERS[:1], "line": LINES[:1]}, {"x": NUMBERS[1:], "line": LINES[1:]}]
+    ),
+    "chunks of frames": lambda: (
+        pd.DataFrame({"x": [x], "line": [line]}) for x, line in zip(NUMBERS, LINES, strict=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_the_data_does_not_matter(form: str) -> None:
+    """The same rows in any form make the same reference."""
+    found = Reference.fit(FORMS[form](), names=["x", "line"])
+    x, line = found.content.fields
+    assert isinstance(x, NumericReference)
+    assert isinstance(line, CategoricalReference)
+    assert (found.rows, x.name, x.kind, x.mean, x.min, x.max) == (4, "x", "numeric", 2.25, 1.0, 4.0)
+    assert (x.edges, x.counts, x.missing) == ([1.0, 2.0], [1, 2, 1], 0)
+    assert (line.name, line.categories, line.counts) == ("line", ["motor", "home"], [2, 1, 0])
+    assert (line.missing, line.is_closed, line.others) == (1, True, [])
+
+
+PREDICTIONS: dict[str, Any] = {
+    "list": [1, 2, 3],
+    "tuple": (1, 2, 3),
+    "array": np.array([1, 2, 3]),
+    "column": np.array([[1], [2], [3]]),
+    "pandas": pd.Series([1, 2, 3], index=[9, 8, 7]),
+    "nullable": pd.Series([1, 2, 3], dtype="Int64"),
+    "index": pd.Index([1, 2, 3]),
+    "polars": pl.Series([1, 2, 3]),
+    "pyarrow": pa.array([1, 2, 3]),
+    "range": range(1, 4),
+    "function": lambda chunk: np.array(chunk["x"]) + 1,
+}
+
+
+@pytest.mark.parametrize("form", PREDICTIONS)
+@pytest.mark.parametrize("what", ["predictions", "actuals"])
+def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
+    """Predictions and actuals may be lists, arrays, columns, series, or a function of the chunk."""
+    found = Reference.fit({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
+    entry = found.content.fields[1]
+    assert isinstance(entry, NumericReference)
+    assert (entry.name, entry.role) == (what[:-1], what[:-1])
+    assert (entry.mean, entry.counts, entry.rows) == (2.0, [1, 1, 1], 3)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names"),
+    [
+        (np.ones((3, 2)), ["prediction.0", "prediction.1"]),
+        ({"low": [1, 2, 3], "high": [4, 5, 6]}, ["prediction.low", "prediction.high"]),
+        (pd.DataFrame({"low": [1, 2, 3], "b": list("abc")}), ["prediction.low", "prediction.b"]),
+        (pl.DataFrame({"low": [1, 2, 3]}), ["prediction.low"]),
+        ([{"low": 1}, {"low": 2}, {"low": 3}], ["prediction.low"]),
+    ],
+)
+def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> None:
+    """Columns of an array have their positions for names, those of a frame or mapping their own."""
+    found = Reference.fit({"x": [0, 1, 2]}, predictions=outputs)
+    assert [e.name for e in found.content.fields if e.role == "prediction"] == names
+
+
+def test_labels_are_categories() -> None:
+    """A classifier's predictions and actuals are counted by label."""
+    found = Reference.fit(
+        {"x": [0, 1, 2]}, predictions=["yes", "no", "yes"], actuals=np.array(["no", "no", "yes"])
+    )
+    _, prediction, actual = found.content.fields
+    assert isinstance(prediction, CategoricalReference)
+    assert isinstance(actual, CategoricalReference)
+    assert (prediction.categories, prediction.counts) == (["yes", "no"], [2, 1, 0])
+    assert (actual.categories, actual.counts) == (["no", "yes"], [2, 1, 0])
+
+
+def test_a_feature_may_be_called_prediction() -> None:
+    """Role and name together identify a field."""
+    found = Reference.fit({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
+    told = [
+        (e.role, e.name, e.mean) for e in found.content.fields if isinstance(e, NumericReference)
+    ]
+    assert told == [
+        ("feature", "prediction", 1),
+        ("feature", "actual", 2),
+        ("prediction", "prediction", 3),
+        ("actual", "actual", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "said"),
+    [
+        (None, {}, "features"),
+        (f"{PERSONAL}.csv", {}, "features"),
+        (7, {}, "features"),
+        ({1, 2}, {}, "features"),
+        ([], {}, "features"),
+        ({}, {}, "at least one row"),
+        ({"x": []}, {}, "at least one row"),
+        (pd.DataFrame(), {}, "at least one"),
+        (pd.DataFrame(index=range(3)), {}, "at least one column"),
+        (np.empty((0, 1)), {"names": ["x"]}, "at least one row"),
+        (iter([]), {}, "at least one row"),
+        (pl.LazyFrame({"x": [1]}), {}, "LazyFrame"),
+        (pd.Series([1, 2]), {}, "Series"),
+        (pl.Series([1, 2]), {}, "Series"),
+        ([1, 2, 3], {"names": ["x"]}, "list of int"),
+        (np.arange(3.0), {"names": ["x"]}, "1 dimensions"),
+        (np.zeros((2, 2, 2)), {"names": ["x", "y"]}, "3 dimensions"),
+        (np.zeros((2, 2)), {}, "names= with 2"),
+        (np.zeros((2, 2)), {"names": ["x"]}, "names= with 2"),
+        (np.zeros((2, 2)), {"names": ["x", "x"]}, "'x'"),
+        (np.zeros((2, 2)), {"names": "xy"}, "names"),
+        (np.zeros((2, 2)), {"names": ["x", ""]}, "1 to 1,000"),
+        (np.zeros((2, 2)), {"names": ["x", "y" * 1_001]}, "1 to 1,000"),
+        ({"a\ud800": [1]}, {}, "Unicode"),
+        ([[1, 2], [1]], {"names": ["x", "y"]}, "row 1: wanted 2 values, met 1"),
+        ([[1, 2], [1, 2, PERSONAL]], {"names": ["x", "y"]}, "row 1: wanted 2 values, met 3"),
+        ([{"x": 1}, PERSONAL], {}, "row 1"),
+        (pd.DataFrame(np.ones((2, 2)), columns=["x", "x"]), {}, "each column name once"),
+        (pd.DataFrame(np.ones((2, 2)), columns=["1", 1]), {}, "'1'"),
+        ({"x": [1, 2], "y": [1]}, {}, "'y': wanted 2 rows, met 1"),
+        ({"x": 1}, {}, "'x'"),
+        ({"x": PERSONAL}, {}, "'x'"),
+        ({"x": {"y": 1}}, {}, "'x'"),
+        ({"x": iter([1])}, {}, "'x'"),
+        ({"x": np.array(3)}, {}, "'x'"),
+        ({"x": np.ones((2, 2))}, {}, "'x'"),
+        ({"x": [[PERSONAL], [PERSONAL]]}, {}, "'x': wanted numbers, text"),
+        ({"x": [object()]}, {}, "'x': wanted numbers, text"),
+        ({"x": np.array([1j])}, {}, "'x': wanted numbers, text"),
+        ({"x": [timedelta(1)]}, {}, "'x': wanted numbers, text"),
+        ({"x": np.array([1], "m8[s]")}, {}, "'x': wanted numbers, text"),
+        (pd.DataFrame({"x": [[PERSONAL]]}), {}, "'x': wanted numbers, text"),
+        (pl.DataFrame({"x": [[PERSONAL]]}), {}, "'x': wanted numbers, text"),
+        (iter([{"x": [1]}, {"y": [1]}]), {}, "'x', 'y'"),
+        (iter([{"x": [1]}, {"x": [PERSONAL]}]), {}, "'x': numeric in one chunk, categorical"),
+    ],
+)
+def test_data_that_cannot_be_trusted_is_refused(
+    features: Any, options: dict[str, Any], said: str
+) -> None:
+    """The error names the column or row and what was wanted, and never a value."""
+    with pytest.raises(SchemaError) as caught:
+        Reference.fit(features, **options)
+    assert said in str(caught.value)
+    assert PERSONAL not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["predictions", "actuals"])
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ([1, 2], "met 2"),
+        ([1, 2, 3, 4], "met 4"),
+        ([], "met 0"),
+        (5, "met one int"),
+        (PERSONAL, "met one str"),
+        ({1, 2, 3}, "met set"),
+        ([[1], [2, 3], [4]], "several values"),
+        ({"low": [1, 2]}, "wanted one for each"),
+        (pd.DataFrame({"low": [1, 2]}), "wanted one for each"),
+        (np.ones((2, 3, 1)), "wanted one for each"),
+        (lambda _: None, "met NoneType"),
+        (iter([[1, 2, 3]]), "iterator"),
+    ],
+)
+def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, met: str) -> None:
+    """One for each row is wanted; a single value is not spread over all of them."""
+    with pytest.raises(SchemaError) as caught:
+        Reference.fit({"x": [0, 1, 2]}, **{what: values})
+    assert str(caught.value).startswith(f"{what}: ")
+    assert met in str(caught.value)
+    assert PERSONAL not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [np.ones((3, 2)), {"a": [1, 2, 3], "b": [1, 2, 3]}])
+def test_the_truth_is_one_value_a_row(values: Any) -> None:
+    """Actuals of several columns are refused."""
+    with pytest.raises(SchemaError, match="actuals: wanted one value a row, met 2 columns"):
+        Reference.fit({"x": [0, 1, 2]}, actuals=values)
+
+
+def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
+    """The numbers below `rows`, in chunks."""
+    for start in range(0, rows, size):
+        yield {"x": np.arange(start, min(start + size, rows))}
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [
+        lambda: lambda chunk: chunk["x"] * 2,
+        lambda: (chunk["x"] * 2 for chunk in parts(100, 7)),
+    ],
+    ids=["function", "iterator"],
+)
+def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
+    """A function of the chunk, and an iterator beside it, both give each row its prediction."""
+    found = Reference.fit(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
+    whole = Reference.fit(
+        {"x": np.arange(100)}, predictions=2 * np.arange(100), actuals=np.arange(100)
+    )
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    ("predictions", "said"),
+    [
+        ([1, 2], "features come in chunks"),
+        (np.arange(4), "features come in chunks"),
+        (iter([np.arange(2)]), "fewer chunks"),
+        (iter([np.arange(2)] * 3), "more chunks"),
+        (iter([np.arange(2), np.arange(3)]), "each of the 2 rows, met 3"),
+    ],
+)
+def test_chunks_that_do_not_fit_each_other_are_refused(predictions: Any, said: str) -> None:
+    """Features and predictions come in as many chunks of as many rows."""
+    with pytest.raises(SchemaError, match=said):
+        Reference.fit(parts(4, 2), predictions=predictions)
+
+
+def test_what_a_users_function_raises_is_the_users() -> None:
+    """Neither a function's error nor a generator's is dressed up as ours."""
+
+    def broken() -> Iterator[Any]:
+        raise TypeError("the user's own")
+        yield
+
+    with pytest.raises(TypeError, match="the user's own"):
+        Reference.fit(parts(4, 2), predictions=broken())
+    with pytest.raises(ZeroDivisionError):
+        Reference.fit({"x": [1]}, predictions=lambda _: 1 / 0)
+
+
+def test_a_function_cannot_change_what_it_is_shown() -> None:
+    """The features are read as they came, also if the model scales them in place."""
+
+    def predict(chunk: dict[str, Any]) -> Any:
+        chunk["x"] *= 1_000
+        return chunk["x"]
+
+    found = Reference.fit({"x": np.array([1.0, 2.0])}, predictions=predict)
+    assert isinstance(found.content.fields[0], NumericReference)
+    assert found.content.fields[0].max == 2.0

@@ -1,0 +1,152 @@
+"""What chance makes of distances: tables that are kept, and laws where there are none."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.compare.count_table import entry_counts
+from mlmonitor.formats.reference import CRITICAL_ROWS, parsed, written
+from mlmonitor.records import Role
+from mlmonitor.stats.critical_values import Critical, simulated, simulated_wasserstein
+from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
+from mlmonitor.testing import ManualClock
+
+COUNTS = np.array([500, 300, 150, 50, 0])
+
+
+def critical(counts: np.ndarray, *, is_simulated: bool = True) -> Critical:
+    """The critical values of one field."""
+    return Critical([simulated(counts, is_ordered=True) if is_simulated else {}], counts[None])
+
+
+def window(rows: int) -> np.ndarray:
+    """A window of so many rows."""
+    return np.array([[rows, 0, 0, 0, 0]])
+
+
+def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None:
+    """Interpolation passes through the table."""
+    table, found = simulated(COUNTS, is_ordered=True), critical(COUNTS)
+    for place, rows in enumerate(CRITICAL_ROWS):
+        for name, value in found.at(window(rows)).items():
+            if name in table:
+                assert value[0] == pytest.approx(table[name][place], rel=1e-12)
+
+
+@pytest.mark.parametrize("is_simulated", [True, False])
+@pytest.mark.parametrize("name", [name for name in MEASURES if name != "chi2"])
+def test_more_rows_leave_less_to_chance(name: str, is_simulated: bool) -> None:  # noqa: FBT001 - parametrized
+    """What chance explains shrinks as the window grows, down to what the reference leaves open."""
+    found = critical(COUNTS, is_simulated=is_simulated)
+    sizes = [20, 35, 50, 120, 1_000, 5_000, 10_000, 1 << 40]
+    values = [found.at(window(rows))[name][0] for rows in sizes]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] > 0
+
+
+def test_tables_and_laws_agree_where_rows_are_many() -> None:
+    """At 1,000 rows in full bins they differ by less than a tenth; Kolmogorov's is a bound."""
+    counts = np.full(10, 5_000)
+    by_table = Critical([simulated(counts, is_ordered=True)], counts[None])
+    by_law = Critical([{}], counts[None])
+    rows = np.full((1, 10), 100)
+    for name in MEASURES:
+        law, table = by_law.at(rows)[name][0], by_table.at(rows)[name][0]
+        if name in ORDERED:
+            assert table <= law
+        else:
+            assert table == pytest.approx(law, rel=0.1)
+
+
+def test_the_same_counts_have_the_same_table() -> None:
+    """Chance is seeded by nothing but the counts' number: two fits agree to the last digit."""
+    values = np.random.default_rng(3).lognormal(size=2_000)
+    first, second = (Reference.fit({"x": values}).content.fields[0].critical for _ in range(2))
+    assert first == second
+    assert set(first) == {*MEASURES, WASSERSTEIN}
+
+
+def test_nothing_to_compare_has_no_critical_value() -> None:
+    """Of no rows, or without a reference's rows, it is NaN, and no warning."""
+    assert all(np.isnan(values).all() for values in critical(COUNTS).at(window(0)).values())
+    empty = Critical([{}], np.zeros((1, 5), np.int64))
+    assert all(np.isnan(values).all() for values in empty.at(window(9)).values())
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.full(100, 3.0),
+        np.full(100, np.nan),
+        np.array(["only"] * 100),
+        np.array([1.0]),
+        np.array([True] * 50),
+    ],
+    ids=["constant", "all missing", "one category", "one row", "always true"],
+)
+def test_a_field_that_never_varies_leaves_nothing_to_chance(column: np.ndarray) -> None:
+    """Its tables are zeros and finite; it has no Wasserstein distance."""
+    reference = Reference.fit(
+        {"x": column}, schema={"x": "boolean"} if column.dtype == bool else {}
+    )
+    (entry,) = reference.content.fields
+    assert WASSERSTEIN not in entry.critical
+    plan = reference.plan([Role.FEATURE], deviations=3)
+    found = Critical([entry.critical], entry_counts([entry], plan))
+    counts = np.full((1, entry_counts([entry], plan).shape[1]), 1 << 40)
+    for name, values in found.at(counts).items():
+        assert name == WASSERSTEIN or np.isfinite(values).all()
+
+
+def test_the_spread_scales_the_wasserstein_distance() -> None:
+    """In units of the reference's deviation, a field in cents is as far as one in euros."""
+    ordered = np.sort(np.random.default_rng(1).normal(size=5_000))
+    euros = simulated_wasserstein(ordered, float(ordered.std()))
+    cents = simulated_wasserstein(ordered * 100, float(ordered.std() * 100))
+    np.testing.assert_allclose(euros[WASSERSTEIN], cents[WASSERSTEIN], rtol=2e-3)
+
+
+def test_the_tables_travel_in_the_file() -> None:
+    """What is saved comes back; a table of a wrong length is refused."""
+    content = Reference.fit({"x": np.arange(50.0)}).content
+    assert parsed(written(content)).fields[0].critical == content.fields[0].critical
+    broken = written(content).replace(b'"psi": [', b'"psi": [1.0,')
+    with pytest.raises(ValueError, match="critical"):
+        parsed(broken)
+
+
+def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
+    """Each drain works out one size; in the end they are those of a fit but for chance."""
+    rng = np.random.default_rng(2)
+    columns = {"x": rng.lognormal(size=1_000), "line": rng.choice(["a", "b", "c"], 1_000)}
+    fitted = Reference.fit(columns)
+    entries = [entry.model_copy(update={"critical": {}}) for entry in fitted.content.fields]
+    counts = entry_counts(entries, fitted.plan([Role.FEATURE], deviations=3))
+    learned = Critical([{}, {}], counts, entries)
+    known = Critical([entry.critical for entry in fitted.content.fields], counts)
+    assert learned.is_simulating
+    steps = 0
+    while learned.simulate_next():
+        steps += 1
+    assert steps == 3 * len(CRITICAL_ROWS)  # two fields' counts, and one's quantiles
+    assert learned.nbytes == known.nbytes
+    window = np.zeros_like(counts)
+    window[:, 0] = 80
+    for name, values in known.at(window).items():
+        tolerance = 0.15 if name == WASSERSTEIN else 1e-12
+        assert learned.at(window)[name][0] == pytest.approx(values[0], rel=tolerance)
+
+
+def test_a_service_works_them_out_as_it_drains() -> None:
+    """What is told of a learned reference becomes what a fit of the same rows would tell."""
+    values = np.random.default_rng(4).normal(size=600)
+    config = Config(learn_rows=500, export_interval_seconds=3_600, drain_seconds=3_600)
+    with Monitor("m", exporters=[], config=config, clock=ManualClock()) as monitor:
+        monitor.record({"x": values}, np.zeros(600))
+        told = [monitor.status().field("x").psi_by_chance for _ in range(50)]
+    fitted = Reference.fit({"x": values[:500]})
+    plan, (entry,) = fitted.plan([Role.FEATURE], deviations=3), fitted.content.fields
+    counts = entry_counts([entry], plan)
+    wanted = Critical([entry.critical], counts).at(np.full((1, 1), 100) * (counts > 0) // 10)
+    assert told[-1] == pytest.approx(wanted["psi"][0], rel=1e-9)
+    assert told[0] != told[-1]

@@ -1,0 +1,280 @@
+"""What a status prints."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlmonitor import FieldStatus, Kind, Quality, Role, Status
+from mlmonitor.aggregate.outcomes.regression_sums import Performance
+from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
+from mlmonitor.compare.finding import Finding
+from mlmonitor.formatting import wide
+from mlmonitor.status.field_status import MOVED_PSI
+
+GOOD = dict.fromkeys(Quality, 0) | {Quality.VALID: 1_000}
+
+
+def field(name: str = "claimed_amount", **told: Any) -> FieldStatus:
+    """A numeric feature with everything to tell."""
+    numbers: dict[str, Any] = {
+        "mean": 8_186.25,
+        "stddev": 9_804.0,
+        "min": 12.5,
+        "max": 98_765.0,
+        "quantiles": {0.05: 1_118.0, 0.5: 4_963.0, 0.95: 24_777.0},
+        "psi": 0.0123,
+        "jensen_shannon": 0.0456,
+        "psi_by_chance": 0.02,
+    }
+    told = {"role": Role.FEATURE, "kind": Kind.NUMERIC, "count": 1_000, "quality": GOOD} | told
+    return FieldStatus(name, **(numbers | {"window_quality": told["quality"]} | told))
+
+
+def blank(name: str, **told: Any) -> FieldStatus:
+    """A field of which nothing is known."""
+    nothing = dict.fromkeys(("mean", "stddev", "min", "max", "psi", "jensen_shannon"))
+    return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_by_chance": None} | told))
+
+
+WATCHING = Status(
+    model="claims-severity",
+    version="7",
+    state="watching",
+    predictions=12_345,
+    errors={"ValueError": 3},
+    window_rows=10_000,
+    reference_rows=4_000,
+    latency_seconds={0.5: 0.0012, 0.99: 0.03},
+    fields=(
+        field(),
+        field("age", psi=0.412, quality=GOOD | {Quality.MISSING: 12, Quality.UNSEEN: 0}),
+        field("prediction", role=Role.PREDICTION, psi=0.15, psi_by_chance=0.2),
+        blank("line", kind=Kind.CATEGORICAL, psi=0.2, new_categories=(Hitter("caravan", 80, 0),)),
+    ),
+    unknown_fields={"extra": 5},
+    labels={"matched": 95, "late": 0},
+    performance=Performance(95, 3_772.0, 5_876.0, 12.0),
+    exports={"collector": {"accepted": 463, "failed": 0}},
+    memory_bytes=14_000_000,
+)
+
+
+def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
+    """What moved, the furthest first, what is bad, and what is new each have their line."""
+    text = str(WATCHING)
+    assert text.startswith("claims-severity 7: watching; reference of 4,000 rows\n")
+    assert "12,345 predictions, 3 failed (ValueError 3), 10,000 in the window" in text
+    assert "latency p50 1.2 ms, p99 30 ms" in text
+    assert "moved*: age (psi 0.412 over 1,012 rows), line (psi 0.200 over 1,000 rows)" in text
+    assert "bad in age: missing 12\n" in text
+    assert "new in line: caravan 80" in text
+    assert "fields the reference does not know: extra 5" in text
+    assert "performance on 95 labelled: MAE 3772, RMSE 5876, bias 12" in text
+    assert "exported to collector: accepted 463, failed 0 points" in text
+    assert "0 rows dropped, 0 faults held back" in text
+
+
+def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
+    """Names of categories, quantiles and extremes are there to be read, but not by accident."""
+    finding = Finding(
+        field="line",
+        role=Role.FEATURE,
+        segment="all",
+        measure="psi",
+        value=0.3,
+        critical=0.1,
+        evidence=5.0,
+        alarm="raised",
+        rows=500,
+        since=0.0,
+        reason="caravan: 1.0% before, 30.0% now",
+    )
+    text = repr(replace(WATCHING, findings=(finding,)))
+    assert "'line'" in text
+    for secret in ("caravan", "98765", "4963"):
+        assert secret not in text
+    assert "caravan" in str(finding)
+
+
+def test_a_field_has_moved_beyond_the_tolerance_and_beyond_chance() -> None:
+    """Both must be passed, so that neither a small window nor a small effect is an alarm."""
+    assert field(psi=MOVED_PSI + 0.01, psi_by_chance=0.02).has_moved
+    assert not field(psi=MOVED_PSI - 0.01, psi_by_chance=0.02).has_moved
+    assert not field(psi=0.3, psi_by_chance=0.4).has_moved
+    assert not field(psi=None).has_moved
+
+
+def test_that_nothing_moved_is_said() -> None:
+    """Silence would leave open whether anything was compared."""
+    quiet = replace(WATCHING, fields=(field(), blank("empty")))
+    assert "moved: none of 1 field (" in str(quiet)
+    assert "moved" not in str(replace(WATCHING, fields=(blank("empty"),)))
+
+
+def test_bad_values_are_counted_over_the_window_like_the_others() -> None:
+    """A service that had a bad day last month is not bad today; `missing` still knows of it."""
+    then = GOOD | {Quality.MISSING: 700}
+    now = GOOD | {Quality.MISSING: 12}
+    text = str(replace(WATCHING, fields=(field("age", quality=then, window_quality=now),)))
+    assert re.search(r"^age +feature +1,000 +12 ", text, re.MULTILINE)
+    assert "bad in age: missing 12\n" in text
+    assert "700" not in text
+    assert field("age", quality=then, window_quality=now).missing == 700
+
+
+def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
+    """Whether there were none at all, or none lately, is told apart."""
+    never = blank("age", quality=dict.fromkeys(Quality, 0))
+    past = blank("age", quality=GOOD, window_quality=dict.fromkeys(Quality, 0))
+    assert "\nno rows yet\n" in str(replace(WATCHING, fields=(never,)))
+    assert "\nno rows in the window\n" in str(replace(WATCHING, fields=(past,)))
+    for fields in ((never,), (past,)):
+        assert "---" not in str(replace(WATCHING, fields=fields))
+    only_bad = blank("age", quality=dict.fromkeys(Quality, 0) | {Quality.MISSING: 3})
+    assert "---" in str(replace(WATCHING, fields=(only_bad,)))
+
+
+def test_one_is_not_many() -> None:
+    """A count of one has its noun in the singular."""
+    one = Status("m", "1", "watching", predictions=1, reference_rows=1, dropped=1, faults=1)
+    text = str(replace(one, fields=(field(),)))
+    for told in ("reference of 1 row\n", "1 prediction,", "none of 1 field ", "1 fault held"):
+        assert told in text
+    assert "1 row dropped" in text
+
+
+def test_the_dust_of_rounding_is_printed_as_zero() -> None:
+    """A mean that a sum of large values left beside zero is not shown with four digits of noise."""
+    dusty = field("x", mean=-3.1e-15, stddev=1.0, quantiles={0.05: -1.6, 0.5: 2e-17, 0.95: 1.6})
+    tiny = field("y", mean=3.1e-15, stddev=2e-15, quantiles={})
+    text = str(replace(WATCHING, fields=(dusty, tiny)))
+    assert re.search(r"^x .* 0 +1 +-1.6 +0 +1.6 ", text, re.MULTILINE)
+    assert "3.10e-15" in text
+
+
+def test_a_categorical_field_tells_how_many_categories_it_met() -> None:
+    """It has no mean; the number of its categories stands there, where it is known."""
+    fields = (field(), blank("line", kind=Kind.CATEGORICAL, count=9, distinct=1_234.4))
+    text = str(replace(WATCHING, fields=fields))
+    assert re.search(r"^line +feature +9 +0 +1,234 distinct +- ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({"accepted": 0, "rejected": 0, "failed": 0}, "nothing yet\n"),
+        ({"accepted": 0, "rejected": 0, "failed": 463}, "nothing yet, failed 463 points\n"),
+        ({"accepted": 4, "rejected": 0, "failed": 1}, "accepted 4, rejected 0, failed 1 points\n"),
+    ],
+)
+def test_that_nothing_arrived_is_said_with_how_much_was_lost(
+    outcomes: dict[str, int], said: str
+) -> None:
+    """A destination that refuses everything does not look like one that was not tried."""
+    assert f"exported to collector: {said}" in str(
+        replace(WATCHING, exports={"collector": outcomes})
+    )
+
+
+@pytest.mark.parametrize(
+    ("dropped", "said"),
+    [(1_372, "1,372 rows dropped (10 %)"), (1, "1 row dropped (<0.1 %)")],
+)
+def test_dropped_rows_are_told_at_the_top_with_what_to_do(dropped: int, said: str) -> None:
+    """Whoever reads the numbers below must know how many rows they lack."""
+    line = str(replace(WATCHING, dropped=dropped)).splitlines()[2]
+    assert line == f"{said}: raise Config.buffer_rows or record less"
+    closed = str(replace(WATCHING, dropped=dropped, state="closed"))
+    assert f"\n{said}\n" in closed
+    assert "buffer_rows" not in str(WATCHING)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (Status("m", "1", "disabled"), "m 1: disabled; nothing is recorded"),
+        (
+            Status("m", "", "waiting", learn_rows=1_000),
+            "m: waiting; learning a reference: 0 of 1,000",
+        ),
+        (
+            Status("m", "", "learning", learned_rows=60, learn_rows=100),
+            "m: learning; learning a reference: 60 of 100 rows",
+        ),
+        (
+            Status("m", "1", "watching", reference_rows=1_000, is_reference_learned=True),
+            "m 1: watching; reference of 1,000 rows, learned from the first rows of this service",
+        ),
+        (Status("m", "1", "closed", reference_rows=5), "m 1: closed; reference of 5 rows"),
+    ],
+    ids=lambda value: value.state if isinstance(value, Status) else "",
+)
+def test_every_state_is_told(status: Status, said: str) -> None:
+    """The first line says what the monitor is doing."""
+    assert str(status).startswith(said)
+
+
+def lines_of_table(status: Status) -> list[str]:
+    """The head and the rows of the printed table."""
+    lines = str(status).splitlines()
+    rule = next(at for at, line in enumerate(lines) if line.startswith("---"))
+    return [lines[rule - 1], *lines[rule + 1 : rule + 1 + len(status.fields)]]
+
+
+NAMES = st.text(min_size=1, max_size=40)
+NUMBER = st.one_of(st.none(), st.floats())
+
+
+@given(
+    st.lists(st.tuples(NAMES, NUMBER, NUMBER, st.integers(1, 1 << 50)), min_size=1, max_size=5),
+    st.sampled_from([Kind.NUMERIC, Kind.DATETIME]),
+)
+@settings(max_examples=30)
+def test_the_table_is_aligned_and_readable(rows: list[tuple[Any, ...]], kind: Kind) -> None:
+    """Whatever names and numbers: aligned, at most 130 columns, and never None, nan or inf."""
+    fields = tuple(
+        field(name, kind=kind, mean=mean, stddev=sd and abs(sd), count=count, psi=None)
+        for name, mean, sd, count in rows
+    )
+    table = lines_of_table(replace(WATCHING, fields=fields))
+    assert len({wide(line) for line in table}) == 1
+    assert wide(table[0]) <= 130
+    for line in table[1:]:
+        assert not re.search(r"\b(None|nan|inf)\b", line[wide("x" * 24) :].replace("�", ""))
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    """With long names, dates and large numbers the whole table stays within 120 columns."""
+    fields = (
+        field("días_abiertos_保险理赔金额的一个很长的名字", count=123_456_789),
+        field("opened", kind=Kind.DATETIME, mean=1.7e9, stddev=1e6, quantiles={0.5: 1.7e9}),
+        field("huge", mean=-1.234e300, psi=12.345, role=Role.PREDICTION),
+    )
+    text = str(replace(WATCHING, fields=fields))
+    assert max(wide(line) for line in text.splitlines()) <= 120
+    assert "2023-11-14" in text
+
+
+def test_a_hundred_fields_do_not_hide_the_findings() -> None:
+    """Lists stop after some names, and say how many more there are."""
+    bad = GOOD | {Quality.MISSING: 3}
+    new = (Hitter("n", 9, 0),)
+    fields = tuple(field(f"f{at}", psi=0.5, quality=bad, new_categories=new) for at in range(100))
+    text = str(replace(WATCHING, fields=fields, unknown_fields={f"u{at}": 1 for at in range(70)}))
+    assert "and 90 more" in text
+    assert "bad in 95 more fields" in text
+    assert text.count("new in") == 6
+    assert "and 60 more" in text
+
+
+def test_a_field_is_found_by_name_and_role() -> None:
+    """A feature by its name; others with their role; what is not there is a KeyError."""
+    assert WATCHING.field("age").psi == 0.412
+    assert WATCHING.field("prediction", role="prediction").role is Role.PREDICTION
+    assert WATCHING.field("age").missing == 12
+    with pytest.raises(KeyError, match=r"no feature is called 'prediction'; .* role='prediction'"):
+        WATCHING.field("prediction")

@@ -1,0 +1,147 @@
+"""Numbers, names and tables in a terminal."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.formatting import (
+    counted,
+    cut,
+    day,
+    duration,
+    listed,
+    settled,
+    share,
+    short,
+    table,
+    wide,
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (None, "-"),
+        (math.nan, "-"),
+        (math.inf, "-"),
+        (0.0, "0"),
+        (-0.5, "-0.5"),
+        (1234.5678, "1235"),
+        (9_999.4, "9999"),
+        (9_999.9, "10,000"),
+        (123_456.7, "123,457"),
+        (999_999.9, "1.00e+06"),
+        (-1.5e308, "-1.50e+308"),
+        (0.000_12, "1.20e-04"),
+    ],
+)
+def test_a_number_is_told_in_four_digits(number: float | None, told: str) -> None:
+    """As people read it; a dash where there is none."""
+    assert short(number) == told
+
+
+@given(st.floats())
+def test_no_number_is_wider_than_ten_columns(number: float) -> None:
+    """Nor does one ever read nan, inf or None."""
+    told = short(number)
+    assert len(told) <= 10
+    assert not {"nan", "inf", "None"} & {told}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (3e-9, "3 ns"),
+        (4.5e-6, "4.5 us"),
+        (0.0123, "12.3 ms"),
+        (1.5, "1.5 s"),
+        (7_200, "2 h"),
+        (86_400 * 400, "400 d"),
+        (86_400 * 5_000_000, "5.00e+06 d"),
+        (math.inf, "-"),
+    ],
+)
+def test_a_duration_has_the_unit_that_suits_it(seconds: float, told: str) -> None:
+    """Three digits are enough."""
+    assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0, "1970-01-01"),
+        (-86_400.0, "1969-12-31"),
+        (None, "-"),
+        (math.nan, "-"),
+        (1e18, "1.00e+18"),
+    ],
+)
+def test_a_moment_is_told_as_its_day(seconds: float | None, told: str) -> None:
+    """Not as seconds since 1970, but where no calendar reaches."""
+    assert day(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly_10", 10, "exactly_10"),
+        ("more_than_ten", 10, "more_than…"),
+        ("保险理赔金额", 10, "保险理赔…"),
+        ("two\nlines\x1b[31m", 20, "two\ufffdlines\ufffd[31m"),
+    ],
+)
+def test_a_name_fits_its_column(name: str, width: int, shown: str) -> None:
+    """A wide character takes two columns; what would move the cursor is replaced."""
+    assert cut(name, width) == shown
+
+
+@given(st.text(max_size=60), st.integers(2, 40))
+def test_no_name_breaks_the_line(name: str, width: int) -> None:
+    """Whatever a field is called, it is one line, no wider than asked, and printable."""
+    shown = cut(name, width)
+    assert wide(shown) <= width
+    assert len(shown.splitlines()) <= 1
+
+
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), min_size=1, max_size=6))
+def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
+    """Every line ends in the same column, whatever characters are in it."""
+    rows = [(cut(left, 12), f"{cut(right, 12)}|") for left, right in cells]
+    lines = table(rows, left=(0,))
+    assert len({wide(line) for line in lines}) == 1
+    assert set(lines[1]) == {"-"}
+
+
+def test_a_list_stops_and_says_how_many_more() -> None:
+    """Names beyond the limit are a number."""
+    counts = {f"n{at}": at for at in range(1_000, 1_005)}
+    assert listed(counts, most=2) == "n1000 1,000, n1001 1,001 and 3 more"
+    assert listed(counts, most=5).count(",") == 9
+    assert counted(12_345) == "12,345"
+    assert counted(123_456_789) == "123 M"
+    assert counted(1 << 50) == "1.13e+15"
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "told"),
+    [
+        (0, 5, "0 %"),
+        (5, 5, "100 %"),
+        (1, 3, "33.3 %"),
+        (1, 100_000, "<0.1 %"),
+        (99_999, 100_000, ">99.9 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, told: str) -> None:
+    """One row of a million is some, and all but one are not all."""
+    assert share(count, total) == told
+
+
+@pytest.mark.parametrize("scale", [None, math.nan, math.inf, 0.0])
+def test_nothing_is_dust_beside_an_unknown_scale(scale: float | None) -> None:
+    """Where the deviation is zero or not known, the number is kept."""
+    assert settled(1e-30, scale=scale) == 1e-30
+    assert settled(None, scale=scale) is None

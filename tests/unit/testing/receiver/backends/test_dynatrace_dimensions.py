@@ -1,0 +1,120 @@
+"""How Dynatrace makes dimensions of attributes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.testing.receiver.backends.dynatrace_dimensions import (
+    LONGEST_DIMENSION_KEY,
+    LONGEST_DIMENSION_VALUE,
+    RESOURCE_DIMENSIONS,
+    dimension_key,
+    dimensions,
+    metric_key,
+)
+from mlmonitor.testing.receiver.decoding import WirePoint, decode
+from support.otlp_requests import gauge, number, request
+
+
+def a_point(attributes: Any, *, scope: Any = (), resource: Any = ()) -> WirePoint:
+    """A gauge's point with these attributes, off the wire."""
+    made = request(gauge("g", number(1, attributes)), scope=scope, resource=resource)
+    return decode(made.SerializeToString()).points[0]
+
+
+@given(st.text())
+def test_a_dimension_key_is_valid_whatever_was_sent(key: str) -> None:
+    """Lower case letters, digits, `-._`, at most 100; not starting with a digit, `-` or dot."""
+    found = dimension_key(key)
+    if found is not None:
+        assert 1 <= len(found) <= LONGEST_DIMENSION_KEY
+        assert set(found) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._")
+        assert found[0] in "abcdefghijklmnopqrstuvwxyz_"
+        assert dimension_key(found) == found
+
+
+@given(st.text())
+def test_a_metric_key_is_valid_whatever_was_sent(name: str) -> None:
+    """Letters, digits, `-._`; not starting with a digit, `-` or dot; mending is done once."""
+    found = metric_key(name)
+    if found is not None:
+        assert all(each.isascii() and (each.isalnum() or each in "-._") for each in found)
+        assert found[0].isalpha() or found[0] == "_"
+        assert metric_key(found) == found
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("plain.key-1_x", "plain.key-1_x"),
+        ("Model", "model"),
+        ("a b/c", "a_b_c"),
+        ("9lives", "_lives"),
+        ("ä", None),
+        ("", None),
+    ],
+)
+def test_keys_of_dimensions(sent: str, kept: str | None) -> None:
+    """Lowered, mended, or dropped where nothing is valid."""
+    assert dimension_key(sent) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("text", "text"), (True, "true"), (False, "false"), (-3, "-3")]
+)
+def test_text_truth_and_whole_numbers_are_taken_as_text(value: object, kept: str) -> None:
+    """Nothing is told: that is what the documentation says."""
+    assert dimensions(a_point({"k": value}), ()) == ({"k": kept}, [])
+
+
+@pytest.mark.parametrize("value", [1.5, b"raw", ["a"], {"a": 1}, None, ""])
+def test_any_other_value_drops_the_whole_dimension(value: object) -> None:
+    """The others of the point stay, and the key is told."""
+    kept, notes = dimensions(a_point({"bad": value, "good": "x"}), ())
+    assert kept == {"good": "x"}
+    assert len(notes) == 1
+    assert notes[0].startswith("dimension dropped")
+    assert notes[0].endswith("'bad'")
+
+
+def test_keys_and_values_are_cut_at_their_limits() -> None:
+    """At the limit nothing is told; beyond it the rest is lost, and that is told."""
+    longest = {"k" * LONGEST_DIMENSION_KEY: "v" * LONGEST_DIMENSION_VALUE}
+    assert dimensions(a_point(longest), ()) == (longest, [])
+    longer = {"k" * (LONGEST_DIMENSION_KEY + 1): "v" * (LONGEST_DIMENSION_VALUE + 1)}
+    kept, notes = dimensions(a_point(longer), ())
+    assert kept == longest
+    assert [note.partition(":")[0] for note in notes] == [
+        "dimension key cut",
+        "dimension value cut",
+    ]
+
+
+def test_the_point_wins_over_its_scope_and_the_scope_over_the_resource() -> None:
+    """A key that is lost to another is told."""
+    point = a_point(
+        {"service.name": "point"},
+        scope={"service.name": "scope", "host.name": "scope"},
+        resource={"host.name": "resource", "k8s.pod.name": "resource"},
+    )
+    kept, notes = dimensions(point, RESOURCE_DIMENSIONS)
+    assert kept == {"service.name": "point", "host.name": "scope", "k8s.pod.name": "resource"}
+    assert len(notes) == 2
+
+
+def test_of_keys_that_become_the_same_the_first_is_kept() -> None:
+    """`Model` and `model` are one dimension."""
+    kept, notes = dimensions(a_point([("Model", "a"), ("model", "b")]), ())
+    assert kept == {"model": "a"}
+    assert notes == [
+        "dimension key changed: 'Model' to 'model'",
+        "dimension dropped, its key is taken: 'model'",
+    ]
+
+
+def test_resource_attributes_off_the_list_are_no_dimensions() -> None:
+    """Among them `service.instance.id`, and whatever one would rely on for a model's version."""
+    point = a_point({}, resource={"service.instance.id": "1", "service.name": "s"})
+    assert dimensions(point, RESOURCE_DIMENSIONS).kept == {"service.name": "s"}

@@ -1,0 +1,322 @@
+"""The ledger adds up what was sent, in whatever form, order and pieces it was sent."""
+
+import math
+import random
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+from mlmonitor.testing import Ledger
+from mlmonitor.testing.receiver.backends.collector import Collector
+from mlmonitor.testing.receiver.decoding import decode
+from mlmonitor.testing.receiver.ledger import Request
+from support.otlp_requests import (
+    CUMULATIVE,
+    DELTA,
+    NOW,
+    buckets,
+    counter,
+    exponential,
+    exponential_histogram,
+    gauge,
+    histogram,
+    number,
+    request,
+    summary,
+)
+
+BOUNDS = (1.0, 2.0, 5.0)
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["observe", "observe", "export", "restart"]),
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 7),
+    ),
+    max_size=40,
+)
+"""What two processes do, one thing a second: observe a value, export, export and start again."""
+
+
+def take(ledger: Ledger, *metrics: Metric, instance: str = "a") -> None:
+    """Let a collector take the metrics of one process."""
+    sent = request(*metrics, resource={"service.instance.id": instance})
+    judgement = Collector().judge(decode(sent.SerializeToString()), now=NOW)
+    assert not judgement.refused
+    ledger.write(Request(0, 0, 0, 200, "", ""), judgement)
+
+
+class Process:
+    """Counts and measures, and exports both in either form."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.since, self.exported_at = name, 0, 0
+        self.values: list[int] = []
+        self.new: list[int] = []
+
+    def observe(self, value: int) -> None:
+        """Something happened."""
+        self.values.append(value)
+        self.new.append(value)
+
+    def export(self, at: int, temporality: int) -> tuple[str, Metric, Metric]:
+        """A counter and a histogram of what happened."""
+        is_delta = temporality == DELTA
+        values, since = (self.new, self.exported_at) if is_delta else (self.values, self.since)
+        counts = np.bincount(np.searchsorted(BOUNDS, values), minlength=4).tolist()
+        counted = counter("n", number(sum(values), at=at, since=since), temporality=temporality)
+        measured = buckets(counts, BOUNDS, at=at, since=since, sum=sum(values))
+        self.new, self.exported_at = [], at
+        return self.name, counted, histogram("h", measured, temporality=temporality)
+
+    def restart(self, at: int) -> None:
+        """Start from zero, a moment after the last export."""
+        self.values, self.since = [], at
+
+
+def exports(
+    script: Sequence[tuple[str, str, int]], temporality: int
+) -> tuple[list[tuple[str, Metric, Metric]], list[int]]:
+    """All exports of a script, and all values that were observed."""
+    processes = {name: Process(name) for name in "ab"}
+    made, values = [], []
+    for at, (step, name, value) in enumerate(script, start=1):
+        process = processes[name]
+        if step == "observe":
+            process.observe(value)
+            values.append(value)
+        else:
+            made.append(process.export(at, temporality))
+        if step == "restart":
+            process.restart(at)
+    end = len(script) + 1
+    return [*made, *(process.export(end, temporality) for process in processes.values())], values
+
+
+@given(steps, st.randoms(use_true_random=False), st.sampled_from([DELTA, CUMULATIVE]))
+def test_totals_are_the_true_ones_however_they_were_cut(
+    script: list[tuple[str, str, int]], chance: random.Random, temporality: int
+) -> None:
+    """Delta or cumulative, over exports, restarts and processes, in any order of arrival."""
+    made, values = exports(script, temporality)
+    chance.shuffle(made)
+    ledger = Ledger()
+    for name, counted, measured in made:
+        take(ledger, counted, measured, instance=name)
+    assert ledger.total("n") == sum(values)
+    found = ledger.histogram("h")
+    assert found.count == len(values)
+    assert found.sum == sum(values)
+    wanted = np.bincount(np.searchsorted(BOUNDS, values), minlength=4)
+    np.testing.assert_array_equal(found.counts, wanted)
+    if temporality == DELTA:
+        assert not ledger.warnings
+
+
+@given(steps)
+def test_cumulative_points_that_are_sent_again_change_nothing(
+    script: list[tuple[str, str, int]],
+) -> None:
+    """A retry after an answer that was lost is harmless; nothing is told."""
+    made, values = exports(script, CUMULATIVE)
+    ledger = Ledger()
+    for name, counted, measured in made:
+        for _ in range(2):
+            take(ledger, counted, measured, instance=name)
+    assert ledger.total("n") == sum(values)
+    assert not ledger.warnings
+
+
+@given(steps)
+def test_delta_points_that_are_sent_again_count_twice_and_are_told(
+    script: list[tuple[str, str, int]],
+) -> None:
+    """That is what the backend would do: each resent interval overlaps itself."""
+    made, values = exports(script, DELTA)
+    ledger = Ledger()
+    for name, counted, measured in made:
+        for _ in range(2):
+            take(ledger, counted, measured, instance=name)
+    assert ledger.total("n") == 2 * sum(values)
+    assert ledger.warnings == {"delta intervals overlap": 2 * len(made)}
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 8)), min_size=1, max_size=12))
+def test_overlaps_and_gaps_of_delta_intervals_are_all_found(
+    intervals: list[tuple[int, int]],
+) -> None:
+    """Against a line of seconds that are covered or not."""
+    ledger, covered, overlaps = Ledger(), np.zeros(80, bool), 0
+    for since, length in intervals:
+        overlaps += bool(covered[since : since + length].any())
+        covered[since : since + length] = True
+        take(ledger, counter("n", number(1, since=since, at=since + length)))
+    gaps = int(np.count_nonzero(np.diff(covered.astype(int)) == 1)) - 1
+    assert ledger.total("n") == len(intervals)
+    assert ledger.warnings["delta intervals overlap"] == overlaps
+    assert ledger.warnings["gap between delta intervals"] == gaps
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3).filter(lambda value: abs(value) > 1e-3), max_size=30),
+    st.lists(st.integers(-2, 4), min_size=2, max_size=2),
+)
+def test_exponential_histograms_of_any_scales_add_up(
+    values: list[float], scales: list[int]
+) -> None:
+    """Every value is in the bucket that its bounds say, whatever scale its part was sent in."""
+    ledger = Ledger()
+    half = len(values) // 2
+    for at, (part, scale) in enumerate(zip((values[:half], values[half:]), scales, strict=True)):
+        point = exponential_of(part, scale, at=at)
+        take(ledger, exponential_histogram("e", point), instance=str(at))
+    found = ledger.histogram("e")
+    assert found.count == len(values) == sum(found.counts)
+    bounds = [-math.inf, *found.bounds, math.inf]
+    magnitudes = np.abs(values)
+    for (low, high), count in zip(pairwise(bounds), found.counts, strict=True):
+        # A value at a power of the base may round to either side of its bucket's bound.
+        slack = 1e-9 * magnitudes
+        assert np.count_nonzero((values > low + slack) & (values < high - slack)) <= count
+        assert np.count_nonzero((values > low - slack) & (values < high + slack)) >= count
+
+
+def exponential_of(values: Sequence[float], scale: int, *, at: int) -> object:
+    """An exponential histogram of values, by the definition of its buckets."""
+    sides = []
+    for sign in (1, -1):
+        magnitudes = [sign * value for value in values if sign * value > 0]
+        keys = [math.ceil(math.log2(each) * 2.0**scale) - 1 for each in magnitudes]
+        low = min(keys, default=0)
+        sides.append((low, np.bincount([key - low for key in keys]).tolist() if keys else []))
+    (offset, counts), negative = sides
+    return exponential(scale, offset, counts, negative=negative, at=at, sum=sum(values))
+
+
+def test_a_gauge_is_its_newest_value_by_its_own_time() -> None:
+    """Not the last to arrive, and whichever process sent it."""
+    ledger = Ledger()
+    for at, value, instance in ((1, 10, "a"), (3, 30, "b"), (2, 20, "a")):
+        take(ledger, gauge("g", number(value, {"m": "x"}, at=at)), instance=instance)
+    assert ledger.gauge("g") == ledger.gauge("g", m="x") == 30
+
+
+def test_gauges_that_go_back_or_contradict_themselves_are_told() -> None:
+    """The same point again is fine."""
+    ledger = Ledger()
+    for at, value in ((2, 1), (2, 1), (2, 3), (1, 1)):
+        take(ledger, gauge("g", number(value, at=at)))
+    assert ledger.warnings == {
+        "same timestamp, different value": 1,
+        "timestamp not after the one before": 1,
+    }
+
+
+def test_a_gauge_that_is_not_there_or_not_the_only_one_is_an_error_that_helps() -> None:
+    """The message shows what there is."""
+    ledger = Ledger()
+    take(ledger, gauge("g", number(1, {"m": "x"}), number(2, {"m": "y"})))
+    with pytest.raises(LookupError, match="several series match") as caught:
+        ledger.gauge("g")
+    assert "g{m='x'}" in str(caught.value)
+    with pytest.raises(LookupError, match="no series matches"):
+        ledger.gauge("misspelt")
+    with pytest.raises(LookupError, match="no histogram"):
+        ledger.histogram("g")
+
+
+def test_a_sum_that_may_fall_has_no_resets() -> None:
+    """Its total is its newest value, and it can be read as a gauge."""
+    ledger = Ledger()
+    for at, value in ((1, 5), (2, 3)):
+        point = number(value, at=at, since=0)
+        take(ledger, counter("n", point, temporality=CUMULATIVE, is_monotonic=False))
+    assert ledger.total("n") == ledger.gauge("n") == 3
+    assert not ledger.warnings
+
+
+def test_a_start_time_inside_an_earlier_run_is_told() -> None:
+    """Two processes of one identity, or a clock that went back."""
+    ledger = Ledger()
+    for since, at in ((0, 10), (5, 11)):
+        take(ledger, counter("n", number(1, since=since, at=at), temporality=CUMULATIVE))
+    assert ledger.warnings == {"start time inside an earlier run": 1}
+
+
+def test_a_delta_without_an_interval_is_told() -> None:
+    """Its start time is needed to see gaps and overlaps."""
+    ledger = Ledger()
+    take(ledger, counter("n", number(1, at=1)), counter("n", number(1, at=1, since=1)))
+    assert ledger.total("n") == 2
+    assert ledger.warnings == {"delta without an interval": 2}
+
+
+def test_histograms_of_different_bounds_are_not_added() -> None:
+    """The error says what to do; either can be asked for by its attributes."""
+    ledger = Ledger()
+    one = buckets([1, 2], [1], {"m": "x"}, sum=1, min=0, max=2)
+    other = buckets([1, 2], [2], {"m": "y"}, sum=1)
+    take(ledger, histogram("h", one, other))
+    with pytest.raises(ValueError, match="different bounds"):
+        ledger.histogram("h")
+    found = ledger.histogram("h", m="x")
+    assert (found.counts, found.sum, found.min, found.max) == ((1, 2), 1, 0, 2)
+
+
+def test_extremes_are_those_of_all_parts_that_held_something() -> None:
+    """An empty part tells none, and takes none away."""
+    ledger = Ledger()
+    parts = [
+        buckets([1, 0], [1], at=1, since=0, sum=1, min=1, max=1),
+        buckets([0, 0], [1], at=2, since=1, sum=0),
+        buckets([0, 2], [1], at=3, since=2, sum=9, min=4, max=5),
+    ]
+    take(ledger, histogram("h", *parts))
+    found = ledger.histogram("h")
+    assert (found.count, found.sum, found.min, found.max) == (3, 10, 1, 5)
+
+
+def test_a_summary_is_kept_and_not_added_up() -> None:
+    """Quantiles do not add up."""
+    ledger = Ledger()
+    take(ledger, summary("s"))
+    (series,) = ledger.series("s")
+    assert series.kind == "summary"
+    assert ledger.total("s") == 0
+
+
+def test_fractions_are_added_without_loss() -> None:
+    """Ten tenths are one."""
+    ledger = Ledger()
+    take(ledger, counter("n", *(number(0.1, at=at + 1, since=at or 1e-6) for at in range(10))))
+    assert ledger.total("n") == 1.0
+
+
+def test_what_an_assert_shows_says_what_happened() -> None:
+    """One line for pytest, several to print; both name series, answers, refusals, warnings."""
+    ledger = Ledger()
+    take(ledger, counter("n", number(1, {"a.b": "c"}, at=1)))
+    assert repr(ledger).splitlines() == [repr(ledger)]
+    for text in (repr(ledger), str(ledger)):
+        assert "1 points taken, answers: 1 x 200" in text
+        assert "n{a.b='c'} delta sum of a: 1 points, last 1" in text
+        assert "warnings: delta without an interval: 1" in text
+    for at in range(40):
+        take(ledger, gauge(f"g{at}", number(1)))
+    assert "... and 11 more series" in str(ledger)
+
+
+def test_waiting_ends_when_the_condition_holds_or_the_time_is_up() -> None:
+    """It looks whenever a request has come in."""
+    ledger = Ledger()
+    thread = threading.Timer(0.01, take, (ledger, counter("n", number(2, at=1, since=0))))
+    thread.start()
+    assert ledger.wait_until(lambda found: found.total("n") == 2, timeout_seconds=30)
+    thread.join()
+    assert not ledger.wait_until(lambda found: found.total("n") == 3, timeout_seconds=0.01)

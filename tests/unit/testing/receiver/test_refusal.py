@@ -1,0 +1,41 @@
+"""A receiver's refusals are what `google.rpc` reads, and made without it."""
+
+import subprocess
+import sys
+
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+from mlmonitor.testing.receiver.refusal import refusal, retry_info
+
+_WITHOUT = """
+import sys
+sys.modules["google.rpc"] = None  # as if nothing had brought it
+from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
+from mlmonitor.testing.receiver import grpc_server
+with OtlpReceiver():
+    print(InMemoryExporter().name)
+"""
+
+
+def test_the_package_of_the_definition_is_not_wanted() -> None:
+    """Nothing among our dependencies brings googleapis-common-protos."""
+    command = [sys.executable, "-c", _WITHOUT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert done.stdout == "memory\n", done.stderr
+
+
+def test_a_refusal_is_a_status() -> None:
+    """Its code, its words, and how long it asks to be left alone."""
+    body = refusal("too müch", code=8, retry_info=retry_info(1.25)).SerializeToString()
+    status = Status.FromString(body)
+    info = RetryInfo()
+    assert status.details[0].Unpack(info)
+    assert (status.code, status.message) == (8, "too müch")
+    assert info.retry_delay.ToMilliseconds() == 1250
+    assert RetryInfo.FromString(retry_info(1.25)) == info
+
+
+def test_a_refusal_may_be_words_alone() -> None:
+    """Over HTTP there is a status already."""
+    assert refusal("no").SerializeToString() == Status(message="no").SerializeToString()
