@@ -125,13 +125,13 @@ SKETCHES: dict[
 }
 
 
-def rank_errors(values: np.ndarray, quantiles: Quantiles, wanted: np.ndarray) -> float:
+def rank_errors(values: np.ndarray, quantiles: Quantiles, expected: np.ndarray) -> float:
     """The largest distance between a rank and where its quantile stands among the values."""
     ordered = np.sort(values)
-    found = np.array(quantiles(wanted), np.float64)
+    found = np.array(quantiles(expected), np.float64)
     low = ordered.searchsorted(found, side="left") / ordered.size
     high = ordered.searchsorted(found, side="right") / ordered.size
-    return float(np.maximum(np.maximum(low - wanted, wanted - high), 0.0).max())
+    return float(np.maximum(np.maximum(low - expected, expected - high), 0.0).max())
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over

@@ -1,19 +1,20 @@
-"""False alarms and delays of ours as figures; `false_alarms.py` has the table, peers included."""
+"""False alerts and delays of ours as figures; `false_alerts.py` has the table, peers included."""
 
 import sys
 from collections.abc import Iterator
 
-import false_alarms
+import false_alerts
+
 from harness import Figure, main
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """How many models alarmed without drift, and how many rows a shift took."""
+    """How many models alerted without drift, and how many rows a shift took."""
     streams = 3 if is_quick else 10
-    found = next(iter(false_alarms.all_ours(streams).values()))
+    found = next(iter(false_alerts.all_ours(streams).values()))
     assert isinstance(found, dict)
     yield Figure(
-        "models alarmed without drift",
+        "models alerted without drift",
         found["models_alarmed"],
         f"of {streams}",
         max(streams / 100, 1.0),
@@ -25,4 +26,4 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
 
 
 if __name__ == "__main__":
-    sys.exit(main("alarms", measure, __doc__ or ""))
+    sys.exit(main("alerts", measure, __doc__ or ""))

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Histogram
 import shapes
 from harness import Figure, Timing, Way, in_turns, main, nanoseconds
 from mlmonitor import Monitor
-from mlmonitor.capture.trace_context import whence_of_host
+from mlmonitor.capture.trace_context import host_span_source
 
 BLOCK = 512
 BASELINE = "Histogram.observe"
@@ -205,7 +205,7 @@ def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
     """A host that traces: outside of any span, and in one, whose ids go along."""
     row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
     baseline, tracer = peers(1)[BASELINE], TracerProvider().get_tracer("bench")
-    whence = whence_of_host()
+    whence = host_span_source()
     assert whence is not None
     with shapes.monitor(20) as monitor:
         monitor._inbox.calls.trace(whence)  # noqa: SLF001 - as with a destination that keeps them

@@ -67,7 +67,7 @@ def otel_encoder(rounds: int) -> Timing:
 
 def filled(fields: int, sink: Sink) -> Monitor:
     """A monitor of so many fields that has seen some rows."""
-    config = Config(drain_seconds=3_600.0, export_interval_seconds=86_400.0)
+    config = Config(poll_interval_seconds=3_600.0, export_interval_seconds=86_400.0)
     monitor = Monitor(
         "bench",
         reference=shapes.reference(fields),

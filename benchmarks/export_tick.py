@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.model_state import Observed
+from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.population import Compared
 from mlmonitor.export.base import Family, Point
-from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS, Profile
+from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS, BackendProfile
 from mlmonitor.export.otlp.encoder import Sender
 from mlmonitor.export.series.field_families import population_families
 from mlmonitor.export.series.grouping import Book
@@ -36,7 +36,7 @@ def milliseconds(call: Callable[[], object]) -> float:
     return 1_000 * min(took)
 
 
-def observe(observed: Observed, now: float) -> list[Compared]:
+def observe(observed: ModelState, now: float) -> list[Compared]:
     """Every population beside the reference."""
     return [each.compared(now=now) for each in observed.populations(now=now)]
 
@@ -49,7 +49,7 @@ def describe(found: list[Compared], book: Book) -> list[Family]:
     return [family for families in told for family in families]
 
 
-def encode(sender: Sender, profile: Profile, snapshot: object) -> int:
+def encode(sender: Sender, profile: BackendProfile, snapshot: object) -> int:
     """All requests of a snapshot; their size."""
     outgoing = sender.outgoing(snapshot)  # type: ignore[arg-type]  # a snapshot
     return sum(len(outgoing.body(part)) for part in outgoing.parts(profile.limits))

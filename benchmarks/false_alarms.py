@@ -23,21 +23,23 @@ SECONDS_A_LOOK = 5.0
 
 
 def ours(reference: Reference, values: np.ndarray) -> dict[str, int]:
-    """The row at which each field's alarm was first raised."""
+    """The row at which each field's alert was first raised."""
     clock, raised = ManualClock(), {}
-    config = Config(look_rows=LOOK_ROWS, look_seconds=0, export_interval_seconds=86_400.0)
+    config = Config(
+        check_rows=LOOK_ROWS, check_interval_seconds=0, export_interval_seconds=86_400.0
+    )
     with Monitor("bench", reference=reference, exporters=[], config=config, clock=clock) as monitor:
         for start in range(0, len(values), LOOK_ROWS):
             part = values[start : start + LOOK_ROWS]
             monitor.record(dict(zip(NAMES, part.T, strict=True)), np.zeros(len(part)))
             clock.advance(SECONDS_A_LOOK)
-            for finding in monitor.status().findings:
-                raised.setdefault(finding.field, start + len(part))
+            for alert in monitor.status().alerts:
+                raised.setdefault(alert.field, start + len(part))
     return raised
 
 
 def all_ours(streams: int) -> dict[str, object]:
-    """False alarms over calm streams, and delays over shifted ones."""
+    """False alerts over calm streams, and delays over shifted ones."""
     reference = Reference.fit(
         drift_streams.reference(), names=NAMES, predictions=np.zeros(drift_streams.REFERENCE_ROWS)
     )
@@ -49,7 +51,7 @@ def all_ours(streams: int) -> dict[str, object]:
         "mlmonitor, alpha 0.01, looked at every 50 rows": {
             "fields_alarmed": sum(map(len, calm)),
             "fields": streams * len(NAMES),
-            "alarms": sum(map(len, calm)),
+            "alerts": sum(map(len, calm)),
             "calm_rows": drift_streams.ROWS,
             "looks": streams * drift_streams.ROWS // LOOK_ROWS,
             "looks_alarmed": sum(len(set(found.values())) for found in calm),
@@ -63,13 +65,13 @@ def all_ours(streams: int) -> dict[str, object]:
 
 def told(found: dict[str, dict[str, float | None]]) -> None:
     """One line a monitor."""
-    heads = "fields alarmed", "alarms", "models alarmed", "shifts found", "median delay"
+    heads = "fields alerted", "alerts", "models alerted", "shifts found", "median delay"
     print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
     for name, each in found.items():
         delay = each["median_delay_rows"]
         cells = (
             f"{each['fields_alarmed']} of {each['fields']}",
-            f"{each['alarms']}",
+            f"{each['alerts']}",
             f"{each['models_alarmed']} of {each['models']}",
             f"{each['shifts_found']} of {each['models']}",
             "-" if delay is None else f"{delay:,.0f} rows",
@@ -85,13 +87,13 @@ def main() -> None:
     options = parser.parse_args()
     found = all_ours(options.streams)
     if options.peers:
-        script = Path(__file__).with_name("false_alarms_of_peers.py")
+        script = Path(__file__).with_name("false_alerts_of_peers.py")
         command = [options.peers, str(script), "--streams", str(options.streams)]
         found |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     told(found)  # type: ignore[arg-type]  # JSON
     results = Path(__file__).with_name("results")
     results.mkdir(exist_ok=True)
-    (results / "false_alarms.json").write_text(json.dumps(found, indent=1) + "\n")
+    (results / "false_alerts.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

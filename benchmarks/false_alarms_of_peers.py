@@ -1,6 +1,6 @@
-"""The peers' side of `false_alarms.py`; runs in their environment and prints JSON.
+"""The peers' side of `false_alerts.py`; runs in their environment and prints JSON.
 
-Each runs with its defaults. A field that is flagged in any window has alarmed; a shift is found by
+Each runs with its defaults. A field that is flagged in any window has alerted; a shift is found by
 the first flag after it, true or not.
 """
 
@@ -96,20 +96,20 @@ class Peer(NamedTuple):
 
     flags: Callable[[np.ndarray], Flags]
     fields: int
-    look_rows: int
+    check_rows: int
     calm_rows: int = drift_streams.ROWS
     has_memory: bool = True
 
 
 def measured(peer: Peer, streams: int) -> dict[str, object]:
     """What a monitor does on calm streams, and on shifted ones."""
-    alarmed, alarms, models, loud = 0, 0, 0, 0
+    alerted, alerts, models, loud = 0, 0, 0, 0
     delays = []
     skipped = 0 if peer.has_memory else drift_streams.SHIFT_AT
     for stream in range(streams):
         found = list(peer.flags(drift_streams.calm(stream)[: peer.calm_rows]))
-        alarms += len(found)
-        alarmed += len({at for at, _ in found})
+        alerts += len(found)
+        alerted += len({at for at, _ in found})
         models += bool(found)
         loud += len({row for _, row in found})
         after = (
@@ -120,11 +120,11 @@ def measured(peer: Peer, streams: int) -> dict[str, object]:
         first = next((rows for rows in after if rows > 0), None)
         delays += [] if first is None else [first]
     return {
-        "fields_alarmed": alarmed,
+        "fields_alarmed": alerted,
         "fields": streams * peer.fields,
-        "alarms": alarms,
+        "alerts": alerts,
         "calm_rows": peer.calm_rows,
-        "looks": peer.calm_rows // peer.look_rows * streams,
+        "looks": peer.calm_rows // peer.check_rows * streams,
         "looks_alarmed": loud,
         "models_alarmed": models,
         "models": streams,

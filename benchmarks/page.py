@@ -89,13 +89,13 @@ def _saved(figure: Any, axes: Any, path: str) -> None:
 
 def call_costs(found: dict[str, list[Figure]]) -> None:
     """What a call costs in the calling thread."""
-    wanted = {"Histogram.observe": "prometheus_client Histogram.observe"}
+    expected = {"Histogram.observe": "prometheus_client Histogram.observe"}
     told = []
     for each in found["capture"]:
         is_peer = each.name.startswith(("Histogram", "two clock", "OTel"))
         is_ours = re.fullmatch(r"(watch|observe) (dict|tuple|ndarray|pydantic) 20", each.name)
         if is_peer or is_ours:
-            told.append((wanted.get(each.name, each.name), each.value, bool(is_ours)))
+            told.append((expected.get(each.name, each.name), each.value, bool(is_ours)))
     bars("calls", "Added to the calling thread by one call", "ns a call", told)
 
 

@@ -28,7 +28,7 @@ from mlmonitor.aggregate import calls
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.tdigest import TDigest
-from mlmonitor.aggregate.staging import Stage
+from mlmonitor.aggregate.staging import StagingBuffer
 from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.compare import observed
@@ -46,7 +46,7 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("gathering calls", calls, "columns_of"),
     ("counting calls", CallStats, "update"),
     ("reading numbers", Reader, "block"),
-    ("sorting", Stage, "take"),
+    ("sorting", StagingBuffer, "take"),
     ("bins, moments, quality", Profile, "count_numeric"),
     ("t-digests", TDigest, "update_sorted"),
     ("evidence", Population, "look"),

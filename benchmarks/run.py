@@ -21,7 +21,7 @@ BENCHMARKS: tuple[str, ...] = (
     "export",
     "scale",
     "tail",
-    "alarms",
+    "alerts",
 )
 # Not the tails: they are those of the machine, unless it does nothing else.
 QUICK = ("capture", "worker", "imports", "memory", "accuracy", "export", "scale")

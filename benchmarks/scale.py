@@ -52,12 +52,12 @@ def over_fields(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     """More panes, the same rows."""
-    monitors = {size: shapes.monitor(20, panes=size) for size in sizes}
+    monitors = {size: shapes.monitor(20, window_slices=size) for size in sizes}
     found = in_turns(
         {str(n): lambda n=n: row_cost([monitors[n]], 20) for n in sizes},  # type: ignore[misc]
         rounds=rounds,
     )
-    yield from series("panes", {n: found[str(n)].best for n in sizes}, per_unit=False)
+    yield from series("window_slices", {n: found[str(n)].best for n in sizes}, per_unit=False)
 
 
 def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
@@ -75,7 +75,7 @@ def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     if "segments" not in inspect.signature(Monitor).parameters:
         print("segments: this version of mlmonitor has none, so they are not measured")
         return
-    config = Config(drain_seconds=3_600.0, export_interval_seconds=86_400.0)
+    config = Config(poll_interval_seconds=3_600.0, export_interval_seconds=86_400.0)
     predictions, costs = np.zeros(ROWS), {}
     for size in sizes:
         columns = dict(segmented(size))

@@ -11,7 +11,7 @@ from mlmonitor import Config, Monitor, Reference
 
 FIELDS = (5, 20, 100)
 SHAPES = ("dict", "tuple", "ndarray", "pydantic", "frame")
-_RESTING = {"drain_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
+_RESTING = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
 
 
 def names(fields: int) -> list[str]:

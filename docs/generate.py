@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from false_alerts import false_alerts_page
 from side_by_side import table
 
-from false_alarms import false_alarms_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 from mlmonitor.config import Config
 
@@ -31,7 +31,7 @@ def metrics_page() -> str:
 _CONFIGURATION = """# Configuration
 
 Generated from `mlmonitor/config.py` by `make docs`. Give options to
-`Monitor(config=Config(panes=30))`. The variable of an option outranks the program; `none` clears an
+`Monitor(config=Config(window_slices=30))`. The variable of an option outranks the program; `none` clears an
 option that may be None, an empty variable says nothing.
 
 `OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,
@@ -81,7 +81,7 @@ def main() -> None:
     docs = Path(__file__).parent
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (docs / "configuration.md").write_text(configuration_page(), encoding="utf-8")
-    (docs / "false_alarms.md").write_text(false_alarms_page(), encoding="utf-8")
+    (docs / "false_alerts.md").write_text(false_alerts_page(), encoding="utf-8")
     guide = docs / "guides" / "dynatrace.md"
     guide.write_text(dynatrace_page(guide.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -20,7 +20,7 @@ def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in ("side_by_side", "false_alarms"):
+    for name in ("side_by_side", "false_alerts"):
         sys.modules.pop(name, None)
     return module
 
@@ -34,7 +34,7 @@ def test_the_page_of_options_is_the_configuration(generate: ModuleType) -> None:
     """Every option has a row, with its default and its variable."""
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
     assert page == generate.configuration_page()
-    assert "| `panes` | int | 60 | at least 1, at most 10,000 |" in page
+    assert "| `window_slices` | int | 60 | at least 1, at most 10,000 |" in page
     assert "`MLMONITOR_WINDOW_ROWS`" in page
 
 
@@ -55,10 +55,10 @@ def test_the_examples_of_a_guide_run(page: str) -> None:
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page
 
 
-def test_the_page_of_false_alarms_is_what_was_measured(generate: ModuleType) -> None:
+def test_the_page_of_false_alerts_is_what_was_measured(generate: ModuleType) -> None:
     """Neither would it here: the table is that of the results."""
-    page = (DOCS / "false_alarms.md").read_text(encoding="utf-8")
-    assert page == generate.false_alarms_page()
+    page = (DOCS / "false_alerts.md").read_text(encoding="utf-8")
+    assert page == generate.false_alerts_page()
 
 
 @pytest.mark.parametrize("page", sorted((DOCS / "algorithms").glob("*.md")), ids=lambda p: p.name)

@@ -27,7 +27,13 @@ def rows(rng: np.random.Generator, count: int, slope: float) -> dict[str, Floats
 
 def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float], list[float]]:
     """The evidence of the score, and the most of a single feature, after each hundred rows."""
-    config = Config(window_seconds=None, window_rows=500, panes=5, look_rows=STEP, look_seconds=0)
+    config = Config(
+        window_seconds=None,
+        window_rows=500,
+        window_slices=5,
+        check_rows=STEP,
+        check_interval_seconds=0,
+    )
     evidence, single = [], []
     with Monitor("credit", reference=reference, config=config) as monitor:
         for step in range(CALM + CHANGED):
@@ -35,8 +41,8 @@ def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float]
             monitor.flush(timeout_seconds=30)
             status = monitor.status()
             score = status.field("anomaly_score", role="derived")
-            evidence.append(score.log10_evidence or 0)
-            single.append(max(status.field(n).log10_evidence or 0 for n in ("income", "limit")))
+            evidence.append(score.log10_e_value or 0)
+            single.append(max(status.field(n).log10_e_value or 0 for n in ("income", "limit")))
     return evidence, single
 
 
@@ -59,8 +65,8 @@ def main() -> None:
     at = STEP * np.arange(1, CALM + CHANGED + 1)
     right.plot(at, evidence, c="#c40", label="anomaly_score")
     right.plot(at, single, c="#468", label="income, limit")
-    alarm = np.log10(reference.monitored / Config().alpha)
-    right.axhline(alarm, c="k", lw=1, ls=":", label="alarm")
+    alert = np.log10(reference.monitored / Config().alpha)
+    right.axhline(alert, c="k", lw=1, ls=":", label="alert")
     right.axvline(STEP * CALM, c="#999", lw=1)
     right.set(xlabel="rows", ylabel="log10 e-value", ylim=(-4, 20), title="evidence of a change")
     right.legend(loc="upper left")

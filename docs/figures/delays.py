@@ -1,6 +1,6 @@
 """Draw docs/figures/delays.png: rows until a shift is found, beside the peers that were measured.
 
-The peers' are of benchmarks/results/false_alarms.json; ours at other shifts are simulated here.
+The peers' are of benchmarks/results/false_alerts.json; ours at other shifts are simulated here.
 """
 
 import json
@@ -12,7 +12,7 @@ from drawing import BLUE, ORANGE, save
 from evidence import ALPHA, FIELDS, SHIFT_AT, new, tilted
 from matplotlib.axes import Axes
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "false_alarms.json"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "false_alerts.json"
 TILTS, STREAMS, LOOK_ROWS, MOST_ROWS = np.geomspace(0.15, 1.2, 10), 60, 50, 12_000
 
 
@@ -22,7 +22,7 @@ def psi_of(law: np.ndarray) -> float:
 
 
 def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows until each stream's field, one of twenty, alarms after 50,000 clean rows."""
+    """Rows until each stream's field, one of twenty, alerts after 50,000 clean rows."""
     evidence = new(STREAMS, rng, restart_rows=1_000)
     for _ in range(SHIFT_AT // 500):
         evidence.update(rng.multinomial(500, tilted(0.0), STREAMS))
@@ -53,7 +53,7 @@ def beside_peers(axes: Axes) -> None:
             ha="right" if is_right else "left",
             fontsize=7.5,
         )
-    axes.set_xlabel("fields that alarmed in 20,000 rows without drift, %")
+    axes.set_xlabel("fields that alerted in 20,000 rows without drift, %")
     axes.set(title="PSI 0.11, beside peers", xlim=(-5, 105))
 
 

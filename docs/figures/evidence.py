@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, limit, save
 
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 
 BINS, LOOK_ROWS, REFERENCE_ROWS = 10, 100, 5_000
 SHIFT_AT, ROWS, STREAMS = 50_000, 70_000, 100
@@ -17,7 +17,7 @@ def tilted(by: float) -> np.ndarray:
     return found / found.sum()
 
 
-def path(kind: Evidence, laws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """The logarithm to base 10 of each stream's e-value, look by look."""
     found = []
     for law in laws:
@@ -26,11 +26,11 @@ def path(kind: Evidence, laws: list[np.ndarray], rng: np.random.Generator) -> np
     return np.array(found)
 
 
-def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> Evidence:
+def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProcess:
     """Evidence against references that were drawn, as all others are."""
     reference = rng.multinomial(REFERENCE_ROWS, np.full(BINS, 0.1), streams)
     present = np.ones((streams, BINS), np.bool_)
-    return Evidence(reference, present, restart_rows=restart_rows)
+    return EProcess(reference, present, restart_rows=restart_rows)
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     ):
         found = path(new(1, rng, restart_rows=restart_rows), laws, rng)
         right.plot(looks, found, color=color, label=name)
-    limit(right, np.log10(FIELDS / ALPHA), "20 / 0.01: alarm for one field of twenty")
+    limit(right, np.log10(FIELDS / ALPHA), "20 / 0.01: alert for one field of twenty")
     right.axvline(SHIFT_AT, color="0.2", lw=0.9, ls="--")
     right.set(title="a change of PSI 0.11 after 50,000 rows", ylim=(-4, 14))
     right.legend(frameon=False, loc="upper left")

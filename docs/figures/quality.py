@@ -9,8 +9,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
+from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.proportions import critical_share
 
 REFERENCE, BEFORE, AFTER = 10_000, 0.01, 0.03
@@ -22,8 +22,8 @@ def main() -> None:
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])
-    level = Level(0.01, 20, 0.005).quality_threshold / np.log(10)
-    subject = ShareAlarms(belief, threshold=level * np.log(10), tolerance=0.001, min_rows=0)
+    level = Significance(0.01, 20, 0.005).quality_threshold / np.log(10)
+    subject = ProportionAlerts(belief, threshold=level * np.log(10), tolerance=0.001, min_rows=0)
     bad = rng.binomial(SIZE, np.where(np.arange(LOOKS) < CHANGE, BEFORE, AFTER))
     evidence, raised_at = [], LOOKS
     for at, count in enumerate(bad.tolist()):
@@ -49,7 +49,7 @@ def draw(
     above.legend(loc="upper left", frameon=False)
     below.plot(x, evidence, color="black", lw=1.8)
     below.axhline(level, color="tab:red", lw=1.2)
-    below.text(x[0], level - 0.15, "alarm", color="tab:red", va="top")
+    below.text(x[0], level - 0.15, "alert", color="tab:red", va="top")
     below.set(xlabel="rows", ylabel="evidence, log10")
     for axes in (above, below):
         axes.axvline(CHANGE * SIZE, color="grey", ls=":")

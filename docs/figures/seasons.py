@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 BINS, SEASONS, DAYS, SHIFT_HOUR = 10, 24, 4, 81
@@ -29,7 +29,7 @@ def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = (TRAINING_ROWS * load / load.sum()).astype(int)
     reference = np.array([[rng.multinomial(n, law(h, 0.0)) for h, n in enumerate(rows)]])
     present = np.ones((1, BINS), np.bool_)
-    plain, seasonal = Evidence(reference.sum(axis=1), present), SeasonalEvidence(reference, present)
+    plain, seasonal = EProcess(reference.sum(axis=1), present), SeasonalEvidence(reference, present)
     at, high, found = [], [], []
     for hour in range(24 * DAYS):
         seasonal.begin(hour % SEASONS)

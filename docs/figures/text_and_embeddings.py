@@ -41,7 +41,13 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
     schema = {"vector": "embedding", "comment": "text"}
     reference = Reference.fit(rows(rng, 10_000, same, new=0.0), schema=schema)
     exporter = InMemoryExporter()
-    config = Config(window_seconds=None, window_rows=STEP, panes=1, look_rows=STEP, look_seconds=0)
+    config = Config(
+        window_seconds=None,
+        window_rows=STEP,
+        window_slices=1,
+        check_rows=STEP,
+        check_interval_seconds=0,
+    )
     told: dict[str, list[float]] = {name: [] for name in ("mmd", "chance", "norm", "unknown")}
     with Monitor("tickets", reference=reference, config=config, exporters=[exporter]) as monitor:
         for step in range(CALM + CHANGED):
@@ -51,7 +57,7 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
             monitor.flush(timeout_seconds=30)
             known = {"field": "vector.witness", "measure": "mmd"}
             told["mmd"].append(exporter.value("mlmonitor.drift.score", known))
-            told["chance"].append(exporter.value("mlmonitor.drift.critical", known))
+            told["chance"].append(exporter.value("mlmonitor.drift.threshold", known))
             status = monitor.status()
             told["norm"].append(status.field("vector.norm", role="derived").mean)
             unknown = status.field("comment.unknown_words", role="derived")

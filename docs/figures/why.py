@@ -11,7 +11,7 @@ import numpy as np
 
 from mlmonitor import Reference, Role
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.compare.drift.decomposition import Why
+from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.records import Block
 
 ROLES = (Role.FEATURE, Role.PREDICTION)
@@ -34,7 +34,7 @@ def main() -> None:
         {"age": age, "mileage": mileage, "line": line.tolist()}, predictions=premium
     )
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-    why = Why.of(plan, entries, reference.content.explained)
+    why = ShiftDecomposition.of(plan, entries, reference.content.explained)
     if why is None:
         raise SystemExit("the reference explains nothing")
     mixes: dict[str, list[float]] = {"line": [], "age": [], "mileage": []}
@@ -50,7 +50,7 @@ def main() -> None:
         shifts.append(0.0 if shift is None else shift.shift)
         for each in () if shift is None else shift.contributions:
             mixes[each.field].append(each.mix)
-            limits[each.field].append(each.by_chance)
+            limits[each.field].append(each.threshold)
     draw(shifts, mixes, limits)
 
 

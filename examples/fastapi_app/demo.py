@@ -49,7 +49,7 @@ def replay_seconds(environ: Mapping[str, str]) -> float:
     except ValueError:
         total = 0.0
     if not 0 < total < float("inf"):
-        raise ValueError("DEMO_SECONDS: wanted a number of seconds above 0")
+        raise ValueError("DEMO_SECONDS: expected a number of seconds above 0")
     return max(total - START_AND_STOP_SECONDS, LEAST_REPLAY_SECONDS)
 
 
@@ -136,8 +136,8 @@ def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> i
         f"at {inflation.losses:.0%} and limits at {inflation.limits:.0%} of what they were.\n"
     )
     print(report.comparison(before, after))
-    print(f"\nAlarms before\n\n{report.alarms(before)}")
-    print(f"\nAlarms after\n\n{report.alarms(after)}\n")
+    print(f"\nAlarms before\n\n{report.alerts(before)}")
+    print(f"\nAlarms after\n\n{report.alerts(after)}\n")
     print(report.errors(before.errors_since(before_opens), after.errors_since(after_opens)))
     print(f"\nWhat the collector received and passed on\n\n{report.receipt(received)}")
     checks = {

@@ -89,24 +89,24 @@ class Replay:
 
     def _predict(self, at: int) -> None:
         reply = self._client.post("/predict", json=self._claims[at].features)
-        answer = _checked(reply, wanted=200).json()
+        answer = _checked(reply, expected=200).json()
         identity, severity = answer["id"], answer["severity"]
         if not identity or identity in self._met or not math.isfinite(severity):
-            raise ReplayError(f"claim {at}: wanted a new id and a finite severity, met {answer}")
+            raise ReplayError(f"claim {at}: expected a new id and a finite severity, got {answer}")
         self._met.add(identity)
         self._ids[at] = identity
         self.predictions += 1
 
     def _label(self, at: int) -> None:
         label = {"id": self._ids.pop(at), "actual": self._claims[at].severity}
-        _checked(self._client.post("/label", json=label), wanted=202)
+        _checked(self._client.post("/label", json=label), expected=202)
         self.labels += 1
 
 
-def _checked(reply: httpx.Response, *, wanted: int) -> httpx.Response:
-    if reply.status_code != wanted:
+def _checked(reply: httpx.Response, *, expected: int) -> httpx.Response:
+    if reply.status_code != expected:
         raise ReplayError(
-            f"{reply.request.url.path}: wanted status {wanted}, met {reply.status_code}: "
+            f"{reply.request.url.path}: expected status {expected}, got {reply.status_code}: "
             f"{reply.text[:200]}"
         )
     return reply

@@ -54,10 +54,10 @@ def comparison(before: Snapshot, after: Snapshot) -> str:
     return f"{'before':>{left}}{'after':>{right - left}}\n{shown}\n{legend}"
 
 
-def alarms(told: Snapshot) -> str:
-    """What the monitor raised an alarm for, and what explains the mean prediction."""
+def alerts(told: Snapshot) -> str:
+    """What the monitor raised an alert for, and what explains the mean prediction."""
     mix = ", ".join(f"{name} {by:+,.0f}" for name, by in told.mix.items())
-    lines = list(told.findings) or ["none"]
+    lines = list(told.alerts) or ["none"]
     lines += [f"(the mean prediction moves by the mix of {mix})"] if mix else []
     return "\n".join(
         textwrap.fill(line, width=92, initial_indent="  ", subsequent_indent="    ")
@@ -109,14 +109,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> s
 
 def _field_row(before: FieldSnapshot | None, after: FieldSnapshot) -> list[str]:
     sides = [cell for each in (before, after) for cell in _side(each)]
-    return [after.name, after.role, *sides, "<- alarm" if after.has_alarm else ""]
+    return [after.name, after.role, *sides, "<- alert" if after.has_alert else ""]
 
 
 def _side(field: FieldSnapshot | None) -> list[str]:
     if field is None:
         return ["-", "-", "-"]
     mean = "-" if field.mean is None else f"{field.mean:,.1f}"
-    return [mean, _score(field.psi), _score(field.psi_by_chance)]
+    return [mean, _score(field.psi), _score(field.psi_threshold)]
 
 
 def _score(value: float | None) -> str:

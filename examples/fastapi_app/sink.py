@@ -61,13 +61,13 @@ class Received:
 
     def total(self, name: str, **attributes: str) -> int:
         """A counter's sum over all series and instances that have these attributes."""
-        wanted = attributes.items()
+        expected = attributes.items()
         with self._lock:
             return round(
                 sum(
                     point.value
                     for point in self._newest.values()
-                    if point.series[0] == name and wanted <= dict(point.attributes).items()
+                    if point.series[0] == name and expected <= dict(point.attributes).items()
                 )
             )
 

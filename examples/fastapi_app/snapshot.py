@@ -15,8 +15,8 @@ class FieldSnapshot(BaseModel):
     count: int
     mean: float | None
     psi: float | None
-    psi_by_chance: float | None
-    has_alarm: bool
+    psi_threshold: float | None
+    has_alert: bool
 
 
 class ErrorSnapshot(BaseModel):
@@ -38,7 +38,7 @@ class Snapshot(BaseModel):
     labels: dict[str, int]
     errors: ErrorSnapshot | None
     fields: list[FieldSnapshot]
-    findings: list[str]
+    alerts: list[str]
     mix: dict[str, float]
 
     @classmethod
@@ -49,7 +49,7 @@ class Snapshot(BaseModel):
             predictions=status.predictions,
             failed=sum(status.errors.values()),
             dropped=status.dropped,
-            faults=status.faults,
+            faults=status.internal_errors,
             window_rows=status.window_rows,
             labels=dict(status.labels),
             errors=told and ErrorSnapshot(count=told.count, mae=told.mae, bias=told.bias),
@@ -60,12 +60,12 @@ class Snapshot(BaseModel):
                     count=each.count,
                     mean=each.mean,
                     psi=each.psi,
-                    psi_by_chance=each.psi_by_chance,
-                    has_alarm=each.has_alarm,
+                    psi_threshold=each.psi_threshold,
+                    has_alert=each.has_alert,
                 )
                 for each in status.fields
             ],
-            findings=[str(finding) for finding in status.findings],
+            alerts=[str(alert) for alert in status.alerts],
             mix=_mix(status),
         )
 

@@ -9,7 +9,7 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.observation import Observation
-    from mlmonitor.compare.finding import Finding
+    from mlmonitor.compare.alert import Alert
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -36,7 +36,7 @@ if _typing.TYPE_CHECKING:
 _MODULES = {
     "capture.host.observation": ("Observation",),
     "status.field_status": ("FieldStatus",),
-    "compare.finding": ("Finding",),
+    "compare.alert": ("Alert",),
     "reference.reference": ("Reference",),
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("ExportStatus", "Status"),
@@ -80,6 +80,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Alert",
     "Config",
     "ConfigError",
     "ExportError",
@@ -89,7 +90,6 @@ __all__ = [
     "Exporter",
     "Field",
     "FieldStatus",
-    "Finding",
     "FormatError",
     "IncompatibleSketch",
     "Kind",

@@ -136,8 +136,8 @@ DRIFT_SCORE = Metric(
     (*_FIELD, "measure"),
     "Distance of the window from the reference",
 )
-DRIFT_CRITICAL = Metric(
-    "mlmonitor.drift.critical",
+DRIFT_THRESHOLD = Metric(
+    "mlmonitor.drift.threshold",
     "gauge",
     "{score}",
     (*_FIELD, "measure"),
@@ -150,8 +150,8 @@ DRIFT_EVIDENCE = Metric(
     _FIELD,
     "Logarithm to base 10 of the e-value: how strongly all rows so far speak for a change",
 )
-DRIFT_ALARM = Metric(
-    "mlmonitor.drift.alarm", "gauge", "{alarm}", _FIELD, "1 where evidence and effect size agree"
+DRIFT_ALERT = Metric(
+    "mlmonitor.drift.alert", "gauge", "{alert}", _FIELD, "1 where evidence and effect size agree"
 )
 DRIFT_CONTRIBUTION = Metric(
     "mlmonitor.drift.contribution",
@@ -160,8 +160,8 @@ DRIFT_CONTRIBUTION = Metric(
     (*_FIELD, "prediction"),
     "Part of the shift of the mean prediction that this field's changed mix makes alone",
 )
-DRIFT_CONTRIBUTION_CRITICAL = Metric(
-    "mlmonitor.drift.contribution.critical",
+DRIFT_CONTRIBUTION_THRESHOLD = Metric(
+    "mlmonitor.drift.contribution.threshold",
     "gauge",
     "{value}",
     (*_FIELD, "prediction"),
@@ -174,17 +174,17 @@ QUALITY_SHARE = Metric(
     (*_FIELD, "reason"),
     "Share of the window's values that are bad for this reason",
 )
-QUALITY_CRITICAL = Metric(
-    "mlmonitor.quality.critical",
+QUALITY_THRESHOLD = Metric(
+    "mlmonitor.quality.threshold",
     "gauge",
     "1",
     (*_FIELD, "reason"),
     "What the share passes by chance in one window of a hundred of this size",
 )
-QUALITY_ALARM = Metric(
-    "mlmonitor.quality.alarm",
+QUALITY_ALERT = Metric(
+    "mlmonitor.quality.alert",
     "gauge",
-    "{alarm}",
+    "{alert}",
     (*_FIELD, "reason"),
     "1 where this is worse than chance explains, or a declared rule is broken",
 )

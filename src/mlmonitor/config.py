@@ -47,7 +47,7 @@ class Config(BaseModel):
         le=1 << 53,
         description="Length of the window in rows, in place of seconds.",
     )
-    panes: int = Field(
+    window_slices: int = Field(
         default=60, ge=1, le=10_000, description="Parts of a window; it moves on by one pane."
     )
     buffer_rows: int = Field(
@@ -59,13 +59,13 @@ class Config(BaseModel):
     block_rows: int = Field(
         default=256, ge=1, le=65_536, description="Rows the worker reads at once."
     )
-    learn_rows: int = Field(
+    baseline_rows: int = Field(
         default=1_000,
         ge=2,
         le=1_000_000,
         description="Without a reference, this many first rows become it.",
     )
-    drain_seconds: float = Field(
+    poll_interval_seconds: float = Field(
         default=0.25, ge=0.001, le=3_600, description="Pause between two drains."
     )
     export_interval_seconds: float = Field(
@@ -81,10 +81,10 @@ class Config(BaseModel):
         description="Predictions remembered while they wait for a label.",
     )
     alpha: float = Field(
-        default=0.01, gt=0, lt=1, description="Chance that any field ever alarms without drift."
+        default=0.01, gt=0, lt=1, description="Chance that any field ever alerts without drift."
     )
     drift_tolerance: float = Field(
-        default=0.005, ge=0, le=100, description="A PSI too small to matter never alarms."
+        default=0.005, ge=0, le=100, description="A PSI too small to matter never alerts."
     )
     quality_tolerance: float = Field(
         default=0.001,
@@ -96,12 +96,12 @@ class Config(BaseModel):
         default=30,
         ge=0,
         le=1 << 53,
-        description="Fewer rows of a change never alarm, nor fewer of a run; 0 switches it off.",
+        description="Fewer rows of a change never alert, nor fewer of a run; 0 switches it off.",
     )
-    look_rows: int = Field(
+    check_rows: int = Field(
         default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."
     )
-    look_seconds: float = Field(
+    check_interval_seconds: float = Field(
         default=1.0,
         ge=0,
         le=86_400,
@@ -201,12 +201,12 @@ def truth(environ: Mapping[str, str], name: str) -> bool:
         return True
     if value in _FALSE:
         return False
-    raise ConfigError(f"{name}: wanted true or false")
+    raise ConfigError(f"{name}: expected true or false")
 
 
 def _takes_exemplars(chosen: str) -> bool:
     if chosen not in _FILTERS:
-        raise ConfigError(f"{_FILTER}: wanted {', '.join(_FILTERS)}")
+        raise ConfigError(f"{_FILTER}: expected {', '.join(_FILTERS)}")
     return _FILTERS[chosen]
 
 
@@ -214,7 +214,7 @@ def _milliseconds(text: str) -> float:
     try:
         return int(text) / 1000
     except ValueError:
-        raise ConfigError("OTEL_METRIC_EXPORT_INTERVAL: wanted whole milliseconds") from None
+        raise ConfigError("OTEL_METRIC_EXPORT_INTERVAL: expected whole milliseconds") from None
 
 
 def _reasons(error: ValidationError) -> str:

@@ -16,7 +16,7 @@ from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legal
 from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.export.series.budget import series_count
 from mlmonitor.formats.reference import NumericReference
-from mlmonitor.formatting import amount, cut
+from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference.reference import Reference
 
@@ -91,7 +91,7 @@ def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) 
     yield Check("requests", "ok", f"{requests:,} an export at most, within this backend's limits")
     changed = [entry.name for entry in entries if legal_value(entry.name) != entry.name]
     if changed:
-        shown = ", ".join(cut(legal_value(name), 40) for name in changed[:_SHOWN_NAMES])
+        shown = ", ".join(truncate(legal_value(name), 40) for name in changed[:_SHOWN_NAMES])
         yield Check(
             "names",
             "warning",

@@ -46,11 +46,11 @@ def otlp_from_environment(environ: Mapping[str, str]) -> OtlpSettings | None:
         return None
     protocol = _first(environ, "PROTOCOL")
     if protocol not in ("", "http/protobuf", "grpc"):
-        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL: wanted http/protobuf or grpc")
+        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or grpc")
     is_grpc = protocol == "grpc"
     if not is_grpc and not _URL.match(own or general):
         name = "METRICS_ENDPOINT" if own else "ENDPOINT"
-        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name}: wanted a URL, scheme included")
+        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name}: expected a URL, scheme included")
     return OtlpSettings(
         own or (general if is_grpc else f"{general.rstrip('/')}/v1/metrics"),
         "grpc" if is_grpc else "http/protobuf",
@@ -91,7 +91,7 @@ def _timeout(environ: Mapping[str, str]) -> float | None:
     except ValueError:
         seconds = math.nan
     if seconds is not None and not 0 < seconds < math.inf:
-        raise ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT: wanted seconds, more than 0")
+        raise ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT: expected seconds, more than 0")
     return seconds
 
 
@@ -102,7 +102,7 @@ def _compression(environ: Mapping[str, str]) -> Literal["gzip", "none"] | None:
     if told == "none":
         return "none"
     if told:
-        raise ConfigError("OTEL_EXPORTER_OTLP_COMPRESSION: wanted gzip or none")
+        raise ConfigError("OTEL_EXPORTER_OTLP_COMPRESSION: expected gzip or none")
     return None
 
 
@@ -114,7 +114,7 @@ def _headers(told: str) -> dict[str, Secret]:
             continue
         name, is_pair, value = item.partition("=")
         if not is_pair or not _HEADER_NAME.fullmatch(unquote(name).strip()):
-            raise ConfigError("OTEL_EXPORTER_OTLP_HEADERS: wanted key=value,key2=value2")
+            raise ConfigError("OTEL_EXPORTER_OTLP_HEADERS: expected key=value,key2=value2")
         found[unquote(name).strip()] = Secret(unquote(value).strip())
     return found
 

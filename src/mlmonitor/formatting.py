@@ -26,7 +26,7 @@ def signed(number: float) -> str:
     return f"+{short(number)}" if number > 0 else short(number)
 
 
-def settled(number: float | None, *, scale: float | None) -> float | None:
+def zero_if_rounding(number: float | None, *, scale: float | None) -> float | None:
     """`number`, or 0 where it is but the rounding of sums of values as large as `scale`."""
     if number is None or scale is None or not math.isfinite(scale):
         return number
@@ -83,13 +83,15 @@ def moment(seconds: float) -> str:
     return found.isoformat(" ")
 
 
-def listed(counts: Mapping[str, int], *, most: int) -> str:
+def join_counts(counts: Mapping[str, int], *, most: int) -> str:
     """Names with their counts, `most` of them, and how many more there are."""
-    told = ", ".join(f"{cut(name, 40)} {count:,}" for name, count in list(counts.items())[:most])
+    told = ", ".join(
+        f"{truncate(name, 40)} {count:,}" for name, count in list(counts.items())[:most]
+    )
     return f"{told} and {len(counts) - most} more" if len(counts) > most else told
 
 
-def cut(name: str, width: int) -> str:
+def truncate(name: str, width: int) -> str:
     """`name` on one line and no wider than `width`, whatever it holds."""
     plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
     if wide(plain) <= width:

@@ -34,7 +34,7 @@ class _Pace(threading.local):
 _pace = _Pace()
 
 
-def begin(patience: Patience) -> None:
+def start_slicing(patience: Patience) -> None:
     """Have the calling thread pause now and then from here on: it is a worker.
 
     Not under gevent, whose sleep lets other greenlets in, also into what this one is in the middle
@@ -45,7 +45,7 @@ def begin(patience: Patience) -> None:
         _pace.since_ns = time.perf_counter_ns()
 
 
-def breathe() -> None:
+def yield_gil() -> None:
     """Let others have the interpreter if this thread is a worker that had it for long.
 
     Price: 0.1 us where there is no need to.
@@ -57,7 +57,7 @@ def breathe() -> None:
         _pace.since_ns = time.perf_counter_ns()
 
 
-def rested() -> None:
+def reset_slice() -> None:
     """The calling thread has just waited for something: its stretch begins now."""
     if _pace.since_ns is not None:
         _pace.since_ns = time.perf_counter_ns()

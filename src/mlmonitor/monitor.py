@@ -15,13 +15,13 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Shape
 from mlmonitor.capture.host.batch import batch_entry
 from mlmonitor.capture.host.call_shapes import Shapes
-from mlmonitor.capture.host.decorator import decorated
+from mlmonitor.capture.host.decorator import decorate
 from mlmonitor.capture.host.label_entries import labels_of
 from mlmonitor.capture.host.observation import Observation, recorded, unrecorded
-from mlmonitor.capture.host.recorder import Tap, open_id
+from mlmonitor.capture.host.recorder import Recorder, open_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
-from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.alert import Alert
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
@@ -49,7 +49,7 @@ class Monitor:
         model: the model's name, on every metric.
         version: the model's version, on every metric.
         reference: what the model was trained on, or the path it was saved to. Without one, the
-            first `Config.learn_rows` rows become the reference.
+            first `Config.baseline_rows` rows become the reference.
         exporters: where snapshots go. Not given, the standard `OTEL_EXPORTER_OTLP_*` variables
             decide; where they are silent nothing is sent, and `status()` still tells everything.
         features: names of the positions, for rows that come as sequences or arrays. Not given, they
@@ -61,7 +61,7 @@ class Monitor:
         segments: features whose values part the traffic: everything is then counted, compared and
             exported for each part as well, beside the same part of the reference, which has to be
             made with the same `segments`. A learned reference learns its segments, too.
-        on_finding: called in the worker with each finding that is raised or cleared, once; what it
+        on_alert: called in the worker with each alert that is raised or cleared, once; what it
             raises is held back.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
@@ -84,15 +84,15 @@ class Monitor:
         fields: Sequence[Field] = (),
         schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
-        on_finding: Callable[[Finding], object] | None = None,
+        on_alert: Callable[[Alert], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not model:
-            raise ConfigError("model: wanted a name")
+            raise ConfigError("model: expected a name")
         self.config: Config = options.config_of(config, os.environ)
         self._clock = clock or never_falling_clock()
-        self._on_finding = options.callable_of("on_finding", on_finding)
+        self._on_alert = options.callable_of("on_alert", on_alert)
         self._reference = options.reference_of(reference)
         self._exporters = options.exporters_of(
             exporters, os.environ, is_enabled=self.config.enabled
@@ -112,7 +112,7 @@ class Monitor:
         self._inbox = inbox = Inbox(self.config.buffer_rows)
         self._shapes = Shapes(self._features, inbox.guard)
         self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
-        self._tap = Tap(
+        self._tap = Recorder(
             line=inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
@@ -174,7 +174,7 @@ class Monitor:
 
         def again(inner: Callable[..., Any]) -> Any:
             shape = Shape(self._features, outputs, id_from)
-            wrapper = decorated(inner, features, tap=self._tap, shape=shape)
+            wrapper = decorate(inner, features, tap=self._tap, shape=shape)
             return wrapper if self.config.enabled else inner
 
         outputs = Outputs.named(output, names, prediction)
@@ -214,7 +214,7 @@ class Monitor:
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for labels to come.
         `output="probabilities"`: a column a class, called `names`, as of `watch`.
-        Never raises: what cannot be read is counted, and `status().last_fault` tells a mistake.
+        Never raises: what cannot be read is counted, and `status().last_error` tells a mistake.
         """
         if not self.config.enabled:
             return
@@ -304,7 +304,7 @@ class Monitor:
         """The line of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = named(self._exporters)
-        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_finding)
+        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_alert)
 
     def _new_id(self) -> str:
         return prediction_id(unix_ms=int(self._clock() * 1000), chance=secrets.token_bytes(10))

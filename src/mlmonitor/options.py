@@ -22,7 +22,7 @@ F = TypeVar("F")
 def config_of(config: object, environ: Mapping[str, str]) -> Config:
     """The configuration with what the environment lays over it."""
     if config is not None and not isinstance(config, Config):
-        raise ConfigError("config: wanted a Config, such as Config(window_seconds=600)")
+        raise ConfigError("config: expected a Config, such as Config(window_seconds=600)")
     return Config.from_environment(environ, config)
 
 
@@ -31,7 +31,7 @@ def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference
     if reference is None or isinstance(reference, Reference):
         return reference
     if not isinstance(reference, str | PathLike):
-        raise ConfigError("reference: wanted a Reference (see Reference.fit) or its file's path")
+        raise ConfigError("reference: expected a Reference (see Reference.fit) or its file's path")
     return Reference.load(reference)
 
 
@@ -54,13 +54,13 @@ def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
         return [] if found is None else [found]
     if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
         return list(exporters)
-    raise ConfigError("exporters: wanted a list of them, such as [Otlp.collector()]")
+    raise ConfigError("exporters: expected a list of them, such as [Otlp.collector()]")
 
 
 def callable_of(option: str, function: F | None) -> F | None:
     """A function to be called later, when nobody would see that it is none."""
     if function is not None and not callable(function):
-        raise ConfigError(f"{option}: wanted a function, or None")
+        raise ConfigError(f"{option}: expected a function, or None")
     return function
 
 
@@ -113,10 +113,10 @@ def copiers_of(schema: Mapping[str, Kind]) -> Copiers:
 def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:
     """Names, of which there are several, and each once."""
     if isinstance(names, str):
-        raise ConfigError(f"{option}: wanted a sequence of names, met one text")
+        raise ConfigError(f"{option}: expected a sequence of names, got one text")
     found = tuple(str(name) for name in names)
     if len(set(found)) < len(found):
-        raise ConfigError(f"{option}: wanted each name once")
+        raise ConfigError(f"{option}: expected each name once")
     return found
 
 
@@ -129,10 +129,10 @@ def segments_of(
         return found
     if set(found) != set(reference.segments):
         known = ", ".join(map(repr, reference.segments)) or "none"
-        wanted = ", ".join(map(repr, found))
+        expected = ", ".join(map(repr, found))
         raise ConfigError(
             f"segments: a segment is compared with the same segment of the reference, and this one "
-            f"knows {known}: make it with Reference.fit(..., segments=[{wanted}])"
+            f"knows {known}: make it with Reference.fit(..., segments=[{expected}])"
         )
     told_apart = sum(values is not None for values in reference.segment_values)
     if told_apart > config.max_segments:

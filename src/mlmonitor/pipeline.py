@@ -11,22 +11,22 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import gather
-from mlmonitor.capture.trace_context import whence_of_host
+from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.catalog import SEGMENT
-from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.model_state import Observed
-from mlmonitor.compare.traffic import Watched
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.errors import CallbackError
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.describer import Describer
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import Titled, status_of
-from mlmonitor.status.mismatch import mismatch_of
+from mlmonitor.status.reference_warning import mismatch_of
 from mlmonitor.status.status import Status
 
 log: logging.Logger = logging.getLogger("mlmonitor")
@@ -63,10 +63,10 @@ class Pipeline:
         inbox: Inbox,
         reference: Reference | None,
         deliveries: Sequence[Delivery],
-        on_finding: Callable[[Finding], object] | None = None,
+        on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
-        self._on_finding, self._has_warned = on_finding, False
-        self._turned: deque[Finding] = deque()
+        self._on_alert, self._has_warned = on_alert, False
+        self._turned: deque[Alert] = deque()
         self._left = 0  # calls of the drain under way
         self._due_labels: list[tuple[str, object]] = []
         self._due_late: list[Entry] = []
@@ -79,7 +79,7 @@ class Pipeline:
         )
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
-        self._observed = Observed(
+        self._observed = ModelState(
             config,
             reference,
             declared=identity.declared,
@@ -92,7 +92,7 @@ class Pipeline:
         self._look_for_traces()
 
     @property
-    def watched(self) -> Watched:
+    def watched(self) -> Traffic:
         """Features and predictions, and the reference they are compared with."""
         return self._observed.watched
 
@@ -130,7 +130,7 @@ class Pipeline:
         with self._inbox.guard:
             is_traced = self._inbox.calls.is_traced
             self._observed.count(entries, now=now, is_traced=is_traced)
-            breathe()
+            yield_gil()
             self._each(entries, partial(self._observed.take, now=now, is_traced=is_traced))
         if self._left == 0:
             self._end_drain(now)
@@ -139,7 +139,7 @@ class Pipeline:
     def _look_for_traces(self) -> None:
         """Have calls marked with their traces, once the host makes any and somebody keeps them."""
         if self._wants_traces and not self._inbox.calls.is_traced:
-            whence = whence_of_host()
+            whence = host_span_source()
             if whence is not None:
                 self._inbox.calls.trace(whence)
 
@@ -174,39 +174,39 @@ class Pipeline:
             self._observed.kpis.take(figures, now=now)
         with self._inbox.guard:
             self._observed.simulate_next(now=now)
-        self._look(now, rows=self._config.look_rows, seconds=self._config.look_seconds)
+        self._look(now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds)
 
     def _look(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
         """Weigh the evidence of populations whose last look was so many rows and seconds ago."""
         for population in self._observed.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
                 self._turned.extend(population.look(now=now))
-            breathe()
+            yield_gil()
 
     def tell(self) -> None:
-        """Give each finding that was raised or cleared to `on_finding`, once; it may be slow.
+        """Give each alert that was raised or cleared to `on_alert`, once; it may be slow.
 
-        May run beside a look, in another thread: taking a finding and adding one are atomic.
+        May run beside a look, in another thread: taking an alert and adding one are atomic.
         """
         while self._turned:
-            finding = self._turned.popleft()
-            if self._on_finding is not None:
+            alert = self._turned.popleft()
+            if self._on_alert is not None:
                 with self._inbox.guard:
-                    self._call(self._on_finding, finding)
+                    self._call(self._on_alert, alert)
 
     @staticmethod
-    def _call(on_finding: Callable[[Finding], object], finding: Finding) -> None:
-        """Give it the finding; what it raises is told as its own, by type."""
+    def _call(on_alert: Callable[[Alert], object], alert: Alert) -> None:
+        """Give it the alert; what it raises is told as its own, by type."""
         try:
-            on_finding(finding)
+            on_alert(alert)
         except Exception as error:
-            raise CallbackError(f"on_finding raised {type(error).__name__}") from error
+            raise CallbackError(f"on_alert raised {type(error).__name__}") from error
 
     def _each(self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         """Have each run of calls taken in; if one of them cannot be read, the others still can."""
         for run in gather(entries):
             self._take(run, step)
-            breathe()
+            yield_gil()
 
     def _take(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         try:

@@ -56,7 +56,7 @@ class Quality(StrEnum):
     NONFINITE = "nonfinite"
     WRONG_TYPE = "wrong_type"
     OUT_OF_RANGE = "out_of_range"
-    UNSEEN = "unseen"
+    NEW_CATEGORY = "new_category"
 
 
 QUALITIES = tuple(Quality)
@@ -67,7 +67,7 @@ class Field(NamedTuple):
     """One monitored quantity, and what its values must be. `role` and `name` identify it.
 
     To declare rules, give a monitor `fields=[Field("age", minimum=0, nullable=False)]`: values that
-    break one are counted, and told as a finding.
+    break one are counted, and told as an alert.
 
     minimum, maximum: bounds that belong to what is allowed; datetimes for a field of times.
     allowed: the values a category may have. nullable: whether values may be missing. kind: of a

@@ -175,13 +175,13 @@ class Worker:
     def _run(self) -> None:
         with self._inbox.guard:
             self.pipeline.load_clients()
-        gil.begin(self._patience)
+        gil.start_slicing(self._patience)
         while not self._is_closed:
             with self._wake:
                 if self._asked == self._answered:
-                    self._wake.wait(self._config.drain_seconds)
+                    self._wake.wait(self._config.poll_interval_seconds)
                 asked = self._asked
-            gil.rested()
+            gil.reset_slice()
             took_all = False
             with self._inbox.guard:
                 took_all = self._turn(is_flush=asked > self._answered)

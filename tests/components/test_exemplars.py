@@ -79,7 +79,7 @@ def served(url: str, durations: Durations, tracer: trace.Tracer) -> dict[str, st
         "traced",
         reference=Reference.fit({"amount": grid}, predictions=grid),
         exporters=[Otlp.prometheus(url, durations=durations)],
-        config=Config(drain_seconds=0.01, export_interval_seconds=3_600),
+        config=Config(poll_interval_seconds=0.01, export_interval_seconds=3_600),
     ) as monitor:
         watched = monitor.watch(predict)
         for name, amount in (("usual", 55.0), ("newer", 55.5), ("outlier", 1e6), ("never", -1e6)):

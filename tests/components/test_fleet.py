@@ -53,10 +53,10 @@ def check(prometheus: Prometheus) -> None:
         (sample["metric"]["field"], sample["metric"]["role"]): float(sample["value"][1])
         for sample in samples
     }
-    wanted = pooled()
-    assert wanted["amount", "feature"] > 0.5
-    assert found == pytest.approx(wanted, rel=1e-9, abs=0)
-    assert prometheus.number('count(mlmonitor:field_psi:by_chance{field="amount"})') == 1
+    expected = pooled()
+    assert expected["amount", "feature"] > 0.5
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+    assert prometheus.number('count(mlmonitor:field_psi:threshold{field="amount"})') == 1
 
 
 def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: Starter) -> None:

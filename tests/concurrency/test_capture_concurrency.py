@@ -12,7 +12,7 @@ import pytest
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.entry import Call, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.records import Quality, Role
 from mlmonitor.testing import InMemoryExporter
@@ -60,7 +60,7 @@ def test_every_row_put_by_eight_threads_is_taken_or_counted(rows: int, limit: in
 
     def put(at: int) -> None:
         for number in range(each):
-            handover.put((shape, Form.MAPPINGS, rows, (at, number), None, 1, None, Call()))
+            handover.put((shape, PayloadForm.MAPPINGS, rows, (at, number), None, 1, None, Call()))
 
     threads = at_once(put)
     taken = []
@@ -87,7 +87,7 @@ def test_no_row_is_dropped_while_the_first_one_opens_the_line() -> None:
 
         def put(at: int, handover: Handover = handover) -> None:
             for _ in range(20):
-                handover.put((shape, Form.MAPPING, 1, at, None, 1, None, Call()))
+                handover.put((shape, PayloadForm.MAPPING, 1, at, None, 1, None, Call()))
 
         for thread in at_once(put):
             thread.join()
@@ -99,7 +99,7 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """Predictions, errors and values add up, whatever the worker and `status` do meanwhile."""
-    config = Config(drain_seconds=0.001, export_interval_seconds=0.1, buffer_rows=10**6)
+    config = Config(poll_interval_seconds=0.001, export_interval_seconds=0.1, buffer_rows=10**6)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
 
         @monitor.watch
@@ -124,14 +124,14 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
         assert status.field("a").quality[Quality.VALID] == THREADS * 500
         found = status.field("prediction", role=Role.PREDICTION).quality
         assert found[Quality.VALID] == THREADS * 400
-        assert (status.faults, status.dropped) == (0, 0)
+        assert (status.internal_errors, status.dropped) == (0, 0)
 
 
 def test_status_knows_what_was_recorded_before_it_though_a_drain_is_under_way(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """A worker between two blocks of its drain hides nothing that was recorded since it began."""
-    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, block_rows=1)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, block_rows=1)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         watched = monitor.watch(lambda features: features["a"])
         for _ in range(3):
@@ -171,7 +171,7 @@ def test_a_host_is_not_kept_waiting_by_a_busy_line(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """While the aggregates are held for a second, a thousand calls go through in less."""
-    config = Config(drain_seconds=0.01, export_interval_seconds=3600, buffer_rows=100)
+    config = Config(poll_interval_seconds=0.01, export_interval_seconds=3600, buffer_rows=100)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         watched = monitor.watch(lambda features: features["a"])
         watched({"a": 1.0})

@@ -59,7 +59,7 @@ def test_a_monitor_that_records_nothing_starts_no_thread(exporter: InMemoryExpor
 
 def test_the_worker_exports_by_itself(exporter: InMemoryExporter) -> None:
     """Without any flush, a snapshot goes out with every interval."""
-    config = Config(export_interval_seconds=0.1, drain_seconds=0.01)
+    config = Config(export_interval_seconds=0.1, poll_interval_seconds=0.01)
     with Monitor("m", exporters=[exporter], config=config) as monitor:
         monitor.record({"a": [1.0]}, [1.0])
         deadline = time.monotonic() + 10
@@ -177,7 +177,7 @@ def test_where_no_thread_can_be_started_the_host_does_not_notice(
         assert not monitor.flush(timeout_seconds=5)
     assert predict({"a": 1.0}) == 1.0
     assert monitor.flush(timeout_seconds=10)
-    assert monitor.status().faults == 2
+    assert monitor.status().internal_errors == 2
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
     monitor.close()
 

@@ -57,7 +57,7 @@ class Truth:
             self.quality["amount", "valid" if inside else "out_of_range"] += 1
             self.bins[sum(amount > edge for edge in self._amount.edges)] += 1
         line = str(row["line"])
-        self.quality["line", "valid" if line in "AB" else "unseen"] += 1
+        self.quality["line", "valid" if line in "AB" else "new_category"] += 1
         self.categories[line if line in "AB" else "__new__"] += 1
 
 
@@ -80,7 +80,7 @@ def watched(monitor: Monitor) -> tuple[Predict, Callable[[Row], Awaitable[float]
         amount = features["amount"]
         if amount is None:
             raise ValueError("no amount")
-        return 2.0 * amount  # type: ignore[operator]  # text raises TypeError: wanted
+        return 2.0 * amount  # type: ignore[operator]  # text raises TypeError: expected
 
     @monitor.watch
     async def double_later(features: Row) -> float:

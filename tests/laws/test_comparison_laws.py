@@ -12,10 +12,10 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.count_table import entry_counts, profile_counts
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.distance import MEASURES, ORDERED
 from mlmonitor.status.field_status import field_statuses
 
@@ -46,8 +46,10 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
         reference.plan([Role.FEATURE], deviations=3.0),
         reference.entries([Role.FEATURE]),
     )
-    level = Level(alpha=0.01, fields=1, tolerance=0.005)
-    found = Population(plan, entries, Lens(Span(60.0, None, 6), level, hitters=4), now=0.0)
+    level = Significance(alpha=0.01, fields=1, tolerance=0.005)
+    found = Population(
+        plan, entries, ComparisonOptions(Span(60.0, None, 6), level, hitters=4), now=0.0
+    )
     if now:
         rows = Rows(len(now), ColumnTable({"x": now}, len(now)), {}, [], [], None)
         found.update(Reader(plan.schema).block(rows), now=1.0)
@@ -79,7 +81,7 @@ def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
         if name in ("js", "hellinger", "tv", "ks"):
             assert 0 <= score <= 1
     assert status.psi is None or status.psi >= 0
-    assert np.isfinite(compared.log10_evidence[0])
+    assert np.isfinite(compared.log10_e_value[0])
     known = ~np.isnan(shares.share)
     assert ((shares.share[known] >= 0) & (shares.share[known] <= 1)).all()
     assert (np.isfinite(shares.critical) == known).all()
@@ -107,7 +109,7 @@ def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
     assert subject.soundness is not None
     subject.drift.look(total, now=1.0)
     subject.soundness.look(total, subject.window.take_extremes(), now=1.0)
-    assert np.isfinite(subject.drift.log10_evidence).all()
+    assert np.isfinite(subject.drift.log10_e_value).all()
     assert np.isfinite(subject.soundness.shares(total).critical).all()
 
 

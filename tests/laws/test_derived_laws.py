@@ -17,7 +17,7 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.compare.drift.embedding_drift import mmd_of
 from mlmonitor.derived.deriver import Deriver, reader_of
-from mlmonitor.formats.reference import parsed, written
+from mlmonitor.formats.reference import dump, load
 from mlmonitor.records import Block
 
 ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
@@ -71,13 +71,13 @@ def part(whole: Block, start: int, stop: int) -> Block:
     )
 
 
-def assert_same(found: Profile, wanted: Profile) -> None:
+def assert_same(found: Profile, expected: Profile) -> None:
     """Sums agree up to rounding, counts exactly, and so does what follows from them."""
-    np.testing.assert_allclose(found.kernels, wanted.kernels, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(found.bins, wanted.bins)
-    np.testing.assert_array_equal(found.quality, wanted.quality)
+    np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found.bins, expected.bins)
+    np.testing.assert_array_equal(found.quality, expected.quality)
     np.testing.assert_allclose(
-        mmd_of(plan(), found), mmd_of(plan(), wanted), rtol=1e-9, equal_nan=True
+        mmd_of(plan(), found), mmd_of(plan(), expected), rtol=1e-9, equal_nan=True
     )
 
 
@@ -93,22 +93,22 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
         one.update(each)
         one.merge(merged)
         merged = one
-    wanted = Profile(plan())
-    wanted.update(whole)
-    assert_same(merged, wanted)
+    expected = Profile(plan())
+    expected.update(whole)
+    assert_same(merged, expected)
 
 
 @given(st.integers(0, 99), st.integers(0, 20))
 def test_the_empty_profile_changes_nothing_and_bytes_keep_all(seed: int, rows: int) -> None:
     """It is the identity of `merge`; what is read is what was written."""
-    wanted = Profile(plan())
-    wanted.update(block(seed, rows))
+    expected = Profile(plan())
+    expected.update(block(seed, rows))
     found = Profile(plan())
-    found.merge(wanted)
+    found.merge(expected)
     found.merge(Profile(plan()))
-    assert_same(found, wanted)
+    assert_same(found, expected)
     np.testing.assert_array_equal(
-        Profile.from_bytes(wanted.to_bytes(), plan()).kernels, wanted.kernels
+        Profile.from_bytes(expected.to_bytes(), plan()).kernels, expected.kernels
     )
 
 
@@ -119,11 +119,11 @@ def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, lengt
     whole = block(seed, rows)
     window.update(whole, now=1.0)
     kept = window.view().profile.rows
-    wanted = Profile(plan())
-    wanted.merge(Profile(plan()))
-    wanted.update(part(whole, rows - kept, rows))
+    expected = Profile(plan())
+    expected.merge(Profile(plan()))
+    expected.update(part(whole, rows - kept, rows))
     found = window.view().profile
-    np.testing.assert_allclose(found.kernels, wanted.kernels, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-9, atol=1e-9)
 
 
 @given(st.integers(0, 99), st.integers(0, 12))
@@ -136,16 +136,16 @@ def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> 
     ]
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     found = reader.block(Rows(rows, MappingTable(single), {}, [], [], None))
-    wanted = block(seed, rows)
-    np.testing.assert_allclose(found.numeric, wanted.numeric, rtol=1e-9, equal_nan=True)
-    np.testing.assert_array_equal(found.refused, wanted.refused)
-    assert found.categorical == wanted.categorical
+    expected = block(seed, rows)
+    np.testing.assert_allclose(found.numeric, expected.numeric, rtol=1e-9, equal_nan=True)
+    np.testing.assert_array_equal(found.refused, expected.refused)
+    assert found.categorical == expected.categorical
 
 
 def test_a_reference_with_derived_fields_is_read_as_it_was_written() -> None:
     """To the last digit, and it cuts fields up in the same way."""
-    data = written(reference().content)
-    again = Reference(parsed(data))
+    data = dump(reference().content)
+    again = Reference(load(data))
     assert again.content == reference().content
     assert again.plan(ROLES, deviations=3.0) == plan()
     assert json.loads(data)["anomaly"]["names"] == ["x", "y"]

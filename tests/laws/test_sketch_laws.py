@@ -173,7 +173,7 @@ class Subject:
     """One kind of sketch, and how the laws speak to it.
 
     assert_same: asserts that two sketches of the same blocks agree, as closely as is promised.
-    misfits: sketches of another shape or configuration.
+    unmatched_rules: sketches of another shape or configuration.
     """
 
     name: str
@@ -182,7 +182,7 @@ class Subject:
     joined: Callable[[Sequence[Any]], Any]
     assert_same: Callable[[Any, Any, Sequence[Any]], None]
     revive: Callable[[dict[str, Any]], Any]
-    misfits: Callable[[], list[Any]]
+    unmatched_rules: Callable[[], list[Any]]
     feed: Callable[[Any, Any], None] = lambda sketch, block: sketch.update(block)
 
     def of(self, *blocks: Any) -> Any:
@@ -413,7 +413,7 @@ def test_sketches_that_do_not_fit_are_not_merged(subject: Subject) -> None:
     """Another shape or configuration raises IncompatibleSketch, and changes nothing."""
     sketch = subject.empty()
     before = packed("x", sketch.state())
-    for misfit in subject.misfits():
+    for misfit in subject.unmatched_rules():
         with pytest.raises(IncompatibleSketch):
             sketch.merge(misfit)
         assert packed("x", sketch.state()) == before

@@ -58,8 +58,8 @@ def plain_psi(reference: list[int], current: list[int]) -> float:
 @given(pairs())
 def test_psi_is_its_definition(tables: tuple[Table, Table]) -> None:
     """Each field's PSI equals the sum over its bins in exact shares, NaN without counts."""
-    wanted = [plain_psi(a.tolist(), b.tolist()) for a, b in zip(*tables, strict=True)]
-    np.testing.assert_allclose(psi(*tables), wanted, rtol=1e-9, atol=1e-12)
+    expected = [plain_psi(a.tolist(), b.tolist()) for a, b in zip(*tables, strict=True)]
+    np.testing.assert_allclose(psi(*tables), expected, rtol=1e-9, atol=1e-12)
 
 
 @given(pairs())
@@ -103,10 +103,10 @@ def test_hellinger_total_variation_and_chi_square_are_the_textbooks(
     square = 1 - np.sqrt(p * q).sum(axis=1)
     np.testing.assert_allclose(hellinger(a, b), np.sqrt(square), rtol=1e-9)
     np.testing.assert_allclose(total_variation(a, b), np.maximum(p - q, 0).sum(axis=1), rtol=1e-9)
-    wanted = [
+    expected = [
         chi2_contingency([x, y], correction=False).statistic for x, y in zip(a, b, strict=True)
     ]
-    np.testing.assert_allclose(chi_square(a, b), wanted, rtol=1e-9)
+    np.testing.assert_allclose(chi_square(a, b), expected, rtol=1e-9)
 
 
 def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln, logsumexp
 
-from mlmonitor.stats.eprocess import CONCENTRATIONS, PRIOR, Evidence
+from mlmonitor.stats.eprocess import CONCENTRATIONS, PRIOR, EProcess
 
 
 def log_sequence(prior: np.ndarray, rows: list[int]) -> float:
@@ -43,7 +43,7 @@ def test_the_process_is_the_bet_it_is_said_to_be(bins: int, rng: np.random.Gener
     """Counts in blocks give what the rows give one after another, restarts included."""
     reference = rng.integers(0, 60, (1, bins))
     rows = rng.integers(0, bins, 330)
-    evidence = Evidence(reference, np.ones((1, bins), np.bool_), restart_rows=100)
+    evidence = EProcess(reference, np.ones((1, bins), np.bool_), restart_rows=100)
     for start in range(0, 330, 10):
         block = np.bincount(rows[start : start + 10], minlength=bins)[None, :]
         evidence.update(block)
@@ -56,7 +56,7 @@ def test_the_marginal_is_the_dirichlet_multinomial_of_the_textbook(
 ) -> None:
     """Without restarts it is a ratio of beta functions."""
     reference, counts = rng.integers(1, 50, (1, 4)), rng.integers(0, 30, (1, 4))
-    evidence = Evidence(reference, np.ones((1, 4), np.bool_), restart_rows=10**9)
+    evidence = EProcess(reference, np.ones((1, 4), np.bool_), restart_rows=10**9)
     evidence.update(counts)
 
     def log_beta(a: np.ndarray) -> float:

@@ -57,7 +57,7 @@ def test_moments_of_named_streams_are_exact_but_for_rounding(name: str, parts: i
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted"),
+    ("values", "expected"),
     [
         ([1e9 - 1, 1e9 + 1], 1.0),
         ([1e15 - 1, 1e15 + 1], 1.0),
@@ -70,16 +70,16 @@ def test_moments_of_named_streams_are_exact_but_for_rounding(name: str, parts: i
     ],
 )
 @pytest.mark.parametrize("parts", [1, 2])
-def test_the_deviation_keeps_its_digits(values: list[float], wanted: float, parts: int) -> None:
+def test_the_deviation_keeps_its_digits(values: list[float], expected: float, parts: int) -> None:
     """1e9 ± 1 deviates by 1, and numbers near the ends of the range by what they do."""
-    assert of_blocks(np.array(values), parts).stddev[0] == pytest.approx(wanted, rel=1e-12, abs=0)
+    assert of_blocks(np.array(values), parts).stddev[0] == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_a_million_values_in_blocks_lose_nothing(rng: np.random.Generator) -> None:
     """After 1,000 merges at 1e9 ± 1 the deviation still has eight digits; means have sixteen."""
     values = 1e9 + rng.choice([-1.0, 1.0], 1_000_000)
-    wanted = float((values - 1e9).std())
-    assert of_blocks(values, 1_000).stddev[0] == pytest.approx(wanted, rel=1e-8)
+    expected = float((values - 1e9).std())
+    assert of_blocks(values, 1_000).stddev[0] == pytest.approx(expected, rel=1e-8)
 
 
 @given(st.lists(FINITE, min_size=1, max_size=50), st.integers(1, 5))
@@ -90,17 +90,17 @@ def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) 
     moments = of_blocks(values, parts)
     reach = float(np.abs(values).max())
     assert abs(Fraction(float(moments.mean[0])) - mean) <= Fraction(1e-14 * reach + 1e-323)
-    wanted = deviation(variance)
-    assert abs(float(moments.stddev[0]) - wanted) <= 1e-9 * wanted + 1e-13 * reach + 2e-323
+    expected = deviation(variance)
+    assert abs(float(moments.stddev[0]) - expected) <= 1e-9 * expected + 1e-13 * reach + 2e-323
     assert (moments.min[0], moments.max[0]) == (values.min(), values.max())
 
 
 def test_scipy_says_the_same(rng: np.random.Generator) -> None:
     """Count, extremes, mean and variance of a described sample."""
     values = rng.gamma(2.0, size=(3, 500))
-    moments, wanted = Moments.of(values), stats.describe(values, axis=1, ddof=0)
-    np.testing.assert_array_equal(moments.count, wanted.nobs)
-    np.testing.assert_array_equal([moments.min, moments.max], wanted.minmax)
-    np.testing.assert_allclose(moments.mean, wanted.mean, rtol=1e-14)
-    np.testing.assert_allclose(moments.stddev**2, wanted.variance, rtol=1e-13)
+    moments, expected = Moments.of(values), stats.describe(values, axis=1, ddof=0)
+    np.testing.assert_array_equal(moments.count, expected.nobs)
+    np.testing.assert_array_equal([moments.min, moments.max], expected.minmax)
+    np.testing.assert_allclose(moments.mean, expected.mean, rtol=1e-14)
+    np.testing.assert_allclose(moments.stddev**2, expected.variance, rtol=1e-13)
     np.testing.assert_allclose(moments.sum, values.sum(axis=1), rtol=1e-13)

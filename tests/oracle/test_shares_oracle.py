@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom, betaprime
 
-from mlmonitor.stats.proportions import critical_share, growth_low
+from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
 beliefs = st.tuples(st.floats(0.5, 500.0), st.floats(10.0, 100_000.0))
 
@@ -42,7 +42,7 @@ def test_without_rows_there_is_no_critical_share() -> None:
     """NaN, and no growth."""
     none = np.zeros(1, np.int64)
     assert np.isnan(critical_share(np.array([[0.5, 100.5]]), none)).all()
-    assert growth_low(np.array([[0.5, 100.5]]), none, none)[0] < 0
+    assert growth_lower_bound(np.array([[0.5, 100.5]]), none, none)[0] < 0
 
 
 @given(st.floats(0.001, 0.5), st.integers(100, 100_000))
@@ -51,7 +51,7 @@ def test_the_bound_of_growth_is_below_what_was_seen(share: float, rows: int) -> 
     belief = np.array([[share * 10_000, (1 - share) * 10_000]])
     for factor in (1.0, 1.5):
         bad = round(rows * share * factor)
-        low = growth_low(belief, np.array([bad]), np.array([rows]))[0]
+        low = growth_lower_bound(belief, np.array([bad]), np.array([rows]))[0]
         assert low <= (bad + 0.5) / (rows + 1) - share
         if factor == 1.0:
             assert low < 1 / rows

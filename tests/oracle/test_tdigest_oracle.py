@@ -109,8 +109,8 @@ def test_repeated_values_are_exact(name: str, way: Way) -> None:
     digest = way(values)
     common, counts = np.unique(values, return_counts=True)
     common = common[counts > ROWS * TDigest.WORST_ERROR]
-    wanted = np.sort(values).searchsorted(common, side="right") / ROWS
-    np.testing.assert_allclose(digest.cdf(common[None])[0], wanted, rtol=1e-12)
+    expected = np.sort(values).searchsorted(common, side="right") / ROWS
+    np.testing.assert_allclose(digest.cdf(common[None])[0], expected, rtol=1e-12)
     assert np.isin(digest.quantile(DENSE)[0], values).all()
 
 
@@ -119,11 +119,11 @@ def test_few_values_are_all_kept(rows: int, rng: np.random.Generator) -> None:
     """While each value has a cell of its own, quantiles are numpy's `inverted_cdf`."""
     values = rng.normal(size=rows)
     q = (np.arange(rows) + 0.5) / rows
-    wanted = np.quantile(values, q, method="inverted_cdf")
+    expected = np.quantile(values, q, method="inverted_cdf")
     errors = rank_errors(values, q, at_once(values).quantile(q)[0])
     assert errors.max() < TDigest.MIDDLE_ERROR
     if rows <= 10:
-        np.testing.assert_array_equal(at_once(values).quantile(q)[0], wanted)
+        np.testing.assert_array_equal(at_once(values).quantile(q)[0], expected)
 
 
 def test_ranks_of_a_normal_sample_are_the_normal_distributions(rng: np.random.Generator) -> None:

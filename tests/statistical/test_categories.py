@@ -8,7 +8,7 @@ from mlmonitor import Reference, Role
 from mlmonitor.compare.count_table import entry_counts, present, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 
 ALPHA = 0.01
 REFERENCES = 60
@@ -55,7 +55,7 @@ def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Genera
     """In 50,000 rows at most one stream in a hundred ever passes one in a hundred."""
     shares = LAWS[law] / LAWS[law].sum()
     found = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
-    evidence = Evidence(
+    evidence = EProcess(
         np.array([table[0] for table, _, _ in found]).astype(np.int64),
         np.array([is_bin for _, _, is_bin in found]) > 0,
         prior=np.array([table[1] for table, _, _ in found]),
@@ -64,5 +64,5 @@ def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Genera
     for _ in range(LOOKS):
         evidence.update(np.array([rng.multinomial(LOOK_ROWS, true) for _, true, _ in found]))
         highest = np.maximum(highest, evidence.log_e())
-    alarms = np.count_nonzero(highest >= np.log(1 / ALPHA))
-    assert alarms <= binom.ppf(0.999, REFERENCES, ALPHA)
+    alerts = np.count_nonzero(highest >= np.log(1 / ALPHA))
+    assert alerts <= binom.ppf(0.999, REFERENCES, ALPHA)

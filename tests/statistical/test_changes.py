@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.alert import Alert
 from mlmonitor.stats.distance import MEASURES, WASSERSTEIN
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
@@ -44,11 +44,11 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
     """Calm rows, then such as `change` makes of them; its last argument goes from 0 to 1."""
     rng = np.random.default_rng(11)
     reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
-    found: list[Finding] = []
+    found: list[Alert] = []
     exporter, clock = InMemoryExporter(), ManualClock()
     config = Config(
-        look_rows=STEP_ROWS,
-        look_seconds=0,
+        check_rows=STEP_ROWS,
+        check_interval_seconds=0,
         export_interval_seconds=86_400.0,
         window_seconds=None,
         window_rows=5_000,
@@ -60,7 +60,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
         exporters=[exporter],
         config=config,
         clock=clock,
-        on_finding=found.append,
+        on_alert=found.append,
     ) as monitor:
         for start in range(0, CALM_ROWS + CHANGED_ROWS, STEP_ROWS):
             columns = rows(rng, STEP_ROWS)
@@ -69,8 +69,8 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
             monitor.record(columns, np.zeros(STEP_ROWS))
             clock.advance(1.0)
             assert monitor.flush(timeout_seconds=30)
-            for finding in found:
-                rows_until.setdefault(finding.field, start + STEP_ROWS - CALM_ROWS)
+            for alert in found:
+                rows_until.setdefault(alert.field, start + STEP_ROWS - CALM_ROWS)
     beyond = {
         (name, measure)
         for name in FIELDS
@@ -131,7 +131,7 @@ def test_a_change_is_found_in_its_field_and_no_other(
     within_rows: int,
     seen_by: str,
 ) -> None:
-    """After calm rows without any finding, one field alarms, and its window is beyond chance."""
+    """After calm rows without any alert, one field alerts, and its window is beyond chance."""
     told = watched(change)
     assert set(told.rows_until) == {name}
     assert 0 < told.rows_until[name] <= within_rows

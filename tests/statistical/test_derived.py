@@ -1,4 +1,4 @@
-"""Derived fields: quiet without drift, and alarmed by changes that no field shows by itself."""
+"""Derived fields: quiet without drift, and alerted by changes that no field shows by itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import binomtest, ortho_group
 
 from mlmonitor import Config, Monitor, Reference
+from mlmonitor.compare.alert import Alert
 from mlmonitor.compare.drift.embedding_drift import critical_mmd
-from mlmonitor.compare.finding import Finding
 from mlmonitor.derived.deriver import kernel_plans, sources_of
 from mlmonitor.derived.embedding import EmbeddingColumns
 from mlmonitor.formats.reference import EmbeddingReference
@@ -71,22 +71,22 @@ def texts(rng: np.random.Generator, rows: int) -> list[str]:
     return [" ".join(part) for part in np.split(words, ends[:-1])]
 
 
-def alarms(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int) -> dict[str, int]:
-    """After how many rows each field alarmed."""
-    found: list[Finding] = []
+def alerts(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int) -> dict[str, int]:
+    """After how many rows each field alerted."""
+    found: list[Alert] = []
     until: dict[str, int] = {}
     config = Config(
-        look_rows=STEP_ROWS, look_seconds=0, export_interval_seconds=86_400.0, alpha=0.01
+        check_rows=STEP_ROWS, check_interval_seconds=0, export_interval_seconds=86_400.0, alpha=0.01
     )
     clock = ManualClock()
     with Monitor(
-        "m", reference=reference, config=config, on_finding=found.append, clock=clock
+        "m", reference=reference, config=config, on_alert=found.append, clock=clock
     ) as monitor:
         for start in range(0, rows, STEP_ROWS):
             monitor.record(draw(rng, STEP_ROWS), np.zeros(STEP_ROWS))
             assert monitor.flush(timeout_seconds=30)
-            for finding in found:
-                until.setdefault(finding.field, start + STEP_ROWS)
+            for alert in found:
+                until.setdefault(alert.field, start + STEP_ROWS)
     return until
 
 
@@ -111,7 +111,7 @@ def test_without_drift_derived_fields_are_quiet(size: int) -> None:
             anomaly_score=True,
             seed=seed,
         )
-        wrong += bool(alarms(reference, everything, rng, 3_000))
+        wrong += bool(alerts(reference, everything, rng, 3_000))
     assert binomtest(wrong, streams, 0.01, "greater").pvalue > 1e-3
 
 
@@ -120,13 +120,13 @@ def test_without_drift_derived_fields_are_quiet(size: int) -> None:
 def test_a_change_of_correlation_alone_is_found_by_the_score(
     change: Draw, within_rows: int
 ) -> None:
-    """No field has changed by itself, and none alarms but those of the row as a whole."""
+    """No field has changed by itself, and none alerts but those of the row as a whole."""
     delays = []
     for seed in range(7):
         rng = np.random.default_rng(seed)
         reference = Reference.fit(related(rng, 10_000), anomaly_score=True)
-        assert not alarms(reference, related, rng, 2_000)
-        until = alarms(reference, change, rng, 4_000)
+        assert not alerts(reference, related, rng, 2_000)
+        until = alerts(reference, change, rng, 4_000)
         assert until
         assert set(until) <= {"anomaly_score", "anomalous"}
         delays.append(until["anomaly_score"])
@@ -139,7 +139,7 @@ def test_vectors_of_the_same_length_that_are_turned_are_found() -> None:
     for seed in range(5):
         rng = np.random.default_rng(seed)
         reference = Reference.fit({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
-        until = alarms(reference, lambda r, n: {"v": turned(r, n)}, rng, 1_000)
+        until = alerts(reference, lambda r, n: {"v": turned(r, n)}, rng, 1_000)
         assert until["v.witness"] <= 500
         assert "v.norm" not in until
 

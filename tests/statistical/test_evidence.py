@@ -1,4 +1,4 @@
-"""False alarms and delays of the e-process, in streams whose truth is known.
+"""False alerts and delays of the e-process, in streams whose truth is known.
 
 Rates are judged by binomial intervals: a bound that holds can be told from one that does not, and
 no index that the code itself once printed is pinned.
@@ -14,17 +14,17 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 from mlmonitor.records import Floats
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 
 ALPHA = 0.01
 FIELDS = 20
 BINS = 10
 LOOK_ROWS = 50
-LEVEL = Level(alpha=ALPHA, fields=FIELDS, tolerance=0.0).drift_threshold
+LEVEL = Significance(alpha=ALPHA, fields=FIELDS, tolerance=0.0).drift_threshold
 """What evidence of drift has to reach in each of the fields, which share their part of alpha."""
 
 
@@ -59,7 +59,7 @@ def tilted(shares: Floats, psi: float) -> Floats:
 def delays(shares: Floats, psi: float, rng: np.random.Generator, *, streams: int = 60) -> Floats:
     """Rows until a change of this size is found after 50,000 clean rows, one of 20 fields."""
     reference = rng.multinomial(5_000, shares, streams)
-    evidence = Evidence(reference, np.ones((streams, BINS), np.bool_))
+    evidence = EProcess(reference, np.ones((streams, BINS), np.bool_))
     for _ in range(100):
         evidence.update(rng.multinomial(500, shares, streams))
     assert not (evidence.log_e() >= LEVEL).any()
@@ -92,7 +92,7 @@ def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, li
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
     span = Span(seconds=None, rows=5_000, panes=10)
-    lens = Lens(span, Level(ALPHA, FIELDS, tolerance=0.0), hitters=5)
+    lens = ComparisonOptions(span, Significance(ALPHA, FIELDS, tolerance=0.0), hitters=5)
     population = Population(plan, entries, lens, now=0.0)
     return population, Reader(plan.schema), list(columns)
 
@@ -107,7 +107,7 @@ def take(population: Population, reader: Reader, columns: dict[str, np.ndarray])
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", [1_000, 5_000, 50_000])
-def test_without_drift_at_most_one_stream_in_a_hundred_ever_alarms(
+def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
     rows: int, rng: np.random.Generator
 ) -> None:
     """Looked at every 50 rows for 100,000 rows, whatever the reference and the field's kind."""
@@ -115,7 +115,7 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alarms(
     streams = models * FIELDS
     shares = np.tile(shapes(), (streams // len(KINDS), 1))
     reference = rng.multinomial(rows, shares)
-    evidence = Evidence(reference, np.ones((streams, BINS), np.bool_))
+    evidence = EProcess(reference, np.ones((streams, BINS), np.bool_))
     highest = np.full(streams, -np.inf)
     for _ in range(100_000 // LOOK_ROWS):
         evidence.update(rng.multinomial(LOOK_ROWS, shares))
@@ -124,8 +124,8 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alarms(
     shared = (highest >= np.log(FIELDS / ALPHA)).reshape(models, FIELDS).any(axis=1)
     # More than so many would be met once in a thousand runs if the bound just held.
     for kind in range(len(KINDS)):
-        alarms = single[kind :: len(KINDS)]
-        assert np.count_nonzero(alarms) <= binom.ppf(0.999, alarms.size, ALPHA)
+        alerts = single[kind :: len(KINDS)]
+        assert np.count_nonzero(alerts) <= binom.ppf(0.999, alerts.size, ALPHA)
     assert np.count_nonzero(single) <= binom.ppf(0.999, streams, ALPHA)
     assert np.count_nonzero(shared) <= binom.ppf(0.999, models, ALPHA)
 
@@ -152,20 +152,20 @@ def test_nor_does_it_for_laws_that_are_hard_on_it(
     """
     streams = 200
     reference = rng.multinomial(rows, shares, streams)
-    evidence = Evidence(reference, np.ones((streams, shares.size), np.bool_))
+    evidence = EProcess(reference, np.ones((streams, shares.size), np.bool_))
     highest = np.full(streams, -np.inf)
     for _ in range(300):
         evidence.update(rng.multinomial(LOOK_ROWS, shares, streams))
         highest = np.maximum(highest, evidence.log_e())
-    alarms = int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
-    assert alarms <= binom.ppf(0.999, streams, ALPHA)
+    alerts = int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
+    assert alerts <= binom.ppf(0.999, streams, ALPHA)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("rows", [1_000, 5_000, 50_000])
-def test_a_population_of_twenty_fields_never_alarms(rows: int, rng: np.random.Generator) -> None:
-    """The whole path from values to alarms, looked at every 50 rows for 100,000 rows."""
+def test_a_population_of_twenty_fields_never_alerts(rows: int, rng: np.random.Generator) -> None:
+    """The whole path from values to alerts, looked at every 50 rows for 100,000 rows."""
     population, reader, _ = watched(rows, rng)
     for _ in range(20):
         block = values(rng, 5_000)
@@ -188,7 +188,7 @@ def test_and_finds_a_shift_in_the_one_field_that_has_it(rng: np.random.Generator
         found = population.look(now=0.0)
         if found:
             break
-    assert [finding.field for finding in found] == [names[0]]
+    assert [alert.field for alert in found] == [names[0]]
     assert rows <= 600
 
 
@@ -207,7 +207,7 @@ def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generat
     """On average an e-value under the null is at most one."""
     streams = 2_000
     shares = np.full(BINS, 0.1)
-    evidence = Evidence(rng.multinomial(2_000, shares, streams), np.ones((streams, BINS), np.bool_))
+    evidence = EProcess(rng.multinomial(2_000, shares, streams), np.ones((streams, BINS), np.bool_))
     for _ in range(20):
         evidence.update(rng.multinomial(250, shares, streams))
     e_values = np.exp(evidence.log_e())
@@ -218,7 +218,7 @@ def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generat
 def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator) -> None:
     """Of 20,000 rows of which the last 2,000 changed, the stretch holds about those."""
     shares = np.full(BINS, 0.1)
-    evidence = Evidence(rng.multinomial(5_000, shares, 1), np.ones((1, BINS), np.bool_))
+    evidence = EProcess(rng.multinomial(5_000, shares, 1), np.ones((1, BINS), np.bool_))
     for _ in range(36):
         evidence.update(rng.multinomial(500, shares, 1))
     for _ in range(4):
@@ -229,7 +229,7 @@ def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator
 def test_forgetting_a_field_leaves_the_others(rng: np.random.Generator) -> None:
     """A forgotten field is as new; its neighbour keeps its evidence."""
     shares = np.full(BINS, 0.1)
-    evidence = Evidence(rng.multinomial(5_000, shares, 2), np.ones((2, BINS), np.bool_))
+    evidence = EProcess(rng.multinomial(5_000, shares, 2), np.ones((2, BINS), np.bool_))
     for _ in range(10):
         evidence.update(rng.multinomial(500, tilted(shares, 0.27), 2))
     before = evidence.log_e()

@@ -1,4 +1,4 @@
-"""False alarms and delays of quality, in streams whose truth is known, by binomial intervals."""
+"""False alerts and delays of quality, in streams whose truth is known, by binomial intervals."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from mlmonitor import Finding, Reference, Role
+from mlmonitor import Alert, Reference, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.drift.decomposition import Why
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.quality.defects import streams_of
-from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
+from mlmonitor.compare.significance import Significance
 from mlmonitor.records import Floats, Quality
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share
 
 ALPHA = 0.01
@@ -33,7 +33,7 @@ Truth = tuple[Reference, float]
 def ever(belief: Floats, chances: Floats, rng: np.random.Generator) -> Floats:
     """The highest evidence of each stream in 50,000 rows without any change."""
     shape = belief.shape
-    evidence = Evidence(np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=5)
+    evidence = EProcess(np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=5)
     highest = np.full(len(belief), -np.inf)
     for _ in range(LOOKS):
         bad = rng.binomial(LOOK_ROWS, chances)
@@ -42,7 +42,7 @@ def ever(belief: Floats, chances: Floats, rng: np.random.Generator) -> Floats:
     return highest
 
 
-def alarms(highest: Floats) -> int:
+def alerts(highest: Floats) -> int:
     """How many streams ever passed one in `ALPHA`."""
     return int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
 
@@ -81,25 +81,25 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.3])
 @pytest.mark.parametrize("rows", [200, 1_000, 5_000])
-def test_counted_reasons_rarely_alarm_by_chance(
+def test_counted_reasons_rarely_alert_by_chance(
     share: float, rows: int, rng: np.random.Generator
 ) -> None:
     """Missing, infinite and mistyped values that are as frequent as ever."""
     counted = rng.binomial(rows, share, STREAMS)
     belief = np.stack([counted + 0.5, rows - counted + 0.5], axis=1)
-    assert alarms(ever(belief, np.full(STREAMS, share), rng)) <= MOST
+    assert alerts(ever(belief, np.full(STREAMS, share), rng)) <= MOST
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", [30, 200, 1_000])
-def test_values_out_of_range_rarely_alarm_by_chance(rows: int, rng: np.random.Generator) -> None:
+def test_values_out_of_range_rarely_alert_by_chance(rows: int, rng: np.random.Generator) -> None:
     """Between the extremes of a sample lies less than it seems, and they allow for that."""
     x = np.sort(rng.random((STREAMS, rows)), axis=1)
     chances = 1 - (x[:, -1] - x[:, 0])
     reference, _ = continuous(rng, rows)
     belief = np.array([belief_of(reference, Quality.OUT_OF_RANGE)] * STREAMS)
-    assert alarms(ever(belief, chances, rng)) <= MOST
+    assert alerts(ever(belief, chances, rng)) <= MOST
 
 
 @pytest.mark.parametrize("rows", [30, 200, 1_000])
@@ -124,14 +124,14 @@ def test_the_critical_share_out_of_range_allows_for_the_extremes(
 @pytest.mark.parametrize(
     "law", [categories(1.0, 500), categories(1.2, 1_900), categories(0.5, 1_500)], ids=range(3)
 )
-def test_rare_categories_rarely_alarm_by_chance(
+def test_rare_categories_rarely_alert_by_chance(
     law: Callable[[np.random.Generator, int], Truth], rows: int, rng: np.random.Generator
 ) -> None:
     """New ones come with every thousand rows, as many as Good and Turing say."""
     truths = [law(rng, rows) for _ in range(STREAMS // 3)]
-    belief = np.array([belief_of(reference, Quality.UNSEEN) for reference, _ in truths])
+    belief = np.array([belief_of(reference, Quality.NEW_CATEGORY) for reference, _ in truths])
     highest = ever(belief, np.array([chance for _, chance in truths]), rng)
-    assert alarms(highest) <= binom.ppf(0.999, len(truths), ALPHA)
+    assert alerts(highest) <= binom.ppf(0.999, len(truths), ALPHA)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,10 @@ def test_a_growing_share_is_found_soon(
     streams = 100
     counted = rng.binomial(20_000, before, streams)
     belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)
-    level = Level(alpha=ALPHA, fields=20, tolerance=0.005)
-    subject = ShareAlarms(belief, threshold=level.quality_threshold, tolerance=0.001, min_rows=0)
+    level = Significance(alpha=ALPHA, fields=20, tolerance=0.005)
+    subject = ProportionAlerts(
+        belief, threshold=level.quality_threshold, tolerance=0.001, min_rows=0
+    )
 
     def look(share: float, size: int) -> None:
         bad = rng.binomial(size, share, streams)
@@ -168,10 +170,12 @@ class Stream:
         self.rng = rng
         reference = Reference.fit(self.rows(rows))
         plan = reference.plan([Role.FEATURE], deviations=3.0)
-        level = Level(alpha=ALPHA, fields=len(reference.fields), tolerance=0.005)
+        level = Significance(alpha=ALPHA, fields=len(reference.fields), tolerance=0.005)
         entries = reference.entries([Role.FEATURE])
         span = Span(None, 5_000, 10)
-        self.population = Population(plan, entries, Lens(span, level, hitters=4), now=0.0)
+        self.population = Population(
+            plan, entries, ComparisonOptions(span, level, hitters=4), now=0.0
+        )
         self._reader = Reader(plan.schema)
 
     def rows(self, count: int) -> dict[str, object]:
@@ -187,7 +191,7 @@ class Stream:
             "rare": self.rng.random(count) < 0.002,
         }
 
-    def serve(self, count: int) -> list[Finding]:
+    def serve(self, count: int) -> list[Alert]:
         """New rows of the same law, looked at."""
         columns = self.rows(count)
         table = ColumnTable(columns, count)
@@ -198,16 +202,16 @@ class Stream:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("rows", [300, 3_000])
-def test_a_model_without_drift_never_alarms_for_drift_nor_quality(
+def test_a_model_without_drift_never_alerts_for_drift_nor_quality(
     rows: int, rng: np.random.Generator
 ) -> None:
     """With all streams on and looks every 250 rows, at most one model in a hundred ever does."""
     models = 60
-    alarmed = 0
+    alerted = 0
     for _ in range(models):
         stream = Stream(rng, rows)
-        alarmed += any(stream.serve(250) for _ in range(60))
-    assert alarmed <= binom.ppf(0.999, models, ALPHA)
+        alerted += any(stream.serve(250) for _ in range(60))
+    assert alerted <= binom.ppf(0.999, models, ALPHA)
 
 
 @pytest.mark.slow
@@ -220,7 +224,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
         columns = {"a": x[0], "b": x[1], "c": np.where(x[2] > 1, "high", "low").tolist()}
         reference = Reference.fit(columns, predictions=x[0] + x[1] * x[2])
         plan, entries = reference.plan(roles, deviations=3.0), reference.entries(roles)
-        why = Why.of(plan, entries, reference.content.explained)
+        why = ShiftDecomposition.of(plan, entries, reference.content.explained)
         assert why is not None
         reader = Reader(plan.schema)
         for _ in range(40):

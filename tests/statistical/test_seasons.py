@@ -1,11 +1,11 @@
-"""Seasonal traffic whose truth is known: no false alarm where plain evidence is sure of one."""
+"""Seasonal traffic whose truth is known: no false alert where plain evidence is sure of one."""
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from mlmonitor.records import Counts, Floats
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 ALPHA = 0.01
@@ -54,7 +54,7 @@ def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
 @pytest.mark.parametrize(
     ("seasons", "rows"), [(24, 200), (24, 5_000), (168, 1_000), (168, 5_000), (168, 50_000)]
 )
-def test_breathing_traffic_does_not_alarm_where_the_plain_evidence_surely_does(
+def test_breathing_traffic_does_not_alert_where_the_plain_evidence_surely_does(
     seasons: int, rows: int, rng: np.random.Generator
 ) -> None:
     """A week of it, looked at every 100 rows, with references of few rows an hour and of many."""
@@ -63,7 +63,7 @@ def test_breathing_traffic_does_not_alarm_where_the_plain_evidence_surely_does(
     reference = references(laws, rows, rng)
     present = np.ones((streams, BINS), np.bool_)
     seasonal = SeasonalEvidence(reference, present)
-    plain = Evidence(reference.sum(axis=1), present)
+    plain = EProcess(reference.sum(axis=1), present)
     most, most_plain = np.full(streams, -np.inf), np.full(streams, -np.inf)
     for hour in range(168):
         seasonal.begin(hour % seasons)
@@ -73,8 +73,8 @@ def test_breathing_traffic_does_not_alarm_where_the_plain_evidence_surely_does(
             plain.update(counts)
             most = np.maximum(most, seasonal.log_e())
             most_plain = np.maximum(most_plain, plain.log_e())
-    alarms = int((most >= np.log(1 / ALPHA)).sum())
-    assert alarms <= binom.ppf(0.999, streams, ALPHA), most.reshape(len(LAWS), -1).max(axis=1)
+    alerts = int((most >= np.log(1 / ALPHA)).sum())
+    assert alerts <= binom.ppf(0.999, streams, ALPHA), most.reshape(len(LAWS), -1).max(axis=1)
     breathes = np.repeat([not np.isin(1.0, law) for law in LAWS], streams // len(LAWS))
     assert (most_plain[breathes] >= np.log(1 / ALPHA)).mean() > 0.95
 

@@ -1,10 +1,10 @@
-"""False alarms of segments whose truth is known: all fields of all of them share one alpha."""
+"""False alerts of segments whose truth is known: all fields of all of them share one alpha."""
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 
 ALPHA = 0.01
 FIELDS = 4
@@ -14,7 +14,7 @@ BINS = 10
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", [0, 5, 30, 200])
-def test_segments_of_few_training_rows_do_not_alarm_for_that(
+def test_segments_of_few_training_rows_do_not_alert_for_that(
     rows: int, rng: np.random.Generator
 ) -> None:
     """Bins are the whole's, so that a small segment has many empty ones; that is no change."""
@@ -23,10 +23,10 @@ def test_segments_of_few_training_rows_do_not_alarm_for_that(
     laws.append(np.array([0.3, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.01, 0.005, 0.005]))
     shares = np.repeat(laws, streams // len(laws), axis=0)
     reference = rng.multinomial(rows, shares)
-    evidence = Evidence(reference, np.ones(reference.shape, np.bool_))
+    evidence = EProcess(reference, np.ones(reference.shape, np.bool_))
     most = np.full(streams, -np.inf)
     for _ in range(200):
         evidence.update(rng.multinomial(50, shares))
         most = np.maximum(most, evidence.log_e())
-    alarms = int((most >= np.log(1 / ALPHA)).sum())
-    assert alarms <= binom.ppf(0.999, streams, ALPHA)
+    alerts = int((most >= np.log(1 / ALPHA)).sum())
+    assert alerts <= binom.ppf(0.999, streams, ALPHA)

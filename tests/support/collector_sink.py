@@ -43,11 +43,11 @@ class Sink(ThreadingHTTPServer):
 
     def named(self, name: str, **attributes: str) -> list[Received]:
         """All points of a metric with these attributes (dots as underscores), oldest first."""
-        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
+        expected = {key.replace("_", "."): value for key, value in attributes.items()}
         return [
             received
             for received in list(self.points)
-            if received.metric.name == name and wanted.items() <= received.attributes.items()
+            if received.metric.name == name and expected.items() <= received.attributes.items()
         ]
 
     def total(self, name: str, **attributes: str) -> int:

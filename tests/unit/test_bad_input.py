@@ -175,7 +175,9 @@ REFERENCE = Reference.fit(
 
 def make() -> Monitor:
     """A monitor that knows a field of every kind."""
-    return Monitor("m", reference=REFERENCE, exporters=[], config=Config(drain_seconds=3_600))
+    return Monitor(
+        "m", reference=REFERENCE, exporters=[], config=Config(poll_interval_seconds=3_600)
+    )
 
 
 def counted(status: Status) -> dict[tuple[str, str], int]:
@@ -214,7 +216,7 @@ def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: obj
             assert status.field(name).quality[Quality.VALID] >= 2
         assert status.field("prediction", role="prediction").quality[Quality.VALID] >= 2
         assert status.labels["matched"] == 2
-        assert status.faults == 0
+        assert status.internal_errors == 0
 
 
 @settings(max_examples=100)
@@ -231,9 +233,9 @@ def test_a_bad_call_costs_no_neighbour(bad: list[object], at: int) -> None:
 
 
 def test_labels_that_do_not_fit_their_ids_say_so() -> None:
-    """A mistake in the host's code is a fault that tells what was wanted."""
+    """A mistake in the host's code is a fault that tells what was expected."""
     with make() as monitor:
         monitor.label(["a", "b"], [1.0])
         status = monitor.status()
-        assert status.faults == 1
-        assert "an actual for each of the 2 ids" in str(status.last_fault)
+        assert status.internal_errors == 1
+        assert "an actual for each of the 2 ids" in str(status.last_error)

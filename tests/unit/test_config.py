@@ -20,11 +20,11 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "enabled": ["maybe", 2, None],
     "window_seconds": [0, -1.0, 0.0001, NAN, INF, "an hour"],
     "window_rows": [0, -5, 2.5, 1 << 60, "many"],
-    "panes": [0, 10_001, 1.5, None, 10**400],
+    "window_slices": [0, 10_001, 1.5, None, 10**400],
     "buffer_rows": [0, -1, 1 << 40],
     "block_rows": [0, 65_537],
-    "learn_rows": [1, 1_000_001],
-    "drain_seconds": [0, -1, NAN, INF, 3_601],
+    "baseline_rows": [1, 1_000_001],
+    "poll_interval_seconds": [0, -1, NAN, INF, 3_601],
     "export_interval_seconds": [0, 0.05, NAN, INF, 86_401],
     "pending_predictions": [-1, 1 << 40],
     "outlier_deviations": [0, -3, NAN, INF, 1_001],
@@ -35,8 +35,8 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "drift_tolerance": [-0.1, 101, NAN, INF],
     "quality_tolerance": [-0.1, 1.1, NAN, INF],
     "min_rows": [-1, 2.5, 1 << 60],
-    "look_rows": [0, -1, 2.5, 1 << 60],
-    "look_seconds": [-1.0, NAN, INF, 86_401],
+    "check_rows": [0, -1, 2.5, 1 << 60],
+    "check_interval_seconds": [-1.0, NAN, INF, 86_401],
     "max_segments": [0, -1, 2.5, 1_001],
 }
 
@@ -87,28 +87,28 @@ def test_a_config_is_frozen() -> None:
 
 def test_several_faults_are_told_together() -> None:
     """One run shows all that is wrong."""
-    with pytest.raises(ConfigError, match=r"panes: .*; learn_rows: "):
-        Config(panes=0, learn_rows=0)
+    with pytest.raises(ConfigError, match=r"window_slices: .*; baseline_rows: "):
+        Config(window_slices=0, baseline_rows=0)
 
 
 def test_an_empty_environment_changes_nothing() -> None:
     """Defaults, or what was given, come through."""
     assert Config.from_environment({}) == Config()
-    base = Config(panes=7)
-    assert Config.from_environment({"HOME": "/root", "MLMONITOR_PANES": " "}, base) == base
+    base = Config(window_slices=7)
+    assert Config.from_environment({"HOME": "/root", "MLMONITOR_WINDOW_SLICES": " "}, base) == base
 
 
 def test_variables_outrank_what_the_program_says() -> None:
     """An operator has the last word."""
     environ = {
-        "MLMONITOR_PANES": " 12 ",
+        "MLMONITOR_WINDOW_SLICES": " 12 ",
         "MLMONITOR_WINDOW_SECONDS": "none",
         "MLMONITOR_WINDOW_ROWS": "5000",
         "MLMONITOR_ENABLED": "false",
     }
-    found = Config.from_environment(environ, Config(panes=7, learn_rows=50))
+    found = Config.from_environment(environ, Config(window_slices=7, baseline_rows=50))
     assert (found.panes, found.window_seconds, found.window_rows) == (12, None, 5_000)
-    assert (found.enabled, found.learn_rows) == (False, 50)
+    assert (found.enabled, found.baseline_rows) == (False, 50)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -123,9 +123,9 @@ def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
     """A misspelt variable would else be an option that never applies."""
     with pytest.raises(
         ConfigError,
-        match=r"MLMONITOR_PANE: no such option; did you mean MLMONITOR_PANES\?.*configuration",
+        match=r"MLMONITOR_PANE: no such option; did you mean MLMONITOR_WINDOW_SLICES\?.*configuration",
     ):
-        Config.from_environment({"MLMONITOR_PANE": "hunter2"})
+        Config.from_environment({"MLMONITOR_WINDOW_SLICE": "hunter2"})
 
 
 def test_what_kubernetes_sets_is_left_alone() -> None:
@@ -146,7 +146,7 @@ def test_the_standard_interval_is_a_default() -> None:
     own = {"MLMONITOR_EXPORT_INTERVAL_SECONDS": "7"}
     base = Config(export_interval_seconds=30)
     assert Config.from_environment(standard).export_interval_seconds == 5
-    assert Config.from_environment(standard, Config(panes=7)).export_interval_seconds == 5
+    assert Config.from_environment(standard, Config(window_slices=7)).export_interval_seconds == 5
     assert Config.from_environment(standard, base).export_interval_seconds == 30
     assert Config.from_environment(standard | own).export_interval_seconds == 7
 
@@ -174,7 +174,7 @@ def test_the_standard_switch_can_be_left_alone(value: str) -> None:
 
 def test_a_switch_that_says_neither_is_refused() -> None:
     """A typing error must not decide whether a service is monitored."""
-    with pytest.raises(ConfigError, match="OTEL_SDK_DISABLED: wanted true or false"):
+    with pytest.raises(ConfigError, match="OTEL_SDK_DISABLED: expected true or false"):
         Config.from_environment({"OTEL_SDK_DISABLED": "hunter2"})
 
 
@@ -190,13 +190,13 @@ def test_whatever_variables_hold_is_a_config_or_a_config_error(environ: dict[str
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [("", True), ("trace_based", True), (" Always_On ", True), ("always_off", False)],
 )
-def test_the_filter_of_exemplars_is_the_standard_one(value: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+def test_the_filter_of_exemplars_is_the_standard_one(value: str, expected: bool) -> None:  # noqa: FBT001 - a case
     """What the program or a variable of ours says outranks it."""
     environ = {"OTEL_METRICS_EXEMPLAR_FILTER": value}
-    assert Config.from_environment(environ).exemplars is wanted
+    assert Config.from_environment(environ).exemplars is expected
     for said in (True, False):
         assert Config.from_environment(environ, Config(exemplars=said)).exemplars is said
         own = {**environ, "MLMONITOR_EXEMPLARS": str(said)}
@@ -205,7 +205,9 @@ def test_the_filter_of_exemplars_is_the_standard_one(value: str, wanted: bool) -
 
 def test_an_unknown_filter_of_exemplars_is_named() -> None:
     """With those there are, and without the value."""
-    with pytest.raises(ConfigError, match="EXEMPLAR_FILTER: wanted always_off, trace_based") as it:
+    with pytest.raises(
+        ConfigError, match="EXEMPLAR_FILTER: expected always_off, trace_based"
+    ) as it:
         Config.from_environment({"OTEL_METRICS_EXEMPLAR_FILTER": "hunter2"})
     assert "hunter2" not in str(it.value)
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Field, Monitor, Reference, Status
-from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.alert import Alert
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
 ROWS = 2_000
-CONFIG = Config(look_rows=200, look_seconds=0)
+CONFIG = Config(check_rows=200, check_interval_seconds=0)
 
 
 def texts(rng: np.random.Generator, rows: int, *, line: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -48,9 +48,9 @@ def reference() -> Reference:
     )
 
 
-def findings(monitor: Monitor) -> set[tuple[str, str, str]]:
-    """Field, segment and measure of the alarms that hold."""
-    return {(each.field, each.segment, each.measure) for each in monitor.status().findings}
+def alerts(monitor: Monitor) -> set[tuple[str, str, str]]:
+    """Field, segment and measure of the alerts that hold."""
+    return {(each.field, each.segment, each.measure) for each in monitor.status().alerts}
 
 
 def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -> None:
@@ -74,7 +74,7 @@ def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -
     assert whole["amount"].nonfinite == told["motor", "amount"][1]
 
 
-def test_the_same_bad_values_as_in_training_are_no_finding(
+def test_the_same_bad_values_as_in_training_are_no_alert(
     reference: Reference, rng: np.random.Generator, clock: ManualClock
 ) -> None:
     """Neither of the whole, nor of a segment, nor of a derived field; changed ones are."""
@@ -85,17 +85,17 @@ def test_the_same_bad_values_as_in_training_are_no_finding(
         for _ in range(4):
             monitor.record(batch(rng), rng.normal(100, 10, ROWS))
             assert monitor.flush(timeout_seconds=20)
-        assert findings(monitor) == set()
+        assert alerts(monitor) == set()
         for _ in range(3):
             swapped = batch(rng)
             swapped["note"] = [5 if note is None else note for note in swapped["note"]]
             monitor.record(swapped, rng.normal(100, 10, ROWS))
             assert monitor.flush(timeout_seconds=20)
-        found = findings(monitor)
+        found = alerts(monitor)
         assert ("note.length", "home", "wrong_type") in found
         assert ("note.length", "all", "wrong_type") in found
         assert not {each for each in found if each[1] == "motor"}
-        assert monitor.status().faults == 0
+        assert monitor.status().internal_errors == 0
 
 
 def test_everything_is_exported_by_segment_but_what_is_known_of_the_whole(
@@ -142,7 +142,7 @@ def vectors(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[
 
 def scored(status: Status, exporter: InMemoryExporter) -> set[str]:
     """The segments of which an MMD is told."""
-    assert status.faults == 0
+    assert status.internal_errors == 0
     return {
         dict(point.attributes)["segment"]
         for point in exporter.snapshots[-1].points
@@ -187,13 +187,13 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
     reference = Reference.fit(names, predictions=predicted, times=times, season="hour_of_day")
     entry = reference.entries([Role.FEATURE])[0]
     assert len(entry.seasons) == 24
-    told: list[Finding] = []
+    told: list[Alert] = []
     with Monitor(
         "m",
         reference=reference,
         exporters=[],
-        config=Config(look_rows=100, look_seconds=0),
-        on_finding=told.append,
+        config=Config(check_rows=100, check_interval_seconds=0),
+        on_alert=told.append,
         clock=clock,
     ) as monitor:
         for _ in range(5 * 24):

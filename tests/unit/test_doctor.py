@@ -84,9 +84,9 @@ def test_whoever_cannot_be_reached_is_asked_once(told: Told) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
-        (["--destination", "dynatrace"], "wanted --url"),
+        (["--destination", "dynatrace"], "expected --url"),
         (["--destination", "dynatrace", "--url", "https://a.apps.dynatrace.com"], ".live."),
         (["--destination", "dynatrace", "--url", "https://a.b", "--protocol", "grpc"], "no gRPC"),
         (["--destination", "collector", "--url", "localhost:4318"], "scheme"),
@@ -95,11 +95,11 @@ def test_whoever_cannot_be_reached_is_asked_once(told: Told) -> None:
     ],
 )
 def test_a_wrong_configuration_is_told_apart_from_a_refusal(
-    arguments: list[str], wanted: str, told: Told
+    arguments: list[str], expected: str, told: Told
 ) -> None:
     """Exit status 2, and one line that holds the fix."""
     assert main(["doctor", *arguments]) == 2
-    assert wanted in told()[1]
+    assert expected in told()[1]
 
 
 def test_a_reference_tells_how_many_series_it_makes(saved: Path, told: Told) -> None:

@@ -44,28 +44,28 @@ SETTINGS: list[tuple[dict[str, str], OtlpSettings | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("environ", "wanted"), SETTINGS, ids=map(str, range(len(SETTINGS))))
+@pytest.mark.parametrize(("environ", "expected"), SETTINGS, ids=map(str, range(len(SETTINGS))))
 def test_the_standard_variables_say_where_metrics_go(
-    environ: dict[str, str], wanted: OtlpSettings | None
+    environ: dict[str, str], expected: OtlpSettings | None
 ) -> None:
     """As the OpenTelemetry protocol specification has it; the signal's own variables come first."""
-    assert otlp_from_environment(environ) == wanted
+    assert otlp_from_environment(environ) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ENDPOINT", "collector:4318", "OTLP_ENDPOINT: wanted a URL"),
-        ("ENDPOINT", "http://", "OTLP_ENDPOINT: wanted a URL"),
-        ("METRICS_ENDPOINT", "ftp://u:hunter2@host", "METRICS_ENDPOINT: wanted a URL"),
-        ("PROTOCOL", "http/json", "PROTOCOL: wanted http/protobuf or grpc"),
-        ("TIMEOUT", "hunter2", "TIMEOUT: wanted seconds"),
-        ("TIMEOUT", "nan", "TIMEOUT: wanted seconds"),
-        ("TIMEOUT", "inf", "TIMEOUT: wanted seconds"),
-        ("METRICS_TIMEOUT", "-1", "TIMEOUT: wanted seconds"),
-        ("COMPRESSION", "hunter2", "COMPRESSION: wanted gzip or none"),
-        ("HEADERS", "hunter2", "HEADERS: wanted key=value"),
-        ("METRICS_HEADERS", "a b=hunter2", "HEADERS: wanted key=value"),
+        ("ENDPOINT", "collector:4318", "OTLP_ENDPOINT: expected a URL"),
+        ("ENDPOINT", "http://", "OTLP_ENDPOINT: expected a URL"),
+        ("METRICS_ENDPOINT", "ftp://u:hunter2@host", "METRICS_ENDPOINT: expected a URL"),
+        ("PROTOCOL", "http/json", "PROTOCOL: expected http/protobuf or grpc"),
+        ("TIMEOUT", "hunter2", "TIMEOUT: expected seconds"),
+        ("TIMEOUT", "nan", "TIMEOUT: expected seconds"),
+        ("TIMEOUT", "inf", "TIMEOUT: expected seconds"),
+        ("METRICS_TIMEOUT", "-1", "TIMEOUT: expected seconds"),
+        ("COMPRESSION", "hunter2", "COMPRESSION: expected gzip or none"),
+        ("HEADERS", "hunter2", "HEADERS: expected key=value"),
+        ("METRICS_HEADERS", "a b=hunter2", "HEADERS: expected key=value"),
     ],
 )
 def test_a_standard_variable_that_is_wrong_is_named(name: str, value: str, said: str) -> None:

@@ -36,7 +36,7 @@ BUILTINS = {
 @pytest.mark.parametrize("leaf", BUILTINS, ids=lambda leaf: leaf.__name__)
 def test_an_error_is_caught_as_ours_and_as_the_builtin(leaf: type[MonitorError]) -> None:
     """`except MonitorError` and `except ValueError` both work, and the message survives."""
-    error = leaf("claimed_amount: wanted a number")
+    error = leaf("claimed_amount: expected a number")
     assert isinstance(error, MonitorError)
     assert isinstance(error, BUILTINS[leaf])
     assert "claimed_amount" in str(error)

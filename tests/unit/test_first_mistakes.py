@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Finding, Monitor, Reference, SchemaError
+from mlmonitor import Alert, Config, Monitor, Reference, SchemaError
 from mlmonitor.cli.main import main
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
@@ -34,8 +34,8 @@ def test_the_reference_of_another_model_is_told_first_and_once(
         "none of the fields that come are in the reference (there: a, b; here: c): "
         "is it this model's reference?"
     )
-    assert str(status).splitlines()[1] == status.mismatch == told
-    assert status.findings
+    assert str(status).splitlines()[1] == status.reference_warning == told
+    assert status.alerts
     assert [r.getMessage() for r in caplog.records if "reference?" in r.getMessage()] == [
         f"m: {told}"
     ]
@@ -65,11 +65,11 @@ def test_other_classes_than_the_references_are_told_first(rng: np.random.Generat
 
 
 def test_one_new_field_among_known_ones_is_no_mismatch() -> None:
-    """What a new field deserves is its own alarm."""
+    """What a new field deserves is its own alert."""
     with Monitor("m", reference=reference()) as monitor:
         rows = {name: np.arange(100.0) for name in "abc"}
         monitor.record(rows, np.arange(100.0))
-        assert monitor.status().mismatch is None
+        assert monitor.status().reference_warning is None
 
 
 def test_actuals_that_are_no_names_of_classes_are_refused(rng: np.random.Generator) -> None:
@@ -93,20 +93,23 @@ def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> 
     assert caught.value.filename == path
 
 
-def test_what_on_finding_raises_is_told_as_its_own() -> None:
-    """The type of its error, and that it was on_finding's; never its words."""
+def test_what_on_alert_raises_is_told_as_its_own() -> None:
+    """The type of its error, and that it was on_alert's; never its words."""
 
-    def page(_finding: Finding) -> None:
+    def page(_alert: Alert) -> None:
         raise ZeroDivisionError("secret")
 
     with Monitor(
-        "m", reference=reference(), on_finding=page, config=Config(look_rows=10, look_seconds=0)
+        "m",
+        reference=reference(),
+        on_alert=page,
+        config=Config(check_rows=10, check_interval_seconds=0),
     ) as monitor:
         monitor.record({"a": np.zeros(200), "b": np.zeros(200)}, np.zeros(200))
         monitor.flush(timeout_seconds=20)
-        told = monitor.status().last_fault
+        told = monitor.status().last_error
     assert told is not None
-    assert "on_finding raised ZeroDivisionError" in told
+    assert "on_alert raised ZeroDivisionError" in told
     assert "secret" not in told
 
 

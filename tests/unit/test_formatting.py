@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from mlmonitor.formatting import (
     counted,
-    cut,
     day,
     duration,
-    listed,
-    settled,
+    join_counts,
     share,
     short,
     table,
+    truncate,
     wide,
+    zero_if_rounding,
 )
 
 
@@ -95,13 +95,13 @@ def test_a_moment_is_told_as_its_day(seconds: float | None, told: str) -> None:
 )
 def test_a_name_fits_its_column(name: str, width: int, shown: str) -> None:
     """A wide character takes two columns; what would move the cursor is replaced."""
-    assert cut(name, width) == shown
+    assert truncate(name, width) == shown
 
 
 @given(st.text(max_size=60), st.integers(2, 40))
 def test_no_name_breaks_the_line(name: str, width: int) -> None:
     """Whatever a field is called, it is one line, no wider than asked, and printable."""
-    shown = cut(name, width)
+    shown = truncate(name, width)
     assert wide(shown) <= width
     assert len(shown.splitlines()) <= 1
 
@@ -109,7 +109,7 @@ def test_no_name_breaks_the_line(name: str, width: int) -> None:
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), min_size=1, max_size=6))
 def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
     """Every line ends in the same column, whatever characters are in it."""
-    rows = [(cut(left, 12), f"{cut(right, 12)}|") for left, right in cells]
+    rows = [(truncate(left, 12), f"{truncate(right, 12)}|") for left, right in cells]
     lines = table(rows, left=(0,))
     assert len({wide(line) for line in lines}) == 1
     assert set(lines[1]) == {"-"}
@@ -118,8 +118,8 @@ def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
 def test_a_list_stops_and_says_how_many_more() -> None:
     """Names beyond the limit are a number."""
     counts = {f"n{at}": at for at in range(1_000, 1_005)}
-    assert listed(counts, most=2) == "n1000 1,000, n1001 1,001 and 3 more"
-    assert listed(counts, most=5).count(",") == 9
+    assert join_counts(counts, most=2) == "n1000 1,000, n1001 1,001 and 3 more"
+    assert join_counts(counts, most=5).count(",") == 9
     assert counted(12_345) == "12,345"
     assert counted(123_456_789) == "123 M"
     assert counted(1 << 50) == "1.13e+15"
@@ -143,5 +143,5 @@ def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, told: s
 @pytest.mark.parametrize("scale", [None, math.nan, math.inf, 0.0])
 def test_nothing_is_dust_beside_an_unknown_scale(scale: float | None) -> None:
     """Where the deviation is zero or not known, the number is kept."""
-    assert settled(1e-30, scale=scale) == 1e-30
-    assert settled(None, scale=scale) is None
+    assert zero_if_rounding(1e-30, scale=scale) == 1e-30
+    assert zero_if_rounding(None, scale=scale) is None

@@ -29,7 +29,7 @@ def as_worker(
     """The steps of a worker, whose pauses are noted instead of made."""
 
     def work() -> None:
-        gil.begin(lambda: patience)
+        gil.start_slicing(lambda: patience)
         gil._pace.sleep = pauses.append
         steps()
 
@@ -46,8 +46,8 @@ def test_a_worker_pauses_once_it_was_at_work_for_long(pauses: list[float]) -> No
 
     def steps() -> None:
         long_ago()
-        gil.breathe()
-        gil.breathe()
+        gil.yield_gil()
+        gil.yield_gil()
 
     in_thread(as_worker(pauses, steps))
     assert pauses == [0.5]
@@ -58,7 +58,7 @@ def test_a_worker_that_somebody_waits_for_does_not_pause(pauses: list[float]) ->
 
     def steps() -> None:
         long_ago()
-        gil.breathe()
+        gil.yield_gil()
         since = gil._pace.since_ns
         assert since is not None
         assert time.perf_counter_ns() - since < gil.STRETCH_NS
@@ -72,8 +72,8 @@ def test_a_worker_that_has_just_waited_goes_on(pauses: list[float]) -> None:
 
     def steps() -> None:
         long_ago()
-        gil.rested()
-        gil.breathe()
+        gil.reset_slice()
+        gil.yield_gil()
 
     in_thread(as_worker(pauses, steps))
     assert pauses == []
@@ -84,8 +84,8 @@ def test_who_is_no_worker_never_pauses(pauses: list[float]) -> None:
 
     def steps() -> None:
         gil._pace.sleep = pauses.append
-        gil.rested()
-        gil.breathe()
+        gil.reset_slice()
+        gil.yield_gil()
         assert gil._pace.since_ns is None
 
     in_thread(steps)
@@ -101,9 +101,9 @@ def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.M
     monkeypatch.setattr(time, "sleep", patched)
 
     def steps() -> None:
-        gil.begin(lambda: 0.5)
+        gil.start_slicing(lambda: 0.5)
         assert gil._pace.since_ns is None
-        gil.breathe()
+        gil.yield_gil()
 
     in_thread(steps)
     assert pauses == []
@@ -111,7 +111,7 @@ def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.M
 
 def test_a_worker_has_patience_while_nobody_waits_for_it() -> None:
     """None while a status is asked for, or a flush; little once the buffer fills."""
-    config = Config(buffer_rows=80, drain_seconds=3_600.0)
+    config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         worker = monitor._worker
         assert worker._patience() == gil.PAUSE_SECONDS
@@ -126,7 +126,7 @@ def test_a_worker_has_patience_while_nobody_waits_for_it() -> None:
 
 def test_a_worker_counts_the_rows_of_batches_that_wait() -> None:
     """One batch can fill the buffer."""
-    config = Config(buffer_rows=80, drain_seconds=3_600.0)
+    config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         monitor.record({"x": [1.0] * 11}, [1.0] * 11)
         assert monitor._worker._patience() == gil.HURRIED_SECONDS
@@ -134,7 +134,7 @@ def test_a_worker_counts_the_rows_of_batches_that_wait() -> None:
 
 def test_a_status_is_not_kept_waiting_by_pauses() -> None:
     """Who wants the aggregates while the worker has them is known to it, until it is served."""
-    config = Config(drain_seconds=3_600.0)
+    config = Config(poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         worker = monitor._worker
         asker = threading.Thread(target=monitor.status)
@@ -157,7 +157,7 @@ def test_a_worker_breathes_between_all_pieces_of_its_work(
     rng = np.random.default_rng(0)
     columns = {f"x{at}": rng.normal(size=1_000) for at in range(4)}
     reference = Reference.fit(columns, predictions=rng.normal(size=1_000))
-    config = Config(drain_seconds=3_600.0)
+    config = Config(poll_interval_seconds=3_600.0)
     breaths = 0
 
     def patience() -> float:
@@ -176,7 +176,7 @@ def test_a_worker_breathes_between_all_pieces_of_its_work(
             assert all(block.id for block in blocks)
 
         def work() -> None:
-            gil.begin(patience)
+            gil.start_slicing(patience)
             pipeline.catch_up(2.0)
 
         in_thread(work)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Finding, Monitor, Reference
+from mlmonitor import Alert, Config, Monitor, Reference
 from mlmonitor.status.reference_text import shown
 
 ROWS = 5_000
@@ -28,7 +28,7 @@ def reference() -> Reference:
 
 def test_a_column_of_ids_is_told_at_fit(reference: Reference) -> None:
     """Where the reference is printed, and where it is shown; other columns are none."""
-    assert reference.ids == ("customer",)
+    assert reference.id_like == ("customer",)
     assert "ids? customer" in repr(reference)
     assert TELLS in shown(reference)
 
@@ -45,10 +45,10 @@ def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
 @pytest.mark.parametrize("rows", [1_000, ROWS])
 def test_ids_that_become_one_are_constant(rows: int) -> None:
     """As many different as came are told while they come; one that all have is found."""
-    found: list[Finding] = []
-    config = Config(look_rows=100, look_seconds=0)
+    found: list[Alert] = []
+    config = Config(check_rows=100, check_interval_seconds=0)
     with Monitor(
-        "m", reference=Reference.fit(ids(0, rows)), config=config, on_finding=found.append
+        "m", reference=Reference.fit(ids(0, rows)), config=config, on_alert=found.append
     ) as monitor:
         for at in range(10):
             monitor.record(ids(100_000 + at * 100, 100), np.zeros(100))

@@ -42,7 +42,7 @@ def served(
         exporters=[exporter],
         segments=["line"],
         ignore=ignore,
-        config=Config(look_rows=100, look_seconds=0),
+        config=Config(check_rows=100, check_interval_seconds=0),
     ) as monitor:
         rows = columns(rng)
         if is_changed:
@@ -55,12 +55,12 @@ def served(
 def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """No row of the status, no finding, no series of it, and of its segments none either."""
+    """No row of the status, no alert, no series of it, and of its segments none either."""
     known, exporter = served(reference, rng, [])
-    assert "age" in {finding.field for finding in known.findings}
+    assert "age" in {alert.field for alert in known.alerts}
     status, exporter = served(reference, rng, ["age"])
     assert {f.name for f in status.fields if f.role == "feature"} == {"sum", "line"}
-    assert status.findings == ()
+    assert status.alerts == ()
     assert status.unknown_fields == {}
     assert all("age" not in {f.name for f in s.fields} for s in status.segments.values())
     told = {
@@ -98,7 +98,7 @@ def test_a_name_that_never_came_is_told_with_one_that_is_near(
 ) -> None:
     """A slip of the pen is seen; what came, or is in the reference, is not told."""
     status, _ = served(reference, rng, ["agee", "age", "sum"])
-    assert status.ignored_in_vain == ("agee (there is age)",)
+    assert status.unused_ignores == ("agee (there is age)",)
     assert "ignored fields that never came: agee (there is age)" in str(status)
 
 

@@ -30,7 +30,7 @@ def monitor(reference: Reference) -> Iterator[Monitor]:
 
 def made(reference: Reference, **options: Any) -> Monitor:
     """A monitor that nobody but the test drives."""
-    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, **options)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **options)
     return Monitor("m", reference=reference, exporters=[], config=config)
 
 
@@ -107,7 +107,7 @@ def test_rows_of_a_batch_go_by_their_places_however_many_they_are(
 
 def test_labels_that_come_while_a_reference_is_learned_are_told() -> None:
     """They wait for it; one status is enough once it is there, and an end without it is no loss."""
-    config = Config(drain_seconds=3_600, export_interval_seconds=3_600, learn_rows=20)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, baseline_rows=20)
     for rows in (20, 10):
         monitor = Monitor("m", exporters=[], config=config)
         asked = []

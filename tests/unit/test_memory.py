@@ -66,19 +66,22 @@ class Case:
 
 def config(**options: object) -> Config:
     """Ten panes of a second each, a few predictions in waiting; and options."""
-    return Config(**{"window_seconds": 10, "panes": 10, "pending_predictions": 2_000} | options)
+    return Config(
+        **{"window_seconds": 10, "window_slices": 10, "pending_predictions": 2_000} | options
+    )
 
 
 CASES = {
     "mixed": Case(mixed, config()),
-    "a single pane": Case(mixed, config(panes=1)),
+    "a single pane": Case(mixed, config(window_slices=1)),
     "many panes of rows": Case(
-        wide, config(window_seconds=None, window_rows=10_000, panes=100, pending_predictions=0)
+        wide,
+        config(window_seconds=None, window_rows=10_000, window_slices=100, pending_predictions=0),
     ),
     "a hundred bins": Case(wide, config(pending_predictions=0), bins=100),
     "hostile": Case(hostile, config(heavy_hitters=50), long_ids=True),
     "hostile and learned": Case(
-        hostile, config(learn_rows=2_000, pending_predictions=0), is_learned=True
+        hostile, config(baseline_rows=2_000, pending_predictions=0), is_learned=True
     ),
     "derived": Case(
         derived,
@@ -150,7 +153,7 @@ def test_each_part_that_may_grow_is_told() -> None:
             return monitor.memory_bytes
 
     least = told()
-    assert told(panes=20) > least
+    assert told(window_slices=20) > least
     assert told(bins=50) > least
     assert told(heavy_hitters=32) > least
     assert told(pending_predictions=4_000) == least + 2_000 * 400

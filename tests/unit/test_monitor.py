@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmonitor import Config, ConfigError, Finding, FormatError, Monitor, Reference
+from mlmonitor import Alert, Config, ConfigError, FormatError, Monitor, Reference
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.records import Quality
 from mlmonitor.testing import InMemoryExporter, ManualClock
@@ -51,11 +51,11 @@ def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
         ({"model": "m", "ignore": "id"}, "ignore"),
         ({"model": "m", "features": "a,b"}, "features"),
         ({"model": "m", "features": ["a", "a"]}, "features"),
-        ({"model": "m", "config": {"panes": 3}}, "config"),
+        ({"model": "m", "config": {"window_slices": 3}}, "config"),
         ({"model": "m", "exporters": ["http://c:4318"]}, "exporters"),
         ({"model": "m", "exporters": InMemoryExporter()}, "exporters"),
         ({"model": "m", "reference": [1.0]}, "reference"),
-        ({"model": "m", "on_finding": "page me"}, "on_finding: wanted a function"),
+        ({"model": "m", "on_alert": "page me"}, "on_alert: expected a function"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
@@ -92,7 +92,7 @@ def test_only_functions_are_watched(exporter: InMemoryExporter, enabled: bool) -
     """A number is refused where it is given, not where it is called."""
     with (
         make(None, exporter, enabled=enabled) as monitor,
-        pytest.raises(ConfigError, match="wanted a function"),
+        pytest.raises(ConfigError, match="expected a function"),
     ):
         monitor.watch(3)
 
@@ -141,7 +141,7 @@ def test_a_switched_off_block_touches_nothing_it_is_given(exporter: InMemoryExpo
         raise ZeroDivisionError
     assert failing.id == failing.id
     assert len(asyncio.run(later())) == 36
-    assert monitor.status().faults == 0
+    assert monitor.status().internal_errors == 0
     assert monitor._worker._thread is None
 
 
@@ -166,13 +166,13 @@ def test_the_first_rows_become_the_reference_and_status_says_so(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """Until enough rows came it is learning; then it watches, and says what it compares with."""
-    with make(None, exporter, learn_rows=100) as monitor:
+    with make(None, exporter, baseline_rows=100) as monitor:
         predict = monitor.watch(lambda features: features["a"])
         assert monitor.status().state == "waiting"
         for a in rng.normal(size=60):
             predict({"a": float(a)})
         status = monitor.status()
-        assert (status.state, status.learned_rows, status.learn_rows) == ("learning", 60, 100)
+        assert (status.state, status.learned_rows, status.baseline_rows) == ("learning", 60, 100)
         assert "60 of 100" in str(status)
         for a in rng.normal(size=60):
             predict({"a": float(a)})
@@ -273,7 +273,7 @@ def test_an_id_is_the_same_by_every_way_in(
             monitor.label(asked, [1.0] if isinstance(asked, list) else 1.0)
             monitor.status()
         status = monitor.status()
-        assert (status.labels["matched"], status.faults) == (4, 0)
+        assert (status.labels["matched"], status.internal_errors) == (4, 0)
 
 
 def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter) -> None:
@@ -329,7 +329,7 @@ def test_memory_is_bounded_by_what_it_says(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator, clock: ManualClock
 ) -> None:
     """The bound does not move while rows come in, through more panes than the window has."""
-    config = Config(window_seconds=60, panes=6, export_interval_seconds=3_600)
+    config = Config(window_seconds=60, window_slices=6, export_interval_seconds=3_600)
     with Monitor(
         "m", reference=reference, exporters=[exporter], config=config, clock=clock
     ) as monitor:
@@ -365,7 +365,7 @@ def test_a_closed_monitor_drops_and_tells_so(
     assert not monitor.flush()
     status = monitor.status()
     assert (status.state, status.predictions) == ("closed", 1)
-    assert (status.dropped, status.labels["dropped"], status.faults) == (5, 2, 0)
+    assert (status.dropped, status.labels["dropped"], status.internal_errors) == (5, 2, 0)
     assert "5 rows dropped" in str(status)
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
 
@@ -398,7 +398,7 @@ def test_a_batch_that_cannot_be_read_is_counted_row_by_row(
         assert sum(status.field("a").quality.values()) == 7
         assert status.field("a").quality[Quality.WRONG_TYPE] == 5
         assert status.field("prediction", role="prediction").count == 7
-        assert status.faults == 3
+        assert status.internal_errors == 3
 
 
 class Unnameable:
@@ -437,51 +437,51 @@ def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int
         assert monitor.flush(timeout_seconds=20)
 
 
-def test_a_finding_is_told_once_when_raised_and_once_when_cleared(
+def test_a_alert_is_told_once_when_raised_and_once_when_cleared(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """The callback gets each turn in the worker; what it raises is held back."""
-    told: list[Finding] = []
+    told: list[Alert] = []
 
-    def tell(finding: Finding) -> None:
-        told.append(finding)
+    def tell(alert: Alert) -> None:
+        told.append(alert)
         raise RuntimeError("the pager is down")
 
     config = Config(export_interval_seconds=3_600)
-    with Monitor("m", reference=reference, on_finding=tell, config=config) as monitor:
+    with Monitor("m", reference=reference, on_alert=tell, config=config) as monitor:
         moved(monitor, rng, 0.0, 6)
         assert told == []
         moved(monitor, rng, 0.7, 4)
-        assert {(f.field, f.alarm) for f in told} == {("a", "raised")}
+        assert {(f.field, f.state) for f in told} == {("a", "firing")}
         measures = [f.measure for f in told]
         assert sorted(measures) == sorted(set(measures))
         assert "psi" in measures
-        assert set(monitor.status().findings) == set(told)
-        assert monitor.status().faults == len(told)
+        assert set(monitor.status().alerts) == set(told)
+        assert monitor.status().internal_errors == len(told)
         moved(monitor, rng, 0.0, 12)
-        turns = [(f.measure, f.alarm) for f in told]
-        assert sorted(turns) == sorted((m, a) for m in measures for a in ("raised", "cleared"))
-        assert monitor.status().findings == ()
+        turns = [(f.measure, f.state) for f in told]
+        assert sorted(turns) == sorted((m, a) for m in measures for a in ("firing", "resolved"))
+        assert monitor.status().alerts == ()
 
 
-def test_an_alarm_is_shown_and_exported(
+def test_an_alert_is_shown_and_exported(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """With its evidence, its score, and what the score may be by chance."""
     with make(reference, exporter) as monitor:
         moved(monitor, rng, 0.7, 4)
         status = monitor.status()
-        assert "alarm: feature a" in str(status)
-        assert status.field("a").has_alarm
-        assert not status.field("b").has_alarm
+        assert "alert: feature a" in str(status)
+        assert status.field("a").has_alert
+        assert not status.field("b").has_alert
         series = {"field": "a", "role": "feature"}
-        assert exporter.value("mlmonitor.drift.alarm", series) == 1
+        assert exporter.value("mlmonitor.drift.alert", series) == 1
         assert exporter.value("mlmonitor.drift.evidence", series) > 2
         psi = {**series, "measure": "psi"}
         score = exporter.value("mlmonitor.drift.score", psi)
-        assert score > exporter.value("mlmonitor.drift.critical", psi)
+        assert score > exporter.value("mlmonitor.drift.threshold", psi)
         other = {"field": "b", "role": "feature"}
-        assert exporter.value("mlmonitor.drift.alarm", other) == 0
+        assert exporter.value("mlmonitor.drift.alert", other) == 0
 
 
 def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExporter) -> None:
@@ -513,8 +513,8 @@ def test_the_last_fault_is_told(reference: Reference, exporter: InMemoryExporter
     with make(reference, exporter) as monitor:
         monitor.record({"a": [1.0], "b": [2.0]}, [1.0], ids=["s3cret", "s3cret"])
         status = monitor.status()
-        assert status.faults == 1
-        assert status.last_fault is not None
-        assert "ids" in status.last_fault
+        assert status.internal_errors == 1
+        assert status.last_error is not None
+        assert "ids" in status.last_error
         assert "last fault" in str(status)
         assert "s3cret" not in str(status)

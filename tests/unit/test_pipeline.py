@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Finding, Reference, Role
+from mlmonitor import Alert, Config, Reference, Role
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
@@ -127,7 +127,7 @@ def test_one_entry_that_cannot_be_read_does_not_take_its_neighbours_along(line: 
     line.pipeline.tick(line.clock())
     status = line.pipeline.status(line.clock())
     assert status.field("a").count == 2
-    assert status.faults == 1
+    assert status.internal_errors == 1
     assert status.predictions == 3
 
 
@@ -135,7 +135,7 @@ def test_the_window_forgets_and_the_totals_do_not(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
     """Once the window has passed there are no scores, and the counters are what they were."""
-    line = Line(exporter, clock, window_seconds=60, panes=6)
+    line = Line(exporter, clock, window_seconds=60, window_slices=6)
     for _ in range(100):
         line.call(0.9)
     line.pipeline.tick(clock())
@@ -161,20 +161,20 @@ def test_drops_are_exported(exporter: InMemoryExporter, clock: ManualClock) -> N
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 10
 
 
-def test_a_finding_is_told_once_though_it_is_told_in_the_middle_of_a_look(
+def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker tells while another thread, asking for the status, looks."""
     first, second = (
-        Finding(name, Role.FEATURE, "all", "psi", 1.0, 0.1, 9.0, "raised", 100, 1.0, "")
+        Alert(name, Role.FEATURE, "all", "psi", 1.0, 0.1, 9.0, "firing", 100, 1.0, "")
         for name in ("first", "second")
     )
-    told: list[Finding] = []
-    monkeypatch.setattr(line.pipeline, "_on_finding", told.append)
+    told: list[Alert] = []
+    monkeypatch.setattr(line.pipeline, "_on_alert", told.append)
     population = line.pipeline.watched.ready(now=line.clock())
     assert population is not None
 
-    def look(*, now: float) -> list[Finding]:
+    def look(*, now: float) -> list[Alert]:
         line.pipeline.tell()
         return [second] if now else []
 
@@ -190,7 +190,7 @@ def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
     exporter: InMemoryExporter, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many rows come in it; a status and an export look whenever they are asked for."""
-    line = Line(exporter, clock, look_rows=100, look_seconds=1.0)
+    line = Line(exporter, clock, check_rows=100, check_interval_seconds=1.0)
     line.call(0.5)
     line.pipeline.catch_up(clock())
     population = line.pipeline.watched.population
@@ -198,7 +198,7 @@ def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
     looks: list[float] = []
     look = population.look
 
-    def noted(*, now: float) -> list[Finding]:
+    def noted(*, now: float) -> list[Alert]:
         looks.append(now)
         return look(now=now)
 

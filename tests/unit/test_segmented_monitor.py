@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, ConfigError, Finding, Monitor, Reference
+from mlmonitor import Alert, Config, ConfigError, Monitor, Reference
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.memory_held import held_bytes
 
@@ -77,12 +77,12 @@ def test_no_point_carries_a_segment_where_none_is_declared(
     assert all("segment" not in dict(point.attributes) for point in exporter.snapshots[-1].points)
 
 
-def test_an_alarm_names_its_segment_and_the_status_counts_it(
+def test_an_alert_names_its_segment_and_the_status_counts_it(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """One line in ten of the traffic moves: it is found there, before the whole has moved."""
-    told: list[Finding] = []
-    with make(reference, exporter, on_finding=told.append) as monitor:
+    told: list[Alert] = []
+    with make(reference, exporter, on_alert=told.append) as monitor:
         columns = policies(rng, 5_000, {"travel": 6.0})
         monitor.record(columns, columns["age"])
         status = monitor.status()
@@ -91,11 +91,11 @@ def test_an_alarm_names_its_segment_and_the_status_counts_it(
     assert {each.segment for each in told}.isdisjoint({"motor", "home"})
     assert "in travel" in str(next(each for each in told if each.segment == "travel"))
     travel = status.segments["travel"]
-    assert travel.field("age").has_alarm
+    assert travel.field("age").has_alert
     assert travel.field("age").psi > 0.5
     assert status.segments["motor"].field("age").psi < 0.1
     line = next(each for each in str(status).splitlines() if each.startswith("segment travel"))
-    assert "2 moved (age, prediction), 2 alarms" in line
+    assert "2 moved (age, prediction), 2 alerts" in line
     assert "__other__" not in str(status)
     with pytest.raises(KeyError):
         travel.field("nothing")
@@ -185,7 +185,7 @@ def test_a_service_without_a_reference_learns_its_segments(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """The first rows become a reference of each segment; those few that have too few are one."""
-    with make(None, exporter, config={"learn_rows": 600, "max_segments": 2}) as monitor:
+    with make(None, exporter, config={"baseline_rows": 600, "max_segments": 2}) as monitor:
         columns = policies(rng, 1_000)
         monitor.record(columns, columns["age"])
         status = monitor.status()
@@ -195,14 +195,14 @@ def test_a_service_without_a_reference_learns_its_segments(
     assert status.segments["motor"].reference_rows > 200
     assert sum(each.reference_rows for each in status.segments.values()) == 600
     assert sum(each.window_rows for each in status.segments.values()) == 400
-    assert not status.findings
+    assert not status.alerts
 
 
 def test_a_segment_field_may_be_one_that_is_ignored(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """It parts the traffic, and is not watched itself."""
-    with make(None, exporter, ignore=["line"], config={"learn_rows": 200}) as monitor:
+    with make(None, exporter, ignore=["line"], config={"baseline_rows": 200}) as monitor:
         columns = policies(rng, 300)
         monitor.record(columns, columns["age"])
         status = monitor.status()
@@ -267,7 +267,7 @@ def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator
         policies(rng, 2_000), predictions=rng.normal(size=2_000), segments=["line"]
     )
     clock = ManualClock()
-    config = Config(window_seconds=10, panes=10, pending_predictions=2_000)
+    config = Config(window_seconds=10, window_slices=10, pending_predictions=2_000)
 
     def new_monitor() -> Monitor:
         return Monitor(

@@ -139,7 +139,7 @@ class Profile:
             unseen = int(each.counts[-1])
             quality = self.quality[len(self.plan.schema.numeric) + at]
             quality[_AT[Quality.VALID]] += int(each.counts.sum()) - unseen
-            quality[_AT[Quality.UNSEEN]] += unseen
+            quality[_AT[Quality.NEW_CATEGORY]] += unseen
             quality[_AT[Quality.MISSING]] += each.missing
             quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
 
@@ -201,9 +201,9 @@ class Profile:
         found.kernels = part(state, "kernels", np.float64, shape=found.kernels.shape)
         for name in COUNTS:
             setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
-            demand((getattr(found, name) >= 0).all(), f"{name}: wanted none below zero")
-        demand(np.isfinite(found.kernels).all(), "kernels: wanted finite numbers")
-        demand(found.rows >= 0, "rows: wanted none below zero")
+            demand((getattr(found, name) >= 0).all(), f"{name}: expected none below zero")
+        demand(np.isfinite(found.kernels).all(), "kernels: expected finite numbers")
+        demand(found.rows >= 0, "rows: expected none below zero")
         return found
 
     def to_bytes(self) -> bytes:

@@ -28,12 +28,12 @@ class Season:
 
     def __post_init__(self) -> None:
         if self.name not in SEASONS:
-            raise ConfigError(f"season: wanted one of {', '.join(SEASONS)}")
+            raise ConfigError(f"season: expected one of {', '.join(SEASONS)}")
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError, TypeError):
             raise ConfigError(
-                "season_timezone: wanted a zone of the IANA database that this machine knows, such "
+                "season_timezone: expected a zone of the IANA database that this machine knows, such "
                 "as Europe/Amsterdam (where it has none: pip install tzdata)"
             ) from None
 

@@ -74,7 +74,7 @@ def _category(value: object) -> str | None:
     return None if is_missing(value) else category_name(value)
 
 
-class SegmentCodes:
+class SegmentEncoder:
     """The segment of each row, as its place among those of a reference; the rest come last.
 
     Price: one look-up in a dictionary a row and segment field.

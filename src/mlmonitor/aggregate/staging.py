@@ -5,7 +5,7 @@ import numpy as np
 from mlmonitor.records import Block, Counts, Floats
 
 
-class Stage:
+class StagingBuffer:
     """The numbers of at most `limit` rows, laid beside each other.
 
     A block costs as much again as its values for being one: folding a thousand rows at once takes

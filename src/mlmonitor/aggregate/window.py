@@ -14,8 +14,8 @@ from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installe
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import valid_counts
 from mlmonitor.aggregate.sketches.tdigest import TDigest
-from mlmonitor.aggregate.staging import Stage
-from mlmonitor.gil import breathe
+from mlmonitor.aggregate.staging import StagingBuffer
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
 
 _PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
@@ -117,7 +117,7 @@ class Window:
         *,
         hitters: int,
         now: float,
-        stage_rows: int = Stage.ROWS,
+        stage_rows: int = StagingBuffer.ROWS,
     ) -> None:
         self.plan = plan
         self._seconds, self._panes_in_span, self._hitters = span.seconds, span.panes, hitters
@@ -129,7 +129,7 @@ class Window:
         self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = Profile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
-        self._stage = Stage(len(plan.schema.numeric), stage_rows)
+        self._stage = StagingBuffer(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
         self._low = np.full(len(plan.schema), np.inf)
@@ -180,7 +180,7 @@ class Window:
         recent.merge(self._open)
         for generation in self._shapes:
             shapes.merge(generation)
-            breathe()
+            yield_gil()
         return View(recent, shapes)
 
     def take_extremes(self) -> tuple[Floats, Floats]:
@@ -243,9 +243,9 @@ class Window:
     def _fold(self, ordered: Floats, refused: Counts) -> None:
         valid = valid_counts(ordered)
         self._note(ordered, valid)
-        breathe()
+        yield_gil()
         self._open.count_numeric(ordered, valid, refused)
-        breathe()
+        yield_gil()
         self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _note(self, ordered: Floats, valid: Counts) -> None:

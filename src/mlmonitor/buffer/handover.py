@@ -7,7 +7,7 @@ from threading import RLock
 
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import Run
-from mlmonitor.capture.trace_context import Whence, traced
+from mlmonitor.capture.trace_context import SpanSource, traced
 
 
 class Handover:
@@ -59,7 +59,7 @@ class Handover:
         self._looks = 0
         self._lost = 0
         self._is_open = False
-        self._whence: Whence | None = None
+        self._whence: SpanSource | None = None
         self._room = 0  # of which others see what `_open` shows them
         self.room: int = 0
 
@@ -74,7 +74,7 @@ class Handover:
         """Whether entries may have origins."""
         return self._whence is not None
 
-    def trace(self, whence: Whence) -> None:
+    def trace(self, whence: SpanSource) -> None:
         """Give each entry that is put from now on its origin."""
         with self._lock:
             self._whence = whence

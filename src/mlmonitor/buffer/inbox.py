@@ -67,7 +67,7 @@ class Queue(Generic[Item]):
 
 
 class Inbox:
-    """Finished calls, labels `(id, actual)`, figures `(name, value)`, and faults held back.
+    """Finished calls, labels `(id, actual)`, figures `(name, value)`, and internal errors.
 
     late: calls that were named when they had been handed over already.
     """

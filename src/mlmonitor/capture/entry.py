@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 
 
@@ -38,7 +38,7 @@ def name(call: Call, identity: str | Sequence[str | None]) -> None:
     call.extend((identity,)[len(call) :])  # in one step: no thread sees half of it
 
 
-Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, Call]
+Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, Call]
 """(shape, form, rows, payload, prediction, duration in ns, error type or None, call).
 
 A bare tuple because the host builds one per call, and nothing in Python is cheaper.

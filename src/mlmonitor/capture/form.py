@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-class Form(Enum):
+class PayloadForm(Enum):
     """How a payload is laid out."""
 
     MAPPING = auto()  # one row: name -> value
@@ -21,7 +21,7 @@ class Form(Enum):
     UNREADABLE = auto()  # how many rows there were that nothing could be read from
 
 
-Copied = tuple[Form, int, Any]
+Copied = tuple[PayloadForm, int, Any]
 
 
 PLAIN_TYPES = frozenset(
@@ -30,5 +30,5 @@ PLAIN_TYPES = frozenset(
 """Types of single values that nobody can change: no copy is needed, and no second look."""
 
 
-UNREADABLE_ROW: Copied = (Form.UNREADABLE, 1, 1)
+UNREADABLE_ROW: Copied = (PayloadForm.UNREADABLE, 1, 1)
 """Something no row can be read from: counted as one row of values of a wrong type."""

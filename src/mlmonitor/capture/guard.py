@@ -1,4 +1,4 @@
-"""Our own faults stop here: counted, logged at a falling rate, never raised into the host."""
+"""Our own errors stop here: counted, logged at a falling rate, never raised into the host."""
 
 import logging
 import os
@@ -22,14 +22,14 @@ class Guard:
     `KeyboardInterrupt` and its kind belong to the host and pass through.
     """
 
-    __slots__ = ("_lock", "faults", "last")
+    __slots__ = ("_lock", "internal_errors", "last")
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, as a forked child must, with a lock of its own again."""
-        self.faults: int = 0
+        self.internal_errors: int = 0
         self.last: str | None = None  # what the last fault was
         # Faults are rare enough for a lock; a finalizer may meet one while this thread is inside.
         self._lock = RLock()
@@ -38,14 +38,19 @@ class Guard:
         """Count `error`, and log it if its turn has come."""
         what = _told(error)
         with self._lock:
-            self.faults += 1
+            self.internal_errors += 1
             self.last = what
-            faults = self.faults
-        if faults & (faults - 1):
+            internal_errors = self.internal_errors
+        if internal_errors & (internal_errors - 1):
             return
         with suppress(Exception):  # the host's handlers may fail as well
             where = _origin(error)
-            log.warning("monitoring fault %d held back: %s at %s", faults, what, where)
+            log.warning(
+                "internal error %d of the monitoring held back: %s at %s",
+                internal_errors,
+                what,
+                where,
+            )
 
     def __enter__(self) -> None:
         return None

@@ -28,9 +28,9 @@ class Outputs:
 
     def __post_init__(self) -> None:
         if self.kind not in ("value", "probabilities"):
-            raise ConfigError("output: wanted 'value' or 'probabilities'")
+            raise ConfigError("output: expected 'value' or 'probabilities'")
         if len(set(self.names)) < len(self.names):
-            raise ConfigError("names: wanted each name once")
+            raise ConfigError("names: expected each name once")
 
     @classmethod
     def named(cls, kind: OutputKind, names: Sequence[str], select: Select | None = None) -> Self:
@@ -40,5 +40,5 @@ class Outputs:
             ConfigError: the kind is none, or the names are one text or not each another.
         """
         if isinstance(names, str):
-            raise ConfigError("names: wanted a sequence of names, met one text")
+            raise ConfigError("names: expected a sequence of names, got one text")
         return cls(select, kind, tuple(map(str, names)))

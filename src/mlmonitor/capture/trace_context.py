@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from mlmonitor.capture.entry import Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 
 _API, _SDK = "opentelemetry.trace", "opentelemetry.sdk.trace"
 _SAMPLED = 1  # the bit of the W3C trace flags
@@ -18,11 +18,11 @@ _SAMPLED = 1  # the bit of the W3C trace flags
 Origin = tuple[int, int]
 """The ids of a trace and of a span in it."""
 
-Whence = Callable[[], Origin | None]
+SpanSource = Callable[[], Origin | None]
 """Tells where the calling thread is: the span that is recording and sampled here, if one is."""
 
 
-_Entry = tuple[Shape, Form, int, Any, Any, int | None, str | None, list[Any]]
+_Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, list[Any]]
 
 
 class Traced(_Entry):
@@ -31,7 +31,7 @@ class Traced(_Entry):
     origin: Origin
 
 
-def traced(entry: Entry, whence: Whence) -> Entry:
+def traced(entry: Entry, whence: SpanSource) -> Entry:
     """The entry, with its origin if it has one."""
     origin = whence()
     if origin is None:
@@ -41,7 +41,7 @@ def traced(entry: Entry, whence: Whence) -> Entry:
     return found
 
 
-def whence_of_host() -> Whence | None:
+def host_span_source() -> SpanSource | None:
     """How to ask for the current span; None while there is nobody in this process who makes any.
 
     The interface alone, which many libraries import, records nothing: it takes the SDK, or a
@@ -58,7 +58,7 @@ def _has_provider(api: ModuleType) -> bool:
     return _SDK in sys.modules or getattr(api, "_TRACER_PROVIDER", None) is not None
 
 
-def _whence(current: Callable[[], Any]) -> Whence:
+def _whence(current: Callable[[], Any]) -> SpanSource:
     def whence() -> Origin | None:
         try:
             span = current()

@@ -114,7 +114,7 @@ def _exporter(options: argparse.Namespace) -> OtlpExporter:
     if kind == "dynatrace" and options.protocol == "grpc":
         raise ConfigError("Otlp.dynatrace: takes no gRPC: leave --protocol out")
     if options.url is None and kind not in ("collector", "prometheus"):
-        raise ConfigError(f"Otlp.{kind}: wanted --url")
+        raise ConfigError(f"Otlp.{kind}: expected --url")
     where = [] if options.url is None else [options.url]
     made: OtlpExporter = getattr(Otlp, kind)(*where, **given, **own)
     return made

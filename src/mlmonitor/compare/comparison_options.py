@@ -3,21 +3,21 @@
 from dataclasses import dataclass, replace
 
 from mlmonitor.aggregate.window import Span
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class ComparisonOptions:
     """How the populations of a model are looked at.
 
     span: of their windows. hitters: names kept of new categories. deviations: half a band's width.
     """
 
     span: Span
-    level: Level
+    level: Significance
     hitters: int
     deviations: float = 3.0
 
-    def shared(self, fields: int) -> "Lens":
+    def shared(self, fields: int) -> "ComparisonOptions":
         """The same where so many fields, in all populations, share the level."""
         return replace(self, level=self.level._replace(fields=fields))

@@ -7,13 +7,15 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.sketches.categories import OTHER, category_name
 from mlmonitor.aggregate.window import Span
-from mlmonitor.capture.read.numbers import numbers
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 from mlmonitor.records import Block, Field, Kind, Role
 
-UNWATCHED = Level(alpha=1.0, fields=1, tolerance=0.0)  # a figure has no reference to drift from
+UNWATCHED = Significance(
+    alpha=1.0, fields=1, tolerance=0.0
+)  # a figure has no reference to drift from
 
 
 class Kpis:
@@ -28,7 +30,7 @@ class Kpis:
 
     def __init__(self, span: Span) -> None:
         self.populations: dict[str, Population] = {}
-        self._lens = Lens(span, UNWATCHED, hitters=1)
+        self._lens = ComparisonOptions(span, UNWATCHED, hitters=1)
 
     def take(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
         """Take in figures, `(name, value)`."""
@@ -36,7 +38,7 @@ class Kpis:
         for name, value in figures:
             values.setdefault(self._kept(name, now), []).append(value)
         for name, column in values.items():
-            found, refused = numbers(column)
+            found, refused = parse_floats(column)
             block = Block(len(column), found[None, :], np.array(refused)[None, :], [])
             self.populations[name].update(block, now=now)
 

@@ -8,22 +8,22 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import rows_of
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
-from mlmonitor.compare.performance.labels import Labels, remember
+from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Level
-from mlmonitor.compare.traffic import Watched
+from mlmonitor.compare.significance import Significance
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
 OTHER_FIELDS = "__unknown__"
 
 
-class Observed:
+class ModelState:
     """What a process knows of its model, fed by the pipeline; times are seconds that never fall."""
 
     def __init__(
@@ -35,23 +35,23 @@ class Observed:
         started_at: float,
     ) -> None:
         self.has_segments: bool = bool(declared.segments)
-        span = Span(config.window_seconds, config.window_rows, config.panes)
-        level = Level(
+        span = Span(config.window_seconds, config.window_rows, config.window_slices)
+        level = Significance(
             config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
         )
-        self._lens = Lens(span, level, config.heavy_hitters, config.outlier_deviations)
+        self._lens = ComparisonOptions(span, level, config.heavy_hitters, config.outlier_deviations)
         self._started_at = started_at
         self.calls: CallStats = CallStats(span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
         self.kpis: Kpis = Kpis(span)
-        self.watched: Watched = Watched(
+        self.watched: Traffic = Traffic(
             reference,
             self._lens,
             declared,
-            learn_rows=config.learn_rows,
+            baseline_rows=config.baseline_rows,
             most_segments=config.max_segments,
         )
-        self._labels: Labels | None = None
+        self._labels: LabelledOutcomes | None = None
         self._moment_ns = 0
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
@@ -70,7 +70,7 @@ class Observed:
         rows = rows_of(run)
         codes = self.watched.codes(rows, now=now)
         remember(self.pending, rows, codes)
-        breathe()
+        yield_gil()
         block = self.watched.take(rows, codes, now=now)
         if is_traced and block is not None and self.watched.population is not None:
             traced = rows_with_origin(run, block.rows)
@@ -86,10 +86,10 @@ class Observed:
         remember(self.pending, rows, self.watched.codes(rows, now=now))
 
     @property
-    def labels(self) -> Labels | None:
+    def labels(self) -> LabelledOutcomes | None:
         """Labels can be taken once there is a reference: its bins are the errors' buckets."""
         if self._labels is None and self.watched.reference is not None:
-            self._labels = Labels(
+            self._labels = LabelledOutcomes(
                 self.watched.reference,
                 self.pending,
                 self._lens,
@@ -138,10 +138,10 @@ class Observed:
             if population.drift is not None and population.drift.simulate_next():
                 return
 
-    def findings(self, *, now: float) -> Iterator[Finding]:
-        """The alarms that hold."""
+    def alerts(self, *, now: float) -> Iterator[Alert]:
+        """The alerts that hold."""
         for population in self.populations(now=now):
-            yield from population.findings
+            yield from population.alerts
 
     def unknown(self) -> dict[str, int]:
         """Values of fields that the reference does not know, by name."""

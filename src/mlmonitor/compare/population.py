@@ -11,15 +11,15 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.drift.decomposition import Shift, Why
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.drift.drift import Drift
 from mlmonitor.compare.drift.embedding_drift import mmd_of
-from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.quality.field_quality import Soundness
+from mlmonitor.compare.quality.field_quality import FieldQuality
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.formats.reference import CountedEntry
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Floats
 from mlmonitor.stats.mmd import MMD
 
@@ -36,8 +36,8 @@ class Compared(NamedTuple):
     quantiles: Floats
     scores: Mapping[str, Floats]
     critical: Mapping[str, Floats]
-    log10_evidence: Floats
-    alarms: Sequence[bool]
+    log10_e_value: Floats
+    is_firing: Sequence[bool]
     exemplars: FieldExemplars | None = None
     shift: Shift | None = None
 
@@ -53,7 +53,7 @@ class Population:
         self,
         plan: Plan,
         entries: Sequence[CountedEntry],
-        lens: Lens,
+        lens: ComparisonOptions,
         *,
         now: float,
         segment: str = ALL,
@@ -63,11 +63,11 @@ class Population:
         self.entries: Sequence[CountedEntry] = entries
         self.window: Window = Window(plan, lens.span, hitters=lens.hitters, now=now)
         self.drift: Drift | None = None
-        self.soundness: Soundness | None = None
+        self.soundness: FieldQuality | None = None
         if entries:
             self.drift = Drift(plan, entries, lens.level, segment)
-            self.soundness = Soundness(plan, entries, lens.level, segment)
-        self.why: Why | None = None
+            self.soundness = FieldQuality(plan, entries, lens.level, segment)
+        self.why: ShiftDecomposition | None = None
         """What explains the shift of its prediction, if it has one."""
         self.rules: Rules | None = None
         """What was declared about its fields, if anything."""
@@ -107,25 +107,25 @@ class Population:
             self.exemplars = FieldExemplars(self.plan)
         self.exemplars.note(block, rows, origins, time_ns)
 
-    def look(self, *, now: float) -> list[Finding]:
-        """Weigh what has come since the last look; the alarms that this raised or cleared."""
+    def look(self, *, now: float) -> list[Alert]:
+        """Weigh what has come since the last look; the alerts that this raised or cleared."""
         if self.drift is None or self.soundness is None:
             return []
         self.unweighed, self.looked_at = 0, now
         total = self.window.total()
-        breathe()
+        yield_gil()
         turned = self.drift.look(total, now=now)
-        breathe()
+        yield_gil()
         turned += self.soundness.look(total, self.window.take_extremes(), now=now)
         return turned + ([] if self.rules is None else self.rules.look(total, now=now))
 
     @property
-    def findings(self) -> list[Finding]:
-        """The alarms that hold."""
+    def alerts(self) -> list[Alert]:
+        """The alerts that hold."""
         if self.drift is None or self.soundness is None:
             return []
-        rules = [] if self.rules is None else self.rules.findings
-        return [*self.drift.findings.values(), *self.soundness.findings, *rules]
+        rules = [] if self.rules is None else self.rules.alerts
+        return [*self.drift.alerts.values(), *self.soundness.alerts, *rules]
 
     @property
     def memory_bytes(self) -> int:
@@ -139,13 +139,13 @@ class Population:
         """The window beside the reference, as of `now`."""
         self.window.advance(now)
         view = self.window.view()
-        breathe()
+        yield_gil()
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
         unknown = np.full(len(self.plan.schema), np.nan)
         drift = self.drift
-        breathe()
+        yield_gil()
         scores = {} if drift is None else drift.scores(view)
-        breathe()
+        yield_gil()
         critical = {} if drift is None else drift.critical(view)
         if self.plan.kernels and drift is not None:
             scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
@@ -157,8 +157,8 @@ class Population:
             quantiles=quantiles,
             scores=scores,
             critical=critical,
-            log10_evidence=unknown if drift is None else drift.log10_evidence,
-            alarms=[False] * len(unknown) if drift is None else drift.alarms,
+            log10_e_value=unknown if drift is None else drift.log10_e_value,
+            is_firing=[False] * len(unknown) if drift is None else drift.is_firing,
             exemplars=self.exemplars,
             shift=None if self.why is None else self.why.explain(view.profile),
         )

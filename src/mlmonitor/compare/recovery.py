@@ -1,4 +1,4 @@
-"""When an alarm may be cleared: a stretch of rows long enough to tell has shown nothing."""
+"""When an alert may be cleared: a stretch of rows long enough to tell has shown nothing."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ CALM_ROWS = 200
 """Fewer rows cannot show that all is as it was."""
 
 CALM_FACTOR = 3
-"""As many rows as raised an alarm might miss what raised it, three times as many hardly."""
+"""As many rows as raised an alert might miss what raised it, three times as many hardly."""
 
 
-class Calm:
-    """Stretches of each stream's rows, one after the other, longer than the one that alarmed.
+class Recovery:
+    """Stretches of each stream's rows, one after the other, longer than the one that alerted.
 
     shape: `[streams, bins]` of the counts; bins: how many of these, from the first, add up to the
     rows, where not all do. Price: as much as one such table.
@@ -40,7 +40,7 @@ class Calm:
         return is_complete & is_still(since)
 
     def begin(self, streams: Mask, counts: Counts, rows: Counts) -> None:
-        """Begin anew for streams whose alarm was raised by so many `rows`."""
+        """Begin anew for streams whose alert was raised by so many `rows`."""
         self._checked[streams] = counts[streams]
         long_enough = np.maximum(CALM_FACTOR * rows, CALM_ROWS)
         self._rows = np.where(streams, long_enough, self._rows)

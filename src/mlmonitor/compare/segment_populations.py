@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.segments import Codes, SegmentCodes
+from mlmonitor.aggregate.segments import Codes, SegmentEncoder
 from mlmonitor.aggregate.sketches.categories import OTHER
 from mlmonitor.capture.read.refusals import Reasons, refused_counts
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Block, Counts, Role
 from mlmonitor.reference.reference import Reference
 
@@ -33,7 +33,7 @@ class Split:
         reference: Reference,
         roles: Sequence[Role],
         plan: Plan,
-        lens: Lens,
+        lens: ComparisonOptions,
         *,
         now: float,
     ) -> None:
@@ -50,7 +50,7 @@ class Split:
         """Take in rows that ended about `now`; `codes` tell the segment of each."""
         for code, part in parts(block, codes):
             self.populations[code].update(part, now=now)
-            breathe()
+            yield_gil()
 
     def count_only(self, block: Block, codes: Codes) -> None:
         """Count rows without comparing them: the rows that became the reference."""
@@ -79,7 +79,7 @@ class Segmented:
 
     def __init__(self, reference: Reference, split: Split) -> None:
         known = [values for values in reference.segment_values if values is not None]
-        self._codes = SegmentCodes(reference.segments, known)
+        self._codes = SegmentEncoder(reference.segments, known)
         self.tally: Tally = Tally(segment_places(reference))
         self.split: Split = split
 
@@ -110,7 +110,9 @@ def segment_places(reference: Reference) -> tuple[str, ...]:
     return names if names and names[-1] == OTHER else (*names, OTHER)
 
 
-def shared_lens(lens: Lens, reference: Reference, *, has_segments: bool) -> Lens:
+def shared_lens(
+    lens: ComparisonOptions, reference: Reference, *, has_segments: bool
+) -> ComparisonOptions:
     """The lens whose level all fields of a model share, those of all segments included."""
     populations = 1 + len(reference.segment_names) * has_segments
     return lens.shared(reference.monitored * populations)

@@ -6,13 +6,13 @@ from mlmonitor.aggregate.segments import MOST_SEGMENTS, Codes
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.row_slices import cut_rows
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.drift.decomposition import Why
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.compare.segment_populations import Segmented, Split, shared_lens
 from mlmonitor.derived.deriver import Deriver, reader_of
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Declared, Role
 from mlmonitor.reference.learner import Learner
 from mlmonitor.reference.reference import Reference
@@ -20,7 +20,7 @@ from mlmonitor.reference.reference import Reference
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
-class Watched:
+class Traffic:
     """Takes rows in. While there is no reference it learns one; from then on it compares.
 
     The rows that became the reference are counted in the totals, but not compared with themselves;
@@ -30,10 +30,10 @@ class Watched:
     def __init__(
         self,
         reference: Reference | None,
-        lens: Lens,
+        lens: ComparisonOptions,
         declared: Declared,
         *,
-        learn_rows: int,
+        baseline_rows: int,
         most_segments: int = MOST_SEGMENTS,
     ) -> None:
         self._named: frozenset[str] = frozenset()
@@ -43,10 +43,10 @@ class Watched:
             reference = reference.without(declared.ignore)
         self.reference: Reference | None = reference
         self.population: Population | None = None
-        self.learn_rows: int = learn_rows
+        self.baseline_rows: int = baseline_rows
         self.learner: Learner | None = None
         if reference is None:
-            self.learner = Learner(learn_rows, declared, most_segments=most_segments)
+            self.learner = Learner(baseline_rows, declared, most_segments=most_segments)
         self.reader: Reader | None = None
         self.deriver: Deriver | None = None
         self.segmented: Segmented | None = None
@@ -62,14 +62,14 @@ class Watched:
         """Learn from these rows, or compare them; the last of them, which were compared."""
         left: Rows | None = rows
         if self.learner is not None:
-            first, left = cut_rows(rows, self.learner.wanted - self.learner.learned)
+            first, left = cut_rows(rows, self.learner.expected - self.learner.learned)
             if self.learner.take(first):
                 self._end_of_learning(self.learner, now=now)
         population = self.ready(now=now)
         if left is None or population is None or self.reader is None:
             return None
         block = self.reader.block(left)
-        breathe()
+        yield_gil()
         population.update(block, now=now)
         if self.segmented is not None:
             known = self.segmented.codes(left) if codes is None else codes
@@ -107,7 +107,7 @@ class Watched:
             population.soundness.watch_names(reader.unknown, reference.rows)
         if self._declared.fields:
             population.rules = Rules(plan.schema, self._declared.fields)
-        population.why = Why.of(plan, entries, reference.content.explained)
+        population.why = ShiftDecomposition.of(plan, entries, reference.content.explained)
         self.reference, self.reader, self.population = reference, reader, population
         if self._has_segments:
             split = Split(reference, _ROLES, plan, lens, now=now)

@@ -1,1 +1,1 @@
-"""Numeric fields derived from others: lengths of texts, directions of embeddings, distances of rows."""
+"""Numeric fields derived from others: text lengths, embedding directions, distances of rows."""

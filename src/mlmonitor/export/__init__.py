@@ -1,1 +1,1 @@
-"""Snapshots of everything, delivered to wherever they are wanted."""
+"""Snapshots of everything, delivered to wherever they are expected."""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from mlmonitor.environment import otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.export.otlp import backends
-from mlmonitor.export.otlp.backends import Ambiguous, Durations, Profile
+from mlmonitor.export.otlp.backends import Ambiguous, BackendProfile, Durations
 from mlmonitor.export.otlp.exporter import Access, OtlpExporter, Transport
 from mlmonitor.export.transport import credentials, endpoints
 from mlmonitor.export.transport.credentials import Path
@@ -60,11 +60,11 @@ class Otlp:
         durations: `exponential` sends latencies as an exponential histogram, of any resolution.
 
         Raises:
-            ConfigError: the address is not one of a collector; the message says what is wanted.
+            ConfigError: the address is not one of a collector; the message says what is expected.
             MissingExtra: gRPC was asked for without its extra.
         """
         if protocol not in ("http/protobuf", "grpc"):
-            raise ConfigError("protocol: wanted 'http/protobuf' or 'grpc'")
+            raise ConfigError("protocol: expected 'http/protobuf' or 'grpc'")
         is_grpc = protocol == "grpc"
         if is_grpc and proxy is not None:
             raise ConfigError("proxy: over gRPC set the variable https_proxy, which it goes by")
@@ -154,12 +154,12 @@ class Otlp:
         or the variable `GRAFANA_CLOUD_TOKEN`.
 
         Raises:
-            ConfigError: the URL, the instance or the token is not what is wanted.
+            ConfigError: the URL, the instance or the token is not what is expected.
         """
         found = endpoints.url_of(url, endpoints.GRAFANA_CLOUD)
         endpoints.private(found, "Otlp.grafana_cloud")
         if not str(instance).isdecimal():
-            raise ConfigError("instance: wanted the number that the stack's OTLP page shows")
+            raise ConfigError("instance: expected the number that the stack's OTLP page shows")
         source = credentials.token_source(
             token,
             token_file,
@@ -198,10 +198,10 @@ class Otlp:
             and may count twice.
 
         Raises:
-            ConfigError: the URL or the token is not what is wanted; the message says what is.
+            ConfigError: the URL or the token is not what is expected; the message says what is.
         """
         if ambiguous not in ("advance", "keep"):
-            raise ConfigError("ambiguous: wanted 'advance' or 'keep'")
+            raise ConfigError("ambiguous: expected 'advance' or 'keep'")
         found = endpoints.url_of(url, endpoints.DYNATRACE)
         endpoints.private(found, "Otlp.dynatrace")
         source = credentials.token_source(
@@ -254,11 +254,11 @@ class _Connection(NamedTuple):
     is_insecure: bool = False
 
 
-def _exporter(told: Profile, to: _Connection, headers: Headers) -> OtlpExporter:
+def _exporter(told: BackendProfile, to: _Connection, headers: Headers) -> OtlpExporter:
     if not to.timeout_seconds > 0:
-        raise ConfigError("timeout_seconds: wanted more than 0")
+        raise ConfigError("timeout_seconds: expected more than 0")
     if to.compression not in ("gzip", "none"):
-        raise ConfigError("compression: wanted 'gzip' or 'none'")
+        raise ConfigError("compression: expected 'gzip' or 'none'")
     if to.is_grpc:
         import_extra("grpc", extra="grpc")
     return OtlpExporter(told, Access(to.url, partial(_transport, to), headers))
@@ -277,7 +277,7 @@ def _transport(to: _Connection) -> Transport:
 
 def _durations(durations: Durations) -> Durations:
     if durations not in ("explicit", "exponential"):
-        raise ConfigError("durations: wanted 'explicit' or 'exponential'")
+        raise ConfigError("durations: expected 'explicit' or 'exponential'")
     return durations
 
 

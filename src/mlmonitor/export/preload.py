@@ -47,13 +47,13 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
     What is not installed is left to those who need it: they name its extra. Python's forks wait
     for the end of this, two seconds at most.
     """
-    wanted = [*_ALWAYS, *_SKETCHES]
+    expected = [*_ALWAYS, *_SKETCHES]
     if any(type(exporter).__module__.startswith("mlmonitor.export.") for exporter in exporters):
-        wanted.extend(_OTLP)
+        expected.extend(_OTLP)
     if any(name in sys.modules for name in _FRAMES):
-        wanted.append("narwhals")
+        expected.append("narwhals")
     with _importing:
-        for name in wanted:
+        for name in expected:
             with suppress(ImportError):
                 import_module(name)
 

@@ -24,7 +24,7 @@ def season_of(season: Any, timezone: Any, times: object) -> Season | None:
     """The cycle that rows are compared by; raises ConfigError where it cannot be told."""
     if (season is None) != (times is None):
         raise ConfigError(
-            "season: wanted together with times, the datetimes of the rows: one tells nothing "
+            "season: expected together with times, the datetimes of the rows: one tells nothing "
             "without the other"
         )
     return None if season is None else Season(season, timezone)
@@ -36,7 +36,7 @@ def check_options(**options: object) -> None:
         low, high = _BOUNDS[name]
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_whole or not low <= int(str(value)) <= high:
-            raise ConfigError(f"{name}: wanted a whole number from {low:,} to {high:,}")
+            raise ConfigError(f"{name}: expected a whole number from {low:,} to {high:,}")
 
 
 def outputs_of(output: OutputKind, classes: Sequence[str]) -> Outputs:
@@ -44,9 +44,9 @@ def outputs_of(output: OutputKind, classes: Sequence[str]) -> Outputs:
     names = checked_names(classes, "classes")
     outputs = Outputs(kind=output, names=names)
     if names and output == "value":
-        raise ConfigError("classes: wanted with output='probabilities' only")
+        raise ConfigError("classes: expected with output='probabilities' only")
     if len(names) == 1:
-        raise ConfigError("classes: wanted two or more, or none to number them")
+        raise ConfigError("classes: expected two or more, or none to number them")
     return outputs
 
 
@@ -59,7 +59,7 @@ def check_actuals(entries: Sequence[FieldEntry], classes: Sequence[str]) -> None
     kinds = [entry.kind for entry in entries if entry.role == "actual"]
     if classes and kinds and kinds[0] != "categorical":
         raise SchemaError(
-            f"actuals: wanted names of classes, met {kinds[0]} values: give them, and labels "
+            f"actuals: expected names of classes, got {kinds[0]} values: give them, and labels "
             "later, as names, such as [classes[i] for i in actuals]"
         )
 
@@ -68,13 +68,13 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
     """The kinds that were declared; raises SchemaError for what is none."""
     known = ", ".join(each.value for each in Kind)
     if not isinstance(schema, Mapping):
-        raise SchemaError(f"schema: wanted a mapping of column to one of {known}")
+        raise SchemaError(f"schema: expected a mapping of column to one of {known}")
     kinds = {}
     for name, kind in schema.items():
         try:
             kinds[str(name)] = Kind(kind)
         except ValueError:
-            raise SchemaError(f"schema: {name!r}: wanted one of {known}") from None
+            raise SchemaError(f"schema: {name!r}: expected one of {known}") from None
     return kinds
 
 
@@ -83,7 +83,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
     if figures is None:
         return {}
     if not isinstance(figures, Mapping):
-        raise SchemaError(f"{what}: wanted a mapping of name to number")
+        raise SchemaError(f"{what}: expected a mapping of name to number")
     found = {}
     for name, value in figures.items():
         try:
@@ -91,7 +91,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise SchemaError(f"{what}: {name!r}: wanted a finite number")
+            raise SchemaError(f"{what}: {name!r}: expected a finite number")
         found[checked_name(name)] = number
     return found
 
@@ -101,6 +101,6 @@ def aware(moment: Any) -> datetime | None:
     if moment is None:
         return None
     if not isinstance(moment, datetime) or is_missing(moment):
-        raise SchemaError(f"trained_at: wanted a datetime, met {type(moment).__name__}")
+        raise SchemaError(f"trained_at: expected a datetime, got {type(moment).__name__}")
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return datetime.fromtimestamp(0, UTC) + (aware - datetime.fromtimestamp(0, UTC))

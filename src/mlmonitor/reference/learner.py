@@ -13,10 +13,10 @@ from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import ABSENT, SOURCES, Declared, Role
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.field_sample import FieldSample
-from mlmonitor.reference.fitting.fit import fitted
-from mlmonitor.reference.fitting.reservoir import Slots
+from mlmonitor.reference.fitting.fit import fit_fields
+from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.sample_halves import Options
-from mlmonitor.reference.fitting.stratification import Marks, Strata
+from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.kind_inference import known_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import Chunk, Columns, checked_name
@@ -28,7 +28,7 @@ _NOTHING = Declared()
 
 
 class Learner:
-    """Keeps rows until there are `wanted`, then says what they look like.
+    """Keeps rows until there are `expected`, then says what they look like.
 
     Price: it holds these rows, and nothing once they became the reference. Of names that clients
     make up, the `FIELDS` most frequent become features.
@@ -38,12 +38,12 @@ class Learner:
 
     def __init__(
         self,
-        wanted: int,
+        expected: int,
         declared: Declared = _NOTHING,
         *,
         most_segments: int = MOST_SEGMENTS,
     ) -> None:
-        self.wanted = wanted
+        self.expected = expected
         self._declared, self._most_segments = declared, most_segments
         self.rows: list[Rows] = []
 
@@ -55,22 +55,22 @@ class Learner:
     def take(self, rows: Rows) -> bool:
         """Keep these rows; whether they are enough now."""
         self.rows.append(rows)
-        return self.learned >= self.wanted
+        return self.learned >= self.expected
 
     def reference(self) -> Reference:
-        """The reference of the first rows kept, `wanted` of them at most.
+        """The reference of the first rows kept, `expected` of them at most.
 
         A column of no known kind, or of another than was declared, is left out of it.
         """
-        count = min(self.learned, self.wanted)
+        count = min(self.learned, self.expected)
         columns = self._columns(count)
         met = {name for _, name in columns}
         schema = self._declared.schema.items()
-        strata = Strata(self._declared.segments, self._most_segments, None)
+        strata = Stratification(self._declared.segments, self._most_segments, None)
         derivations = Derivations(
             {name: kind for name, kind in schema if name in met}, strata, is_lenient=True
         )
-        found = fitted(
+        found = fit_fields(
             derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
             schema=derivations.others,
             sample_rows=None,
@@ -90,11 +90,11 @@ class Learner:
         )
         return Reference(content, is_learned=True)
 
-    def _marks(self, count: int) -> Marks:
+    def _marks(self, count: int) -> StratumKeys:
         """The values of the segment fields, None where a row had none."""
         fields = self._declared.segments
         columns = [self._column((Role.FEATURE, name), count) for name in fields]
-        return Marks([[None] * count if column is None else column for column in columns])
+        return StratumKeys([[None] * count if column is None else column for column in columns])
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
@@ -120,7 +120,7 @@ class Learner:
         declared = self._declared.schema.get(name)
         if declared in SOURCES:
             return True
-        sample, slots = FieldSample(role, name, declared=declared), Slots(None, _unused_rng())
+        sample, slots = FieldSample(role, name, declared=declared), Reservoir(None, _unused_rng())
         slots.next_chunk(len(column))
         try:
             if declared is None:

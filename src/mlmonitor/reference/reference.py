@@ -24,12 +24,12 @@ from mlmonitor.formats.reference import (
     NumericReference,
     ReferenceFile,
     counted,
-    parsed,
-    within,
-    without,
-    written,
+    drop_features,
+    dump,
+    load,
+    segment_entry,
 )
-from mlmonitor.formatting import amount, cut
+from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference.fit_options import (
     aware,
@@ -41,9 +41,9 @@ from mlmonitor.reference.fit_options import (
     season_of,
 )
 from mlmonitor.reference.fitting.derived_fields import Derivations
-from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fitted
+from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
 from mlmonitor.reference.fitting.sample_halves import Options
-from mlmonitor.reference.fitting.stratification import Strata
+from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.reference.training_data import checked_names, chunks
 
@@ -130,7 +130,7 @@ class Reference:
         """
         check_options(bins=bins, seed=seed, max_segments=max_segments)
         cycle = season_of(season, season_timezone, times)
-        strata = Strata(checked_names(segments, "segments"), max_segments, cycle)
+        strata = Stratification(checked_names(segments, "segments"), max_segments, cycle)
         outputs = outputs_of(output, classes)
         scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
         derivations = Derivations(kinds_of(schema or {}), strata, scored=scored, seed=seed)
@@ -144,7 +144,7 @@ class Reference:
             segments=strata.fields,
             times=times,
         )
-        found = fitted(
+        found = fit_fields(
             derivations.passing(parts),
             schema=derivations.others,
             sample_rows=SAMPLE_ROWS if is_stream else None,
@@ -181,7 +181,7 @@ class Reference:
             OSError: the file cannot be read.
         """
         with Path(path).open("rb") as file:
-            return cls(parsed(file.read(FILE_BYTES + 1)))
+            return cls(load(file.read(FILE_BYTES + 1)))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to `path` as JSON that a person can read and compare.
@@ -192,7 +192,7 @@ class Reference:
             FormatError: it would be larger than what `load` accepts.
             OSError: the file cannot be written.
         """
-        data = written(self.content)
+        data = dump(self.content)
         target = Path(path).resolve()  # a link stays a link
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
@@ -212,7 +212,7 @@ class Reference:
                 told.append(
                     f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
                 )
-        told += [f"ids? {cut(name, 40)}" for name in self.ids]
+        told += [f"ids? {truncate(name, 40)}" for name in self.id_like]
         return f"Reference({', '.join(told)})"
 
     @property
@@ -243,9 +243,9 @@ class Reference:
         return tuple(field_of(entry) for entry in self.content.fields)
 
     @property
-    def ids(self) -> tuple[str, ...]:
+    def id_like(self) -> tuple[str, ...]:
         """Fields whose values are almost all different: there is nothing to compare in them."""
-        return tuple(each.name for each in self.content.fields if each.has_ids)
+        return tuple(each.name for each in self.content.fields if each.is_id_like)
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ class Reference:
 
     def without(self, names: Collection[str]) -> "Reference":
         """The same where no feature has one of these names; what it is parted by stays."""
-        return replace(self, content=without(self.content, names)) if names else self
+        return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
@@ -282,7 +282,7 @@ class Reference:
         entries = counted(self.content.fields)
         if segment is not None:
             part = self.content.segments[segment]
-            entries = [within(e, f) for e, f in zip(entries, part.fields, strict=True)]
+            entries = [segment_entry(e, f) for e, f in zip(entries, part.fields, strict=True)]
         found = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(
             found, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)

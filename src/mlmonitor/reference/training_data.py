@@ -5,16 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlmonitor.capture.form import Copied, Form
+from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.host.copiers import Copiers, copy_unreadable
-from mlmonitor.capture.host.results import frozen
+from mlmonitor.capture.host.results import copy_result
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError, import_extra
 from mlmonitor.records import Role
-from mlmonitor.reference.fitting.stratification import Marks
+from mlmonitor.reference.fitting.stratification import StratumKeys
 
 ACTUAL = "actual"
 
@@ -26,7 +26,7 @@ class Chunk(NamedTuple):
 
     columns: Columns
     rows: int
-    marks: Marks = Marks()
+    marks: StratumKeys = StratumKeys()
 
 
 _NAME_CHARACTERS = 1_000
@@ -53,9 +53,9 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     """
     is_stream = hasattr(features, "__next__")
     named = checked_names(names)
-    predicted = _Source("predictions", predictions, outputs, is_stream=is_stream)
-    actual = _Source("actuals", actuals, _PLAIN, is_stream=is_stream)
-    dated = _Source("times", times, _PLAIN, is_stream=is_stream)
+    predicted = AlignedInput("predictions", predictions, outputs, is_stream=is_stream)
+    actual = AlignedInput("actuals", actuals, _PLAIN, is_stream=is_stream)
+    dated = AlignedInput("times", times, _PLAIN, is_stream=is_stream)
     for chunk in features if is_stream else [features]:
         columns, rows = feature_columns(chunk, named)
         found: Columns = {(Role.FEATURE, name): column for name, column in columns.items()}
@@ -65,7 +65,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
             found[Role.ACTUAL, ACTUAL] = column
         moments = list(dated.next_fields(chunk, rows, most=1).values())
         parts = [_segment_column(columns, name) for name in segments]
-        yield Chunk(found, rows, Marks(parts, moments[0] if moments else None))
+        yield Chunk(found, rows, StratumKeys(parts, moments[0] if moments else None))
     for source in (predicted, actual, dated):
         source.finish()
 
@@ -76,7 +76,7 @@ def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
     return columns[name]
 
 
-class _Source:
+class AlignedInput:
     """What belongs to the features, chunk by chunk: predictions, actuals or times."""
 
     def __init__(self, what: str, values: Any, outputs: Outputs, *, is_stream: bool) -> None:
@@ -86,7 +86,7 @@ class _Source:
         if values is None or callable(values):
             return
         if hasattr(values, "__next__") != is_stream:
-            came = "in chunks: wanted an" if is_stream else "whole: wanted no"
+            came = "in chunks: expected an" if is_stream else "whole: expected no"
             raise SchemaError(
                 f"{what}: features come {came} iterator of chunks; a function of a chunk suits both"
             )
@@ -107,7 +107,7 @@ class _Source:
             return {}
         fields = _fields(values, rows, self._what, self._outputs)
         if most is not None and len(fields) > most:
-            raise SchemaError(f"{self._what}: wanted one value a row, met {len(fields)} columns")
+            raise SchemaError(f"{self._what}: expected one value a row, got {len(fields)} columns")
         return {checked_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
@@ -117,16 +117,16 @@ class _Source:
 
 
 def _fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str, Values]:
-    wanted = f"{what}: wanted one for each of the {rows} rows"
+    expected = f"{what}: expected one for each of the {rows} rows"
     if values is None or isinstance(values, set | frozenset) or hasattr(values, "__next__"):
-        raise SchemaError(f"{wanted}, met {type(values).__name__}")
-    taken = list(values) if isinstance(values, range) else frozen(values)
+        raise SchemaError(f"{expected}, got {type(values).__name__}")
+    taken = list(values) if isinstance(values, range) else copy_result(values)
     fields = PredictionColumns(outputs).batch(taken, rows)
     is_one_value = rows == 1 and (isinstance(taken, _TEXTS) or not hasattr(taken, "__iter__"))
     for column in fields.values():
         is_spread = len(column) > 0 and column[0] is taken and not is_one_value
         if is_spread or len(column) != rows or _holds_collections(column):
-            raise SchemaError(f"{wanted}, met {_met(taken, rows)}")
+            raise SchemaError(f"{expected}, got {_met(taken, rows)}")
     return fields
 
 
@@ -164,27 +164,27 @@ def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str,
     rows = max(map(len, found.values()), default=0)
     for name, column in found.items():
         if len(column) != rows:
-            raise SchemaError(f"column {name!r}: wanted {rows} rows, met {len(column)}")
+            raise SchemaError(f"column {name!r}: expected {rows} rows, got {len(column)}")
     return found, rows
 
 
 def _read(features: Any, names: Sequence[str]) -> dict[str, Values]:
     form, rows, payload = _copied(features)
     match form:
-        case Form.FRAME:
+        case PayloadForm.FRAME:
             return _frame_columns(payload, rows)
-        case Form.MAPPING:
+        case PayloadForm.MAPPING:
             return _row_columns([payload])
-        case Form.MAPPINGS:
+        case PayloadForm.MAPPINGS:
             return _row_columns(payload)
-        case Form.MATRIX:
+        case PayloadForm.MATRIX:
             _fits(payload.shape[1], names)
             return {name: payload[:, at] for at, name in enumerate(names)}
-        case Form.SEQUENCES:
+        case PayloadForm.SEQUENCES:
             return _sequence_columns(payload, names)
         case _:
             raise SchemaError(
-                "features: wanted a frame in memory, columns by name, a two-dimensional array, "
+                "features: expected a frame in memory, columns by name, a two-dimensional array, "
                 f"rows, or an iterator of chunks of these; met {_called(features)}"
             )
 
@@ -212,7 +212,7 @@ def _frame_columns(native: Any, rows: int) -> dict[str, Values]:
         frame = narwhals.from_native(native, eager_only=True)
         names = checked_names(frame.columns)
     except narwhals.exceptions.DuplicateError:
-        raise SchemaError("features: wanted each column name once") from None
+        raise SchemaError("features: expected each column name once") from None
     table = ColumnTable(dict(zip(names, frame.iter_columns(), strict=True)), rows)
     found = {name: table.column(name) for name in names}
     return {name: column for name, column in found.items() if column is not None}
@@ -222,7 +222,9 @@ def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Value
     named: list[Mapping[Any, object]] = []
     for at, row in enumerate(rows):
         if row is None:
-            raise SchemaError(f"features: row {at}: wanted values by name, as the other rows have")
+            raise SchemaError(
+                f"features: row {at}: expected values by name, as the other rows have"
+            )
         named.append(row if all(isinstance(key, str) for key in row) else _with_texts(row))
     table = MappingTable(named)
     found = {name: table.column(name) for name in checked_names(table.names())}
@@ -237,7 +239,7 @@ def _sequence_columns(rows: Sequence[Sequence[object]], names: Sequence[str]) ->
     _fits(len(rows[0]), names)
     for at, row in enumerate(rows):
         if len(row) != len(names):
-            raise SchemaError(f"features: row {at}: wanted {len(names)} values, met {len(row)}")
+            raise SchemaError(f"features: row {at}: expected {len(names)} values, got {len(row)}")
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
 
 
@@ -258,7 +260,7 @@ def _values(name: str, column: Any) -> Values:
     is_sequence = hasattr(column, "__len__") and hasattr(column, "__getitem__")
     if not is_sequence or isinstance(column, np.ndarray | Mapping | str | bytes):
         raise SchemaError(
-            f"column {name!r}: wanted a sequence of values, met {_called(column)}; features that "
+            f"column {name!r}: expected a sequence of values, got {_called(column)}; features that "
             "are a mapping hold a column under each name"
         )
     if not hasattr(column, "dtype"):
@@ -274,11 +276,11 @@ def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
         SchemaError: a name cannot be one, or stands there twice.
     """
     if isinstance(names, _TEXTS):
-        raise SchemaError(f"{what}: wanted a sequence of names, met one text")
+        raise SchemaError(f"{what}: expected a sequence of names, got one text")
     found = tuple(checked_name(name) for name in names)
     if len(set(found)) < len(found):
         twice = next(name for name in found if found.count(name) > 1)
-        raise SchemaError(f"column {twice!r}: wanted each column name once")
+        raise SchemaError(f"column {twice!r}: expected each column name once")
     return found
 
 
@@ -288,9 +290,9 @@ def checked_name(name: object) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise SchemaError(f"column {text!r}: wanted a name that is valid Unicode") from None
+        raise SchemaError(f"column {text!r}: expected a name that is valid Unicode") from None
     if not 1 <= len(text) <= _NAME_CHARACTERS:
         raise SchemaError(
-            f"column {text[:40]!r}: wanted a name of 1 to {_NAME_CHARACTERS:,} characters"
+            f"column {text[:40]!r}: expected a name of 1 to {_NAME_CHARACTERS:,} characters"
         )
     return text

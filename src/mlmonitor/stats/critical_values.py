@@ -61,7 +61,7 @@ def simulated(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     counts: the reference's `[bins]`, missing values last; is_ordered: whether the bins before them
     have an order. Windows are drawn from the reference's posterior: its counts, and half a count a
     bin. A bin it has never seen stays empty: how often chance would fill it, nobody knows, and
-    the evidence (`Evidence`) judges those.
+    the evidence (`EProcess`) judges those.
     Promise: of windows of 20 to 10,000 rows 0.3 to 2 % pass, over references of 1,000 rows or more
         (`pytest tests/statistical`).
     Price: 2,000 draws a size, about 60 ms for ten bins; nothing for counts met before.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.special import log_gamma
 
@@ -16,7 +16,7 @@ CONCENTRATIONS = (50.0, 300.0)
 """How near the null the alternatives lie: in rows' worth of belief in the null's shares."""
 
 
-class Stretch(NamedTuple):
+class ChangeSegment(NamedTuple):
     """The rows that speak loudest against the reference: their counts, and how many they are.
 
     seasons: how many of them came in each season; of no season where there are none.
@@ -31,14 +31,14 @@ class Weighed(NamedTuple):
     """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
 
     log_e: Floats
-    stretch: Stretch
+    stretch: ChangeSegment
 
 
 _ALL = slice(None)
 _AT_ONCE = 64  # fields: more would take memory that is no longer in the cache
 
 
-class Evidence:
+class EProcess:
     """An e-process for each field: how well "its bins have changed" explains its counts.
 
     The null says that the counts are drawn as the reference's were: their predictive law is
@@ -60,7 +60,7 @@ class Evidence:
         dropping others can only lower the evidence.
     Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
         whose null is one law, not a sample's. Restarts as in Shin, Ramdas and Rinaldo,
-        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alarms come, and
+        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alerts come, and
         these share one stake, which bounds whether any ever comes.
     """
 
@@ -120,7 +120,7 @@ class Evidence:
     def weigh(self, fields: Counts | slice = _ALL) -> Weighed:
         """The same, and what speaks loudest: the rows since the restart that gains most.
 
-        One costs what both do, and asked twice they cost once. fields: if not all are wanted.
+        One costs what both do, and asked twice they cost once. fields: if not all are expected.
         """
         if fields is not _ALL:
             return self._weigh(fields)
@@ -133,10 +133,10 @@ class Evidence:
         parts = []
         for start in range(0, max(at.size, 1), _AT_ONCE):
             parts.append(self._weigh_some(at[start : start + _AT_ONCE]))
-            breathe()
+            yield_gil()
         log_e, stretches = zip(*parts, strict=True)
         joined = (np.concatenate(each) for each in zip(*stretches, strict=True))
-        return Weighed(np.concatenate(log_e), Stretch(*joined))
+        return Weighed(np.concatenate(log_e), ChangeSegment(*joined))
 
     def _weigh_some(self, fields: Counts) -> Weighed:
         terms = self._gain(fields) + self._stake(fields)
@@ -146,10 +146,10 @@ class Evidence:
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
         seasons = np.zeros((len(counts), 0), np.int64)
-        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
+        return Weighed(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
-        """Start again for some fields, as after an alarm that was cleared."""
+        """Start again for some fields, as after an alert that was cleared."""
         at = np.flatnonzero(fields)
         if at.size == 0:
             return

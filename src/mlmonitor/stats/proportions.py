@@ -53,7 +53,7 @@ def _exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
     return is_beyond.argmax(axis=1).astype(np.float64), is_met
 
 
-def growth_low(belief: Floats, bad: Counts, rows: Counts) -> Floats:
+def growth_lower_bound(belief: Floats, bad: Counts, rows: Counts) -> Floats:
     """A lower confidence bound, at 90 %, of how much a share of bad values has grown.
 
     From the variances of both shares, half a count added to the newer; below zero where it may as

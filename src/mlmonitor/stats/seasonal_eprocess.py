@@ -7,7 +7,7 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.eprocess import (
     CONCENTRATIONS,
     PRIOR,
-    Stretch,
+    ChangeSegment,
     Weighed,
     log_beta,
     log_stake,
@@ -18,7 +18,7 @@ _ALTERNATIVES = len(CONCENTRATIONS) + 1
 
 
 class SeasonalEvidence:
-    """As `Evidence`, where the law of the rows depends on the season that they come in.
+    """As `EProcess`, where the law of the rows depends on the season that they come in.
 
     A *visit* is a run of rows in one season. Its null: the rows are drawn as those of the same
     season were, in the reference and in earlier visits. Its alternatives: Dirichlet laws around the
@@ -32,9 +32,9 @@ class SeasonalEvidence:
         so far has expectation 1 under the null, visit after visit; mixtures of such products over
         alternatives and restarts, and what is dropped of them, keep that (Ville).
     reference: counts `[fields, seasons, bins]`; present: which of the bins each field has. prior:
-    as of `Evidence`, of which what is more than half a count is believed.
+    as of `EProcess`, of which what is more than half a count is believed.
     Price: `8 * bins * (seasons + 3 * kept) + 8 * seasons * kept` bytes a field and a little: 36 KiB
-        of ten bins and the hours of a week, 9 KiB for those of a day; twice the time of `Evidence`.
+        of ten bins and the hours of a week, 9 KiB for those of a day; twice the time of `EProcess`.
     Source: Lindon and Malek, NeurIPS 2022, season by season; the tilt is a predictable plug-in, as
         in Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", 2024.
     """
@@ -73,7 +73,7 @@ class SeasonalEvidence:
         fields, seasons, width = reference.shape
         self._present, self._reference = present, reference
         self._restart_rows, self._season = restart_rows, 0
-        # Half a count a bin; of a bin that no season has, half a count in all, as in `Evidence`.
+        # Half a count a bin; of a bin that no season has, half a count in all, as in `EProcess`.
         is_met = reference.sum(axis=1) > 0
         self._prior: Floats = np.where(present, np.where(is_met, PRIOR, PRIOR / seasons), 0.0)
         # What is believed beyond that, in counts of the whole, falls to each season by its rows.
@@ -141,10 +141,10 @@ class SeasonalEvidence:
         at = np.argmax(terms, axis=0), np.arange(len(self._visit))
         counts = self._observed[at] + self._visit - self._from[at]
         seasons = self._season_rows - self._season_from[at]
-        return Weighed(log_e, Stretch(counts, counts.sum(axis=1), seasons))
+        return Weighed(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
     def forget(self, fields: NDArray[np.bool_]) -> None:
-        """Start again for some fields, as after an alarm that was cleared."""
+        """Start again for some fields, as after an alert that was cleared."""
         at = np.flatnonzero(fields)
         self._known[at] = self._reference[at]
         self._visit[at] = 0

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.compare.model_state import Observed
-from mlmonitor.compare.traffic import Watched
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.status.field_status import field_statuses
-from mlmonitor.status.mismatch import mismatch_of
+from mlmonitor.status.reference_warning import mismatch_of
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.status.status import ExportStatus, State, Status
 
@@ -25,7 +25,7 @@ class Titled(NamedTuple):
 
 def status_of(
     title: Titled,
-    observed: Observed,
+    observed: ModelState,
     inbox: Inbox,
     *,
     exports: Mapping[str, ExportStatus],
@@ -43,13 +43,13 @@ def status_of(
         predictions=observed.calls.predictions,
         errors=dict(observed.calls.errors),
         dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
-        faults=inbox.guard.faults,
-        last_fault=inbox.guard.last,
+        internal_errors=inbox.guard.internal_errors,
+        last_error=inbox.guard.last,
         window_rows=compared[0].view.profile.rows if watched.population else 0,
         reference_rows=reference.rows if reference is not None else 0,
         is_reference_learned=reference is not None and reference.is_learned,
         learned_rows=learner.learned if learner is not None else 0,
-        learn_rows=watched.learn_rows,
+        baseline_rows=watched.baseline_rows,
         latency_seconds=_latency(observed, now=now),
         fields=tuple(status for each in compared for status in field_statuses(each)),
         unknown_fields=observed.unknown(),
@@ -59,18 +59,18 @@ def status_of(
         exports={name: each.outcomes for name, each in exports.items()},
         destinations=exports,
         memory_bytes=observed.memory_bytes,
-        findings=tuple(observed.findings(now=now)),
+        alerts=tuple(observed.alerts(now=now)),
         violations=_violations(watched),
-        misfits=_misfits(watched),
-        ignored_in_vain=watched.never_came,
+        unmatched_rules=_misfits(watched),
+        unused_ignores=watched.never_came,
         season=_season(watched, now),
-        mismatch=None if watched.population is None else mismatch_of(watched),
+        reference_warning=None if watched.population is None else mismatch_of(watched),
         why=compared[0].shift if watched.population else None,
         segments=segment_statuses(observed, now=now),
     )
 
 
-def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStatus]:
+def segment_statuses(observed: ModelState, *, now: float) -> dict[str, SegmentStatus]:
     """Each segment by its name, the rest last."""
     reference, segmented = observed.watched.reference, observed.watched.segmented
     if reference is None or segmented is None:
@@ -90,23 +90,23 @@ def segment_statuses(observed: Observed, *, now: float) -> dict[str, SegmentStat
             reference_rows=rows[place] if place < len(rows) else 0,
             fields=tuple(status for each in compared for status in field_statuses(each)),
             performance=None if errors is None else errors.performance(),
-            alarms=sum(len(population.findings) for population in populations),
+            alerts=sum(len(population.alerts) for population in populations),
         )
     return found
 
 
-def label_counts(observed: Observed, inbox: Inbox) -> dict[str, int]:
+def label_counts(observed: ModelState, inbox: Inbox) -> dict[str, int]:
     """Labels by what became of them."""
     counts = {status.value: count for status, count in observed.pending.counts.items()}
     return counts | {"dropped": inbox.labels.dropped + inbox.late.dropped}
 
 
-def waiting_labels(observed: Observed, inbox: Inbox) -> int:
+def waiting_labels(observed: ModelState, inbox: Inbox) -> int:
     """Labels for their second try; while a reference is learned all of them, for it."""
     return observed.pending.waiting + (len(inbox.labels) if observed.labels is None else 0)
 
 
-def _latency(observed: Observed, *, now: float) -> dict[float, float]:
+def _latency(observed: ModelState, *, now: float) -> dict[float, float]:
     """Quantiles of the window's calls that had any."""
     observed.calls.latency.advance(now)
     digests = observed.calls.latency.view().shapes.digests
@@ -115,14 +115,14 @@ def _latency(observed: Observed, *, now: float) -> dict[float, float]:
     return {q: seconds for q, seconds in pairs if not np.isnan(seconds)}
 
 
-def _violations(watched: Watched) -> dict[str, int]:
+def _violations(watched: Traffic) -> dict[str, int]:
     rules = None if watched.population is None else watched.population.rules
     if rules is None:
         return {}
     return {f"{rule.field.name} {rule.constraint}": count for rule, count, _ in rules.told()}
 
 
-def _season(watched: Watched, now: float) -> str | None:
+def _season(watched: Traffic, now: float) -> str | None:
     """The season in use, counted from 0 as in a metric's attribute."""
     season = None if watched.reference is None else watched.reference.season
     if season is None:
@@ -131,12 +131,12 @@ def _season(watched: Watched, now: float) -> str | None:
     return f"compared by {name}, {season.at(now)} of {season.count} now ({season.timezone})"
 
 
-def _misfits(watched: Watched) -> tuple[str, ...]:
+def _misfits(watched: Traffic) -> tuple[str, ...]:
     rules = None if watched.population is None else watched.population.rules
-    return () if rules is None else rules.misfits
+    return () if rules is None else rules.unmatched_rules
 
 
-def _state(watched: Watched) -> State:
+def _state(watched: Traffic) -> State:
     if watched.learner is None:
         return "watching"
     return "learning" if watched.learner.rows else "waiting"

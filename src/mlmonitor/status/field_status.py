@@ -23,11 +23,11 @@ class FieldStatus:
     """One field over the window. Numbers are None where there is nothing to tell.
 
     quality: of all values since the start. psi, jensen_shannon: distance of the window from the
-    reference. psi_by_chance: what PSI passes once in a hundred looks, at this many rows, without
+    reference. psi_threshold: what PSI passes once in a hundred looks, at this many rows, without
     any drift. new_categories: the most frequent values that the reference does not know.
-    log10_evidence: how strongly everything seen so far speaks for a change; has_alarm: whether
+    log10_e_value: how strongly everything seen so far speaks for a change; has_alert: whether
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
-    has_ids: whether the reference's values were almost all different, so that nothing is compared.
+    is_id_like: whether the reference's values were almost all different, so that nothing is compared.
     mmd: of an embedding's witness, the maximum mean discrepancy of its vectors.
     """
 
@@ -45,11 +45,11 @@ class FieldStatus:
     jensen_shannon: float | None = None
     new_categories: tuple[Hitter, ...] = field(default=(), repr=False)
     distinct: float | None = None
-    psi_by_chance: float | None = None
-    log10_evidence: float | None = None
-    has_alarm: bool = False
+    psi_threshold: float | None = None
+    log10_e_value: float | None = None
+    has_alert: bool = False
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
-    has_ids: bool = False
+    is_id_like: bool = False
     mmd: float | None = None
 
     @property
@@ -62,7 +62,7 @@ class FieldStatus:
         """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
         if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
             return False
-        return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_by_chance or 0.0)
+        return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
 
 
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
@@ -104,9 +104,9 @@ def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
         max=_number(moments.max[at]) if known else None,
         quantiles={q: x for q, x in quantiles if np.isfinite(x)},
         psi=_score(compared.scores, "psi", at),
-        psi_by_chance=_score(compared.critical, "psi", at),
-        log10_evidence=_number(compared.log10_evidence[at]),
-        has_alarm=compared.alarms[at],
+        psi_threshold=_score(compared.critical, "psi", at),
+        log10_e_value=_number(compared.log10_e_value[at]),
+        has_alert=compared.is_firing[at],
         jensen_shannon=_score(compared.scores, "js", at),
         mmd=_score(compared.scores, MMD, at),
     )
@@ -125,13 +125,13 @@ def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatu
         quality=_quality(compared.total, at),
         window_quality=_quality(compared.view.profile, at),
         psi=_score(compared.scores, "psi", at),
-        psi_by_chance=_score(compared.critical, "psi", at),
-        log10_evidence=_number(compared.log10_evidence[at]),
-        has_alarm=compared.alarms[at],
+        psi_threshold=_score(compared.critical, "psi", at),
+        log10_e_value=_number(compared.log10_e_value[at]),
+        has_alert=compared.is_firing[at],
         jensen_shannon=_score(compared.scores, "js", at),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=distinct_categories(compared, place),
-        has_ids=bool(compared.entries) and compared.entries[at].has_ids,
+        is_id_like=bool(compared.entries) and compared.entries[at].is_id_like,
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
+from mlmonitor.compare.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
-from mlmonitor.compare.finding import Finding
-from mlmonitor.formatting import cut, duration, listed, short, signed
+from mlmonitor.formatting import duration, join_counts, short, signed, truncate
 
 NAMED = 10
 """So many names are told in a line; the others are counted."""
@@ -14,11 +14,11 @@ NAME_COLUMNS = 24
 """Of a terminal, for a field's name."""
 
 
-def alarm_lines(findings: Sequence[Finding]) -> list[str]:
-    """The alarms that hold, a line each."""
-    lines = [f"alarm: {finding}" for finding in findings[:NAMED]]
-    more = len(findings) - NAMED
-    return [*lines, f"alarm: {more} more"] if more > 0 else lines
+def alert_lines(alerts: Sequence[Alert]) -> list[str]:
+    """The alerts that hold, a line each."""
+    lines = [f"alert: {alert}" for alert in alerts[:NAMED]]
+    more = len(alerts) - NAMED
+    return [*lines, f"alert: {more} more"] if more > 0 else lines
 
 
 def ids_lines(names: Sequence[str]) -> list[str]:
@@ -34,18 +34,18 @@ def why_lines(shift: Shift | None) -> list[str]:
     parts = [each for each in shift.contributions if each.is_beyond_chance]
     if not parts:
         return []
-    told = [f"{cut(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
-    moved = f"{cut(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
-    return [f"why: {moved} (\u00b1{short(shift.by_chance)} by chance); mix of {named(told)}"]
+    told = [f"{truncate(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
+    moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
+    return [f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {named(told)}"]
 
 
-def rule_lines(violations: Mapping[str, int], misfits: Sequence[str]) -> list[str]:
+def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:
     """Declared rules that were broken, and those that fit no field."""
     broken = {rule: count for rule, count in violations.items() if count}
-    lines = [f"rules broken: {listed(broken, most=NAMED)}"] if broken else []
-    if misfits:
+    lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
+    if unmatched_rules:
         lines.append(
-            f"rules that fit no field: {named([cut(name, NAME_COLUMNS) for name in misfits])}"
+            f"rules that fit no field: {named([truncate(name, NAME_COLUMNS) for name in unmatched_rules])}"
         )
     return lines
 
@@ -54,10 +54,10 @@ def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
     """Names that were to be ignored and never came, and those that came and are not known."""
     lines = []
     if vain:
-        told = named([cut(name, 2 * NAME_COLUMNS) for name in vain])
+        told = named([truncate(name, 2 * NAME_COLUMNS) for name in vain])
         lines.append(f"ignored fields that never came: {told}")
     if unknown:
-        lines.append(f"fields the reference does not know: {listed(unknown, most=NAMED)}")
+        lines.append(f"fields the reference does not know: {join_counts(unknown, most=NAMED)}")
     return lines
 
 
@@ -70,13 +70,13 @@ def named(names: Sequence[str]) -> str:
 def exported(outcomes: Mapping[str, int]) -> str:
     """Points by outcome; that none arrived is said first."""
     if outcomes.get("accepted"):
-        return f"{listed(outcomes, most=NAMED)} points"
+        return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
-    return f"nothing yet, {listed(lost, most=NAMED)} points" if lost else "nothing yet"
+    return f"nothing yet, {join_counts(lost, most=NAMED)} points" if lost else "nothing yet"
 
 
 def trouble_lines(reason: str, since_success: float | None) -> list[str]:
     """Why points did not arrive, all of it, and for how long none has."""
     when = "never taken" if since_success is None else f"last taken {duration(since_success)} ago"
-    told = cut(f"{when}; {reason}", 1_000)
+    told = truncate(f"{when}; {reason}", 1_000)
     return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")

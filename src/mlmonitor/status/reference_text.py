@@ -1,7 +1,7 @@
 """A reference as people read it in a terminal."""
 
 from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReference
-from mlmonitor.formatting import amount, counted, cut, day, duration, short, table
+from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.lines import ids_lines
 
@@ -15,11 +15,13 @@ def shown(reference: Reference) -> str:
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
     if content.training_metrics:
-        told = (f"{cut(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items())
+        told = (
+            f"{truncate(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items()
+        )
         lines.append(f"at training: {', '.join(told)}")
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = [_row(entry) for entry in content.fields]
-    ids = ids_lines([cut(name, _NAME) for name in reference.ids])
+    ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])
     return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2)), *ids])
 
 
@@ -27,8 +29,8 @@ def _row(entry: FieldEntry) -> tuple[str, ...]:
     if not isinstance(entry, CountedEntry):
         # A text or an embedding: what is derived has rows of its own.
         values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
-        return (cut(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
-    known = (cut(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
+        return (truncate(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
+    known = (truncate(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
     missing = counted(entry.missing)
     if not isinstance(entry, NumericReference):
         return (*known, missing, *["-"] * 5, str(len(entry.categories)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
-from mlmonitor.formatting import amount, cut, short
+from mlmonitor.formatting import amount, short, truncate
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
 
@@ -18,7 +18,7 @@ class SegmentStatus:
     """One segment over the window; its `fields` are as those of the whole.
 
     predictions, failed: rows since the start. reference_rows: of the same segment of the
-    reference; 0 where it has none, and then nothing is compared. alarms: those that hold, of drift
+    reference; 0 where it has none, and then nothing is compared. alerts: those that hold, of drift
     and of quality.
     """
 
@@ -29,7 +29,7 @@ class SegmentStatus:
     reference_rows: int
     fields: tuple[FieldStatus, ...] = field(default=(), repr=False)
     performance: Performance | None = None
-    alarms: int = 0
+    alerts: int = 0
 
     @property
     def rows(self) -> int:
@@ -46,7 +46,7 @@ class SegmentStatus:
         if not self.reference_rows:
             return f"{told}; not in the reference, so not compared"
         names = {each.name: 1 for each in self.fields if each.has_moved}
-        told += f"; {len(names)} moved{_named(names)}, {amount(self.alarms, 'alarm')}"
+        told += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
         if self.performance is not None:
             told += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
         return told
@@ -56,7 +56,7 @@ def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
     """A line for each segment."""
     met = [each for each in segments.values() if each.reference_rows or each.rows]
     shown: Sequence[SegmentStatus] = met[:_LINES]
-    lines = [f"segment {cut(each.name, _NAME)}: {each}" for each in shown]
+    lines = [f"segment {truncate(each.name, _NAME)}: {each}" for each in shown]
     more = len(met) - len(shown)
     return [*lines, f"{amount(more, 'more segment')}"] if more else lines
 
@@ -64,7 +64,7 @@ def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
 def _named(names: Mapping[str, int]) -> str:
     if not names:
         return ""
-    return f" ({', '.join(cut(name, _NAME) for name in list(names)[:_NAMED])}{_more(names)})"
+    return f" ({', '.join(truncate(name, _NAME) for name in list(names)[:_NAMED])}{_more(names)})"
 
 
 def _more(names: Mapping[str, int]) -> str:

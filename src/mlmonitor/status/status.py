@@ -5,26 +5,26 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
+from mlmonitor.compare.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
-from mlmonitor.compare.finding import Finding
 from mlmonitor.formatting import (
     amount,
     counted,
-    cut,
     day,
     duration,
-    listed,
-    settled,
+    join_counts,
     share,
     short,
     table,
+    truncate,
+    zero_if_rounding,
 )
 from mlmonitor.records import Kind, Quality, Role
 from mlmonitor.status.field_status import MOVED_PSI, FieldStatus, field_named
 from mlmonitor.status.lines import (
     NAME_COLUMNS,
     NAMED,
-    alarm_lines,
+    alert_lines,
     exported,
     ids_lines,
     name_lines,
@@ -59,13 +59,13 @@ class Status:
     """Everything a monitor can tell without a backend; `print` it, or read its attributes.
 
     predictions, errors, labels, dropped (rows and figures that found no room, or a closed monitor)
-    and faults count from the start of this process; the rest is over the window. `learned_rows` of
-    `learn_rows` tells how far a reference has been learned from the service itself. `why` explains
+    and internal_errors count from the start of this process; the rest is over the window. `learned_rows` of
+    `baseline_rows` tells how far a reference has been learned from the service itself. `why` explains
     the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
     an `unreadable` one the prediction still waits.
-    violations: values that broke each declared rule since the start. misfits: declared fields that
-    a learned reference does not have, or not so. ignored_in_vain: names to ignore that neither the
-    reference nor any row has had. mismatch: what tells that this is the reference of another model.
+    violations: values that broke each declared rule since the start. unmatched_rules: declared fields that
+    a learned reference does not have, or not so. unused_ignores: names to ignore that neither the
+    reference nor any row has had. reference_warning: what tells that this is the reference of another model.
     season: which hours rows are compared with now, where the reference has seasons.
     """
 
@@ -75,13 +75,13 @@ class Status:
     predictions: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
-    faults: int = 0
-    last_fault: str | None = None
+    internal_errors: int = 0
+    last_error: str | None = None
     window_rows: int = 0
     reference_rows: int = 0
     is_reference_learned: bool = False
     learned_rows: int = 0
-    learn_rows: int = 0
+    baseline_rows: int = 0
     latency_seconds: Mapping[float, float] = field(default_factory=dict)
     fields: tuple[FieldStatus, ...] = ()
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
@@ -90,13 +90,13 @@ class Status:
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     memory_bytes: int = 0
-    findings: tuple[Finding, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)
-    misfits: tuple[str, ...] = ()
-    ignored_in_vain: tuple[str, ...] = ()
-    mismatch: str | None = None
+    unmatched_rules: tuple[str, ...] = ()
+    unused_ignores: tuple[str, ...] = ()
+    reference_warning: str | None = None
     season: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
@@ -106,23 +106,23 @@ class Status:
 
     def __str__(self) -> str:
         segments = segment_lines(self.segments)
-        return "\n".join([*_head(self), *_fields(self), *_findings(self), *segments, *_own(self)])
+        return "\n".join([*_head(self), *_fields(self), *_alerts(self), *segments, *_own(self)])
 
 
 def _head(status: Status) -> list[str]:
     """Who, since when, and how it goes."""
-    title = cut(f"{status.model} {status.version}".strip(), 60)
+    title = truncate(f"{status.model} {status.version}".strip(), 60)
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
     lines = [f"{title}: {status.state}; {_reference(status)}"]
     if status.season is not None:
         lines[0] += f"; {status.season}"
-    if status.mismatch is not None:
-        lines.append(status.mismatch)
+    if status.reference_warning is not None:
+        lines.append(status.reference_warning)
     failed = sum(status.errors.values())
     told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
-        told += f" ({listed(status.errors, most=NAMED)})"
+        told += f" ({join_counts(status.errors, most=NAMED)})"
     lines.append(f"{told}, {status.window_rows:,} in the window")
     if status.dropped:
         lines.append(_dropped(status, failed))
@@ -142,8 +142,8 @@ def _dropped(status: Status, failed: int) -> str:
 
 def _reference(status: Status) -> str:
     if status.reference_rows == 0 and status.state != "watching":
-        wanted = amount(status.learn_rows, "row")
-        return f"learning a reference: {status.learned_rows:,} of {wanted}"
+        expected = amount(status.baseline_rows, "row")
+        return f"learning a reference: {status.learned_rows:,} of {expected}"
     told = f"reference of {amount(status.reference_rows, 'row')}"
     if status.is_reference_learned:
         return f"{told}, learned from the first rows of this service, which are not in the window"
@@ -168,11 +168,11 @@ def _row(each: FieldStatus) -> tuple[str, ...]:
         numbers = [day(each.mean), spread, *map(day, quantiles)]
     else:
         found = each.mean, each.stddev, *quantiles
-        numbers = [short(settled(number, scale=each.stddev)) for number in found]
+        numbers = [short(zero_if_rounding(number, scale=each.stddev)) for number in found]
     if each.distinct is not None:
         numbers[0] = f"{counted(round(each.distinct))} distinct"
     return (
-        cut(each.name, NAME_COLUMNS),
+        truncate(each.name, NAME_COLUMNS),
         each.role.value,
         counted(each.count),
         counted(_bad(each)),
@@ -192,9 +192,9 @@ def _bad(each: FieldStatus) -> int:
     )
 
 
-def _findings(status: Status) -> list[str]:
+def _alerts(status: Status) -> list[str]:
     """What an engineer would want to look at, the furthest first."""
-    lines = alarm_lines(status.findings)
+    lines = alert_lines(status.alerts)
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
     if moved:
@@ -203,19 +203,21 @@ def _findings(status: Status) -> list[str]:
         lines.append(
             f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
         )
-    ids = [cut(each.name, NAME_COLUMNS) for each in status.fields if each.has_ids]
+    ids = [truncate(each.name, NAME_COLUMNS) for each in status.fields if each.is_id_like]
     lines += ids_lines(ids) + why_lines(status.why)
-    apart = [f"{cut(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None]
+    apart = [
+        f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None
+    ]
     lines += [f"mmd: {named(apart)}"] if apart else []
     lines += _bad_lines(status.fields)
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
         met = {hit.name: hit.count for hit in each.new_categories}
-        lines.append(f"new in {cut(each.name, NAME_COLUMNS)}: {listed(met, most=_LINES)}")
+        lines.append(f"new in {truncate(each.name, NAME_COLUMNS)}: {join_counts(met, most=_LINES)}")
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
-    lines += rule_lines(status.violations, status.misfits)
-    vain = status.ignored_in_vain if status.predictions else ()
+    lines += rule_lines(status.violations, status.unmatched_rules)
+    vain = status.unused_ignores if status.predictions else ()
     return lines + name_lines(vain, status.unknown_fields)
 
 
@@ -226,7 +228,9 @@ def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
     for each in bad[:_LINES]:
         found = each.window_quality.items()
         reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(f"bad in {cut(each.name, NAME_COLUMNS)}: {listed(reasons, most=NAMED)}")
+        lines.append(
+            f"bad in {truncate(each.name, NAME_COLUMNS)}: {join_counts(reasons, most=NAMED)}"
+        )
     if len(bad) > _LINES:
         lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
     return lines
@@ -234,7 +238,7 @@ def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
 
 def _moved(each: FieldStatus) -> str:
     rows = sum(each.window_quality.values())
-    return f"{cut(each.name, NAME_COLUMNS)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
+    return f"{truncate(each.name, NAME_COLUMNS)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
 
 
 def _own(status: Status) -> list[str]:
@@ -244,25 +248,26 @@ def _own(status: Status) -> list[str]:
         p = status.performance
         lines.append(
             f"performance on {p.count:,} labelled: MAE {short(p.mae)}, RMSE {short(p.rmse)}, "
-            f"bias {short(settled(p.bias, scale=p.rmse))}"
+            f"bias {short(zero_if_rounding(p.bias, scale=p.rmse))}"
         )
         if status.training_metrics:
             trained = (
-                f"{cut(k, NAME_COLUMNS)} {short(v)}" for k, v in status.training_metrics.items()
+                f"{truncate(k, NAME_COLUMNS)} {short(v)}"
+                for k, v in status.training_metrics.items()
             )
             lines.append(f"at training: {named(list(trained))}")
     if any(status.labels.values()):
-        lines.append(f"labels: {listed(status.labels, most=NAMED)}")
+        lines.append(f"labels: {join_counts(status.labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
-        lines.append(f"exported to {cut(destination, 60)}: {exported(outcomes)}")
+        lines.append(f"exported to {truncate(destination, 60)}: {exported(outcomes)}")
         known = status.destinations.get(destination)
         if known is not None and not known.is_well and known.last_reason is not None:
             lines += trouble_lines(known.last_reason, known.seconds_since_success)
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
-            f"{amount(status.dropped, 'row')} dropped, {amount(status.faults, 'fault')} held back"
+            f"{amount(status.dropped, 'row')} dropped, {amount(status.internal_errors, 'internal error')}"
         )
-        if status.last_fault is not None:
-            lines.append(f"last fault: {cut(status.last_fault, 110)}")
+        if status.last_error is not None:
+            lines.append(f"last fault: {truncate(status.last_error, 110)}")
     return lines

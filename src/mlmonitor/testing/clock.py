@@ -17,5 +17,5 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         if seconds < 0:
-            raise ValueError("seconds: wanted 0 or more")
+            raise ValueError("seconds: expected 0 or more")
         self._now += seconds

@@ -40,12 +40,12 @@ class InMemoryExporter:
         Raises:
             KeyError: there is no such series, or more than one.
         """
-        wanted = (attributes or {}).items()
+        expected = (attributes or {}).items()
         for snapshot in reversed(self.snapshots):
             found = [
                 point.value
                 for point in snapshot.points
-                if point.metric.name == name and wanted <= dict(point.attributes).items()
+                if point.metric.name == name and expected <= dict(point.attributes).items()
             ]
             if len(found) > 1:
                 raise KeyError(f"{name}: {len(found)} series match: name more attributes")

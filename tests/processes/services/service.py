@@ -28,7 +28,7 @@ monitor = Monitor(
     exporters=exporters,
     config=Config(
         export_interval_seconds=float(os.environ.get("SERVICE_EXPORT_SECONDS", "3600")),
-        drain_seconds=0.05,
+        poll_interval_seconds=0.05,
     ),
 )
 

@@ -11,7 +11,7 @@ from mlmonitor.aggregate.call_stats import (
 )
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.entry import Call, Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 
 SHAPE = Shape((), Outputs())
@@ -20,7 +20,7 @@ SHAPE = Shape((), Outputs())
 def a_call(*, rows: int = 1, seconds: float | None = 0.001, error: str | None = None) -> Entry:
     """A finished call."""
     duration = None if seconds is None else round(seconds * 1e9)
-    return SHAPE, Form.MAPPING, rows, {}, None, duration, error, Call()
+    return SHAPE, PayloadForm.MAPPING, rows, {}, None, duration, error, Call()
 
 
 def stats() -> CallStats:
@@ -68,9 +68,9 @@ def test_a_duration_on_a_bound_is_below_it(at: int) -> None:
     calls = stats()
     bound = LATENCY_BOUNDS_SECONDS[at]
     calls.update([a_call(seconds=bound), a_call(seconds=bound + 1e-6)], now=0.0)
-    wanted = np.zeros(len(LATENCY_BOUNDS_SECONDS) + 1)
-    wanted[at : at + 2] = 1
-    np.testing.assert_array_equal(calls.latency.total().bins[0], wanted)
+    expected = np.zeros(len(LATENCY_BOUNDS_SECONDS) + 1)
+    expected[at : at + 2] = 1
+    np.testing.assert_array_equal(calls.latency.total().bins[0], expected)
 
 
 def test_the_sum_of_durations_is_in_seconds() -> None:

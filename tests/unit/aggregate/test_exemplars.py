@@ -22,7 +22,7 @@ from mlmonitor.aggregate.exemplars import (
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.entry import Call, Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.trace_context import Traced
 from mlmonitor.records import Block, Field, Kind, Role
@@ -110,7 +110,7 @@ def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -
 
 def traced(error: str | None = None, *, rows: int = 1, span: int = 1) -> Entry:
     """A call that was made in a span."""
-    found = Traced((SHAPE, Form.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
+    found = Traced((SHAPE, PayloadForm.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
     found.origin = (1, span)
     return found
 

@@ -45,18 +45,18 @@ def test_the_last_panes_merged_are_what_they_are_one_by_one(
     ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in told]
     for each in all_panes:
         ring.append(each)
-    wanted = Profile(PLAN)
+    expected = Profile(PLAN)
     for each in all_panes[len(all_panes) - min(size, len(all_panes)) :]:
-        wanted.merge(each)
+        expected.merge(each)
     found = ring.merged()
-    assert found.rows == wanted.rows
+    assert found.rows == expected.rows
     for name in COUNTS:
-        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
-    np.testing.assert_allclose(found.sums, wanted.sums, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    np.testing.assert_allclose(found.sums, expected.sums, rtol=1e-9, atol=1e-9)
     for name in ("count", "min", "max"):
-        np.testing.assert_array_equal(getattr(found.moments, name), getattr(wanted.moments, name))
-    np.testing.assert_allclose(found.moments.mean, wanted.moments.mean, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.moments.stddev, wanted.moments.stddev, rtol=1e-9)
+        np.testing.assert_array_equal(getattr(found.moments, name), getattr(expected.moments, name))
+    np.testing.assert_allclose(found.moments.mean, expected.moments.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.moments.stddev, expected.moments.stddev, rtol=1e-9)
 
 
 def test_a_merged_ring_is_not_moved_by_what_comes_later() -> None:

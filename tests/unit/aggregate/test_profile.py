@@ -60,7 +60,7 @@ def test_refused_values_are_counted_by_reason() -> None:
         Quality.VALID: 2,
         Quality.MISSING: 1,
         Quality.WRONG_TYPE: 1,
-        Quality.UNSEEN: 3,
+        Quality.NEW_CATEGORY: 3,
     }
     assert profile.bins[0].tolist() == [1, 0, 0]
     assert profile.categories[0].tolist() == [1, 1, 3]
@@ -78,8 +78,8 @@ def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> Non
     assert profile.quality[0, QUALITIES.index(Quality.OUT_OF_RANGE)] == (~in_range).sum()
     low, high = (known < NUMERIC.band_low).sum(), (known > NUMERIC.band_high).sum()
     assert profile.outliers[0].tolist() == [low, high]
-    wanted = [(known <= 1).sum(), ((known > 1) & (known <= 2)).sum(), (known > 2).sum()]
-    assert profile.bins[0].tolist() == wanted
+    expected = [(known <= 1).sum(), ((known > 1) & (known <= 2)).sum(), (known > 2).sum()]
+    assert profile.bins[0].tolist() == expected
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
@@ -97,7 +97,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
         profile.merge(profile)
     assert profile.rows == 1 << 41
     assert profile.bins[0].tolist() == [1 << 40, 0, 1 << 40]
-    assert quality(profile, 1) == {Quality.VALID: 1 << 40, Quality.UNSEEN: 1 << 40}
+    assert quality(profile, 1) == {Quality.VALID: 1 << 40, Quality.NEW_CATEGORY: 1 << 40}
     assert Profile.from_bytes(profile.to_bytes(), PLAN).rows == 1 << 41
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.entry import Call, Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.trace_context import Traced
 
@@ -14,7 +14,7 @@ SHAPE = Shape((), Outputs())
 
 def entry(rows: int = 1, at: int = 0) -> Entry:
     """A call of some rows."""
-    return SHAPE, Form.MAPPINGS, rows, at, None, 1, None, Call()
+    return SHAPE, PayloadForm.MAPPINGS, rows, at, None, 1, None, Call()
 
 
 def rows(entries: list[Entry]) -> int:

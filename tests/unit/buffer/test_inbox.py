@@ -49,7 +49,7 @@ def test_a_cleared_inbox_holds_nothing() -> None:
     for queue in (inbox.labels, inbox.figures):
         queue.put([("x", 1), ("y", 2)])
     inbox.clear()
-    assert inbox.guard.faults == 0
+    assert inbox.guard.internal_errors == 0
     for queue in (inbox.labels, inbox.figures):
         assert (queue.take(), queue.dropped) == ([], 0)
     assert len(inbox.calls) == 0

@@ -69,7 +69,7 @@ def test_the_oldest_predictions_make_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("identity", "wanted"),
+    ("identity", "expected"),
     [
         (made(5), LabelStatus.LATE),
         (made(12, 1), LabelStatus.LATE),
@@ -78,13 +78,13 @@ def test_the_oldest_predictions_make_room() -> None:
     ],
     ids=["before", "same time", "after", "own"],
 )
-def test_an_id_tells_whether_its_label_is_late(identity: str, wanted: LabelStatus) -> None:
+def test_an_id_tells_whether_its_label_is_late(identity: str, expected: LabelStatus) -> None:
     """Late is what was made no later than the oldest prediction remembered; the rest is unknown."""
     pending = Pending(2)
     pending.remember([made(10), made(12), made(14)], [1.0, 2.0, 3.0])
     pending.match([(identity, 0.0)])
     pending.match([])
-    assert counts(pending) == {wanted: 1}
+    assert counts(pending) == {expected: 1}
 
 
 def test_nothing_is_late_where_nothing_was_put_out() -> None:

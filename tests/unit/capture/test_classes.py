@@ -23,7 +23,7 @@ def monitor(exporter: InMemoryExporter, clock: ManualClock) -> Iterator[Monitor]
         classes=NAMES,
         actuals=np.where(p > 0.5, "good", "bad"),
     )
-    config = Config(drain_seconds=3600, export_interval_seconds=3600)
+    config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
     with Monitor(
         "m", reference=reference, exporters=[exporter], config=config, clock=clock
     ) as monitor:
@@ -54,7 +54,7 @@ def test_blocks_and_batches_are_read_as_watched_functions_are(monitor: Monitor) 
     assert label.quality == {
         kind: 3 * n for kind, n in watched.field("prediction", role="prediction").quality.items()
     }
-    assert (status.unknown_fields, status.faults) == ({}, 0)
+    assert (status.unknown_fields, status.internal_errors) == ({}, 0)
     monitor.label(["1", "2", "3"], ["good", "bad", "good"])
     assert monitor.status().labels["matched"] == 3
 
@@ -65,8 +65,8 @@ def test_a_mistake_in_how_outputs_are_read_is_held_back(monitor: Monitor) -> Non
     with monitor.observe({"a": 0.5}, names="ab") as prediction:
         prediction.value = 0.5
     status = monitor.status()
-    assert (status.predictions, status.faults) == (4, 2)
-    assert "names: wanted a sequence" in str(status.last_fault)
+    assert (status.predictions, status.internal_errors) == (4, 2)
+    assert "names: expected a sequence" in str(status.last_error)
 
 
 def test_ever_new_names_do_not_fill_the_memory(monitor: Monitor) -> None:
@@ -75,4 +75,4 @@ def test_ever_new_names_do_not_fill_the_memory(monitor: Monitor) -> None:
         monitor.record({"a": [0.5]}, [[0.4, 0.6]], output="probabilities", names=["good", f"b{at}"])
     status = monitor.status()
     assert status.field("prediction.good", role="prediction").count == 600
-    assert status.faults == 0
+    assert status.internal_errors == 0

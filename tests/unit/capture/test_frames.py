@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 
 from mlmonitor.capture.entry import Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import JOINED_ROWS
 from mlmonitor.capture.host.copiers import Copiers
-from mlmonitor.capture.host.results import copy_columns, frozen
+from mlmonitor.capture.host.results import copy_columns, copy_result
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.read.numbers import moments_in_time, numbers
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.rows import Rows, gather, rows_of
 from mlmonitor.capture.read.tables import Table, batch_table
 from mlmonitor.capture.values import UNREADABLE, is_missing
@@ -51,7 +51,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 def table(frame: Any) -> Table:
     """The frame as the worker sees it."""
     form, rows, payload = Copiers()[type(frame)](frame)
-    assert form is Form.FRAME
+    assert form is PayloadForm.FRAME
     return batch_table(form, payload, rows)
 
 
@@ -59,25 +59,25 @@ def column(frame: Any, name: str) -> tuple[list[float], list[int]]:
     """One numeric column and what was refused."""
     values = table(frame).column(name)
     assert values is not None
-    floats, refused = numbers(values)
+    floats, refused = parse_floats(values)
     return floats.tolist(), refused.tolist()
 
 
-def same(found: Floats | list[float], wanted: list[float]) -> bool:
+def same(found: Floats | list[float], expected: list[float]) -> bool:
     """Whether the numbers are equal, NaN included."""
-    return np.array_equal(found, wanted, equal_nan=True)
+    return np.array_equal(found, expected, equal_nan=True)
 
 
 def test_a_gap_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
     """Integers and floats around a null are kept, whatever the library makes of the null."""
     frame = make({"i": [1, None, 3], "f": [1.5, None, 3.5], "b": [True, None, False]})
-    for name, wanted in [
+    for name, expected in [
         ("i", [1, math.nan, 3]),
         ("f", [1.5, math.nan, 3.5]),
         ("b", [1, math.nan, 0]),
     ]:
         found, refused = column(frame, name)
-        assert same(found, wanted), name
+        assert same(found, expected), name
         assert refused == [1, 0, 0], name
 
 
@@ -99,7 +99,7 @@ def test_text_keeps_its_gaps(make: Make) -> None:
     values = table(make({"t": ["x", None]})).column("t")
     assert values is not None
     assert values[0] == "x"
-    assert numbers(values)[1].tolist() == [1, 0, 1]
+    assert parse_floats(values)[1].tolist() == [1, 0, 1]
 
 
 def test_datetimes_keep_their_gaps(make: Make) -> None:
@@ -107,7 +107,7 @@ def test_datetimes_keep_their_gaps(make: Make) -> None:
     when = datetime(1970, 1, 2, 0, 0, 0, 250_000)  # noqa: DTZ001 - frames hold naive ones
     values = table(make({"when": [when, None]})).column("when")
     assert values is not None
-    found, refused = moments_in_time(values)
+    found, refused = parse_datetimes(values)
     assert same(found, [86_400.25, math.nan])
     assert refused.tolist() == [1, 0, 0]
 
@@ -125,7 +125,7 @@ def test_time_zones_are_heeded(frame: Any) -> None:
     """An aware column is read as the same moments."""
     values = table(frame).column("when")
     assert values is not None
-    assert same(moments_in_time(values)[0], [86_400, math.nan])
+    assert same(parse_datetimes(values)[0], [86_400, math.nan])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_categories_keep_their_gaps(frame: Any) -> None:
     for values in (table(frame).column("c"), own):
         assert values is not None
         assert [values[0], values[2]] == ["x", "y"]
-        assert numbers(values)[1].tolist() == [1, 0, 2]
+        assert parse_floats(values)[1].tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_the_memory_behind_a_frame_may_be_used_again(name: str) -> None:
         if name == "record batch"
         else MAKERS[name]({"a": buffer})
     )
-    seen, result = table(frame), frozen(frame)
-    own = frozen(frame["a"])
+    seen, result = table(frame), copy_result(frame)
+    own = copy_result(frame["a"])
     buffer[:] = 9.0
-    assert numbers(seen.column("a"))[0].tolist() == [1.0] * 3
-    assert batch_table(Form.FRAME, result, 3).column("a")[0] == 1.0
+    assert parse_floats(seen.column("a"))[0].tolist() == [1.0] * 3
+    assert batch_table(PayloadForm.FRAME, result, 3).column("a")[0] == 1.0
     assert own[0] == 1.0
 
 
@@ -201,7 +201,7 @@ def test_a_frame_changed_afterwards_stays_as_it_was() -> None:
     frame.loc[0, "a"] = 9.0
     frame["t"] = "z"
     frame.pop("t")
-    assert numbers(seen.column("a"))[0].tolist() == [2.0, 1.0]
+    assert parse_floats(seen.column("a"))[0].tolist() == [2.0, 1.0]
     assert seen.column("t") == ["x", "y"]
 
 
@@ -220,10 +220,10 @@ def test_a_frame_that_names_a_column_twice_is_unreadable() -> None:
 def test_a_series_of_a_frame_is_a_row() -> None:
     """A row of pandas is a row by name, a series without names a row by position."""
     row = pd.DataFrame({"a": [1.0], "b": [2.0]}).iloc[0]
-    assert Copiers()[type(row)](row) == (Form.MAPPING, 1, {"a": 1.0, "b": 2.0})
+    assert Copiers()[type(row)](row) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": 2.0})
     for series in (pd.Series([1.0, None]), pl.Series([1.0, None])):
         form, rows, payload = Copiers()[type(series)](series)
-        assert (form, rows, payload[0]) == (Form.SEQUENCE, 1, 1.0)
+        assert (form, rows, payload[0]) == (PayloadForm.SEQUENCE, 1, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +243,9 @@ def test_a_series_of_a_frame_is_a_row() -> None:
 def test_a_column_of_its_own_is_read_as_in_its_frame(series: Any) -> None:
     """Columns by name may be series of any library."""
     _, rows, columns = copy_columns({"a": series})
-    values = batch_table(Form.COLUMNS, columns, rows).column("a")
+    values = batch_table(PayloadForm.COLUMNS, columns, rows).column("a")
     assert values is not None
-    found, refused = numbers(values)
+    found, refused = parse_floats(values)
     assert same(found, [1, math.nan])
     assert refused.tolist() == [1, 0, 0]
 

@@ -20,7 +20,7 @@ def test_a_fault_is_held_back_and_counted() -> None:
     for _ in range(3):
         with guard:
             raise ValueError(SECRET)
-    assert guard.faults == 3
+    assert guard.internal_errors == 3
 
 
 def test_nothing_is_counted_where_nothing_is_raised() -> None:
@@ -28,7 +28,7 @@ def test_nothing_is_counted_where_nothing_is_raised() -> None:
     guard = Guard()
     with guard:
         pass
-    assert guard.faults == 0
+    assert guard.internal_errors == 0
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
@@ -37,7 +37,7 @@ def test_what_belongs_to_the_host_passes(kind: type[BaseException]) -> None:
     guard = Guard()
     with pytest.raises(kind), guard:
         raise kind
-    assert guard.faults == 0
+    assert guard.internal_errors == 0
 
 
 def test_the_log_grows_with_the_logarithm_of_the_faults(caplog: pytest.LogCaptureFixture) -> None:
@@ -69,7 +69,7 @@ def test_a_log_handler_that_fails_harms_nobody(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(logging.getLogger("mlmonitor"), "warning", broken)
     guard = Guard()
     guard.hold(ValueError())
-    assert guard.faults == 1
+    assert guard.internal_errors == 1
 
 
 def test_faults_of_many_threads_are_all_counted() -> None:
@@ -85,7 +85,7 @@ def test_faults_of_many_threads_are_all_counted() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert guard.faults == 40_000
+    assert guard.internal_errors == 40_000
 
 
 def test_a_cleared_guard_counts_from_zero() -> None:
@@ -93,7 +93,7 @@ def test_a_cleared_guard_counts_from_zero() -> None:
     guard = Guard()
     guard.hold(ValueError())
     guard.clear()
-    assert guard.faults == 0
+    assert guard.internal_errors == 0
 
 
 def test_what_we_raise_on_purpose_is_logged_with_what_it_says(
@@ -147,4 +147,4 @@ def test_a_message_of_ours_that_cannot_be_told_is_left_out() -> None:
 
     guard = Guard()
     guard.hold(Untold())
-    assert (guard.faults, guard.last) == (1, "Untold")
+    assert (guard.internal_errors, guard.last) == (1, "Untold")

@@ -11,17 +11,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 from mlmonitor.capture.entry import Call, Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.trace_context import Traced, Whence, traced, whence_of_host
+from mlmonitor.capture.trace_context import SpanSource, Traced, host_span_source, traced
 
-ENTRY: Entry = (Shape((), Outputs()), Form.MAPPING, 1, {"a": 1.0}, 0.5, 7, None, Call())
+ENTRY: Entry = (Shape((), Outputs()), PayloadForm.MAPPING, 1, {"a": 1.0}, 0.5, 7, None, Call())
 
 
 @pytest.fixture
-def whence() -> Whence:
+def whence() -> SpanSource:
     """How to ask in this process, which has the SDK."""
-    found = whence_of_host()
+    found = host_span_source()
     assert found is not None
     return found
 
@@ -35,7 +35,7 @@ def tracer() -> Iterator[trace.Tracer]:
 
 
 def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
-    whence: Whence, tracer: trace.Tracer
+    whence: SpanSource, tracer: trace.Tracer
 ) -> None:
     """The innermost one; to whoever does not ask, it is an entry like any other."""
     with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
@@ -48,7 +48,7 @@ def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
     assert found[7] is ENTRY[7]
 
 
-def test_without_a_span_there_is_no_origin(whence: Whence, tracer: trace.Tracer) -> None:
+def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tracer) -> None:
     """Nor with one that is over."""
     assert traced(ENTRY, whence) is ENTRY
     with tracer.start_as_current_span("over"):
@@ -56,7 +56,7 @@ def test_without_a_span_there_is_no_origin(whence: Whence, tracer: trace.Tracer)
     assert traced(ENTRY, whence) is ENTRY
 
 
-def test_a_trace_that_is_not_kept_is_no_origin(whence: Whence) -> None:
+def test_a_trace_that_is_not_kept_is_no_origin(whence: SpanSource) -> None:
     """Neither a span that was not sampled, nor the caller's, of whom this process keeps nothing."""
     provider = TracerProvider(sampler=ALWAYS_OFF)
     with provider.get_tracer("host").start_as_current_span("unsampled"):
@@ -74,7 +74,7 @@ def test_a_broken_tracer_costs_the_origin_alone(monkeypatch: pytest.MonkeyPatch)
         raise RuntimeError("no span today")
 
     monkeypatch.setattr(trace, "get_current_span", broken)
-    whence = whence_of_host()
+    whence = host_span_source()
     assert whence is not None
     assert traced(ENTRY, whence) is ENTRY
 
@@ -83,13 +83,13 @@ def test_the_interface_alone_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> 
     """Many libraries import it; it takes the SDK, or a provider of somebody else's."""
     monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    assert whence_of_host() is None
+    assert host_span_source() is None
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", object())
-    assert whence_of_host() is not None
+    assert host_span_source() is not None
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("half_imported"))
-    assert whence_of_host() is None
+    assert host_span_source() is None
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
-    assert whence_of_host() is None
+    assert host_span_source() is None
 
 
 def test_a_host_that_does_not_trace_is_not_made_to() -> None:

@@ -105,11 +105,11 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "named"),
     [
-        ({"season": None}, ConfigError, "season: wanted together with times"),
-        ({"times": None}, ConfigError, "season: wanted together with times"),
+        ({"season": None}, ConfigError, "season: expected together with times"),
+        ({"times": None}, ConfigError, "season: expected together with times"),
         ({"season": "hour"}, ConfigError, "hour_of_week"),
         ({"season_timezone": "Nowhere"}, ConfigError, "season_timezone"),
-        ({"times": ["2026-01-01"] * 5}, SchemaError, "times: wanted one for each"),
+        ({"times": ["2026-01-01"] * 5}, SchemaError, "times: expected one for each"),
         ({"times": [None] * 20_000}, SchemaError, "20,000 have none"),
         ({"segments": ["region"]}, SchemaError, "no column 'region'"),
         ({"max_segments": 0}, ConfigError, "max_segments"),
@@ -118,7 +118,7 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
 def test_what_does_not_fit_is_refused(
     options: dict[str, Any], error: type[Exception], named: str, rng: np.random.Generator
 ) -> None:
-    """When the reference is made, with what was wanted."""
+    """When the reference is made, with what was expected."""
     with pytest.raises(error, match=named):
         fit(rng, **options)
 
@@ -167,7 +167,7 @@ def serve(
 
 def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
     """A monitor whose window is an hour and a half."""
-    config = Config(window_seconds=5_400, panes=6, export_interval_seconds=86_400)
+    config = Config(window_seconds=5_400, window_slices=6, export_interval_seconds=86_400)
     return Monitor(
         "m", reference=reference, exporters=[InMemoryExporter()], config=config, clock=clock
     )
@@ -180,12 +180,12 @@ def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator)
     with monitor_of(fit(rng), clock) as monitor:
         serve(monitor, clock, rng, hours=48)
         status = monitor.status()
-        assert status.findings == ()
+        assert status.alerts == ()
         assert not any(each.has_moved for each in status.fields)
         assert monitor.reference is not None
         serve(monitor, clock, rng, hours=2, moved=0.7)
         status = monitor.status()
-        assert {each.field for each in status.findings} == {"amount", "prediction"}
+        assert {each.field for each in status.alerts} == {"amount", "prediction"}
         assert status.field("amount").has_moved
 
 
@@ -194,7 +194,7 @@ def test_without_seasons_the_same_traffic_is_said_to_have_moved(rng: np.random.G
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng, times=None, season=None), clock) as monitor:
         serve(monitor, clock, rng, hours=8)
-        assert {each.field for each in monitor.status().findings} >= {"amount", "line"}
+        assert {each.field for each in monitor.status().alerts} >= {"amount", "line"}
 
 
 def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generator) -> None:
@@ -207,9 +207,9 @@ def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generat
             serve(monitor, clock, rng, hours=1)
             for field in monitor.status().fields:
                 assert field.psi is not None
-                assert field.psi_by_chance is not None
+                assert field.psi_threshold is not None
                 looked += 1
-                passed += field.psi > field.psi_by_chance
+                passed += field.psi > field.psi_threshold
     assert passed <= 0.04 * looked  # one in a hundred, and windows that overlap
 
 

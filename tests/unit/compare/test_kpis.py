@@ -22,12 +22,12 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
     at_once = Kpis(SPAN)
     at_once.take(figures, now=1.0)
     for name, population in kpis.populations.items():
-        wanted = [value for each, value in figures if each == name]
+        expected = [value for each, value in figures if each == name]
         for found in (population, at_once.populations[name]):
             (status,) = field_statuses(found.compared(now=1.0))
-            assert (status.name, status.role, status.count) == (name, Role.KPI, len(wanted))
-            assert status.mean == pytest.approx(np.mean(wanted), abs=1e-6)
-            assert status.stddev == pytest.approx(np.std(wanted), abs=1e-5)
+            assert (status.name, status.role, status.count) == (name, Role.KPI, len(expected))
+            assert status.mean == pytest.approx(np.mean(expected), abs=1e-6)
+            assert status.stddev == pytest.approx(np.std(expected), abs=1e-5)
             assert status.psi is None
 
 

@@ -12,14 +12,14 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.distance import jensen_shannon, psi
 from mlmonitor.status.field_status import FieldStatus, distinct_categories, field_statuses
 
 SPAN = Span(3_600.0, None, 60)
-LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=8)
+LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=8)
 
 
 def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Population, Reader]:
@@ -92,7 +92,7 @@ def test_before_the_first_row_there_is_nothing_to_tell() -> None:
     """No rows, no numbers: None throughout, and no warning."""
     for each in statuses(Reference.fit({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
         assert (each.count, each.psi, each.jensen_shannon, each.mean) == (0, None, None, None)
-        assert (each.quantiles, each.psi_by_chance, each.has_moved) == ({}, None, False)
+        assert (each.quantiles, each.psi_threshold, each.has_moved) == ({}, None, False)
 
 
 def test_new_categories_are_named_once_they_are_many() -> None:
@@ -101,17 +101,17 @@ def test_new_categories_are_named_once_they_are_many() -> None:
     now = {"line": ["caravan"] * 5 + ["Ada Lovelace"] * 4 + ["home"], "x": [1.0] * 10}
     found = statuses(Reference.fit(data), now)["line"]
     assert [(hit.name, hit.count) for hit in found.new_categories] == [("caravan", 5)]
-    assert found.quality[Quality.UNSEEN] == 9
+    assert found.quality[Quality.NEW_CATEGORY] == 9
 
 
 def test_known_but_rare_categories_are_not_new() -> None:
     """Beyond the most frequent, what the reference listed is `other`, not `new`."""
     data = {"c": [f"c{at}" for at in range(100)] * 20, "x": [1.0] * 2_000}
     found = statuses(Reference.fit(data), data)["c"]
-    assert found.quality[Quality.UNSEEN] == 0
+    assert found.quality[Quality.NEW_CATEGORY] == 0
     assert found.psi is not None
-    assert found.psi_by_chance is not None
-    assert found.psi < found.psi_by_chance
+    assert found.psi_threshold is not None
+    assert found.psi < found.psi_threshold
 
 
 def test_what_was_fitted_is_known_when_it_is_served() -> None:
@@ -119,14 +119,14 @@ def test_what_was_fitted_is_known_when_it_is_served() -> None:
     odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
     data = {"c": odd, "x": [1.0] * len(odd)}
     found = statuses(Reference.fit(data, schema={"c": "categorical"}), data)["c"]
-    assert (found.quality[Quality.UNSEEN], found.count, found.psi) == (0, len(odd), 0.0)
+    assert (found.quality[Quality.NEW_CATEGORY], found.count, found.psi) == (0, len(odd), 0.0)
 
 
 def test_an_open_list_cannot_tell_what_is_new() -> None:
     """Where the reference had more categories than it could keep, nothing is called new."""
     data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
     found = statuses(Reference.fit(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
-    assert (found.quality[Quality.UNSEEN], found.new_categories) == (0, ())
+    assert (found.quality[Quality.NEW_CATEGORY], found.new_categories) == (0, ())
 
 
 def test_distinct_categories_are_counted() -> None:

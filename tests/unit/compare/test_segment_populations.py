@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor import Reference
-from mlmonitor.aggregate.segments import SegmentCodes
+from mlmonitor.aggregate.segments import SegmentEncoder
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
-from mlmonitor.compare.significance import Level
-from mlmonitor.compare.traffic import Watched
+from mlmonitor.compare.significance import Significance
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Block, Declared, Role
 
 ROLES = (Role.FEATURE, Role.PREDICTION)
-LENS = Lens(Span(60.0, None, 6), Level(0.01, 1, 0.005), hitters=4)
+LENS = ComparisonOptions(Span(60.0, None, 6), Significance(0.01, 1, 0.005), hitters=4)
 LINES = ["home", "motor", "travel", "pet"]
 
 
@@ -61,9 +61,9 @@ def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
     )
 
 
-def watched(of: Reference = REFERENCE) -> Watched:
+def watched(of: Reference = REFERENCE) -> Traffic:
     """What takes rows in, whole and by segment."""
-    return Watched(of, LENS, Declared(segments=("line",)), learn_rows=100)
+    return Traffic(of, LENS, Declared(segments=("line",)), baseline_rows=100)
 
 
 def counts(population: Population) -> dict[str, np.ndarray]:
@@ -157,7 +157,7 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
         None,
     )
     block = reader.block(rows)
-    found = dict(parts(block, SegmentCodes(["line"], [("0",), ("1",)]).of(rows)))
+    found = dict(parts(block, SegmentEncoder(["line"], [("0",), ("1",)]).of(rows)))
     assert found[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
     assert found[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 

@@ -10,22 +10,22 @@ from mlmonitor import Reference, SchemaError
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable, SequenceTable
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.significance import Level
-from mlmonitor.compare.traffic import Watched
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.significance import Significance
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Declared
 from mlmonitor.status.field_status import field_statuses
 
 SPAN = Span(3_600.0, None, 60)
 
 
-def watched(reference: Reference | None, learn_rows: int = 10) -> Watched:
+def watched(reference: Reference | None, baseline_rows: int = 10) -> Traffic:
     """A new one, at time zero."""
-    return Watched(
+    return Traffic(
         reference,
-        Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=4),
+        ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4),
         Declared(),
-        learn_rows=learn_rows,
+        baseline_rows=baseline_rows,
     )
 
 
@@ -53,7 +53,7 @@ def test_rows_that_became_the_reference_are_counted_but_not_compared() -> None:
 @pytest.mark.parametrize(("batch", "times"), [(10_000, 1), (20_000, 3), (300, 4), (500, 2)])
 def test_rows_beyond_those_learned_are_compared(batch: int, times: int) -> None:
     """Of a batch that completes the reference, and of those after it, the window misses none."""
-    subject = watched(None, learn_rows=1_000)
+    subject = watched(None, baseline_rows=1_000)
     for _ in range(times):
         x = np.arange(float(batch))
         table = ColumnTable({"x": x, "new": x}, batch)
@@ -70,7 +70,7 @@ def test_a_batch_is_cut_where_its_rows_are() -> None:
     rows = [{"x": 1.0}, {"x": None}, {"x": 3.0}, {"x": "?"}, {"x": math.nan}, {"x": 6.0, "y": 1}]
     predictions = [1.0, 2.0, 3.0, ABSENT, 5.0, None]
     failed = [prediction is ABSENT for prediction in predictions]
-    subject = watched(None, learn_rows=3)
+    subject = watched(None, baseline_rows=3)
     subject.take(
         Rows(6, MappingTable(rows), {"prediction": predictions}, [], failed, None), now=1.0
     )
@@ -86,7 +86,7 @@ def test_a_batch_is_cut_where_its_rows_are() -> None:
 
 def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> None:
     """A value beyond the declared names is unknown, on whichever side of the cut its row is."""
-    subject = watched(None, learn_rows=2)
+    subject = watched(None, baseline_rows=2)
     rows = [[1.0], [2.0], [3.0], [4.0, 5.0], [6.0, 7.0]]
     subject.take(Rows(5, SequenceTable(rows, ["x"]), {}, [], [], None), now=1.0)
     assert subject.reader is not None
@@ -97,20 +97,20 @@ def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
     """After learning, the scores are those of a reference fitted on the same rows."""
     first, then = [float(x) for x in range(50)], [float(x) for x in range(25, 60)]
     taught = watched(Reference.fit({"x": first}, predictions=first))
-    learner = watched(None, learn_rows=50)
+    learner = watched(None, baseline_rows=50)
     learner.take(calls(first), now=1.0)
     for subject in (taught, learner):
         subject.take(calls(then), now=2.0)
     ours, theirs = (s.ready(now=3.0) for s in (learner, taught))
     assert ours is not None
     assert theirs is not None
-    for found, wanted in zip(
+    for found, expected in zip(
         field_statuses(ours.compared(now=3.0)),
         field_statuses(theirs.compared(now=3.0)),
         strict=True,
     ):
-        assert (found.psi, found.jensen_shannon) == (wanted.psi, wanted.jensen_shannon)
-        assert found.count == wanted.count == 35
+        assert (found.psi, found.jensen_shannon) == (expected.psi, expected.jensen_shannon)
+        assert found.count == expected.count == 35
 
 
 def test_nothing_to_report_while_learning() -> None:
@@ -123,7 +123,7 @@ def test_nothing_to_report_while_learning() -> None:
 
 def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
     """Rows of which nothing can be learned are let go, so that memory stays bounded."""
-    subject = watched(None, learn_rows=3)
+    subject = watched(None, baseline_rows=3)
     nothing = Rows(3, MappingTable([{"tags": [1]}] * 3), {}, [], [], None)
     for _ in range(3):
         with pytest.raises(SchemaError):
@@ -136,7 +136,7 @@ def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
 
 def test_a_field_that_was_not_learned_is_unknown() -> None:
     """A column left out of a learned reference is counted as unknown, then and later."""
-    subject = watched(None, learn_rows=2)
+    subject = watched(None, baseline_rows=2)
     rows = [{"x": 1.0, "tags": [1]}, {"x": 2.0, "tags": [2]}]
     subject.take(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)
     assert subject.reader is not None
@@ -145,7 +145,7 @@ def test_a_field_that_was_not_learned_is_unknown() -> None:
 
 def test_a_learned_reference_has_the_bins_of_its_rows(rng: np.random.Generator) -> None:
     """A thousand rows make ten bins of a hundred."""
-    subject = watched(None, learn_rows=1_000)
+    subject = watched(None, baseline_rows=1_000)
     subject.take(calls(rng.normal(size=1_000).tolist()), now=1.0)
     assert subject.reference is not None
     assert [e.counts for e in subject.reference.content.fields] == [[100] * 10] * 2

@@ -89,7 +89,7 @@ def test_every_name_arrives_as_a_series_of_its_own(
         for _ in range(2):
             clock.advance(60)
             assert monitor.flush(timeout_seconds=30)
-        assert monitor.status().faults == 0
+        assert monitor.status().internal_errors == 0
     known = Counter(point.metric.name for point in exporter.snapshots[-1].points)
     for profile, receiver in receivers.items():
         ledger = receiver.ledger

@@ -12,10 +12,10 @@ from mlmonitor import Config, Monitor, Otlp, catalog
 from mlmonitor.export.base import Family, Point, Series, Snapshot
 from mlmonitor.export.otlp.backends import COLLECTOR, Limits
 from mlmonitor.export.otlp.encoder import Sender
-from mlmonitor.export.otlp.point_templates import written
+from mlmonitor.export.otlp.point_templates import encode_points
 from mlmonitor.export.otlp.protobuf import tag, varint
 from mlmonitor.export.otlp.requests import Frame, halves, parts
-from mlmonitor.export.series.grouping import Book, gathered
+from mlmonitor.export.series.grouping import Book, group_points
 from mlmonitor.testing import ManualClock, OtlpReceiver
 from support.export_strategies import by_the_sdk, flat, names, points
 
@@ -25,7 +25,7 @@ LIMITS = Limits(1 << 30, 1 << 30)
 
 def snapshot(found: list[Point], book: Book, *, time_ns: int = TIME) -> Snapshot:
     """A snapshot of some points."""
-    return Snapshot("i", "s", START, time_ns, gathered(found, book))
+    return Snapshot("i", "s", START, time_ns, group_points(found, book))
 
 
 def sent(sender: Sender, told: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
@@ -53,10 +53,12 @@ def test_any_points_are_encoded_as_the_sdk_does(
     of_process = tuple({**named, **told, **_own(told)}.items())
     for found in (first, second, first):
         book.turn()
-        wanted = by_the_sdk(found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2")
+        expected = by_the_sdk(
+            found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2"
+        )
         ours = merged(sent(sender, snapshot(found, book)))
         if found:
-            assert flat(ours) == flat(wanted)
+            assert flat(ours) == flat(expected)
         else:
             assert not ours.resource_metrics
 
@@ -107,7 +109,7 @@ def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
 def test_no_series_make_no_bytes() -> None:
     """Empty families are as good as none."""
     empty = Family(catalog.MEAN, Series(()), np.empty(0))
-    assert len(written(empty, 0, TIME)) == 0
+    assert len(encode_points(empty, 0, TIME)) == 0
     assert not list(parts([], LIMITS, Frame(b"", b"", is_delta=False)))
 
 

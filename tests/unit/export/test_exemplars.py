@@ -35,7 +35,7 @@ def tracer() -> Iterator[trace.Tracer]:
 
 def monitor_of(*exporters: Any, clock: ManualClock | None = None, **options: Any) -> Monitor:
     """A monitor of one feature whose worker exports when it is asked to."""
-    config = Config(**{"drain_seconds": 3_600, "export_interval_seconds": 3_600, **options})
+    config = Config(**{"poll_interval_seconds": 3_600, "export_interval_seconds": 3_600, **options})
     reference = Reference.fit({"amount": EDGES_AT}, predictions=EDGES_AT)
     return Monitor("m", reference=reference, exporters=exporters, config=config, clock=clock)
 
@@ -221,7 +221,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
 def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Tracer) -> None:
     """They are in no bin that is compared; the first row after them is, and brings its own."""
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
-    config = Config(learn_rows=50, drain_seconds=3_600, export_interval_seconds=3_600)
+    config = Config(baseline_rows=50, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=exporters, config=config) as monitor:
         watched = monitor.watch(predict)
         for at in range(50):
@@ -238,12 +238,12 @@ def test_a_field_that_is_left_out_takes_its_exemplars_along(
     names = [f"f{at}" for at in range(12)]
     reference = Reference.fit(dict.fromkeys(names, EDGES_AT), predictions=EDGES_AT)
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
-    config = Config(max_series=300, drain_seconds=3_600, export_interval_seconds=3_600)
+    config = Config(max_series=300, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=exporters, config=config) as monitor:
         watched = monitor.watch(lambda features: features["f0"])
         known = in_trace(tracer, lambda: watched({name: float(name[1:]) for name in names}))
         assert monitor.flush(timeout_seconds=10)
-        assert monitor._worker.pipeline.status(0.0).faults == 0
+        assert monitor._worker.pipeline.status(0.0).internal_errors == 0
     sent = {each.attributes["field"] for each in sink.named(catalog.DISTRIBUTION.name)}
     assert 0 < len(sent & set(names)) < len(names)
     for name in sent & set(names):

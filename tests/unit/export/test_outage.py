@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, exporters: list[Any], clock: ManualClock, rng: np.random.Generator) -> None:
         reference = Reference.fit({"x": rng.exponential(size=500)}, predictions=np.zeros(500))
-        config = Config(export_interval_seconds=86_400, window_seconds=240, panes=4)
+        config = Config(export_interval_seconds=86_400, window_seconds=240, window_slices=4)
         self.monitor = Monitor(
             "m", reference=reference, exporters=exporters, config=config, clock=clock
         )

@@ -65,9 +65,9 @@ def test_a_base_url_is_enough(make: Any, given: str, used: str) -> None:
         (dynatrace, f"{LIVE}/api/v2/metrics/ingest", "line protocol"),
         (dynatrace, f"{LIVE}/api/v2/otlp/v1/traces", "another signal"),
         (dynatrace, f"{LIVE}/v1/metrics", "/api/v2/otlp/v1/metrics"),
-        (dynatrace, "http://abc12345.live.dynatrace.com", "wanted https"),
+        (dynatrace, "http://abc12345.live.dynatrace.com", "expected https"),
         (dynatrace, "abc12345.live.dynatrace.com", "https://abc12345.live.dynatrace.com"),
-        (cloud, "http://otlp-gateway.grafana.net", "wanted https"),
+        (cloud, "http://otlp-gateway.grafana.net", "expected https"),
         (cloud, "https://prometheus-prod.grafana.net/api/prom/push", "OTLP endpoint"),
         (prometheus, "http://p:9090/api/v1/write", "base URL"),
         (prometheus, "http://p:4317", "9090"),
@@ -120,7 +120,7 @@ def headers(exporter: OtlpExporter) -> dict[str, str]:
 
 
 def test_each_backend_gets_its_own_credentials() -> None:
-    """Basic for Grafana Cloud, a tenant for Mimir, whatever is wanted for the others."""
+    """Basic for Grafana Cloud, a tenant for Mimir, whatever is expected for the others."""
     assert headers(cloud(CLOUD)) == {"Authorization": "Basic MTIzNDpnbGNfeA=="}
     assert headers(mimir("http://m")) == {"X-Scope-OrgID": "t"}
     assert headers(Otlp.mimir("http://m", headers={"a": "b"})) == {"a": "b"}

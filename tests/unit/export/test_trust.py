@@ -16,9 +16,11 @@ import trustme
 from mlmonitor import ExportError, Otlp, catalog
 from mlmonitor.export.base import Delivered, Point, Snapshot
 from mlmonitor.export.otlp.exporter import OtlpExporter
-from mlmonitor.export.series.grouping import gathered
+from mlmonitor.export.series.grouping import group_points
 
-SNAPSHOT = Snapshot("i", "s", 1, 2, gathered([Point(catalog.FAULTS, (("model.name", "m"),), 1)]))
+SNAPSHOT = Snapshot(
+    "i", "s", 1, 2, group_points([Point(catalog.FAULTS, (("model.name", "m"),), 1)])
+)
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

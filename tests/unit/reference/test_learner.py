@@ -22,10 +22,10 @@ def rows_of(features: list[dict[Any, Any]], predictions: Any = None, **named: An
     return Rows(len(features), MappingTable(features), outputs, **told)
 
 
-def learned(*parts: Rows, wanted: int | None = None, ignore: Sequence[str] = ()) -> Reference:
+def learned(*parts: Rows, expected: int | None = None, ignore: Sequence[str] = ()) -> Reference:
     """What is learned from all these rows."""
     learner = Learner(
-        wanted or sum(rows.count for rows in parts), Declared(ignore=frozenset(ignore))
+        expected or sum(rows.count for rows in parts), Declared(ignore=frozenset(ignore))
     )
     took = [learner.take(rows) for rows in parts]
     assert took == [False] * (len(parts) - 1) + [True]
@@ -53,9 +53,9 @@ def test_what_is_learned_is_what_fitting_finds(
     scores = [float(at) for at in range(len(rows))]
     cut = min(cut, len(rows) - 1)
     found = learned(rows_of(rows[:cut], scores[:cut]), rows_of(rows[cut:], scores[cut:]))
-    wanted = Reference.fit(rows, predictions=scores)
-    assert found.content.fields == without_chance(wanted)
-    assert (found.rows, found.is_learned, wanted.is_learned) == (len(rows), True, False)
+    expected = Reference.fit(rows, predictions=scores)
+    assert found.content.fields == without_chance(expected)
+    assert (found.rows, found.is_learned, expected.is_learned) == (len(rows), True, False)
 
 
 def test_a_failed_call_has_features_but_no_prediction() -> None:
@@ -90,7 +90,7 @@ def test_a_column_that_some_rows_lack_is_missing_there() -> None:
 def test_a_batch_is_learned_from_as_far_as_wanted() -> None:
     """Of a batch of 5,000 rows the first 1,000 become the reference."""
     batch = Rows(5_000, ColumnTable({"x": np.arange(5_000.0)}, 5_000), {}, [], [], None)
-    found = learned(batch, wanted=1_000)
+    found = learned(batch, expected=1_000)
     assert (found.rows, found.entries([Role.FEATURE])[0].rows) == (1_000, 1_000)
     assert found.content.fields == without_chance(Reference.fit({"x": np.arange(1_000.0)}))
 

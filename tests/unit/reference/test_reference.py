@@ -111,13 +111,13 @@ def test_classes_that_do_not_fit_are_refused() -> None:
     """Two names for three columns, one text, one name, an unknown output: each is an error."""
     features = {"x": [1.0, 2.0, 3.0]}
     fit = partial(Reference.fit, features, predictions=PROBABILITIES)
-    with pytest.raises(SchemaError, match="predictions: wanted one for each of the 3 rows"):
+    with pytest.raises(SchemaError, match="predictions: expected one for each of the 3 rows"):
         fit(output="probabilities", classes=["a", "b"])
-    with pytest.raises(SchemaError, match="classes: wanted a sequence"):
+    with pytest.raises(SchemaError, match="classes: expected a sequence"):
         fit(output="probabilities", classes="abc")
-    with pytest.raises(ConfigError, match="classes: wanted two or more"):
+    with pytest.raises(ConfigError, match="classes: expected two or more"):
         fit(output="probabilities", classes=["a"])
-    with pytest.raises(ConfigError, match="classes: wanted with output"):
+    with pytest.raises(ConfigError, match="classes: expected with output"):
         fit(classes=["a", "b", "c"])
     with pytest.raises(ConfigError, match="output"):
         fit(output="odds")
@@ -204,15 +204,15 @@ def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"bins": 0}, ConfigError, "bins: wanted a whole number from 1 to 1,000"),
+        ({"bins": 0}, ConfigError, "bins: expected a whole number from 1 to 1,000"),
         ({"bins": MOST_BINS + 1}, ConfigError, "bins"),
         ({"bins": 2.5}, ConfigError, "bins"),
         ({"bins": True}, ConfigError, "bins"),
         ({"seed": -1}, ConfigError, "seed"),
-        ({"trained_at": "2024-01-01"}, SchemaError, "trained_at: wanted a datetime, met str"),
+        ({"trained_at": "2024-01-01"}, SchemaError, "trained_at: expected a datetime, got str"),
         ({"trained_at": date(2024, 1, 1)}, SchemaError, "trained_at"),
         ({"trained_at": pd.NaT}, SchemaError, "trained_at"),
-        ({"importances": np.array([1.0])}, SchemaError, "importances: wanted a mapping"),
+        ({"importances": np.array([1.0])}, SchemaError, "importances: expected a mapping"),
         ({"importances": {"x": float("nan")}}, SchemaError, "importances: 'x'"),
         ({"training_metrics": {"mae": None}}, SchemaError, "training_metrics: 'mae'"),
         ({"training_metrics": {"mae": "0.5x"}}, SchemaError, "training_metrics: 'mae'"),
@@ -222,7 +222,7 @@ def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
 def test_an_option_out_of_bounds_is_refused(
     options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
-    """The error names the option and what was wanted, and no value."""
+    """The error names the option and what was expected, and no value."""
     with pytest.raises(error, match=said) as caught:
         Reference.fit({"x": [1.0, 2.0]}, **options)
     assert "0.5x" not in str(caught.value)

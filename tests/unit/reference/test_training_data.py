@@ -174,25 +174,25 @@ def test_a_feature_may_be_called_prediction() -> None:
         (np.zeros((2, 2)), {"names": ["x", ""]}, "1 to 1,000"),
         (np.zeros((2, 2)), {"names": ["x", "y" * 1_001]}, "1 to 1,000"),
         ({"a\ud800": [1]}, {}, "Unicode"),
-        ([[1, 2], [1]], {"names": ["x", "y"]}, "row 1: wanted 2 values, met 1"),
-        ([[1, 2], [1, 2, PERSONAL]], {"names": ["x", "y"]}, "row 1: wanted 2 values, met 3"),
+        ([[1, 2], [1]], {"names": ["x", "y"]}, "row 1: expected 2 values, got 1"),
+        ([[1, 2], [1, 2, PERSONAL]], {"names": ["x", "y"]}, "row 1: expected 2 values, got 3"),
         ([{"x": 1}, PERSONAL], {}, "row 1"),
         (pd.DataFrame(np.ones((2, 2)), columns=["x", "x"]), {}, "each column name once"),
         (pd.DataFrame(np.ones((2, 2)), columns=["1", 1]), {}, "'1'"),
-        ({"x": [1, 2], "y": [1]}, {}, "'y': wanted 2 rows, met 1"),
+        ({"x": [1, 2], "y": [1]}, {}, "'y': expected 2 rows, got 1"),
         ({"x": 1}, {}, "'x'"),
         ({"x": PERSONAL}, {}, "'x'"),
         ({"x": {"y": 1}}, {}, "'x'"),
         ({"x": iter([1])}, {}, "'x'"),
         ({"x": np.array(3)}, {}, "'x'"),
         ({"x": np.ones((2, 2))}, {}, "'x'"),
-        ({"x": [[PERSONAL], [PERSONAL]]}, {}, "'x': wanted numbers, text"),
-        ({"x": [object()]}, {}, "'x': wanted numbers, text"),
-        ({"x": np.array([1j])}, {}, "'x': wanted numbers, text"),
-        ({"x": [timedelta(1)]}, {}, "'x': wanted numbers, text"),
-        ({"x": np.array([1], "m8[s]")}, {}, "'x': wanted numbers, text"),
-        (pd.DataFrame({"x": [[PERSONAL]]}), {}, "'x': wanted numbers, text"),
-        (pl.DataFrame({"x": [[PERSONAL]]}), {}, "'x': wanted numbers, text"),
+        ({"x": [[PERSONAL], [PERSONAL]]}, {}, "'x': expected numbers, text"),
+        ({"x": [object()]}, {}, "'x': expected numbers, text"),
+        ({"x": np.array([1j])}, {}, "'x': expected numbers, text"),
+        ({"x": [timedelta(1)]}, {}, "'x': expected numbers, text"),
+        ({"x": np.array([1], "m8[s]")}, {}, "'x': expected numbers, text"),
+        (pd.DataFrame({"x": [[PERSONAL]]}), {}, "'x': expected numbers, text"),
+        (pl.DataFrame({"x": [[PERSONAL]]}), {}, "'x': expected numbers, text"),
         (iter([{"x": [1]}, {"y": [1]}]), {}, "'x', 'y'"),
         (iter([{"x": [1]}, {"x": [PERSONAL]}]), {}, "'x': numeric in one chunk, categorical"),
     ],
@@ -200,7 +200,7 @@ def test_a_feature_may_be_called_prediction() -> None:
 def test_data_that_cannot_be_trusted_is_refused(
     features: Any, options: dict[str, Any], said: str
 ) -> None:
-    """The error names the column or row and what was wanted, and never a value."""
+    """The error names the column or row and what was expected, and never a value."""
     with pytest.raises(SchemaError) as caught:
         Reference.fit(features, **options)
     assert said in str(caught.value)
@@ -218,15 +218,15 @@ def test_data_that_cannot_be_trusted_is_refused(
         (PERSONAL, "met one str"),
         ({1, 2, 3}, "met set"),
         ([[1], [2, 3], [4]], "several values"),
-        ({"low": [1, 2]}, "wanted one for each"),
-        (pd.DataFrame({"low": [1, 2]}), "wanted one for each"),
-        (np.ones((2, 3, 1)), "wanted one for each"),
+        ({"low": [1, 2]}, "expected one for each"),
+        (pd.DataFrame({"low": [1, 2]}), "expected one for each"),
+        (np.ones((2, 3, 1)), "expected one for each"),
         (lambda _: None, "met NoneType"),
         (iter([[1, 2, 3]]), "iterator"),
     ],
 )
 def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, met: str) -> None:
-    """One for each row is wanted; a single value is not spread over all of them."""
+    """One for each row is expected; a single value is not spread over all of them."""
     with pytest.raises(SchemaError) as caught:
         Reference.fit({"x": [0, 1, 2]}, **{what: values})
     assert str(caught.value).startswith(f"{what}: ")
@@ -237,7 +237,7 @@ def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, me
 @pytest.mark.parametrize("values", [np.ones((3, 2)), {"a": [1, 2, 3], "b": [1, 2, 3]}])
 def test_the_truth_is_one_value_a_row(values: Any) -> None:
     """Actuals of several columns are refused."""
-    with pytest.raises(SchemaError, match="actuals: wanted one value a row, met 2 columns"):
+    with pytest.raises(SchemaError, match="actuals: expected one value a row, got 2 columns"):
         Reference.fit({"x": [0, 1, 2]}, actuals=values)
 
 
@@ -271,7 +271,7 @@ def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
         (np.arange(4), "features come in chunks"),
         (iter([np.arange(2)]), "fewer chunks"),
         (iter([np.arange(2)] * 3), "more chunks"),
-        (iter([np.arange(2), np.arange(3)]), "each of the 2 rows, met 3"),
+        (iter([np.arange(2), np.arange(3)]), "each of the 2 rows, got 3"),
     ],
 )
 def test_chunks_that_do_not_fit_each_other_are_refused(predictions: Any, said: str) -> None:

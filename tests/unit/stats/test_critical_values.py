@@ -5,7 +5,7 @@ import pytest
 
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.count_table import entry_counts
-from mlmonitor.formats.reference import CRITICAL_ROWS, parsed, written
+from mlmonitor.formats.reference import CRITICAL_ROWS, dump, load
 from mlmonitor.records import Role
 from mlmonitor.stats.critical_values import Critical, simulated, simulated_wasserstein
 from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
@@ -109,10 +109,10 @@ def test_the_spread_scales_the_wasserstein_distance() -> None:
 def test_the_tables_travel_in_the_file() -> None:
     """What is saved comes back; a table of a wrong length is refused."""
     content = Reference.fit({"x": np.arange(50.0)}).content
-    assert parsed(written(content)).fields[0].critical == content.fields[0].critical
-    broken = written(content).replace(b'"psi": [', b'"psi": [1.0,')
+    assert load(dump(content)).fields[0].critical == content.fields[0].critical
+    broken = dump(content).replace(b'"psi": [', b'"psi": [1.0,')
     with pytest.raises(ValueError, match="critical"):
-        parsed(broken)
+        load(broken)
 
 
 def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
@@ -140,13 +140,13 @@ def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
 def test_a_service_works_them_out_as_it_drains() -> None:
     """What is told of a learned reference becomes what a fit of the same rows would tell."""
     values = np.random.default_rng(4).normal(size=600)
-    config = Config(learn_rows=500, export_interval_seconds=3_600, drain_seconds=3_600)
+    config = Config(baseline_rows=500, export_interval_seconds=3_600, poll_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config, clock=ManualClock()) as monitor:
         monitor.record({"x": values}, np.zeros(600))
-        told = [monitor.status().field("x").psi_by_chance for _ in range(50)]
+        told = [monitor.status().field("x").psi_threshold for _ in range(50)]
     fitted = Reference.fit({"x": values[:500]})
     plan, (entry,) = fitted.plan([Role.FEATURE], deviations=3), fitted.content.fields
     counts = entry_counts([entry], plan)
-    wanted = Critical([entry.critical], counts).at(np.full((1, 1), 100) * (counts > 0) // 10)
-    assert told[-1] == pytest.approx(wanted["psi"][0], rel=1e-9)
+    expected = Critical([entry.critical], counts).at(np.full((1, 1), 100) * (counts > 0) // 10)
+    assert told[-1] == pytest.approx(expected["psi"][0], rel=1e-9)
     assert told[0] != told[-1]

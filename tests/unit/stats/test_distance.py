@@ -44,8 +44,8 @@ def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b
 def test_equal_histograms_are_at_no_distance(measure: object, a: Table) -> None:
     """A histogram is zero from itself; one without counts is nowhere."""
     assert callable(measure)
-    wanted = np.where(a.sum(axis=1) > 0, 0.0, np.nan)
-    np.testing.assert_allclose(measure(a, a), wanted, atol=1e-7)  # a root of what rounding leaves
+    expected = np.where(a.sum(axis=1) > 0, 0.0, np.nan)
+    np.testing.assert_allclose(measure(a, a), expected, atol=1e-7)  # a root of what rounding leaves
 
 
 @pytest.mark.parametrize("measure", UNORDERED)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.stats.eprocess import Evidence
+from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 BINS = 5
@@ -55,7 +55,7 @@ def test_in_a_single_season_it_is_the_plain_evidence_of_a_large_reference() -> N
     rng = np.random.default_rng(0)
     reference = rng.multinomial(10**7, np.full(BINS, 1 / BINS), 4)
     present = np.ones((4, BINS), np.bool_)
-    plain, seasonal = Evidence(reference, present), SeasonalEvidence(reference[:, None], present)
+    plain, seasonal = EProcess(reference, present), SeasonalEvidence(reference[:, None], present)
     for shares in (np.full(BINS, 0.2), np.array([0.3, 0.25, 0.2, 0.15, 0.1])):
         for _ in range(10):
             counts = rng.multinomial(300, shares, 4)
@@ -79,7 +79,7 @@ def test_a_stretch_knows_in_which_seasons_its_rows_came() -> None:
 
 
 def test_forgotten_fields_are_as_new_and_the_others_as_they_were() -> None:
-    """After an alarm was cleared there is no trace of what raised it."""
+    """After an alert was cleared there is no trace of what raised it."""
     evidence, fresh = begun(), begun()
     rng = np.random.default_rng(1)
     for season in (0, 1, 2, 1):

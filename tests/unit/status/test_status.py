@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlmonitor import FieldStatus, Kind, Quality, Role, Status
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
-from mlmonitor.compare.finding import Finding
+from mlmonitor.compare.alert import Alert
 from mlmonitor.formatting import wide
 from mlmonitor.status.field_status import MOVED_PSI
 
@@ -28,7 +28,7 @@ def field(name: str = "claimed_amount", **told: Any) -> FieldStatus:
         "quantiles": {0.05: 1_118.0, 0.5: 4_963.0, 0.95: 24_777.0},
         "psi": 0.0123,
         "jensen_shannon": 0.0456,
-        "psi_by_chance": 0.02,
+        "psi_threshold": 0.02,
     }
     told = {"role": Role.FEATURE, "kind": Kind.NUMERIC, "count": 1_000, "quality": GOOD} | told
     return FieldStatus(name, **(numbers | {"window_quality": told["quality"]} | told))
@@ -37,7 +37,7 @@ def field(name: str = "claimed_amount", **told: Any) -> FieldStatus:
 def blank(name: str, **told: Any) -> FieldStatus:
     """A field of which nothing is known."""
     nothing = dict.fromkeys(("mean", "stddev", "min", "max", "psi", "jensen_shannon"))
-    return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_by_chance": None} | told))
+    return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_threshold": None} | told))
 
 
 WATCHING = Status(
@@ -51,8 +51,8 @@ WATCHING = Status(
     latency_seconds={0.5: 0.0012, 0.99: 0.03},
     fields=(
         field(),
-        field("age", psi=0.412, quality=GOOD | {Quality.MISSING: 12, Quality.UNSEEN: 0}),
-        field("prediction", role=Role.PREDICTION, psi=0.15, psi_by_chance=0.2),
+        field("age", psi=0.412, quality=GOOD | {Quality.MISSING: 12, Quality.NEW_CATEGORY: 0}),
+        field("prediction", role=Role.PREDICTION, psi=0.15, psi_threshold=0.2),
         blank("line", kind=Kind.CATEGORICAL, psi=0.2, new_categories=(Hitter("caravan", 80, 0),)),
     ),
     unknown_fields={"extra": 5},
@@ -75,12 +75,12 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
     assert "fields the reference does not know: extra 5" in text
     assert "performance on 95 labelled: MAE 3772, RMSE 5876, bias 12" in text
     assert "exported to collector: accepted 463, failed 0 points" in text
-    assert "0 rows dropped, 0 faults held back" in text
+    assert "0 rows dropped, 0 internal errors" in text
 
 
 def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
     """Names of categories, quantiles and extremes are there to be read, but not by accident."""
-    finding = Finding(
+    alert = Alert(
         field="line",
         role=Role.FEATURE,
         segment="all",
@@ -88,23 +88,23 @@ def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
         value=0.3,
         critical=0.1,
         evidence=5.0,
-        alarm="raised",
+        state="firing",
         rows=500,
         since=0.0,
         reason="caravan: 1.0% before, 30.0% now",
     )
-    text = repr(replace(WATCHING, findings=(finding,)))
+    text = repr(replace(WATCHING, alerts=(alert,)))
     assert "'line'" in text
     for secret in ("caravan", "98765", "4963"):
         assert secret not in text
-    assert "caravan" in str(finding)
+    assert "caravan" in str(alert)
 
 
 def test_a_field_has_moved_beyond_the_tolerance_and_beyond_chance() -> None:
-    """Both must be passed, so that neither a small window nor a small effect is an alarm."""
-    assert field(psi=MOVED_PSI + 0.01, psi_by_chance=0.02).has_moved
-    assert not field(psi=MOVED_PSI - 0.01, psi_by_chance=0.02).has_moved
-    assert not field(psi=0.3, psi_by_chance=0.4).has_moved
+    """Both must be passed, so that neither a small window nor a small effect is an alert."""
+    assert field(psi=MOVED_PSI + 0.01, psi_threshold=0.02).has_moved
+    assert not field(psi=MOVED_PSI - 0.01, psi_threshold=0.02).has_moved
+    assert not field(psi=0.3, psi_threshold=0.4).has_moved
     assert not field(psi=None).has_moved
 
 
@@ -140,7 +140,9 @@ def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
 
 def test_one_is_not_many() -> None:
     """A count of one has its noun in the singular."""
-    one = Status("m", "1", "watching", predictions=1, reference_rows=1, dropped=1, faults=1)
+    one = Status(
+        "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
+    )
     text = str(replace(one, fields=(field(),)))
     for told in ("reference of 1 row\n", "1 prediction,", "none of 1 field ", "1 fault held"):
         assert told in text
@@ -198,11 +200,11 @@ def test_dropped_rows_are_told_at_the_top_with_what_to_do(dropped: int, said: st
     [
         (Status("m", "1", "disabled"), "m 1: disabled; nothing is recorded"),
         (
-            Status("m", "", "waiting", learn_rows=1_000),
+            Status("m", "", "waiting", baseline_rows=1_000),
             "m: waiting; learning a reference: 0 of 1,000",
         ),
         (
-            Status("m", "", "learning", learned_rows=60, learn_rows=100),
+            Status("m", "", "learning", learned_rows=60, baseline_rows=100),
             "m: learning; learning a reference: 60 of 100 rows",
         ),
         (
@@ -259,7 +261,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
     assert "2023-11-14" in text
 
 
-def test_a_hundred_fields_do_not_hide_the_findings() -> None:
+def test_a_hundred_fields_do_not_hide_the_alerts() -> None:
     """Lists stop after some names, and say how many more there are."""
     bad = GOOD | {Quality.MISSING: 3}
     new = (Hitter("n", 9, 0),)

@@ -88,5 +88,5 @@ class ErrorSums:
         for name in ("absolute", "squared", "signed"):
             setattr(found, name, part(state, name, np.float64, shape=shape))
         is_sound = (found.count >= 0) & (found.absolute >= 0) & (found.squared >= 0)
-        demand(is_sound.all(), "count, absolute, squared: wanted none below zero")
+        demand(is_sound.all(), "count, absolute, squared: expected none below zero")
         return found

@@ -27,8 +27,8 @@ def quantile_edges(ordered: Floats, *, bins: int = 10) -> Floats:
     parts = bins - masses.size
     if spread.size and parts > 1:
         upto = np.cumsum(counts[~is_mass])
-        wanted = upto[-1] * np.arange(1, parts) / parts
-        edges.append(spread[np.searchsorted(upto, wanted)])
+        expected = upto[-1] * np.arange(1, parts) / parts
+        edges.append(spread[np.searchsorted(upto, expected)])
     inner = np.unique(np.concatenate(edges))
     below_last: Floats = inner[inner < distinct[-1]]
     return below_last

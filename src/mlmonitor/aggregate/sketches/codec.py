@@ -81,11 +81,11 @@ def part(
     if array is None:
         raise FormatError(f"{name}: missing")
     if array.dtype != np.dtype(dtype):
-        raise FormatError(f"{name}: wanted {np.dtype(dtype).name}, met {array.dtype.name}")
+        raise FormatError(f"{name}: expected {np.dtype(dtype).name}, got {array.dtype.name}")
     if ndim is not None and array.ndim != ndim:
-        raise FormatError(f"{name}: wanted {ndim} dimensions, met {array.ndim}")
+        raise FormatError(f"{name}: expected {ndim} dimensions, got {array.ndim}")
     if shape is not None and array.shape != shape:
-        raise FormatError(f"{name}: wanted the shape {shape}, met {array.shape}")
+        raise FormatError(f"{name}: expected the shape {shape}, got {array.shape}")
     return array.copy()
 
 

@@ -125,15 +125,15 @@ class ExponentialSketch:
         told = part(state, "told", np.float64, shape=(3,))
         found.scale, found.offset, found.zeros = places.tolist()
         found.sum, found.min, found.max = told.tolist()
-        demand((found.counts >= 0).all() and found.zeros >= 0, "counts: wanted none below zero")
+        demand((found.counts >= 0).all() and found.zeros >= 0, "counts: expected none below zero")
         demand(cls.MIN_SCALE <= found.scale <= cls.MAX_SCALE, "places: no such scale")
         is_first = found.counts[0] > 0 if found.counts.any() else found.offset == 0
-        demand(is_first, "counts: wanted the lowest that is not zero first")
+        demand(is_first, "counts: expected the lowest that is not zero first")
         lowest, highest = (
             int(np.floor(np.ldexp(float(power), found.scale))) - 1 for power in (-1_074, 1_024)
         )
         demand(lowest <= found.offset and found.last <= highest + 1, "places: no such bucket")
-        demand(not np.isnan(told).any(), "told: wanted numbers")
+        demand(not np.isnan(told).any(), "told: expected numbers")
         return found
 
 

@@ -37,7 +37,7 @@ class HeavyHitters:
 
     def __init__(self, size: int) -> None:
         if size < 1:
-            raise ValueError("size: wanted at least one name to keep")
+            raise ValueError("size: expected at least one name to keep")
         self.size: int = size
         self.total: int = 0
         self._counts: dict[str, tuple[int, int]] = {}
@@ -80,7 +80,7 @@ class HeavyHitters:
         """The inverse of `state`; raises FormatError where the arrays contradict each other."""
         size, total = part(state, "size", np.int64, shape=(2,)).tolist()
         rows = part(state, "counts", np.int64, ndim=2)
-        demand(rows.shape[1] == 3, "counts: wanted count, error and length of each name")
+        demand(rows.shape[1] == 3, "counts: expected count, error and length of each name")
         counts, errors, lengths = rows.T.tolist()
         text = part(state, "names", np.uint8, ndim=1).tobytes()
         demand(size >= 1 and len(rows) <= size and total >= 0, "size: more names than fit")

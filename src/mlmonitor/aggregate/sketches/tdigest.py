@@ -10,7 +10,7 @@ from mlmonitor.aggregate.sketches.codec import State, demand, part
 from mlmonitor.aggregate.sketches.interpolation import ranks_at, values_at
 from mlmonitor.aggregate.sketches.moments import valid_counts
 from mlmonitor.errors import IncompatibleSketch
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats
 
 
@@ -97,8 +97,8 @@ class TDigest:
         """`[fields, len(q)]`: the values below which shares `q` lie; NaN for an empty field."""
         found = np.full((len(self.means), np.size(q)), np.nan)
         known, values, ranks = self._curves()
-        wanted = np.asarray(q, np.float64) * ranks[:, -1:]
-        found[known] = values_at(wanted, ranks, values)
+        expected = np.asarray(q, np.float64) * ranks[:, -1:]
+        found[known] = values_at(expected, ranks, values)
         return found
 
     def cdf(self, x: Floats) -> Floats:
@@ -123,7 +123,7 @@ class TDigest:
     def from_state(cls, state: State) -> Self:
         """The inverse of `state`; raises FormatError where the arrays contradict each other."""
         fields, cells = part(state, "means", np.float64, ndim=2).shape
-        demand(cells > 0, "means: wanted a cell at least")
+        demand(cells > 0, "means: expected a cell at least")
         found = cls(fields, cells=cells)
         for name in ("means", "weights"):
             setattr(found, name, part(state, name, np.float64, shape=(fields, cells)))
@@ -187,12 +187,12 @@ class TDigest:
         self._known = None
         if self.means.size == 0:
             return
-        breathe()
+        yield_gil()
         pairs = zip(self._centroids(), others, strict=True)
         means, weights, points = (np.concatenate(pair, axis=1) for pair in pairs)
         # What has no weight goes last; two ascending runs are what a stable sort likes best.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")
         order += np.arange(len(means))[:, None] * order.shape[1]
         joined = Centroids(means.take(order), weights.take(order), points.take(order))
-        breathe()
+        yield_gil()
         self.means, self.weights, self.points = compressed(joined, self.cells)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
-from mlmonitor.capture.form import Copied, Form
+from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
 from mlmonitor.errors import ConfigError
@@ -48,7 +48,7 @@ def take_features(
     picks = {name: picker(function, name) for name in features}
 
     def take(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
-        return Form.MAPPING, 1, {name: pick(args, kwargs) for name, pick in picks.items()}
+        return PayloadForm.MAPPING, 1, {name: pick(args, kwargs) for name, pick in picks.items()}
 
     if isinstance(copiers, VectorCopiers):
         return lambda args, kwargs: copiers.owned(take(args, kwargs))

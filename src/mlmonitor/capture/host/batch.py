@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from mlmonitor.capture.entry import Call, Entry, Shape, name
-from mlmonitor.capture.form import Copied, Form
+from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.frames import is_frame
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.copiers import Copiers
@@ -30,7 +30,7 @@ def batch_entry(
     Where nothing can be read from `features`, there are as many rows as predictions. Predictions
     that are not one a row are missing.
     """
-    copied: Copied = Form.UNREADABLE, 0, 0
+    copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
         copied = (
             copy_columns(features)
@@ -38,14 +38,14 @@ def batch_entry(
             else copiers[type(features)](features)
         )
     form, rows, payload = copied
-    if form is Form.COLUMNS:
+    if form is PayloadForm.COLUMNS:
         with guard:
             _check_columns("features", payload, rows)
     prediction = None
     with guard:
         taken = extract_prediction(shape.outputs, predictions)
         if rows == 0 and isinstance(taken, Sized) and not isinstance(taken, Mapping | str):
-            form, rows, payload = Form.UNREADABLE, len(taken), len(taken)
+            form, rows, payload = PayloadForm.UNREADABLE, len(taken), len(taken)
         if isinstance(taken, dict):
             prediction = taken
             _check_columns("predictions", taken, rows)
@@ -70,7 +70,7 @@ def _is_one_a_row(prediction: Any, rows: int) -> bool:
     met = len(prediction) if is_many else 1
     if met == rows:
         return True
-    raise SchemaError(f"predictions: wanted one for each of the {rows} rows, met {met}")
+    raise SchemaError(f"predictions: expected one for each of the {rows} rows, got {met}")
 
 
 def _check_columns(what: str, columns: Mapping[Any, Any], rows: int) -> None:
@@ -85,7 +85,7 @@ def _check_columns(what: str, columns: Mapping[Any, Any], rows: int) -> None:
     if bad:
         more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
         raise SchemaError(
-            f"{what}: wanted a value for each of the {rows} rows in every column, but "
+            f"{what}: expected a value for each of the {rows} rows in every column, but "
             f"{', '.join(bad[:_NAMED])}{more}"
         )
 
@@ -94,5 +94,5 @@ def _one_a_row(ids: Sequence[object], rows: int) -> list[str | None]:
     listed = [ids] if isinstance(ids, str) else ids
     found = [id_or_none(each) for each in listed]
     if len(found) != rows:
-        raise SchemaError(f"ids: wanted one for each of the {rows} rows, met {len(found)}")
+        raise SchemaError(f"ids: expected one for each of the {rows} rows, got {len(found)}")
     return found

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, Form
+from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.frames import frame_owner, is_frame, package_of, series_row
 from mlmonitor.capture.values import UNREADABLE, unmasked
 from mlmonitor.errors import SchemaError
@@ -27,7 +27,7 @@ Copier = Callable[[Any], Copied]
 
 
 # A member costs a descriptor each time it is looked up on its class, twice what the tuple costs.
-_MAPPING, _SEQUENCE, _ARRAY = Form.MAPPING, Form.SEQUENCE, Form.ARRAY
+_MAPPING, _SEQUENCE, _ARRAY = PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY
 
 SPARSE_VALUES = 100_000
 """A larger sparse matrix is not read: it would be made dense in the host's thread."""
@@ -69,9 +69,9 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
     if array.ndim == 1:
         return copy_sequence(array.tolist())
     if array.ndim == 2:
-        return Form.MATRIX, len(array), array.copy()
+        return PayloadForm.MATRIX, len(array), array.copy()
     rows = len(array) if array.ndim else 1
-    return Form.UNREADABLE, rows, rows
+    return PayloadForm.UNREADABLE, rows, rows
 
 
 def copy_sequence(features: Sequence[Any]) -> Copied:
@@ -82,18 +82,22 @@ def copy_sequence(features: Sequence[Any]) -> Copied:
     """
     if PLAIN_TYPES.issuperset(map(type, features)):
         if not features:
-            return Form.MAPPINGS, 0, []
+            return PayloadForm.MAPPINGS, 0, []
         return _SEQUENCE, 1, tuple(features)
     copied = [_copy_row(row) for row in features]
     forms = Counter(form for form, _ in copied)
     if forms[_MAPPING]:
-        return Form.MAPPINGS, len(copied), _only(_MAPPING, copied, empty={}, bad=None)
-    if forms[_SEQUENCE] > 0 and forms[_SEQUENCE] >= forms[Form.UNREADABLE]:
-        return Form.SEQUENCES, len(copied), _only(_SEQUENCE, copied, empty=(), bad=UNREADABLE)
+        return PayloadForm.MAPPINGS, len(copied), _only(_MAPPING, copied, empty={}, bad=None)
+    if forms[_SEQUENCE] > 0 and forms[_SEQUENCE] >= forms[PayloadForm.UNREADABLE]:
+        return (
+            PayloadForm.SEQUENCES,
+            len(copied),
+            _only(_SEQUENCE, copied, empty=(), bad=UNREADABLE),
+        )
     return _SEQUENCE, 1, tuple(features)
 
 
-def _copy_row(row: Any) -> tuple[Form | None, Any]:
+def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
     """A row among others, as MAPPING or SEQUENCE; what cannot be read costs no neighbour."""
     if row is None:
         return None, None
@@ -102,13 +106,15 @@ def _copy_row(row: Any) -> tuple[Form | None, Any]:
             return _SEQUENCE, tuple(row)
         form, _, payload = ROW_COPIERS[type(row)](row)
     except Exception:  # noqa: BLE001 - a hostile row: its neighbours are kept
-        return Form.UNREADABLE, None
+        return PayloadForm.UNREADABLE, None
     if form is _ARRAY:
         return _SEQUENCE, tuple(np.frombuffer(payload[1], payload[0]))
-    return (form, payload) if form in (_MAPPING, _SEQUENCE) else (Form.UNREADABLE, None)
+    return (form, payload) if form in (_MAPPING, _SEQUENCE) else (PayloadForm.UNREADABLE, None)
 
 
-def _only(form: Form, copied: Sequence[tuple[Form | None, Any]], *, empty: Any, bad: Any) -> Any:
+def _only(
+    form: PayloadForm, copied: Sequence[tuple[PayloadForm | None, Any]], *, empty: Any, bad: Any
+) -> Any:
     """Payloads of `form`; `empty` for a row that is None, `bad` for one of any other form."""
     return [payload if met is form else (empty if met is None else bad) for met, payload in copied]
 
@@ -133,7 +139,7 @@ def _copy_sparse(matrix: Any) -> Copied:
     """The rows of a sparse matrix, its zeros among them, as long as they are not too many."""
     if math.prod(matrix.shape) > SPARSE_VALUES:
         raise SchemaError(
-            f"features: wanted a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
+            f"features: expected a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
             "counted: watch what it was made of, or a dense part of it"
         )
     return copy_array(matrix.toarray())
@@ -191,7 +197,7 @@ def _copy_model(model: Any) -> Copied:
 def _frame_copier(kind: type) -> Copier:
     if is_frame(kind):
         own = frame_owner(kind)
-        return lambda frame: (Form.FRAME, len(frame), own(frame))
+        return lambda frame: (PayloadForm.FRAME, len(frame), own(frame))
     if kind.__name__ == "Series":
         return _copy_series
     return copy_unreadable if is_value(kind) else lambda index: copy_array(np.asarray(index))

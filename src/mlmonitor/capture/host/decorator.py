@@ -13,27 +13,32 @@ from mlmonitor.capture.host.arguments import (
     picker,
     take_features,
 )
-from mlmonitor.capture.host.recorder import Tap
-from mlmonitor.capture.host.wrappers import around, around_async, around_first, beginning
+from mlmonitor.capture.host.recorder import Recorder
+from mlmonitor.capture.host.wrappers import (
+    beginning,
+    wrap_coroutine,
+    wrap_single_argument,
+    wrap_sync,
+)
 from mlmonitor.errors import ConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def decorated(
-    function: Any, features: str | Sequence[str] | None, *, tap: Tap, shape: Shape
+def decorate(
+    function: Any, features: str | Sequence[str] | None, *, tap: Recorder, shape: Shape
 ) -> Any:
     """`function`, `staticmethod` or `classmethod`, watched; `features` says where they are.
 
     Of `shape` the identity may be an argument of the function's: then it is no feature.
     """
     if isinstance(function, staticmethod | classmethod):
-        inner = decorated(function.__func__, features, tap=tap, shape=shape)
+        inner = decorate(function.__func__, features, tap=tap, shape=shape)
         return type(function)(inner)
     if not callable(function):
         raise ConfigError(
-            "watch: wanted a function, as in @monitor.watch or monitor.watch(predict)"
+            "watch: expected a function, as in @monitor.watch or monitor.watch(predict)"
         )
     by_argument = shape.identity if shape.identity in parameters(function) else None
     take = take_features(function, features, tap.copiers)
@@ -42,7 +47,7 @@ def decorated(
 
 
 def watched(
-    function: Callable[P, R], *, tap: Tap, take: Take, shape: Shape, id_argument: str | None
+    function: Callable[P, R], *, tap: Recorder, take: Take, shape: Shape, id_argument: str | None
 ) -> Callable[P, R]:
     """`function`, each call of which leaves a record; coroutine functions stay coroutine functions.
 
@@ -50,7 +55,7 @@ def watched(
         ConfigError: `function` is a generator: when its prediction is made, and whether it ever
             ends, is for its consumer to say.
     """
-    callee = getattr(function, "__call__", function)  # noqa: B004 - wanted for its kind
+    callee = getattr(function, "__call__", function)  # noqa: B004 - expected for its kind
     if any(map(inspect.isgeneratorfunction, (function, callee))) or any(
         map(inspect.isasyncgenfunction, (function, callee))
     ):
@@ -60,9 +65,9 @@ def watched(
         )
     begin = beginning(tap, take, None if id_argument is None else picker(function, id_argument))
     if any(map(inspect.iscoroutinefunction, (function, callee))):
-        return cast("Callable[P, R]", around_async(function, tap, shape, begin))
-    anyhow = around(function, tap, shape, begin)
+        return cast("Callable[P, R]", wrap_coroutine(function, tap, shape, begin))
+    anyhow = wrap_sync(function, tap, shape, begin)
     if id_argument is not None or not comes_first(take):
         return cast("Callable[P, R]", anyhow)
     only = only_parameter(function)
-    return cast("Callable[P, R]", around_first(function, tap, shape, anyhow, only=only))
+    return cast("Callable[P, R]", wrap_single_argument(function, tap, shape, anyhow, only=only))

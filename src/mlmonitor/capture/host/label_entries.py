@@ -23,7 +23,7 @@ def labels_of(ids: object, actuals: Any) -> list[tuple[str, object]]:
     values = _listed(actuals)
     if len(names) != len(values):
         raise SchemaError(
-            f"label: wanted an actual for each of the {len(names)} ids, met {len(values)}"
+            f"label: expected an actual for each of the {len(names)} ids, got {len(values)}"
         )
     return list(zip(names, values, strict=True))
 

@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from mlmonitor.capture.entry import Call, Entry, Shape, name
-from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Form
-from mlmonitor.capture.host.recorder import Suspendable, Tap, identify
+from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, PayloadForm
+from mlmonitor.capture.host.recorder import OpenCall, Recorder, identify
 from mlmonitor.capture.host.wrappers import fail, leave, taken
 from mlmonitor.capture.prediction_ids import id_text
 
-_MAPPING = Form.MAPPING
+_MAPPING = PayloadForm.MAPPING
 
 
-class Observation(Suspendable):
+class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
     Set `value` to what was predicted; `id` is the handle by which its label can be reported later,
@@ -29,7 +29,7 @@ class Observation(Suspendable):
 
     __slots__ = ("_copied", "_features", "_record", "_shape", "_token", "value")
 
-    _tap: ClassVar[Tap]
+    _tap: ClassVar[Recorder]
     _record: Entry | None
 
     def __init__(self, shape: Shape, features: Any, prediction_id: object) -> None:
@@ -47,7 +47,7 @@ class Observation(Suspendable):
         """The prediction's id: the caller's, or one made at the first look."""
         return self.identified(self._tap)
 
-    def identified(self, tap: Tap) -> str:
+    def identified(self, tap: Recorder) -> str:
         """The same; whoever asks first when the block has ended has it told to the worker."""
         is_new = not self._call
         called = identify(tap, self._call)
@@ -81,7 +81,7 @@ class Observation(Suspendable):
         self.__exit__(kind, error, trace)
 
 
-def unrecorded(tap: Tap) -> type[Observation]:
+def unrecorded(tap: Recorder) -> type[Observation]:
     """The blocks of a monitor that is switched off."""
 
     class Unrecorded(Observation):
@@ -92,7 +92,7 @@ def unrecorded(tap: Tap) -> type[Observation]:
     return Unrecorded
 
 
-def recorded(tap: Tap) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
+def recorded(tap: Recorder) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
     """The blocks of a monitor: each leaves a record when it ends."""
     clock, line, entries = tap.clock, tap.line, tap.line.entries
     set_open, reset_open = tap.open_call.set, tap.open_call.reset

@@ -23,7 +23,7 @@ class Line(Protocol):
         """Take one entry, or drop it; whether it was taken. It must neither wait nor raise."""
 
 
-class Suspendable:
+class OpenCall:
     """A call that the context knows, because other code may run while it is open."""
 
     __slots__ = ("_call", "_started")
@@ -36,13 +36,13 @@ class Suspendable:
         """When it began."""
         return self._started
 
-    def identified(self, tap: "Tap") -> str:
+    def identified(self, tap: "Recorder") -> str:
         """Its id, made now if nobody has asked before."""
         return identify(tap, self._call)
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
+class Recorder:
     """What every watched call of one monitor shares.
 
     clock: monotonic, in nanoseconds.
@@ -60,7 +60,7 @@ class Tap:
     guard: Guard
     copiers: Copiers = field(default_factory=Copiers)
     plain_row: Any = dict
-    open_call: ContextVar[Suspendable | None] = field(
+    open_call: ContextVar[OpenCall | None] = field(
         default_factory=lambda: ContextVar("open_call", default=None)
     )
 
@@ -69,14 +69,14 @@ PLAIN_CALLS: set[CodeType] = set()
 """The code of the wrappers of plain functions; a frame of it has `tap`, `opened` and `started`."""
 
 
-def identify(tap: Tap, call: Call) -> str:
+def identify(tap: Recorder, call: Call) -> str:
     """The id of `call`, made now if nobody has asked before."""
     if not call:
         name(call, tap.new_id())
     return str(call[0])
 
 
-def open_id(tap: Tap) -> str | None:
+def open_id(tap: Recorder) -> str | None:
     """The id of the innermost call of this monitor that is open here; None where there is none.
 
     A plain call leaves no trace in the context, for that would cost every call a third of its

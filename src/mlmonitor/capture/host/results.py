@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.form import PLAIN_TYPES, Copied, Form
+from mlmonitor.capture.form import PLAIN_TYPES, Copied, PayloadForm
 from mlmonitor.capture.frames import (
     column_values,
     frame_owner,
@@ -27,9 +27,9 @@ def copy_columns(columns: Mapping[str, Any]) -> Copied:
     copies = {str(name): _frozen_column(column) for name, column in columns.items()}
     lengths = Counter(len(copy) for copy in copies.values() if is_column(copy))
     if not lengths:
-        return (Form.MAPPING, 1, copies) if copies else (Form.COLUMNS, 0, copies)
+        return (PayloadForm.MAPPING, 1, copies) if copies else (PayloadForm.COLUMNS, 0, copies)
     rows, _ = max(lengths.items(), key=lambda item: (item[1], item[0]))
-    return Form.COLUMNS, rows, copies
+    return PayloadForm.COLUMNS, rows, copies
 
 
 def is_column(value: object) -> bool:
@@ -39,12 +39,12 @@ def is_column(value: object) -> bool:
 
 def _frozen_column(column: Any) -> Any:
     try:
-        return frozen(column)
+        return copy_result(column)
     except Exception:  # noqa: BLE001 - a hostile column: its neighbours are kept
         return UNREADABLE
 
 
-def frozen(value: Any) -> Any:
+def copy_result(value: Any) -> Any:
     """`value` such that its owner can no longer change it.
 
     Scalars and frames stay what they are, other collections become lists or arrays, and whatever
@@ -126,18 +126,18 @@ class Freezer:
         """An object as a dict of its values, a tensor as an array."""
         form, _, payload = ROW_COPIERS[type(row)](row)
         match form:
-            case Form.MAPPING:
+            case PayloadForm.MAPPING:
                 if not self._may_copy(payload, depth, is_inside=False):
                     return UNREADABLE
                 return {
                     key: self.frozen(item, depth + 1, is_inside=True)
                     for key, item in payload.items()
                 }
-            case Form.MAPPINGS | Form.SEQUENCE | Form.SEQUENCES:
+            case PayloadForm.MAPPINGS | PayloadForm.SEQUENCE | PayloadForm.SEQUENCES:
                 return self._list(payload, depth, is_inside=False)
-            case Form.MATRIX:
+            case PayloadForm.MATRIX:
                 return payload
-            case Form.ARRAY:
+            case PayloadForm.ARRAY:
                 return np.frombuffer(payload[1], payload[0])
             case _:
                 return UNREADABLE
@@ -178,7 +178,7 @@ def extract_prediction(outputs: Outputs, result: Any) -> Any:
     """The prediction inside `result`, copied."""
     if outputs.select is not None:
         result = _select(result, outputs.select)
-    return result if type(result) in PLAIN_TYPES else frozen(result)
+    return result if type(result) in PLAIN_TYPES else copy_result(result)
 
 
 def _select(result: Any, select: Select) -> Any:

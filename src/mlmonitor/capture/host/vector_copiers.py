@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.form import Copied, Form
+from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.host.copiers import Copier, Copiers
 from mlmonitor.capture.values import UNREADABLE
 from mlmonitor.records import MOST_DIMENSIONS
@@ -33,9 +33,9 @@ class VectorCopiers(Copiers):
     def owned(self, copied: Copied) -> Copied:
         """`copied` with vectors that nobody else can change; its rows are ours already."""
         form, _, payload = copied
-        if form is Form.MAPPING:
+        if form is PayloadForm.MAPPING:
             self._own(payload)
-        elif form is Form.MAPPINGS:
+        elif form is PayloadForm.MAPPINGS:
             for row in payload:
                 if row is not None:
                     self._own(row)

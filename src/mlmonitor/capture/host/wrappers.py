@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.capture.entry import Call, Shape, name
-from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, Form
+from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.host.arguments import Pick, Take
 from mlmonitor.capture.host.copiers import is_value
-from mlmonitor.capture.host.recorder import PLAIN_CALLS, Suspendable, Tap
+from mlmonitor.capture.host.recorder import PLAIN_CALLS, OpenCall, Recorder
 from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
 
@@ -25,11 +25,11 @@ Begin = Callable[[Any, Any], tuple[Call, Copied]]
 Begun = tuple[Call, Copied]
 
 _NOTHING = object()
-_MAPPING, _FLOATS = Form.MAPPING, Form.FLOATS
+_MAPPING, _FLOATS = PayloadForm.MAPPING, PayloadForm.FLOATS
 _FLOAT64, _ndarray = np.dtype(np.float64), np.ndarray
 
 
-def beginning(tap: Tap, take: Take, pick_id: Pick | None) -> Begin:
+def beginning(tap: Recorder, take: Take, pick_id: Pick | None) -> Begin:
     """What has to be done before a call whose arguments may come in any way."""
     guard = tap.guard
 
@@ -48,7 +48,7 @@ def beginning(tap: Tap, take: Take, pick_id: Pick | None) -> Begin:
     return begin
 
 
-def around(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
+def wrap_sync(function: Any, tap: Recorder, shape: Shape, begin: Begin) -> Any:
     """Around a plain function whose arguments may come in any way."""
     clock = tap.clock
 
@@ -68,8 +68,8 @@ def around(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
     return call
 
 
-def around_first(
-    function: Any, tap: Tap, shape: Shape, otherwise: Any, *, only: str | None = None
+def wrap_single_argument(
+    function: Any, tap: Recorder, shape: Shape, otherwise: Any, *, only: str | None = None
 ) -> Any:
     """Around a plain function whose first argument is the features, and mostly the only one.
 
@@ -78,7 +78,7 @@ def around_first(
     it, by place or by name, which is an eighth of the price.
     """
     one = _around_one(function, tap, shape)
-    is_only = only is not None and _has_renamed(one, only)
+    is_only = only is not None and rename_parameter(one, only)
     PLAIN_CALLS.add(_code(one))
     if is_only:
         return wraps(function)(one)
@@ -94,7 +94,7 @@ def around_first(
     return call
 
 
-def _has_renamed(function: Any, parameter: str) -> bool:
+def rename_parameter(function: Any, parameter: str) -> bool:
     """Call the one parameter of a function of ours as that of the host's, for who passes it so."""
     code = _code(function)
     others = {*code.co_varnames[1:], *code.co_freevars, *code.co_cellvars}
@@ -105,7 +105,7 @@ def _has_renamed(function: Any, parameter: str) -> bool:
 
 
 def _around_one(  # noqa: PLR0915 - all in one frame, see above
-    function: Any, tap: Tap, shape: Shape
+    function: Any, tap: Recorder, shape: Shape
 ) -> Any:
     """Around a plain function that is given the features alone.
 
@@ -160,7 +160,7 @@ def _code(function: Any) -> CodeType:
     return code
 
 
-def around_async(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
+def wrap_coroutine(function: Any, tap: Recorder, shape: Shape, begin: Begin) -> Any:
     """Around a coroutine function: its calls may be suspended, so the context knows them."""
     clock = tap.clock
 
@@ -168,7 +168,7 @@ def around_async(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
     async def call(*args: Any, **kwargs: Any) -> Any:
         opened, copied = begin(args, kwargs)
         started = clock()
-        held = Suspendable(opened, started)
+        held = OpenCall(opened, started)
         token = tap.open_call.set(held)
         try:
             result = await function(*args, **kwargs)
@@ -185,7 +185,7 @@ def around_async(function: Any, tap: Tap, shape: Shape, begin: Begin) -> Any:
     return call
 
 
-def close(tap: Tap, held: Suspendable, token: Token[Suspendable | None]) -> None:
+def close(tap: Recorder, held: OpenCall, token: Token[OpenCall | None]) -> None:
     """Close a call in its context."""
     try:
         tap.open_call.reset(token)
@@ -193,13 +193,13 @@ def close(tap: Tap, held: Suspendable, token: Token[Suspendable | None]) -> None
         leave(tap, held)
 
 
-def leave(tap: Tap, held: Suspendable) -> None:
+def leave(tap: Recorder, held: OpenCall) -> None:
     """Close a call that ends in another context than it began in, or twice."""
     if tap.open_call.get() is held:
         tap.open_call.set(None)
 
 
-def succeed(tap: Tap, shape: Shape, begun: Begun, took: int, result: Any) -> None:
+def succeed(tap: Recorder, shape: Shape, begun: Begun, took: int, result: Any) -> None:
     """Hand over the record of a call that has returned; nothing of ours is raised here."""
     opened, (form, rows, payload) = begun
     is_plain = type(result) in PLAIN_TYPES and shape.outputs.select is None
@@ -214,7 +214,7 @@ def succeed(tap: Tap, shape: Shape, begun: Begun, took: int, result: Any) -> Non
         tap.guard.hold(fault)
 
 
-def fail(tap: Tap, shape: Shape, begun: Begun, took: int, error: type[BaseException]) -> None:
+def fail(tap: Recorder, shape: Shape, begun: Begun, took: int, error: type[BaseException]) -> None:
     """Hand over the record of a call that has raised; nothing of ours is raised here."""
     opened, (form, rows, payload) = begun
     try:
@@ -223,7 +223,7 @@ def fail(tap: Tap, shape: Shape, begun: Begun, took: int, error: type[BaseExcept
         tap.guard.hold(fault)
 
 
-def taken(tap: Tap, shape: Shape, result: Any) -> Any:
+def taken(tap: Recorder, shape: Shape, result: Any) -> Any:
     """The prediction inside `result`, copied; where that fails the row stays, without one."""
     try:
         return extract_prediction(shape.outputs, result)

@@ -32,7 +32,7 @@ _MISSING, _NONFINITE, _WRONG_TYPE = range(3)
 _DAY_SECONDS = 86_400
 
 
-def numbers(values: Values) -> tuple[Floats, Counts]:
+def parse_floats(values: Values) -> tuple[Floats, Counts]:
     """Float64 of each value, NaN where there is none, and `[missing, nonfinite, wrong type]`."""
     if isinstance(values, np.ndarray):
         return _array_numbers(values)
@@ -40,7 +40,7 @@ def numbers(values: Values) -> tuple[Floats, Counts]:
     return _each(values, _number) if plain is None else finite(plain)
 
 
-def moments_in_time(values: Values) -> tuple[Floats, Counts]:
+def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
     """Seconds since 1970 (UTC) of each datetime, NaN where there is none, and the refused.
 
     A naive datetime is taken as UTC; a date as its midnight; text in ISO 8601 is parsed.
@@ -97,7 +97,7 @@ def _array_numbers(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
         case "m":
             return _array_seconds(values)
         case "O":
-            return numbers(values.tolist())
+            return parse_floats(values.tolist())
         case _:
             wrong = np.array([0, 0, len(values)])
             return np.full(len(values), np.nan), wrong

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import is_prediction_frame
 from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.outputs import PREDICTION, Outputs
-from mlmonitor.capture.read.numbers import numbers
+from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.tables import batch_table
 from mlmonitor.capture.values import Values
 from mlmonitor.records import ABSENT
@@ -145,7 +145,7 @@ def _of_mappings(prediction: Sequence[Any]) -> dict[str, Values]:
 
 
 def _of_frame(prediction: Any, rows: int) -> dict[str, Values]:
-    table = batch_table(Form.FRAME, prediction, rows)
+    table = batch_table(PayloadForm.FRAME, prediction, rows)
     columns = {name: table.column(name) for name in table.names()}
     return {name: column for name, column in columns.items() if column is not None}
 
@@ -169,7 +169,7 @@ def _labelled(named: Mapping[str, Values]) -> dict[str, Values]:
     """
     fields = _prefixed(named)
     if len(named) > 1:
-        matrix = np.stack([numbers(column)[0] for column in named.values()])
+        matrix = np.stack([parse_floats(column)[0] for column in named.values()])
         classes = np.array([*named, None], object)
         known = ~np.isnan(matrix).any(axis=0)
         best = np.where(known, np.argmax(np.where(known, matrix, 0.0), axis=0), -1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.capture.read.numbers import moments_in_time, numbers
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import Reasons, column_reasons, matrix_reasons
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
@@ -150,7 +150,7 @@ class Reader:
 
 
 def _read(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
-    return moments_in_time if field.kind is Kind.DATETIME else numbers
+    return parse_datetimes if field.kind is Kind.DATETIME else parse_floats
 
 
 def _listed(values: Values) -> Sequence[object]:

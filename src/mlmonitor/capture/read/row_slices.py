@@ -47,9 +47,9 @@ class _Part:
         values = self._whole.column(name)
         return None if values is None else values[self._start : self._stop]
 
-    def holds_only(self, wanted: int) -> bool:
+    def holds_only(self, expected: int) -> bool:
         """Whether the whole has no other values."""
-        return self._whole.holds_only(wanted)
+        return self._whole.holds_only(expected)
 
     def names(self) -> Mapping[str, int]:
         """How many of these rows have a value; of a name without a column, as if its last had."""

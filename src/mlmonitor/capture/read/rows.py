@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from mlmonitor.capture.entry import Call, Entry, Ids
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import joined, likeness
 from mlmonitor.capture.prediction_ids import id_or_none
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
@@ -14,10 +14,10 @@ from mlmonitor.capture.read.tables import Table, batch_table, table_of
 from mlmonitor.capture.values import Values
 from mlmonitor.records import ABSENT
 
-_BATCHES = (Form.COLUMNS, Form.FRAME)
+_BATCHES = (PayloadForm.COLUMNS, PayloadForm.FRAME)
 
 
-_ONE_ROW = (Form.MAPPING, Form.SEQUENCE, Form.ARRAY, Form.FLOATS)
+_ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, PayloadForm.FLOATS)
 
 
 _FRAMES_AT_ONCE = 32  # to join more would hold the interpreter for milliseconds
@@ -77,19 +77,19 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     if is_one_run:  # almost always: a service watches one function, called in one way
         yield entries
         return
-    at_once = _FRAMES_AT_ONCE if Form.FRAME in forms else len(entries)
+    at_once = _FRAMES_AT_ONCE if PayloadForm.FRAME in forms else len(entries)
     for start in range(0, len(entries), at_once):
         for (_, form, _), group in groupby(entries[start : start + at_once], key=_likeness):
-            if form is Form.COLUMNS:
+            if form is PayloadForm.COLUMNS:
                 yield from ([entry] for entry in group)
             else:
                 yield list(group)
 
 
-def _likeness(entry: Entry) -> tuple[int, Form, object]:
+def _likeness(entry: Entry) -> tuple[int, PayloadForm, object]:
     """What consecutive entries must share to be read together."""
     form = entry[1]
-    return id(entry[0]), form, likeness(entry[3]) if form is Form.FRAME else None
+    return id(entry[0]), form, likeness(entry[3]) if form is PayloadForm.FRAME else None
 
 
 def rows_of(calls: Sequence[Entry]) -> Rows:
@@ -97,7 +97,7 @@ def rows_of(calls: Sequence[Entry]) -> Rows:
     _, _, counts, payloads, predictions, _, errors, asked = columns_of(calls)
     shape, form, *_ = calls[0]
     if form in _BATCHES:
-        batch = joined(payloads) if form is Form.FRAME else payloads[0]
+        batch = joined(payloads) if form is PayloadForm.FRAME else payloads[0]
         features = batch_table(form, batch, sum(counts))
     else:
         features = table_of(form, payloads, shape.names)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import narwhals_values
 from mlmonitor.capture.read.numbers import mixed_floats, plain_floats
 from mlmonitor.capture.read.packing import packed_rows
@@ -28,8 +28,8 @@ class Table(Protocol):
     def column(self, name: str) -> Values | None:
         """The values of one column; None, or nothing but None, where no row has it."""
 
-    def holds_only(self, wanted: int) -> bool:
-        """Whether there were no values but those under `wanted` names, all read before."""
+    def holds_only(self, expected: int) -> bool:
+        """Whether there were no values but those under `expected` names, all read before."""
 
     def names(self) -> Mapping[str, int]:
         """How many rows have a value under each name."""
@@ -69,9 +69,9 @@ class MappingTable:
             self._settle()
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
-    def holds_only(self, wanted: int) -> bool:
-        """Counted, not compared: as many values as wanted and no gap leave room for no other."""
-        return self._is_even and sum(map(len, self._known())) == wanted * self.rows
+    def holds_only(self, expected: int) -> bool:
+        """Counted, not compared: as many values as expected and no gap leave room for no other."""
+        return self._is_even and sum(map(len, self._known())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
         """How many rows name each key."""
@@ -132,9 +132,9 @@ class SequenceTable:
             for row in self._rows
         ]
 
-    def holds_only(self, wanted: int) -> bool:
-        """Whether no row is wider than the wanted columns."""
-        return wanted == self._width and all(len(row) <= wanted for row in self._rows)
+    def holds_only(self, expected: int) -> bool:
+        """Whether no row is wider than the expected columns."""
+        return expected == self._width and all(len(row) <= expected for row in self._rows)
 
     def names(self) -> Mapping[str, int]:
         """The declared names, and `[position]` for values beyond them."""
@@ -163,21 +163,21 @@ class MatrixTable:
         if self._matrix.dtype.kind not in "fiub":
             return None
         width = self._matrix.shape[1]
-        wanted = [self._position.get(name, width) for name in names]
-        if max(wanted) >= width:
+        expected = [self._position.get(name, width) for name in names]
+        if max(expected) >= width:
             return None
         with np.errstate(over="ignore"):
             matrix = self._matrix.astype(np.float64, copy=False)
-        return matrix if wanted == list(range(width)) else matrix[:, wanted]
+        return matrix if expected == list(range(width)) else matrix[:, expected]
 
     def column(self, name: str) -> Values | None:
         """One column of the array."""
         at = self._position.get(name)
         return None if at is None or at >= self._matrix.shape[1] else self._matrix[:, at]
 
-    def holds_only(self, wanted: int) -> bool:
-        """Whether the array has no more columns than were wanted."""
-        return len(self._position) == wanted and self._matrix.shape[1] <= wanted
+    def holds_only(self, expected: int) -> bool:
+        """Whether the array has no more columns than were expected."""
+        return len(self._position) == expected and self._matrix.shape[1] <= expected
 
     def names(self) -> Mapping[str, int]:
         """The declared names that have a column, and `[position]` for columns beyond them."""
@@ -214,9 +214,9 @@ class ColumnTable:
         is_list = isinstance(values, list) and len(values) == self.rows
         return values if is_list else [UNREADABLE] * self.rows
 
-    def holds_only(self, wanted: int) -> bool:
+    def holds_only(self, expected: int) -> bool:
         """Never certain: names are few, so they are compared."""
-        del wanted
+        del expected
         return False
 
     def names(self) -> Mapping[str, int]:
@@ -238,39 +238,39 @@ def _positions(names: Sequence[str], width: int) -> dict[str, int]:
     return {name: at for at, name in enumerate(names or [f"x{at}" for at in range(width)])}
 
 
-def table_of(form: Form, payloads: Sequence[Any], names: Sequence[str]) -> Table:
+def table_of(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
     """One table of all rows in `payloads`, which share `form`; `names` tell positions apart.
 
     Where there are no names, positions are called "x0", "x1", ...
     """
-    if form in (Form.MAPPINGS, Form.SEQUENCES):
-        form = Form.MAPPING if form is Form.MAPPINGS else Form.SEQUENCE
+    if form in (PayloadForm.MAPPINGS, PayloadForm.SEQUENCES):
+        form = PayloadForm.MAPPING if form is PayloadForm.MAPPINGS else PayloadForm.SEQUENCE
         payloads = list(chain.from_iterable(payloads))
     match form:
-        case Form.MAPPING:
+        case PayloadForm.MAPPING:
             return MappingTable(payloads)
-        case Form.SEQUENCE:
+        case PayloadForm.SEQUENCE:
             return SequenceTable(payloads, names)
-        case Form.ARRAY:
+        case PayloadForm.ARRAY:
             return _array_rows(payloads, names)
-        case Form.FLOATS:
+        case PayloadForm.FLOATS:
             return _array_rows([(_FLOAT64, data) for data in payloads], names)
-        case Form.MATRIX:
+        case PayloadForm.MATRIX:
             return _matrix_rows(payloads, names)
-        case Form.UNREADABLE:
+        case PayloadForm.UNREADABLE:
             return MappingTable([None] * sum(payloads))
         case _:
             msg = f"{form.name} holds whole batches: one payload at a time"
             raise ValueError(msg)
 
 
-def batch_table(form: Form, payload: Any, rows: int) -> Table:
+def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
     """The table of one batch of columns or of one frame.
 
     Raises:
         MissingExtra: it is a frame, and what reads frames is not installed.
     """
-    if form is Form.COLUMNS:
+    if form is PayloadForm.COLUMNS:
         return ColumnTable(payload, rows)
     narwhals = import_extra("narwhals", extra="frames")
     try:

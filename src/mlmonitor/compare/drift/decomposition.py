@@ -20,18 +20,18 @@ class Contribution:
 
     mix: what the new shares of its bins would have done alone, each bin predicted as in the
     reference. rest: the shift less that: other predictions in the same bins, and other features.
-    by_chance: what the absolute value of `mix` passes once in a hundred windows without drift.
+    threshold: what the absolute value of `mix` passes once in a hundred windows without drift.
     """
 
     field: str
     mix: float
     rest: float
-    by_chance: float
+    threshold: float
 
     @property
     def is_beyond_chance(self) -> bool:
         """Whether the mix is more than chance explains at this many rows."""
-        return abs(self.mix) > self.by_chance
+        return abs(self.mix) > self.threshold
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Shift:
     prediction: str
     reference: float
     mean: float
-    by_chance: float
+    threshold: float
     contributions: tuple[Contribution, ...]
 
     @property
@@ -53,7 +53,7 @@ class Shift:
         return self.mean - self.reference
 
 
-class Why:
+class ShiftDecomposition:
     """Decomposes the shift of one prediction, from counts that are there anyway.
 
     The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` the shares of a bin in
@@ -94,7 +94,7 @@ class Why:
     @classmethod
     def of(
         cls, plan: Plan, entries: Sequence[CountedEntry], prediction: str | None
-    ) -> "Why | None":
+    ) -> "ShiftDecomposition | None":
         """None where there is nothing to explain: no numeric prediction, or no means of bins."""
         for at, field in enumerate(plan.schema.numeric):
             if field.role is Role.PREDICTION and field.name == prediction:
@@ -111,11 +111,11 @@ class Why:
             return None
         mean = float(moments.mean[self._at])
         noise = np.sqrt(1 / rows + 1 / max(sum(entry.counts), 1))
-        mix, by_chance = self.effects(profile_counts(recent)[self._fields])
+        mix, threshold = self.effects(profile_counts(recent)[self._fields])
         found = [
             Contribution(name, each, mean - before - each, chance)
             for name, each, chance in zip(
-                self._names, mix.tolist(), by_chance.tolist(), strict=True
+                self._names, mix.tolist(), threshold.tolist(), strict=True
             )
         ]
         found.sort(key=lambda each: -abs(each.mix))
@@ -123,7 +123,7 @@ class Why:
             prediction=self.prediction,
             reference=before,
             mean=mean,
-            by_chance=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
+            threshold=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
             contributions=tuple(found),
         )
 

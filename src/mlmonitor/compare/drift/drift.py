@@ -1,4 +1,4 @@
-"""Drift of the fields of one population: distances, what chance makes of them, evidence, alarms."""
+"""Drift of the fields of one population: distances, what chance makes of them, evidence, alerts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +9,8 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.window import View
-from mlmonitor.compare.alarms import Alarms
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alert_states import AlertStates
 from mlmonitor.compare.baseline import Baseline, season_rows
 from mlmonitor.compare.count_table import (
     bin_names,
@@ -18,12 +19,11 @@ from mlmonitor.compare.count_table import (
     profile_counts,
     refused_counts,
 )
-from mlmonitor.compare.finding import Finding
 from mlmonitor.compare.quality.defects import TOLD
-from mlmonitor.compare.recovery import Calm
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.recovery import Recovery
+from mlmonitor.compare.significance import Significance
 from mlmonitor.formats.reference import CountedEntry, NumericReference
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
 from mlmonitor.stats.critical_values import SIMULATION_BYTES, Critical
 from mlmonitor.stats.distance import (
@@ -36,7 +36,7 @@ from mlmonitor.stats.distance import (
     psi_low,
     wasserstein,
 )
-from mlmonitor.stats.eprocess import Evidence, Stretch
+from mlmonitor.stats.eprocess import ChangeSegment, EProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
 
 
@@ -48,7 +48,7 @@ class Drift:
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[CountedEntry], level: Level, segment: str = ALL
+        self, plan: Plan, entries: Sequence[CountedEntry], level: Significance, segment: str = ALL
     ) -> None:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
@@ -56,12 +56,12 @@ class Drift:
         self._critical = Critical([entry.critical for entry in entries], counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
         prior = prior_counts(entries, plan)
-        self._evidence: Evidence | SeasonalEvidence = (
+        self._evidence: EProcess | SeasonalEvidence = (
             SeasonalEvidence(self._baseline.by_season, present(plan), prior=prior)
             if self._baseline.has_seasons
-            else Evidence(counts, present(plan), prior=prior)
+            else EProcess(counts, present(plan), prior=prior)
         )
-        self._alarms = Alarms(
+        self._alarms = AlertStates(
             len(entries),
             threshold=level.drift_threshold,
             tolerance=level.tolerance,
@@ -72,20 +72,20 @@ class Drift:
         self._skipped: Counts = np.zeros_like(self._refused)
         self._seen: Counts = np.zeros_like(counts)
         # Beside the counts of a stretch stands in which seasons its rows came.
-        self._calm = Calm((len(entries), counts.shape[1] + plan.seasons), bins=counts.shape[1])
+        self._calm = Recovery((len(entries), counts.shape[1] + plan.seasons), bins=counts.shape[1])
         self._season = -1  # none yet
-        self.findings: dict[int, Finding] = {}
+        self.alerts: dict[int, Alert] = {}
 
     def skip(self, total: Profile) -> None:
         """Leave out everything so far: rows that became the reference prove nothing."""
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
-    def look(self, total: Profile, *, now: float) -> list[Finding]:
-        """Take in what is new in the totals; the alarms that were raised or cleared by it."""
+    def look(self, total: Profile, *, now: float) -> list[Alert]:
+        """Take in what is new in the totals; the alerts that were raised or cleared by it."""
         counts, seasons = self._weigh(total), season_rows(total)
-        breathe()
+        yield_gil()
         log_e, stretch = self._evidence.weigh()
-        breathe()
+        yield_gil()
         self._refused = refused_counts(total) - self._skipped
         turn = self._alarms.look(
             log_e,
@@ -98,9 +98,9 @@ class Drift:
         raised: list[int] = np.flatnonzero(turn.raised).tolist()
         cleared: list[int] = np.flatnonzero(turn.cleared).tolist()
         for at in raised:
-            self.findings[at] = self._finding(at, float(log_e[at]), stretch, now)
-        turned = [self.findings[at] for at in raised]
-        turned += [replace(self.findings.pop(at), alarm="cleared") for at in cleared]
+            self.alerts[at] = self._alert(at, float(log_e[at]), stretch, now)
+        turned = [self.alerts[at] for at in raised]
+        turned += [replace(self.alerts.pop(at), state="resolved") for at in cleared]
         self._evidence.forget(turn.cleared)
         return turned
 
@@ -146,14 +146,14 @@ class Drift:
         return found
 
     @property
-    def log10_evidence(self) -> Floats:
+    def log10_e_value(self) -> Floats:
         """The evidence of each field, as it stands."""
         log10_e: Floats = self._evidence.log_e() / np.log(10)
         return log10_e
 
     @property
-    def alarms(self) -> list[bool]:
-        """Whether each field's alarm is raised."""
+    def is_firing(self) -> list[bool]:
+        """Whether the alert of each field is firing."""
         return [bool(raised) for raised in self._alarms.raised]
 
     @property
@@ -175,22 +175,22 @@ class Drift:
         is_still: Mask = np.nan_to_num(psi_low(self._baseline.against(seasons), counts)) == 0
         return is_still
 
-    def _finding(self, at: int, log_e: float, stretch: Stretch, now: float) -> Finding:
+    def _alert(self, at: int, log_e: float, stretch: ChangeSegment, now: float) -> Alert:
         counts, against = stretch.counts, self._baseline.against(stretch.seasons)
         field, rows = self._plan.schema.fields[at], int(counts[at].sum())
         critical = self._critical.at(counts, against)["psi"]
         one = slice(at, at + 1)
-        return Finding(
+        return Alert(
             field=field.name,
             role=field.role,
             segment=self._segment,
             measure="psi",
             value=float(psi(against[one], counts[one])[0]),
-            critical=float(critical[at]),
-            evidence=float(log_e / np.log(10)),
-            alarm="raised",
+            threshold=float(critical[at]),
+            log10_e_value=float(log_e / np.log(10)),
+            state="firing",
             rows=rows,
-            since=now,
+            started_at=now,
             reason=self._reason(at, against[at], counts[at]),
         )
 

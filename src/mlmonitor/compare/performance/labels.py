@@ -9,11 +9,11 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.segments import Codes
 from mlmonitor.buffer.pending import LabelStatus, Pending, missing_or_not
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.capture.read.numbers import moments_in_time, numbers
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import Read, column_reasons
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import is_missing
-from mlmonitor.compare.comparison_options import Lens
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
 from mlmonitor.errors import SchemaError
@@ -26,14 +26,14 @@ from mlmonitor.reference.training_data import ACTUAL
 _NO_COUNTS = np.zeros((0, 3), np.int64)
 
 
-class Labels:
+class LabelledOutcomes:
     """Predictions in waiting, the actuals as a population, and errors by bin of the prediction."""
 
     def __init__(
         self,
         reference: Reference,
         pending: Pending,
-        lens: Lens,
+        lens: ComparisonOptions,
         *,
         has_segments: bool = False,
     ) -> None:
@@ -83,7 +83,7 @@ class Labels:
         if self._has_segments and refused.any():
             block.reasons = column_reasons(read, actuals, values, refused)[None, :]
         self._update(block, segments, now=now)
-        predicted, _ = numbers([match.predicted for match in matches])
+        predicted, _ = parse_floats([match.predicted for match in matches])
         self.errors.update(predicted, values)
         for code, sums in enumerate(self.segment_errors):
             own = segments == code
@@ -149,7 +149,7 @@ def remember(pending: Pending, rows: Rows, codes: Codes | None = None) -> None:
 
 
 def _read(field: Field) -> Read:
-    return moments_in_time if field.kind is Kind.DATETIME else numbers
+    return parse_datetimes if field.kind is Kind.DATETIME else parse_floats
 
 
 def _prediction_edges(reference: Reference) -> Floats:

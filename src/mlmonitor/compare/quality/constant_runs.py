@@ -24,7 +24,7 @@ class Run(NamedTuple):
     rows: Counts
 
 
-class Runs:
+class RunDetector:
     """How surely the newest rows of a field have one value only, or none at all.
 
     Where the reference varied, `n` equal values have at most the chance that all fall into one

@@ -19,12 +19,12 @@ def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ..
             reference; the message names it.
     """
     if isinstance(fields, Field) or not isinstance(fields, Sequence) or isinstance(fields, str):
-        raise ConfigError("fields: wanted a list of them, such as [Field('age', minimum=0)]")
+        raise ConfigError("fields: expected a list of them, such as [Field('age', minimum=0)]")
     found = tuple(_sound(field) for field in fields)
     identities = [(field.role, field.name) for field in found]
     for field, identity in zip(found, identities, strict=True):
         if identities.count(identity) > 1:
-            raise ConfigError(f"fields: {field.name!r}: wanted each field once")
+            raise ConfigError(f"fields: {field.name!r}: expected each field once")
     if reference is not None:
         for field in found:
             _check_fit(field, reference)
@@ -33,19 +33,19 @@ def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ..
 
 def _sound(field: object) -> Field:
     if not isinstance(field, Field) or not field.name:
-        raise ConfigError("fields: wanted Field objects with a name, as Field('age', minimum=0)")
+        raise ConfigError("fields: expected Field objects with a name, as Field('age', minimum=0)")
     where = f"fields: {field.name!r}"
     if field.role not in (Role.FEATURE, Role.PREDICTION, Role.DERIVED):
-        raise ConfigError(f"{where}: role: wanted feature, prediction or derived")
+        raise ConfigError(f"{where}: role: expected feature, prediction or derived")
     if field.kind not in tuple(Kind):
-        raise ConfigError(f"{where}: kind: wanted one of {', '.join(Kind)}")
+        raise ConfigError(f"{where}: kind: expected one of {', '.join(Kind)}")
     has_bound = field.minimum is not None or field.maximum is not None
     if field.allowed is not None:
         if has_bound:
-            raise ConfigError(f"{where}: wanted allowed, or minimum and maximum, not both")
+            raise ConfigError(f"{where}: expected allowed, or minimum and maximum, not both")
         _check_allowed(where, field.allowed)
     if not isinstance(field.nullable, bool):
-        raise ConfigError(f"{where}: nullable: wanted True or False")
+        raise ConfigError(f"{where}: nullable: expected True or False")
     if has_bound:
         _check_bounds(where, field)
     return field._replace(role=Role(field.role), kind=Kind(field.kind))
@@ -54,9 +54,9 @@ def _sound(field: object) -> Field:
 def _check_allowed(where: str, allowed: Any) -> None:
     is_many = isinstance(allowed, Sequence | set | frozenset) and not isinstance(allowed, str)
     if not is_many or not allowed:
-        raise ConfigError(f"{where}: allowed: wanted a list of values, one at least")
+        raise ConfigError(f"{where}: allowed: expected a list of values, one at least")
     if any(category_name(value) is None for value in allowed):
-        raise ConfigError(f"{where}: allowed: wanted texts, numbers or truths")
+        raise ConfigError(f"{where}: allowed: expected texts, numbers or truths")
 
 
 def _check_bounds(where: str, field: Field) -> None:
@@ -70,10 +70,10 @@ def _check_bounds(where: str, field: Field) -> None:
         if not math.isfinite(number):
             number = bound(field._replace(kind=Kind.DATETIME), value)
         if not math.isfinite(number):
-            raise ConfigError(f"{where}: {name}: wanted a finite number, or a datetime")
+            raise ConfigError(f"{where}: {name}: expected a finite number, or a datetime")
         found[name] = number
     if found.get("minimum", -math.inf) > found.get("maximum", math.inf):
-        raise ConfigError(f"{where}: minimum: wanted at most the maximum")
+        raise ConfigError(f"{where}: minimum: expected at most the maximum")
 
 
 def _check_fit(field: Field, reference: Reference) -> None:
@@ -86,7 +86,7 @@ def _check_fit(field: Field, reference: Reference) -> None:
         )
     if kind in SOURCES:
         raise ConfigError(
-            f"fields: {field.name!r}: wanted a field that is derived from it, with role='derived', "
+            f"fields: {field.name!r}: expected a field that is derived from it, with role='derived', "
             f"because its values are {kind}"
         )
     fault = misfit(field, kind)

@@ -10,18 +10,18 @@ from mlmonitor.records import QUALITIES, Counts, Quality
 from mlmonitor.stats.eprocess import PRIOR
 
 _AT = {quality: at for at, quality in enumerate(QUALITIES)}
-_OF_VALID = (Quality.OUT_OF_RANGE, Quality.UNSEEN)
+_OF_VALID = (Quality.OUT_OF_RANGE, Quality.NEW_CATEGORY)
 _VALID = _AT[Quality.VALID]
 TOLD = {
     Quality.MISSING: "missing",
     Quality.NONFINITE: "not finite",
     Quality.WRONG_TYPE: "of a wrong type",
     Quality.OUT_OF_RANGE: "outside the reference's range",
-    Quality.UNSEEN: "of a category that the reference does not know",
+    Quality.NEW_CATEGORY: "of a category that the reference does not know",
 }
 
 
-class Stream(NamedTuple):
+class Defect(NamedTuple):
     """One way in which values of one field can be bad, and what the reference knows of it.
 
     belief: bad and good values in counts, so that chance is beta-binomial.
@@ -32,10 +32,10 @@ class Stream(NamedTuple):
     belief: tuple[float, float]
 
 
-def streams_of(entries: Sequence[CountedEntry]) -> list[Stream]:
+def streams_of(entries: Sequence[CountedEntry]) -> list[Defect]:
     """Every stream of these fields, in the order of the schema."""
     return [
-        Stream(at, quality, belief)
+        Defect(at, quality, belief)
         for at, entry in enumerate(entries)
         for quality, belief in _beliefs(entry).items()
     ]
@@ -63,13 +63,13 @@ def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
     elif m and entry.is_closed and entry.kind == "categorical":
         once = entry.once + 1.0
         trust = once / (once + 2 * entry.twice)
-        found[Quality.UNSEEN] = trust * once, max(trust * (m + 1 - once), PRIOR)
+        found[Quality.NEW_CATEGORY] = trust * once, max(trust * (m + 1 - once), PRIOR)
     for quality, bad in refused.items():
         found[quality] = bad + PRIOR, entry.rows - bad + PRIOR
     return found
 
 
-def stream_counts(streams: Sequence[Stream], quality: Counts) -> Counts:
+def stream_counts(streams: Sequence[Defect], quality: Counts) -> Counts:
     """`[streams, 2]`, bad and good values, of counts `[fields, qualities]`.
 
     Values that could not be read are neither in nor out of range, neither known nor new.

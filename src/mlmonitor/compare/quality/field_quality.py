@@ -9,16 +9,16 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alarms import Alarms
-from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.quality.constant_runs import Run, Runs
-from mlmonitor.compare.quality.defects import TOLD, Stream, stream_counts, streams_of
-from mlmonitor.compare.quality.new_fields import Newcomers
-from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alert_states import AlertStates
+from mlmonitor.compare.quality.constant_runs import Run, RunDetector
+from mlmonitor.compare.quality.defects import TOLD, Defect, stream_counts, streams_of
+from mlmonitor.compare.quality.new_fields import NewFieldDetector
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
 from mlmonitor.compare.recovery import CALM_ROWS
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 from mlmonitor.formats.reference import CountedEntry
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask, Role
 
 CONSTANT, VANISHED = "constant", "vanished"
@@ -31,14 +31,14 @@ class Shares(NamedTuple):
     critical: Floats
 
 
-class Alarm(NamedTuple):
-    """What there can be an alarm of: a measure of a field, at its place in the schema."""
+class AlertKey(NamedTuple):
+    """What there can be an alert of: a measure of a field, at its place in the schema."""
 
     at: int
     measure: str
 
 
-class Soundness:
+class FieldQuality:
     """Whether the values of a population's fields are as good as those of the reference.
 
     Each field has a stream for every way in which values can be bad, and two more: constant and
@@ -46,19 +46,19 @@ class Soundness:
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[CountedEntry], level: Level, segment: str = ALL
+        self, plan: Plan, entries: Sequence[CountedEntry], level: Significance, segment: str = ALL
     ) -> None:
         self._plan, self._segment = plan, segment
-        self.streams: list[Stream] = streams_of(entries)
+        self.streams: list[Defect] = streams_of(entries)
         self._level = level
-        self._shares = ShareAlarms(
+        self._shares = ProportionAlerts(
             np.array([stream.belief for stream in self.streams]).reshape(-1, 2),
             threshold=level.quality_threshold,
             tolerance=level.quality_tolerance,
             min_rows=level.min_rows,
         )
-        self._runs = Runs(plan, entries)
-        self._run_alarms = Alarms(
+        self._runs = RunDetector(plan, entries)
+        self._run_alerts = AlertStates(
             2 * len(entries),
             threshold=level.quality_threshold,
             tolerance=0.0,
@@ -67,12 +67,12 @@ class Soundness:
         self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
         self._rows = 0
-        self._newcomers: Newcomers | None = None
-        self._findings: dict[tuple[str, int], Finding] = {}
+        self._newcomers: NewFieldDetector | None = None
+        self._alerts: dict[tuple[str, int], Alert] = {}
 
     def watch_names(self, unknown: Mapping[str | None, int], reference_rows: int) -> None:
         """Look for names among `unknown`, which is kept up to date, that no row used to have."""
-        self._newcomers = Newcomers(
+        self._newcomers = NewFieldDetector(
             unknown,
             reference_rows=reference_rows,
             has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
@@ -86,43 +86,43 @@ class Soundness:
         self._seen, self._rows = stream_counts(self.streams, total.quality), total.rows
         self._runs.skip(total)
 
-    def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Finding]:
-        """Take in what is new; the findings that were raised or cleared by it.
+    def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Alert]:
+        """Take in what is new; the alerts that were raised or cleared by it.
 
         extremes: of the new values, see `Window.take_extremes`.
         """
         counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
-        breathe()
+        yield_gil()
         turned = self._look_at_shares(new, now=now)
-        breathe()
+        yield_gil()
         turned += self._look_at_runs(total, extremes, rows, now=now)
         if self._newcomers is not None:
             turned += self._newcomers.look(total.rows, now=now)
         return turned
 
     @property
-    def findings(self) -> list[Finding]:
-        """The alarms that hold."""
-        new = [] if self._newcomers is None else list(self._newcomers.findings.values())
-        return list(self._findings.values()) + new
+    def alerts(self) -> list[Alert]:
+        """The alerts that hold."""
+        new = [] if self._newcomers is None else list(self._newcomers.alerts.values())
+        return list(self._alerts.values()) + new
 
     @property
-    def alarms(self) -> list[Alarm]:
-        """Every alarm there can be about a field; those of new names aside."""
-        found = [Alarm(each.at, each.quality.value) for each in self.streams]
+    def alert_keys(self) -> list[AlertKey]:
+        """Every alert there can be about a field; those of new names aside."""
+        found = [AlertKey(each.at, each.quality.value) for each in self.streams]
         fields = range(len(self._plan.schema))
-        return found + [Alarm(at, measure) for measure in (CONSTANT, VANISHED) for at in fields]
+        return found + [AlertKey(at, measure) for measure in (CONSTANT, VANISHED) for at in fields]
 
     @property
     def raised(self) -> Mask:
-        """Which of the `alarms` are raised."""
-        return np.concatenate([self._shares.raised, self._run_alarms.raised])
+        """Which of the `alert_keys` are firing."""
+        return np.concatenate([self._shares.raised, self._run_alerts.raised])
 
     @property
     def new_fields(self) -> int | None:
-        """How many alarms of new names hold; None where names are not watched."""
-        return None if self._newcomers is None else len(self._newcomers.findings)
+        """How many alerts of new names hold; None where names are not watched."""
+        return None if self._newcomers is None else len(self._newcomers.alerts)
 
     def shares(self, recent: Profile) -> Shares:
         """Of the window: each stream's share of bad values, and what it may be by chance."""
@@ -137,7 +137,7 @@ class Soundness:
         more = 0 if self._newcomers is None else self._newcomers.nbytes
         return self._shares.nbytes + self._runs.nbytes + self._seen.nbytes + more
 
-    def _look_at_shares(self, new: Counts, *, now: float) -> list[Finding]:
+    def _look_at_shares(self, new: Counts, *, now: float) -> list[Alert]:
         looked = self._shares.look(new, now=now)
         belief = self._shares.belief
         before = belief[:, 0] / belief.sum(axis=1)
@@ -151,12 +151,12 @@ class Soundness:
             turned.append(
                 self._raise(
                     ("share", at),
-                    self._finding(
+                    self._alert(
                         stream.at,
                         stream.quality.value,
                         value=share,
-                        critical=float(critical[at]),
-                        evidence=float(looked.log10_e[at]),
+                        threshold=float(critical[at]),
+                        log10_e_value=float(looked.log10_e[at]),
                         rows=int(looked.rows[at]),
                         now=now,
                         reason=reason,
@@ -167,10 +167,10 @@ class Soundness:
 
     def _look_at_runs(
         self, total: Profile, extremes: tuple[Floats, Floats], rows: int, *, now: float
-    ) -> list[Finding]:
+    ) -> list[Alert]:
         run, goes_on = self._runs.look(total, extremes)
         self._calm_rows = np.where(goes_on, self._calm_rows + rows, 0)
-        turn = self._run_alarms.look(
+        turn = self._run_alerts.look(
             run.log_e,
             np.ones(len(goes_on)),
             run.rows.astype(np.float64),
@@ -178,19 +178,19 @@ class Soundness:
             now=now,
         )
         turned = [
-            self._raise(("run", at), self._run_finding(at, run, now)) for at in _places(turn.raised)
+            self._raise(("run", at), self._run_alert(at, run, now)) for at in _places(turn.raised)
         ]
         return turned + self._clear("run", turn.cleared)
 
-    def _run_finding(self, at: int, run: Run, now: float) -> Finding:
+    def _run_alert(self, at: int, run: Run, now: float) -> Alert:
         fields, rows = len(self._plan.schema), int(run.rows[at])
         is_constant = at < fields
-        return self._finding(
+        return self._alert(
             at % fields,
             CONSTANT if is_constant else VANISHED,
             value=1.0,
-            critical=float(np.exp(run.log_chance[at])),
-            evidence=float(run.log_e[at] / np.log(10)),
+            threshold=float(np.exp(run.log_chance[at])),
+            log10_e_value=float(run.log_e[at] / np.log(10)),
             rows=rows,
             now=now,
             reason=f"the last {rows:,} values are equal; the reference's vary"
@@ -198,40 +198,40 @@ class Soundness:
             else f"none of the last {rows:,} rows has a value",
         )
 
-    def _finding(  # noqa: PLR0913 - what a finding tells
+    def _alert(  # noqa: PLR0913 - what an alert tells
         self,
         at: int,
         measure: str,
         *,
         value: float,
-        critical: float,
-        evidence: float,
+        threshold: float,
+        log10_e_value: float,
         rows: int,
         now: float,
         reason: str,
-    ) -> Finding:
+    ) -> Alert:
         field = self._plan.schema.fields[at]
-        return Finding(
+        return Alert(
             field=field.name,
             role=field.role,
             segment=self._segment,
             measure=measure,
             value=value,
-            critical=critical,
-            evidence=evidence,
-            alarm="raised",
+            threshold=threshold,
+            log10_e_value=log10_e_value,
+            state="firing",
             rows=rows,
-            since=now,
+            started_at=now,
             reason=reason,
         )
 
-    def _raise(self, key: tuple[str, int], finding: Finding) -> Finding:
-        self._findings[key] = finding
-        return finding
+    def _raise(self, key: tuple[str, int], alert: Alert) -> Alert:
+        self._alerts[key] = alert
+        return alert
 
-    def _clear(self, sort: str, cleared: Mask) -> list[Finding]:
-        gone = [self._findings.pop((sort, at)) for at in _places(cleared)]
-        return [replace(finding, alarm="cleared") for finding in gone]
+    def _clear(self, sort: str, cleared: Mask) -> list[Alert]:
+        gone = [self._alerts.pop((sort, at)) for at in _places(cleared)]
+        return [replace(alert, state="resolved") for alert in gone]
 
 
 def _places(mask: Mask) -> list[int]:

@@ -7,8 +7,8 @@ import numpy as np
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.compare.finding import Finding
-from mlmonitor.compare.quality.proportion_alarms import ShareAlarms
+from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
 from mlmonitor.compare.significance import NAMES
 from mlmonitor.records import Counts, Role
 from mlmonitor.stats.eprocess import PRIOR
@@ -16,7 +16,7 @@ from mlmonitor.stats.eprocess import PRIOR
 NEW_FIELD = "new_field"
 
 
-class Newcomers:
+class NewFieldDetector:
     """Evidence that rows have a field that no row of the reference had.
 
     unknown: how many rows had each name that is not known, kept up to date by whoever reads rows;
@@ -37,20 +37,20 @@ class Newcomers:
         self._unknown = unknown
         self._reference_rows, self._has_predictions = reference_rows, has_predictions
         self._threshold, self._tolerance, self._min_rows = threshold, tolerance, min_rows
-        self._alarms: ShareAlarms | None = None
+        self._alarms: ProportionAlerts | None = None
         self._places: dict[str, int] = {}
         self._seen: Counts = np.zeros(NAMES, np.int64)
         self._rows = 0
-        self.findings: dict[int, Finding] = {}
+        self.alerts: dict[int, Alert] = {}
 
-    def look(self, rows: int, *, now: float) -> list[Finding]:
+    def look(self, rows: int, *, now: float) -> list[Alert]:
         """Take in what is new; rows: since the start."""
         came, self._rows = rows - self._rows, rows
         if not self._unknown:
             return []
         if self._alarms is None:
             belief = np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES)
-            self._alarms = ShareAlarms(
+            self._alarms = ProportionAlerts(
                 belief,
                 threshold=self._threshold,
                 tolerance=self._tolerance,
@@ -62,22 +62,22 @@ class Newcomers:
         critical = self._alarms.critical(looked.rows) if raised else looked.share
         for at in raised:
             share = float(looked.share[at])
-            self.findings[at] = Finding(
+            self.alerts[at] = Alert(
                 field=names[at],
                 role=Role.PREDICTION if is_prediction(names[at]) else Role.FEATURE,
                 segment=ALL,
                 measure=NEW_FIELD,
                 value=share,
-                critical=float(critical[at]),
-                evidence=float(looked.log10_e[at]),
-                alarm="raised",
+                threshold=float(critical[at]),
+                log10_e_value=float(looked.log10_e[at]),
+                state="firing",
                 rows=int(looked.rows[at]),
-                since=now,
+                started_at=now,
                 reason=f"no row of the reference has it, {share:.1%} of rows have it now",
             )
         cleared: list[int] = np.flatnonzero(looked.turn.cleared).tolist()
-        return [self.findings[at] for at in raised] + [
-            replace(self.findings.pop(at), alarm="cleared") for at in cleared
+        return [self.alerts[at] for at in raised] + [
+            replace(self.alerts.pop(at), state="resolved") for at in cleared
         ]
 
     def _new(self, came: int) -> Counts:

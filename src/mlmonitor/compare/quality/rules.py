@@ -10,8 +10,8 @@ import numpy as np
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
-from mlmonitor.capture.read.numbers import moments_in_time, numbers
-from mlmonitor.compare.finding import Finding
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
+from mlmonitor.compare.alert import Alert
 from mlmonitor.compare.recovery import CALM_FACTOR, CALM_ROWS
 from mlmonitor.formatting import amount
 from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Quality, Schema
@@ -19,7 +19,7 @@ from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Qua
 MINIMUM, MAXIMUM, ALLOWED, NULLABLE = "minimum", "maximum", "allowed", "nullable"
 
 _MISSING = QUALITIES.index(Quality.MISSING)
-_RULE_BYTES = 1_000  # of a rule, its counts and its finding
+_RULE_BYTES = 1_000  # of a rule, its counts and its alert
 _TOLD = {
     MINIMUM: "below the declared minimum",
     MAXIMUM: "above the declared maximum",
@@ -37,17 +37,17 @@ class Rule(NamedTuple):
 
 
 class _Broken(NamedTuple):
-    """A rule's finding, the clean rows since, and how many of them clear it."""
+    """A rule's alert, the clean rows since, and how many of them clear it."""
 
-    finding: Finding
+    alert: Alert
     clean: int
-    wanted: float
+    expected: float
 
 
 class Rules:
     """Counts the values that break each declared rule, and tells of rules that are broken.
 
-    Any violation raises a finding: a rule is no matter of chance. It is cleared by a stretch of
+    Any violation raises an alert: a rule is no matter of chance. It is cleared by a stretch of
     clean rows in which violations as frequent would have shown.
     Promise: every value that breaks a rule is counted. Those that cannot be read break none but
         `nullable`, and that only if they are missing.
@@ -56,14 +56,14 @@ class Rules:
 
     def __init__(self, schema: Schema, declared: Sequence[Field]) -> None:
         self.rules: list[Rule] = []
-        self.misfits: tuple[str, ...] = ()
+        self.unmatched_rules: tuple[str, ...] = ()
         """Declared fields that the reference, learned after they were declared, has not so."""
         self._numeric = len(schema.numeric)
         places = {(field.role, field.name): at for at, field in enumerate(schema.fields)}
         for field in declared:
             at = places.get((field.role, field.name))
             if at is None or misfit(field, schema.fields[at].kind):
-                self.misfits += (field.name,)
+                self.unmatched_rules += (field.name,)
                 continue
             known = field._replace(kind=schema.fields[at].kind)
             self.rules += [Rule(known, at, constraint) for constraint in constraints_of(field)]
@@ -90,7 +90,7 @@ class Rules:
             encoded = book.encode(block.categorical[at - self._numeric])
             self.counts[place] += int(encoded.counts[-1])
 
-    def look(self, total: Profile, *, now: float) -> list[Finding]:
+    def look(self, total: Profile, *, now: float) -> list[Alert]:
         """The rules that turned out broken, and those that hold again."""
         self.counts[self._of_kind(NULLABLE)] = total.quality[self._null_at, _MISSING]
         new, came = self.counts - self._seen, total.rows - self._rows
@@ -104,12 +104,12 @@ class Rules:
         return turned
 
     @property
-    def findings(self) -> list[Finding]:
+    def alerts(self) -> list[Alert]:
         """The rules that are broken."""
-        return [broken.finding for broken in self._broken.values()]
+        return [broken.alert for broken in self._broken.values()]
 
     def told(self) -> Iterator[tuple[Rule, int, bool]]:
-        """Each rule, how many values broke it since the start, and whether that is a finding."""
+        """Each rule, how many values broke it since the start, and whether that is an alert."""
         for at, (rule, count) in enumerate(zip(self.rules, self.counts.tolist(), strict=True)):
             yield rule, count, at in self._broken
 
@@ -118,33 +118,33 @@ class Rules:
         """Memory held."""
         return sum(book.nbytes for book in self._books) + _RULE_BYTES * len(self.rules)
 
-    def _raise(self, at: int, broken: int, came: int, now: float) -> Finding:
+    def _raise(self, at: int, broken: int, came: int, now: float) -> Alert:
         rule, rows = self.rules[at], max(came, broken)
-        finding = Finding(
+        alert = Alert(
             field=rule.field.name,
             role=rule.field.role,
             segment=ALL,
             measure=rule.constraint,
             value=broken / rows,
-            critical=0.0,
-            evidence=math.inf,
-            alarm="raised",
+            threshold=0.0,
+            log10_e_value=math.inf,
+            state="firing",
             rows=rows,
-            since=now,
+            started_at=now,
             reason=f"{broken:,} of {amount(rows, 'value')} {_TOLD[rule.constraint]}",
         )
-        self._broken[at] = _Broken(finding, 0, max(CALM_ROWS, CALM_FACTOR * rows / broken))
-        return finding
+        self._broken[at] = _Broken(alert, 0, max(CALM_ROWS, CALM_FACTOR * rows / broken))
+        return alert
 
-    def _go_on(self, at: int, broken: int, came: int) -> list[Finding]:
-        """A broken rule gets older; the finding, cleared, if it has not been broken for long."""
-        finding, clean, wanted = self._broken[at]
+    def _go_on(self, at: int, broken: int, came: int) -> list[Alert]:
+        """A broken rule gets older; the alert, cleared, if it has not been broken for long."""
+        alert, clean, expected = self._broken[at]
         clean = 0 if broken else clean + came
-        if clean < wanted:
-            self._broken[at] = _Broken(finding, clean, wanted)
+        if clean < expected:
+            self._broken[at] = _Broken(alert, clean, expected)
             return []
         del self._broken[at]
-        return [replace(finding, alarm="cleared")]
+        return [replace(alert, state="resolved")]
 
     def _of(self, constraint: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.constraint == constraint]
@@ -176,22 +176,22 @@ def misfit(field: Field, kind: Kind) -> str:
     """What is wrong with a field's rules for values of this kind; empty if nothing is."""
     is_numeric = kind in (Kind.NUMERIC, Kind.DATETIME)
     if is_numeric and field.allowed is not None:
-        return f"allowed: wanted minimum or maximum, because its values are {kind}"
+        return f"allowed: expected minimum or maximum, because its values are {kind}"
     bounds = {MINIMUM: field.minimum, MAXIMUM: field.maximum}
     for name, value in bounds.items():
         if value is None:
             continue
         if not is_numeric:
-            return f"{name}: wanted allowed, because its values are {kind}"
+            return f"{name}: expected allowed, because its values are {kind}"
         if not math.isfinite(bound(field._replace(kind=kind), value)):
-            wanted = "a datetime" if kind is Kind.DATETIME else "a finite number"
-            return f"{name}: wanted {wanted}"
+            expected = "a datetime" if kind is Kind.DATETIME else "a finite number"
+            return f"{name}: expected {expected}"
     return ""
 
 
 def bound(field: Field, value: object) -> float:
     """A declared bound as the field's values are read; NaN if it is no such value."""
-    read = moments_in_time if field.kind is Kind.DATETIME else numbers
+    read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
     return float(read([value])[0][0])
 
 

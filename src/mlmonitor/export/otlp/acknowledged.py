@@ -72,13 +72,13 @@ class Delta(NamedTuple):
             account.taken[rows] += values[rows]
 
 
-class Ledger:
+class AcknowledgedTotals:
     """The accounts that one destination has of one process.
 
     Promise: what was acknowledged is not sent again, what was not is sent with the next; a series
         that was not there at the export before was zero then, and its first interval begins then.
         A series that goes and comes back goes on where it stopped. Price: an `Account`, and about
-        100 bytes a series for finding it.
+        100 bytes a series for alert it.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ class Limits(NamedTuple):
     size: int
 
 
-class Profile(NamedTuple):
+class BackendProfile(NamedTuple):
     """One kind of destination.
 
     is_delta: counters and histograms are sent as what is new, not as totals.
@@ -42,11 +42,11 @@ class Profile(NamedTuple):
 
 
 # A collector's gRPC receiver takes 4 MiB a message unless told otherwise.
-COLLECTOR = Profile("collector", limits=Limits(points=20_000, size=3_500_000))
-PROMETHEUS = Profile("prometheus")
-MIMIR = Profile("mimir", names="underscores")
-GRAFANA_CLOUD = Profile("grafana_cloud", limits=Limits(points=20_000, size=4 * _MIB))
-DYNATRACE = Profile(
+COLLECTOR = BackendProfile("collector", limits=Limits(points=20_000, size=3_500_000))
+PROMETHEUS = BackendProfile("prometheus")
+MIMIR = BackendProfile("mimir", names="underscores")
+GRAFANA_CLOUD = BackendProfile("grafana_cloud", limits=Limits(points=20_000, size=4 * _MIB))
+DYNATRACE = BackendProfile(
     "dynatrace",
     is_delta=True,
     distributions="bins",

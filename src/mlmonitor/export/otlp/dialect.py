@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from mlmonitor import catalog
 from mlmonitor.export.base import Attributes, Family, Histograms, Series, meant
-from mlmonitor.export.otlp.backends import Profile
+from mlmonitor.export.otlp.backends import BackendProfile
 
 
-def spoken(families: Iterable[Family], profile: Profile) -> Iterator[Family]:
+def translate(families: Iterable[Family], profile: BackendProfile) -> Iterator[Family]:
     """The same facts in the forms that a destination takes."""
     for family in families:
         is_distribution = family.metric is catalog.DISTRIBUTION
@@ -38,7 +38,7 @@ def _bin_series(series: Series, block: Histograms) -> Series:
 
 
 def resource_of(
-    told: Iterable[tuple[str, str]], profile: Profile, *, service: str, instance: str
+    told: Iterable[tuple[str, str]], profile: BackendProfile, *, service: str, instance: str
 ) -> Attributes:
     """The attributes of a process: its own first, then what the environment tells of its host.
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from mlmonitor.catalog import Metric
 from mlmonitor.export.base import Family, Histograms, Snapshot, there
-from mlmonitor.export.otlp.acknowledged import Delta, Ledger
-from mlmonitor.export.otlp.backends import Limits, Profile
-from mlmonitor.export.otlp.dialect import resource_of, spoken
-from mlmonitor.export.otlp.point_templates import Points, exponential, written
+from mlmonitor.export.otlp.acknowledged import AcknowledgedTotals, Delta
+from mlmonitor.export.otlp.backends import BackendProfile, Limits
+from mlmonitor.export.otlp.dialect import resource_of, translate
+from mlmonitor.export.otlp.point_templates import Points, encode_points, exponential
 from mlmonitor.export.otlp.protobuf import exemplar_field, resource_message, scope_message
 from mlmonitor.export.otlp.requests import Batch, Frame, Part, count, halves, parts
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts
 
 SCOPE = "mlmonitor"
@@ -26,14 +26,14 @@ class Sender:
     """What one destination knows of one process: its resource, and what it has acknowledged."""
 
     def __init__(
-        self, profile: Profile, resource: Mapping[str, str], first: Snapshot, version: str
+        self, profile: BackendProfile, resource: Mapping[str, str], first: Snapshot, version: str
     ) -> None:
         self._profile = profile
         service = resource.get("service.name", first.service)
         told = resource_of(resource.items(), profile, service=service, instance=first.instance)
         scope = scope_message(SCOPE, version)
         self._frame = Frame(resource_message(told), scope, profile.is_delta)
-        self._ledger = Ledger()
+        self._ledger = AcknowledgedTotals()
         self._last_time_ns = first.start_unix_ns
         self._told_ns = 0  # exemplars up to here are known to the destination
 
@@ -41,14 +41,14 @@ class Sender:
         """A snapshot, ready to be sent."""
         start_ns, time_ns = snapshot.start_unix_ns, snapshot.time_unix_ns
         made = Outgoing(self._frame, time_ns)
-        for family in spoken(snapshot.families, self._profile):
-            breathe()
+        for family in translate(snapshot.families, self._profile):
+            yield_gil()
             if family.metric.kind != "gauge" and self._profile.is_delta:
                 made.add_delta(self._ledger.delta(family, born_ns=self._last_time_ns))
                 continue
             is_fine = self._is_fine(family)
             kind = "exponential_histogram" if is_fine else _KINDS[family.metric.kind]
-            points = (exponential if is_fine else written)(family, start_ns, time_ns)
+            points = (exponential if is_fine else encode_points)(family, start_ns, time_ns)
             made.add(family, kind, points.with_more(self._exemplars(family, kind)))
         told = (each.time_ns for family in snapshot.families for _, each in family.exemplars)
         made.on_settled = partial(self._told_until, max(told, default=0))
@@ -96,7 +96,7 @@ class Outgoing:
     def add_delta(self, delta: Delta) -> None:
         """Take in what is new of a family."""
         key, metric = len(self._batches), delta.family.metric
-        points = written(delta.family, delta.start_ns, self._time_ns).only(delta.rows)
+        points = encode_points(delta.family, delta.start_ns, self._time_ns).only(delta.rows)
         self._deltas[key] = delta, np.flatnonzero(delta.rows)
         self._append(metric, _KINDS[metric.kind], points)
 

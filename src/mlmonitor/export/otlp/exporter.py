@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from mlmonitor.environment import resource_from_environment
 from mlmonitor.errors import ExportError, ExportRefused, ExportTimeout
 from mlmonitor.export.base import Delivered, Snapshot
-from mlmonitor.export.otlp.backends import Limits, Profile
+from mlmonitor.export.otlp.backends import BackendProfile, Limits
 from mlmonitor.export.otlp.response import Answer
 from mlmonitor.secret import Secret
 
@@ -73,8 +73,8 @@ class OtlpExporter:
     Price: for each process that is told of, a ledger of what was acknowledged, if deltas are sent.
     """
 
-    def __init__(self, profile: Profile, access: Access) -> None:
-        self.profile: Profile = profile
+    def __init__(self, profile: BackendProfile, access: Access) -> None:
+        self.profile: BackendProfile = profile
         self._access = access
         self._begin()
         _exporters.add(self)

@@ -71,7 +71,7 @@ class _Sheet(NamedTuple):
     form: Any = None
 
 
-def written(family: Family, start_ns: Times, time_ns: int) -> Points:
+def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
     """A family's points; rows without a value are there too, to be left out by `only`.
 
     `start_ns` is when counting began: for all of them, or one a series. Price: about 15 ns a

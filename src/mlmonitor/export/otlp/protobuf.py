@@ -224,5 +224,5 @@ def scope_message(name: str, version: str) -> bytes:
 def request_message(resource: bytes, scope: bytes, found: Sequence[bytes]) -> bytes:
     """An ExportMetricsServiceRequest of one resource and one scope."""
     scoped = delimited(tag(metrics.ResourceMetrics, "scope_metrics"), scope, *found)
-    wanted = tag(service.ExportMetricsServiceRequest, "resource_metrics")
-    return delimited(wanted, resource, scoped)
+    expected = tag(service.ExportMetricsServiceRequest, "resource_metrics")
+    return delimited(expected, resource, scoped)

@@ -1,4 +1,4 @@
-"""Requests of any size wanted: points on the wire, cut into parts and put into their frames."""
+"""Requests of any size expected: points on the wire, cut into parts and put into their frames."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -8,7 +8,7 @@ from mlmonitor.catalog import Metric
 from mlmonitor.export.otlp.backends import Limits
 from mlmonitor.export.otlp.point_templates import Points
 from mlmonitor.export.otlp.protobuf import CUMULATIVE, DELTA, metric_message, request_message
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 
 _FRAMING = 64
 """Bytes that tags, lengths and temporality take at most, for a metric or around all of them."""
@@ -62,7 +62,7 @@ class Frame(NamedTuple):
         temporality = DELTA if self.is_delta else CUMULATIVE
         found = []
         for (metric, kind), slices in groupby(part, key=lambda each: each.batch[:2]):
-            breathe()
+            yield_gil()
             points = [each.batch.points.cut(each.begin, each.end) for each in slices]
             names = metric.name, metric.meaning, metric.unit
             found.append(metric_message(*names, kind, points, temporality))
@@ -112,10 +112,10 @@ def halves(part: Part) -> tuple[Part, Part]:
     """A part of two points or more as two of about the same number of points."""
     left: list[Slice] = []
     right: list[Slice] = []
-    wanted = count(part) // 2
+    expected = count(part) // 2
     for each in part:
-        end = min(each.end, each.begin + wanted)
-        wanted -= end - each.begin
+        end = min(each.end, each.begin + expected)
+        expected -= end - each.begin
         if end > each.begin:
             left.append(each._replace(end=end))
         if end < each.end:

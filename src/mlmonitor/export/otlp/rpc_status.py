@@ -1,6 +1,6 @@
 """The words of a refusal by the OTLP specification: a `google.rpc.Status`.
 
-Its definition comes with a package of its own, of which three fields are wanted: they are read as
+Its definition comes with a package of its own, of which three fields are expected: they are read as
 unknown fields, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
 """
 

@@ -15,7 +15,7 @@ from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
 DETAIL: tuple[tuple[Metric, ...], ...] = (
     (catalog.QUANTILE,),
     (catalog.REFERENCE_BIN,),
-    (catalog.DRIFT_CRITICAL, catalog.QUALITY_CRITICAL, catalog.DRIFT_CONTRIBUTION_CRITICAL),
+    (catalog.DRIFT_THRESHOLD, catalog.QUALITY_THRESHOLD, catalog.DRIFT_CONTRIBUTION_THRESHOLD),
     (catalog.OUTLIERS,),
     (catalog.MIN, catalog.MAX, catalog.DISTINCT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
@@ -58,7 +58,7 @@ def series_count(
 
 
 def _quality(*, shares: int) -> int:
-    """Series of a field's quality: a share, its limit and its alarm; and the alarms of runs."""
+    """Series of a field's quality: a share, its limit and its alert; and the alerts of runs."""
     return 3 * shares + 2
 
 

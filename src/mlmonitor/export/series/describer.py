@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 from mlmonitor import catalog
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.compare.model_state import OTHER_FIELDS, Observed
+from mlmonitor.compare.model_state import OTHER_FIELDS, ModelState
 from mlmonitor.export.base import Attributes, Family, Point
 from mlmonitor.export.delivery.delivery import Delivery
+from mlmonitor.export.series.alert_families import alert_families
 from mlmonitor.export.series.budget import Budget
 from mlmonitor.export.series.call_points import call_points, error_points
 from mlmonitor.export.series.field_families import population_families
-from mlmonitor.export.series.finding_families import finding_families
-from mlmonitor.export.series.grouping import Book, gathered
+from mlmonitor.export.series.grouping import Book, group_points
 from mlmonitor.export.series.health_points import label_points, model_points, own_points
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.status.build import label_counts
 
 
@@ -29,7 +29,7 @@ class Describer:
         self._budget = Budget(max_series)
 
     def families(
-        self, observed: Observed, inbox: Inbox, deliveries: Sequence[Delivery], *, now: float
+        self, observed: ModelState, inbox: Inbox, deliveries: Sequence[Delivery], *, now: float
     ) -> list[Family]:
         """Every series at `now`, as many of them as the budget allows."""
         identity, book = self._identity, self._book
@@ -37,20 +37,20 @@ class Describer:
         found: list[Family] = []
         for population in observed.populations(now=now):
             compared = population.compared(now=now)
-            breathe()
+            yield_gil()
             of = within(identity, population.segment) if observed.has_segments else identity
             found += population_families(compared, of, book, deviations=self._deviations)
-            breathe()
-            found += finding_families(population, compared, of, book)
-            breathe()
-        found += gathered(observed_points(observed, inbox, deliveries, identity, now=now), book)
-        breathe()
+            yield_gil()
+            found += alert_families(population, compared, of, book)
+            yield_gil()
+        found += group_points(observed_points(observed, inbox, deliveries, identity, now=now), book)
+        yield_gil()
         kept = self._budget.apply(found)
-        return [*kept, *gathered(self._budget.points(identity), book)]
+        return [*kept, *group_points(self._budget.points(identity), book)]
 
 
 def observed_points(
-    observed: Observed,
+    observed: ModelState,
     inbox: Inbox,
     deliveries: Sequence[Delivery],
     identity: Attributes,
@@ -61,7 +61,7 @@ def observed_points(
     yield from call_points(observed.calls, identity)
     unknown = sum(observed.unknown().values())
     if unknown:
-        known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "unseen")
+        known = ("field", OTHER_FIELDS), ("role", "feature"), ("quality", "new_category")
         yield Point(catalog.VALUES, (*identity, *known), unknown)
     yield from label_points(label_counts(observed, inbox), identity)
     if observed.labels is not None:
@@ -78,7 +78,7 @@ def within(identity: Attributes, segment: str) -> Attributes:
     return tuple(named.items())
 
 
-def _segment_points(observed: Observed, identity: Attributes) -> Iterator[Point]:
+def _segment_points(observed: ModelState, identity: Attributes) -> Iterator[Point]:
     """Predictions and errors of each segment; what is of fields is told with the fields."""
     segmented, labels = observed.watched.segmented, observed.labels
     if segmented is None:

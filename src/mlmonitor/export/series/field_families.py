@@ -7,7 +7,7 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.compare.population import Compared
 from mlmonitor.export.base import Attributes, Family, Histograms
-from mlmonitor.export.series.field_series import Titles
+from mlmonitor.export.series.field_series import FieldSeries
 from mlmonitor.export.series.grouping import Book
 from mlmonitor.records import Floats
 from mlmonitor.status.field_status import distinct_categories
@@ -28,21 +28,23 @@ def population_families(
     yield from (family for family in titles.reference if len(family.series))
     if compared.scores:
         yield Family(catalog.DRIFT_SCORE, titles.measures, _stacked(compared.scores, compared))
-        yield Family(catalog.DRIFT_CRITICAL, titles.measures, _stacked(compared.critical, compared))
-        yield Family(catalog.DRIFT_EVIDENCE, titles.fields, compared.log10_evidence)
-        yield Family(catalog.DRIFT_ALARM, titles.fields, np.array(compared.alarms, np.float64))
+        yield Family(
+            catalog.DRIFT_THRESHOLD, titles.measures, _stacked(compared.critical, compared)
+        )
+        yield Family(catalog.DRIFT_EVIDENCE, titles.fields, compared.log10_e_value)
+        yield Family(catalog.DRIFT_ALERT, titles.fields, np.array(compared.is_firing, np.float64))
 
 
-def _titles(compared: Compared, identity: Attributes, book: Book, deviations: float) -> Titles:
+def _titles(compared: Compared, identity: Attributes, book: Book, deviations: float) -> FieldSeries:
     key = (compared.plan, identity)
     known = book.find(key)
     if known is None or known.entries is not compared.entries:
-        known = book.keep(key, Titles(compared, identity, deviations=deviations))
-    assert isinstance(known, Titles)  # noqa: S101 - what is kept by such keys
+        known = book.keep(key, FieldSeries(compared, identity, deviations=deviations))
+    assert isinstance(known, FieldSeries)  # noqa: S101 - what is kept by such keys
     return known
 
 
-def _numeric(compared: Compared, titles: Titles) -> Iterator[Family]:
+def _numeric(compared: Compared, titles: FieldSeries) -> Iterator[Family]:
     total, recent = compared.total, compared.view.profile.moments
     smallest = np.where(total.moments.count > 0, total.moments.min, np.nan)
     largest = np.where(total.moments.count > 0, total.moments.max, np.nan)

@@ -12,7 +12,7 @@ from mlmonitor.formats.reference import CategoricalReference, CountedEntry, Nume
 from mlmonitor.records import QUALITIES, Role
 
 
-class Titles:
+class FieldSeries:
     """Series of one population under one identity, made once: a snapshot adds the numbers.
 
     Price: about 150 bytes a series, and once they are sent over OTLP 160 more.

@@ -41,7 +41,7 @@ class Book:
         return value
 
 
-def gathered(points: Iterable[Point], book: Book | None = None) -> list[Family]:
+def group_points(points: Iterable[Point], book: Book | None = None) -> list[Family]:
     """Points as families: one for each metric and type of value, in the order they first came.
 
     With a `book`, families of the same attributes as in the snapshot before share its series.

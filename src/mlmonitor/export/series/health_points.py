@@ -32,7 +32,7 @@ def own_points(
     """What was dropped and held back, what is held, and what became of earlier exports."""
     dropped = inbox.calls.dropped_rows() + inbox.figures.dropped
     yield Point(catalog.DROPPED, identity, dropped)
-    yield Point(catalog.FAULTS, identity, inbox.guard.faults)
+    yield Point(catalog.FAULTS, identity, inbox.guard.internal_errors)
     yield from finite_point(catalog.MEMORY, identity, memory_bytes)
     for delivery in deliveries:
         to = (*identity, ("destination", delivery.name))

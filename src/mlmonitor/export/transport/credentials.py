@@ -22,7 +22,7 @@ def dynatrace_token(token: Secret) -> None:
     """Refuse what is no token of Dynatrace."""
     if not _DYNATRACE.fullmatch(token):
         raise ConfigError(
-            "token: wanted an access token, dt0c01.<id>.<secret>, with the scope metrics.ingest, "
+            "token: expected an access token, dt0c01.<id>.<secret>, with the scope metrics.ingest, "
             "or a platform token, dt0s16.<id>.<secret>; the id alone is not enough"
         )
 
@@ -30,7 +30,7 @@ def dynatrace_token(token: Secret) -> None:
 def plain_token(token: Secret) -> None:
     """Refuse what can be no token at all."""
     if not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError("token: wanted printable characters without spaces")
+        raise ConfigError("token: expected printable characters without spaces")
 
 
 def token_source(
@@ -42,12 +42,12 @@ def token_source(
         ConfigError: there is none, there are two, or it has the wrong shape.
     """
     if token is not None and token_file is not None:
-        raise ConfigError("token: wanted token or token_file, not both")
+        raise ConfigError("token: expected token or token_file, not both")
     if token_file is not None:
         return SecretFile(token_file, check)
     found = Secret(token) if token is not None else token_from_environment(variable)
     if found is None:
-        raise ConfigError(f"token: wanted token=, token_file= or the variable {variable}")
+        raise ConfigError(f"token: expected token=, token_file= or the variable {variable}")
     check(found)
     return lambda: found
 
@@ -83,6 +83,6 @@ def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
     for name, value in (headers or {}).items():
         is_name = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
         if not is_name or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", str.__str__(value)):
-            raise ConfigError("headers: wanted names and values of one line each")
+            raise ConfigError("headers: expected names and values of one line each")
         found[str(name)] = Secret(value)
     return found

@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """Where one kind of backend listens.
 
     path: of its OTLP receiver; one that ends in the signal's own path. wrong: patterns of URLs that
-    are something else of the same backend, each with what is wanted in its stead.
+    are something else of the same backend, each with what is expected in its stead.
     """
 
     option: str
@@ -91,7 +91,7 @@ def url_of(url: str, place: Place) -> str:
     base = place.path.removesuffix(SIGNAL_PATH)
     if path.endswith(SIGNAL_PATH):
         raise ConfigError(
-            f"{place.option}: wanted a path that ends in {place.path}, or the base URL alone"
+            f"{place.option}: expected a path that ends in {place.path}, or the base URL alone"
         )
     more = SIGNAL_PATH if path.endswith(base) else place.path
     return parts._replace(path=path + more).geturl()
@@ -104,7 +104,7 @@ def collector_url(endpoint: str, *, is_grpc: bool) -> str:
         return endpoint
     if parts.port == _GRPC_PORT:
         raise ConfigError(
-            "Otlp.collector: 4317 is the port of gRPC: wanted 4318, where a collector takes HTTP, "
+            "Otlp.collector: 4317 is the port of gRPC: expected 4318, where a collector takes HTTP, "
             'or protocol="grpc"'
         )
     path = parts.path.rstrip("/")
@@ -129,7 +129,7 @@ def private(url: str, option: str) -> None:
     """
     parts = urlsplit(url)
     if parts.scheme != "https" and not _is_here(parts.hostname or ""):
-        raise ConfigError(f"{option}: wanted https, for a token is sent with every request")
+        raise ConfigError(f"{option}: expected https, for a token is sent with every request")
 
 
 def trust_of(
@@ -148,9 +148,9 @@ def trust_of(
         )
     )
     if client_key is not None and client_certificate is None:
-        raise ConfigError("client_key: wanted together with client_certificate")
+        raise ConfigError("client_key: expected together with client_certificate")
     if proxy is not None and not re.match(r"(https?|socks5h?)://[^/\s]+", proxy):
-        raise ConfigError("proxy: wanted a URL such as http://proxy:3128, scheme included")
+        raise ConfigError("proxy: expected a URL such as http://proxy:3128, scheme included")
     return Trust(ca, certificate, key, None if proxy is None else Secret(proxy))
 
 
@@ -165,9 +165,9 @@ def _parts(url: str, option: str, example: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError(f"{option}: wanted a URL such as {example}") from None
+        raise ConfigError(f"{option}: expected a URL such as {example}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ConfigError(f"{option}: wanted a URL such as {example}, scheme included")
+        raise ConfigError(f"{option}: expected a URL such as {example}, scheme included")
     without_secrets(option, url)
     return parts
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mlmonitor.export.otlp.response import Answer, http_answer
-from mlmonitor.gil import breathe
+from mlmonitor.gil import yield_gil
 from mlmonitor.secret import Secret
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class HttpTransport:
         if self._is_gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             sent["Content-Encoding"] = "gzip"
-        breathe()  # what follows is a millisecond that nobody can interrupt
+        yield_gil()  # what follows is a millisecond that nobody can interrupt
         secrets = list(headers.values())
         try:
             response = self._follow(body, sent)

@@ -14,7 +14,7 @@ from mlmonitor.formats.reference.derived_entries import (
     counted,
     derived_names,
 )
-from mlmonitor.formats.reference.drop_features import without
+from mlmonitor.formats.reference.drop_features import drop_features
 from mlmonitor.formats.reference.entries import (
     CRITICAL_ROWS,
     QUANTILE_POINTS,
@@ -22,8 +22,12 @@ from mlmonitor.formats.reference.entries import (
     CountedEntry,
     NumericReference,
 )
-from mlmonitor.formats.reference.file import FILE_BYTES, VERSION, ReferenceFile, parsed, written
-from mlmonitor.formats.reference.segment_entries import SegmentField, SegmentReference, within
+from mlmonitor.formats.reference.file import FILE_BYTES, VERSION, ReferenceFile, dump, load
+from mlmonitor.formats.reference.segment_entries import (
+    SegmentField,
+    SegmentReference,
+    segment_entry,
+)
 
 __all__ = [
     "ANOMALOUS",
@@ -48,8 +52,8 @@ __all__ = [
     "TextReference",
     "counted",
     "derived_names",
-    "parsed",
-    "within",
-    "without",
-    "written",
+    "drop_features",
+    "dump",
+    "load",
+    "segment_entry",
 ]

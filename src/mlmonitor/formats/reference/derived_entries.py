@@ -50,9 +50,9 @@ class TextReference(FieldReference):
         try:
             size = 8 * len(base64.b64decode(self.bits, validate=True))
         except (binascii.Error, ValueError):
-            raise ValueError("bits: wanted base64") from None
-        want(8 <= size <= MOST_FILTER_BITS, f"bits: wanted 8 to {MOST_FILTER_BITS:,} of them")
-        want(size & (size - 1) == 0, "bits: wanted a power of two of them")
+            raise ValueError("bits: expected base64") from None
+        want(8 <= size <= MOST_FILTER_BITS, f"bits: expected 8 to {MOST_FILTER_BITS:,} of them")
+        want(size & (size - 1) == 0, "bits: expected a power of two of them")
         return self
 
 
@@ -77,9 +77,9 @@ class EmbeddingReference(FieldReference):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        want(len(self.kernel_mean) % 2 == 0, "kernel_mean: wanted cosines and as many sines")
+        want(len(self.kernel_mean) % 2 == 0, "kernel_mean: expected cosines and as many sines")
         length = sum(x * x for x in self.kernel_mean)
-        want(length <= 1 + 1e-9, "kernel_mean: wanted a mean of vectors of length 1")
+        want(length <= 1 + 1e-9, "kernel_mean: expected a mean of vectors of length 1")
         return self
 
 
@@ -108,12 +108,12 @@ class AnomalyReference(BaseModel):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         size = len(self.names)
-        want(len(set(self.names)) == size, "names: wanted each once")
-        want(len(self.centre) == size, f"centre: wanted {size}")
-        want(len(self.scale) == size, f"scale: wanted {size}")
+        want(len(set(self.names)) == size, "names: expected each once")
+        want(len(self.centre) == size, f"centre: expected {size}")
+        want(len(self.scale) == size, f"scale: expected {size}")
         cells = size * (size + 1) // 2
-        want(len(self.covariance) == cells, f"covariance: wanted {cells}, a lower triangle")
-        want(_is_covariance(self.covariance, size), "covariance: wanted positive definite")
+        want(len(self.covariance) == cells, f"covariance: expected {cells}, a lower triangle")
+        want(_is_covariance(self.covariance, size), "covariance: expected positive definite")
         return self
 
 
@@ -156,18 +156,18 @@ def derived_names(entry: FieldEntry) -> list[str]:
 def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) -> None:
     """Refuse fields derived from nothing, and those that are missing."""
     names = [name for entry in fields for name in derived_names(entry)]
-    want(len(set(names)) == len(names), "fields: wanted each derived from one of them")
-    wanted = {(name, "numeric") for name in names}
+    want(len(set(names)) == len(names), "fields: expected each derived from one of them")
+    expected = {(name, "numeric") for name in names}
     if anomaly is not None:
-        wanted |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
+        expected |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
         known = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
-        want(known >= set(anomaly.names), "anomaly.names: wanted numeric features")
+        want(known >= set(anomaly.names), "anomaly.names: expected numeric features")
     found = {(entry.name, entry.kind) for entry in fields if entry.role == "derived"}
-    want(found == wanted, "fields: wanted those derived from its texts, embeddings and anomaly")
+    want(found == expected, "fields: expected those derived from its texts, embeddings and anomaly")
     sources = [e for e in fields if isinstance(e, TextReference | EmbeddingReference)]
     want(
         all(entry.role in ("feature", "prediction") for entry in sources),
-        "fields: wanted texts and embeddings as features or predictions",
+        "fields: expected texts and embeddings as features or predictions",
     )
     want(
         all(
@@ -175,5 +175,5 @@ def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) ->
             for e in sources
             if isinstance(e, EmbeddingReference)
         ),
-        "kernel_mean: wanted fewer features for so many dimensions",
+        "kernel_mean: expected fewer features for so many dimensions",
     )

@@ -12,7 +12,7 @@ from mlmonitor.formats.reference.derived_entries import (
 from mlmonitor.formats.reference.file import ReferenceFile
 
 
-def without(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
+def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
     """The same with no feature of these names, nor anything that was derived from one.
 
     What parts the rows stays: a feature may be left out and still tell segments apart. An anomaly

@@ -62,7 +62,7 @@ class FieldReference(BaseModel):
     predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
 
     @property
-    def has_ids(self) -> bool:
+    def is_id_like(self) -> bool:
         """Whether its values look like ids; numbers never do."""
         return False
 
@@ -107,25 +107,25 @@ class NumericReference(FieldReference):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        want(len(self.counts) == len(self.edges) + 1, "counts: wanted one more than edges")
+        want(len(self.counts) == len(self.edges) + 1, "counts: expected one more than edges")
         agree_on_rows(self, len(self.counts))
-        want(_ascends(self.edges, strictly=True), "edges: wanted strictly ascending")
+        want(_ascends(self.edges, strictly=True), "edges: expected strictly ascending")
         want(
             self.rows == self.missing + sum(self.counts),
-            "rows: wanted the sum of counts and missing",
+            "rows: expected the sum of counts and missing",
         )
         points = QUANTILE_POINTS if sum(self.counts) else 0
-        want(len(self.quantiles) == points, f"quantiles: wanted {points} for these counts")
+        want(len(self.quantiles) == points, f"quantiles: expected {points} for these counts")
         moments = self.mean, self.stddev, self.min, self.max
         if points == 0:
-            want(moments == (None,) * 4, "mean, stddev, min, max: wanted null without counts")
+            want(moments == (None,) * 4, "mean, stddev, min, max: expected null without counts")
             return self
         if self.mean is None or self.stddev is None or self.min is None or self.max is None:
-            raise ValueError("mean, stddev, min, max: wanted numbers, since there are counts")
-        want(_ascends(self.quantiles, strictly=False), "quantiles: wanted ascending")
+            raise ValueError("mean, stddev, min, max: expected numbers, since there are counts")
+        want(_ascends(self.quantiles, strictly=False), "quantiles: expected ascending")
         low, high = self.min, self.max
         for name, values in (("mean", [self.mean]), ("quantiles", self.quantiles)):
-            want(low <= values[0] and values[-1] <= high, f"{name}: wanted between min and max")
+            want(low <= values[0] and values[-1] <= high, f"{name}: expected between min and max")
         return self
 
 
@@ -159,7 +159,7 @@ class CategoricalReference(FieldReference):
         return self.held_out or [*self.counts, 0, self.missing]
 
     @property
-    def has_ids(self) -> bool:
+    def is_id_like(self) -> bool:
         """Whether its values look like ids: many, and none of more than a handful of rows.
 
         What is different in each row can be compared with nothing.
@@ -178,25 +178,26 @@ class CategoricalReference(FieldReference):
     def _agrees(self) -> Self:
         agree_on_rows(self, len(self.counts))
         names = self.categories + self.others
-        want(len(set(names)) == len(names), "categories: wanted each name once")
+        want(len(set(names)) == len(names), "categories: expected each name once")
         want(
-            len(self.counts) == len(self.categories) + 1, "counts: wanted one more than categories"
+            len(self.counts) == len(self.categories) + 1,
+            "counts: expected one more than categories",
         )
         want(
             self.rows == self.missing + sum(self.counts),
-            "rows: wanted the sum of counts and missing",
+            "rows: expected the sum of counts and missing",
         )
         want(
             self.once + 2 * self.twice <= sum(self.counts),
-            "once, twice: wanted no more than there are values",
+            "once, twice: expected no more than there are values",
         )
         want(
             len(self.held_out) in (0, len(self.categories) + 3),
-            "held_out: wanted none, or three more than categories",
+            "held_out: expected none, or three more than categories",
         )
-        want(sum(self.held_out) <= self.rows, "held_out: wanted no more than rows")
+        want(sum(self.held_out) <= self.rows, "held_out: expected no more than rows")
         is_boolean = self.kind == "boolean"
-        want(not is_boolean or names == ["false", "true"], "categories: wanted false and true")
+        want(not is_boolean or names == ["false", "true"], "categories: expected false and true")
         return self
 
 
@@ -208,22 +209,22 @@ def agree_on_rows(entry: FieldReference, bins: int) -> None:
     """Refuse an entry whose parts tell of more, or other, rows than it has."""
     want(
         entry.nonfinite + entry.wrong_type <= entry.missing,
-        "nonfinite, wrong_type: wanted no more than missing",
+        "nonfinite, wrong_type: expected no more than missing",
     )
     told = len(entry.predicted), len(entry.predicted_variance)
     want(
         told in ((0, 0), (bins + 1, bins + 1)),
-        "predicted, predicted_variance: wanted none, or one more than counts",
+        "predicted, predicted_variance: expected none, or one more than counts",
     )
     pairs = zip(entry.predicted, entry.predicted_variance, strict=True)
     want(
         all((mean is None) == (variance is None) for mean, variance in pairs),
-        "predicted_variance: wanted null where predicted is",
+        "predicted_variance: expected null where predicted is",
     )
 
 
 def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument
-    """Refuse what does not hold; the message says what was wanted."""
+    """Refuse what does not hold; the message says what was expected."""
     if not holds:
         raise ValueError(message)
 

@@ -56,24 +56,24 @@ class ReferenceFile(BaseModel):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         identities = [(field.role, field.name) for field in self.fields]
-        want(len(set(identities)) == len(identities), "fields: wanted each role and name once")
+        want(len(set(identities)) == len(identities), "fields: expected each role and name once")
         roles = [role for role, _ in identities]
-        want(roles.count("actual") <= 1, "fields: wanted one actual at most")
-        want(self.rows <= self.rows_seen, "rows: wanted at most rows_seen")
+        want(roles.count("actual") <= 1, "fields: expected one actual at most")
+        want(self.rows <= self.rows_seen, "rows: expected at most rows_seen")
         for at, field in enumerate(self.fields):
             is_part = field.role == "derived" or field.kind in ("text", "embedding")
             most = self.rows_seen if is_part else self.rows
             want(
                 field.rows <= most and (is_part or field.rows == most),
-                f"fields.{at}.rows: wanted the rows of the whole",
+                f"fields.{at}.rows: expected the rows of the whole",
             )
         check_derived(self.fields, self.anomaly)
         fields = counted(self.fields)
         for field in fields:
             check_seasons(field, self.season, f"fields: {ascii(field.name)[:60]}")
         total = sum(each.rows for each in self.segments)
-        want(not self.segments or total == self.rows, "segments: wanted the rows of the whole")
-        want(bool(self.segments) == bool(self.segmented_by), "segmented_by: wanted with segments")
+        want(not self.segments or total == self.rows, "segments: expected the rows of the whole")
+        want(bool(self.segments) == bool(self.segmented_by), "segmented_by: expected with segments")
         check_segments(self.segments, fields, width=len(self.segmented_by), season=self.season)
         return self
 
@@ -85,7 +85,7 @@ class _Head(BaseModel):
     version: Annotated[int, Field(strict=True, ge=1, lt=1 << 31)]
 
 
-def parsed(data: bytes) -> ReferenceFile:
+def load(data: bytes) -> ReferenceFile:
     """The reference in `data`.
 
     Raises:
@@ -98,7 +98,7 @@ def parsed(data: bytes) -> ReferenceFile:
     except ValidationError as error:
         raise FormatError(f"reference: not a file that mlmonitor saved: {_where(error)}") from None
     if head.format != "mlmonitor.reference":
-        raise FormatError("reference: format: wanted mlmonitor.reference")
+        raise FormatError("reference: format: expected mlmonitor.reference")
     if head.version > VERSION:
         raise FormatError(
             f"reference: version {head.version} is newer than this library, which reads up to "
@@ -111,7 +111,7 @@ def parsed(data: bytes) -> ReferenceFile:
         raise FormatError(f"reference: {_where(error)}") from None
 
 
-def written(content: ReferenceFile) -> bytes:
+def dump(content: ReferenceFile) -> bytes:
     """The file of a reference, indented; raises FormatError where `parsed` would not take it."""
     data = content.model_dump_json(indent=1).encode() + b"\n"
     _check_size(data)
@@ -132,7 +132,7 @@ def _check_keys(data: bytes) -> None:
         data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
     )
     for place in _twice(tree, ()):
-        raise FormatError(f"reference: {_place(place)}: wanted each key once")
+        raise FormatError(f"reference: {_place(place)}: expected each key once")
 
 
 class _Twice:
@@ -157,7 +157,7 @@ def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str,
 
 
 def _where(error: ValidationError) -> str:
-    """The first three faults: where, and what was wanted; never what stood there."""
+    """The first three faults: where, and what was expected; never what stood there."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     told = []
     for fault in faults[:3]:
@@ -167,7 +167,7 @@ def _where(error: ValidationError) -> str:
     return "; ".join(told) + more
 
 
-_KINDS = "wanted a kind: numeric, datetime, categorical, boolean, text or embedding"
+_KINDS = "expected a kind: numeric, datetime, categorical, boolean, text or embedding"
 _WANTED = {
     # pydantic quotes what stood there in these.
     "union_tag_invalid": _KINDS,

@@ -86,7 +86,7 @@ class SegmentReference(BaseModel):
         return OBJECT_BYTES + names + sum(field.nbytes for field in self.fields)
 
 
-def within(entry: CountedEntry, part: SegmentField) -> CountedEntry:
+def segment_entry(entry: CountedEntry, part: SegmentField) -> CountedEntry:
     """The entry of one segment: its own counts over the whole's bins."""
     known = {name: value for name, value in part if name in type(entry).model_fields}
     return entry.model_copy(update={**known, "rows": part.rows})
@@ -101,43 +101,43 @@ def check_segments(
 ) -> None:
     """Refuse segments of other fields, bins or rows than the whole's."""
     known = [None if each.values is None else tuple(each.values) for each in segments]
-    want(len(set(known)) == len(known), "segments: wanted each once")
-    want(None not in known[:-1], "segments: wanted the rest last")
+    want(len(set(known)) == len(known), "segments: expected each once")
+    want(None not in known[:-1], "segments: expected the rest last")
     for at, segment in enumerate(segments):
         where = f"segments.{at}"
         want(segment.values is None or len(segment.values) == width, f"{where}: values")
-        want(len(segment.fields) == len(fields), f"{where}.fields: wanted those above")
+        want(len(segment.fields) == len(fields), f"{where}.fields: expected those above")
         for field, whole in zip(segment.fields, fields, strict=True):
             _check_field(field, whole, where)
             is_apart = whole.role == "derived" and field.rows <= whole.rows
             want(
                 is_apart or field.rows == segment.rows,
-                f"{where}: wanted the sum of counts and missing",
+                f"{where}: expected the sum of counts and missing",
             )
             check_seasons(field, season, where)
 
 
 def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
-    want(len(field.counts) == len(whole.counts), f"{where}: wanted the whole's bins")
+    want(len(field.counts) == len(whole.counts), f"{where}: expected the whole's bins")
     want(
         field.nonfinite + field.wrong_type <= field.missing,
-        f"{where}: nonfinite, wrong_type: wanted no more than missing",
+        f"{where}: nonfinite, wrong_type: expected no more than missing",
     )
     held_out = whole.held_out if isinstance(whole, CategoricalReference) else []
-    want(len(field.held_out) == len(held_out), f"{where}: held_out: wanted as in the whole")
-    want(sum(field.held_out) <= field.rows, f"{where}: held_out: wanted no more than rows")
+    want(len(field.held_out) == len(held_out), f"{where}: held_out: expected as in the whole")
+    want(sum(field.held_out) <= field.rows, f"{where}: held_out: expected no more than rows")
     want(
         field.once + 2 * field.twice <= sum(field.counts),
-        f"{where}: once, twice: wanted no more than there are values",
+        f"{where}: once, twice: expected no more than there are values",
     )
 
 
 def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
     """Each season has all bins, and together they are the whole: what was held out, if it was."""
     count = 0 if season is None else SEASONS[season]
-    want(len(field.seasons) == count, f"{where}.seasons: wanted {count}")
+    want(len(field.seasons) == count, f"{where}.seasons: expected {count}")
     rows = [[*map(int, row.split())] for row in field.seasons]
     whole = getattr(field, "held_out", []) or [*field.counts, field.missing]
-    want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: wanted all bins in each")
+    want(all(len(row) == len(whole) for row in rows), f"{where}.seasons: expected all bins in each")
     sums = [sum(column) for column in zip(*rows, strict=True)]
-    want(not rows or sums == whole, f"{where}.seasons: wanted the sums of counts and missing")
+    want(not rows or sums == whole, f"{where}.seasons: expected the sums of counts and missing")

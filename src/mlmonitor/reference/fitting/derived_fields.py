@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.capture.read.numbers import numbers
+from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.refusals import GIVEN, MISSING
 from mlmonitor.derived.anomaly import Distances, Scaling, shrunk_covariance
 from mlmonitor.errors import SchemaError
@@ -22,8 +22,8 @@ from mlmonitor.records import SOURCES, Kind, Role
 from mlmonitor.reference.fitting.derived_source import Source
 from mlmonitor.reference.fitting.fit import Fitted
 from mlmonitor.reference.fitting.reservoir import Sample
-from mlmonitor.reference.fitting.sample_halves import Derived, HeldOut, Options
-from mlmonitor.reference.fitting.stratification import Strata
+from mlmonitor.reference.fitting.sample_halves import Derived, Options, SampleHalves
+from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.kind_inference import known_kind
 from mlmonitor.reference.training_data import Chunk, Columns
 
@@ -35,7 +35,7 @@ ANOMALOUS_SHARE = 0.01
 Identity = tuple[Role, str]
 
 
-class Whole(NamedTuple):
+class FittedReference(NamedTuple):
     """All fields, in the order of the columns, then those derived; their segments; the judge."""
 
     fields: list[FieldEntry]
@@ -54,7 +54,7 @@ class Derivations:
     def __init__(
         self,
         schema: Mapping[str, Kind],
-        strata: Strata,
+        strata: Stratification,
         *,
         scored: bool | Sequence[str] = False,
         seed: int = 0,
@@ -68,7 +68,7 @@ class Derivations:
         self._order: list[Identity] = []
         self._sources: dict[Identity, Source] = {}
         self._numeric: dict[str, Sample] = {}
-        self._rows = HeldOut(ROWS, self._rng, strata)
+        self._rows = SampleHalves(ROWS, self._rng, strata)
 
     def passing(self, parts: Iterator[Chunk]) -> Iterator[Chunk]:
         """The parts without their sources; they are sampled on the way."""
@@ -81,16 +81,16 @@ class Derivations:
             own = {i: values for i, values in chunk.columns.items() if i[1] not in self._kinds}
             yield chunk._replace(columns=own)
 
-    def completed(self, found: Fitted, options: Options) -> Whole:
+    def completed(self, found: Fitted, options: Options) -> FittedReference:
         """What was found, with what was derived.
 
         Raises:
             SchemaError: a source holds nothing of its kind, or there is nothing to judge rows by.
         """
         if not found.entries and not self._sources:
-            raise SchemaError("features: wanted at least one column with at least one row")
+            raise SchemaError("features: expected at least one column with at least one row")
         if not self._order:
-            return Whole(list(found.entries), found.segments)
+            return FittedReference(list(found.entries), found.segments)
         known: dict[Identity, FieldEntry] = {(Role(e.role), e.name): e for e in found.entries}
         derived: list[Derived] = []
         for identity, source in self._sources.items():
@@ -119,7 +119,7 @@ class Derivations:
             )
             for at, segment in enumerate(found.segments)
         ]
-        return Whole(fields + [each.entry for each in derived], segments, anomaly)
+        return FittedReference(fields + [each.entry for each in derived], segments, anomaly)
 
     def _take(self, chunk: Chunk) -> None:
         if not self._order:
@@ -131,7 +131,7 @@ class Derivations:
             self._rows.next_chunk(chunk.rows, chunk.marks)
         for name, sample in self._numeric.items():
             if (Role.FEATURE, name) in chunk.columns:
-                sample.take(numbers(chunk.columns[Role.FEATURE, name])[0], self._rows.slots)
+                sample.take(parse_floats(chunk.columns[Role.FEATURE, name])[0], self._rows.slots)
 
     def _begin(self, columns: Columns) -> None:
         for name in self._kinds:
@@ -156,13 +156,13 @@ class Derivations:
         scaling = Scaling.of(values[:, design])
         used = np.flatnonzero(scaling.scale > 0)
         if not used.size:
-            raise SchemaError("anomaly_score: wanted a numeric feature that is not constant")
+            raise SchemaError("anomaly_score: expected a numeric feature that is not constant")
         scaling = Scaling(scaling.centre[used], scaling.scale[used])
         covariance = shrunk_covariance(scaling.apply(values[np.ix_(used, design)]))
         score = Distances(scaling, covariance).score(values[np.ix_(used, rest)])
         scores = score[~np.isnan(score)]
         if not scores.size:
-            raise SchemaError("anomaly_score: wanted more rows with a number")
+            raise SchemaError("anomaly_score: expected more rows with a number")
         threshold = float(np.quantile(scores, 1 - ANOMALOUS_SHARE, method="inverted_cdf"))
         anomaly = AnomalyReference(
             names=[names[at] for at in used.tolist()],
@@ -184,10 +184,12 @@ class Derivations:
         names = known if isinstance(self._scored, bool) else list(self._scored)
         for name in names:
             if name not in known or name not in self._numeric:
-                raise SchemaError(f"anomaly_score: {name!r}: wanted the name of a numeric feature")
+                raise SchemaError(
+                    f"anomaly_score: {name!r}: expected the name of a numeric feature"
+                )
         if not 1 <= len(names) <= MOST_SCORED:
             raise SchemaError(
-                f"anomaly_score: wanted 1 to {MOST_SCORED} numeric features, met {len(names)}: "
+                f"anomaly_score: expected 1 to {MOST_SCORED} numeric features, got {len(names)}: "
                 "name those that matter, anomaly_score=[...]"
             )
         return names

@@ -20,8 +20,8 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.fitting.reservoir import Sample
-from mlmonitor.reference.fitting.sample_halves import HeldOut
-from mlmonitor.reference.fitting.stratification import Marks, Strata
+from mlmonitor.reference.fitting.sample_halves import SampleHalves
+from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.training_data import checked_name
 from mlmonitor.stats.mmd import MMD, simulated_mmd
 
@@ -45,12 +45,14 @@ class Learned(NamedTuple):
 class Source:
     """One source's training values: a uniform sample of rows of its own."""
 
-    def __init__(self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Strata) -> None:
+    def __init__(
+        self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Stratification
+    ) -> None:
         self._role, self._name, self._kind, self._rng = role, name, kind, rng
-        self.held_out: HeldOut = HeldOut(SAMPLE_ROWS[kind], rng, strata)
+        self.held_out: SampleHalves = SampleHalves(SAMPLE_ROWS[kind], rng, strata)
         self._sample = Sample(None)
 
-    def take(self, values: Values, rows: int, marks: Marks) -> None:
+    def take(self, values: Values, rows: int, marks: StratumKeys) -> None:
         """Keep those rows of a chunk that the sample has slots for."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
@@ -87,7 +89,7 @@ class Source:
 
     def _text(self, told: dict[str, Any], first: list[object], second: list[object]) -> Learned:
         if not any(isinstance(value, str) for value in first):
-            raise SchemaError(f"column {self._name!r}: wanted texts, met too few")
+            raise SchemaError(f"column {self._name!r}: expected texts, got too few")
         words = frequent_words(first)
         vocabulary = Vocabulary.of(words)
         entry = TextReference(
@@ -107,7 +109,7 @@ class Source:
         matrix = found.matrix[found.known]
         if dimensions < 2 or not len(matrix):
             raise SchemaError(
-                f"column {self._name!r}: wanted vectors of 2 to 4,096 numbers, met too few"
+                f"column {self._name!r}: expected vectors of 2 to 4,096 numbers, got too few"
             )
         bandwidth = median_distance(matrix[:_BANDWIDTH_ROWS])
         kernel = Kernel(

@@ -7,13 +7,13 @@ import numpy as np
 from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, padded, quantile_edges
 from mlmonitor.aggregate.sketches.categories import category_name
 from mlmonitor.aggregate.sketches.moments import Moments
-from mlmonitor.capture.read.numbers import moments_in_time, numbers
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import NONFINITE, WRONG_TYPE, Reasons, column_reasons
 from mlmonitor.capture.values import Values, is_missing
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import QUANTILE_POINTS, CountedEntry, NumericReference
 from mlmonitor.records import Field, Floats, Kind, Role
-from mlmonitor.reference.fitting.reservoir import Sample, Slots
+from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
 from mlmonitor.reference.kind_inference import known_kind
@@ -35,7 +35,7 @@ class FieldSample:
         self._sample: Sample | None = None
         self._reasons: Sample | None = None  # none but that values are missing
 
-    def take(self, values: Values, slots: Slots) -> None:
+    def take(self, values: Values, slots: Reservoir) -> None:
         """Keep those rows of a chunk that the sample has slots for.
 
         Raises:
@@ -67,7 +67,7 @@ class FieldSample:
 
     def _numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
         """The column, and why values were refused; None where they are missing, and no more."""
-        read = moments_in_time if field.kind is Kind.DATETIME else numbers
+        read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
         column, refused = read(values)
         self.wrong_type += int(refused[WRONG_TYPE - 1])
         self.moments.update(column[None, :])
@@ -90,12 +90,12 @@ class FieldSample:
         reasons[lost] = WRONG_TYPE
         return column, reasons
 
-    def rows(self, slots: Slots) -> Any:
+    def rows(self, slots: Reservoir) -> Any:
         """The sampled values: numbers, NaN where missing, or categories, None where missing."""
         is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
         return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
 
-    def entry(self, slots: Slots, *, bins: int, has_critical: bool) -> CountedEntry:
+    def entry(self, slots: Reservoir, *, bins: int, has_critical: bool) -> CountedEntry:
         """The field as it is saved.
 
         Raises:
@@ -112,14 +112,14 @@ class FieldSample:
         )
         if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
-                f"column {self.name!r}: wanted {kind.value}, as the schema says, but no value is"
+                f"column {self.name!r}: expected {kind.value}, as the schema says, but no value is"
             )
         update: dict[str, Any] = refused_of(self.reasons(slots))
         if has_critical:
             update["critical"] = tables(entry, ordered)
         return entry.model_copy(update=update)
 
-    def reasons(self, slots: Slots) -> Reasons:
+    def reasons(self, slots: Reservoir) -> Reasons:
         """Why each sampled value is missing, as in a block; 0 also where that is all there is."""
         found = Sample(0.0) if self._reasons is None else self._reasons
         told: Reasons = found.rows(slots).astype(np.int8)

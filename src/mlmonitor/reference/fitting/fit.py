@@ -11,9 +11,9 @@ from mlmonitor.formats.reference import (
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.fitting.binned_predictions import explain
 from mlmonitor.reference.fitting.field_sample import FieldSample
-from mlmonitor.reference.fitting.reservoir import Slots
-from mlmonitor.reference.fitting.stratification import Strata
-from mlmonitor.reference.fitting.stratified_field import Parted
+from mlmonitor.reference.fitting.reservoir import Reservoir
+from mlmonitor.reference.fitting.stratification import Stratification
+from mlmonitor.reference.fitting.stratified_field import StratifiedField
 from mlmonitor.reference.training_data import Chunk, Columns
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 100_000
 
-__all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fitted"]
+__all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fit_fields"]
 
 
 class Fitted(NamedTuple):
@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
     explained: str | None
 
 
-def fitted(  # noqa: PLR0913 - one name for each thing that decides
+def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
     parts: Iterator[Chunk],
     *,
     schema: Mapping[str, Kind],
@@ -45,7 +45,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
     bins: int,
     rng: "Generator",
     has_critical: bool = True,
-    strata: Strata,
+    strata: Stratification,
 ) -> Fitted:
     """What training data looks like, field by field and part by part.
 
@@ -56,7 +56,7 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
             the schema names a column that is not there.
     """
-    slots = Slots(sample_rows, rng)
+    slots = Reservoir(sample_rows, rng)
     samples: dict[tuple[Role, str], FieldSample] = {}
     for columns, rows, marks in parts:
         if rows == 0:
@@ -71,12 +71,12 @@ def fitted(  # noqa: PLR0913 - one name for each thing that decides
             sample.take(columns[identity], slots)
         strata.take(marks, slots)
     if slots.seen == 0:
-        raise SchemaError("features: wanted at least one column with at least one row")
+        raise SchemaError("features: expected at least one column with at least one row")
     fields = list(samples.values())
     entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
     told = explain(entries, lambda at: fields[at].rows(slots))
     parted = [
-        Parted(entry, sample.rows(slots), sample.reasons(slots), has_critical=has_critical)
+        StratifiedField(entry, sample.rows(slots), sample.reasons(slots), has_critical=has_critical)
         for entry, sample in zip(told.entries, fields, strict=True)
     ]
     entries = [strata.whole(field, slots) for field in parted]

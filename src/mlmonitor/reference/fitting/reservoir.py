@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 
-class Slots:
+class Reservoir:
     """The rows of a uniform sample of at most `limit` rows, drawn a chunk at a time; None: all.
 
     Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
@@ -49,18 +49,18 @@ class Sample:
         self._blank = blank
         self._held: np.ndarray[Any, Any] = self._blanks(0)
 
-    def take(self, column: np.ndarray[Any, Any], slots: Slots) -> None:
+    def take(self, column: np.ndarray[Any, Any], slots: Reservoir) -> None:
         """Take in the column of the chunk that `slots` were drawn for."""
         self._make_room(slots)
         self._held[slots.kept - slots.fresh : slots.kept] = column[: slots.fresh]
         self._held[slots.replaced] = column[slots.replaced_by]
 
-    def rows(self, slots: Slots) -> Any:
+    def rows(self, slots: Reservoir) -> Any:
         """The values in all slots."""
         self._make_room(slots)
         return self._held[: slots.kept]
 
-    def _make_room(self, slots: Slots) -> None:
+    def _make_room(self, slots: Reservoir) -> None:
         short = slots.kept - len(self._held)
         if short <= 0:
             return

@@ -10,9 +10,9 @@ from mlmonitor.capture.values import Values
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts, Kind, Role
 from mlmonitor.reference.fitting.field_sample import FieldSample
-from mlmonitor.reference.fitting.reservoir import Slots
-from mlmonitor.reference.fitting.stratification import Marks, Strata
-from mlmonitor.reference.fitting.stratified_field import Parted, refused_of
+from mlmonitor.reference.fitting.reservoir import Reservoir
+from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
+from mlmonitor.reference.fitting.stratified_field import StratifiedField, refused_of
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -32,20 +32,20 @@ class Derived(NamedTuple):
     parts: list[SegmentField]
 
 
-class HeldOut:
+class SampleHalves:
     """A uniform sample of at most `limit` rows in two halves, and what tells their parts.
 
     A row lies nearer to a centre that it helped to make than any row to come: so what a derivation
     learns is learned from one half of the rows, and what is derived is fitted on the other.
     """
 
-    def __init__(self, limit: int, rng: "Generator", strata: Strata) -> None:
-        self.slots: Slots = Slots(limit, rng)
+    def __init__(self, limit: int, rng: "Generator", strata: Stratification) -> None:
+        self.slots: Reservoir = Reservoir(limit, rng)
         self._rng = rng
         self._strata = strata.sibling()
         self._halves: tuple[Counts, Counts] | None = None
 
-    def next_chunk(self, rows: int, marks: Marks) -> None:
+    def next_chunk(self, rows: int, marks: StratumKeys) -> None:
         """Draw for the next rows, and keep their marks."""
         self.slots.next_chunk(rows)
         self._strata.take(marks, self.slots)
@@ -70,13 +70,15 @@ class HeldOut:
         options: Options,
     ) -> Derived:
         """The field whose values in the second half are `column`."""
-        slots = Slots(None, self._rng)  # draws nothing: all rows are kept
+        slots = Reservoir(None, self._rng)  # draws nothing: all rows are kept
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.take(column, slots)
         entry = sample.entry(slots, bins=options.bins, has_critical=options.has_critical)
         entry = entry.model_copy(update=refused_of(reasons))
-        parted = Parted(entry, sample.rows(slots), reasons, has_critical=options.has_critical)
+        parted = StratifiedField(
+            entry, sample.rows(slots), reasons, has_critical=options.has_critical
+        )
         at = self.halves[1]
         return Derived(
             self._strata.whole(parted, self.slots, at),

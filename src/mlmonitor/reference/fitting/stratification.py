@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.segments import SegmentValues, segment_values
-from mlmonitor.capture.read.numbers import moments_in_time
+from mlmonitor.capture.read.numbers import parse_datetimes
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts
-from mlmonitor.reference.fitting.reservoir import Sample, Slots
-from mlmonitor.reference.fitting.stratified_field import Parted
+from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
+from mlmonitor.reference.fitting.stratified_field import StratifiedField
 
 
-class Marks(NamedTuple):
+class StratumKeys(NamedTuple):
     """What tells the parts of a chunk's rows: its segment fields, and when each row was."""
 
     segments: Sequence[Values] = ()
     times: Values | None = None
 
 
-class Strata:
+class Stratification:
     """Remembers the segment and the season of each sampled row, in the slots of all fields.
 
     Price: 16 bytes a sampled row, and the name of every segment met.
@@ -37,21 +37,23 @@ class Strata:
         self._ids: dict[SegmentValues, int] = {}
         self._segment, self._season = Sample(0.0), Sample(0.0)
 
-    def sibling(self) -> "Strata":
+    def sibling(self) -> "Stratification":
         """The same parts, for the slots of another sample of the same rows."""
-        found = Strata(self.fields, self._most, self.season)
+        found = Stratification(self.fields, self._most, self.season)
         found._ids = self._ids
         return found
 
-    def whole(self, field: Parted, slots: Slots, at: Counts | None = None) -> CountedEntry:
+    def whole(
+        self, field: StratifiedField, slots: Reservoir, at: Counts | None = None
+    ) -> CountedEntry:
         """A field with the counts of its seasons; `at`: the slots of its rows, if not all."""
         return field.whole(self._seasons(slots, at), self._count)
 
     def parts(
         self,
-        field: Parted,
+        field: StratifiedField,
         segments: Sequence[SegmentReference],
-        slots: Slots,
+        slots: Reservoir,
         at: Counts | None = None,
     ) -> list[SegmentField]:
         """A field as each of these segments has it; what is in none of them is left out."""
@@ -65,7 +67,7 @@ class Strata:
             found.append(field.part(rows, seasons, self._count))
         return found
 
-    def take(self, marks: Marks, slots: Slots) -> None:
+    def take(self, marks: StratumKeys, slots: Reservoir) -> None:
         """Keep the marks of those rows of a chunk that the sample has slots for.
 
         Raises:
@@ -76,13 +78,15 @@ class Strata:
             ids = [self._ids.setdefault(values, len(self._ids)) for values in found]
             self._segment.take(np.array(ids, np.float64), slots)
         if self.season is not None and marks.times is not None:
-            seconds, _ = moments_in_time(marks.times)
+            seconds, _ = parse_datetimes(marks.times)
             missing = int(np.count_nonzero(np.isnan(seconds)))
             if missing:
-                raise SchemaError(f"times: wanted a datetime for each row; {missing:,} have none")
+                raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
             self._season.take(self.season.of(seconds).astype(np.float64), slots)
 
-    def segments(self, fields: Sequence[Parted], slots: Slots) -> list[SegmentReference]:
+    def segments(
+        self, fields: Sequence[StratifiedField], slots: Reservoir
+    ) -> list[SegmentReference]:
         """Each segment of the most rows, and the rest as one."""
         if not self.fields:
             return []
@@ -96,7 +100,7 @@ class Strata:
             for values, rows in self._parts(slots)
         ]
 
-    def _parts(self, slots: Slots) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
+    def _parts(self, slots: Reservoir) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
         """The sampled rows of each segment, those of the most rows first."""
         ids = self._numbers(slots, None)
         names = list(self._ids)
@@ -113,12 +117,12 @@ class Strata:
     def _count(self) -> int:
         return 0 if self.season is None else self.season.count
 
-    def _numbers(self, slots: Slots, at: Counts | None) -> Counts:
+    def _numbers(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The number of each row's segment."""
         found: Counts = self._segment.rows(slots).astype(np.int64)
         return found if at is None else found[at]
 
-    def _seasons(self, slots: Slots, at: Counts | None) -> Counts:
+    def _seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The season of each row; 0 where there are none."""
         found: Counts = self._season.rows(slots).astype(np.int64)
         return found if at is None else found[at]

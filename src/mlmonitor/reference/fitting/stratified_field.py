@@ -14,7 +14,7 @@ from mlmonitor.formats.reference import (
     CountedEntry,
     NumericReference,
     SegmentField,
-    within,
+    segment_entry,
 )
 from mlmonitor.records import REFUSED, Counts, Floats, Quality
 from mlmonitor.reference.fitting.top_categories import Rare
@@ -25,7 +25,7 @@ Rows = NDArray[np.intp]
 _NONFINITE, _WRONG_TYPE = (1 + REFUSED.index(q) for q in (Quality.NONFINITE, Quality.WRONG_TYPE))
 
 
-class Parted:
+class StratifiedField:
     """The sampled rows of one field, over the bins of its entry.
 
     values: numbers, NaN where missing, or categories, None where missing. reasons: why a value is
@@ -68,7 +68,9 @@ class Parted:
             found = found.model_copy(update=_spread(ordered))
         if not self._has_critical or not rows.size:
             return found
-        return found.model_copy(update={"critical": tables(within(self._entry, found), ordered)})
+        return found.model_copy(
+            update={"critical": tables(segment_entry(self._entry, found), ordered)}
+        )
 
     def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
         """The counts of each season, a text each: of the rows that a window is compared with."""

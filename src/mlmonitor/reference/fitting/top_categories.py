@@ -15,7 +15,7 @@ TOP_CATEGORIES = 50
 OTHER_CATEGORIES = 2_000
 
 
-class Ranked(NamedTuple):
+class CategoryCounts(NamedTuple):
     """The parts of a `CategoricalReference` of the same names."""
 
     categories: list[str]
@@ -28,7 +28,7 @@ class Ranked(NamedTuple):
     held_out: list[int]
 
 
-def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> Ranked:
+def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> CategoryCounts:
     """The categories of a sample of names, None where one is missing; `fixed` ones are listed all.
 
     Where there are more than `TOP_CATEGORIES`, half of the rows, drawn by a seed, choose which are
@@ -56,7 +56,7 @@ def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> Ranked:
     is_closed = len(rest) <= OTHER_CATEGORIES
     met = Counter(counts.values())
     singles = {name for name, count in rest if count == 1} if is_closed else set()
-    return Ranked(
+    return CategoryCounts(
         categories=top,
         counts=[counts.get(name, 0) for name in top] + [sum(count for _, count in rest)],
         missing=missing,

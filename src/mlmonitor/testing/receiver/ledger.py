@@ -87,9 +87,9 @@ class Ledger:
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> tuple[Series, ...]:
         """All series of that name with these attributes among theirs, one a process."""
-        wanted = {**(attributes or {}), **more}
+        expected = {**(attributes or {}), **more}
         with self._changed:
-            return tuple(each for each in self._series.values() if each.matches(name, wanted))
+            return tuple(each for each in self._series.values() if each.matches(name, expected))
 
     def total(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
@@ -114,9 +114,9 @@ class Ledger:
             ValueError: those that match have different bounds.
         """
         with self._changed:
-            wanted = {**(attributes or {}), **more}
-            amounts = self._amounts("histogram", name, wanted)
-            amounts += self._amounts("exponential_histogram", name, wanted)
+            expected = {**(attributes or {}), **more}
+            amounts = self._amounts("histogram", name, expected)
+            amounts += self._amounts("exponential_histogram", name, expected)
         if not amounts:
             raise LookupError(f"no histogram {name!r} with these attributes\n{self}")
         whole = reduce(added, amounts)
@@ -173,10 +173,10 @@ class Ledger:
         if self._writers.setdefault(moment, key.instance) != key.instance:
             self._warnings[TWO_WRITERS] += 1
 
-    def _amounts(self, kind: str, name: str, wanted: Mapping[str, object]) -> list[Amount]:
+    def _amounts(self, kind: str, name: str, expected: Mapping[str, object]) -> list[Amount]:
         return [
             amount
-            for series in self.series(name, wanted)
+            for series in self.series(name, expected)
             if series.kind == kind
             for amount in series.amounts()
         ]

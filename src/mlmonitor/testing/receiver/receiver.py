@@ -76,7 +76,7 @@ class OtlpReceiver:
         most_series: int = MOST_SERIES,
     ) -> None:
         if protocol not in ("http", "grpc"):
-            raise ConfigError("protocol: wanted 'http' or 'grpc'")
+            raise ConfigError("protocol: expected 'http' or 'grpc'")
         if protocol == "grpc" and profile != "collector":
             raise ConfigError("protocol: only a collector takes 'grpc'; the others want 'http'")
         if token is not None and profile != "dynatrace":
@@ -178,7 +178,7 @@ def _backend(
         case "prometheus":
             return Prometheus()
         case _:
-            raise ConfigError("profile: wanted 'collector', 'dynatrace', 'mimir' or 'prometheus'")
+            raise ConfigError("profile: expected 'collector', 'dynatrace', 'mimir' or 'prometheus'")
 
 
 def _server(intake: Intake, *, is_grpc: bool) -> Server:

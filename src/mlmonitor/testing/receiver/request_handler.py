@@ -79,7 +79,7 @@ class Intake:
         if self._is_grpc and not isinstance(fault, OVER_GRPC):
             raise ConfigError(f"{type(fault).__name__}: has no meaning over gRPC")
         if isinstance(fault, Refuse) and isinstance(fault.code, str) and not self._is_grpc:
-            raise ConfigError("Refuse.code: wanted an HTTP status, not the name of a gRPC code")
+            raise ConfigError("Refuse.code: expected an HTTP status, not the name of a gRPC code")
         return fault
 
     def draw(self) -> Fault | None:

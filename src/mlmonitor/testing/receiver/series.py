@@ -99,14 +99,14 @@ class Series:
         """What was odd about its points."""
         return self._notes if self._stream is None else self._stream.notes()
 
-    def matches(self, name: str, wanted: Mapping[str, object]) -> bool:
+    def matches(self, name: str, expected: Mapping[str, object]) -> bool:
         """Whether it has that name and these attributes."""
         if name not in (self.name, self.stored_name):
             return False
         known = (dict(self.attributes), dict(self.labels), dict(self.resource))
         return all(
             any(each.get(key) == _wanted_text(value) for each in known)
-            for key, value in wanted.items()
+            for key, value in expected.items()
         )
 
     def __repr__(self) -> str:

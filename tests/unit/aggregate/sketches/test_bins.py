@@ -37,16 +37,16 @@ def test_bins_hold_what_one_comparison_at_a_time_finds(
     """A value on an edge is in the bin below it; NaN is in none; the rest add up."""
     values = np.array(drawn + [np.nan] * holes)
     table = counted(np.stack([values, values]), [np.unique(edges), np.empty(0)])
-    wanted = brute(values, np.unique(edges))
-    assert table[0].tolist() == wanted
-    assert table[1].tolist() == [len(drawn)] + [0] * (len(wanted) - 1)
+    expected = brute(values, np.unique(edges))
+    assert table[0].tolist() == expected
+    assert table[1].tolist() == [len(drawn)] + [0] * (len(expected) - 1)
 
 
 def test_numpy_says_the_same_off_the_edges(rng: np.random.Generator) -> None:
     """Where no value is an edge, the counts are those of `np.histogram`."""
     values, edges = rng.normal(size=(1, 1_000)), np.array([-1.0, 0.0, 2.0])
-    wanted = np.histogram(values, [-np.inf, *edges, np.inf])[0]
-    np.testing.assert_array_equal(counted(values, [edges])[0], wanted)
+    expected = np.histogram(values, [-np.inf, *edges, np.inf])[0]
+    np.testing.assert_array_equal(counted(values, [edges])[0], expected)
 
 
 @given(SAMPLES, st.integers(1, 20))

@@ -151,9 +151,9 @@ def test_what_came_before_does_not_matter(values: list[object]) -> None:
     alone = [Dictionary(names).code(value) for value in values]
     for order in (values, values[::-1]):
         book = Dictionary(names)
-        wanted = alone if order is values else alone[::-1]
-        assert codes(book, *order) == wanted
-        assert codes(book, *order) == wanted
+        expected = alone if order is values else alone[::-1]
+        assert codes(book, *order) == expected
+        assert codes(book, *order) == expected
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])

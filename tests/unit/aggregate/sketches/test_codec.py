@@ -147,18 +147,18 @@ def test_only_types_that_can_be_read_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "complaint"),
+    ("expected", "complaint"),
     [
-        ({"dtype": np.int64}, "wanted int64, met float64"),
-        ({"dtype": np.float64, "ndim": 1}, "wanted 1 dimensions, met 2"),
-        ({"dtype": np.float64, "shape": (3, 2)}, r"wanted the shape \(3, 2\), met \(2, 3\)"),
+        ({"dtype": np.int64}, "expected int64, got float64"),
+        ({"dtype": np.float64, "ndim": 1}, "expected 1 dimensions, got 2"),
+        ({"dtype": np.float64, "shape": (3, 2)}, r"expected the shape \(3, 2\), met \(2, 3\)"),
     ],
 )
-def test_a_part_that_does_not_fit_is_named(wanted: dict[str, Any], complaint: str) -> None:
+def test_a_part_that_does_not_fit_is_named(expected: dict[str, Any], complaint: str) -> None:
     """Type, dimensions and shape are checked one by one; a missing part is said to be missing."""
     state = {"x": np.zeros((2, 3))}
     with pytest.raises(FormatError, match=f"^x: {complaint}"):
-        part(state, "x", **wanted)
+        part(state, "x", **expected)
     with pytest.raises(FormatError, match=r"^y: missing"):
         part(state, "y", np.float64)
 

@@ -56,11 +56,11 @@ def test_the_ends_of_all_floats_have_ranks_and_quantiles(reach: float) -> None:
     digest = TDigest(1)
     digest.update(values[None])
     shares = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-    wanted = np.quantile(values, shares, method="inverted_cdf")
-    ranks = np.sort(values).searchsorted(wanted, side="right") / values.size
-    np.testing.assert_allclose(digest.cdf(wanted[None])[0], ranks, atol=TDigest.MIDDLE_ERROR)
+    expected = np.quantile(values, shares, method="inverted_cdf")
+    ranks = np.sort(values).searchsorted(expected, side="right") / values.size
+    np.testing.assert_allclose(digest.cdf(expected[None])[0], ranks, atol=TDigest.MIDDLE_ERROR)
     found = digest.quantile(shares)[0]
-    np.testing.assert_allclose(found / reach, wanted / reach, atol=2 * TDigest.MIDDLE_ERROR)
+    np.testing.assert_allclose(found / reach, expected / reach, atol=2 * TDigest.MIDDLE_ERROR)
 
 
 def test_a_gap_wider_than_all_floats_is_crossed() -> None:

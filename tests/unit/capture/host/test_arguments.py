@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.arguments import parameters, picker, take_features
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.errors import ConfigError
@@ -103,7 +103,7 @@ def test_the_first_argument_holds_the_features(
 ) -> None:
     """Bound or not, by position or by name, the first argument is found and copied."""
     form, rows, payload = taken(function, None, *args, **kwargs)
-    found = payload[0] if form is Form.MAPPINGS else payload
+    found = payload[0] if form is PayloadForm.MAPPINGS else payload
     assert (rows, found) == (1, ROW)
     assert found is not ROW
 
@@ -117,7 +117,7 @@ def test_any_argument_may_hold_the_features() -> None:
 def test_several_arguments_are_a_field_each() -> None:
     """Named together, arguments make one row."""
     assert taken(plain, ["features", "other"], 1.5) == (
-        Form.MAPPING,
+        PayloadForm.MAPPING,
         1,
         {"features": 1.5, "other": 0},
     )
@@ -139,18 +139,18 @@ def test_a_name_of_a_positional_parameter_is_free_for_a_value() -> None:
 
 def test_values_by_position_are_one_row() -> None:
     """`*features` is a row; without any value it is still one row, not an empty batch."""
-    assert taken(variadic, None, 1.0, 2.0) == (Form.SEQUENCE, 1, (1.0, 2.0))
+    assert taken(variadic, None, 1.0, 2.0) == (PayloadForm.SEQUENCE, 1, (1.0, 2.0))
     assert taken(variadic, None)[1] == 1
 
 
 def test_a_wrapper_without_a_signature_still_hands_over_its_row() -> None:
     """A row given to `(*args, **kwargs)` is a batch of that one row."""
-    assert taken(wrapped, None, ROW) == (Form.MAPPINGS, 1, [ROW])
+    assert taken(wrapped, None, ROW) == (PayloadForm.MAPPINGS, 1, [ROW])
 
 
 def test_a_call_without_features_is_unreadable() -> None:
     """The call will fail by itself; until then there is one row of nothing."""
-    assert taken(plain, None)[:2] == (Form.UNREADABLE, 1)
+    assert taken(plain, None)[:2] == (PayloadForm.UNREADABLE, 1)
 
 
 def test_a_function_without_arguments_is_refused() -> None:

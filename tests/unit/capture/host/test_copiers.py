@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.copiers import Copiers, is_value
-from mlmonitor.capture.host.results import copy_columns, frozen
+from mlmonitor.capture.host.results import copy_columns, copy_result
 from mlmonitor.capture.values import UNREADABLE
 
 
@@ -92,7 +92,7 @@ class Hostile(Mapping[str, object]):
         raise RuntimeError
 
 
-def copied(features: Any) -> tuple[Form, int, Any]:
+def copied(features: Any) -> tuple[PayloadForm, int, Any]:
     """The form of some features, worked out anew."""
     return Copiers()[type(features)](features)
 
@@ -118,7 +118,7 @@ def copied(features: Any) -> tuple[Form, int, Any]:
 )
 def test_whatever_names_its_values_is_one_row(features: object) -> None:
     """Mappings, models, dataclasses, named tuples, objects and series are rows by name."""
-    assert copied(features) == (Form.MAPPING, 1, NAMED)
+    assert copied(features) == (PayloadForm.MAPPING, 1, NAMED)
 
 
 def test_extra_fields_of_a_model_are_seen() -> None:
@@ -139,7 +139,7 @@ def test_extra_fields_of_a_model_are_seen() -> None:
 )
 def test_a_sequence_of_values_is_one_row(features: object) -> None:
     """Tuples, lists and vectors of any values are rows by position."""
-    assert copied(features) == (Form.SEQUENCE, 1, (1.0, "x", None))
+    assert copied(features) == (PayloadForm.SEQUENCE, 1, (1.0, "x", None))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_sequence_of_values_is_one_row(features: object) -> None:
 )
 def test_a_value_of_any_type_begins_a_row(value: object) -> None:
     """A row whose first value is no plain number is one row all the same."""
-    assert copied([value, 2.0])[:2] == (Form.SEQUENCE, 1)
+    assert copied([value, 2.0])[:2] == (PayloadForm.SEQUENCE, 1)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_numeric_vector_is_kept_as_its_bytes(dtype: str) -> None:
     """A vector of any numeric type comes back from its bytes as it was."""
     vector = np.arange(2).astype(dtype)
     form, rows, (kind, data) = copied(vector)
-    assert (form, rows) == (Form.ARRAY, 1)
+    assert (form, rows) == (PayloadForm.ARRAY, 1)
     np.testing.assert_array_equal(np.frombuffer(data, kind), vector)
 
 
@@ -186,14 +186,14 @@ def test_nothing_is_a_batch_of_no_rows(empty: object) -> None:
 )
 def test_what_holds_no_values_is_an_unreadable_row(features: object) -> None:
     """A scalar, text, a set or an iterator is one row that cannot be read; none is consumed."""
-    assert copied(features)[:2] == (Form.UNREADABLE, 1)
+    assert copied(features)[:2] == (PayloadForm.UNREADABLE, 1)
     if isinstance(features, Iterator):
         assert list(features) == [1]
 
 
 def test_an_array_of_too_many_dimensions_counts_its_rows() -> None:
     """Four images are four rows, although none can be read."""
-    assert copied(np.zeros((4, 3, 3))) == (Form.UNREADABLE, 4, 4)
+    assert copied(np.zeros((4, 3, 3))) == (PayloadForm.UNREADABLE, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_bad_rows_by_name_cost_no_neighbour(good: object) -> None:
     bad = [None, 5, "text", [1.0], Hostile(), np.zeros((2, 2))]
     for batch in ([good, *bad, good], [*bad, good, good]):
         form, rows, payload = copied(batch)
-        assert (form, rows) == (Form.MAPPINGS, 8)
+        assert (form, rows) == (PayloadForm.MAPPINGS, 8)
         assert payload.count(NAMED) == 2
         assert payload.count({}) == 1
         assert payload.count(None) == 5
@@ -215,7 +215,7 @@ def test_bad_rows_by_name_cost_no_neighbour(good: object) -> None:
 def test_bad_rows_by_position_cost_no_neighbour() -> None:
     """Among rows by position, None is a row of nothing, and a lone value an unreadable row."""
     form, rows, payload = copied([None, [1.0, 2], (3.0, 4), np.array([5.0, 6]), 7, "text"])
-    assert (form, rows) == (Form.SEQUENCES, 6)
+    assert (form, rows) == (PayloadForm.SEQUENCES, 6)
     assert payload[1:4] == [(1.0, 2), (3.0, 4), (5.0, 6)]
     assert payload[0] == ()
     assert payload[0] is not UNREADABLE
@@ -224,7 +224,7 @@ def test_bad_rows_by_position_cost_no_neighbour() -> None:
 
 def test_a_list_among_more_values_is_a_bad_value() -> None:
     """One nested value does not turn a row into a batch."""
-    assert copied([1.0, [2.0], 3.0])[:2] == (Form.SEQUENCE, 1)
+    assert copied([1.0, [2.0], 3.0])[:2] == (PayloadForm.SEQUENCE, 1)
 
 
 def test_a_list_that_holds_itself_is_copied_in_no_time() -> None:
@@ -237,7 +237,7 @@ def test_a_list_that_holds_itself_is_copied_in_no_time() -> None:
 def test_a_structured_array_is_rows_by_name() -> None:
     """Every element of a structured array is a row; what a mask hides in it is missing."""
     rows = np.array([(1.0, 2), (3.0, 4)], dtype=[("a", "f8"), ("b", "i4")])
-    assert copied(rows) == (Form.MAPPINGS, 2, [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}])
+    assert copied(rows) == (PayloadForm.MAPPINGS, 2, [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}])
     assert copied(rows.view(np.recarray))[2] == copied(rows)[2]
     masked = np.ma.array(rows, mask=[(0, 1), (0, 0)])
     assert copied(masked)[2] == [{"a": 1.0, "b": None}, {"a": 3.0, "b": 4}]
@@ -269,14 +269,14 @@ def test_types_made_as_a_service_goes_do_not_fill_the_memory() -> None:
     copiers = Copiers()
     for _ in range(3_000):
         kind = type("Made", (), {})
-        assert copiers[kind](kind())[0] is Form.MAPPING
+        assert copiers[kind](kind())[0] is PayloadForm.MAPPING
     assert len(copiers) <= 1_024
 
 
 def test_columns_have_as_many_rows_as_most_of_them() -> None:
     """One column of another length does not decide how many rows there are."""
     form, rows, _ = copy_columns({"a": [1, 2], "b": (1, 2), "c": [1, 2, 3, 4]})
-    assert (form, rows) == (Form.COLUMNS, 2)
+    assert (form, rows) == (PayloadForm.COLUMNS, 2)
     assert copy_columns({"a": [1], "b": [1, 2, 3]})[1] == 3
 
 
@@ -288,13 +288,13 @@ def test_columns_have_as_many_rows_as_most_of_them() -> None:
 def test_what_is_no_column_does_not_count_rows(column: object) -> None:
     """A scalar, text or a mapping where a column should be leaves the other columns alone."""
     form, rows, payload = copy_columns({"bad": column, "good": [1.0, 2.0]})
-    assert (form, rows, payload["good"]) == (Form.COLUMNS, 2, [1.0, 2.0])
+    assert (form, rows, payload["good"]) == (PayloadForm.COLUMNS, 2, [1.0, 2.0])
 
 
 def test_columns_of_values_are_one_row() -> None:
     """A mapping of nothing but values, recorded as a batch, is a batch of one row."""
-    assert copy_columns({"a": 1.0, "b": "x"}) == (Form.MAPPING, 1, {"a": 1.0, "b": "x"})
-    assert copy_columns({})[:2] == (Form.COLUMNS, 0)
+    assert copy_columns({"a": 1.0, "b": "x"}) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": "x"})
+    assert copy_columns({})[:2] == (PayloadForm.COLUMNS, 0)
 
 
 def test_a_hostile_column_costs_no_neighbour() -> None:
@@ -310,7 +310,7 @@ def test_a_hostile_column_costs_no_neighbour() -> None:
 )
 def test_every_collection_is_frozen_to_a_list(collection: Any) -> None:
     """Collections of any kind are lists of their values afterwards, free of the original."""
-    copy = frozen(collection)
+    copy = copy_result(collection)
     assert copy == [1.0]
     assert isinstance(copy, list)
 
@@ -320,7 +320,7 @@ def test_results_changed_afterwards_stay_as_they_were() -> None:
     row = Row(a=1.0)
     row.b = ["x"]  # type: ignore[assignment]  # as services do
     result = {"list": [[1.0]], "array": np.ones(2), "row": row, "frame": pd.DataFrame({"a": [1.0]})}
-    copy = frozen(result)
+    copy = copy_result(result)
     result["list"][0][0], result["array"][:], row.b[0] = 9.0, 9.0, "y"
     result["frame"].loc[0, "a"] = 9.0
     assert copy["list"] == [[1.0]]
@@ -336,7 +336,7 @@ def test_results_changed_afterwards_stay_as_they_were() -> None:
 )
 def test_a_value_is_frozen_as_it_stands(value: object) -> None:
     """A single value needs no copy."""
-    assert frozen(value) is value
+    assert copy_result(value) is value
     assert is_value(type(value))
 
 
@@ -351,23 +351,23 @@ def test_a_collection_is_no_value(kind: type) -> None:
 def test_structured_results_are_columns() -> None:
     """A structured array is its columns, one of its rows a mapping, a masked float NaN."""
     rows = np.array([(1.0, 2)], dtype=[("a", "f8"), ("b", "i4")])
-    assert {name: column.tolist() for name, column in frozen(rows).items()} == {
+    assert {name: column.tolist() for name, column in copy_result(rows).items()} == {
         "a": [1.0],
         "b": [2],
     }
-    assert frozen(rows[0]) == {"a": 1.0, "b": 2}
-    assert math.isnan(frozen(np.ma.array([1.0], mask=[1]))[0])
+    assert copy_result(rows[0]) == {"a": 1.0, "b": 2}
+    assert math.isnan(copy_result(np.ma.array([1.0], mask=[1]))[0])
 
 
 def test_a_named_tuple_keeps_its_names() -> None:
     """A named tuple as a result names its outputs."""
-    assert frozen(Pair(1.0, [2.0])) == {"a": 1.0, "b": [2.0]}
+    assert copy_result(Pair(1.0, [2.0])) == {"a": 1.0, "b": [2.0]}
 
 
 def test_an_object_inside_a_result_is_not_copied() -> None:
     """A result that refers to its model hands over its own values; the model is unreadable."""
     model = SimpleNamespace(weights=[0.0] * 200_000)
-    copy = frozen(SimpleNamespace(score=0.5, labels=["x"], model=model, parts={"m": [model]}))
+    copy = copy_result(SimpleNamespace(score=0.5, labels=["x"], model=model, parts={"m": [model]}))
     assert copy == {
         "score": 0.5,
         "labels": ["x"],
@@ -383,16 +383,16 @@ def test_lists_that_share_lists_sixty_levels_deep_are_copied_in_no_time() -> Non
     shared: list[object] = [1.0]
     for _ in range(60):
         shared = [shared, shared]
-    assert frozen(shared) == [[[UNREADABLE] * 2] * 2] * 2
-    assert frozen(endless) == [[[UNREADABLE]]]
-    assert frozen(SimpleNamespace(tree=shared)) == {"tree": [[UNREADABLE] * 2] * 2}
+    assert copy_result(shared) == [[[UNREADABLE] * 2] * 2] * 2
+    assert copy_result(endless) == [[[UNREADABLE]]]
+    assert copy_result(SimpleNamespace(tree=shared)) == {"tree": [[UNREADABLE] * 2] * 2}
 
 
 def test_a_result_is_copied_up_to_a_number_of_nested_elements() -> None:
     """Of ten lists of 20,000 numbers, inside rows, five are copied; an object's own are counted."""
     rows = [[[0.0] * 20_000] for _ in range(10)]
-    assert [row[0] is UNREADABLE for row in frozen(rows)] == [False] * 5 + [True] * 5
-    assert frozen(SimpleNamespace(a=[0.0] * 100_000, b=[0.0])) == {
+    assert [row[0] is UNREADABLE for row in copy_result(rows)] == [False] * 5 + [True] * 5
+    assert copy_result(SimpleNamespace(a=[0.0] * 100_000, b=[0.0])) == {
         "a": [0.0] * 100_000,
         "b": UNREADABLE,
     }
@@ -401,11 +401,14 @@ def test_a_result_is_copied_up_to_a_number_of_nested_elements() -> None:
 def test_a_batch_of_any_length_is_copied_whole() -> None:
     """Rows, columns and rows that are objects count towards no limit."""
     rows = 150_000
-    assert frozen([[0.0, 1.0]] * rows) == [[0.0, 1.0]] * rows
-    assert frozen({"a": [0.0] * rows}) == {"a": [0.0] * rows}
-    assert frozen([Pair(0.0, 1.0)] * rows) == [{"a": 0.0, "b": 1.0}] * rows
+    assert copy_result([[0.0, 1.0]] * rows) == [[0.0, 1.0]] * rows
+    assert copy_result({"a": [0.0] * rows}) == {"a": [0.0] * rows}
+    assert copy_result([Pair(0.0, 1.0)] * rows) == [{"a": 0.0, "b": 1.0}] * rows
 
 
 def test_an_array_of_one_value_is_frozen_to_that_value() -> None:
     """Inside a list as well, where an array would not be read."""
-    assert [type(each) for each in frozen([np.array(0.5), np.array(1)])] == [np.float64, np.int64]
+    assert [type(each) for each in copy_result([np.array(0.5), np.array(1)])] == [
+        np.float64,
+        np.int64,
+    ]

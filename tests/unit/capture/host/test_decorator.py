@@ -33,7 +33,7 @@ def monitor(
     reference: Reference, exporter: InMemoryExporter, clock: ManualClock
 ) -> Iterator[Monitor]:
     """A monitor whose worker rests: what is asserted is read by `status`."""
-    config = Config(drain_seconds=3600, export_interval_seconds=3600)
+    config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
     with Monitor(
         "m", reference=reference, exporters=[exporter], config=config, clock=clock
     ) as monitor:
@@ -130,7 +130,7 @@ def test_every_callable_is_watched(monitor: Monitor, by_name: bool) -> None:  # 
     status = monitor.status()
     assert status.predictions == len(kinds)
     assert quality(status, "a") == {Quality.VALID: len(kinds)}
-    assert status.faults == 0
+    assert status.internal_errors == 0
 
 
 def test_a_builtin_is_watched(monitor: Monitor) -> None:
@@ -189,7 +189,7 @@ def test_the_hosts_exception_passes_untouched(monitor: Monitor, kind: type[BaseE
     assert error.__context__ is None
     status = monitor.status()
     assert status.errors == {kind.__name__: 1}
-    assert (status.predictions, status.faults) == (0, 0)
+    assert (status.predictions, status.internal_errors) == (0, 0)
     assert quality(status, "a") == {Quality.VALID: 1}
     assert predictions(status) == {}
 
@@ -228,7 +228,7 @@ def test_a_function_is_called_by_place_and_by_name(monitor: Monitor, name: str) 
     watched = monitor.watch(function)
     assert watched(ROW) == watched(**{parameter: ROW}) == ROW["a"]
     status = monitor.status()
-    assert (status.predictions, status.faults) == (2, 0)
+    assert (status.predictions, status.internal_errors) == (2, 0)
     assert quality(status, "a") == {Quality.VALID: 2}
     assert inspect.signature(watched) == inspect.signature(function)
 
@@ -303,7 +303,7 @@ def test_a_failing_selection_is_a_fault_and_a_missing_prediction(
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         assert watched(ROW) == 2.0
     status = monitor.status()
-    assert (status.faults, status.predictions) == (1, 1)
+    assert (status.internal_errors, status.predictions) == (1, 1)
     assert quality(status, "a") == {Quality.VALID: 1}
     assert predictions(status) == {Quality.MISSING: 1}
 
@@ -337,7 +337,7 @@ def test_hostile_features_harm_nobody(monitor: Monitor) -> None:
     assert status.predictions == 3
     assert quality(status, "a") == {Quality.VALID: 2, Quality.WRONG_TYPE: 1}
     assert predictions(status) == {Quality.VALID: 3}
-    assert status.faults == 1
+    assert status.internal_errors == 1
 
 
 BAD_ROWS: list[tuple[Any, dict[Quality, int]]] = [
@@ -369,13 +369,13 @@ BAD_ROWS: list[tuple[Any, dict[Quality, int]]] = [
 @pytest.mark.parametrize("bad", range(len(BAD_ROWS)))
 def test_bad_input_is_counted_by_reason_beside_good_neighbours(monitor: Monitor, bad: int) -> None:
     """Whatever one call was given, it and its neighbours are counted, and nothing is a fault."""
-    features, wanted = BAD_ROWS[bad]
+    features, expected = BAD_ROWS[bad]
     watched = monitor.watch(lambda _: 1.0)
     for each in (ROW, features, ROW):
         assert watched(each) == 1.0
     status = monitor.status()
-    assert quality(status, "a") == {Quality.VALID: 2} | wanted
-    assert (status.faults, status.dropped) == (0, 0)
+    assert quality(status, "a") == {Quality.VALID: 2} | expected
+    assert (status.internal_errors, status.dropped) == (0, 0)
 
 
 def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
@@ -395,7 +395,7 @@ def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
         Quality.MISSING: 2,
         Quality.WRONG_TYPE: 1,
     }
-    assert status.faults == 0
+    assert status.internal_errors == 0
     assert status.unknown_fields == {"1": 1, "None": 1, "('a',)": 1}
 
 
@@ -403,9 +403,10 @@ def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
     """A column that fits no rows is of a wrong type throughout, and named; the others are kept."""
     monitor.record({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [1.0, 2.0, 3.0])
     status = monitor.status()
-    assert status.faults == 1
-    assert "features: wanted a value for each of the 3 rows in every column, but 'b' has 2" in str(
-        status.last_fault
+    assert status.internal_errors == 1
+    assert (
+        "features: expected a value for each of the 3 rows in every column, but 'b' has 2"
+        in str(status.last_error)
     )
     assert quality(status, "a") == {Quality.VALID: 3}
     assert quality(status, "b") == {Quality.WRONG_TYPE: 3}
@@ -432,14 +433,14 @@ def test_predictions_that_are_not_one_a_row_are_missing_and_told(
     met: int,
     is_frame: bool,  # noqa: FBT001 - both ways
 ) -> None:
-    """The rows are recorded; the fault says how many were wanted and how many were met."""
+    """The rows are recorded; the fault says how many were expected and how many were met."""
     columns = {"a": [1.0] * 10, "b": [2.0] * 10}
     monitor.record(pd.DataFrame(columns) if is_frame else columns, given)
     status = monitor.status()
     assert quality(status, "a") == {Quality.VALID: 10}
     assert predictions(status) == {Quality.MISSING: 10}
-    assert str(status.last_fault) == (
-        f"SchemaError: predictions: wanted one for each of the 10 rows, met {met}"
+    assert str(status.last_error) == (
+        f"SchemaError: predictions: expected one for each of the 10 rows, got {met}"
     )
 
 
@@ -460,7 +461,7 @@ def test_one_output_is_the_prediction_whatever_it_is_called(
     monitor.watch(lambda _: result)(ROW)
     status = monitor.status()
     assert status.field("prediction", role="prediction").mean == pytest.approx(0.7)
-    assert (status.unknown_fields, status.faults) == ({}, 0)
+    assert (status.unknown_fields, status.internal_errors) == ({}, 0)
 
 
 def test_one_output_of_another_name_than_the_references_is_unknown(
@@ -484,7 +485,7 @@ def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any)
         monitor.record(kind([[0.0, 3.0], [0.0, 0.0]]), [1.0, 1.0])
         status = monitor.status()
         assert (status.field("a").mean, status.field("b").mean) == (0.0, 2.0)
-        assert (status.predictions, status.unknown_fields, status.faults) == (3, {}, 0)
+        assert (status.predictions, status.unknown_fields, status.internal_errors) == (3, {}, 0)
 
 
 def test_a_sparse_matrix_too_large_to_be_read_is_told(monitor: Monitor) -> None:
@@ -493,7 +494,7 @@ def test_a_sparse_matrix_too_large_to_be_read_is_told(monitor: Monitor) -> None:
     status = monitor.status()
     assert quality(status, "a") == {Quality.WRONG_TYPE: 1}
     assert status.unknown_fields == {}
-    assert "wanted a sparse matrix of at most 100,000 values" in str(status.last_fault)
+    assert "expected a sparse matrix of at most 100,000 values" in str(status.last_error)
 
 
 def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
@@ -503,8 +504,8 @@ def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
     )
     status = monitor.status()
     assert status.predictions == 3
-    assert "predictions: " in str(status.last_fault)
-    assert "'spread' has 1" in str(status.last_fault)
+    assert "predictions: " in str(status.last_error)
+    assert "'spread' has 1" in str(status.last_error)
 
 
 @pytest.mark.parametrize(
@@ -517,7 +518,7 @@ def test_an_empty_batch_changes_nothing(monitor: Monitor, empty: Any) -> None:
     monitor.record(empty, [])
     monitor.watch(lambda _: [])(empty if not isinstance(empty, dict) else [])
     status = monitor.status()
-    assert (status.predictions, status.faults) == (0, 0)
+    assert (status.predictions, status.internal_errors) == (0, 0)
     assert quality(status, "a") == {}
 
 
@@ -564,7 +565,7 @@ def test_an_inner_call_that_raises_gives_the_id_back(monitor: Monitor) -> None:
 
 def test_two_monitors_do_not_mix(monitor: Monitor, reference: Reference) -> None:
     """Each has its own open call, and its own id for it."""
-    config = Config(drain_seconds=3600)
+    config = Config(poll_interval_seconds=3600)
     with Monitor("other", reference=reference, exporters=[], config=config) as other:
 
         @monitor.watch
@@ -686,7 +687,7 @@ def test_an_id_that_cannot_be_told_is_replaced(monitor: Monitor) -> None:
     with monitor.observe(ROW, prediction_id=Untold("r")) as observed:
         observed.value = 1.0
     assert len(observed.id) == 36
-    assert (monitor.status().predictions, monitor.status().faults) == (1, 1)
+    assert (monitor.status().predictions, monitor.status().internal_errors) == (1, 1)
 
 
 def test_a_block_entered_twice_is_recorded_twice(monitor: Monitor) -> None:
@@ -717,7 +718,7 @@ def test_a_full_or_broken_line_harms_nobody(
 
     monkeypatch.setattr(monitor._inbox.calls.__class__, "put", lambda _self, entry: broken(entry))
     assert monitor.watch(double)(ROW) == 2.0
-    assert monitor.status().faults == 1
+    assert monitor.status().internal_errors == 1
 
 
 def run(coroutine: Any) -> Any:
@@ -886,7 +887,7 @@ def test_rows_without_names_are_learned_by_position(
     exporter: InMemoryExporter, clock: ManualClock, kind: Callable[..., Any]
 ) -> None:
     """Where nobody named the positions, they are x0, x1, ... from the first row on."""
-    config = Config(drain_seconds=3600, export_interval_seconds=3600, learn_rows=50)
+    config = Config(poll_interval_seconds=3600, export_interval_seconds=3600, baseline_rows=50)
     with Monitor("m", exporters=[exporter], config=config, clock=clock) as monitor:
         predict = monitor.watch(len)
         for at in range(120):

@@ -18,7 +18,7 @@ def monitor() -> Iterator[Monitor]:
     """A monitor whose worker rests."""
     x = np.linspace(-10.0, 10.0, 500)
     reference = Reference.fit({"a": x}, predictions=x)
-    config = Config(drain_seconds=3600, export_interval_seconds=3600)
+    config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
     with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
         yield monitor
 
@@ -122,10 +122,10 @@ def test_features_that_ask_while_they_are_copied_are_in_no_call_yet(monitor: Mon
             return super().keys()
 
     assert monitor.watch(lambda _: 1.0)(Curious(ROW)) == 1.0
-    assert monitor.status().faults == 0
+    assert monitor.status().internal_errors == 0
 
 
 def test_an_empty_vector_is_no_row(monitor: Monitor) -> None:
     """A vector is a row only if there is something in it."""
     monitor.watch(lambda _: [])(np.empty(0))
-    assert (monitor.status().predictions, monitor.status().faults) == (0, 0)
+    assert (monitor.status().predictions, monitor.status().internal_errors) == (0, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Monitor, Reference
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.arguments import take_features
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
@@ -44,7 +44,7 @@ def test_a_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
     _, _, row = copiers[dict]({"v": vector, "x": 1.0})
     form, _, rows = copiers[list]([{"v": vector}, None, {"x": 2.0}])
     zeroed(vector)
-    assert form is Form.MAPPINGS
+    assert form is PayloadForm.MAPPINGS
     assert list(row["v"]) == [1.0, 1.0]
     assert list(rows[0]["v"]) == [1.0, 1.0]
     assert rows[1:] == [{}, {"x": 2.0}]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmonitor.capture.read.numbers import finite, moments_in_time, numbers
+from mlmonitor.capture.read.numbers import finite, parse_datetimes, parse_floats
 from mlmonitor.capture.values import is_missing, unmasked
 from mlmonitor.records import ABSENT
 
@@ -45,7 +45,7 @@ class HostileClass:
 
 def verdict(values: object) -> tuple[str, float]:
     """What `numbers` makes of one value."""
-    floats, refused = numbers(values)
+    floats, refused = parse_floats(values)
     assert refused.shape == (3,)
     assert len(floats) == 1
     reasons = dict(zip((MISSING, NONFINITE, WRONG_TYPE), refused.tolist(), strict=True))
@@ -56,7 +56,7 @@ def verdict(values: object) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [
         (1.5, 1.5),
         (7, 7.0),
@@ -75,9 +75,9 @@ def verdict(values: object) -> tuple[str, float]:
     ],
     ids=repr,
 )
-def test_whatever_is_a_number_is_read_as_one(value: object, wanted: float) -> None:
+def test_whatever_is_a_number_is_read_as_one(value: object, expected: float) -> None:
     """Each real number of Python or numpy is its float; a duration is its seconds."""
-    assert verdict([value]) == (VALID, wanted)
+    assert verdict([value]) == (VALID, expected)
 
 
 @pytest.mark.parametrize(
@@ -141,27 +141,27 @@ def test_what_is_no_number_is_of_a_wrong_type(value: object) -> None:
 
 def test_a_value_that_raises_at_every_touch_is_of_a_wrong_type() -> None:
     """Even an object whose type cannot be asked for is counted, and nothing is raised."""
-    _, refused = numbers([1.0, HostileClass(), 2.0])
+    _, refused = parse_floats([1.0, HostileClass(), 2.0])
     assert refused.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("bad", ["2", None, math.inf, [3.0], 10**400], ids=lambda v: str(v)[:4])
 def test_a_bad_value_leaves_its_neighbours_as_they_are(bad: object) -> None:
     """The values around a bad one are read as they would be without it."""
-    floats, refused = numbers([1.0, bad, 3])
+    floats, refused = parse_floats([1.0, bad, 3])
     np.testing.assert_array_equal(floats, [1.0, np.nan, 3.0])
     assert refused.sum() == 1
 
 
 def test_a_value_absent_by_right_is_counted_nowhere() -> None:
     """ABSENT is neither valid nor refused: the failed call it stands for has no prediction."""
-    floats, refused = numbers([1.0, ABSENT])
+    floats, refused = parse_floats([1.0, ABSENT])
     np.testing.assert_array_equal(floats, [1.0, np.nan])
     assert refused.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
-    ("array", "wanted", "refused"),
+    ("array", "expected", "refused"),
     [
         (np.array([1, 2], np.int8), [1, 2], [0, 0, 0]),
         (np.array([True, False]), [1, 0], [0, 0, 0]),
@@ -180,11 +180,11 @@ def test_a_value_absent_by_right_is_counted_nowhere() -> None:
     ids=["i1", "bool", "f4", "f16", "U", "S", "c", "M", "m", "O", "masked i", "masked f", "empty"],
 )
 def test_an_array_is_read_as_its_values_would_be(
-    array: np.ndarray, wanted: list[float], refused: list[int]
+    array: np.ndarray, expected: list[float], refused: list[int]
 ) -> None:
     """Every type of array keeps what a value at a time would keep; a mask hides a missing value."""
-    floats, counts = numbers(array)
-    np.testing.assert_array_equal(floats, wanted)
+    floats, counts = parse_floats(array)
+    np.testing.assert_array_equal(floats, expected)
     assert counts.tolist() == refused
 
 
@@ -200,7 +200,7 @@ def test_moments_in_time_are_seconds_since_1970() -> None:
         np.datetime64("1970-01-02"),
         pd.Timestamp("1970-01-02", tz="UTC"),
     ]
-    floats, refused = moments_in_time(values)
+    floats, refused = parse_datetimes(values)
     assert floats.tolist() == [day] * len(values)
     assert refused.tolist() == [0, 0, 0]
 
@@ -210,7 +210,7 @@ def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
     """Numpy's datetimes of each unit give the same seconds; NaT is missing, masked or not."""
     column = np.array(["1970-01-02", "NaT", "1969-12-31"], f"M8[{unit}]")
     for values in (column, np.ma.array(column, mask=[0, 0, 0])):
-        floats, refused = moments_in_time(values)
+        floats, refused = parse_datetimes(values)
         np.testing.assert_array_equal(floats, [86_400, np.nan, -86_400])
         assert refused.tolist() == [1, 0, 0]
 
@@ -218,13 +218,13 @@ def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
 @pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"1970-01-02", [], int], ids=repr)
 def test_what_is_no_moment_is_of_a_wrong_type(value: object) -> None:
     """A number is no moment in time, nor is text that is no ISO date."""
-    _, refused = moments_in_time([value])
+    _, refused = parse_datetimes([value])
     assert refused.tolist() == [0, 0, 1]
 
 
 def test_missing_moments_are_missing() -> None:
     """None, NaN, NaT and NA are missing among datetimes as among numbers."""
-    _, refused = moments_in_time([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT")])
+    _, refused = parse_datetimes([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT")])
     assert refused.tolist() == [5, 0, 0]
 
 
@@ -237,20 +237,20 @@ def test_finite_counts_what_it_takes_out() -> None:
 
 def test_no_reader_can_spoil_the_counts_of_another() -> None:
     """The counts of a column with nothing to refuse are shared, and therefore cannot be written."""
-    _, refused = numbers([1.0])
+    _, refused = parse_floats([1.0])
     with pytest.raises(ValueError, match="read-only"):
         refused += 1
 
 
 def test_a_long_text_costs_no_room_in_its_neighbours_cells() -> None:
     """A megabyte of text among 10,000 numbers is counted without 40 GB for an array of texts."""
-    floats, refused = numbers([1.0] * 10_000 + ["x" * 1_000_000])
+    floats, refused = parse_floats([1.0] * 10_000 + ["x" * 1_000_000])
     assert np.nansum(floats) == 10_000
     assert refused.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
-    ("masked", "wanted"),
+    ("masked", "expected"),
     [
         (np.ma.array([1.5, 2.5], mask=[0, 1]), [1.5, np.nan]),
         (np.ma.array([2**60 + 1, 2], mask=[0, 1]), [2**60 + 1, None]),
@@ -260,18 +260,18 @@ def test_a_long_text_costs_no_room_in_its_neighbours_cells() -> None:
     ids=["float", "int", "bool", "text"],
 )
 def test_a_mask_becomes_the_missing_value_of_its_type(
-    masked: np.ndarray, wanted: list[object]
+    masked: np.ndarray, expected: list[object]
 ) -> None:
     """What a mask hides is NaN among floats and None elsewhere; the rest keeps its value."""
     plain = unmasked(masked)
     assert type(plain) is np.ndarray
-    assert repr(plain.tolist()) == repr(wanted)
+    assert repr(plain.tolist()) == repr(expected)
 
 
 @pytest.mark.parametrize("cell", [np.array(2.5), np.array([2.5]), [2.5]], ids=repr)
 def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -> None:
     """Its owner may have changed what is in it by the time it would be read."""
     for values in ([cell, 1.0], [cell]):
-        floats, refused = numbers(values)
+        floats, refused = parse_floats(values)
         assert math.isnan(floats[0])
         assert refused.tolist() == [0, 0, 1]

@@ -50,8 +50,8 @@ def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object,
     """Signed zeros, denormals, infinities and NaN included."""
     packed = packed_rows(rows, len(rows[0]))
     assert packed is not None
-    wanted = np.array(one_by_one(rows), np.float64)
-    assert packed.tobytes() == wanted.tobytes()
+    expected = np.array(one_by_one(rows), np.float64)
+    assert packed.tobytes() == expected.tobytes()
 
 
 @given(tables())
@@ -126,7 +126,7 @@ def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
         "sys.addaudithook(audit)\n"
         "for at in range(2_000): watched({'a': float(at), 'b': 1.0})\n"
         "status = monitor.status()\n"
-        "print(status.predictions, status.faults, status.field('a').count)\n"
+        "print(status.predictions, status.internal_errors, status.field('a').count)\n"
     )
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.read.numbers import numbers
+from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.errors import ConfigError
 from mlmonitor.records import ABSENT
@@ -42,7 +42,7 @@ def fields(result: Any, rows: int = 1, **how: Any) -> dict[str, list[object]]:
 
 def refused(column: object) -> list[int]:
     """How many values of a numeric field were missing, not finite, of a wrong type."""
-    counts: list[int] = numbers(column)[1].tolist()
+    counts: list[int] = parse_floats(column)[1].tolist()
     return counts
 
 
@@ -163,7 +163,7 @@ def test_one_output_that_does_not_fit_leaves_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch", "wanted"),
+    ("batch", "expected"),
     [
         ([{"p": 0.1}, None, 7, {"p": 0.4}], [1, 0, 1]),
         ([[0.1, 1.0], None, [0.3], [0.4, 1.0]], [1, 0, 1]),
@@ -172,12 +172,12 @@ def test_one_output_that_does_not_fit_leaves_the_others() -> None:
     ids=["by name", "by position", "values"],
 )
 def test_one_bad_result_of_a_batch_leaves_its_neighbours(
-    batch: list[object], wanted: list[int]
+    batch: list[object], expected: list[int]
 ) -> None:
     """A row that is None is missing, one of another shape is wrong, the others are kept."""
     column = next(iter(fields(batch, 4).values()))
     assert [column[0], column[3]] == [0.1, 0.4]
-    assert refused(column) == wanted
+    assert refused(column) == expected
 
 
 def test_one_bad_call_leaves_its_neighbours() -> None:
@@ -205,7 +205,7 @@ def test_a_result_is_read_alike_alone_and_in_company(result: object) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_results_that_fit_nothing_are_counted_even_if_no_call_fits(count: int) -> None:
-    """One misfit, or nothing but misfits, is counted as such, not as calls that failed."""
+    """One misfit, or nothing but unmatched_rules, is counted as such, not as calls that failed."""
     read = PredictionColumns(Outputs()).columns([np.ones(3)] * count, [2] * count)
     assert refused(read["prediction"]) == [0, 0, 2 * count]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.capture.entry import Call, Entry, Shape
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.results import copy_columns
 from mlmonitor.capture.outputs import Outputs
@@ -89,12 +89,12 @@ def test_every_value_of_every_row_is_valid_or_counted(
     blocks = read(reader, rows) if as_batch else read(reader, *rows)
     assert sum(block.rows for block in blocks) == len(rows)
     for at, name in enumerate(NAMES):
-        wanted = [one(row.get(name)) for row in rows]
-        valid = [value for value in wanted if isinstance(value, float)]
+        expected = [one(row.get(name)) for row in rows]
+        valid = [value for value in expected if isinstance(value, float)]
         found = np.concatenate([block.numeric[at] for block in blocks] or [np.empty(0)])
         refused = sum((block.refused[at] for block in blocks), np.zeros(3, int)).tolist()
         assert found[~np.isnan(found)].tolist() == valid
-        assert refused == [wanted.count(why) for why in ("missing", "nonfinite", "wrong type")]
+        assert refused == [expected.count(why) for why in ("missing", "nonfinite", "wrong type")]
         assert len(valid) + sum(refused) == len(rows)
     for name in ("d", "e"):
         assert reader.unknown.get(name, 0) == sum(name in row for row in rows)
@@ -108,16 +108,16 @@ def test_rows_by_position_are_counted_likewise(rows: list[list[object]]) -> None
         reader.block(rows_of([entry((form, 1, row))])) for form, row in map(by_position, rows)
     ]
     for at in range(len(NAMES)):
-        wanted = [one(row[at] if at < len(row) else None) for row in rows]
+        expected = [one(row[at] if at < len(row) else None) for row in rows]
         refused = sum((block.refused[at] for block in blocks), np.zeros(3, int)).tolist()
-        assert refused == [wanted.count(why) for why in ("missing", "nonfinite", "wrong type")]
+        assert refused == [expected.count(why) for why in ("missing", "nonfinite", "wrong type")]
     for at in (3, 4):
         assert reader.unknown.get(f"[{at}]", 0) == sum(len(row) > at for row in rows)
 
 
 def by_position(row: list[object]) -> tuple[Any, tuple[object, ...]]:
     """A row as the one-row form, whatever stands in it."""
-    return Form.SEQUENCE, tuple(row)
+    return PayloadForm.SEQUENCE, tuple(row)
 
 
 FORMS = {

@@ -98,13 +98,13 @@ def test_ids_stand_beside_their_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [("r-1", "r-1"), (7, "7"), (7.0, "7"), (7.5, "7.5"), (None, None), (float("nan"), None)],
 )
-def test_a_feature_may_hold_the_id(value: object, wanted: str | None) -> None:
+def test_a_feature_may_hold_the_id(value: object, expected: str | None) -> None:
     """It is text; a whole float is the integer that a column of floats made of it."""
     shape = Shape((), Outputs(), "id")
-    assert list(rows_of([entry({"id": value}, shape=shape)]).ids) == [wanted]
+    assert list(rows_of([entry({"id": value}, shape=shape)]).ids) == [expected]
 
 
 def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor.capture.form import Form
+from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.read.tables import batch_table, table_of
 from mlmonitor.capture.values import UNREADABLE
@@ -15,7 +15,7 @@ ROWS = [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}]
 MATRIX = [[1.0, 2.0], [3.0, 4.0]]
 
 
-def payloads(*features: Any) -> tuple[Form, list[Any]]:
+def payloads(*features: Any) -> tuple[PayloadForm, list[Any]]:
     """Some calls' features of one form."""
     copied = [Copiers()[type(each)](each) for each in features]
     (form,) = {form for form, _, _ in copied}
@@ -36,7 +36,9 @@ TABLES = {
     "arrays of two types": lambda: table(np.array([1.0, 2.0]), np.array([3, 4])),
     "matrix": lambda: table(np.array(MATRIX)),
     "matrices of two types": lambda: table(np.array([[1.0, 2.0]]), np.array([[3, 4]])),
-    "columns": lambda: batch_table(Form.COLUMNS, {"a": [1.0, 3.0], "b": np.array([2, 4])}, 2),
+    "columns": lambda: batch_table(
+        PayloadForm.COLUMNS, {"a": [1.0, 3.0], "b": np.array([2, 4])}, 2
+    ),
 }
 
 
@@ -73,13 +75,13 @@ def test_what_is_no_number_is_not_read_at_once(bad: object, names: tuple[str, ..
     """A list of one number, in every row, is not taken for that number."""
     mappings = [dict.fromkeys(names, bad)] * 2
     assert table(*mappings).matrix(names) is None
-    assert table_of(Form.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
+    assert table_of(PayloadForm.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
 
 
 def test_rows_that_lack_a_value_miss_it() -> None:
     """A gap is None, in that row alone."""
     assert table({"a": 1.0}, {"b": 2.0}).column("a") == [1.0, None]
-    assert table_of(Form.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
+    assert table_of(PayloadForm.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
 
 
 def test_a_row_that_could_not_be_read_is_unreadable_in_every_column() -> None:
@@ -148,19 +150,19 @@ def test_matrices_of_text_and_of_numbers_stay_apart() -> None:
 )
 def test_a_column_that_is_not_one_value_a_row_is_unreadable(column: object) -> None:
     """It is of a wrong type in each row; the other columns are kept."""
-    found = batch_table(Form.COLUMNS, {"bad": column, "good": [1.0, 2.0]}, 2)
+    found = batch_table(PayloadForm.COLUMNS, {"bad": column, "good": [1.0, 2.0]}, 2)
     assert found.column("bad") == [UNREADABLE] * 2
     assert found.column("good") == [1.0, 2.0]
 
 
 def test_a_column_of_one_column_is_a_column() -> None:
     """An array `[rows, 1]` is one value a row."""
-    found = batch_table(Form.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
+    found = batch_table(PayloadForm.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
     np.testing.assert_array_equal(found.column("a"), [1.0, 2.0])
 
 
-@pytest.mark.parametrize("form", [Form.COLUMNS, Form.FRAME])
-def test_whole_batches_are_not_joined(form: Form) -> None:
+@pytest.mark.parametrize("form", [PayloadForm.COLUMNS, PayloadForm.FRAME])
+def test_whole_batches_are_not_joined(form: PayloadForm) -> None:
     """Asking for it is a fault of ours, and says so."""
     with pytest.raises(ValueError, match="one payload at a time"):
         table_of(form, [], NAMES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlmonitor import Config, Monitor, Reference, Role
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.compare.drift.decomposition import Contribution, Shift, Why
+from mlmonitor.compare.drift.decomposition import Contribution, Shift, ShiftDecomposition
 from mlmonitor.records import Block
 from mlmonitor.testing import InMemoryExporter
 
@@ -39,7 +39,7 @@ class Service:
         self.reference = Reference.fit(columns, predictions=predicted(columns))
         self.plan = self.reference.plan(ROLES, deviations=3.0)
         entries = self.reference.entries(ROLES)
-        self.why = Why.of(self.plan, entries, self.reference.content.explained)
+        self.why = ShiftDecomposition.of(self.plan, entries, self.reference.content.explained)
 
     def served(self, count: int, *, motor: float = 0.5) -> Profile:
         """The profile of new rows."""
@@ -121,7 +121,7 @@ def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None
     age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
     reference = Reference.fit({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-    why = Why.of(plan, entries, reference.content.explained)
+    why = ShiftDecomposition.of(plan, entries, reference.content.explained)
     assert why is not None
     profile = Profile(plan)
     profile.update(
@@ -147,7 +147,7 @@ def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
     for predictions in (None, ["a", "b", "a"]):
         reference = Reference.fit({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
         plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-        assert Why.of(plan, entries, reference.content.explained) is None
+        assert ShiftDecomposition.of(plan, entries, reference.content.explained) is None
 
 
 @pytest.mark.parametrize("learn", [False, True])
@@ -159,7 +159,7 @@ def test_status_and_export_tell_why(
     """With a reference from training, and with one that the service learned itself."""
     columns = rows(rng, ROWS)
     reference = None if learn else Reference.fit(columns, predictions=predicted(columns))
-    config = Config(learn_rows=ROWS)
+    config = Config(baseline_rows=ROWS)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         if learn:
             monitor.record(columns, predicted(columns))
@@ -175,6 +175,6 @@ def test_status_and_export_tell_why(
         "mlmonitor.drift.contribution", {"field": "line", "prediction": "prediction"}
     )
     assert told == pytest.approx(status.why.contributions[0].mix)
-    limit = exporter.value("mlmonitor.drift.contribution.critical", {"field": "line"})
+    limit = exporter.value("mlmonitor.drift.contribution.threshold", {"field": "line"})
     assert isinstance(limit, float)
     assert 0 < limit < abs(status.why.contributions[0].mix)

@@ -1,27 +1,27 @@
-"""Drift of a population: what it counts, when it alarms, and what it says about it."""
+"""Drift of a population: what it counts, when it alerts, and what it says about it."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlmonitor import Finding, Reference, Role
+from mlmonitor import Alert, Reference, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
 from mlmonitor.compare.count_table import bin_names, entry_counts, present, profile_counts
 from mlmonitor.compare.drift.drift import Drift
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.significance import Significance
 
-LEVEL = Level(alpha=0.01, fields=3, tolerance=0.005)
+LEVEL = Significance(alpha=0.01, fields=3, tolerance=0.005)
 Columns = dict[str, Any]
 
 
 class Stream:
     """A reference over a number, a category and a flag, and rows that come one batch at a time."""
 
-    def __init__(self, rng: np.random.Generator, level: Level = LEVEL) -> None:
+    def __init__(self, rng: np.random.Generator, level: Significance = LEVEL) -> None:
         self.rng = rng
         reference = Reference.fit(self.rows(5_000))
         self.plan = reference.plan([Role.FEATURE], deviations=3.0)
@@ -40,7 +40,7 @@ class Stream:
             "flag": self.rng.random(count) < 0.3,
         }
 
-    def take(self, columns: Columns, *, now: float = 1.0) -> list[Finding]:
+    def take(self, columns: Columns, *, now: float = 1.0) -> list[Alert]:
         """Take in a batch and look."""
         rows = len(columns["amount"])
         table = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
@@ -66,28 +66,28 @@ def test_the_table_counts_every_value_once(stream: Stream) -> None:
         assert len(bin_names(stream.plan, at)) == counts.shape[1]
 
 
-def test_nothing_that_stays_as_it_was_alarms(stream: Stream) -> None:
+def test_nothing_that_stays_as_it_was_alerts(stream: Stream) -> None:
     """Forty looks at rows like the reference's raise nothing."""
-    found = [finding for _ in range(40) for finding in stream.take(stream.rows(250))]
+    found = [alert for _ in range(40) for alert in stream.take(stream.rows(250))]
     assert found == []
-    assert (stream.drift.log10_evidence < 2).all()
+    assert (stream.drift.log10_e_value < 2).all()
 
 
 def test_a_shift_is_told_once_with_what_moved_and_where(stream: Stream) -> None:
-    """The finding names the field, its PSI beyond chance, the rows, and the bin that moved most."""
+    """The alert names the field, its PSI beyond chance, the rows, and the bin that moved most."""
     for _ in range(10):
         stream.take(stream.rows(500))
     found = [f for _ in range(10) for f in stream.take(stream.rows(200, shift=0.5), now=9.0)]
-    assert [(f.field, f.alarm) for f in found] == [("amount", "raised")]
-    (finding,) = found
-    assert finding.value > finding.critical > 0
-    assert finding.evidence > np.log10(3 / 0.01)
-    assert 200 <= finding.rows <= 2_000
-    assert finding.since == 9.0
-    assert "before" in finding.reason
-    assert "amount" in str(finding)
-    assert stream.drift.alarms == [True, False, False]
-    assert list(stream.drift.findings.values()) == found
+    assert [(f.field, f.state) for f in found] == [("amount", "firing")]
+    (alert,) = found
+    assert alert.value > alert.threshold > 0
+    assert alert.log10_e_value > np.log10(3 / 0.01)
+    assert 200 <= alert.rows <= 2_000
+    assert alert.started_at == 9.0
+    assert "before" in alert.reason
+    assert "amount" in str(alert)
+    assert stream.drift.alerts == [True, False, False]
+    assert list(stream.drift.alerts.values()) == found
 
 
 def test_missing_values_are_a_bin_of_their_own(stream: Stream) -> None:
@@ -110,35 +110,35 @@ def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
     assert "pet" in found[0].reason
 
 
-def test_an_alarm_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: Stream) -> None:
+def test_an_alert_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: Stream) -> None:
     """It holds while the shift does, and a while after; then it is cleared, and can come again."""
     raised = [f for _ in range(20) for f in stream.take(stream.rows(250, shift=0.5))]
-    assert [f.alarm for f in raised] == ["raised"]
+    assert [f.state for f in raised] == ["firing"]
     assert stream.take(stream.rows(100)) == []
     cleared = [f for _ in range(24) for f in stream.take(stream.rows(250))]
-    assert [(f.field, f.alarm) for f in cleared] == [("amount", "cleared")]
-    assert stream.drift.findings == {}
+    assert [(f.field, f.state) for f in cleared] == [("amount", "resolved")]
+    assert stream.drift.alerts == {}
     again = [f for _ in range(8) for f in stream.take(stream.rows(250, shift=0.5))]
-    assert [f.alarm for f in again] == ["raised"]
+    assert [f.state for f in again] == ["firing"]
 
 
-def test_a_change_within_the_tolerance_never_alarms(rng: np.random.Generator) -> None:
+def test_a_change_within_the_tolerance_never_alerts(rng: np.random.Generator) -> None:
     """With a tolerance of a PSI of 1, a shift by half a deviation is evident and harmless."""
     stream = Stream(rng, LEVEL._replace(tolerance=1.0))
     found = [f for _ in range(20) for f in stream.take(stream.rows(500, shift=0.5))]
     assert found == []
-    assert stream.drift.log10_evidence[0] > 10
+    assert stream.drift.log10_e_value[0] > 10
 
 
 def test_rows_that_are_skipped_prove_nothing(stream: Stream) -> None:
     """What became the reference is left out of the evidence, however it looks."""
-    before = stream.drift.log10_evidence
+    before = stream.drift.log10_e_value
     table = stream.rows(2_000, shift=3.0)
     rows = Rows(2_000, ColumnTable(table, 2_000), {}, [], [], None)
     stream.total.update(Reader(stream.plan.schema).block(rows))
     stream.drift.skip(stream.total)
     assert stream.drift.look(stream.total, now=1.0) == []
-    np.testing.assert_allclose(stream.drift.log10_evidence, before, atol=1e-9)
+    np.testing.assert_allclose(stream.drift.log10_e_value, before, atol=1e-9)
 
 
 def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
@@ -146,7 +146,7 @@ def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
     stream.take(stream.rows(1_000))
     stream.total.bins *= 10**7
     found = stream.drift.look(stream.total, now=1.0)
-    assert np.isfinite(stream.drift.log10_evidence).all()
+    assert np.isfinite(stream.drift.log10_e_value).all()
     assert {f.field for f in found} <= {"amount"}
 
 

@@ -12,21 +12,21 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable
-from mlmonitor.compare.comparison_options import Lens
-from mlmonitor.compare.performance.labels import Labels, remember
-from mlmonitor.compare.significance import Level
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
+from mlmonitor.compare.significance import Significance
 from mlmonitor.records import ABSENT, Quality
 from mlmonitor.status.field_status import field_statuses
 
 SPAN = Span(3_600.0, None, 60)
-LENS = Lens(SPAN, Level(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
+LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
 X = {"x": [1.0, 2.0, 3.0, 4.0]}
 
 
-def labels_of(reference: Reference, limit: int = 1_000) -> tuple[Labels, Pending]:
+def labels_of(reference: Reference, limit: int = 1_000) -> tuple[LabelledOutcomes, Pending]:
     """Nothing labelled yet."""
     pending = Pending(limit)
-    return Labels(reference, pending, LENS), pending
+    return LabelledOutcomes(reference, pending, LENS), pending
 
 
 def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
@@ -69,7 +69,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
     assert labels.population is not None
     (status,) = field_statuses(labels.population.compared(now=2.0))
     assert (status.name, status.role, status.count) == ("actual", "actual", 2)
-    assert status.quality[Quality.UNSEEN] == 1
+    assert status.quality[Quality.NEW_CATEGORY] == 1
     assert status.missing == 1
     assert status.psi is not None
     assert labels.errors.performance() is None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Finding, Monitor, Quality, Reference
+from mlmonitor import Alert, Config, Monitor, Quality, Reference
 from mlmonitor.compare.quality.defects import stream_counts, streams_of
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
@@ -31,19 +31,23 @@ class Watched:
 
     def __init__(self, rng: np.random.Generator, **options: Any) -> None:
         self.rng = rng
-        self.found: list[Finding] = []
+        self.found: list[Alert] = []
         self.exporter = InMemoryExporter()
         reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
         self.monitor = Monitor(
             "m",
             reference=reference,
             exporters=[self.exporter],
-            on_finding=self.found.append,
-            **{"config": Config(look_rows=100, look_seconds=0, export_interval_seconds=3_600)}
+            on_alert=self.found.append,
+            **{
+                "config": Config(
+                    check_rows=100, check_interval_seconds=0, export_interval_seconds=3_600
+                )
+            }
             | options,
         )
 
-    def serve(self, batches: int, **columns: Any) -> list[Finding]:
+    def serve(self, batches: int, **columns: Any) -> list[Alert]:
         """Batches of 500 rows, some columns replaced; what was found meanwhile."""
         before = len(self.found)
         for _ in range(batches):
@@ -74,9 +78,9 @@ def replaced(watched: Watched, share: float, value: object) -> Any:
     return change
 
 
-def turns(found: list[Finding], name: str, measure: str) -> list[str]:
-    """How one finding was raised and cleared."""
-    return [f.alarm for f in found if (f.field, f.measure) == (name, measure)]
+def turns(found: list[Alert], name: str, measure: str) -> list[str]:
+    """How one alert was raised and cleared."""
+    return [f.state for f in found if (f.field, f.measure) == (name, measure)]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def turns(found: list[Finding], name: str, measure: str) -> list[str]:
         ("age", float("inf"), "nonfinite"),
         ("age", "forty", "wrong_type"),
         ("age", 1e6, "out_of_range"),
-        ("line", "boat", "unseen"),
+        ("line", "boat", "new_category"),
         ("line", None, "missing"),
         ("line", ["home"], "wrong_type"),
         ("flag", "perhaps", "wrong_type"),
@@ -96,29 +100,29 @@ def turns(found: list[Finding], name: str, measure: str) -> list[str]:
 def test_each_reason_is_found_told_once_and_cleared(
     watched: Watched, name: str, value: object, measure: str
 ) -> None:
-    """Three in a hundred values are bad for a while; the finding says which way and how many."""
+    """Three in a hundred values are bad for a while; the alert says which way and how many."""
     found = watched.serve(4, **{name: replaced(watched, 0.03, value)})
-    assert turns(found, name, measure) == ["raised"]
-    finding = next(f for f in found if f.measure == measure)
-    assert 0.015 < finding.value < 0.06
-    assert finding.critical < finding.value
-    assert finding.evidence > 4
-    assert finding.rows >= 500
-    assert "now" in finding.reason
+    assert turns(found, name, measure) == ["firing"]
+    alert = next(f for f in found if f.measure == measure)
+    assert 0.015 < alert.value < 0.06
+    assert alert.threshold < alert.value
+    assert alert.log10_e_value > 4
+    assert alert.rows >= 500
+    assert "now" in alert.reason
     series = {"field": name, "reason": measure}
-    assert watched.exporter.value("mlmonitor.quality.alarm", series) == 1
+    assert watched.exporter.value("mlmonitor.quality.alert", series) == 1
     assert watched.exporter.value("mlmonitor.quality.share", series) > 0.005
-    assert measure in {f.measure for f in watched.monitor.status().findings}
-    assert turns(watched.serve(30), name, measure) == ["cleared"]
-    assert watched.exporter.value("mlmonitor.quality.alarm", series) == 0
+    assert measure in {f.measure for f in watched.monitor.status().alerts}
+    assert turns(watched.serve(30), name, measure) == ["resolved"]
+    assert watched.exporter.value("mlmonitor.quality.alert", series) == 0
     assert {f.measure for f in found} <= {measure, "psi"}
 
 
-def test_series_of_alarms_and_shares_are_born_at_zero(watched: Watched) -> None:
-    """Before anything was found every alarm is there, beside the counters, which come first."""
+def test_series_of_alerts_and_shares_are_born_at_zero(watched: Watched) -> None:
+    """Before anything was found every alert is there, beside the counters, which come first."""
     for name, reasons in {
         "age": {"missing", "nonfinite", "wrong_type", "out_of_range", "constant", "vanished"},
-        "line": {"missing", "wrong_type", "unseen", "constant", "vanished"},
+        "line": {"missing", "wrong_type", "new_category", "constant", "vanished"},
         "flag": {"missing", "wrong_type", "constant", "vanished"},
         "__unknown__": {"new_field"},
     }.items():
@@ -128,7 +132,7 @@ def test_series_of_alarms_and_shares_are_born_at_zero(watched: Watched) -> None:
         told = {
             dict(p.attributes)["reason"]: p.value
             for p in points
-            if p.metric.name == "mlmonitor.quality.alarm"
+            if p.metric.name == "mlmonitor.quality.alert"
         }
         assert told == dict.fromkeys(reasons, 0.0)
 
@@ -142,25 +146,25 @@ def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
         flag=lambda column: [True] * len(column),
     )
     for name in ("age", "line", "flag"):
-        assert turns(found, name, "constant") == ["raised"]
-    finding = next(f for f in found if f.measure == "constant")
-    assert (finding.value, finding.critical < 1e-6) == (1.0, True)
-    assert "41" not in finding.reason  # a value is no news
-    assert turns(watched.serve(3), "age", "constant") == ["cleared"]
+        assert turns(found, name, "constant") == ["firing"]
+    alert = next(f for f in found if f.measure == "constant")
+    assert (alert.value, alert.threshold < 1e-6) == (1.0, True)
+    assert "41" not in alert.reason  # a value is no news
+    assert turns(watched.serve(3), "age", "constant") == ["resolved"]
 
 
 def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
     """A field that keeps to a tenth of its range has moved, but it varies."""
     found = watched.serve(2, age=lambda column: (45 + watched.rng.random(len(column))).tolist())
     assert turns(found, "age", "constant") == []
-    assert turns(found, "age", "psi") == ["raised"]
+    assert turns(found, "age", "psi") == ["firing"]
 
 
 def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
     """A field that is constant in the reference, or nearly, raises nothing."""
     reference = Reference.fit({"same": [1.0] * 500, "rare": [True] + [False] * 499})
-    found: list[Finding] = []
-    with Monitor("m", reference=reference, exporters=[], on_finding=found.append) as monitor:
+    found: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
         for _ in range(20):
             monitor.record({"same": [1.0] * 50, "rare": [False] * 50}, [0.0] * 50)
             monitor.flush()
@@ -171,18 +175,18 @@ def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
 def test_a_field_that_does_not_come_has_vanished(watched: Watched, column: object) -> None:
     """Whether rows lack it or hold nothing in it."""
     found = watched.serve(2, age=lambda _: column)
-    assert turns(found, "age", "vanished") == ["raised"]
-    assert turns(found, "age", "missing") == ["raised"]
-    assert turns(watched.serve(3), "age", "vanished") == ["cleared"]
+    assert turns(found, "age", "vanished") == ["firing"]
+    assert turns(found, "age", "missing") == ["firing"]
+    assert turns(watched.serve(3), "age", "vanished") == ["resolved"]
 
 
 def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> None:
     """Found by its name, and cleared when it no longer comes."""
     found = watched.serve(2, extra=lambda count: [1.0] * count)
-    assert turns(found, "extra", "new_field") == ["raised"]
+    assert turns(found, "extra", "new_field") == ["firing"]
     known = {"field": "__unknown__", "reason": "new_field"}
-    assert watched.exporter.value("mlmonitor.quality.alarm", known) == 1
-    assert turns(watched.serve(8), "extra", "new_field") == ["cleared"]
+    assert watched.exporter.value("mlmonitor.quality.alert", known) == 1
+    assert turns(watched.serve(8), "extra", "new_field") == ["resolved"]
 
 
 def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
@@ -194,7 +198,7 @@ def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
     assert sum(watched.monitor.status().unknown_fields.values()) == 100
 
 
-def test_what_chance_does_in_small_windows_is_no_finding(rng: np.random.Generator) -> None:
+def test_what_chance_does_in_small_windows_is_no_alert(rng: np.random.Generator) -> None:
     """Two in a hundred rows are missing where one is to be expected: ten times over, nothing."""
     watched = Watched(rng)
     with watched.monitor as monitor:
@@ -205,18 +209,18 @@ def test_what_chance_does_in_small_windows_is_no_finding(rng: np.random.Generato
             assert monitor.flush(timeout_seconds=20)
     assert watched.found == []
     limit = watched.exporter.value(
-        "mlmonitor.quality.critical", {"field": "age", "reason": "missing"}
+        "mlmonitor.quality.threshold", {"field": "age", "reason": "missing"}
     )
     assert 0.015 < limit < 0.03  # of the thousand rows in the window
 
 
-def test_better_is_no_finding(rng: np.random.Generator) -> None:
+def test_better_is_no_alert(rng: np.random.Generator) -> None:
     """Where a third was missing and now nothing is, quality has nothing to tell; drift has."""
     age = rng.normal(size=3_000)
     age[rng.random(3_000) < 0.33] = np.nan
     reference = Reference.fit({"age": age})
-    found: list[Finding] = []
-    with Monitor("m", reference=reference, exporters=[], on_finding=found.append) as monitor:
+    found: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
         for _ in range(4):
             monitor.record({"age": rng.normal(size=1_000).clip(-2, 2)}, np.zeros(1_000))
             monitor.flush()
@@ -224,7 +228,7 @@ def test_better_is_no_finding(rng: np.random.Generator) -> None:
 
 
 def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
-    """A change of fewer rows, or one too small to matter, never alarms."""
+    """A change of fewer rows, or one too small to matter, never alerts."""
     for config in (Config(min_rows=50_000), Config(quality_tolerance=0.2, drift_tolerance=1.0)):
         watched = Watched(rng, config=config)
         with watched.monitor:
@@ -240,8 +244,8 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     told = {(s.at, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
     assert told[0, Quality.MISSING] == (50, 950)
     assert told[0, Quality.OUT_OF_RANGE] == (40, 900)
-    assert told[1, Quality.UNSEEN] == (10, 980)
-    assert (2, Quality.UNSEEN) not in told
+    assert told[1, Quality.NEW_CATEGORY] == (10, 980)
+    assert (2, Quality.NEW_CATEGORY) not in told
 
 
 def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:

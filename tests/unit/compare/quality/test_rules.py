@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Config, ConfigError, Field, Finding, Kind, Monitor, Reference, Role
+from mlmonitor import Alert, Config, ConfigError, Field, Kind, Monitor, Reference, Role
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.records import Block, Schema
 from mlmonitor.testing import InMemoryExporter
@@ -42,16 +42,16 @@ def test_every_value_beyond_a_bound_is_counted(
 
 def recorded(
     fields: list[Field], *batches: dict[str, Any], predictions: Any = 0.0
-) -> tuple[Monitor, list[Finding], InMemoryExporter]:
+) -> tuple[Monitor, list[Alert], InMemoryExporter]:
     """A closed monitor that was given these batches, what it found, and what it sent."""
-    found: list[Finding] = []
+    found: list[Alert] = []
     exporter = InMemoryExporter()
     monitor = Monitor(
         "m",
         reference=REFERENCE,
         exporters=[exporter],
         fields=fields,
-        on_finding=found.append,
+        on_alert=found.append,
         config=Config(export_interval_seconds=3_600, alpha=1e-9),
     )
     for batch in batches:
@@ -83,15 +83,15 @@ def recorded(
 def test_a_broken_rule_is_counted_and_told(
     field: Field, values: list[object], constraint: str, count: int
 ) -> None:
-    """By constraint, in the counter, in status, and as a finding without any value in it."""
+    """By constraint, in the counter, in status, and as an alert without any value in it."""
     monitor, found, exporter = recorded([field], {field.name: values})
-    (finding,) = [f for f in found if f.measure == constraint]
-    assert (finding.field, finding.alarm, finding.rows) == (field.name, "raised", 4)
-    assert (finding.value, finding.critical, finding.evidence) == (count / 4, 0.0, math.inf)
+    (alert,) = [f for f in found if f.measure == constraint]
+    assert (alert.field, alert.state, alert.rows) == (field.name, "firing", 4)
+    assert (alert.value, alert.threshold, alert.log10_e_value) == (count / 4, 0.0, math.inf)
     series = {"field": field.name, "constraint": constraint}
     assert exporter.value("mlmonitor.field.violations", series) == count
-    alarm = {"field": field.name, "reason": constraint}
-    assert exporter.value("mlmonitor.quality.alarm", alarm) == 1
+    alert = {"field": field.name, "reason": constraint}
+    assert exporter.value("mlmonitor.quality.alert", alert) == 1
     assert monitor.status().violations == {f"{field.name} {constraint}": count}
     assert f"rules broken: {field.name} {constraint} {count}" in str(monitor.status())
 
@@ -124,14 +124,14 @@ def test_a_broken_rule_is_cleared_by_a_long_clean_stretch() -> None:
     bad, good = {"age": [-1.0] + [1.0] * 9}, {"age": [1.0] * 150}
     fields = [Field("age", minimum=0)]
     _, found, _ = recorded(fields, bad, good, bad, good)
-    assert [f.alarm for f in found] == ["raised"]
+    assert [f.state for f in found] == ["firing"]
     _, found, _ = recorded(fields, bad, good, bad, good, good, bad)
-    assert [f.alarm for f in found] == ["raised", "cleared", "raised"]
+    assert [f.state for f in found] == ["firing", "resolved", "firing"]
 
 
 def test_rows_that_a_reference_is_learned_from_are_held_to_the_rules() -> None:
     """They came before there was a reference, but not before there was a rule."""
-    config = Config(learn_rows=100)
+    config = Config(baseline_rows=100)
     fields = [Field("age", minimum=0, nullable=False), Field("line", minimum=3), Field("nowhere")]
     with Monitor("m", exporters=[], fields=fields, config=config) as monitor:
         columns = {"age": [-1.0, None] + [1.0] * 98, "line": ["home", "motor"] * 50}
@@ -139,39 +139,39 @@ def test_rows_that_a_reference_is_learned_from_are_held_to_the_rules() -> None:
         monitor.flush()
         status = monitor.status()
     assert status.violations == {"age minimum": 1, "age nullable": 1}
-    assert status.misfits == ("line", "nowhere")
+    assert status.unmatched_rules == ("line", "nowhere")
     assert "rules that fit no field: line, nowhere" in str(status)
 
 
 WRONG: list[tuple[Any, str]] = [
-    ([Field("age", minimum=2, maximum=1)], "'age': minimum: wanted at most the maximum"),
-    ([Field("age", allowed=["a"])], "'age': allowed: wanted minimum or maximum"),
-    ([Field("line", minimum=1)], "'line': minimum: wanted allowed"),
-    ([Field("line", minimum=1, allowed=["a"])], "'line': wanted allowed, or minimum and maximum"),
+    ([Field("age", minimum=2, maximum=1)], "'age': minimum: expected at most the maximum"),
+    ([Field("age", allowed=["a"])], "'age': allowed: expected minimum or maximum"),
+    ([Field("line", minimum=1)], "'line': minimum: expected allowed"),
+    ([Field("line", minimum=1, allowed=["a"])], "'line': expected allowed, or minimum and maximum"),
     ([Field("nobody", nullable=False)], "'nobody': the reference has no such feature"),
     ([Field("age", role=Role.PREDICTION)], "'age': the reference has no such prediction"),
-    ([Field("age", role=Role.KPI)], "'age': role: wanted feature, prediction or derived"),
-    ([Field("age", minimum=math.nan)], "'age': minimum: wanted a finite number"),
-    ([Field("age", maximum=math.inf)], "'age': maximum: wanted a finite number"),
-    ([Field("age", minimum="0")], "'age': minimum: wanted a finite number"),  # type: ignore[arg-type]  # on purpose
-    ([Field("when", minimum=7)], "'when': minimum: wanted a datetime"),
-    ([Field("note", nullable=False)], "'note': wanted a field that is derived from it"),
-    ([Field("age"), Field("age")], "'age': wanted each field once"),
-    ([Field("line", allowed=[])], "'line': allowed: wanted a list of values"),
-    ([Field("line", allowed="home")], "'line': allowed: wanted a list of values"),
-    ([Field("line", allowed=[["home"]])], "'line': allowed: wanted texts, numbers or truths"),
-    ([Field("line", nullable=None)], "'line': nullable: wanted True or False"),  # type: ignore[arg-type]  # on purpose
-    ([Field("line", kind="word")], "'line': kind: wanted one of"),  # type: ignore[arg-type]  # on purpose
-    (["age"], "wanted Field objects"),
-    ("age", "wanted a list of them"),
-    (Field("age"), "wanted a list of them"),
-    (7, "wanted a list of them"),
+    ([Field("age", role=Role.KPI)], "'age': role: expected feature, prediction or derived"),
+    ([Field("age", minimum=math.nan)], "'age': minimum: expected a finite number"),
+    ([Field("age", maximum=math.inf)], "'age': maximum: expected a finite number"),
+    ([Field("age", minimum="0")], "'age': minimum: expected a finite number"),  # type: ignore[arg-type]  # on purpose
+    ([Field("when", minimum=7)], "'when': minimum: expected a datetime"),
+    ([Field("note", nullable=False)], "'note': expected a field that is derived from it"),
+    ([Field("age"), Field("age")], "'age': expected each field once"),
+    ([Field("line", allowed=[])], "'line': allowed: expected a list of values"),
+    ([Field("line", allowed="home")], "'line': allowed: expected a list of values"),
+    ([Field("line", allowed=[["home"]])], "'line': allowed: expected texts, numbers or truths"),
+    ([Field("line", nullable=None)], "'line': nullable: expected True or False"),  # type: ignore[arg-type]  # on purpose
+    ([Field("line", kind="word")], "'line': kind: expected one of"),  # type: ignore[arg-type]  # on purpose
+    (["age"], "expected Field objects"),
+    ("age", "expected a list of them"),
+    (Field("age"), "expected a list of them"),
+    (7, "expected a list of them"),
 ]
 
 
 @pytest.mark.parametrize(("fields", "message"), WRONG, ids=range(len(WRONG)))
 def test_wrong_declarations_are_refused_at_set_up(fields: Any, message: str) -> None:
-    """The message names the field and what was wanted."""
+    """The message names the field and what was expected."""
     with pytest.raises(ConfigError) as caught:
         Monitor("m", reference=REFERENCE, exporters=[], fields=fields)
     assert str(caught.value).startswith(f"fields: {message}")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Finding, Monitor, Reference
+from mlmonitor import Alert, Config, Monitor, Reference
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Role
 from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES
@@ -50,14 +50,14 @@ def test_one_segments_missing_values_are_found_there(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """Calm rows raise nothing in any segment; then one in ten of the south's ages is missing."""
-    found: list[Finding] = []
+    found: list[Alert] = []
     with Monitor(
         "m",
         reference=reference,
         exporters=[exporter],
         segments=["region"],
-        on_finding=found.append,
-        config=Config(look_rows=200, look_seconds=0, export_interval_seconds=3_600),
+        on_alert=found.append,
+        config=Config(check_rows=200, check_interval_seconds=0, export_interval_seconds=3_600),
     ) as monitor:
         for _ in range(12):
             monitor.record(rows(rng, 500), np.zeros(500))
@@ -70,5 +70,5 @@ def test_one_segments_missing_values_are_found_there(
     south = {segment for segment, _ in places if "south" in segment}
     assert south
     assert not any("north" in segment for segment, _ in places)
-    alarm = {"field": "age", "reason": "missing", "segment": south.pop()}
-    assert exporter.value("mlmonitor.quality.alarm", alarm) == 1
+    alert = {"field": "age", "reason": "missing", "segment": south.pop()}
+    assert exporter.value("mlmonitor.quality.alert", alert) == 1

@@ -7,7 +7,7 @@ import pytest
 from mlmonitor import catalog
 from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery, named
-from mlmonitor.export.series.grouping import gathered
+from mlmonitor.export.series.grouping import group_points
 from mlmonitor.testing import InMemoryExporter
 
 START, LATER = 1_000, 2_000
@@ -16,7 +16,7 @@ WHO = (("model.name", "m"),)
 
 def snapshot(*points: Point, time: int = LATER) -> Snapshot:
     """A snapshot of some points."""
-    return Snapshot("i", "s", START, time, gathered(points))
+    return Snapshot("i", "s", START, time, group_points(points))
 
 
 def count(value: int, *more: tuple[str, str]) -> Point:

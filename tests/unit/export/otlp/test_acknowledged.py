@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlmonitor import catalog
 from mlmonitor.export.base import Family, Histograms, Series
-from mlmonitor.export.otlp.acknowledged import Ledger
+from mlmonitor.export.otlp.acknowledged import AcknowledgedTotals
 
 BORN = 1_000
 
@@ -34,7 +34,7 @@ def counter(series: Series, values: np.ndarray) -> Family:  # type: ignore[type-
 @given(steps, st.sampled_from([np.int64, np.float64]), st.sampled_from(["anew", "kept"]))
 def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, anew: str) -> None:
     """Row by row, whether or not the series are a new object each time; intervals meet."""
-    ledger, series = Ledger(), Series(attributes(3))
+    ledger, series = AcknowledgedTotals(), Series(attributes(3))
     total, taken = np.zeros(3, kind), np.zeros(3, kind)
     until = [BORN] * 3
     for at, (grown, is_taken) in enumerate(steps):
@@ -58,7 +58,7 @@ def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, 
 @given(steps)
 def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
     """Counts and sums of the acknowledged intervals are those of all values."""
-    ledger, series = Ledger(), Series(attributes(1))
+    ledger, series = AcknowledgedTotals(), Series(attributes(1))
     counts, sums = np.zeros((1, 3), np.int64), np.zeros(1)
     taken, taken_sum = np.zeros((1, 3), np.int64), 0.0
     for at, (grown, is_taken) in enumerate(steps):
@@ -78,7 +78,7 @@ def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
 
 def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
     """A series is told of once as zero; after that, nothing new is not worth a point."""
-    ledger, series = Ledger(), Series(attributes(2))
+    ledger, series = AcknowledgedTotals(), Series(attributes(2))
     first = ledger.delta(counter(series, np.array([0, 5])), born_ns=BORN)
     assert first.rows.tolist() == [True, True]
     first.settle(np.array([0, 1]), time_ns=2_000)
@@ -91,7 +91,7 @@ def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
 
 def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
     """What was taken before it went is not sent again."""
-    ledger = Ledger()
+    ledger = AcknowledgedTotals()
     ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), born_ns=BORN).settle(
         np.array([0, 1]), time_ns=2_000
     )
@@ -103,13 +103,13 @@ def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
 
 def test_a_total_that_fell_began_anew() -> None:
     """What it counts now is all new; a float that fell by its last digit is the same."""
-    ledger, series = Ledger(), Series(attributes(1))
+    ledger, series = AcknowledgedTotals(), Series(attributes(1))
     for values, told in ((10, 10), (4, 4), (6, 2)):
         delta = ledger.delta(counter(series, np.array([values])), born_ns=BORN)
         assert delta.family.values.tolist() == [told]  # type: ignore[union-attr]
         delta.settle(np.array([0]), time_ns=2_000)
     floats = Series(attributes(1))
-    other = Ledger()
+    other = AcknowledgedTotals()
     other.delta(counter(floats, np.array([0.3])), born_ns=BORN).settle(np.array([0]), time_ns=2)
     fell = other.delta(counter(floats, np.array([np.nextafter(0.3, 0)])), born_ns=BORN)
     assert fell.family.values.tolist() == [0.0]  # type: ignore[union-attr]
@@ -117,7 +117,7 @@ def test_a_total_that_fell_began_anew() -> None:
 
 def test_a_histogram_over_other_bins_begins_at_zero_and_where_the_old_one_ended() -> None:
     """Counts over other bounds are not the same counts."""
-    ledger, series = Ledger(), Series(attributes(1))
+    ledger, series = AcknowledgedTotals(), Series(attributes(1))
     nan = np.full(1, np.nan)
     one = Histograms(((1.0,),), np.array([[2, 3]]), np.array([4.0]), nan, nan)
     ledger.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
@@ -129,7 +129,7 @@ def test_a_histogram_over_other_bins_begins_at_zero_and_where_the_old_one_ended(
     assert delta.family.values.counts.tolist() == [[2, 3, 0]]
     assert delta.start_ns.tolist() == [2_000]
     fewer = one._replace(counts=np.array([[1, 1]]), sum=np.array([1.0]))
-    again = Ledger()
+    again = AcknowledgedTotals()
     again.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
         np.array([0]), time_ns=2_000
     )

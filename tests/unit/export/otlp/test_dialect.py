@@ -5,7 +5,7 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.export.base import Family, Histograms, Series
 from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS
-from mlmonitor.export.otlp.dialect import as_bins, resource_of, spoken
+from mlmonitor.export.otlp.dialect import as_bins, resource_of, translate
 
 NAN = np.full(2, np.nan)
 BLOCK = Histograms(
@@ -36,8 +36,8 @@ def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
 def test_only_who_wants_bins_gets_them() -> None:
     """Durations stay a histogram for everyone: they have twelve buckets."""
     duration = FAMILY._replace(metric=catalog.DURATION)
-    assert list(spoken([FAMILY, duration], PROMETHEUS)) == [FAMILY, duration]
-    names = [family.metric.name for family in spoken([FAMILY, duration], DYNATRACE)]
+    assert list(translate([FAMILY, duration], PROMETHEUS)) == [FAMILY, duration]
+    names = [family.metric.name for family in translate([FAMILY, duration], DYNATRACE)]
     assert names == [catalog.BIN.name, catalog.SUM.name, catalog.DURATION.name]
 
 

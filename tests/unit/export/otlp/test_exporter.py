@@ -14,7 +14,7 @@ from mlmonitor import ExportError, Otlp, catalog
 from mlmonitor.errors import ExportRefused, ExportTimeout
 from mlmonitor.export.base import Point, Snapshot
 from mlmonitor.export.otlp.exporter import OtlpExporter
-from mlmonitor.export.series.grouping import gathered
+from mlmonitor.export.series.grouping import group_points
 from mlmonitor.testing import (
     Drop,
     Garbage,
@@ -37,7 +37,7 @@ def snapshot(value: int = 3, *, after: float = 60.0, statuses: int = 2) -> Snaps
         Point(catalog.PREDICTIONS, (("model.name", "m"), ("status", str(at))), value)
         for at in range(statuses)
     ]
-    return Snapshot("i", "s", int(START * 1e9), int((START + after) * 1e9), gathered(points))
+    return Snapshot("i", "s", int(START * 1e9), int((START + after) * 1e9), group_points(points))
 
 
 @pytest.fixture

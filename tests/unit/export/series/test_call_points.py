@@ -43,7 +43,7 @@ def exported(exporter: InMemoryExporter) -> InMemoryExporter:
             monitor.status()
             monitor.label(ids, COLUMNS["huge"])
             assert monitor.flush()
-            assert monitor.status().faults == 0
+            assert monitor.status().internal_errors == 0
     return exporter
 
 

@@ -4,14 +4,14 @@ from hypothesis import given
 
 from mlmonitor import catalog
 from mlmonitor.export.base import Point, Snapshot
-from mlmonitor.export.series.grouping import Book, gathered
+from mlmonitor.export.series.grouping import Book, group_points
 from support.export_strategies import points
 
 
 @given(points)
 def test_points_come_back_as_they_were(found: list[Point]) -> None:
     """Each with its own type, whatever it was gathered with."""
-    snapshot = Snapshot("i", "s", 1, 2, gathered(found))
+    snapshot = Snapshot("i", "s", 1, 2, group_points(found))
     assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(found)))
     assert snapshot.size == len(found)
 
@@ -33,7 +33,7 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
     def series(*statuses: str) -> object:
         book.turn()
         told = [Point(catalog.PREDICTIONS, (("status", each),), 1) for each in statuses]
-        return gathered(told, book)[0].series
+        return group_points(told, book)[0].series
 
     first = series("a", "b")
     assert series("a", "b") is first
@@ -51,4 +51,4 @@ def test_whole_and_broken_numbers_of_one_metric_are_two_families() -> None:
         Point(catalog.PREDICTIONS, (("status", str(at)),), value)
         for at, value in enumerate((1, 2.5, 3))
     ]
-    assert [len(family.series) for family in gathered(told)] == [2, 1]
+    assert [len(family.series) for family in group_points(told)] == [2, 1]

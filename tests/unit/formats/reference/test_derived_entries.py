@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import FormatError, Reference
-from mlmonitor.formats.reference import MOST_FILTER_BITS, parsed, written
+from mlmonitor.formats.reference import MOST_FILTER_BITS, dump, load
 
 Json = dict[str, Any]
 PRIVATE = "Lovelace"
@@ -30,7 +30,7 @@ def sound() -> Json:
         schema={"t": "text", "v": "embedding"},
         anomaly_score=True,
     )
-    found: Json = json.loads(written(reference.content))
+    found: Json = json.loads(dump(reference.content))
     return found
 
 
@@ -41,7 +41,7 @@ TEXT, VECTOR = SOUND["fields"][0], SOUND["fields"][1]
 def refused(data: Json) -> str:
     """The message with which a file is refused."""
     with pytest.raises(FormatError) as caught:
-        parsed(json.dumps(data).encode())
+        load(json.dumps(data).encode())
     assert caught.value.__cause__ is None
     return str(caught.value)
 
@@ -49,7 +49,7 @@ def refused(data: Json) -> str:
 def test_a_sound_file_is_read_and_holds_no_word() -> None:
     """No text of the training data stands in it, in any letters."""
     data = json.dumps(SOUND)
-    assert json.loads(written(parsed(data.encode()))) == SOUND
+    assert json.loads(dump(load(data.encode()))) == SOUND
     for word in (PRIVATE, "dear", "good", "day"):
         assert word.lower() not in data.lower()
     assert (TEXT["kind"], VECTOR["kind"]) == ("text", "embedding")
@@ -96,9 +96,9 @@ LONG = base64.b64encode(bytes(MOST_FILTER_BITS // 8 * 2)).decode()
 
 
 CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
-    (at(("fields", 0, "bits"), "???"), "bits: wanted base64"),
-    (at(("fields", 0, "bits"), "é" * 8), "bits: wanted base64"),
-    (at(("fields", 0, "bits"), ""), "bits: wanted 8 to"),
+    (at(("fields", 0, "bits"), "???"), "bits: expected base64"),
+    (at(("fields", 0, "bits"), "é" * 8), "bits: expected base64"),
+    (at(("fields", 0, "bits"), ""), "bits: expected 8 to"),
     (at(("fields", 0, "bits"), BITS), "power of two"),
     (at(("fields", 0, "bits"), LONG), "fields.0"),
     (at(("fields", 0, "hashes"), 0), "hashes"),
@@ -115,31 +115,31 @@ CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
     (at(("fields", 1, "kernel_mean"), [0.0] * 3), "as many sines"),
     (at(("fields", 1, "kernel_mean"), [1.0, 1.0]), "vectors of length 1"),
     (at(("fields", 1, "kernel_mean"), [0.0] * 2_000), "kernel_mean"),
-    (at(("anomaly", "names"), ["x", "x"]), "names: wanted each once"),
-    (at(("anomaly", "names"), ["x", "line"]), "anomaly.names: wanted numeric features"),
-    (at(("anomaly", "names"), ["x"]), "centre: wanted 1"),
-    (at(("anomaly", "centre"), [0.0]), "centre: wanted 2"),
-    (at(("anomaly", "scale"), [1.0]), "scale: wanted 2"),
+    (at(("anomaly", "names"), ["x", "x"]), "names: expected each once"),
+    (at(("anomaly", "names"), ["x", "line"]), "anomaly.names: expected numeric features"),
+    (at(("anomaly", "names"), ["x"]), "centre: expected 1"),
+    (at(("anomaly", "centre"), [0.0]), "centre: expected 2"),
+    (at(("anomaly", "scale"), [1.0]), "scale: expected 2"),
     (at(("anomaly", "scale"), [1.0, 0.0]), "scale"),
-    (at(("anomaly", "covariance"), [1.0, 0.0]), "wanted 3, a lower triangle"),
+    (at(("anomaly", "covariance"), [1.0, 0.0]), "expected 3, a lower triangle"),
     (at(("anomaly", "covariance"), [1.0, 2.0, 1.0]), "positive definite"),
     (at(("anomaly", "covariance"), [1.0, 1.0, 1.0]), "positive definite"),
     (at(("anomaly", "covariance"), [-1.0, 0.0, -1.0]), "positive definite"),
     (at(("anomaly", "covariance"), [1.0, float("nan"), 1.0]), "covariance"),
     (at(("anomaly", "covariance"), [1e300, 0.0, 1e300]), "positive definite"),
     (at(("anomaly", "threshold"), None), "threshold"),
-    (at(("anomaly",), None), "wanted those derived from"),
-    (without("anomalous"), "wanted those derived from"),
-    (without("v.witness"), "wanted those derived from"),
-    (without("t"), "wanted those derived from"),
-    (renamed, "wanted those derived from"),
-    (doubled, "wanted each derived from one of them"),
+    (at(("anomaly",), None), "expected those derived from"),
+    (without("anomalous"), "expected those derived from"),
+    (without("v.witness"), "expected those derived from"),
+    (without("t"), "expected those derived from"),
+    (renamed, "expected those derived from"),
+    (doubled, "expected each derived from one of them"),
 ]
 
 
 @pytest.mark.parametrize("case", range(len(CONTRADICTIONS)))
 def test_what_contradicts_itself_is_refused(case: int) -> None:
-    """With the place and what was wanted, and never with what stood there."""
+    """With the place and what was expected, and never with what stood there."""
     change, told = CONTRADICTIONS[case]
     data = deepcopy(SOUND)
     change(data)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmonitor import FormatError, Reference
-from mlmonitor.formats.reference import VERSION, parsed, written
+from mlmonitor.formats.reference import VERSION, dump, load
 
 PRIVATE = "Ada L"
 NUMBER = 987_654_321.125  # a value that no message may repeat
@@ -34,7 +34,7 @@ def sound() -> Json:
         training_metrics={"mae": 1.5},
         schema={"when": "datetime"},
     )
-    found: Json = json.loads(written(reference.content))
+    found: Json = json.loads(dump(reference.content))
     return found
 
 
@@ -44,7 +44,7 @@ SOUND = sound()
 def refused(data: bytes | Json) -> str:
     """The message with which a file is refused."""
     with pytest.raises(FormatError) as caught:
-        parsed(data if isinstance(data, bytes) else json.dumps(data).encode())
+        load(data if isinstance(data, bytes) else json.dumps(data).encode())
     message = str(caught.value)
     assert message.startswith("reference: ")
     assert len(message) < 1_000
@@ -55,7 +55,7 @@ def refused(data: bytes | Json) -> str:
 
 def test_a_sound_file_is_read() -> None:
     """What the other tests break is whole to begin with."""
-    assert json.loads(written(parsed(json.dumps(SOUND).encode()))) == SOUND
+    assert json.loads(dump(load(json.dumps(SOUND).encode()))) == SOUND
 
 
 def changed(path: tuple[str | int, ...], value: Any) -> Json:
@@ -82,7 +82,7 @@ CONTRADICTIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("rows",), -1, "rows"),
     (("rows",), HUGE, "rows"),
     (("rows",), "5", "rows"),
-    (("rows_seen",), 4, "rows: wanted at most rows_seen"),
+    (("rows_seen",), 4, "rows: expected at most rows_seen"),
     (("trained_at",), "2024-01-01T00:00:00", "trained_at"),
     (("trained_at",), PRIVATE, "trained_at"),
     (("trained_at",), 1e300, "trained_at"),
@@ -90,55 +90,59 @@ CONTRADICTIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("importances",), {"": 1.0}, "importances"),
     (("fields",), {}, "fields"),
     (("fields",), [PRIVATE], "fields.0"),
-    ((*X, "kind"), PRIVATE, "fields.0: wanted a kind"),
-    ((*X, "kind"), None, "fields.0: wanted a kind"),
+    ((*X, "kind"), PRIVATE, "fields.0: expected a kind"),
+    ((*X, "kind"), None, "fields.0: expected a kind"),
     ((*X, "role"), PRIVATE, "fields.0.numeric.role"),
     ((*X, "name"), "", "fields.0.numeric.name"),
     ((*X, "name"), "n" * 1_001, "fields.0.numeric.name"),
     ((*X, "name"), "line", "each role and name once"),
     ((*X, "role"), "actual", "one actual at most"),
     ((*X, "rows"), HUGE, "fields.0.numeric.rows"),
-    ((*X, "missing"), 2, "fields.0.numeric: rows: wanted the sum"),
+    ((*X, "missing"), 2, "fields.0.numeric: rows: expected the sum"),
     ((*X, "counts"), [HUGE, 1, 1], "fields.0.numeric.counts.0"),
     ((*X, "counts"), [1, -1, 4], "fields.0.numeric.counts.1"),
     ((*X, "counts"), [1, 1.5, 2], "fields.0.numeric.counts.1"),
-    ((*X, "counts"), [1, 3], "fields.0.numeric: counts: wanted one more than edges"),
+    ((*X, "counts"), [1, 3], "fields.0.numeric: counts: expected one more than edges"),
     ((*X, "counts"), [0] * 20_000, "fields.0.numeric.counts"),
     ((*X, "counts"), [0, 0, 0], "fields.0.numeric: rows"),
-    ((*X, "edges"), [2.0, 1.0], "fields.0.numeric: edges: wanted strictly ascending"),
-    ((*X, "edges"), [1.0, 1.0], "fields.0.numeric: edges: wanted strictly ascending"),
+    ((*X, "edges"), [2.0, 1.0], "fields.0.numeric: edges: expected strictly ascending"),
+    ((*X, "edges"), [1.0, 1.0], "fields.0.numeric: edges: expected strictly ascending"),
     ((*X, "edges"), [1.0, None], "fields.0.numeric.edges.1"),
     ((*X, "edges"), list(range(10_001)), "fields.0.numeric.edges"),
-    ((*X, "mean"), 9.0, "fields.0.numeric: mean: wanted between min and max"),
+    ((*X, "mean"), 9.0, "fields.0.numeric: mean: expected between min and max"),
     ((*X, "mean"), None, "fields.0.numeric: mean, stddev, min, max"),
     ((*X, "stddev"), -1.0, "fields.0.numeric.stddev"),
     ((*X, "min"), 5.0, "fields.0.numeric: mean"),
     ((*X, "max"), True, "fields.0.numeric.max"),
-    ((*X, "quantiles"), [], "fields.0.numeric: quantiles: wanted 101"),
+    ((*X, "quantiles"), [], "fields.0.numeric: quantiles: expected 101"),
     ((*X, "quantiles"), [1.0] * 102, "fields.0.numeric.quantiles"),
-    ((*X, "quantiles"), [2.0] * 100 + [1.0], "fields.0.numeric: quantiles: wanted ascending"),
-    ((*X, "quantiles"), [NUMBER] * 101, "fields.0.numeric: quantiles: wanted between"),
-    ((*NONE, "quantiles"), [1.0] * 101, "fields.4.numeric: quantiles: wanted 0"),
-    ((*NONE, "mean"), 1.0, "fields.4.numeric: mean, stddev, min, max: wanted null"),
+    ((*X, "quantiles"), [2.0] * 100 + [1.0], "fields.0.numeric: quantiles: expected ascending"),
+    ((*X, "quantiles"), [NUMBER] * 101, "fields.0.numeric: quantiles: expected between"),
+    ((*NONE, "quantiles"), [1.0] * 101, "fields.4.numeric: quantiles: expected 0"),
+    ((*NONE, "mean"), 1.0, "fields.4.numeric: mean, stddev, min, max: expected null"),
     ((*LINE, "categories"), ["a", "b"], "fields.2.categorical: counts"),
-    ((*LINE, "categories"), ["a", "a", "b"], "fields.2.categorical: categories: wanted each"),
-    ((*LINE, "others"), ["motor"], "fields.2.categorical: categories: wanted each"),
+    ((*LINE, "categories"), ["a", "a", "b"], "fields.2.categorical: categories: expected each"),
+    ((*LINE, "others"), ["motor"], "fields.2.categorical: categories: expected each"),
     ((*LINE, "categories"), ["c" * 1_001, "a", "b"], "fields.2.categorical.categories.0"),
     ((*LINE, "others"), ["a"] * 100_001, "fields.2.categorical.others"),
     ((*LINE, "is_closed"), 1, "fields.2.categorical.is_closed"),
     ((*LINE, "missing"), 0, "fields.2.categorical: rows"),
     ((*FLAG, "categories"), ["true", "false"], "fields.3.boolean: categories"),
-    ((*X, "nonfinite"), 2, "fields.0.numeric: nonfinite, wrong_type: wanted no more than"),
-    ((*LINE, "wrong_type"), 2, "fields.2.categorical: nonfinite, wrong_type: wanted no more"),
-    ((*X, "predicted"), [1.0, 2.0], "fields.0.numeric: predicted, predicted_variance: wanted"),
-    ((*X, "predicted"), [], "fields.0.numeric: predicted, predicted_variance: wanted none"),
-    ((*X, "predicted"), [1.0, None, 2.0, 3.0], "fields.0.numeric: predicted_variance: wanted null"),
+    ((*X, "nonfinite"), 2, "fields.0.numeric: nonfinite, wrong_type: expected no more than"),
+    ((*LINE, "wrong_type"), 2, "fields.2.categorical: nonfinite, wrong_type: expected no more"),
+    ((*X, "predicted"), [1.0, 2.0], "fields.0.numeric: predicted, predicted_variance: expected"),
+    ((*X, "predicted"), [], "fields.0.numeric: predicted, predicted_variance: expected none"),
+    (
+        (*X, "predicted"),
+        [1.0, None, 2.0, 3.0],
+        "fields.0.numeric: predicted_variance: expected null",
+    ),
     ((*X, "predicted_variance"), [-1.0, 0.0, 0.0, 0.0], "fields.0.numeric.predicted_variance.0"),
     ((*X, "predicted", 0), "NaN", "fields.0.numeric.predicted.0"),
-    ((*LINE, "once"), 5, "fields.2.categorical: once, twice: wanted no more than"),
-    ((*LINE, "twice"), 2, "fields.2.categorical: once, twice: wanted no more than"),
-    ((*LINE, "held_out"), [1, 2], "fields.2.categorical: held_out: wanted none, or three more"),
-    ((*LINE, "held_out"), [1, 2, 3, 0, 0, 0], "fields.2.categorical: held_out: wanted no more"),
+    ((*LINE, "once"), 5, "fields.2.categorical: once, twice: expected no more than"),
+    ((*LINE, "twice"), 2, "fields.2.categorical: once, twice: expected no more than"),
+    ((*LINE, "held_out"), [1, 2], "fields.2.categorical: held_out: expected none, or three more"),
+    ((*LINE, "held_out"), [1, 2, 3, 0, 0, 0], "fields.2.categorical: held_out: expected no more"),
     (("explained",), "", "explained"),
 ]
 
@@ -149,7 +153,7 @@ CONTRADICTIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
 def test_a_file_that_contradicts_itself_is_refused(
     path: tuple[str | int, ...], value: Any, said: str
 ) -> None:
-    """The message says which field and what was wanted, and never what stood there."""
+    """The message says which field and what was expected, and never what stood there."""
     message = refused(changed(path, value))
     assert said in message
     assert PRIVATE not in message
@@ -173,7 +177,10 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "objects without end": (b'{"a":' * 100_000, "Invalid JSON"),
     "lists without end": (b"[" * 1_000_000, "Invalid JSON"),
     "an enormous version": (HEAD + b"9" * 100_000 + b"}", ""),
-    "another format": (b'{"format": "Ada L", "version": 1}', "format: wanted mlmonitor.reference"),
+    "another format": (
+        b'{"format": "Ada L", "version": 1}',
+        "format: expected mlmonitor.reference",
+    ),
     "a version of text": (HEAD + b'"1"}', "version"),
     "version zero": (HEAD + b"0}", "version"),
     "a negative version": (HEAD + b"-3}", "version"),
@@ -204,7 +211,7 @@ def test_a_damaged_file_is_refused(what: str) -> None:
 def test_a_key_that_comes_twice_is_refused(place: str, key: str, hidden: str) -> None:
     """Readers do not agree on which of the two counts, whatever they hold."""
     before, found, after = TEXT.rpartition(f'"{key}": ')
-    assert f"{place}: wanted each key once" in refused(
+    assert f"{place}: expected each key once" in refused(
         f"{before}{found}{hidden}, {found}{after}".encode()
     )
 
@@ -213,7 +220,7 @@ def test_very_many_keys_are_looked_at_once() -> None:
     """One of very many that comes twice is found in no time, and named."""
     many = {f"k{at}": 1.0 for at in range(20_000)}
     text = json.dumps(changed(("importances",), many)).replace('"k19999"', '"k7"')
-    assert "importances.k7: wanted each key once" in refused(text.encode())
+    assert "importances.k7: expected each key once" in refused(text.encode())
 
 
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000])
@@ -307,7 +314,7 @@ def test_any_change_is_read_or_refused(
             continue
     text = json.dumps(data).encode()
     try:
-        content = parsed(text)
+        content = load(text)
     except FormatError as error:
         message = str(error)
         assert message.startswith("reference: ")
@@ -317,7 +324,7 @@ def test_any_change_is_read_or_refused(
     reference = Reference(content)
     plan = reference.plan(("feature", "prediction"), deviations=3.0)  # type: ignore[arg-type]
     assert len(plan.schema) == sum(entry.role != "actual" for entry in content.fields)
-    assert parsed(written(content)) == content
+    assert load(dump(content)) == content
 
 
 @given(st.integers(0, 4_000), st.binary(max_size=4), st.integers(0, 20))
@@ -327,9 +334,9 @@ def test_any_damage_to_the_bytes_is_read_or_refused(start: int, noise: bytes, le
     data = json.dumps(SOUND).encode()
     damaged = data[:start] + noise + data[start + length :]
     try:
-        content = parsed(damaged)
+        content = load(damaged)
     except FormatError as error:
         message = str(error)
         assert message.startswith("reference: ")
         return
-    assert parsed(written(content)) == content
+    assert load(dump(content)) == content

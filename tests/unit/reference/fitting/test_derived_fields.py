@@ -14,7 +14,7 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.derived.deriver import sources_of
-from mlmonitor.formats.reference import EmbeddingReference, TextReference, parsed, written
+from mlmonitor.formats.reference import EmbeddingReference, TextReference, dump, load
 from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference.learner import Learner
 from mlmonitor.testing import InMemoryExporter
@@ -62,9 +62,9 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
     """The same as from arrays, row for row; so is what is derived from them in the service."""
     told = columns(rng)
     listed = told | {"v": told["v"].tolist()}
-    wanted = Reference.fit(told, schema=SCHEMA).content
+    expected = Reference.fit(told, schema=SCHEMA).content
     found = Reference.fit(frame(listed), schema=SCHEMA)
-    assert found.content == wanted
+    assert found.content == expected
     with Monitor("m", reference=found) as monitor:
         monitor.record(frame(listed), np.zeros(ROWS))
         assert monitor.flush()
@@ -97,7 +97,7 @@ def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
 def test_a_large_sample_is_bounded(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of more rows than are wanted, a uniform sample is derived from."""
+    """Of more rows than are expected, a uniform sample is derived from."""
     limits = {Kind.TEXT: 20, Kind.EMBEDDING: 30}
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_source.SAMPLE_ROWS", limits)
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_fields.ROWS", 40)
@@ -131,26 +131,26 @@ def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
     ("schema", "scored", "told"),
     [
         ({"u": "text"}, False, "there is no column 'u'"),
-        ({"x": "text", "v": "embedding"}, False, "column 'x': wanted texts, met too few"),
+        ({"x": "text", "v": "embedding"}, False, "column 'x': expected texts, got too few"),
         (
             {"t": "embedding", "v": "embedding"},
             False,
-            "column 't': wanted vectors of 2 to 4,096 numbers",
+            "column 't': expected vectors of 2 to 4,096 numbers",
         ),
-        ({"t": "prose"}, False, "wanted one of numeric"),
+        ({"t": "prose"}, False, "expected one of numeric"),
         ({"actual": "text"}, False, "actuals cannot be texts"),
-        (SCHEMA, ["t"], "anomaly_score: 't': wanted the name of a numeric feature"),
-        (SCHEMA, ["z"], "anomaly_score: 'z': wanted the name of a numeric feature"),
-        (SCHEMA, ["one"], "anomaly_score: wanted a numeric feature that is not constant"),
+        (SCHEMA, ["t"], "anomaly_score: 't': expected the name of a numeric feature"),
+        (SCHEMA, ["z"], "anomaly_score: 'z': expected the name of a numeric feature"),
+        (SCHEMA, ["one"], "anomaly_score: expected a numeric feature that is not constant"),
         (SCHEMA, "x", "met one text"),
-        (SCHEMA, ["x", "x"], "wanted each column name once"),
-        ({"v": "embedding"}, [], "wanted 1 to 200 numeric features"),
+        (SCHEMA, ["x", "x"], "expected each column name once"),
+        ({"v": "embedding"}, [], "expected 1 to 200 numeric features"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(
     schema: dict[str, str], scored: Any, told: str, rng: np.random.Generator
 ) -> None:
-    """With the field, what was wanted, and what to do."""
+    """With the field, what was expected, and what to do."""
     features = columns(rng) | {"one": [1.0] * ROWS}
     if scored == []:
         scored = True
@@ -210,7 +210,7 @@ def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) ->
     text, embedding = sources_of(reference.content)
     assert isinstance(text, TextReference)
     assert isinstance(embedding, EmbeddingReference)
-    with pytest.raises((SchemaError, ConfigError), match="wanted one of"):
+    with pytest.raises((SchemaError, ConfigError), match="expected one of"):
         Monitor("m", schema={"t": "prose"})
 
 
@@ -230,12 +230,12 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
         )
         assert monitor.flush()
         status = monitor.status()
-    assert status.faults == 0
+    assert status.internal_errors == 0
     assert status.unknown_fields == {"z": 1}
     for name in DERIVED:
         quality = status.field(name, role="derived").quality
-        wanted = {"missing": 1, "wrong_type": 1, "nonfinite": int(name.startswith("v"))}
-        assert {each: quality[each] for each in wanted} == wanted  # type: ignore[index]  # StrEnum
+        expected = {"missing": 1, "wrong_type": 1, "nonfinite": int(name.startswith("v"))}
+        assert {each: quality[each] for each in expected} == expected  # type: ignore[index]  # StrEnum
     assert status.field("anomaly_score", role="derived").missing == 1
     assert status.field("anomalous", role="derived").missing == 1
 
@@ -249,7 +249,7 @@ def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Gener
         assert monitor.flush()
     known = {"field": "v.witness", "role": "derived", "measure": "mmd"}
     score = exporter.value("mlmonitor.drift.score", known)
-    critical = exporter.value("mlmonitor.drift.critical", known)
+    critical = exporter.value("mlmonitor.drift.threshold", known)
     assert isinstance(score, float)
     assert isinstance(critical, float)
     assert score > 3 * critical
@@ -282,8 +282,8 @@ def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator
             field = status.field(name, role="prediction")
             assert field.count == 1_000
             assert field.has_moved == (name != "prediction.mid")
-            assert field.has_alarm == (name != "prediction.mid")
-        assert not status.field("x").has_alarm
+            assert field.has_alert == (name != "prediction.mid")
+        assert not status.field("x").has_alert
 
 
 @pytest.mark.parametrize("form", ["whole", "chunks"])
@@ -314,7 +314,7 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
         assert sum(each.missing for each in own) == entry.missing
         assert sum(each.rows for each in own) == entry.rows
         assert len(entry.seasons) == 24
-    assert parsed(written(reference.content)) == reference.content
+    assert load(dump(reference.content)) == reference.content
 
 
 def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
@@ -338,8 +338,8 @@ def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -
     known = {"field": "t.length", "role": "derived"}
 
     def count(segment: str, quality: str, name: str) -> object:
-        wanted = {**known, "field": name, "quality": quality, SEGMENT: segment}
-        return exporter.value("mlmonitor.field.values", wanted)
+        expected = {**known, "field": name, "quality": quality, SEGMENT: segment}
+        return exporter.value("mlmonitor.field.values", expected)
 
     assert count("motor", "wrong_type", "t.length") == 1
     assert count("home", "missing", "t.length") == 1

@@ -181,12 +181,12 @@ def test_the_schema_may_speak_of_predictions() -> None:
     ("schema", "said"),
     [
         ({"y": "numeric"}, "'y'"),
-        ({"x": "number"}, "'x': wanted one of numeric, categorical, boolean, datetime"),
+        ({"x": "number"}, "'x': expected one of numeric, categorical, boolean, datetime"),
         ({"x": None}, "'x'"),
-        (["x"], "schema: wanted a mapping"),
-        ({"x": "numeric"}, "'x': wanted numeric, as the schema says"),
-        ({"x": "boolean"}, "'x': wanted boolean, as the schema says"),
-        ({"x": "datetime"}, "'x': wanted datetime, as the schema says"),
+        (["x"], "schema: expected a mapping"),
+        ({"x": "numeric"}, "'x': expected numeric, as the schema says"),
+        ({"x": "boolean"}, "'x': expected boolean, as the schema says"),
+        ({"x": "datetime"}, "'x': expected datetime, as the schema says"),
     ],
 )
 def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from mlmonitor.reference.fitting.reservoir import Sample, Slots
+from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 
 
 def sampled(chunks: list[int], limit: int | None, seed: int) -> tuple[list[int], list[str]]:
     """The rows kept of a stream 0, 1, 2, ... cut into chunks: as floats, and as texts."""
-    slots = Slots(limit, np.random.default_rng(seed))
+    slots = Reservoir(limit, np.random.default_rng(seed))
     numbers, texts = Sample(np.nan), Sample(None)
     start = 0
     for rows in chunks:
@@ -49,7 +49,7 @@ def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
     kept = np.zeros(200)
     for seed in range(1_000):
         sizes = [chunk] * (200 // chunk) + [200 % chunk]
-        slots = Slots(20, np.random.default_rng([chunk, seed]))
+        slots = Reservoir(20, np.random.default_rng([chunk, seed]))
         sample = Sample(np.nan)
         start = 0
         for rows in sizes:
@@ -64,7 +64,7 @@ def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
 
 def test_a_field_that_comes_late_is_blank_before() -> None:
     """Rows that went by before a field's first value are missing in its sample."""
-    slots = Slots(None, np.random.default_rng(0))
+    slots = Reservoir(None, np.random.default_rng(0))
     sample = Sample(np.nan)
     slots.next_chunk(2)
     slots.next_chunk(3)
@@ -74,7 +74,7 @@ def test_a_field_that_comes_late_is_blank_before() -> None:
 
 def test_a_full_sample_is_not_copied_by_a_chunk() -> None:
     """Once the limit is reached, chunks replace rows in place."""
-    slots = Slots(1_000, np.random.default_rng(0))
+    slots = Reservoir(1_000, np.random.default_rng(0))
     sample = Sample(np.nan)
     for _ in range(3):
         slots.next_chunk(1_000)

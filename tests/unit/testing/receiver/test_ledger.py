@@ -113,8 +113,8 @@ def test_totals_are_the_true_ones_however_they_were_cut(
     found = ledger.histogram("h")
     assert found.count == len(values)
     assert found.sum == sum(values)
-    wanted = np.bincount(np.searchsorted(BOUNDS, values), minlength=4)
-    np.testing.assert_array_equal(found.counts, wanted)
+    expected = np.bincount(np.searchsorted(BOUNDS, values), minlength=4)
+    np.testing.assert_array_equal(found.counts, expected)
     if temporality == DELTA:
         assert not ledger.warnings
 

@@ -3,8 +3,8 @@
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.quality.new_fields import is_prediction
-from mlmonitor.compare.traffic import Watched
-from mlmonitor.formatting import cut
+from mlmonitor.compare.traffic import Traffic
+from mlmonitor.formatting import truncate
 from mlmonitor.records import QUALITIES, Quality, Role, Schema
 from mlmonitor.status.lines import named
 
@@ -13,7 +13,7 @@ _FEW = 0.2  # of the reference's fields
 _NAME = 40
 
 
-def mismatch_of(watched: Watched) -> str | None:
+def mismatch_of(watched: Traffic) -> str | None:
     """What tells, in a line, that rows and reference have few names in common; None if nothing.
 
     Told where at most a fifth of the reference's features, or none of its predictions, ever came
@@ -23,14 +23,14 @@ def mismatch_of(watched: Watched) -> str | None:
     if population is None or reader is None or not reader.unknown:
         return None
     total = population.window.total()
-    unknown = [cut(name, _NAME) for name in reader.unknown if name is not None]
+    unknown = [truncate(name, _NAME) for name in reader.unknown if name is not None]
     for role, most in ((Role.FEATURE, _FEW), (Role.PREDICTION, 0.0)):
         known, came = _came(population.plan.schema, total, role)
         new = [name for name in unknown if is_prediction(name) == (role is Role.PREDICTION)]
         if known and new and len(came) <= most * len(known):
             few = "none" if not came else "few"
             what = "fields" if role is Role.FEATURE else "predictions"
-            names = named([cut(name, _NAME) for name in known])
+            names = named([truncate(name, _NAME) for name in known])
             return (
                 f"{few} of the {what} that come are in the reference (there: {names}; "
                 f"here: {named(new)}): is it this model's reference?"

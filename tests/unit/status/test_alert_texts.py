@@ -1,11 +1,11 @@
-"""What alarms say, and how many rows they take."""
+"""What alerts say, and how many rows they take."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Field, Finding, Monitor, Reference
+from mlmonitor import Alert, Config, Field, Monitor, Reference
 
 ROWS = 2_000
 
@@ -31,12 +31,12 @@ def found(
     *,
     fields: tuple[Field, ...] = (),
     config: Config | None = None,
-) -> dict[tuple[str, str], Finding]:
-    """The findings of some rows, by field and measure."""
-    told: list[Finding] = []
+) -> dict[tuple[str, str], Alert]:
+    """The alerts of some rows, by field and measure."""
+    told: list[Alert] = []
     count = len(rows["age"])
     with Monitor(
-        "m", reference=reference, fields=fields, on_finding=told.append, config=config
+        "m", reference=reference, fields=fields, on_alert=told.append, config=config
     ) as monitor:
         monitor.record(rows, np.random.default_rng(5).normal(size=count))
         assert monitor.flush(timeout_seconds=20)
@@ -53,8 +53,8 @@ def test_drift_into_bad_values_says_which(
     """Half of the ages cannot be read: the reason is theirs, and not "missing" for all."""
     rows = columns(rng, 400)
     rows["age"][::2] = [value] * 200
-    finding = found(reference, rows)["age", "psi"]
-    assert finding.reason == f"{words}: 0.0% before, 50.0% now"
+    alert = found(reference, rows)["age", "psi"]
+    assert alert.reason == f"{words}: 0.0% before, 50.0% now"
 
 
 def test_bins_are_called_what_people_call_them(

@@ -1,4 +1,4 @@
-"""When evidence and effect agree: alarms that are raised once, stay, and are cleared."""
+"""When evidence and effect agree: alerts that are raised once, stay, and are cleared."""
 
 from typing import NamedTuple
 
@@ -7,22 +7,22 @@ import numpy as np
 from mlmonitor.records import Floats, Mask
 
 
-class Turn(NamedTuple):
-    """What one look changed: the fields whose alarm was raised, and those that were cleared."""
+class Transitions(NamedTuple):
+    """What one look changed: the fields whose alert was raised, and those that were cleared."""
 
     raised: Mask
     cleared: Mask
 
 
-class Alarms:
-    """One alarm a field, over all fields of a population together.
+class AlertStates:
+    """One alert a field, over all fields of a population together.
 
-    An alarm is raised when the logarithm of the field's e-value reaches `threshold` and the lower
+    An alert is raised when the logarithm of the field's e-value reaches `threshold` and the lower
     confidence bound of its effect passes `tolerance`: a powerful test finds harmless shifts, too.
     It stays until a stretch of rows long enough to tell shows nothing beyond chance.
 
     Promise: with a threshold of `ln(fields / alpha)`, the chance that *any* of the fields ever
-        alarms though nothing drifts is at most `alpha`, however they depend on each other and
+        alerts though nothing drifts is at most `alpha`, however they depend on each other and
         however often one looks: each passes with chance `alpha / fields` at most (Ville), and the
         chances add up.
     Source: the union bound; that running maxima must not be ranked (e-BH) is shown by "Carefree
@@ -40,7 +40,7 @@ class Alarms:
 
     def look(
         self, log_e: Floats, effect: Floats, rows: Floats, *, is_calm: Mask, now: float
-    ) -> Turn:
+    ) -> Transitions:
         """Take in what is known at `now`.
 
         log_e: the evidence of each field. effect: the lower bound of its effect. rows: behind
@@ -52,4 +52,4 @@ class Alarms:
         cleared = self.raised & is_calm & ~raised
         self.raised = (self.raised | raised) & ~cleared
         self.since = np.where(raised, now, np.where(cleared, np.nan, self.since))
-        return Turn(raised, cleared)
+        return Transitions(raised, cleared)

@@ -7,22 +7,22 @@ from typing import Literal
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.records import Role
 
-Turned = Literal["raised", "cleared"]
+AlertState = Literal["firing", "resolved"]
 
 _TELLING = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures whose reason says all there is: a share by chance means nothing beside them."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class Alert:
     """A change of one field that chance does not explain and that is large enough to matter.
 
     measure: what `value` is, over the rows since the change began as far as can be told: `psi`; the
-    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `unseen`, that
+    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `new_category`, that
     are equal (`constant`) or gone (`vanished`); of rows with a `new_field`; or of values that break
     a declared rule (`minimum`, `maximum`, `allowed`, `nullable`). critical: what `value` may be by
     chance in so many rows; of equal and vanished ones, the chance itself. evidence: the logarithm
-    to base 10 of the e-value when it was told; infinite for a broken rule. alarm: `raised` or
+    to base 10 of the e-value when it was told; infinite for a broken rule. alert: `raised` or
     `cleared`. since: seconds since 1970 of the raising.
     """
 
@@ -31,21 +31,21 @@ class Finding:
     segment: str
     measure: str
     value: float
-    critical: float
-    evidence: float
-    alarm: Turned
+    threshold: float
+    log10_e_value: float
+    state: AlertState
     rows: int
-    since: float
+    started_at: float
     reason: str = dataclasses.field(repr=False)  # it may name a category
 
     def __str__(self) -> str:
         who = self.field if self.field == self.role.value else f"{self.role.value} {self.field}"
         where = "" if self.segment == ALL else f" in {self.segment}"
-        if self.alarm == "cleared":
-            return f"{who}{where}: {self.measure} as it was again"
+        if self.state == "resolved":
+            return f"{who}{where}: {self.measure} recovered"
         if self.measure in _TELLING:
             return f"{who}{where}: {self.measure}; {self.reason}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
-            f"{self.critical:.3f} by chance; {self.reason}"
+            f"{self.threshold:.3f} without drift; {self.reason}"
         )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.compare.drift.decomposition import Shift, Why
+from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.model_state import OTHER_FIELDS
 from mlmonitor.compare.population import Compared, Population
-from mlmonitor.compare.quality.field_quality import Soundness
+from mlmonitor.compare.quality.field_quality import FieldQuality
 from mlmonitor.compare.quality.new_fields import NEW_FIELD
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.export.base import Attributes, Family, Series
@@ -18,7 +18,7 @@ from mlmonitor.records import Role
 _Title = tuple[tuple[str, str], ...]
 
 
-def finding_families(
+def alert_families(
     population: Population, compared: Compared, identity: Attributes, book: Book
 ) -> Iterator[Family]:
     """Everything found about one population; `book` keeps the attributes."""
@@ -31,7 +31,7 @@ def finding_families(
 
 
 def _contributions(
-    why: Why, shift: Shift | None, identity: Attributes, book: Book
+    why: ShiftDecomposition, shift: Shift | None, identity: Attributes, book: Book
 ) -> Iterator[Family]:
     def titles() -> Iterator[_Title]:
         for name in why.fields:
@@ -41,13 +41,13 @@ def _contributions(
     found = {} if shift is None else {each.field: each for each in shift.contributions}
     told = [found.get(name) for name in why.fields]
     mix = [np.nan if each is None else each.mix for each in told]
-    by_chance = [np.nan if each is None else each.by_chance for each in told]
+    threshold = [np.nan if each is None else each.threshold for each in told]
     yield Family(catalog.DRIFT_CONTRIBUTION, series, np.array(mix, np.float64))
-    yield Family(catalog.DRIFT_CONTRIBUTION_CRITICAL, series, np.array(by_chance, np.float64))
+    yield Family(catalog.DRIFT_CONTRIBUTION_THRESHOLD, series, np.array(threshold, np.float64))
 
 
 def _quality(
-    soundness: Soundness, compared: Compared, identity: Attributes, book: Book
+    soundness: FieldQuality, compared: Compared, identity: Attributes, book: Book
 ) -> Iterator[Family]:
     fields, new = compared.plan.schema.fields, soundness.new_fields
 
@@ -55,8 +55,8 @@ def _quality(
         for each in soundness.streams:
             yield *_of_field(*fields[each.at][:2]), ("reason", each.quality.value)
 
-    def of_alarms() -> Iterator[_Title]:
-        for at, measure in soundness.alarms:
+    def of_alerts() -> Iterator[_Title]:
+        for at, measure in soundness.alert_keys:
             yield *_of_field(*fields[at][:2]), ("reason", measure)
         if new is not None:
             yield *_of_field(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
@@ -64,12 +64,12 @@ def _quality(
     shares = soundness.shares(compared.view.profile)
     series = _series("shares", soundness, identity, book, of_shares)
     yield Family(catalog.QUALITY_SHARE, series, shares.share)
-    yield Family(catalog.QUALITY_CRITICAL, series, shares.critical)
+    yield Family(catalog.QUALITY_THRESHOLD, series, shares.critical)
     raised = soundness.raised.astype(np.float64)
     if new is not None:
         raised = np.append(raised, float(new > 0))
-    series = _series("alarms", soundness, identity, book, of_alarms)
-    yield Family(catalog.QUALITY_ALARM, series, raised)
+    series = _series("alerts", soundness, identity, book, of_alerts)
+    yield Family(catalog.QUALITY_ALERT, series, raised)
 
 
 def _rules(rules: Rules, identity: Attributes, book: Book) -> Iterator[Family]:
@@ -84,7 +84,7 @@ def _rules(rules: Rules, identity: Attributes, book: Book) -> Iterator[Family]:
     series = _series("violations", rules, identity, book, lambda: titles("constraint"))
     yield Family(catalog.VIOLATIONS, series, np.array([count for _, count, _ in told], np.int64))
     series = _series("broken", rules, identity, book, lambda: titles("reason"))
-    yield Family(catalog.QUALITY_ALARM, series, np.array([float(broken) for *_, broken in told]))
+    yield Family(catalog.QUALITY_ALERT, series, np.array([float(broken) for *_, broken in told]))
 
 
 def _of_field(name: str, role: Role) -> _Title:

@@ -1,14 +1,14 @@
-"""Alarms on shares of bad values: evidence over two bins, bad and good, one row a stream."""
+"""Alerts on shares of bad values: evidence over two bins, bad and good, one row a stream."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.compare.alarms import Alarms, Turn
-from mlmonitor.compare.recovery import Calm
+from mlmonitor.compare.alert_states import AlertStates, Transitions
+from mlmonitor.compare.recovery import Recovery
 from mlmonitor.records import Counts, Floats, Mask
-from mlmonitor.stats.eprocess import Evidence
-from mlmonitor.stats.proportions import critical_share, growth_low
+from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
 _KEPT = 5  # restarts: of two bins a change is found with fewer
 
@@ -16,18 +16,18 @@ _KEPT = 5  # restarts: of two bins a change is found with fewer
 class Looked(NamedTuple):
     """What a look found, by stream: what turned, and what speaks loudest for a change."""
 
-    turn: Turn
+    turn: Transitions
     log10_e: Floats
     share: Floats
     rows: Counts
 
 
-class ShareAlarms:
+class ProportionAlerts:
     """Which of many shares have grown beyond what was believed of them, and beyond tolerance.
 
     belief: `[streams, 2]`, bad and good values in counts: chance is beta-binomial. Promise and
-    price are those of `Evidence` over two bins. Shares that shrink are as much evidence, but no
-    alarm: their effect is below zero.
+    price are those of `EProcess` over two bins. Shares that shrink are as much evidence, but no
+    alert: their effect is below zero.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class ShareAlarms:
     ) -> None:
         self.belief: Floats = belief
         shape = belief.shape
-        self._evidence = Evidence(
+        self._evidence = EProcess(
             np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=_KEPT
         )
-        self._alarms = Alarms(shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows)
-        self._calm = Calm(shape)
+        self._alarms = AlertStates(
+            shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows
+        )
+        self._calm = Recovery(shape)
         self._counts: Counts = np.zeros(shape, np.int64)
 
     def look(self, new: Counts, *, now: float) -> Looked:
@@ -49,7 +51,7 @@ class ShareAlarms:
         log_e, bad, rows = self._weighed()
         turn = self._alarms.look(
             log_e,
-            growth_low(self.belief, bad, rows),
+            growth_lower_bound(self.belief, bad, rows),
             rows.astype(np.float64),
             is_calm=self._calm.look(self._counts, self._is_still),
             now=now,
@@ -83,7 +85,7 @@ class ShareAlarms:
 
     @property
     def raised(self) -> Mask:
-        """Whose alarm holds."""
+        """Whose alert holds."""
         return self._alarms.raised
 
     @property
@@ -93,5 +95,5 @@ class ShareAlarms:
         return held + self._counts.nbytes + self.belief.nbytes
 
     def _is_still(self, counts: Counts) -> Mask:
-        is_still: Mask = growth_low(self.belief, counts[:, 0], counts.sum(axis=1)) <= 0
+        is_still: Mask = growth_lower_bound(self.belief, counts[:, 0], counts.sum(axis=1)) <= 0
         return is_still
