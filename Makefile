@@ -59,12 +59,12 @@ $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 
 # False alarms and delays of ours and of our peers, which live in an environment of their own.
 bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
-	$(BIN)/python benchmarks/false_alarms.py --peers $(DRIFT_PEERS)/bin/python
+	$(BIN)/python benchmarks/false_alerts.py --peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python docs/generate.py
 
-$(DRIFT_PEERS)/.installed: benchmarks/false_alarms_peers.txt
+$(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt
 	$(PYTHON) -m venv $(DRIFT_PEERS)
-	$(DRIFT_PEERS)/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/false_alarms_peers.txt
+	$(DRIFT_PEERS)/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/false_alerts_peers.txt
 	touch $@
 
 format: $(VENV)/.check

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from false_alerts import false_alerts_page
 from side_by_side import table
 
+from false_alerts import false_alerts_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 from mlmonitor.config import Config
 
@@ -31,7 +31,8 @@ def metrics_page() -> str:
 _CONFIGURATION = """# Configuration
 
 Generated from `mlmonitor/config.py` by `make docs`. Give options to
-`Monitor(config=Config(window_slices=30))`. The variable of an option outranks the program; `none` clears an
+`Monitor(config=Config(window_slices=30))`. The variable of an option outranks the program; `none`
+clears an
 option that may be None, an empty variable says nothing.
 
 `OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,

@@ -40,7 +40,7 @@ def beside_peers(axes: Axes) -> None:
     measured = json.loads(RESULTS.read_text())
     for name, each in measured.items():
         is_ours = name.startswith("mlmonitor")
-        delay, false = each["median_delay_rows"], 100 * each["fields_alarmed"] / each["fields"]
+        delay, false = each["median_delay_rows"], 100 * each["fields_alerted"] / each["fields"]
         if delay is None:
             continue
         axes.plot(false, delay, "o" if is_ours else "x", color=BLUE if is_ours else ORANGE)

@@ -33,8 +33,8 @@ class Season:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError, TypeError):
             raise ConfigError(
-                "season_timezone: expected a zone of the IANA database that this machine knows, such "
-                "as Europe/Amsterdam (where it has none: pip install tzdata)"
+                "season_timezone: expected a zone of the IANA database that this machine knows, "
+                "such as Europe/Amsterdam (where it has none: pip install tzdata)"
             ) from None
 
     @cached_property

@@ -18,7 +18,8 @@ class Alert:
     """A change of one field that chance does not explain and that is large enough to matter.
 
     measure: what `value` is, over the rows since the change began as far as can be told: `psi`; the
-    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `new_category`, that
+    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `new_category`,
+    that
     are equal (`constant`) or gone (`vanished`); of rows with a `new_field`; or of values that break
     a declared rule (`minimum`, `maximum`, `allowed`, `nullable`). critical: what `value` may be by
     chance in so many rows; of equal and vanished ones, the chance itself. evidence: the logarithm

@@ -42,8 +42,8 @@ def known_kind(name: str, values: Values) -> Kind | None:
         kind = found.most_common(1)[0][0]
     if kind is None:
         raise SchemaError(
-            f"column {name!r}: expected numbers, text, booleans or datetimes; leave it out, turn it "
-            f"into numbers first, or, if it holds vectors, say schema={{{name!r}: 'embedding'}}"
+            f"column {name!r}: expected numbers, text, booleans or datetimes; leave it out, turn "
+            f"it into numbers first, or, if it holds vectors, say schema={{{name!r}: 'embedding'}}"
         )
     return kind
 

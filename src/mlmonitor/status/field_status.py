@@ -27,7 +27,8 @@ class FieldStatus:
     any drift. new_categories: the most frequent values that the reference does not know.
     log10_e_value: how strongly everything seen so far speaks for a change; has_alert: whether
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
-    is_id_like: whether the reference's values were almost all different, so that nothing is compared.
+    is_id_like: whether the reference's values were almost all different, so that nothing is
+    compared.
     mmd: of an embedding's witness, the maximum mean discrepancy of its vectors.
     """
 

@@ -44,9 +44,8 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
     broken = {rule: count for rule, count in violations.items() if count}
     lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
     if unmatched_rules:
-        lines.append(
-            f"rules that fit no field: {named([truncate(name, NAME_COLUMNS) for name in unmatched_rules])}"
-        )
+        names = [truncate(name, NAME_COLUMNS) for name in unmatched_rules]
+        lines.append(f"rules that fit no field: {named(names)}")
     return lines
 
 

@@ -59,13 +59,17 @@ class Status:
     """Everything a monitor can tell without a backend; `print` it, or read its attributes.
 
     predictions, errors, labels, dropped (rows and figures that found no room, or a closed monitor)
-    and internal_errors count from the start of this process; the rest is over the window. `learned_rows` of
-    `baseline_rows` tells how far a reference has been learned from the service itself. `why` explains
+    and internal_errors count from the start of this process; the rest is over the window.
+    `learned_rows` of
+    `baseline_rows` tells how far a reference has been learned from the service itself. `why`
+    explains
     the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
     an `unreadable` one the prediction still waits.
-    violations: values that broke each declared rule since the start. unmatched_rules: declared fields that
+    violations: values that broke each declared rule since the start. unmatched_rules: declared
+    fields that
     a learned reference does not have, or not so. unused_ignores: names to ignore that neither the
-    reference nor any row has had. reference_warning: what tells that this is the reference of another model.
+    reference nor any row has had. reference_warning: what tells that this is the reference of
+    another model.
     season: which hours rows are compared with now, where the reference has seasons.
     """
 
@@ -266,7 +270,8 @@ def _own(status: Status) -> list[str]:
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
-            f"{amount(status.dropped, 'row')} dropped, {amount(status.internal_errors, 'internal error')}"
+            f"{amount(status.dropped, 'row')} dropped, "
+            f"{amount(status.internal_errors, 'internal error')}"
         )
         if status.last_error is not None:
             lines.append(f"last fault: {truncate(status.last_error, 110)}")

@@ -202,7 +202,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked for with each drain until it is there; a child begins with it."""
-    monkeypatch.setattr(pipeline, "whence_of_host", lambda: None)
+    monkeypatch.setattr(pipeline, "host_span_source", lambda: None)
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
         watched = monitor.watch(predict)
         in_trace(tracer, lambda: watched({"amount": 7.0}))

@@ -86,11 +86,11 @@ def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
         segment="all",
         measure="psi",
         value=0.3,
-        critical=0.1,
-        evidence=5.0,
+        threshold=0.1,
+        log10_e_value=5.0,
         state="firing",
         rows=500,
-        since=0.0,
+        started_at=0.0,
         reason="caravan: 1.0% before, 30.0% now",
     )
     text = repr(replace(WATCHING, alerts=(alert,)))
@@ -144,7 +144,7 @@ def test_one_is_not_many() -> None:
         "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
     )
     text = str(replace(one, fields=(field(),)))
-    for told in ("reference of 1 row\n", "1 prediction,", "none of 1 field ", "1 fault held"):
+    for told in ("reference of 1 row\n", "1 prediction,", "none of 1 field ", "1 internal error"):
         assert told in text
     assert "1 row dropped" in text
 

@@ -86,7 +86,7 @@ def _check_fit(field: Field, reference: Reference) -> None:
         )
     if kind in SOURCES:
         raise ConfigError(
-            f"fields: {field.name!r}: expected a field that is derived from it, with role='derived', "
+            f"fields: {field.name!r}: expected a field derived from it, with role='derived', "
             f"because its values are {kind}"
         )
     fault = misfit(field, kind)

@@ -104,8 +104,8 @@ def collector_url(endpoint: str, *, is_grpc: bool) -> str:
         return endpoint
     if parts.port == _GRPC_PORT:
         raise ConfigError(
-            "Otlp.collector: 4317 is the port of gRPC: expected 4318, where a collector takes HTTP, "
-            'or protocol="grpc"'
+            "Otlp.collector: 4317 is the port of gRPC: expected 4318, where a collector takes "
+            'HTTP, or protocol="grpc"'
         )
     path = parts.path.rstrip("/")
     if path.endswith(SIGNAL_PATH):

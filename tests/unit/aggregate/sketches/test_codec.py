@@ -151,7 +151,7 @@ def test_only_types_that_can_be_read_are_written() -> None:
     [
         ({"dtype": np.int64}, "expected int64, got float64"),
         ({"dtype": np.float64, "ndim": 1}, "expected 1 dimensions, got 2"),
-        ({"dtype": np.float64, "shape": (3, 2)}, r"expected the shape \(3, 2\), met \(2, 3\)"),
+        ({"dtype": np.float64, "shape": (3, 2)}, r"expected the shape \(3, 2\), got \(2, 3\)"),
     ],
 )
 def test_a_part_that_does_not_fit_is_named(expected: dict[str, Any], complaint: str) -> None:

@@ -142,7 +142,7 @@ def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
         (SCHEMA, ["t"], "anomaly_score: 't': expected the name of a numeric feature"),
         (SCHEMA, ["z"], "anomaly_score: 'z': expected the name of a numeric feature"),
         (SCHEMA, ["one"], "anomaly_score: expected a numeric feature that is not constant"),
-        (SCHEMA, "x", "met one text"),
+        (SCHEMA, "x", "got one text"),
         (SCHEMA, ["x", "x"], "expected each column name once"),
         ({"v": "embedding"}, [], "expected 1 to 200 numeric features"),
     ],
@@ -162,7 +162,7 @@ def test_what_cannot_be_learned_is_refused(
 def test_more_fields_than_can_be_judged_have_to_be_named(rng: np.random.Generator) -> None:
     """Two hundred at most; those named are taken."""
     wide = {f"x{at}": rng.normal(size=30) for at in range(201)}
-    with pytest.raises(SchemaError, match=r"met 201: name those that matter"):
+    with pytest.raises(SchemaError, match=r"got 201: name those that matter"):
         Reference.fit(wide, anomaly_score=True)
     anomaly = Reference.fit(wide, anomaly_score=["x7", "x9"]).content.anomaly
     assert anomaly is not None

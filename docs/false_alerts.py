@@ -38,9 +38,9 @@ def false_alerts_page() -> str:
         cells = [
             name,
             f"{each['models']} x {each['calm_rows']:,}",
-            f"{each['fields_alarmed']} of {each['fields']}",
-            f"{each['models_alarmed']} of {each['models']}",
-            f"{each['looks_alarmed'] / each['looks']:.2%}",
+            f"{each['fields_alerted']} of {each['fields']}",
+            f"{each['models_alerted']} of {each['models']}",
+            f"{each['checks_alerted'] / each['looks']:.2%}",
             f"{each['shifts_found']} of {each['models']}",
             "-" if delay is None else f"{delay:,.0f}",
         ]

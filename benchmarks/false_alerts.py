@@ -49,13 +49,13 @@ def all_ours(streams: int) -> dict[str, object]:
     delays = [found[NAMES[0]] - at for found in shifted if found.get(NAMES[0], 0) > at]
     return {
         "mlmonitor, alpha 0.01, looked at every 50 rows": {
-            "fields_alarmed": sum(map(len, calm)),
+            "fields_alerted": sum(map(len, calm)),
             "fields": streams * len(NAMES),
             "alerts": sum(map(len, calm)),
             "calm_rows": drift_streams.ROWS,
             "looks": streams * drift_streams.ROWS // LOOK_ROWS,
-            "looks_alarmed": sum(len(set(found.values())) for found in calm),
-            "models_alarmed": sum(bool(found) for found in calm),
+            "checks_alerted": sum(len(set(found.values())) for found in calm),
+            "models_alerted": sum(bool(found) for found in calm),
             "models": streams,
             "shifts_found": len(delays),
             "median_delay_rows": float(np.median(delays)) if delays else None,
@@ -70,9 +70,9 @@ def told(found: dict[str, dict[str, float | None]]) -> None:
     for name, each in found.items():
         delay = each["median_delay_rows"]
         cells = (
-            f"{each['fields_alarmed']} of {each['fields']}",
+            f"{each['fields_alerted']} of {each['fields']}",
             f"{each['alerts']}",
-            f"{each['models_alarmed']} of {each['models']}",
+            f"{each['models_alerted']} of {each['models']}",
             f"{each['shifts_found']} of {each['models']}",
             "-" if delay is None else f"{delay:,.0f} rows",
         )

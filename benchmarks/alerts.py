@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 
 import false_alerts
-
 from harness import Figure, main
 
 
@@ -15,7 +14,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     assert isinstance(found, dict)
     yield Figure(
         "models alerted without drift",
-        found["models_alarmed"],
+        found["models_alerted"],
         f"of {streams}",
         max(streams / 100, 1.0),
         "one in a hundred, or one",

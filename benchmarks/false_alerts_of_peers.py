@@ -120,13 +120,13 @@ def measured(peer: Peer, streams: int) -> dict[str, object]:
         first = next((rows for rows in after if rows > 0), None)
         delays += [] if first is None else [first]
     return {
-        "fields_alarmed": alerted,
+        "fields_alerted": alerted,
         "fields": streams * peer.fields,
         "alerts": alerts,
         "calm_rows": peer.calm_rows,
         "looks": peer.calm_rows // peer.check_rows * streams,
-        "looks_alarmed": loud,
-        "models_alarmed": models,
+        "checks_alerted": loud,
+        "models_alerted": models,
         "models": streams,
         "shifts_found": len(delays),
         "median_delay_rows": float(np.median(delays)) if delays else None,
