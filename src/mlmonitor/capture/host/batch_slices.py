@@ -1,0 +1,102 @@
+"""Large batches in slices, so that recording one takes a bounded amount of memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.form import PLAIN_TYPES
+from mlmonitor.capture.frames import is_frame
+
+
+class Batch(NamedTuple):
+    """What the host recorded in one call, not copied yet."""
+
+    features: Any
+    predictions: Any
+    ids: Any = None
+
+
+def slice_batch(batch: Batch, rows_per_slice: int) -> Iterator[Batch]:
+    """The batch in order, at most `rows_per_slice` rows at a time.
+
+    Arrays and frames are sliced without copying. A batch stays whole if it is small, or if one of
+    its parts cannot be sliced by row: not one entry a row, or a type that has no slices.
+    Price: one slice of each column; no value is looked at.
+    """
+    rows = _row_count(batch.features)
+    if rows is None or rows <= rows_per_slice or not _fits(batch, rows):
+        yield batch
+        return
+    for start in range(0, rows, rows_per_slice):
+        stop = min(start + rows_per_slice, rows)
+        yield Batch(*(_slice(part, rows, start, stop) for part in batch))
+
+
+def _row_count(features: Any) -> int | None:
+    """How many rows there are; None where `features` are not rows that can be sliced."""
+    if isinstance(features, np.ndarray):
+        is_rows = features.ndim == 2 or (features.ndim == 1 and features.dtype.names is not None)
+        return len(features) if is_rows else None
+    if is_frame(type(features)):
+        return len(features) if _has_slices(features) else None
+    if isinstance(features, Mapping):
+        lengths = {_length(column) for column in features.values()}
+        return lengths.pop() if len(lengths) == 1 else None
+    if isinstance(features, list) and features and type(features[0]) not in PLAIN_TYPES:
+        return len(features)
+    return None
+
+
+def _fits(batch: Batch, rows: int) -> bool:
+    """Whether predictions and ids have one entry a row."""
+    ids_fit = batch.ids is None or _length(batch.ids) == rows
+    return ids_fit and (batch.predictions is None or _has_rows(batch.predictions, rows))
+
+
+def _has_rows(predictions: Any, rows: int) -> bool:
+    """Whether there is one prediction a row, in one container or in one for each output."""
+    if isinstance(predictions, Mapping):
+        return all(_length(column) == rows for column in predictions.values())
+    if _is_outputs(predictions, rows):
+        return True
+    return _length(predictions) == rows
+
+
+def _is_outputs(predictions: Any, rows: int) -> bool:
+    """Whether these are several outputs, an array each, as `predict_proba` may return them."""
+    is_list = isinstance(predictions, list) and 0 < len(predictions) < rows
+    return is_list and all(isinstance(p, np.ndarray) and len(p) == rows for p in predictions)
+
+
+def _length(column: Any) -> int | None:
+    """How many entries a column has; None for what is not a column that can be sliced."""
+    if isinstance(column, list | tuple):
+        return len(column)
+    if isinstance(column, np.ndarray):
+        return len(column) if column.ndim else None
+    if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+        return None
+    return len(column) if _has_slices(column) else None
+
+
+def _has_slices(table: Any) -> bool:
+    return hasattr(table, "iloc") or callable(getattr(table, "slice", None))
+
+
+def _slice(part: Any, rows: int, start: int, stop: int) -> Any:
+    if part is None:
+        return None
+    if isinstance(part, Mapping):
+        return {name: _slice(column, rows, start, stop) for name, column in part.items()}
+    if _is_outputs(part, rows):
+        return [output[start:stop] for output in part]
+    return _slice_column(part, start, stop)
+
+
+def _slice_column(column: Sequence[Any] | Any, start: int, stop: int) -> Any:
+    if hasattr(column, "iloc"):
+        return column.iloc[start:stop]
+    if isinstance(column, list | tuple | np.ndarray):
+        return column[start:stop]
+    return column.slice(start, stop - start)
