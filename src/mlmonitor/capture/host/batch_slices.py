@@ -1,6 +1,6 @@
 """Large batches in slices, so that recording one takes a bounded amount of memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +94,7 @@ def _slice(part: Any, rows: int, start: int, stop: int) -> Any:
     return _slice_column(part, start, stop)
 
 
-def _slice_column(column: Sequence[Any] | Any, start: int, stop: int) -> Any:
+def _slice_column(column: Any, start: int, stop: int) -> Any:
     if hasattr(column, "iloc"):
         return column.iloc[start:stop]
     if isinstance(column, list | tuple | np.ndarray):
