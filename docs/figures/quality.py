@@ -9,8 +9,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
-from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.proportions import critical_share
 
 REFERENCE, BEFORE, AFTER = 10_000, 0.01, 0.03

@@ -9,7 +9,7 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.observation import Observation
-    from mlmonitor.compare.alert import Alert
+    from mlmonitor.compare.alerts.alert import Alert
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -36,7 +36,7 @@ if _typing.TYPE_CHECKING:
 _MODULES = {
     "capture.host.observation": ("Observation",),
     "status.field_status": ("FieldStatus",),
-    "compare.alert": ("Alert",),
+    "compare.alerts.alert": ("Alert",),
     "reference.reference": ("Reference",),
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("ExportStatus", "Status"),

@@ -21,7 +21,7 @@ from mlmonitor.capture.host.observation import Observation, recorded, unrecorded
 from mlmonitor.capture.host.recorder import Recorder, open_id
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter

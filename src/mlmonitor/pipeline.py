@@ -13,7 +13,7 @@ from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import gather
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.catalog import SEGMENT
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config

@@ -12,10 +12,10 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.count_table import entry_counts, profile_counts
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.distance import MEASURES, ORDERED
 from mlmonitor.status.field_status import field_statuses
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.stats.distance import MEASURES, WASSERSTEIN
 from mlmonitor.testing import InMemoryExporter, ManualClock
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest, ortho_group
 
 from mlmonitor import Config, Monitor, Reference
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.embedding_drift import critical_mmd
 from mlmonitor.derived.deriver import kernel_plans, sources_of
 from mlmonitor.derived.embedding import EmbeddingColumns

@@ -12,12 +12,12 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.quality.defects import streams_of
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
-from mlmonitor.compare.significance import Significance
 from mlmonitor.records import Floats, Quality
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Field, Monitor, Reference, Status
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
 

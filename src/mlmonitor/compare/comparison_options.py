@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mlmonitor.aggregate.window import Span
-from mlmonitor.compare.significance import Significance
+from mlmonitor.compare.alerts.significance import Significance
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.sketches.categories import OTHER, category_name
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Significance
 from mlmonitor.records import Block, Field, Kind, Role
 
 UNWATCHED = Significance(

@@ -8,12 +8,12 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import rows_of
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Significance
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.gil import yield_gil

@@ -11,7 +11,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.drift.drift import Drift

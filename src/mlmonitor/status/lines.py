@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.formatting import duration, join_counts, short, signed, truncate
 

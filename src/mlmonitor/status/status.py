@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.formatting import (
     amount,

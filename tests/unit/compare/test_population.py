@@ -12,9 +12,9 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.significance import Significance
 from mlmonitor.stats.distance import jensen_shannon, psi
 from mlmonitor.status.field_status import FieldStatus, distinct_categories, field_statuses
 

@@ -12,10 +12,10 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
-from mlmonitor.compare.significance import Significance
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Block, Declared, Role
 

@@ -10,8 +10,8 @@ from mlmonitor import Reference, SchemaError
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable, SequenceTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.significance import Significance
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Declared
 from mlmonitor.status.field_status import field_statuses

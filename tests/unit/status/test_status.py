@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlmonitor import FieldStatus, Kind, Quality, Role, Status
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.formatting import wide
 from mlmonitor.status.field_status import MOVED_PSI
 

@@ -9,8 +9,10 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.window import View
-from mlmonitor.compare.alert import Alert
-from mlmonitor.compare.alert_states import AlertStates
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.recovery import Recovery
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.baseline import Baseline, season_rows
 from mlmonitor.compare.count_table import (
     bin_names,
@@ -20,8 +22,6 @@ from mlmonitor.compare.count_table import (
     refused_counts,
 )
 from mlmonitor.compare.quality.defects import TOLD
-from mlmonitor.compare.recovery import Recovery
-from mlmonitor.compare.significance import Significance
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask

@@ -9,14 +9,14 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alert import Alert
-from mlmonitor.compare.alert_states import AlertStates
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.recovery import CALM_ROWS
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.quality.constant_runs import Run, RunDetector
 from mlmonitor.compare.quality.defects import TOLD, Defect, stream_counts, streams_of
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
-from mlmonitor.compare.recovery import CALM_ROWS
-from mlmonitor.compare.significance import Significance
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask, Role

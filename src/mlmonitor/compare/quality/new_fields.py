@@ -7,9 +7,9 @@ import numpy as np
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.compare.alert import Alert
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.significance import NAMES
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
-from mlmonitor.compare.significance import NAMES
 from mlmonitor.records import Counts, Role
 from mlmonitor.stats.eprocess import PRIOR
 

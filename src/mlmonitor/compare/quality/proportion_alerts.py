@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.compare.alert_states import AlertStates, Transitions
-from mlmonitor.compare.recovery import Recovery
+from mlmonitor.compare.alerts.alert_states import AlertStates, Transitions
+from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share, growth_lower_bound

@@ -11,8 +11,8 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
-from mlmonitor.compare.alert import Alert
-from mlmonitor.compare.recovery import CALM_FACTOR, CALM_ROWS
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.recovery import CALM_FACTOR, CALM_ROWS
 from mlmonitor.formatting import amount
 from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Quality, Schema
 

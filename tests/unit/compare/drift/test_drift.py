@@ -10,9 +10,9 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.count_table import bin_names, entry_counts, present, profile_counts
 from mlmonitor.compare.drift.drift import Drift
-from mlmonitor.compare.significance import Significance
 
 LEVEL = Significance(alpha=0.01, fields=3, tolerance=0.005)
 Columns = dict[str, Any]

@@ -12,9 +12,9 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable
+from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
-from mlmonitor.compare.significance import Significance
 from mlmonitor.records import ABSENT, Quality
 from mlmonitor.status.field_status import field_statuses
 

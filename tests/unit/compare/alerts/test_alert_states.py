@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlmonitor.compare.alert_states import AlertStates
+from mlmonitor.compare.alerts.alert_states import AlertStates
 
 LEVEL = 10.0
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlmonitor.compare.recovery import CALM_ROWS, Recovery
+from mlmonitor.compare.alerts.recovery import CALM_ROWS, Recovery
 from mlmonitor.records import Counts, Mask
 
 

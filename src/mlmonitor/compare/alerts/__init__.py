@@ -1,0 +1,1 @@
+"""Alerts: when evidence and effect suffice for one, and when it has recovered."""
