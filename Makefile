@@ -6,13 +6,50 @@ DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test components integration check wheel docs bench bench-quick bench-peers format clean
+# Tests run in this many processes; two folders start processes and threads of their own, and do not.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist worksteal
+SERIAL := tests/processes tests/concurrency
+
+# `make test ON=wheel`: the tests run on the wheel that `make wheel` has built, not on src/.
+ifeq ($(ON),wheel)
+SUBJECT := PYTHONPATH=$(CURDIR)/build/wheel TESTED_WHEEL=$(CURDIR)/build/wheel
+endif
+PYTEST := $(SUBJECT) $(BIN)/python -m pytest
+
+.PHONY: demo test test-slow matrix oldest coverage components integration check wheel docs \
+	changelog bench bench-quick bench-peers format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
+# All that a change can break in a minute's work: under four minutes on two cores.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(PYTEST) $(PARALLEL) $(SERIAL:%=--ignore=%)
+	$(PYTEST) $(SERIAL)
+
+# The long statistical and memory tests, and servers under load.
+test-slow: $(VENV)/.test
+	$(PYTEST) -m slow $(PARALLEL) $(SERIAL:%=--ignore=%)
+	$(PYTEST) -m slow $(SERIAL)
+
+# `make test` on every Python from 3.11 on that the machine has, and with the oldest libraries.
+matrix:
+	set -e; for python in $$(.ci/pythons); do \
+		$(MAKE) test PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	done
+	$(MAKE) oldest
+
+oldest:
+	PIP_CONSTRAINT=$(CURDIR)/.ci/oldest.txt $(MAKE) test VENV=.venv-oldest
+
+# Lines and branches that tests reach, in this process and in those it starts.
+coverage: $(VENV)/.coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(SERIAL:%=--ignore=%)
+	$(BIN)/coverage run -m pytest $(SERIAL)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 # Prometheus and the OpenTelemetry Collector, built once into a cache outside the tree.
 components: $(VENV)/bin/python
@@ -28,15 +65,15 @@ check: $(VENV)/.check
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes mlmonitor --ignoreexternal
 	$(BIN)/lint-imports
 
-# The wheel alone, without src/ in sight, passes the tests that need no servers.
+# What is released, unpacked: `make test ON=wheel` runs on it.
 wheel: $(VENV)/.check
 	rm -rf build/wheel dist
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
 	$(PIP) install --no-deps --target build/wheel dist/*.whl
-	cp -r tests build/wheel-tests.new && rm -rf build/wheel-tests && mv build/wheel-tests.new build/wheel-tests
-	cd build && PYTHONPATH=wheel:wheel-tests TESTED_WHEEL=wheel ../$(BIN)/python -m pytest \
-		-c ../pyproject.toml --rootdir . -o pythonpath= -q \
-		wheel-tests/unit wheel-tests/laws wheel-tests/oracle wheel-tests/test_public_api.py
+
+# The fragments of changelog.d/ become a section of CHANGELOG.md: `make changelog VERSION=0.2.0`.
+changelog: $(VENV)/.check
+	$(BIN)/towncrier build --yes --version $(VERSION)
 
 # All pages and figures that are made of code and of results; about a minute. Measures nothing.
 docs: $(VENV)/.docs
@@ -48,7 +85,7 @@ docs: $(VENV)/.docs
 bench: $(PEERS)/.bench
 	$(PEERS)/bin/python benchmarks/run.py; kept=$$?; $(PEERS)/bin/python benchmarks/page.py && exit $$kept
 
-# Under 90 seconds; repeats what exceeds its budget, and forgives a busy machine half as much again.
+# Shows that every benchmark runs, with figures to be read, not judged: `make bench` does that.
 bench-quick: $(PEERS)/.bench
 	$(PEERS)/bin/python benchmarks/run.py --quick
 
@@ -72,7 +109,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(DRIFT_PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'

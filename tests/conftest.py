@@ -19,16 +19,6 @@ settings.register_profile("nightly", deadline=None, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that need built servers, unless they are asked for."""
-    if "integration" in config.option.markexpr:
-        return
-    for item in items:
-        if item.get_closest_marker("integration") is not None:
-            reason = "needs real servers: make components, then make integration"
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Chance, the same in every run."""

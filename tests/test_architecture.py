@@ -1,9 +1,15 @@
-"""The tree is the architecture: the order of the stages and the size of modules are held here."""
+"""The tree is the architecture: stages, sizes, names and words are held here.
+
+`LEFT` lists what was there before its rule. Such a list only shrinks: nobody adds to it.
+"""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +18,347 @@ from mlmonitor.catalog import CATALOG
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "mlmonitor"
-MODULE_LINES = 310
+MODULE_LINES = 300
+FOLDER_MODULES = 12
+FUNCTION_LINES = 60
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "base_utils", "misc", "types", "constants"}
+RETIRED_METHODS = {"take", "look", "note", "turn", "of"}
+RETIRED_WORDS = re.compile(
+    r"\b(tells?|told|comes?|came|takes? in|took in|whoever|whatever|so many|chance makes|parted"
+    r"|anew|for good|in vain|hence|whence|laid by|breathes?|born|is no (?:float|number|string))\b",
+    re.IGNORECASE,
+)
+LEFT: dict[str, set[str]] = {
+    "long modules": {
+        "monitor.py",
+        "reference/reference.py",
+        "stats/critical_values.py",
+    },
+    "long functions": {
+        "reference/reference.py",
+    },
+    "classes": {
+        "Answer",
+        "Delta",
+        "Head",
+        "Run",
+        "Sample",
+        "Series",
+        "Shapes",
+        "Source",
+        "Tally",
+    },
+    "methods": {
+        "aggregate/call_stats.py",
+        "aggregate/exemplars.py",
+        "aggregate/plan.py",
+        "aggregate/profile.py",
+        "aggregate/season.py",
+        "aggregate/segments.py",
+        "aggregate/sketches/exponential_histogram.py",
+        "aggregate/sketches/heavy_hitters.py",
+        "aggregate/sketches/moments.py",
+        "aggregate/staging.py",
+        "aggregate/window.py",
+        "buffer/handover.py",
+        "buffer/inbox.py",
+        "capture/host/call_shapes.py",
+        "compare/alert_states.py",
+        "compare/drift/decomposition.py",
+        "compare/drift/drift.py",
+        "compare/kpis.py",
+        "compare/model_state.py",
+        "compare/performance/labels.py",
+        "compare/population.py",
+        "compare/quality/constant_runs.py",
+        "compare/quality/field_quality.py",
+        "compare/quality/new_fields.py",
+        "compare/quality/proportion_alerts.py",
+        "compare/quality/rules.py",
+        "compare/recovery.py",
+        "compare/traffic.py",
+        "derived/anomaly.py",
+        "derived/text.py",
+        "export/delivery/delivery.py",
+        "export/delivery/zero_points.py",
+        "export/series/grouping.py",
+        "pipeline.py",
+        "reference/fitting/derived_fields.py",
+        "reference/fitting/derived_source.py",
+        "reference/fitting/field_sample.py",
+        "reference/fitting/reservoir.py",
+        "reference/fitting/stratification.py",
+        "reference/learner.py",
+        "testing/receiver/backends/dynatrace.py",
+        "testing/receiver/ledger.py",
+        "testing/receiver/request_handler.py",
+        "testing/receiver/series.py",
+        "worker.py",
+    },
+    "words": {
+        "aggregate/call_stats.py",
+        "aggregate/exemplars.py",
+        "aggregate/outcomes/regression_sums.py",
+        "aggregate/plan.py",
+        "aggregate/profile.py",
+        "aggregate/segments.py",
+        "aggregate/sketches/bins.py",
+        "aggregate/sketches/categories.py",
+        "aggregate/sketches/centroids.py",
+        "aggregate/sketches/codec.py",
+        "aggregate/sketches/distinct.py",
+        "aggregate/sketches/exponential_histogram.py",
+        "aggregate/sketches/heavy_hitters.py",
+        "aggregate/sketches/moments.py",
+        "aggregate/sketches/tdigest.py",
+        "aggregate/staging.py",
+        "aggregate/window.py",
+        "buffer/handover.py",
+        "buffer/inbox.py",
+        "buffer/pending.py",
+        "capture/frames.py",
+        "capture/guard.py",
+        "capture/host/arguments.py",
+        "capture/host/label_entries.py",
+        "capture/host/observation.py",
+        "capture/host/recorder.py",
+        "capture/host/results.py",
+        "capture/host/wrappers.py",
+        "capture/prediction_ids.py",
+        "capture/read/packing.py",
+        "capture/read/prediction_columns.py",
+        "capture/read/rows.py",
+        "capture/read/tables.py",
+        "capture/trace_context.py",
+        "catalog.py",
+        "compare/alert.py",
+        "compare/alert_states.py",
+        "compare/baseline.py",
+        "compare/comparison_options.py",
+        "compare/count_table.py",
+        "compare/drift/decomposition.py",
+        "compare/drift/drift.py",
+        "compare/drift/embedding_drift.py",
+        "compare/kpis.py",
+        "compare/model_state.py",
+        "compare/performance/labels.py",
+        "compare/population.py",
+        "compare/quality/constant_runs.py",
+        "compare/quality/defects.py",
+        "compare/quality/field_quality.py",
+        "compare/quality/new_fields.py",
+        "compare/quality/proportion_alerts.py",
+        "compare/quality/rules.py",
+        "compare/recovery.py",
+        "compare/segment_populations.py",
+        "compare/significance.py",
+        "compare/traffic.py",
+        "derived/anomaly.py",
+        "derived/columns.py",
+        "derived/embedding.py",
+        "derived/text.py",
+        "doctor.py",
+        "errors.py",
+        "export/base.py",
+        "export/delivery/delivery.py",
+        "export/delivery/failure_log.py",
+        "export/delivery/zero_points.py",
+        "export/otlp/acknowledged.py",
+        "export/otlp/dialect.py",
+        "export/otlp/encoder.py",
+        "export/otlp/exporter.py",
+        "export/otlp/point_templates.py",
+        "export/otlp/protobuf.py",
+        "export/otlp/requests.py",
+        "export/otlp/response.py",
+        "export/otlp/rpc_status.py",
+        "export/preload.py",
+        "export/series/alert_families.py",
+        "export/series/budget.py",
+        "export/series/call_points.py",
+        "export/series/describer.py",
+        "export/series/grouping.py",
+        "export/series/health_points.py",
+        "export/transport/credentials.py",
+        "export/transport/grpc.py",
+        "export/transport/http.py",
+        "formats/reference/derived_entries.py",
+        "formats/reference/drop_features.py",
+        "formats/reference/entries.py",
+        "formats/reference/file.py",
+        "formats/reference/segment_entries.py",
+        "formatting.py",
+        "gil.py",
+        "integrations/asgi.py",
+        "monitor.py",
+        "options.py",
+        "pipeline.py",
+        "records.py",
+        "reference/fit_options.py",
+        "reference/fitting/derived_fields.py",
+        "reference/fitting/field_sample.py",
+        "reference/fitting/fit.py",
+        "reference/fitting/reservoir.py",
+        "reference/fitting/sample_halves.py",
+        "reference/fitting/stratification.py",
+        "reference/fitting/stratified_field.py",
+        "reference/fitting/top_categories.py",
+        "reference/kind_inference.py",
+        "reference/plans.py",
+        "reference/reference.py",
+        "reference/training_data.py",
+        "stats/critical_values.py",
+        "stats/eprocess.py",
+        "stats/proportions.py",
+        "stats/seasonal_eprocess.py",
+        "status/build.py",
+        "status/field_status.py",
+        "status/lines.py",
+        "status/reference_warning.py",
+        "status/segment_status.py",
+        "status/status.py",
+        "testing/__init__.py",
+        "testing/clock.py",
+        "testing/receiver/__init__.py",
+        "testing/receiver/backends/backend.py",
+        "testing/receiver/backends/collector.py",
+        "testing/receiver/backends/dynatrace.py",
+        "testing/receiver/backends/dynatrace_dimensions.py",
+        "testing/receiver/backends/mimir.py",
+        "testing/receiver/backends/otlp_validity.py",
+        "testing/receiver/backends/prometheus_backend.py",
+        "testing/receiver/backends/prometheus_names.py",
+        "testing/receiver/backends/prometheus_samples.py",
+        "testing/receiver/decoding.py",
+        "testing/receiver/faults.py",
+        "testing/receiver/histograms.py",
+        "testing/receiver/http_server.py",
+        "testing/receiver/ledger.py",
+        "testing/receiver/refusal.py",
+        "testing/receiver/request_handler.py",
+        "testing/receiver/temporality.py",
+        "worker.py",
+    },
+}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules() -> list[Path]:
     """All modules of the package."""
-    found = sorted(SOURCE.rglob("*.py"))
-    assert len(found) > 30
-    return found
+    paths = sorted(SOURCE.rglob("*.py"))
+    assert len(paths) > 30
+    return paths
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def name_of(path: Path) -> str:
+    """A module's path in the package, as the lists above write it."""
+    return path.relative_to(SOURCE).as_posix()
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    """Everything a module says."""
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    """The docstrings of a module, its classes, its functions and its values."""
+    for node in nodes(path):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value)
+
+
+def methods(path: Path) -> Iterator[Function]:
+    """The functions of a module's classes."""
+    for node in nodes(path):
+        if isinstance(node, ast.ClassDef):
+            yield from (child for child in node.body if isinstance(child, Function))
+
+
+def lines_of_code(function: Function) -> int:
+    """The lines of a function but for its docstring, which may be as long as the promise needs."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - ((docstring.end_lineno or docstring.lineno) - docstring.lineno + 1)
+
+
+def twice(places: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The names that have more than one place."""
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_a_module_fits_in_one_view_of_the_mind(path: Path) -> None:
     """No module is longer than the budget, or has a name that means nothing."""
-    assert path.read_text(encoding="utf-8").count("\n") <= MODULE_LINES
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= MODULE_LINES or name_of(path) in LEFT["long modules"], lines
     assert path.stem not in FORBIDDEN_NAMES
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    """At most 60 lines of code; ruff counts statements, arguments and branches."""
+    for path in modules():
+        for node in nodes(path):
+            if isinstance(node, Function) and name_of(path) not in LEFT["long functions"]:
+                assert lines_of_code(node) <= FUNCTION_LINES, (name_of(path), node.name)
+
+
+def test_a_folder_holds_a_dozen_modules_at_most() -> None:
+    """Besides `__init__`; the root is apart, for its modules are the layers themselves.
+
+    What is imported from everywhere (records, catalog, config) or assembles the line (monitor,
+    worker, pipeline) belongs to no room.
+    """
+    modules_by_folder: dict[Path, list[str]] = defaultdict(list)
+    for path in modules():
+        if path.stem != "__init__" and path.parent != SOURCE:
+            modules_by_folder[path.parent].append(path.name)
+    assert {
+        name_of(folder): names
+        for folder, names in modules_by_folder.items()
+        if len(names) > FOLDER_MODULES
+    } == {}
+
+
+def test_a_name_of_a_module_is_there_once() -> None:
+    """No two modules share a file name, so that a name in a traceback says where it is."""
+    places = defaultdict(list)
+    for path in modules():
+        if path.stem != "__init__":
+            places[path.stem].append(name_of(path))
+    assert twice(places) == {}
+
+
+def test_a_name_of_a_class_is_there_once() -> None:
+    """One name, one meaning, in the whole package."""
+    places = defaultdict(list)
+    for path in modules():
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name_of(path))
+    assert twice(places).keys() <= LEFT["classes"], twice(places)
+
+
+def test_no_method_has_a_retired_name() -> None:
+    """A verb has one meaning: update, merge, ingest, drain, evaluate or reset."""
+    retired = {
+        f"{name_of(path)}: {method.name}"
+        for path in modules()
+        for method in methods(path)
+        if method.name.lstrip("_") in RETIRED_METHODS
+    }
+    assert {where for where in retired if where.split(":")[0] not in LEFT["methods"]} == set()
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_docstrings_are_free_of_retired_words(path: Path) -> None:
+    """CONTRIBUTING.md says what to write in their place."""
+    if name_of(path) in LEFT["words"]:
+        return
+    words = [word for text in docstrings(path) for word in RETIRED_WORDS.findall(text)]
+    assert words == []
 
 
 def test_imports_point_left() -> None:
@@ -41,20 +372,20 @@ def test_imports_point_left() -> None:
 
 def test_metric_names_are_written_once() -> None:
     """No module but the catalogue holds a metric's name."""
-    known = {metric.name for metric in CATALOG}
+    names = {metric.name for metric in CATALOG}
     for path in modules():
         if path.name == "catalog.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Constant):
-                assert node.value not in known, (path, node.value)
+                assert node.value not in names, (path, node.value)
 
 
 def test_nothing_is_unpickled() -> None:
     """No module imports pickle or its like, but for what writes numbers and never reads."""
     forbidden = {"pickle", "shelve", "marshal", "dill", "joblib"}
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 assert not forbidden & {alias.name for alias in node.names}, path
             if isinstance(node, ast.ImportFrom) and node.module in forbidden:

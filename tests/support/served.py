@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from support.collector_sink import free_port, wait_for
 
-SERVICES = Path(__file__).parent / "processes" / "services"
+SERVICES = Path(__file__).parents[1] / "processes" / "services"
 BOOT_SECONDS = 40.0
 
 Environment = dict[str, str]

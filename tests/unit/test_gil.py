@@ -58,10 +58,11 @@ def test_a_worker_that_somebody_waits_for_does_not_pause(pauses: list[float]) ->
 
     def steps() -> None:
         long_ago()
+        asked_ns = time.perf_counter_ns()
         gil.yield_gil()
         since = gil._pace.since_ns
         assert since is not None
-        assert time.perf_counter_ns() - since < gil.STRETCH_NS
+        assert since >= asked_ns
 
     in_thread(as_worker(pauses, steps, patience=0.0))
     assert pauses == []

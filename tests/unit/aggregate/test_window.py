@@ -1,7 +1,6 @@
 """Windows: everything counted once, the old forgotten in time, and memory as stated."""
 
 import gc
-import time
 import tracemalloc
 
 import numpy as np
@@ -166,12 +165,10 @@ def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
 
 
 def test_years_of_silence_cost_nothing() -> None:
-    """A jump of a thousand years takes no longer than one of two windows."""
+    """A jump of a thousand years opens one pane: by the minute it would not end in this test."""
     window = a_window(Span(3_600.0, None, 60))
     window.update(rows(1.0), now=0.0)
-    start = time.perf_counter()
     window.update(rows(2.0), now=1_000 * YEAR)
-    assert time.perf_counter() - start < 0.5
     assert held(window) == 1
     assert window.total().rows == 2
 
