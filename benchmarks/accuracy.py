@@ -31,7 +31,7 @@ def streams() -> dict[str, np.ndarray]:
 
 
 def ours(cells: int) -> Sketch:
-    """Our digest of so many cells."""
+    """Our digest with this many cells."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         digest = TDigest(1, cells=cells)
@@ -107,7 +107,7 @@ def dd(accuracy: float) -> Sketch:
         digest = DDSketch(accuracy)
         for value in values.tolist():
             digest.add(value)
-        bins = len(digest._store.bins) + len(digest._negative_store.bins)  # noqa: SLF001 - told nowhere else
+        bins = len(digest._store.bins) + len(digest._negative_store.bins)  # noqa: SLF001 - exposed nowhere else
         return 8 * bins, lambda q: [digest.get_quantile_value(float(each)) for each in q]
 
     return sketch

@@ -154,11 +154,11 @@ def added(found: dict[str, Timing], subtract: dict[str, str], of: str = "") -> I
 def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Figure]:
     """All ways of watching one shape."""
     with shapes.monitor(fields) as monitor:
-        told = ways(monitor, fields, shape)
+        variants = ways(monitor, fields, shape)
         baseline = peers(1)[BASELINE]
-        each = {name: timed(monitor, call, calls) for name, (call, _) in told.items()}
+        each = {name: timed(monitor, call, calls) for name, (call, _) in variants.items()}
         found = in_turns({**each, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds)
-        yield from added(found, {name: less for name, (_, less) in told.items()})
+        yield from added(found, {name: less for name, (_, less) in variants.items()})
 
 
 def special(*, rounds: int, calls: int) -> Iterator[Figure]:
@@ -205,10 +205,10 @@ def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
     """A host that traces: outside of any span, and in one, whose ids go along."""
     row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
     baseline, tracer = peers(1)[BASELINE], TracerProvider().get_tracer("bench")
-    whence = host_span_source()
-    assert whence is not None
+    span_source = host_span_source()
+    assert span_source is not None
     with shapes.monitor(20) as monitor:
-        monitor._inbox.calls.trace(whence)  # noqa: SLF001 - as with a destination that keeps them
+        monitor._inbox.calls.trace(span_source)  # noqa: SLF001 - as with a destination that keeps them
         watched = monitor.watch(nothing)
         outside = timed(monitor, lambda: watched(row), calls)
 

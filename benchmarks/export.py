@@ -66,7 +66,7 @@ def otel_encoder(rounds: int) -> Timing:
 
 
 def filled(fields: int, sink: Sink) -> Monitor:
-    """A monitor of so many fields that has seen some rows."""
+    """A monitor of this many fields that has seen some rows."""
     config = Config(poll_interval_seconds=3_600.0, export_interval_seconds=86_400.0)
     monitor = Monitor(
         "bench",

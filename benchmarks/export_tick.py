@@ -45,8 +45,8 @@ def describe(found: list[Compared], book: Book) -> list[Family]:
     """Families of every population."""
     book.turn()
     identity = (("model.name", "m"), ("model.version", ""))
-    told = (population_families(each, identity, book, deviations=3.0) for each in found)
-    return [family for families in told for family in families]
+    groups = (population_families(each, identity, book, deviations=3.0) for each in found)
+    return [family for families in groups for family in families]
 
 
 def encode(sender: Sender, profile: BackendProfile, snapshot: object) -> int:

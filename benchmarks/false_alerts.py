@@ -63,7 +63,7 @@ def all_ours(streams: int) -> dict[str, object]:
     }
 
 
-def told(found: dict[str, dict[str, float | None]]) -> None:
+def print_table(found: dict[str, dict[str, float | None]]) -> None:
     """One line a monitor."""
     heads = "fields alerted", "alerts", "models alerted", "shifts found", "median delay"
     print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
@@ -90,7 +90,7 @@ def main() -> None:
         script = Path(__file__).with_name("false_alerts_of_peers.py")
         command = [options.peers, str(script), "--streams", str(options.streams)]
         found |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    told(found)  # type: ignore[arg-type]  # JSON
+    print_table(found)  # type: ignore[arg-type]  # JSON
     results = Path(__file__).with_name("results")
     results.mkdir(exist_ok=True)
     (results / "false_alerts.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -42,13 +42,13 @@ def evidently(window: int) -> Callable[[np.ndarray], Flags]:
             part = frame(values[start : start + window])
             found = Report([DataDriftPreset()]).run(part, reference).dict()
             for metric in found["metrics"]:
-                told = metric["config"]
-                if not told["type"].endswith("ValueDrift"):
+                settings = metric["config"]
+                if not settings["type"].endswith("ValueDrift"):
                     continue
-                is_p_value = "p_value" in told["method"]
-                value, threshold = float(metric["value"]), told["threshold"]
+                is_p_value = "p_value" in settings["method"]
+                value, threshold = float(metric["value"]), settings["threshold"]
                 if (value < threshold) if is_p_value else (value >= threshold):
-                    yield NAMES.index(told["column"]), start + window
+                    yield NAMES.index(settings["column"]), start + window
 
     return flags
 

@@ -131,9 +131,9 @@ def budgets(benchmark: str, *, is_quick: bool = False) -> dict[str, float]:
     A quick run guards what has been reached where that is not yet what was promised.
     """
     with (HERE / "budgets.toml").open("rb") as file:
-        told = tomllib.load(file).get(benchmark, {})
+        entries = tomllib.load(file).get(benchmark, {})
     name_of = "reached" if is_quick else "ratio"
-    return {name: entry.get(name_of, entry["ratio"]) for name, entry in told.items()}
+    return {name: entry.get(name_of, entry["ratio"]) for name, entry in entries.items()}
 
 
 def checked(benchmark: str, figures: Iterable[Figure], *, is_quick: bool = False) -> list[Figure]:
@@ -154,8 +154,8 @@ def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
     folder = QUICK_RESULTS if is_quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{benchmark}.json"
-    told = [{**asdict(each), "ratio": each.ratio} for each in figures]
-    document = {"benchmark": benchmark, "machine": machine(), "figures": told}
+    records = [{**asdict(each), "ratio": each.ratio} for each in figures]
+    document = {"benchmark": benchmark, "machine": machine(), "figures": records}
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
 
@@ -163,8 +163,8 @@ def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
 def kept(benchmark: str, *, is_quick: bool = False) -> list[Figure]:
     """The figures that were written last."""
     path = (QUICK_RESULTS if is_quick else RESULTS) / f"{benchmark}.json"
-    told = json.loads(path.read_text())["figures"]
-    return [Figure(**{k: v for k, v in each.items() if k != "ratio"}) for each in told]
+    records = json.loads(path.read_text())["figures"]
+    return [Figure(**{k: v for k, v in each.items() if k != "ratio"}) for each in records]
 
 
 def main(benchmark: str, measure: Callable[[bool], Iterable[Figure]], about: str) -> int:
@@ -172,8 +172,8 @@ def main(benchmark: str, measure: Callable[[bool], Iterable[Figure]], about: str
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; no budget is judged")
     options = parser.parse_args()
-    told = machine()
-    print(f"{benchmark}: {told['cpu']}, {told['cores']} cores, Python {told['python']}", flush=True)
+    host = machine()
+    print(f"{benchmark}: {host['cpu']}, {host['cores']} cores, Python {host['python']}", flush=True)
     figures = checked(benchmark, measure(options.quick), is_quick=options.quick)
     for figure in figures:
         print(figure, flush=True)

@@ -27,8 +27,8 @@ _ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTE
 def run(code: str) -> tuple[float, int]:
     """Milliseconds a fresh interpreter takes for `code`, and how many modules it holds then."""
     command = [sys.executable, "-c", _TIMED.format(code=code)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, env=_ENVIRONMENT)
-    took, modules = told.stdout.split()
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=_ENVIRONMENT)
+    took, modules = done.stdout.split()
     return float(took) * 1e3, int(modules)
 
 

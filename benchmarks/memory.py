@@ -66,14 +66,14 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     with shapes.monitor(FIELDS) as monitor:
         feed(monitor, 200_000, rng)  # caches, and what numpy keeps in hand
         before = resident_bytes()
-        told = monitor.memory_bytes
+        bound = monitor.memory_bytes
         feed(monitor, rows, rng)
         grown = max(resident_bytes() - before, 0)
         yield Figure(
             f"resident memory grown over {rows:,} rows",
             grown,
             "bytes",
-            told,
+            bound,
             "Monitor.memory_bytes",
         )
         held = population(monitor)

@@ -61,19 +61,19 @@ def find(found: dict[str, list[Figure]], benchmark: str, name: str) -> Figure | 
     return next((each for each in found.get(benchmark, []) if each.name == name), None)
 
 
-def bars(path: str, title: str, unit: str, told: list[tuple[str, float, bool]]) -> None:
+def bars(path: str, title: str, unit: str, entries: list[tuple[str, float, bool]]) -> None:
     """Costs beside each other, on a logarithmic scale."""
-    told = sorted(told, key=lambda each: -each[1])
-    figure, axes = plt.subplots(figsize=(7.5, 0.36 * len(told) + 1.1))
+    entries = sorted(entries, key=lambda each: -each[1])
+    figure, axes = plt.subplots(figsize=(7.5, 0.36 * len(entries) + 1.1))
     axes.barh(
-        [name for name, _, _ in told],
-        [value for _, value, _ in told],
-        color=[OURS if is_ours else THEIRS for _, _, is_ours in told],
+        [name for name, _, _ in entries],
+        [value for _, value, _ in entries],
+        color=[OURS if is_ours else THEIRS for _, _, is_ours in entries],
     )
-    for at, (_, value, _) in enumerate(told):
+    for at, (_, value, _) in enumerate(entries):
         axes.text(value * 1.06, at, _short(value), va="center", fontsize=8)
     axes.set(xscale="log", xlabel=unit, title=title)
-    axes.set_xlim(right=max(value for _, value, _ in told) * 2.2)
+    axes.set_xlim(right=max(value for _, value, _ in entries) * 2.2)
     _saved(figure, axes, path)
 
 
@@ -90,29 +90,29 @@ def _saved(figure: Any, axes: Any, path: str) -> None:
 def call_costs(found: dict[str, list[Figure]]) -> None:
     """What a call costs in the calling thread."""
     expected = {"Histogram.observe": "prometheus_client Histogram.observe"}
-    told = []
+    entries = []
     for each in found["capture"]:
         is_peer = each.name.startswith(("Histogram", "two clock", "OTel"))
         is_ours = re.fullmatch(r"(watch|observe) (dict|tuple|ndarray|pydantic) 20", each.name)
         if is_peer or is_ours:
-            told.append((expected.get(each.name, each.name), each.value, bool(is_ours)))
-    bars("calls", "Added to the calling thread by one call", "ns a call", told)
+            entries.append((expected.get(each.name, each.name), each.value, bool(is_ours)))
+    bars("calls", "Added to the calling thread by one call", "ns a call", entries)
 
 
 def value_costs(found: dict[str, list[Figure]]) -> None:
     """What a value costs in the worker."""
-    told = []
+    entries = []
     for rows in (512, 1_024, 4_096):
         each = find(found, "worker", f"aggregates, block {rows} x 20")
         if each is not None and each.baseline is not None:
-            told.append((f"mlmonitor, everything, blocks of {rows:,}", each.value, True))
-            told.append((f"fastdigest alone, blocks of {rows:,}", each.baseline, False))
+            entries.append((f"mlmonitor, everything, blocks of {rows:,}", each.value, True))
+            entries.append((f"fastdigest alone, blocks of {rows:,}", each.baseline, False))
         by_sort = find(found, "worker", f"aggregates, block {rows} x 20, beside sorting")
         if by_sort is not None and by_sort.baseline is not None:
-            told.append((f"np.sort alone, blocks of {rows:,}", by_sort.baseline, False))
+            entries.append((f"np.sort alone, blocks of {rows:,}", by_sort.baseline, False))
     peers = ("datasketches", "crick", "ddsketch", "river")
-    told += [(f.name, f.value, False) for f in found["worker"] if f.name.startswith(peers)]
-    bars("values", "Statistics of one value, 20 fields", "ns a value", told)
+    entries += [(f.name, f.value, False) for f in found["worker"] if f.name.startswith(peers)]
+    bars("values", "Statistics of one value, 20 fields", "ns a value", entries)
 
 
 def accuracy(found: dict[str, list[Figure]]) -> None:
@@ -209,12 +209,12 @@ def budgets_table(found: dict[str, list[Figure]]) -> list[str]:
 
 def page(found: dict[str, list[Figure]]) -> str:
     """The whole of docs/benchmarks.md."""
-    told = json.loads((RESULTS / "capture.json").read_text())["machine"]
+    host = json.loads((RESULTS / "capture.json").read_text())["machine"]
     pictures = {"capture": "calls", "worker": "values", "accuracy": "accuracy", "tail": "tail"}
     lines = [
         "# Benchmarks",
         "",
-        INTRODUCTION.format(**told),
+        INTRODUCTION.format(**host),
         "",
         "## What is promised",
         "",

@@ -61,7 +61,7 @@ class Ledger:
         self._inside: list[int] = []
 
     def watch_steps(self) -> None:
-        """Time every step from now on, whoever takes it."""
+        """Time every step from now on, in any thread."""
         for label, owner, name in STEPS:
             step = getattr(owner, name)
             if inspect.isgeneratorfunction(step):  # else only its beginning would be timed

@@ -1,6 +1,6 @@
 """Whether the cost stays linear: against fields, panes of a window, and models in one process.
 
-The slope is told as the cost at the largest size over that at the smallest, a field or a model: 1
+The slope is the cost at the largest size over that at the smallest, a field or a model: 1
 is linear, more is worse.
 """
 
@@ -94,7 +94,7 @@ def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def segmented(size: int) -> Iterator[tuple[str, object]]:
-    """Twenty numbers, and a category of so many names by which rows are parted."""
+    """Twenty numbers, and a category of this many names that splits the rows into segments."""
     rng = np.random.default_rng(0)
     yield from zip(shapes.names(20), rng.normal(size=(20, ROWS)), strict=True)
     yield "line", [f"line {at % size}" for at in range(ROWS)]

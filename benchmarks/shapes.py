@@ -20,9 +20,9 @@ def names(fields: int) -> list[str]:
 
 
 def model_of(fields: int) -> type[BaseModel]:
-    """A pydantic model of so many floats."""
-    told: dict[str, Any] = dict.fromkeys(names(fields), (float, ...))
-    return create_model("Row", **told)
+    """A pydantic model of this many floats."""
+    columns: dict[str, Any] = dict.fromkeys(names(fields), (float, ...))
+    return create_model("Row", **columns)
 
 
 def rows(shape: str, values: np.ndarray) -> list[Any]:
@@ -66,14 +66,14 @@ def categories(rng: np.random.Generator, rows: int) -> list[str]:
 
 
 def monitor(fields: int, *, categorical: int = 0, **options: Any) -> Monitor:
-    """A monitor whose worker rests unless told otherwise, so that it can be driven by hand."""
+    """A monitor whose worker rests unless columns otherwise, so that it can be driven by hand."""
     config = Config(**{"buffer_rows": 10_000_000, **_RESTING, **options})
     known = reference(fields, categorical=categorical)
     return Monitor("bench", reference=known, exporters=[], config=config)
 
 
 def drain(monitor: Monitor) -> None:
-    """The worker's part, in this thread: what waits is taken in, block by block."""
+    """The worker's part, in this thread: waiting rows are read, block by block."""
     pipeline = monitor._worker.pipeline  # noqa: SLF001 - to time it apart from its thread
     now = monitor._clock()  # noqa: SLF001 - as the worker would
     while pipeline.absorb(now):

@@ -174,7 +174,7 @@ def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 
 
 
 def asked(url: str, count: int) -> np.ndarray:
-    """Latencies of so many requests, in ns, the first half second's left out."""
+    """Latencies of this many requests, in ns, the first half second's left out."""
     import httpx
 
     body = json.dumps(dict.fromkeys(shapes.names(FIELDS), 0.5))

@@ -29,7 +29,7 @@ SPAN = Span(3_600.0, None, 60)
 def per_row(
     shape: str, fields: int, *, rows: int, missing: float = 0.0
 ) -> Callable[[], tuple[float, float]]:
-    """A round of so many calls and their drain: CPU of the host's part, and of the worker's."""
+    """A round of this many calls and their drain: CPU of the host's part, and of the worker's."""
     values = np.random.default_rng(0).normal(size=(rows, fields))
     values[np.random.default_rng(1).random(values.shape) < missing] = np.nan
     if missing and shape == "dict":

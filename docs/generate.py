@@ -38,7 +38,7 @@ option that may be None, an empty variable says nothing.
 `OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,
 `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds) sets `export_interval_seconds`, and
 `OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. Where metrics are sent is
-told in [destinations](guides/destinations.md).
+described in [destinations](guides/destinations.md).
 
 | option | kind | default | bounds | meaning | variable |
 |---|---|--:|---|---|---|
@@ -52,8 +52,8 @@ def configuration_page() -> str:
         kind = field.annotation.__name__ if isinstance(field.annotation, type) else field.annotation
         default = f"{field.default:,}" if type(field.default) is int else field.default
         bounds = ", ".join(filter(None, map(_bound, field.metadata)))
-        told = str(kind).replace(" | ", " or ")
-        cells = [f"`{name}`", told, f"{default}", bounds, field.description]
+        type_name = str(kind).replace(" | ", " or ")
+        cells = [f"`{name}`", type_name, f"{default}", bounds, field.description]
         lines.append("| " + " | ".join([*cells, f"`MLMONITOR_{name.upper()}`"]) + " |")
     return _CONFIGURATION + "\n".join(lines) + "\n"
 
@@ -71,7 +71,7 @@ BEGIN, END = "<!-- side_by_side.py writes this -->\n", "<!-- until here -->\n"
 
 
 def dynatrace_page(page: str) -> str:
-    """The guide to Dynatrace, with the comparison made anew."""
+    """The guide to Dynatrace, with the comparison computed again."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"

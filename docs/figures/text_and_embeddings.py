@@ -48,7 +48,7 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
         check_rows=STEP,
         check_interval_seconds=0,
     )
-    told: dict[str, list[float]] = {name: [] for name in ("mmd", "chance", "norm", "unknown")}
+    series: dict[str, list[float]] = {name: [] for name in ("mmd", "chance", "norm", "unknown")}
     with Monitor("tickets", reference=reference, config=config, exporters=[exporter]) as monitor:
         for step in range(CALM + CHANGED):
             is_calm = step < CALM
@@ -56,25 +56,25 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
             monitor.record({n: v[:-1] for n, v in told_rows.items()}, np.zeros(STEP - 1))
             monitor.flush(timeout_seconds=30)
             known = {"field": "vector.witness", "measure": "mmd"}
-            told["mmd"].append(exporter.value("mlmonitor.drift.score", known))
-            told["chance"].append(exporter.value("mlmonitor.drift.threshold", known))
+            series["mmd"].append(exporter.value("mlmonitor.drift.score", known))
+            series["chance"].append(exporter.value("mlmonitor.drift.threshold", known))
             status = monitor.status()
-            told["norm"].append(status.field("vector.norm", role="derived").mean)
+            series["norm"].append(status.field("vector.norm", role="derived").mean)
             unknown = status.field("comment.unknown_words", role="derived")
-            told["unknown"].append(unknown.mean)
-    return told
+            series["unknown"].append(unknown.mean)
+    return series
 
 
 def main() -> None:
     """Draw what was seen of them."""
-    told = watched(np.random.default_rng(4))
+    series = watched(np.random.default_rng(4))
     at = (STEP - 1) * np.arange(1, CALM + CHANGED + 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    left.plot(at, told["mmd"], c="#c40", label="mmd of windows of up to 199 rows")
-    left.plot(at, told["chance"], c="k", lw=1, ls=":", label="by chance, one window in 100")
-    left.plot(at, np.array(told["norm"]) / 40, c="#468", label="mean norm / 40")
+    left.plot(at, series["mmd"], c="#c40", label="mmd of windows of up to 199 rows")
+    left.plot(at, series["chance"], c="k", lw=1, ls=":", label="by chance, one window in 100")
+    left.plot(at, np.array(series["norm"]) / 40, c="#468", label="mean norm / 40")
     left.set(xlabel="rows", ylim=(0, None), title="vectors are turned, none is longer")
-    right.plot(at, 100 * np.array(told["unknown"]), c="#c40")
+    right.plot(at, 100 * np.array(series["unknown"]), c="#c40")
     right.set(xlabel="rows", ylabel="% of words", ylim=(0, None), title="comment.unknown_words")
     for axis in (left, right):
         axis.axvline((STEP - 1) * CALM, c="#999", lw=1)

@@ -2,7 +2,7 @@
 
 Three things make it monitored: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
 prediction, and the middleware that closes the monitor at the end, since uvicorn never runs `atexit`
-functions when it is told to stop.
+functions when it is asked to stop.
 """
 
 import os
@@ -33,7 +33,7 @@ class ClaimIn(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """The expected severity, and the id under which the actual one can be told."""
+    """The expected severity, and the id under which the actual one can be reported."""
 
     id: str
     severity: float

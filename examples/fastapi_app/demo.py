@@ -31,11 +31,11 @@ WINDOW_DAYS = 365
 
 
 class Outcome(NamedTuple):
-    """How much the client sent, and what the monitor told at the end of each period."""
+    """How much the client sent, and what the monitor reported at the end of each period."""
 
     predictions: int
     labels: int
-    told: dict[date, Snapshot]
+    snapshots: dict[date, Snapshot]
 
 
 def replay_seconds(environ: Mapping[str, str]) -> float:
@@ -57,7 +57,7 @@ def play(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) 
     """Send everything, and ask the monitor at both ends of either window."""
     replay, progress = Replay(client, live), report.Progress(sys.stdout)
     events = agenda(live)
-    told: dict[date, Snapshot] = {}
+    snapshots: dict[date, Snapshot] = {}
     since = events[0].day
     for until in (claims.LIVE[0], *BEFORE, *AFTER, events[-1].day + timedelta(days=1)):
         if since == claims.SHIFT_DATE:
@@ -69,14 +69,14 @@ def play(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) 
         for event in replay.play(events, since=since, until=until, day_seconds=pace):
             done = (replay.predictions + replay.labels) / len(events)
             progress.show(done, day=event.day, predictions=replay.predictions, labels=replay.labels)
-        told[until] = status(client)
+        snapshots[until] = status(client)
         since = until
     progress.clear()
-    return Outcome(replay.predictions, replay.labels, told)
+    return Outcome(replay.predictions, replay.labels, snapshots)
 
 
 def status(client: httpx.Client) -> Snapshot:
-    """What the service's monitor tells now."""
+    """What the monitor of the service reports now."""
     return Snapshot.model_validate(client.get("/status.json").raise_for_status().json())
 
 
@@ -127,7 +127,7 @@ def wait_for(received: Received, predictions: int) -> None:
 def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> int:
     """Print what was seen and received; the exit status, 0 if nothing is missing."""
     (before_opens, before), (after_opens, after) = (
-        (outcome.told[since], outcome.told[until]) for since, until in (BEFORE, AFTER)
+        (outcome.snapshots[since], outcome.snapshots[until]) for since, until in (BEFORE, AFTER)
     )
     print(
         f"\nWhat the monitor saw, as distances from training. Before: "

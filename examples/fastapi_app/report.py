@@ -23,7 +23,7 @@ class Progress:
         self._next = clock() + self._pause
 
     def show(self, share: float, *, day: date, predictions: int, labels: int) -> None:
-        """Tell how far the replay is, unless that was told a moment ago."""
+        """Print how far the replay is, unless it did so a moment ago."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + self._pause
@@ -54,10 +54,10 @@ def comparison(before: Snapshot, after: Snapshot) -> str:
     return f"{'before':>{left}}{'after':>{right - left}}\n{shown}\n{legend}"
 
 
-def alerts(told: Snapshot) -> str:
+def alerts(snapshot: Snapshot) -> str:
     """What the monitor raised an alert for, and what explains the mean prediction."""
-    mix = ", ".join(f"{name} {by:+,.0f}" for name, by in told.mix.items())
-    lines = list(told.alerts) or ["none"]
+    mix = ", ".join(f"{name} {by:+,.0f}" for name, by in snapshot.mix.items())
+    lines = list(snapshot.alerts) or ["none"]
     lines += [f"(the mean prediction moves by the mix of {mix})"] if mix else []
     return "\n".join(
         textwrap.fill(line, width=92, initial_indent="  ", subsequent_indent="    ")
@@ -123,7 +123,7 @@ def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _error_row(name: str, told: ErrorSnapshot | None) -> list[str]:
-    if told is None:
+def _error_row(name: str, errors: ErrorSnapshot | None) -> list[str]:
+    if errors is None:
         return [name, "0", "-", "-"]
-    return [name, f"{told.count:,}", f"{told.mae:,.0f}", f"{told.bias:+,.0f}"]
+    return [name, f"{errors.count:,}", f"{errors.mae:,.0f}", f"{errors.bias:+,.0f}"]

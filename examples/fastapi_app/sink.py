@@ -40,7 +40,7 @@ class Received:
         self._lock = threading.Lock()
 
     def take(self, request: ExportMetricsServiceRequest) -> None:
-        """Count one request, whatever its temporality."""
+        """Count one request of any temporality."""
         with self._lock:
             self.requests += 1
             for instance, metric in _metrics(request):
@@ -123,7 +123,7 @@ def _handler(received: Received) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-            """Say nothing: the demo tells what came in."""
+            """Say nothing: the demo reports what arrived."""
 
     return Handler
 

@@ -1,4 +1,4 @@
-"""What the service tells of its monitor as JSON, and what the demo reads back from it."""
+"""What the service reports of its monitor as JSON, and what the demo reads back from it."""
 
 from typing import Self
 
@@ -44,7 +44,7 @@ class Snapshot(BaseModel):
     @classmethod
     def of(cls, status: Status) -> Self:
         """The part of `status` that the demo shows."""
-        told = status.performance
+        performance = status.performance
         return cls(
             predictions=status.predictions,
             failed=sum(status.errors.values()),
@@ -52,7 +52,8 @@ class Snapshot(BaseModel):
             faults=status.internal_errors,
             window_rows=status.window_rows,
             labels=dict(status.labels),
-            errors=told and ErrorSnapshot(count=told.count, mae=told.mae, bias=told.bias),
+            errors=performance
+            and ErrorSnapshot(count=performance.count, mae=performance.mae, bias=performance.bias),
             fields=[
                 FieldSnapshot(
                     name=each.name,

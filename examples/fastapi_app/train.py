@@ -42,7 +42,7 @@ class SeverityModel:
         return self
 
     def predict(self, columns: Columns) -> Floats:
-        """The expected severity of each claim; a category never met has a code of its own."""
+        """The expected severity of each claim; an unknown category has a code of its own."""
         shares: Floats = self._trees.predict(self._matrix(columns))
         return shares * np.asarray(columns["limit"], np.float64)
 
