@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mlmonitor.capture.values import is_missing
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import FieldEntry
 from mlmonitor.records import Kind
+from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.reference.training_data import checked_name, checked_names
 
 MOST_BINS = 1_000
@@ -37,6 +38,13 @@ def check_options(**options: object) -> None:
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_whole or not low <= int(str(value)) <= high:
             raise ConfigError(f"{name}: expected a whole number from {low:,} to {high:,}")
+
+
+def check_thresholds(thresholds: object) -> None:
+    """Refuse an unknown way to work out thresholds; raises ConfigError."""
+    names = get_args(Thresholds)
+    if not isinstance(thresholds, str) or thresholds not in names:
+        raise ConfigError(f"thresholds: expected {' or '.join(map(repr, names))}")
 
 
 def outputs_of(output: OutputKind, classes: Sequence[str]) -> Outputs:

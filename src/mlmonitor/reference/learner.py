@@ -76,10 +76,10 @@ class Learner:
             sample_rows=None,
             bins=10,
             rng=_unused_rng(),
-            has_critical=False,  # the service is running: what it would cost it cannot spare
+            thresholds=None,  # the service is running: what it would cost it cannot spare
             strata=strata,
         )
-        whole = derivations.completed(found, Options(bins=10, has_critical=False))
+        whole = derivations.completed(found, Options(bins=10, thresholds=None))
         content = ReferenceFile(
             rows=found.rows,
             rows_seen=found.rows_seen,
@@ -127,7 +127,7 @@ class Learner:
                 known_kind(name, column)
             else:
                 sample.take(column, slots)
-                sample.entry(slots, bins=1, has_critical=False)
+                sample.entry(slots, bins=1, thresholds=None)
         except SchemaError:
             return False
         return True

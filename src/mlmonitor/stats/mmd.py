@@ -7,6 +7,7 @@ import numpy as np
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.records import Floats
 from mlmonitor.stats.critical_values import DRAWS, LEVEL
+from mlmonitor.stats.distance import chi_square_point
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -22,11 +23,9 @@ def simulated_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[
     are drawn from them; means of larger ones are normal, with the rows' own covariance. That the
     reference's mean is of `design_rows` rows itself is added to their variance.
     """
-    mean = features.mean(axis=1, keepdims=True)
-    around = features - mean
+    around, spread = _centred(features)
     known = around.shape[1]
-    spread = np.linalg.eigvalsh(around @ around.T / max(known - 1, 1))
-    normal = (rng.standard_normal((DRAWS * 5, spread.size)) ** 2) @ np.maximum(spread, 0.0)
+    normal = (rng.standard_normal((DRAWS * 5, spread.size)) ** 2) @ spread
     found = []
     for size in CRITICAL_ROWS:
         if size < _NORMAL_ROWS:
@@ -38,3 +37,27 @@ def simulated_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[
         point = float(np.quantile(squared, LEVEL))
         found.append(float(np.sqrt(point * (1 / size + 1 / design_rows))))
     return found
+
+
+def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
+    """The same from the law for many rows, nothing drawn: a weighted sum of chi-squares.
+
+    Source: Gretton et al., "A kernel two-sample test", 2012, for the law; Buckley and Eagleson,
+    "An approximation to the distribution of quadratic forms in normal random variables", 1988, for
+    its quantile by three cumulants.
+    """
+    _, spread = _centred(features)
+    first, second, third = (float((spread**power).sum()) for power in (1, 2, 3))
+    point = 0.0
+    if third > 0:
+        freedom = second**3 / third**2
+        beyond = float(chi_square_point(np.array([freedom]))[0]) - freedom
+        point = max(first + beyond * third / second, 0.0)
+    return [float(np.sqrt(point * (1 / size + 1 / design_rows))) for size in CRITICAL_ROWS]
+
+
+def _centred(features: Floats) -> tuple[Floats, Floats]:
+    """The features less their means, and the eigenvalues of their covariance."""
+    around = features - features.mean(axis=1, keepdims=True)
+    covariance = around @ around.T / max(around.shape[1] - 1, 1)
+    return around, np.maximum(np.linalg.eigvalsh(covariance), 0.0)

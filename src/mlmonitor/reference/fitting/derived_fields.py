@@ -95,7 +95,7 @@ class Derivations:
         derived: list[Derived] = []
         for identity, source in self._sources.items():
             try:
-                learned = source.learned(seed=self._seed, has_critical=options.has_critical)
+                learned = source.learned(seed=self._seed, thresholds=options.thresholds)
             except SchemaError:
                 if self._is_lenient:
                     continue

@@ -22,8 +22,9 @@ from mlmonitor.records import Kind, Role
 from mlmonitor.reference.fitting.reservoir import Sample
 from mlmonitor.reference.fitting.sample_halves import SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
+from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.reference.training_data import checked_name
-from mlmonitor.stats.mmd import MMD, simulated_mmd
+from mlmonitor.stats.mmd import MMD, asymptotic_mmd, simulated_mmd
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -62,7 +63,7 @@ class Source:
             column[row] = keep(values[row])
         self._sample.take(column, slots)
 
-    def learned(self, *, seed: int, has_critical: bool) -> Learned:
+    def learned(self, *, seed: int, thresholds: Thresholds | None) -> Learned:
         """What one half of the rows is like, and what is derived of the other.
 
         Raises:
@@ -82,8 +83,12 @@ class Source:
         found = self._embedding(told, first, seed)
         read = EmbeddingColumns.read_from(found).read(second)
         known = ~np.isnan(read.numeric[-1])
-        if has_critical and read.kernels is not None:
-            table = simulated_mmd(read.kernels[:, known], found.design_rows, self._rng)
+        if thresholds is not None and read.kernels is not None:
+            features = read.kernels[:, known]
+            if thresholds == "asymptotic":
+                table = asymptotic_mmd(features, found.design_rows)
+            else:
+                table = simulated_mmd(features, found.design_rows, self._rng)
             found = found.model_copy(update={"critical": {MMD: table}})
         return _named(found, read)
 

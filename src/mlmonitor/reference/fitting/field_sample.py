@@ -17,7 +17,7 @@ from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
 from mlmonitor.reference.kind_inference import known_kind
-from mlmonitor.stats.critical_values import tables
+from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
 
 class FieldSample:
@@ -95,7 +95,7 @@ class FieldSample:
         is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
         return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
 
-    def entry(self, slots: Reservoir, *, bins: int, has_critical: bool) -> CountedEntry:
+    def entry(self, slots: Reservoir, *, bins: int, thresholds: Thresholds | None) -> CountedEntry:
         """The field as it is saved.
 
         Raises:
@@ -115,8 +115,7 @@ class FieldSample:
                 f"column {self.name!r}: expected {kind.value}, as the schema says, but no value is"
             )
         update: dict[str, Any] = refused_of(self.reasons(slots))
-        if has_critical:
-            update["critical"] = tables(entry, ordered)
+        update["critical"] = critical_tables(entry, ordered, thresholds)
         return entry.model_copy(update=update)
 
     def reasons(self, slots: Reservoir) -> Reasons:

@@ -14,6 +14,7 @@ from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
+from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.reference.training_data import Chunk, Columns
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
     sample_rows: int | None,
     bins: int,
     rng: "Generator",
-    has_critical: bool = True,
+    thresholds: Thresholds | None = "simulated",
     strata: Stratification,
 ) -> Fitted:
     """What training data looks like, field by field and part by part.
 
-    has_critical: whether it is simulated what chance makes of each distance. strata: by what the
-    rows are parted.
+    thresholds: how critical values are worked out; None leaves them to the service. strata: by
+    what the rows are parted.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
@@ -73,10 +74,10 @@ def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
     if slots.seen == 0:
         raise SchemaError("features: expected at least one column with at least one row")
     fields = list(samples.values())
-    entries = [sample.entry(slots, bins=bins, has_critical=has_critical) for sample in fields]
+    entries = [sample.entry(slots, bins=bins, thresholds=thresholds) for sample in fields]
     told = explain(entries, lambda at: fields[at].rows(slots))
     parted = [
-        StratifiedField(entry, sample.rows(slots), sample.reasons(slots), has_critical=has_critical)
+        StratifiedField(entry, sample.rows(slots), sample.reasons(slots), thresholds=thresholds)
         for entry, sample in zip(told.entries, fields, strict=True)
     ]
     entries = [strata.whole(field, slots) for field in parted]

@@ -13,6 +13,7 @@ from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.fitting.stratified_field import StratifiedField, refused_of
+from mlmonitor.reference.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -22,7 +23,7 @@ class Options(NamedTuple):
     """How derived fields are fitted, as `fitted` fits others."""
 
     bins: int
-    has_critical: bool
+    thresholds: Thresholds | None
 
 
 class Derived(NamedTuple):
@@ -74,11 +75,9 @@ class SampleHalves:
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.take(column, slots)
-        entry = sample.entry(slots, bins=options.bins, has_critical=options.has_critical)
+        entry = sample.entry(slots, bins=options.bins, thresholds=options.thresholds)
         entry = entry.model_copy(update=refused_of(reasons))
-        parted = StratifiedField(
-            entry, sample.rows(slots), reasons, has_critical=options.has_critical
-        )
+        parted = StratifiedField(entry, sample.rows(slots), reasons, thresholds=options.thresholds)
         at = self.halves[1]
         return Derived(
             self._strata.whole(parted, self.slots, at),

@@ -18,7 +18,7 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.records import REFUSED, Counts, Floats, Quality
 from mlmonitor.reference.fitting.top_categories import Rare
-from mlmonitor.stats.critical_values import tables
+from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
 Rows = NDArray[np.intp]
 
@@ -29,8 +29,7 @@ class StratifiedField:
     """The sampled rows of one field, over the bins of its entry.
 
     values: numbers, NaN where missing, or categories, None where missing. reasons: why a value is
-    missing, as in a block. has_critical: whether it is simulated for each part what chance makes
-    of its distances.
+    missing, as in a block. thresholds: how the critical values of each part are worked out.
     """
 
     def __init__(
@@ -39,10 +38,10 @@ class StratifiedField:
         values: NDArray[np.generic],
         reasons: Reasons,
         *,
-        has_critical: bool,
+        thresholds: Thresholds | None,
     ) -> None:
         self._entry, self._values, self._reasons = entry, values, reasons
-        self._has_critical = has_critical
+        self._thresholds = thresholds
 
     def whole(self, seasons: Counts, count: int) -> CountedEntry:
         """The entry, with the counts of each of so many seasons; `seasons` holds each row's."""
@@ -66,11 +65,10 @@ class StratifiedField:
         if isinstance(self._entry, NumericReference):
             ordered = np.sort(self._values[rows].astype(np.float64))[: rows.size - counts[-1]]
             found = found.model_copy(update=_spread(ordered))
-        if not self._has_critical or not rows.size:
+        if not rows.size:
             return found
-        return found.model_copy(
-            update={"critical": tables(segment_entry(self._entry, found), ordered)}
-        )
+        critical = critical_tables(segment_entry(self._entry, found), ordered, self._thresholds)
+        return found.model_copy(update={"critical": critical})
 
     def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
         """The counts of each season, a text each: of the rows that a window is compared with."""

@@ -1,0 +1,26 @@
+"""Which way the critical values of a reference's distances are worked out."""
+
+from typing import Literal
+
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.records import Floats
+from mlmonitor.stats.asymptotic_values import asymptotic_tables
+from mlmonitor.stats.critical_values import tables
+
+Thresholds = Literal["simulated", "asymptotic"]
+
+
+def critical_tables(
+    entry: CountedEntry, ordered: Floats | None, thresholds: Thresholds | None
+) -> dict[str, list[float]]:
+    """The critical values to keep with an entry; none where the service is to simulate them.
+
+    ordered: the sorted sample of a numeric field.
+    """
+    match thresholds:
+        case "simulated":
+            return tables(entry, ordered)
+        case "asymptotic":
+            return asymptotic_tables(entry, ordered)
+        case None:
+            return {}
