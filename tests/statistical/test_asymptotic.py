@@ -32,10 +32,10 @@ FIELDS = {
 def test_an_asymptotic_threshold_of_counts_is_within_a_quarter_of_the_simulated_one(
     name: str,
 ) -> None:
-    """For windows of 100 rows or more whose bins expect five rows or more."""
+    """For windows of 100 rows or more whose bins expect ten rows or more."""
     counts = COUNTS[name]
     law, simulation = asymptotic(counts, is_ordered=True), simulated(counts, is_ordered=True)
-    enough = (SIZES >= 100) & (counts.min() / counts.sum() * SIZES >= 5)
+    enough = (SIZES >= 100) & (counts.min() / counts.sum() * SIZES >= 10)
     assert enough.any()
     for measure, points in simulation.items():
         ratio = np.array(law[measure])[enough] / np.array(points)[enough]

@@ -31,8 +31,9 @@ def season_of(season: Any, timezone: Any, times: object) -> Season | None:
     return None if season is None else Season(season, timezone)
 
 
-def check_options(**options: object) -> None:
-    """Whole numbers within their bounds; raises ConfigError for what is not."""
+def check_options(thresholds: object, **options: object) -> None:
+    """A known way to thresholds, whole numbers within their bounds; raises ConfigError if not."""
+    _check_thresholds(thresholds)
     for name, value in options.items():
         low, high = _BOUNDS[name]
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
@@ -40,7 +41,7 @@ def check_options(**options: object) -> None:
             raise ConfigError(f"{name}: expected a whole number from {low:,} to {high:,}")
 
 
-def check_thresholds(thresholds: object) -> None:
+def _check_thresholds(thresholds: object) -> None:
     """Refuse an unknown way to work out thresholds; raises ConfigError."""
     names = get_args(Thresholds)
     if not isinstance(thresholds, str) or thresholds not in names:

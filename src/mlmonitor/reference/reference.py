@@ -35,7 +35,6 @@ from mlmonitor.reference.fit_options import (
     aware,
     check_actuals,
     check_options,
-    check_thresholds,
     figures_of,
     kinds_of,
     outputs_of,
@@ -91,8 +90,7 @@ class Reference:
         """The reference of training data, best of rows that the model was not fitted on.
 
         Data handed over whole is used whole; of an iterator's chunks a uniform sample of 100,000
-        rows makes the bins, while mean, deviation and range come from all, and a kind is settled by
-        the first chunk with a value.
+        rows makes the bins, all make mean, deviation and range; the first value settles a kind.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for simulated
             thresholds, 1 to 10 ms for asymptotic ones.
 
@@ -107,29 +105,24 @@ class Reference:
             actuals: the truth about these rows, in the same forms; names of classes where there are
                 `classes`, and labels the same.
             names: of the columns of an array.
-            schema: kinds that shall not be inferred: numeric, categorical, boolean or datetime;
-                and text or embedding (a column of vectors), which are never inferred.
+            schema: kinds not to infer; text and embedding (a column of vectors) never are.
             trained_at: when the model was trained; a naive time is taken as UTC.
             importances: of features, as the model tells them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
-            anomaly_score: whether rows are judged as a whole, by how far their numeric features lie
-                from these rows' (`anomaly_score`, `anomalous`); or the features to judge them by.
-            segments: features whose values part the rows, for `Monitor(segments=...)`: every part
-                is then compared with the same part of these rows. A segment costs what a whole
-                does.
+            anomaly_score: whether rows are scored as a whole, by how far their numeric features are
+                from these rows' (`anomaly_score`, `anomalous`); or the features to score them by.
+            segments: features whose values split the rows, for `Monitor(segments=...)`: each is
+                compared with the same segment of these rows. A segment costs what a whole does.
             max_segments: how many are told apart, those of the most rows; the others are one.
             times: when each row was, in the same forms as `actuals`; naive times are taken as UTC.
             season: `hour_of_day` or `hour_of_week`, for traffic that breathes: rows are then
                 compared with those of the same hours. Wanted with `times`.
             season_timezone: whose hours, such as `Europe/Amsterdam`.
             bins: how many bins of equal mass a numeric field gets.
-            thresholds: how the 99 % no-drift quantiles of the distances are worked out. `simulated`
-                draws 2,000 windows of each of 11 sizes. `asymptotic` draws none: a gamma law with
-                the exact mean and the variance of each distance stands in (Haldane 1940,
-                Satterthwaite 1946), for `ks` Kolmogorov's law (Smirnov 1948). It is within a
-                quarter of the simulation for windows of 100 rows or more in bins that expect five
-                rows or more; it may be further off in smaller windows, in rarer bins, and for the
-                Wasserstein distance of heavy tails. Alerts do not depend on it.
+            thresholds: how the distances' 99 % no-drift quantiles are worked out: `simulated`, or
+                `asymptotic`, without draws, by gamma laws (Satterthwaite 1946) and Kolmogorov's for
+                `ks`: within a quarter of the simulation for windows of 100 rows or more in bins
+                that expect ten, less exact elsewhere. Alerts do not depend on it.
             seed: of the sample that is drawn from chunks.
 
         Raises:
@@ -138,8 +131,7 @@ class Reference:
             ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
                 `season` or the time zone is unknown, or one of `times` and `season` is missing.
         """
-        check_options(bins=bins, seed=seed, max_segments=max_segments)
-        check_thresholds(thresholds)
+        check_options(thresholds, bins=bins, seed=seed, max_segments=max_segments)
         cycle = season_of(season, season_timezone, times)
         strata = Stratification(checked_names(segments, "segments"), max_segments, cycle)
         outputs = outputs_of(output, classes)
