@@ -28,7 +28,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     for fields in (20, 100, 200):
         values = rng.normal(size=(fields, BLOCK))
-        scaling = Scaling.of(values)
+        scaling = Scaling.fit(values)
         judge = Distances(scaling, shrunk_covariance(scaling.apply(values)))
         gaps = np.where(rng.random(values.shape) < 0.05, np.nan, values)
         for name, rows in (("", values), (", one value in 20 missing", gaps)):
@@ -37,7 +37,7 @@ def main() -> None:
     words = ["".join(map(chr, rng.integers(97, 123, 6))) for _ in range(5_000)]
     for count in (10, 50, 400):
         texts = [" ".join(rng.choice(words, count)) for _ in range(BLOCK)]
-        reader = TextColumns(Vocabulary.of(words[:4_000]))
+        reader = TextColumns(Vocabulary.from_words(words[:4_000]))
         took = nanoseconds_a_row(lambda reader=reader, texts=texts: reader.read(texts))
         print(f"text of {count} words: {took:,.0f} ns")
     for size in (64, 384, 1_536):

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 
-from mlmonitor.stats.critical_values import Critical, simulated
+from mlmonitor.stats.critical_values import CriticalValues, simulate_distances
 from mlmonitor.stats.distance import psi
 
 SIZES = np.geomspace(20, 10_000, 25).astype(int)
@@ -16,7 +16,7 @@ def main() -> None:
     rng = np.random.default_rng(1)
     shares = np.full(10, 0.1)
     reference = np.full((1, 10), REFERENCE_ROWS // 10)
-    critical = Critical([simulated(reference[0], is_ordered=True)], reference)
+    critical = CriticalValues([simulate_distances(reference[0], is_ordered=True)], reference)
     points, limits = [], []
     for size in SIZES.tolist():
         windows = rng.multinomial(size, shares, WINDOWS)

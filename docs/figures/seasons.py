@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from mlmonitor.stats.eprocess import EProcess
-from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
+from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 BINS, SEASONS, DAYS, SHIFT_HOUR = 10, 24, 4, 81
 LOOK_ROWS, HOUR_ROWS, TRAINING_ROWS = 100, 400, 5_000
@@ -29,10 +29,10 @@ def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = (TRAINING_ROWS * load / load.sum()).astype(int)
     reference = np.array([[rng.multinomial(n, law(h, 0.0)) for h, n in enumerate(rows)]])
     present = np.ones((1, BINS), np.bool_)
-    plain, seasonal = EProcess(reference.sum(axis=1), present), SeasonalEvidence(reference, present)
+    plain, seasonal = EProcess(reference.sum(axis=1), present), SeasonalEProcess(reference, present)
     at, high, found = [], [], []
     for hour in range(24 * DAYS):
-        seasonal.begin(hour % SEASONS)
+        seasonal.begin_season(hour % SEASONS)
         looks = max(int(HOUR_ROWS * load[hour % SEASONS]) // LOOK_ROWS, 1)
         for look in range(looks):
             tilt = 0.5 if hour >= SHIFT_HOUR else 0.0

@@ -108,7 +108,7 @@ def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
     assert subject.drift is not None
     assert subject.soundness is not None
     subject.drift.look(total, now=1.0)
-    subject.soundness.look(total, subject.window.take_extremes(), now=1.0)
+    subject.soundness.look(total, subject.window.drain_extremes(), now=1.0)
     assert np.isfinite(subject.drift.log10_e_value).all()
     assert np.isfinite(subject.soundness.shares(total).critical).all()
 

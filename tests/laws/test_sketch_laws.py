@@ -15,7 +15,7 @@ from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile, digest
 from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
-from mlmonitor.aggregate.sketches.codec import packed, unpacked
+from mlmonitor.aggregate.sketches.codec import pack, unpack
 from mlmonitor.aggregate.sketches.distinct import Distinct
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
@@ -32,12 +32,12 @@ QS = np.linspace(0.0, 1.0, 41)
 EDGES = np.array([-1.0, 0.0, 0.5, 1e9])
 X, Y = (Field(name, Role.FEATURE, Kind.NUMERIC) for name in "xy")
 C, B = Field("c", Role.FEATURE, Kind.CATEGORICAL), Field("b", Role.FEATURE, Kind.BOOLEAN)
-PLAN = Plan.of(
+PLAN = Plan.build(
     [X, Y, C, B],
     {X: NumericPlan(EDGES, -1.0, 1e9, -0.5, 0.5)},
     {C: Dictionary(["a", "b"], ["c"]), B: Dictionary(["false", "true"], is_boolean=True)},
 )
-OTHER_PLAN = Plan.of(
+OTHER_PLAN = Plan.build(
     [X, Y, C, B],
     {X: NumericPlan(EDGES + 0.25, -1.0, 1e9, -0.5, 0.5)},
     {C: Dictionary(["a", "b"], ["c"]), B: Dictionary(["false", "true"], is_boolean=True)},
@@ -194,7 +194,7 @@ class Subject:
 
     def copy(self, sketch: Any) -> Any:
         """Another sketch that knows the same."""
-        return self.revive(unpacked(self.name, packed(self.name, sketch.state())))
+        return self.revive(unpack(self.name, pack(self.name, sketch.state())))
 
     def merged(self, *sketches: Any) -> Any:
         """The sketches merged from left to right; none of them is changed."""
@@ -232,7 +232,7 @@ SUBJECTS = [
         _joined_rows,
         _same_profiles,
         lambda state: Profile.from_state(state, PLAN),
-        lambda: [Profile(OTHER_PLAN), Profile(Plan.of([X], {}, {}))],
+        lambda: [Profile(OTHER_PLAN), Profile(Plan.build([X], {}, {}))],
     ),
     Subject(
         "hitters",
@@ -325,10 +325,10 @@ def test_merging_leaves_the_other_alone(subject: Subject, data: st.DataObject) -
     """What was merged in is as it was, even after the whole has gone on."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     whole, other = subject.empty(), subject.of(a)
-    before = packed("x", other.state())
+    before = pack("x", other.state())
     whole.merge(other)
     subject.feed(whole, b)
-    assert packed("x", other.state()) == before
+    assert pack("x", other.state()) == before
 
 
 @every_sketch
@@ -337,9 +337,9 @@ def test_bytes_hold_all_there_is_to_know(subject: Subject, data: st.DataObject) 
     """A sketch read back writes the same bytes, and goes on as if nothing had happened."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     sketch = subject.of(a)
-    saved = packed(subject.name, sketch.state())
+    saved = pack(subject.name, sketch.state())
     revived = subject.copy(sketch)
-    assert packed(subject.name, revived.state()) == saved
+    assert pack(subject.name, revived.state()) == saved
     subject.feed(sketch, b)
     subject.feed(revived, b)
     subject.assert_same(revived, sketch, [a, b])
@@ -349,7 +349,7 @@ def test_bytes_hold_all_there_is_to_know(subject: Subject, data: st.DataObject) 
 @given(st.data())
 def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> None:
     """Bytes changed, cut or added anywhere raise FormatError, and nothing else."""
-    saved = packed(subject.name, subject.of(data.draw(subject.drawn)).state())
+    saved = pack(subject.name, subject.of(data.draw(subject.drawn)).state())
     damaged = bytearray(saved)
     at = data.draw(st.integers(0, len(saved) - 1))
     kind = data.draw(st.sampled_from(["flip", "cut", "add", "insert"]))
@@ -363,7 +363,7 @@ def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> Non
         damaged.insert(at, data.draw(st.integers(0, 255)))
     if damaged != saved:
         with pytest.raises(FormatError):
-            subject.revive(unpacked(subject.name, bytes(damaged)))
+            subject.revive(unpack(subject.name, bytes(damaged)))
 
 
 @every_sketch
@@ -401,22 +401,22 @@ def test_a_missing_or_misshapen_part_is_refused(subject: Subject) -> None:
 @every_sketch
 def test_another_kind_or_version_is_refused(subject: Subject) -> None:
     """Bytes of another kind, or of a newer release, are told apart from damaged ones."""
-    saved = packed(subject.name, subject.empty().state())
+    saved = pack(subject.name, subject.empty().state())
     with pytest.raises(FormatError, match="something else"):
-        unpacked("another", saved)
+        unpack("another", saved)
     with pytest.raises(FormatError, match="version"):
-        unpacked(subject.name, saved.replace(b'"version": 1', b'"version": 2', 1))
+        unpack(subject.name, saved.replace(b'"version": 1', b'"version": 2', 1))
 
 
 @every_sketch
 def test_sketches_that_do_not_fit_are_not_merged(subject: Subject) -> None:
     """Another shape or configuration raises IncompatibleSketch, and changes nothing."""
     sketch = subject.empty()
-    before = packed("x", sketch.state())
+    before = pack("x", sketch.state())
     for misfit in subject.unmatched_rules():
         with pytest.raises(IncompatibleSketch):
             sketch.merge(misfit)
-        assert packed("x", sketch.state()) == before
+        assert pack("x", sketch.state()) == before
 
 
 def _many(subject: Subject, rng: np.random.Generator, rows: int) -> Any:
@@ -437,11 +437,11 @@ def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Gen
     """After two blocks a sketch is as large as after twenty, and its bytes are bounded by that."""
     sketch = subject.of(_many(subject, rng, 4_000), _many(subject, rng, 4_000))
     size = sketch.nbytes
-    saved = len(packed(subject.name, sketch.state()))
+    saved = len(pack(subject.name, sketch.state()))
     for _ in range(18):
         subject.feed(sketch, _many(subject, rng, 4_000))
     assert sketch.nbytes == size
-    assert len(packed(subject.name, sketch.state())) <= saved * 1.05
+    assert len(pack(subject.name, sketch.state())) <= saved * 1.05
     assert saved <= size + 4_000
 
 
@@ -453,8 +453,8 @@ def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
     holes = np.full((2, data.draw(st.integers(1, 300))), np.nan)
     sketch = subject.of(np.concatenate([block, holes], axis=1))
     subject.assert_same(sketch, subject.of(block), [block])
-    empty = packed("x", subject.empty().state())
-    assert packed("x", subject.of(holes).state()) == empty
+    empty = pack("x", subject.empty().state())
+    assert pack("x", subject.of(holes).state()) == empty
 
 
 @given(row_blocks(PLAN))

@@ -20,7 +20,7 @@ def skewed(rng: np.random.Generator, fields: int, rows: int) -> Floats:
 def test_the_distance_is_mahalanobis(fields: int, rows: int, rng: np.random.Generator) -> None:
     """Of the scaled values, as scipy computes it."""
     values = skewed(rng, fields, rows)
-    scaling = Scaling.of(values)
+    scaling = Scaling.fit(values)
     z = scaling.apply(values)
     covariance = shrunk_covariance(z)
     found, count = Distances(scaling, covariance).squared(values)

@@ -98,7 +98,7 @@ def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) 
 def test_scipy_says_the_same(rng: np.random.Generator) -> None:
     """Count, extremes, mean and variance of a described sample."""
     values = rng.gamma(2.0, size=(3, 500))
-    moments, expected = Moments.of(values), stats.describe(values, axis=1, ddof=0)
+    moments, expected = Moments.from_block(values), stats.describe(values, axis=1, ddof=0)
     np.testing.assert_array_equal(moments.count, expected.nobs)
     np.testing.assert_array_equal([moments.min, moments.max], expected.minmax)
     np.testing.assert_allclose(moments.mean, expected.mean, rtol=1e-14)

@@ -17,7 +17,7 @@ from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.compare.count_table import entry_counts
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.records import Counts, Floats, Role
-from mlmonitor.stats.critical_values import Critical
+from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
@@ -75,8 +75,8 @@ class Fitted(NamedTuple):
 
     shares: Floats
     counts: Counts
-    critical: Critical
-    learned: Critical
+    critical: CriticalValues
+    learned: CriticalValues
 
 
 def fitted(law: str, rows: int, rng: np.random.Generator, *, is_learned: bool = False) -> Fitted:
@@ -94,14 +94,14 @@ def fitted(law: str, rows: int, rng: np.random.Generator, *, is_learned: bool = 
         shares = [by_name.get(name, 0.0) for name in plan.dictionaries[0].names]
     full = np.zeros(counts.shape[1])
     full[: len(shares)] = shares
-    learned = Critical([{}], counts, entries)
+    learned = CriticalValues([{}], counts, entries)
     while is_learned and learned.simulate_next():
         pass
-    return Fitted(full, counts, Critical([entries[0].critical], counts), learned)
+    return Fitted(full, counts, CriticalValues([entries[0].critical], counts), learned)
 
 
 def passing(
-    reference: Fitted, critical: Critical, windows: Counts, *, is_ordered: bool
+    reference: Fitted, critical: CriticalValues, windows: Counts, *, is_ordered: bool
 ) -> dict[str, float]:
     """The share of windows that pass, by measure."""
     limits = critical.at(windows[:1])
@@ -166,10 +166,10 @@ def test_so_does_the_wasserstein_distance(law: str, size: int, rng: np.random.Ge
         entry = reference.entries([Role.FEATURE])[0]
         assert isinstance(entry, NumericReference)
         counts = entry_counts([entry], reference.plan([Role.FEATURE], deviations=3))
-        learned = Critical([{}], counts, [entry])
+        learned = CriticalValues([{}], counts, [entry])
         while learned.simulate_next():
             pass
-        both = Critical([entry.critical], counts), learned
+        both = CriticalValues([entry.critical], counts), learned
         limits = [each.at(np.array([[size]]))[WASSERSTEIN] for each in both]
         digest = TDigest(windows // 4)
         digest.update(LAWS[law].draw(rng, size * windows // 4).reshape(-1, size))

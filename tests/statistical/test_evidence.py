@@ -223,7 +223,7 @@ def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator
         evidence.update(rng.multinomial(500, shares, 1))
     for _ in range(4):
         evidence.update(rng.multinomial(500, tilted(shares, 0.11), 1))
-    assert 1_000 <= evidence.weigh().stretch.rows[0] <= 4_000
+    assert 1_000 <= evidence.evaluate().change.rows[0] <= 4_000
 
 
 def test_forgetting_a_field_leaves_the_others(rng: np.random.Generator) -> None:
@@ -233,7 +233,7 @@ def test_forgetting_a_field_leaves_the_others(rng: np.random.Generator) -> None:
     for _ in range(10):
         evidence.update(rng.multinomial(500, tilted(shares, 0.27), 2))
     before = evidence.log_e()
-    evidence.forget(np.array([True, False]))
+    evidence.reset(np.array([True, False]))
     after = evidence.log_e()
     assert after[0] == pytest.approx(0.0)
     assert after[1] == before[1] > 20

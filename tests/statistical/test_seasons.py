@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.eprocess import EProcess
-from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
+from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 ALPHA = 0.01
 FIELDS = 20
@@ -62,11 +62,11 @@ def test_breathing_traffic_does_not_alert_where_the_plain_evidence_surely_does(
     laws = np.repeat([shares(seasons, law=law) for law in LAWS], streams // len(LAWS), axis=0)
     reference = references(laws, rows, rng)
     present = np.ones((streams, BINS), np.bool_)
-    seasonal = SeasonalEvidence(reference, present)
+    seasonal = SeasonalEProcess(reference, present)
     plain = EProcess(reference.sum(axis=1), present)
     most, most_plain = np.full(streams, -np.inf), np.full(streams, -np.inf)
     for hour in range(168):
-        seasonal.begin(hour % seasons)
+        seasonal.begin_season(hour % seasons)
         for _ in range(int(HOUR_ROWS * load(seasons)[hour % seasons]) // LOOK_ROWS):
             counts = rng.multinomial(LOOK_ROWS, laws[:, hour % seasons])
             seasonal.update(counts)
@@ -90,14 +90,14 @@ def test_a_shift_of_all_hours_is_found_on_top_of_the_seasons(
 ) -> None:
     """PSI 0.1, or 0.025, after three days of clean traffic, at the level of one of 20 fields."""
     streams, level = 40, np.log(FIELDS / ALPHA)
-    evidence = SeasonalEvidence(
+    evidence = SeasonalEProcess(
         references(np.repeat(shares(seasons)[None], streams, axis=0), rows, rng),
         np.ones((streams, BINS), np.bool_),
     )
     start, seen = 72 + 9, 0
     found = np.full(streams, np.inf)
     for hour in range(start + 48):
-        evidence.begin(hour % seasons)
+        evidence.begin_season(hour % seasons)
         law = shares(seasons, tilt if hour >= start else 0.0)[hour % seasons]
         for _ in range(int(HOUR_ROWS * load(seasons)[hour % seasons]) // LOOK_ROWS):
             evidence.update(rng.multinomial(LOOK_ROWS, law, streams))

@@ -33,7 +33,7 @@ class CallStats:
         self.predictions: int = 0
         self.errors: dict[str, int] = {}
         field = Field("duration", Role.KPI, Kind.NUMERIC)
-        plan = Plan.of([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
+        plan = Plan.build([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
         self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
         self.fine: ExponentialSketch | None = None
         """All latencies in exponential buckets, for destinations that want them so."""
@@ -60,7 +60,7 @@ class CallStats:
         else:
             self.latency.advance(now)
 
-    def note(self, entries: Sequence[Entry], time_ns: int) -> None:
+    def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
         """Remember the origins of calls that were counted."""
         known = [entry for entry in entries if isinstance(entry, Traced)]
         told = (
@@ -71,7 +71,7 @@ class CallStats:
             )
             for entry in known
         )
-        self.exemplars.note(told, time_ns)
+        self.exemplars.update(told, time_ns)
 
     def _name(self, error: str) -> str:
         """What errors of a type are counted under."""

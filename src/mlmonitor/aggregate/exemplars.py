@@ -32,7 +32,7 @@ Exemplars = tuple[tuple[int, Exemplar], ...]
 """Exemplars by the place they belong to, in the order of places."""
 
 
-class Slots:
+class ExemplarSlots:
     """The newest exemplar of each of so many places. Price: 40 bytes a place, whatever comes."""
 
     def __init__(self, *shape: int) -> None:
@@ -50,7 +50,7 @@ class Slots:
         new["value"], new["time_ns"], new["origin"] = values[chosen], time_ns, origins[chosen]
         self._held.reshape(-1)[touched] = new
 
-    def found(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
+    def items(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
         """Those there are, each with its place."""
         for place in np.argwhere(self._held["time_ns"] > 0).tolist():
             value, time_ns, origin = self._held[tuple(place)].item()
@@ -71,10 +71,12 @@ class CallExemplars:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
-        self._durations = Slots(len(bounds) + 1)
+        self._durations = ExemplarSlots(len(bounds) + 1)
         self._errors: dict[str, Exemplar] = {}
 
-    def note(self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int) -> None:
+    def update(
+        self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int
+    ) -> None:
         """Take in calls: how many seconds they took, the name of their error, their origin."""
         taken = []
         for seconds, error, origin in calls:
@@ -91,7 +93,7 @@ class CallExemplars:
     @property
     def durations(self) -> tuple[Exemplar, ...]:
         """Of latencies, oldest first."""
-        return tuple(sorted((each for _, each in self._durations.found()), key=_time))
+        return tuple(sorted((each for _, each in self._durations.items()), key=_time))
 
     def of_error(self, name: str) -> tuple[Exemplar, ...]:
         """The one of an error, if there is one."""
@@ -105,10 +107,10 @@ class FieldExemplars:
         self._edges = plan.edges
         self._low = np.array([each.band_low for each in plan.numeric]).reshape(-1, 1)
         self._high = np.array([each.band_high for each in plan.numeric]).reshape(-1, 1)
-        self._bins = Slots(len(plan.numeric), plan.edges.shape[1] + 1)
-        self._sides = Slots(len(plan.numeric), 2)
+        self._bins = ExemplarSlots(len(plan.numeric), plan.edges.shape[1] + 1)
+        self._sides = ExemplarSlots(len(plan.numeric), 2)
 
-    def note(
+    def update(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
         """Take in some rows of a block, each with its origin."""
@@ -130,13 +132,13 @@ class FieldExemplars:
     @property
     def bins(self) -> Exemplars:
         """By numeric field; those of one field are oldest first."""
-        found = [(place[0], each) for place, each in self._bins.found()]
+        found = [(place[0], each) for place, each in self._bins.items()]
         return tuple(sorted(found, key=lambda pair: (pair[0], pair[1].time_ns)))
 
     @property
     def sides(self) -> Exemplars:
         """By numeric field and side: the two of one field are beside each other."""
-        return tuple((2 * field + side, each) for (field, side), each in self._sides.found())
+        return tuple((2 * field + side, each) for (field, side), each in self._sides.items())
 
     @property
     def nbytes(self) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.season import Season
-from mlmonitor.aggregate.sketches.bins import padded
+from mlmonitor.aggregate.sketches.bins import pad_edges
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.records import Field, Floats, Schema
 
@@ -41,7 +41,7 @@ class KernelPlan(NamedTuple):
 class Plan:
     """The shape of a profile. Two profiles merge if their plans are equal: no bin differs.
 
-    edges: `[numeric fields, widest]`, padded with infinity; `bins` tells how many are meant.
+    edges: `[numeric fields, widest]`, pad_edges with infinity; `bins` tells how many are meant.
     probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
         in a sorted block answers all questions about bins, range and band.
     kernels: of the embeddings, in the order of a block's kernel features.
@@ -57,7 +57,7 @@ class Plan:
     season: Season | None = None
 
     @classmethod
-    def of(
+    def build(
         cls,
         fields: Sequence[Field],
         numeric: Mapping[Field, NumericPlan],
@@ -71,7 +71,7 @@ class Plan:
         open_plan = NumericPlan(np.empty(0))
         plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)
         books = tuple(dictionaries.get(field) or Dictionary(()) for field in schema.categorical)
-        edges = padded([plan.edges for plan in plans])
+        edges = pad_edges([plan.edges for plan in plans])
         bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
         probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
         return cls(schema, plans, books, edges, probes, tuple(kernels), season)

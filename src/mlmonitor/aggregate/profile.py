@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to
 from mlmonitor.aggregate.sketches.categories import Encoded
-from mlmonitor.aggregate.sketches.codec import Array, State, demand, packed, part, unpacked, within
+from mlmonitor.aggregate.sketches.codec import Array, State, demand, pack, part, unpack, within
 from mlmonitor.aggregate.sketches.moments import Moments, valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
@@ -84,7 +84,7 @@ class Profile:
         self.seasons: Counts = np.zeros((2, plan.seasons), np.int64)
 
     @classmethod
-    def of(cls, digested: Digested, plan: Plan) -> Self:
+    def from_digested(cls, digested: Digested, plan: Plan) -> Self:
         """The profile of one block."""
         found = cls(plan)
         found.rows = digested.block.rows
@@ -96,7 +96,7 @@ class Profile:
 
     def update(self, block: Block) -> None:
         """Take in a block of rows."""
-        self.merge(self.of(digest(block, self.plan), self.plan))
+        self.merge(self.from_digested(digest(block, self.plan), self.plan))
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen; raises IncompatibleSketch unless the plans agree."""
@@ -127,7 +127,7 @@ class Profile:
         numeric[:, _AT[Quality.VALID]] += valid - out_of_range
         numeric[:, _AT[Quality.OUT_OF_RANGE]] += out_of_range
         numeric[:, _REFUSED] += refused
-        moments, sums = Moments.of_sorted(ordered, valid)
+        moments, sums = Moments.from_sorted(ordered, valid)
         self.moments.merge(moments)
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += sums
@@ -208,9 +208,9 @@ class Profile:
 
     def to_bytes(self) -> bytes:
         """The profile in versioned bytes; its plan, like its reference, travels apart."""
-        return packed("profile", self.state())
+        return pack("profile", self.state())
 
     @classmethod
     def from_bytes(cls, data: bytes, plan: Plan) -> Self:
         """The inverse of `to_bytes`; raises FormatError for bytes that do not fit the plan."""
-        return cls.from_state(unpacked("profile", data), plan)
+        return cls.from_state(unpack("profile", data), plan)

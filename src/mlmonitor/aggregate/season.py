@@ -51,7 +51,7 @@ class Season:
         local = datetime.fromtimestamp(seconds, self._zone)
         return (local.weekday() * _DAY_HOURS + local.hour) % self.count
 
-    def of(self, seconds: Floats) -> NDArray[np.int64]:
+    def at_each(self, seconds: Floats) -> NDArray[np.int64]:
         """The season of each moment; the calendar is asked once a quarter of an hour."""
         quarters, place = np.unique(np.floor(seconds / _QUARTER_SECONDS), return_inverse=True)
         known = [self.at(quarter * _QUARTER_SECONDS) for quarter in quarters.tolist()]

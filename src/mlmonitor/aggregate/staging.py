@@ -35,7 +35,7 @@ class StagingBuffer:
         self._refused += block.refused
         self.rows += block.rows
 
-    def take(self) -> tuple[Floats, Counts]:
+    def drain_sorted(self) -> tuple[Floats, Counts]:
         """All of it as a sorted block, and the counts of refused values; it is empty then."""
         if self._values is None:
             return np.empty((self._fields, 0)), self._refused

@@ -9,7 +9,7 @@ from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Digested, Profile, encode
 from mlmonitor.aggregate.sketches.categories import Encoded
-from mlmonitor.aggregate.sketches.codec import State, demand, nested, within
+from mlmonitor.aggregate.sketches.codec import State, demand, nest, within
 from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installed
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import valid_counts
@@ -72,10 +72,10 @@ class Shapes:
 
     def state(self) -> State:
         """All there is to know, as arrays."""
-        found = nested("digests", self.digests.state())
+        found = nest("digests", self.digests.state())
         for kind in ("hitters", "distinct"):
             for at, each in enumerate(getattr(self, kind)):
-                found |= nested(f"{kind}.{at}", each.state())
+                found |= nest(f"{kind}.{at}", each.state())
         return found
 
     @classmethod
@@ -140,15 +140,15 @@ class Window:
         self.advance(now)
         if self.plan.season is not None:
             block.season = self.plan.season.at(now)
-        start = self._pass_over(block)
+        start = self._skip_outrun(block)
         while start < block.rows:
             stop = block.rows
             if self._pane_rows is not None:
                 stop = min(stop, start + self._pane_rows - self._open.rows)
-            self._take(_part(block, start, stop))
+            self._ingest(_slice(block, start, stop))
             start = stop
             if self._open.rows == self._pane_rows:
-                self._turn(1)
+                self._rotate(1)
 
     def count_only(self, block: Block) -> None:
         """Count rows in the totals without comparing them: the rows that became the reference."""
@@ -162,11 +162,11 @@ class Window:
         passed = int((now - self._opened_at) / length)
         if passed > 0:
             self._opened_at += passed * length
-            self._turn(passed)
+            self._rotate(passed)
 
     def total(self) -> Profile:
         """Everything since the start."""
-        self._settle()
+        self._fold_staged()
         whole = Profile(self.plan)
         whole.merge(self._closed)
         whole.merge(self._open)
@@ -174,7 +174,7 @@ class Window:
 
     def view(self) -> View:
         """The last `span`."""
-        self._settle()
+        self._fold_staged()
         self._stage.release()
         recent, shapes = self._panes.merged(), Shapes(self.plan, self._hitters)
         recent.merge(self._open)
@@ -183,7 +183,7 @@ class Window:
             yield_gil()
         return View(recent, shapes)
 
-    def take_extremes(self) -> tuple[Floats, Floats]:
+    def drain_extremes(self) -> tuple[Floats, Floats]:
         """The smallest and largest value of each field since this was last asked.
 
         Of a categorical field those of numbers that stand for names beyond the listed categories:
@@ -201,7 +201,7 @@ class Window:
         panes = self._panes.nbytes + _PROFILE_BYTES
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
-    def _pass_over(self, block: Block) -> int:
+    def _skip_outrun(self, block: Block) -> int:
         """Count the first rows of a block that its later rows push out of the window; how many."""
         if self._pane_rows is None:
             return 0
@@ -210,16 +210,16 @@ class Window:
         if turns <= 0:
             return 0
         passed = turns * self._pane_rows - begun
-        first = _part(block, 0, passed)
+        first = _slice(block, 0, passed)
         self._closed.update(first)
         ordered = np.sort(first.numeric, axis=1)
-        self._note(ordered, valid_counts(ordered))
+        self._widen(ordered, valid_counts(ordered))
         numeric = len(self.plan.schema.numeric)
         self._low[numeric:], self._high[numeric:] = -np.inf, np.inf  # nobody looked at their names
-        self._turn(turns)
+        self._rotate(turns)
         return passed
 
-    def _take(self, block: Block) -> None:
+    def _ingest(self, block: Block) -> None:
         """Count the categories of some rows of the open pane, and lay the numbers by."""
         encoded = encode(block, self.plan)
         self._open.rows += block.rows
@@ -227,34 +227,34 @@ class Window:
         self._open.count_season(block, encoded)
         self._open.count_kernels(block)
         self._shapes[1].count_new(encoded)
-        self._note_names(encoded)
+        self._widen_names(encoded)
         if not self._stage.has_room(block.rows):
-            self._settle()
+            self._fold_staged()
         if self._stage.has_room(block.rows):
             self._stage.add(block)
         else:
             self._fold(np.sort(block.numeric, axis=1), block.refused)
 
-    def _settle(self) -> None:
+    def _fold_staged(self) -> None:
         """Fold in what was laid by."""
         if self._stage.rows:
-            self._fold(*self._stage.take())
+            self._fold(*self._stage.drain_sorted())
 
     def _fold(self, ordered: Floats, refused: Counts) -> None:
         valid = valid_counts(ordered)
-        self._note(ordered, valid)
+        self._widen(ordered, valid)
         yield_gil()
         self._open.count_numeric(ordered, valid, refused)
         yield_gil()
         self._shapes[1].digests.update_sorted(ordered, valid)
 
-    def _note(self, ordered: Floats, valid: Counts) -> None:
+    def _widen(self, ordered: Floats, valid: Counts) -> None:
         """Remember the ends of sorted rows, of fields that have any value."""
         met = np.flatnonzero(valid)
         self._low[met] = np.minimum(self._low[met], ordered[met, 0])
         self._high[met] = np.maximum(self._high[met], ordered[met, valid[met] - 1])
 
-    def _note_names(self, categories: Sequence[Encoded]) -> None:
+    def _widen_names(self, categories: Sequence[Encoded]) -> None:
         """Remember the ends of what stands for the names beyond the listed ones."""
         for at, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
             if encoded.other or encoded.new:
@@ -262,9 +262,9 @@ class Window:
                 self._low[at] = min(self._low[at], *found)
                 self._high[at] = max(self._high[at], *found)
 
-    def _turn(self, passed: int) -> None:
+    def _rotate(self, passed: int) -> None:
         """Close the open pane; `passed` panes have gone by."""
-        self._settle()
+        self._fold_staged()
         self._closed.merge(self._open)
         self._panes.append(self._open)
         self._open = Profile(self.plan)
@@ -278,7 +278,7 @@ class Window:
             self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)
 
 
-def _part(block: Block, start: int, stop: int) -> Block:
+def _slice(block: Block, start: int, stop: int) -> Block:
     """Some rows of a block; refused values are counted with its first rows."""
     if start == 0 and stop == block.rows:
         return block

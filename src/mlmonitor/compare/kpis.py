@@ -48,6 +48,6 @@ class Kpis:
         if short not in self.populations and len(self.populations) >= self.NAMES:
             short = self.OTHER
         if short not in self.populations:
-            plan = Plan.of([Field(short, Role.KPI, Kind.NUMERIC)], {}, {})
+            plan = Plan.build([Field(short, Role.KPI, Kind.NUMERIC)], {}, {})
             self.populations[short] = Population(plan, [], self._lens, now=now)
         return short

@@ -63,7 +63,7 @@ class ModelState:
         self.calls.update(entries, now=now)
         if is_traced:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
-            self.calls.note(entries, self._moment_ns)
+            self.calls.update_exemplars(entries, self._moment_ns)
 
     def take(self, run: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
         """Take in calls of one form; raises, with none of them taken, if one cannot be read."""

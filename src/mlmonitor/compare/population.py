@@ -105,7 +105,7 @@ class Population:
             return
         if self.exemplars is None:
             self.exemplars = FieldExemplars(self.plan)
-        self.exemplars.note(block, rows, origins, time_ns)
+        self.exemplars.update(block, rows, origins, time_ns)
 
     def look(self, *, now: float) -> list[Alert]:
         """Weigh what has come since the last look; the alerts that this raised or cleared."""
@@ -116,7 +116,7 @@ class Population:
         yield_gil()
         turned = self.drift.look(total, now=now)
         yield_gil()
-        turned += self.soundness.look(total, self.window.take_extremes(), now=now)
+        turned += self.soundness.look(total, self.window.drain_extremes(), now=now)
         return turned + ([] if self.rules is None else self.rules.look(total, now=now))
 
     @property

@@ -25,7 +25,7 @@ class Scaling(NamedTuple):
     scale: Floats
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
+    def fit(cls, values: Floats) -> Self:
         """Of values `[fields, rows]`, NaN where there is none; a constant field's scale is 0.
 
         Mean and deviation are of values cut at their 1 % and 99 % points, so that a heavy tail

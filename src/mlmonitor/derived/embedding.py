@@ -43,7 +43,7 @@ def vectors(values: Values, dimensions: int) -> Vectors:
     for row, value in enumerate(values):
         if value is ABSENT:
             continue
-        vector = kept_vector(value)
+        vector = as_vector(value)
         if vector is None:
             reasons[row] = MISSING
         elif not isinstance(vector, np.ndarray) or vector.size != dimensions:
@@ -58,7 +58,7 @@ def vectors(values: Values, dimensions: int) -> Vectors:
     return Vectors(matrix, known, reasons)
 
 
-def kept_vector(value: object) -> object:
+def as_vector(value: object) -> object:
     """A vector as float64; None where it is missing, UNREADABLE where there is none."""
     try:
         if isinstance(value, list | tuple | np.ndarray) and len(value) > MOST_DIMENSIONS:

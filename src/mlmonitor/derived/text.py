@@ -56,7 +56,7 @@ class Vocabulary:
         self._met = _Met(bits, hashes)
 
     @classmethod
-    def of(cls, words: Collection[str]) -> "Vocabulary":
+    def from_words(cls, words: Collection[str]) -> "Vocabulary":
         """The vocabulary of so many words, `MOST_WORDS` at most."""
         size = min(max(1 << (_BITS_A_WORD * len(words) - 1).bit_length(), 1_024), MOST_FILTER_BITS)
         hashes = min(max(round(log(2) * size / max(len(words), 1)), 1), 16)
@@ -163,7 +163,7 @@ class TextColumns:
         return DerivedColumns(numeric, reasons)
 
 
-def kept_text(value: object) -> object:
+def as_text(value: object) -> object:
     """What a sample keeps of a value: a text, None where it is missing, else UNREADABLE."""
     if isinstance(value, str):
         return value

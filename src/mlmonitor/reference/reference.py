@@ -296,7 +296,7 @@ class Reference:
         """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
-        return Plan.of(
+        return Plan.build(
             [field_of(entry) for entry in entries],
             {
                 field_of(e): numeric_plan(e, deviations)

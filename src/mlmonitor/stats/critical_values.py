@@ -29,33 +29,33 @@ from mlmonitor.stats.eprocess import PRIOR
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-LEVEL = 0.99
-"""Critical values are what so many windows without drift stay below."""
+QUANTILE = 0.99
+"""Critical values are what this share of windows without drift stays below."""
 
-DRAWS = 2_000
+SIMULATIONS = 2_000
 
 _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}
 """How a distance shrinks with `1/n + 1/m`; where it is not said, as its root."""
 
-_AT_ONCE = 200  # windows drawn at a time, so that little memory is taken, and not for long
+_BATCH_WINDOWS = 200  # windows drawn at a time, so that little memory is taken, and not for long
 SIMULATION_BYTES = 1_500_000
 """Memory that a step of a simulation takes for a moment."""
-_MOST = 0.015
+_LARGEST_EXCEEDANCE = 0.015
 _STEP_BYTES = 40  # of a count of those by which fields are alike
 _DIGITS = 4
 _DKW = 1.6276  # sqrt(ln(2 / 0.01) / 2)
 
 
-def tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
+def critical_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
     """What is to be kept with an entry; `ordered` is the sorted sample of a numeric field."""
     is_ordered = isinstance(entry, NumericReference)
-    found = simulated(_counts(entry), is_ordered=is_ordered)
+    found = simulate_distances(_counts(entry), is_ordered=is_ordered)
     if isinstance(entry, NumericReference) and ordered is not None and ordered.size:
-        found |= simulated_wasserstein(ordered, entry.stddev)
+        found |= simulate_wasserstein(ordered, entry.stddev)
     return found
 
 
-def simulated(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
+def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     """What each distance passes in one window in a hundred without drift, by `CRITICAL_ROWS`.
 
     counts: the reference's `[bins]`, missing values last; is_ordered: whether the bins before them
@@ -72,13 +72,13 @@ def simulated(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     return {name: [points[name] for points in found] for name in names}
 
 
-def _drawn(counts: tuple[int, ...], size: int) -> dict[str, float]:
+def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
     """Every measure's point for windows of one size, in bins that are not empty."""
     rng = np.random.default_rng([len(counts), size])
     reference = np.array([counts], np.int64)
     found: dict[str, list[Floats]] = {name: [] for name in MEASURES}
-    for _ in range(DRAWS // _AT_ONCE):
-        shares = rng.standard_gamma(reference + PRIOR, (_AT_ONCE, len(counts)))
+    for _ in range(SIMULATIONS // _BATCH_WINDOWS):
+        shares = rng.standard_gamma(reference + PRIOR, (_BATCH_WINDOWS, len(counts)))
         windows = rng.multinomial(size, shares / shares.sum(axis=1, keepdims=True))
         against = np.broadcast_to(reference, windows.shape)
         for name, measure in MEASURES.items():
@@ -86,10 +86,10 @@ def _drawn(counts: tuple[int, ...], size: int) -> dict[str, float]:
     return {name: _point(np.concatenate(distances)) for name, distances in found.items()}
 
 
-_simulated = lru_cache(maxsize=512)(_drawn)
+_simulated = lru_cache(maxsize=512)(_draw_points)
 
 
-def simulated_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
+def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
     """The same for the Wasserstein distance of a numeric field, from its sorted sample.
 
     The quantiles of a sample are the field's own at random ranks, whatever the field: so the
@@ -101,17 +101,17 @@ def simulated_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, li
     def at(ranks: Floats) -> Floats:
         return ordered[np.minimum((ranks * ordered.size).astype(np.intp), ordered.size - 1)]
 
-    scale, then = np.full(DRAWS, stddev), at(_ranks(ordered.size, 1))
+    scale, then = np.full(SIMULATIONS, stddev), at(_ranks(ordered.size, 1))
     moved = (wasserstein(then, at(_ranks(size, 0)), scale) for size in CRITICAL_ROWS)
     return {WASSERSTEIN: [_point(distances) for distances in moved]}
 
 
 @lru_cache(maxsize=2 * len(CRITICAL_ROWS))
 def _ranks(size: int, stream: int) -> Floats:
-    return _drawn_ranks(size, DRAWS, np.random.default_rng([size, stream]))
+    return _draw_ranks(size, SIMULATIONS, np.random.default_rng([size, stream]))
 
 
-def _drawn_ranks(size: int, draws: int, rng: "Generator") -> Floats:
+def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
     """`[draws, ranks]`: where the quantiles of `size` uniform values lie, drawn by spacings."""
     at = np.minimum(np.ceil(size * WASSERSTEIN_RANKS), size)
     steps = np.diff(at, prepend=0.0, append=size + 1.0)
@@ -125,10 +125,10 @@ def _point(distances: Floats) -> float:
 
     Of two values that such a distance takes, the one that closer to 1 % pass, or 1.5 % at most.
     """
-    point = float(np.quantile(distances, LEVEL, method="higher"))
+    point = float(np.quantile(distances, QUANTILE, method="higher"))
     below = float(distances.max(initial=-np.inf, where=distances < point))
     most, least = np.mean(distances > below), np.mean(distances > point)
-    if np.isfinite(below) and most <= _MOST and most * least < (1 - LEVEL) ** 2:
+    if np.isfinite(below) and most <= _LARGEST_EXCEEDANCE and most * least < (1 - QUANTILE) ** 2:
         point = below
     if point == 0:
         return 0.0
@@ -136,7 +136,7 @@ def _point(distances: Floats) -> float:
     return float(f"{math.ceil(point / step) * step:.{_DIGITS}g}")
 
 
-class Critical:
+class CriticalValues:
     """The critical values of some fields' distances, at any number of rows.
 
     tables: what was simulated for each field, by measure, at `CRITICAL_ROWS`; empty where nothing
@@ -176,7 +176,11 @@ class Critical:
             return False
         fields, size, is_wasserstein = step
         entry = self._entries[fields[0]]
-        points = {WASSERSTEIN: _moved(entry, size)} if is_wasserstein else _points(entry, size)
+        points = (
+            {WASSERSTEIN: _wasserstein_point(entry, size)}
+            if is_wasserstein
+            else _points(entry, size)
+        )
         noise = float(sampling_noise(np.array([size]), self._rows[fields[:1]])[0])
         for name, point in points.items():
             scaled = point / noise ** _POWERS.get(name, 0.5)
@@ -239,22 +243,22 @@ def _steps(
 
 def _points(entry: CountedEntry, size: int) -> dict[str, float]:
     counts = _counts(entry)
-    return _drawn(tuple(counts[counts > 0].tolist()), size)
+    return _draw_points(tuple(counts[counts > 0].tolist()), size)
 
 
-def _moved(entry: CountedEntry, size: int) -> float:
+def _wasserstein_point(entry: CountedEntry, size: int) -> float:
     """The Wasserstein distance's point for one size; the quantiles stand for the sample."""
     if not isinstance(entry, NumericReference) or not entry.stddev:
         return 0.0
-    rng, scale = np.random.default_rng([size, entry.rows]), np.full(_AT_ONCE, entry.stddev)
+    rng, scale = np.random.default_rng([size, entry.rows]), np.full(_BATCH_WINDOWS, entry.stddev)
     grid, quantiles = np.linspace(0, 1, QUANTILE_POINTS), np.array(entry.quantiles)
     found = []
-    for _ in range(DRAWS // _AT_ONCE):
+    for _ in range(SIMULATIONS // _BATCH_WINDOWS):
         now, then = (
-            np.interp(_drawn_ranks(rows, _AT_ONCE, rng).ravel(), grid, quantiles)
+            np.interp(_draw_ranks(rows, _BATCH_WINDOWS, rng).ravel(), grid, quantiles)
             for rows in (size, entry.rows - entry.missing)
         )
-        shape = _AT_ONCE, WASSERSTEIN_RANKS.size
+        shape = _BATCH_WINDOWS, WASSERSTEIN_RANKS.size
         found.append(wasserstein(then.reshape(shape), now.reshape(shape), scale))
     return _point(np.concatenate(found))
 

@@ -1,12 +1,11 @@
 """Evidence of drift that may be looked at at any time, from counts alone."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.special import log_gamma
 
 PRIOR = 0.5
@@ -27,15 +26,38 @@ class ChangeSegment(NamedTuple):
     seasons: Counts
 
 
-class Weighed(NamedTuple):
+class Evaluation(NamedTuple):
     """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
 
     log_e: Floats
-    stretch: ChangeSegment
+    change: ChangeSegment
+
+
+class EvidenceProcess(Protocol):
+    """Evidence of each field that stays valid whenever it is evaluated."""
+
+    def begin_season(self, season: int) -> None:
+        """Count later rows in this season."""
+
+    def update(self, counts: Counts) -> None:
+        """Add the counts of new rows, `[fields, bins]`."""
+
+    def log_e(self) -> Floats:
+        """The logarithm of each field's e-value."""
+
+    def evaluate(self) -> Evaluation:
+        """The e-values, and the change that each field shows most clearly."""
+
+    def reset(self, fields: Mask) -> None:
+        """Start again for some fields."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
 
 
 _ALL = slice(None)
-_AT_ONCE = 64  # fields: more would take memory that is no longer in the cache
+_BATCH_FIELDS = 64  # fields: more would take memory that is no longer in the cache
 
 
 class EProcess:
@@ -67,19 +89,19 @@ class EProcess:
     __slots__ = (
         "_before",
         "_begun",
+        "_evaluation",
         "_order",
         "_present",
         "_reference",
         "_restart_rows",
         "_starts",
         "_total",
-        "_weighed",
     )
 
     def __init__(
         self,
         reference: Counts,
-        present: NDArray[np.bool_],
+        present: Mask,
         *,
         prior: Floats | None = None,
         restart_rows: int = 1_000,
@@ -98,13 +120,16 @@ class EProcess:
         # What each prior's normaliser comes to, worked out once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
-        self._weighed: Weighed | None = None  # of all fields, until something comes in
+        self._evaluation: Evaluation | None = None  # of all fields, until something comes in
+
+    def begin_season(self, season: int) -> None:
+        """Change nothing: all seasons share one null here."""
 
     def update(self, counts: Counts) -> None:
         """Take in the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
         if not counts.any():
             return
-        self._weighed = None
+        self._evaluation = None
         self._total += counts
         newest = slot_of(self._begun, kept=len(self._order))
         rows = (self._total - self._starts[newest, np.arange(len(newest))]).sum(axis=1)
@@ -115,30 +140,30 @@ class EProcess:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        return self.weigh().log_e
+        return self.evaluate().log_e
 
-    def weigh(self, fields: Counts | slice = _ALL) -> Weighed:
+    def evaluate(self, fields: Counts | slice = _ALL) -> Evaluation:
         """The same, and what speaks loudest: the rows since the restart that gains most.
 
         One costs what both do, and asked twice they cost once. fields: if not all are expected.
         """
         if fields is not _ALL:
-            return self._weigh(fields)
-        if self._weighed is None:
-            self._weighed = self._weigh(fields)
-        return self._weighed
+            return self._evaluate(fields)
+        if self._evaluation is None:
+            self._evaluation = self._evaluate(fields)
+        return self._evaluation
 
-    def _weigh(self, fields: Counts | slice) -> Weighed:
+    def _evaluate(self, fields: Counts | slice) -> Evaluation:
         at = np.arange(len(self._total))[fields]
         parts = []
-        for start in range(0, max(at.size, 1), _AT_ONCE):
-            parts.append(self._weigh_some(at[start : start + _AT_ONCE]))
+        for start in range(0, max(at.size, 1), _BATCH_FIELDS):
+            parts.append(self._evaluate_batch(at[start : start + _BATCH_FIELDS]))
             yield_gil()
-        log_e, stretches = zip(*parts, strict=True)
-        joined = (np.concatenate(each) for each in zip(*stretches, strict=True))
-        return Weighed(np.concatenate(log_e), ChangeSegment(*joined))
+        log_e, changes = zip(*parts, strict=True)
+        joined = (np.concatenate(each) for each in zip(*changes, strict=True))
+        return Evaluation(np.concatenate(log_e), ChangeSegment(*joined))
 
-    def _weigh_some(self, fields: Counts) -> Weighed:
+    def _evaluate_batch(self, fields: Counts) -> Evaluation:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
         # What is not staked yet, on restarts to come, stays what it is.
@@ -146,14 +171,14 @@ class EProcess:
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
         seasons = np.zeros((len(counts), 0), np.int64)
-        return Weighed(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
+        return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
-    def forget(self, fields: NDArray[np.bool_]) -> None:
+    def reset(self, fields: Mask) -> None:
         """Start again for some fields, as after an alert that was cleared."""
         at = np.flatnonzero(fields)
         if at.size == 0:
             return
-        self._weighed = None
+        self._evaluation = None
         self._total[at] = 0
         self._starts[:, at] = 0
         self._begun[at] = 0
@@ -217,7 +242,7 @@ def log_stake(order: Counts) -> Floats:
     return np.where(order >= 0, shares, -np.inf)
 
 
-def log_beta(a: Floats, present: NDArray[np.bool_]) -> Floats:
+def log_beta(a: Floats, present: Mask) -> Floats:
     """The normaliser of Dirichlet laws, whose parameters `a` are on the last axis.
 
     present: which of them there are; all others are 0.

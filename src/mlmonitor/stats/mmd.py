@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.records import Floats
-from mlmonitor.stats.critical_values import DRAWS, LEVEL
+from mlmonitor.stats.critical_values import SIMULATIONS, QUANTILE
 from mlmonitor.stats.distance import chi_square_point
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MMD = "mmd"
 _NORMAL_ROWS = 200  # a mean of so many bounded features is normal
 
 
-def simulated_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
+def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
     """What the MMD passes in one window in a hundred without drift, by `CRITICAL_ROWS`.
 
     features: `[features, rows]` of rows that the reference's mean was not made of. Small windows
@@ -25,16 +25,16 @@ def simulated_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[
     """
     around, spread = _centred(features)
     known = around.shape[1]
-    normal = (rng.standard_normal((DRAWS * 5, spread.size)) ** 2) @ spread
+    normal = (rng.standard_normal((SIMULATIONS * 5, spread.size)) ** 2) @ spread
     found = []
     for size in CRITICAL_ROWS:
         if size < _NORMAL_ROWS:
-            drawn = rng.integers(0, known, (DRAWS, size))
+            drawn = rng.integers(0, known, (SIMULATIONS, size))
             means = np.stack([around[:, rows].mean(axis=1) for rows in drawn])
             squared = size * (means**2).sum(axis=1) * known / max(known - 1, 1)
         else:
             squared = normal
-        point = float(np.quantile(squared, LEVEL))
+        point = float(np.quantile(squared, QUANTILE))
         found.append(float(np.sqrt(point * (1 / size + 1 / design_rows))))
     return found
 

@@ -8,7 +8,7 @@ from mlmonitor.stats.eprocess import (
     CONCENTRATIONS,
     PRIOR,
     ChangeSegment,
-    Weighed,
+    Evaluation,
     log_beta,
     log_stake,
     slot_of,
@@ -17,7 +17,7 @@ from mlmonitor.stats.eprocess import (
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
 
 
-class SeasonalEvidence:
+class SeasonalEProcess:
     """As `EProcess`, where the law of the rows depends on the season that they come in.
 
     A *visit* is a run of rows in one season. Its null: the rows are drawn as those of the same
@@ -97,7 +97,7 @@ class SeasonalEvidence:
         self._before: Floats = np.zeros((_ALTERNATIVES + 1, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
 
-    def begin(self, season: int) -> None:
+    def begin_season(self, season: int) -> None:
         """Rows come in this season from now on."""
         if season == self._season:
             return
@@ -131,9 +131,9 @@ class SeasonalEvidence:
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
-        return self.weigh().log_e
+        return self.evaluate().log_e
 
-    def weigh(self) -> Weighed:
+    def evaluate(self) -> Evaluation:
         """The same, and what speaks loudest: the rows since the restart that gains most."""
         terms = self._terms()
         unstaked = -np.log(self._begun + 2.0)
@@ -141,9 +141,9 @@ class SeasonalEvidence:
         at = np.argmax(terms, axis=0), np.arange(len(self._visit))
         counts = self._observed[at] + self._visit - self._from[at]
         seasons = self._season_rows - self._season_from[at]
-        return Weighed(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
+        return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
-    def forget(self, fields: NDArray[np.bool_]) -> None:
+    def reset(self, fields: NDArray[np.bool_]) -> None:
         """Start again for some fields, as after an alert that was cleared."""
         at = np.flatnonzero(fields)
         self._known[at] = self._reference[at]

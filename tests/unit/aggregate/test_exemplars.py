@@ -33,7 +33,7 @@ WIDE = Field("wide", Role.FEATURE, Kind.NUMERIC)
 NARROW = Field("narrow", Role.PREDICTION, Kind.NUMERIC)
 EDGES = {WIDE: (-2.0, -1.0, 0.0, 1.0, 2.0), NARROW: (0.5,)}
 BANDS = {WIDE: (-1.5, 1.5), NARROW: (-np.inf, np.inf)}
-PLAN = Plan.of(
+PLAN = Plan.build(
     [WIDE, NARROW],
     {
         field: NumericPlan(np.array(EDGES[field]), band_low=low, band_high=high)
@@ -70,7 +70,7 @@ def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(found: Any)
     for time_ns, rows in enumerate(found, start=1):
         origins = [(at, row[2]) for at, row in enumerate(rows) if row[2] is not None]
         told = block([row[:2] for row in rows])
-        kept.note(told, [at for at, _ in origins], [origin for _, origin in origins], time_ns)
+        kept.update(told, [at for at, _ in origins], [origin for _, origin in origins], time_ns)
         for at, origin in origins:
             for field, known in enumerate((WIDE, NARROW)):
                 value = rows[at][field]
@@ -98,7 +98,7 @@ def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -
     durations: dict[int, Exemplar] = {}
     errors: dict[str, Exemplar] = {}
     for time_ns, (seconds, error, origin) in enumerate(calls, start=1):
-        kept.note([(seconds, error, origin)], time_ns)
+        kept.update([(seconds, error, origin)], time_ns)
         if seconds is not None:
             durations[bisect_left(BOUNDS, seconds)] = exemplar(seconds, time_ns, origin)
         if error is not None:
@@ -120,7 +120,7 @@ def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_co
     calls = CallStats(Span(60.0, None, 6), now=0.0)
     entries = [traced(f"E{at}", span=at + 1) for at in range(2 * ERROR_TYPES)]
     calls.update(entries, now=1.0)
-    calls.note(entries, 1)
+    calls.update_exemplars(entries, 1)
     assert len(calls.exemplars._errors) == ERROR_TYPES + 1
     for name in calls.errors:
         (one,) = calls.exemplars.of_error(name)
@@ -132,7 +132,7 @@ def test_a_latency_falls_into_the_bucket_that_counts_it() -> None:
     """Two milliseconds are in `(0.001, 0.0025]`, as the histogram says."""
     calls = CallStats(Span(60.0, None, 6), now=0.0)
     calls.update([traced()], now=1.0)
-    calls.note([traced()], 1)
+    calls.update_exemplars([traced()], 1)
     (one,) = calls.exemplars.durations
     place = calls.latency.total().bins[0].tolist().index(1)
     assert LATENCY_BOUNDS_SECONDS[place - 1] < one.value <= LATENCY_BOUNDS_SECONDS[place]

@@ -15,7 +15,7 @@ from mlmonitor.records import Block, Field, Kind, Role
 X = Field("x", Role.FEATURE, Kind.NUMERIC)
 P = Field("p", Role.PREDICTION, Kind.NUMERIC)
 C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
-PLAN = Plan.of(
+PLAN = Plan.build(
     [X, P, C],
     {X: NumericPlan(np.array([-1.0, 1.0]), -2.0, 2.0, -1.5, 1.5)},
     {C: Dictionary(["a", "b"])},

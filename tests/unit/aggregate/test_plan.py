@@ -21,12 +21,12 @@ def a_plan(**changes: object) -> Plan:
         (numeric if name in numeric else book)[name] = value
     field = changes.get("field", X)
     book.pop("field", None)
-    return Plan.of([field, C], {field: NumericPlan(**numeric)}, {C: Dictionary(**book)})
+    return Plan.build([field, C], {field: NumericPlan(**numeric)}, {C: Dictionary(**book)})
 
 
 def test_numeric_fields_come_first() -> None:
     """Datetimes are numbers; the order among each kind stays."""
-    plan = Plan.of([C, Y, X], {X: NumericPlan(EDGES)}, {})
+    plan = Plan.build([C, Y, X], {X: NumericPlan(EDGES)}, {})
     assert plan.schema.fields == (Y, X, C)
     assert plan.bins == [1, 3]
     assert plan.edges.tolist() == [[np.inf, np.inf], [1.0, 2.0]]
@@ -34,7 +34,7 @@ def test_numeric_fields_come_first() -> None:
 
 def test_a_field_without_a_plan_is_open() -> None:
     """One bin, everything in range and in band; a dictionary that calls everything new."""
-    plan = Plan.of([X, C], {}, {})
+    plan = Plan.build([X, C], {}, {})
     assert plan.probes.tolist() == [[-np.inf, np.inf, -np.inf, np.inf]]
     assert plan.dictionaries[0].names == ("__other__", "__new__")
     assert plan.widest_dictionary == 2
@@ -42,7 +42,7 @@ def test_a_field_without_a_plan_is_open() -> None:
 
 def test_a_plan_of_nothing_is_a_plan() -> None:
     """No fields: empty tables of the right shape."""
-    plan = Plan.of([], {}, {})
+    plan = Plan.build([], {}, {})
     assert (plan.edges.shape, plan.probes.shape, plan.widest_dictionary) == ((0, 0), (0, 4), 0)
 
 

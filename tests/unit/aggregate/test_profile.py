@@ -14,7 +14,7 @@ from support.strategies import blocks
 X = Field("x", Role.FEATURE, Kind.NUMERIC)
 C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
 NUMERIC = NumericPlan(np.array([1.0, 2.0]), low=0.0, high=3.0, band_low=1.0, band_high=2.5)
-PLAN = Plan.of([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
+PLAN = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
 
 
 def a_block(
@@ -85,7 +85,7 @@ def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> Non
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_a_plan_without_fields_counts_rows(rows: int) -> None:
     """No fields at all: rows are counted, and nothing warns."""
-    plan = Plan.of([], {}, {})
+    plan = Plan.build([], {}, {})
     block = Block(rows, np.empty((0, rows)), np.zeros((0, 3), np.int64), [])
     assert of(block, plan).rows == rows
 
@@ -103,7 +103,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
 
 def test_profiles_of_other_bins_are_kept_apart() -> None:
     """Bins of the same number but other edges: neither merged, nor read as each other's."""
-    other = Plan.of(
+    other = Plan.build(
         [X, C], {X: NUMERIC._replace(edges=np.array([1.0, 2.1]))}, {C: Dictionary(["a"], ["b"])}
     )
     assert other.edges.shape == PLAN.edges.shape
@@ -115,7 +115,7 @@ def test_profiles_of_other_bins_are_kept_apart() -> None:
 
 def test_a_plan_made_anew_fits_what_was_saved() -> None:
     """After a restart, a plan made from the same reference reads and merges the old profile."""
-    again = Plan.of([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
+    again = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
     saved = of(a_block([0.5], ["a"])).to_bytes()
     revived = Profile.from_bytes(saved, again)
     revived.merge(of(a_block([1.5], ["b"])))

@@ -27,7 +27,7 @@ def test_many_moments_at_once_are_as_each_alone(moments: list[float], zone: str)
     """The calendar is asked once a quarter of an hour, and answers for all of it."""
     for name in ("hour_of_day", "hour_of_week"):
         season = Season(name, zone)
-        assert season.of(np.array(moments)).tolist() == [season.at(each) for each in moments]
+        assert season.at_each(np.array(moments)).tolist() == [season.at(each) for each in moments]
         for each in moments:
             local = datetime.fromtimestamp(each, ZoneInfo(zone))
             assert season.at(each) % 24 == local.hour
@@ -38,8 +38,8 @@ def test_a_week_has_each_of_its_hours_once() -> None:
     """From Monday's first to Sunday's last."""
     monday = datetime(2026, 6, 1, tzinfo=UTC)
     hours = np.array([(monday + timedelta(hours=h)).timestamp() for h in range(168)])
-    assert Season("hour_of_week").of(hours).tolist() == list(range(168))
-    assert Season("hour_of_day").of(hours).tolist() == [*range(24)] * 7
+    assert Season("hour_of_week").at_each(hours).tolist() == list(range(168))
+    assert Season("hour_of_day").at_each(hours).tolist() == [*range(24)] * 7
 
 
 def test_summer_time_is_followed() -> None:

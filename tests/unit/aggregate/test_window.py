@@ -17,7 +17,7 @@ from mlmonitor.records import Block, Field, Kind, Role
 
 X = Field("x", Role.FEATURE, Kind.NUMERIC)
 C = Field("c", Role.FEATURE, Kind.CATEGORICAL)
-PLAN = Plan.of([X, C], {X: NumericPlan(np.array([10.0, 20.0]))}, {C: Dictionary(["a"])})
+PLAN = Plan.build([X, C], {X: NumericPlan(np.array([10.0, 20.0]))}, {C: Dictionary(["a"])})
 HOUR = Span(3_600.0, None, 60)
 YEAR = 365 * 86_400.0
 
@@ -236,7 +236,7 @@ def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Genera
     """After a million rows it states what it stated before, and holds no more than that."""
     names = [f"{'é' * 150} {at}" for at in range(4_000)]
     numeric = {field: NumericPlan(np.linspace(-2, 2, 9)) for field in FIELDS}
-    plan = Plan.of([*FIELDS, C], numeric, {C: Dictionary(["a"])})
+    plan = Plan.build([*FIELDS, C], numeric, {C: Dictionary(["a"])})
     plan.dictionaries[0].encode(names)
     _warm(a_window(span, plan), rng)
     tracemalloc.start()
@@ -263,7 +263,7 @@ def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Genera
 def test_memory_of_a_numeric_field_keeps_to_the_budget() -> None:
     """20 fields of ten bins in an hour of 60 panes: 32 KiB each at most."""
     fields = [Field(f"x{at}", Role.FEATURE, Kind.NUMERIC) for at in range(20)]
-    plan = Plan.of(fields, {field: NumericPlan(np.arange(9.0)) for field in fields}, {})
+    plan = Plan.build(fields, {field: NumericPlan(np.arange(9.0)) for field in fields}, {})
     assert Window(plan, HOUR, hitters=16, now=0.0).memory_bytes <= 20 * 32 * 1_024
 
 
@@ -271,7 +271,7 @@ def test_shapes_of_another_schema_are_refused() -> None:
     """Other fields, or another number of heavy hitters, are not read as ours."""
     state = Shapes(PLAN, 4).state()
     with pytest.raises(FormatError, match="digests"):
-        Shapes.from_state(state, Plan.of([X, X, C], {}, {}), 4)
+        Shapes.from_state(state, Plan.build([X, X, C], {}, {}), 4)
     with pytest.raises(FormatError, match="hitters"):
         Shapes.from_state(state, PLAN, 5)
 

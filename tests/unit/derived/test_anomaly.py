@@ -11,7 +11,7 @@ from mlmonitor.records import Floats
 
 def distances(values: Floats) -> Distances:
     """As they are fitted to these values."""
-    scaling = Scaling.of(values)
+    scaling = Scaling.fit(values)
     return Distances(scaling, shrunk_covariance(scaling.apply(values)))
 
 
@@ -27,7 +27,7 @@ def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
 ) -> None:
     """Exactly as if there were no others: the marginal of the same covariance."""
     values = related(rng, fields, 500)
-    scaling = Scaling.of(values)
+    scaling = Scaling.fit(values)
     covariance = shrunk_covariance(scaling.apply(values))
     holes = rng.random(values.shape) < 0.4
     holes[0] = False
@@ -43,7 +43,7 @@ def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
 def test_of_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator) -> None:
     """Steps not taken leave the missing values farther off than they would be expected."""
     values = related(rng, 60, 400)
-    scaling = Scaling.of(values)
+    scaling = Scaling.fit(values)
     covariance = shrunk_covariance(scaling.apply(values))
     holes = np.zeros(values.shape, bool)
     holes[20:] = True
@@ -77,17 +77,17 @@ def test_wild_values_decide_nothing(rng: np.random.Generator) -> None:
     values = related(rng, 2, 10_000)
     wild = values.copy()
     wild[0, ::200] = 1e9
-    before, after = (shrunk_covariance(Scaling.of(v).apply(v)) for v in (values, wild))
+    before, after = (shrunk_covariance(Scaling.fit(v).apply(v)) for v in (values, wild))
     np.testing.assert_allclose(after, before, atol=0.15)
-    assert Scaling.of(wild).scale[0] == pytest.approx(Scaling.of(values).scale[0], rel=0.1)
-    assert np.abs(Scaling.of(wild).apply(wild)).max() <= REACH
+    assert Scaling.fit(wild).scale[0] == pytest.approx(Scaling.fit(values).scale[0], rel=0.1)
+    assert np.abs(Scaling.fit(wild).apply(wild)).max() <= REACH
 
 
 def test_constant_fields_have_no_scale_and_nearly_constant_ones_do() -> None:
     """A field that is 0 but for one value in a thousand is about that value."""
     rare = np.zeros(2_000)
     rare[::1_000] = 1.0
-    scale = Scaling.of(np.stack([np.full(2_000, 0.1), rare, np.full(2_000, np.nan)])).scale
+    scale = Scaling.fit(np.stack([np.full(2_000, 0.1), rare, np.full(2_000, np.nan)])).scale
     assert scale[0] == 0
     assert scale[1] > 0
     assert scale[2] == 0

@@ -13,8 +13,8 @@ from mlmonitor.derived.text import (
     WORD_CHARACTERS,
     TextColumns,
     Vocabulary,
+    as_text,
     frequent_words,
-    kept_text,
     words_of,
 )
 from mlmonitor.records import ABSENT
@@ -49,7 +49,7 @@ def test_a_text_costs_no_more_than_its_first_characters() -> None:
 @given(WORDS)
 def test_a_known_word_is_always_known(words: list[str]) -> None:
     """Also after its bits were saved and read."""
-    vocabulary = Vocabulary.of(words)
+    vocabulary = Vocabulary.from_words(words)
     assert all(word in vocabulary for word in words)
     assert vocabulary.unknown_share(words) == 0 if words else vocabulary.false_positives == 0
 
@@ -57,7 +57,7 @@ def test_a_known_word_is_always_known(words: list[str]) -> None:
 @pytest.mark.parametrize("size", [1, 90, 3_000, MOST_WORDS])
 def test_an_unknown_word_is_seldom_taken_for_known(size: int) -> None:
     """The rate is what the filter says, and below one in a hundred."""
-    vocabulary = Vocabulary.of([f"known{at}" for at in range(size)])
+    vocabulary = Vocabulary.from_words([f"known{at}" for at in range(size)])
     taken = sum(f"unknown{at}" in vocabulary for at in range(20_000))
     expected = 20_000 * vocabulary.false_positives
     assert vocabulary.false_positives < 0.01
@@ -73,7 +73,7 @@ def test_a_word_of_one_text_is_not_kept() -> None:
 
 def test_texts_become_their_length_words_and_unknown_share() -> None:
     """Missing, mistyped and wordless ones are counted; rows without a value by right are not."""
-    columns = TextColumns(Vocabulary.of(["good", "morning"]))
+    columns = TextColumns(Vocabulary.from_words(["good", "morning"]))
     values = ["Good morning Ada", "", None, 5, ["a"], ABSENT, "x" * 9_000]
     numeric, refused = columns.read(values).numeric, columns.read(values).refused
     nan = np.nan
@@ -86,12 +86,12 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 @given(st.lists(RAW, max_size=20))
 def test_whatever_comes_is_a_number_or_counted(values: list[object]) -> None:
     """Each value of each derived field is one or the other, unless it is absent by right."""
-    found = TextColumns(Vocabulary.of(["a"])).read(values)
+    found = TextColumns(Vocabulary.from_words(["a"])).read(values)
     numeric, refused = found.numeric, found.refused
     present = sum(value is not ABSENT for value in values)
     assert (np.isfinite(numeric).sum(axis=1) + refused.sum(axis=1) == present).all()
-    again = TextColumns(Vocabulary.of(["a"])).read(
-        [value if value is ABSENT else kept_text(value) for value in values]
+    again = TextColumns(Vocabulary.from_words(["a"])).read(
+        [value if value is ABSENT else as_text(value) for value in values]
     )
     np.testing.assert_array_equal(numeric, again.numeric)
     np.testing.assert_array_equal(refused, again.refused)
@@ -99,13 +99,13 @@ def test_whatever_comes_is_a_number_or_counted(values: list[object]) -> None:
 
 def test_a_sample_keeps_texts_and_nothing_else() -> None:
     """What is no text takes no room."""
-    assert [kept_text(each) for each in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
+    assert [as_text(each) for each in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
 
 
 def test_words_met_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream of ever new words does not fill the memory, and the answers stay."""
     monkeypatch.setattr("mlmonitor.derived.text._WORDS_REMEMBERED", 10)
-    vocabulary = Vocabulary.of(["a"])
+    vocabulary = Vocabulary.from_words(["a"])
     assert [f"w{at}" in vocabulary for at in range(100)] == [False] * 100
     assert "a" in vocabulary
     assert len(vocabulary._met) <= 10

@@ -7,16 +7,18 @@ from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.count_table import entry_counts
 from mlmonitor.formats.reference import CRITICAL_ROWS, dump, load
 from mlmonitor.records import Role
-from mlmonitor.stats.critical_values import Critical, simulated, simulated_wasserstein
+from mlmonitor.stats.critical_values import CriticalValues, simulate_distances, simulate_wasserstein
 from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
 from mlmonitor.testing import ManualClock
 
 COUNTS = np.array([500, 300, 150, 50, 0])
 
 
-def critical(counts: np.ndarray, *, is_simulated: bool = True) -> Critical:
+def critical(counts: np.ndarray, *, is_simulated: bool = True) -> CriticalValues:
     """The critical values of one field."""
-    return Critical([simulated(counts, is_ordered=True) if is_simulated else {}], counts[None])
+    return CriticalValues(
+        [simulate_distances(counts, is_ordered=True) if is_simulated else {}], counts[None]
+    )
 
 
 def window(rows: int) -> np.ndarray:
@@ -26,7 +28,7 @@ def window(rows: int) -> np.ndarray:
 
 def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None:
     """Interpolation passes through the table."""
-    table, found = simulated(COUNTS, is_ordered=True), critical(COUNTS)
+    table, found = simulate_distances(COUNTS, is_ordered=True), critical(COUNTS)
     for place, rows in enumerate(CRITICAL_ROWS):
         for name, value in found.at(window(rows)).items():
             if name in table:
@@ -47,8 +49,8 @@ def test_more_rows_leave_less_to_chance(name: str, is_simulated: bool) -> None: 
 def test_tables_and_laws_agree_where_rows_are_many() -> None:
     """At 1,000 rows in full bins they differ by less than a tenth; Kolmogorov's is a bound."""
     counts = np.full(10, 5_000)
-    by_table = Critical([simulated(counts, is_ordered=True)], counts[None])
-    by_law = Critical([{}], counts[None])
+    by_table = CriticalValues([simulate_distances(counts, is_ordered=True)], counts[None])
+    by_law = CriticalValues([{}], counts[None])
     rows = np.full((1, 10), 100)
     for name in MEASURES:
         law, table = by_law.at(rows)[name][0], by_table.at(rows)[name][0]
@@ -69,7 +71,7 @@ def test_the_same_counts_have_the_same_table() -> None:
 def test_nothing_to_compare_has_no_critical_value() -> None:
     """Of no rows, or without a reference's rows, it is NaN, and no warning."""
     assert all(np.isnan(values).all() for values in critical(COUNTS).at(window(0)).values())
-    empty = Critical([{}], np.zeros((1, 5), np.int64))
+    empty = CriticalValues([{}], np.zeros((1, 5), np.int64))
     assert all(np.isnan(values).all() for values in empty.at(window(9)).values())
 
 
@@ -92,7 +94,7 @@ def test_a_field_that_never_varies_leaves_nothing_to_chance(column: np.ndarray) 
     (entry,) = reference.content.fields
     assert WASSERSTEIN not in entry.critical
     plan = reference.plan([Role.FEATURE], deviations=3)
-    found = Critical([entry.critical], entry_counts([entry], plan))
+    found = CriticalValues([entry.critical], entry_counts([entry], plan))
     counts = np.full((1, entry_counts([entry], plan).shape[1]), 1 << 40)
     for name, values in found.at(counts).items():
         assert name == WASSERSTEIN or np.isfinite(values).all()
@@ -101,8 +103,8 @@ def test_a_field_that_never_varies_leaves_nothing_to_chance(column: np.ndarray) 
 def test_the_spread_scales_the_wasserstein_distance() -> None:
     """In units of the reference's deviation, a field in cents is as far as one in euros."""
     ordered = np.sort(np.random.default_rng(1).normal(size=5_000))
-    euros = simulated_wasserstein(ordered, float(ordered.std()))
-    cents = simulated_wasserstein(ordered * 100, float(ordered.std() * 100))
+    euros = simulate_wasserstein(ordered, float(ordered.std()))
+    cents = simulate_wasserstein(ordered * 100, float(ordered.std() * 100))
     np.testing.assert_allclose(euros[WASSERSTEIN], cents[WASSERSTEIN], rtol=2e-3)
 
 
@@ -122,8 +124,8 @@ def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
     fitted = Reference.fit(columns)
     entries = [entry.model_copy(update={"critical": {}}) for entry in fitted.content.fields]
     counts = entry_counts(entries, fitted.plan([Role.FEATURE], deviations=3))
-    learned = Critical([{}, {}], counts, entries)
-    known = Critical([entry.critical for entry in fitted.content.fields], counts)
+    learned = CriticalValues([{}, {}], counts, entries)
+    known = CriticalValues([entry.critical for entry in fitted.content.fields], counts)
     assert learned.is_simulating
     steps = 0
     while learned.simulate_next():
@@ -147,6 +149,8 @@ def test_a_service_works_them_out_as_it_drains() -> None:
     fitted = Reference.fit({"x": values[:500]})
     plan, (entry,) = fitted.plan([Role.FEATURE], deviations=3), fitted.content.fields
     counts = entry_counts([entry], plan)
-    expected = Critical([entry.critical], counts).at(np.full((1, 1), 100) * (counts > 0) // 10)
+    expected = CriticalValues([entry.critical], counts).at(
+        np.full((1, 1), 100) * (counts > 0) // 10
+    )
     assert told[-1] == pytest.approx(expected["psi"][0], rel=1e-9)
     assert told[0] != told[-1]

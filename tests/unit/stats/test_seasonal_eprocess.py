@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.stats.eprocess import EProcess
-from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
+from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 BINS = 5
 SEASONS = 3
 
 
-def begun(fields: int = 2, seasons: int = SEASONS, rows: int = 300) -> SeasonalEvidence:
+def begun(fields: int = 2, seasons: int = SEASONS, rows: int = 300) -> SeasonalEProcess:
     """Evidence of fields whose seasons differ."""
     rng = np.random.default_rng(7)
     shares = rng.dirichlet(np.full(BINS, 5.0), seasons)
     reference = np.array([[rng.multinomial(rows, p) for p in shares] for _ in range(fields)])
-    return SeasonalEvidence(reference, np.ones((fields, BINS), np.bool_), restart_rows=200)
+    return SeasonalEProcess(reference, np.ones((fields, BINS), np.bool_), restart_rows=200)
 
 
 VISITS = st.lists(
@@ -39,12 +39,12 @@ def test_where_a_visit_is_cut_changes_nothing_without_restarts(
     rng = np.random.default_rng(3)
     reference = rng.integers(0, 50, (1, SEASONS, BINS))
     present = np.ones((1, BINS), np.bool_)
-    once, often = (SeasonalEvidence(reference, present, restart_rows=10**9) for _ in range(2))
+    once, often = (SeasonalEProcess(reference, present, restart_rows=10**9) for _ in range(2))
     for season, looks in visits:
-        once.begin(season)
+        once.begin_season(season)
         once.update(np.array([np.sum(looks, axis=0, dtype=np.int64)]))
         for counts in looks:
-            often.begin(season)
+            often.begin_season(season)
             often.update(np.array([counts]))
             often.log_e()
     np.testing.assert_allclose(once.log_e(), often.log_e(), atol=1e-8)
@@ -55,24 +55,24 @@ def test_in_a_single_season_it_is_the_plain_evidence_of_a_large_reference() -> N
     rng = np.random.default_rng(0)
     reference = rng.multinomial(10**7, np.full(BINS, 1 / BINS), 4)
     present = np.ones((4, BINS), np.bool_)
-    plain, seasonal = EProcess(reference, present), SeasonalEvidence(reference[:, None], present)
+    plain, seasonal = EProcess(reference, present), SeasonalEProcess(reference[:, None], present)
     for shares in (np.full(BINS, 0.2), np.array([0.3, 0.25, 0.2, 0.15, 0.1])):
         for _ in range(10):
             counts = rng.multinomial(300, shares, 4)
             plain.update(counts)
-            seasonal.begin(0)
+            seasonal.begin_season(0)
             seasonal.update(counts)
             np.testing.assert_allclose(seasonal.log_e(), plain.log_e(), atol=0.02, rtol=1e-3)
-    np.testing.assert_array_equal(seasonal.weigh().stretch.counts, plain.weigh().stretch.counts)
+    np.testing.assert_array_equal(seasonal.evaluate().change.counts, plain.evaluate().change.counts)
 
 
 def test_a_stretch_knows_in_which_seasons_its_rows_came() -> None:
     """Of the visits since the restart it starts at, the current one included."""
     evidence = begun(fields=1)
     for season, rows in ((0, 50), (1, 70), (2, 60), (0, 10)):
-        evidence.begin(season)
+        evidence.begin_season(season)
         evidence.update(np.array([[rows, 0, 0, 0, 0]]))
-    stretch = evidence.weigh().stretch
+    stretch = evidence.evaluate().change
     assert stretch.seasons.sum(axis=1).tolist() == stretch.rows.tolist()
     assert stretch.counts.sum(axis=1).tolist() == stretch.rows.tolist()
     assert stretch.seasons[0].tolist() == [60, 70, 60]
@@ -83,19 +83,19 @@ def test_forgotten_fields_are_as_new_and_the_others_as_they_were() -> None:
     evidence, fresh = begun(), begun()
     rng = np.random.default_rng(1)
     for season in (0, 1, 2, 1):
-        evidence.begin(season)
+        evidence.begin_season(season)
         evidence.update(rng.integers(0, 100, (2, BINS)))
     before = evidence.log_e()
-    evidence.forget(np.array([True, False]))
-    fresh.begin(1)
+    evidence.reset(np.array([True, False]))
+    fresh.begin_season(1)
     assert evidence.log_e()[0] == pytest.approx(fresh.log_e()[0])
     assert evidence.log_e()[1] == before[1]
     counts = rng.integers(0, 50, (2, BINS))
     evidence.update(counts)
     fresh.update(counts)
     assert evidence.log_e()[0] == pytest.approx(fresh.log_e()[0])
-    evidence.begin(2)
-    fresh.begin(2)
+    evidence.begin_season(2)
+    fresh.begin_season(2)
     assert evidence.log_e()[0] == pytest.approx(fresh.log_e()[0])
 
 
@@ -103,10 +103,10 @@ def test_a_season_that_was_never_met_is_learned_and_proves_nothing() -> None:
     """Its first rows have the flat law, and what they show is carried to no other season."""
     reference = np.zeros((1, 2, BINS), np.int64)
     reference[0, 0] = 1_000
-    evidence = SeasonalEvidence(reference, np.ones((1, BINS), np.bool_))
-    evidence.begin(1)
+    evidence = SeasonalEProcess(reference, np.ones((1, BINS), np.bool_))
+    evidence.begin_season(1)
     evidence.update(np.array([[900, 10, 10, 10, 70]]))
-    evidence.begin(0)
+    evidence.begin_season(0)
     assert evidence.log_e()[0] < 1.0
     evidence.update(np.full((1, BINS), 200))
     assert evidence.log_e()[0] < 1.0
@@ -117,7 +117,7 @@ def test_memory_does_not_grow_with_rows() -> None:
     evidence = begun()
     held = evidence.nbytes
     for turn in range(200):
-        evidence.begin(turn % SEASONS)
+        evidence.begin_season(turn % SEASONS)
         evidence.update(np.full((2, BINS), 50))
     assert evidence.nbytes == held
     assert np.isfinite(evidence.log_e()).all()

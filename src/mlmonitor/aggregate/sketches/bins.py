@@ -51,7 +51,7 @@ def bin_counts(upto: Counts, valid: Counts) -> Counts:
     return np.diff(upto, axis=1, prepend=0, append=valid[:, None])
 
 
-def padded(edges: list[Floats]) -> Floats:
+def pad_edges(edges: list[Floats]) -> Floats:
     """Edges of all fields as one array; where a field has fewer, infinity makes empty bins."""
     width = max((len(each) for each in edges), default=0)
     table = np.full((len(edges), width), np.inf)

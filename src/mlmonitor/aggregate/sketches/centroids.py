@@ -19,7 +19,7 @@ class Centroids(NamedTuple):
     points: Bools
 
 
-def compressed(given: Centroids, cells: int) -> Centroids:
+def compress(given: Centroids, cells: int) -> Centroids:
     """Centroids gathered into the cells their middle falls in, at most one a cell."""
     fields = len(given.means)
     runs, field, before, upto, middle = _runs(given, cells)
@@ -134,5 +134,5 @@ def _pile_up(found: Centroids, ordered: Floats, valid: Counts, is_piled: Bools) 
     if is_piled.any():
         known = np.arange(ordered.shape[1]) < valid[is_piled, None]
         piled = Centroids(ordered[is_piled], known.astype(np.float64), known)
-        for whole, part_of_it in zip(found, compressed(piled, found.means.shape[1]), strict=True):
+        for whole, part_of_it in zip(found, compress(piled, found.means.shape[1]), strict=True):
             whole[is_piled] = part_of_it

@@ -27,7 +27,7 @@ _LENGTH = 1 << 40
 _Layout = list[tuple[str, str, tuple[int, ...]]]
 
 
-def packed(kind: str, state: State) -> bytes:
+def pack(kind: str, state: State) -> bytes:
     """`state` as bytes that say their kind and version.
 
     Price: a copy of the arrays, and about 50 bytes of header for each. The checksum (CRC-32) finds
@@ -41,8 +41,8 @@ def packed(kind: str, state: State) -> bytes:
     return data + zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
-def unpacked(kind: str, data: bytes) -> dict[str, Array]:
-    """The inverse of `packed`.
+def unpack(kind: str, data: bytes) -> dict[str, Array]:
+    """The inverse of `pack`.
 
     Raises:
         FormatError: the bytes are of another kind, of a newer version, cut short, or damaged.
@@ -89,13 +89,13 @@ def part(
     return array.copy()
 
 
-def nested(name: str, state: State) -> dict[str, Array]:
+def nest(name: str, state: State) -> dict[str, Array]:
     """The state of a sketch within a sketch: its arrays, renamed so that they stay its own."""
     return {f"{name}.{inner}": array for inner, array in state.items()}
 
 
 def within(name: str, state: State) -> dict[str, Array]:
-    """The inverse of `nested`: what a state holds of one sketch within it."""
+    """The inverse of `nest`: what a state holds of one sketch within it."""
     prefix = f"{name}."
     return {k.removeprefix(prefix): array for k, array in state.items() if k.startswith(prefix)}
 

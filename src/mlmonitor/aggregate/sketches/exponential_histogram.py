@@ -35,7 +35,7 @@ class ExponentialSketch:
         self.max: float = -np.inf
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
+    def from_values(cls, values: Floats) -> Self:
         """The sketch of one block; what is not finite is not in it."""
         found = cls()
         finite = values[np.isfinite(values)]
@@ -67,7 +67,7 @@ class ExponentialSketch:
 
     def update(self, values: Floats) -> None:
         """Take in a block of values."""
-        self.merge(self.of(values))
+        self.merge(self.from_values(values))
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen."""

@@ -44,14 +44,14 @@ class HeavyHitters:
 
     def update(self, names: Mapping[str, int]) -> None:
         """Take in names with how often each was met."""
-        self._take({name: (count, 0) for name, count in names.items()}, floor=0)
+        self._join({name: (count, 0) for name, count in names.items()}, floor=0)
         self.total += sum(names.values())
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has met; raises IncompatibleSketch unless sizes agree."""
         if other.size != self.size:
             raise IncompatibleSketch(f"{other.size} heavy hitters into {self.size}")
-        self._take(other._counts, floor=other._floor())
+        self._join(other._counts, floor=other._floor())
         self.total += other.total
 
     def top(self) -> list[Hitter]:
@@ -92,12 +92,12 @@ class HeavyHitters:
         found = cls(size)
         found.total = total
         found._counts = dict(
-            zip(_cut(text, lengths), zip(counts, errors, strict=True), strict=True)
+            zip(_split_names(text, lengths), zip(counts, errors, strict=True), strict=True)
         )
         demand(len(found._counts) == len(rows), "names: one comes twice")
         return found
 
-    def _take(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
+    def _join(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
         """Join with counts and errors, where a name not listed was met at most `floor` times."""
         mine = self._floor()
         joined = {name: (a + floor, e + floor) for name, (a, e) in self._counts.items()}
@@ -117,7 +117,7 @@ class HeavyHitters:
         return min(count for count, _ in self._counts.values())
 
 
-def _cut(text: bytes, lengths: list[int]) -> list[str]:
+def _split_names(text: bytes, lengths: list[int]) -> list[str]:
     """Names of the given lengths in bytes, which together are `text`."""
     demand(min(lengths, default=0) >= 0 and sum(lengths) == len(text), "names: not as long as told")
     ends = accumulate(lengths)

@@ -37,13 +37,13 @@ class Moments:
         self.max: Floats = np.full(fields, -np.inf)
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
+    def from_block(cls, values: Floats) -> Self:
         """The moments of a block `[fields, rows]`."""
         ordered = np.sort(values, axis=1)
-        return cls.of_sorted(ordered, valid_counts(ordered))[0]
+        return cls.from_sorted(ordered, valid_counts(ordered))[0]
 
     @classmethod
-    def of_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
+    def from_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
         """The moments of a block as `np.sort` leaves it, and its sums, infinite if need be."""
         found = cls(len(ordered))
         if ordered.size == 0:
@@ -73,7 +73,7 @@ class Moments:
 
     def update(self, values: Floats) -> None:
         """Take in a block `[fields, rows]`."""
-        self.merge(self.of(values))
+        self.merge(self.from_block(values))
 
     def merge(self, other: Self) -> None:
         """Take in what `other` has seen; raises IncompatibleSketch unless it has as many fields."""

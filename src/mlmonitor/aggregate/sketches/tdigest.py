@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.aggregate.sketches.centroids import Bools, Centroids, compressed, cut
+from mlmonitor.aggregate.sketches.centroids import Bools, Centroids, compress, cut
 from mlmonitor.aggregate.sketches.codec import State, demand, part
 from mlmonitor.aggregate.sketches.interpolation import ranks_at, values_at
 from mlmonitor.aggregate.sketches.moments import valid_counts
@@ -18,7 +18,7 @@ class TDigest:
     """A merging t-digest of each field, columnar: centroids are arrays `[fields, cells]`.
 
     The unit interval of ranks is cut into `cells` by the scale function k1, narrow at both ends;
-    a centroid is what lies in a cell. Because the cells are fixed, all fields are compressed in
+    a centroid is what lies in a cell. Because the cells are fixed, all fields are compress in
     one pass of numpy, and a centroid never covers more than two cells, unless it is a point: equal
     values that fill a cell are never mixed with others.
 
@@ -132,10 +132,10 @@ class TDigest:
         points = part(state, "points", np.uint8, shape=(fields, cells))
         demand((points <= 1).all(), "points: neither true nor false")
         found.points = points.astype(np.bool_)
-        found._demand_sound()
+        found._demand_consistent()
         return found
 
-    def _demand_sound(self) -> None:
+    def _demand_consistent(self) -> None:
         """Raise FormatError where the arrays contradict each other."""
         held = self.weights > 0
         demand(
@@ -155,10 +155,10 @@ class TDigest:
         """
         if self._known is None:
             fields = np.flatnonzero(self.max >= self.min)
-            self._known = (fields, *self._drawn(fields))
+            self._known = (fields, *self._draw_curves(fields))
         return self._known
 
-    def _drawn(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def _draw_curves(self, fields: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Values of some fields, and the ranks that they have."""
         order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
         places = (fields[:, None], order)  # what has weight first
@@ -195,4 +195,4 @@ class TDigest:
         order += np.arange(len(means))[:, None] * order.shape[1]
         joined = Centroids(means.take(order), weights.take(order), points.take(order))
         yield_gil()
-        self.means, self.weights, self.points = compressed(joined, self.cells)
+        self.means, self.weights, self.points = compress(joined, self.cells)

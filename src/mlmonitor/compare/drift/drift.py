@@ -25,7 +25,7 @@ from mlmonitor.compare.quality.defects import TOLD
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
-from mlmonitor.stats.critical_values import SIMULATION_BYTES, Critical
+from mlmonitor.stats.critical_values import SIMULATION_BYTES, CriticalValues
 from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
@@ -36,8 +36,8 @@ from mlmonitor.stats.distance import (
     psi_low,
     wasserstein,
 )
-from mlmonitor.stats.eprocess import ChangeSegment, EProcess
-from mlmonitor.stats.seasonal_eprocess import SeasonalEvidence
+from mlmonitor.stats.eprocess import ChangeSegment, EProcess, EvidenceProcess
+from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 
 class Drift:
@@ -53,11 +53,11 @@ class Drift:
         self._plan, self._segment = plan, segment
         self._baseline = Baseline(entries, plan)
         counts = self._baseline.counts
-        self._critical = Critical([entry.critical for entry in entries], counts, entries)
+        self._critical = CriticalValues([entry.critical for entry in entries], counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
         prior = prior_counts(entries, plan)
-        self._evidence: EProcess | SeasonalEvidence = (
-            SeasonalEvidence(self._baseline.by_season, present(plan), prior=prior)
+        self._evidence: EvidenceProcess = (
+            SeasonalEProcess(self._baseline.by_season, present(plan), prior=prior)
             if self._baseline.has_seasons
             else EProcess(counts, present(plan), prior=prior)
         )
@@ -84,7 +84,7 @@ class Drift:
         """Take in what is new in the totals; the alerts that were raised or cleared by it."""
         counts, seasons = self._weigh(total), season_rows(total)
         yield_gil()
-        log_e, stretch = self._evidence.weigh()
+        log_e, stretch = self._evidence.evaluate()
         yield_gil()
         self._refused = refused_counts(total) - self._skipped
         turn = self._alarms.look(
@@ -101,7 +101,7 @@ class Drift:
             self.alerts[at] = self._alert(at, float(log_e[at]), stretch, now)
         turned = [self.alerts[at] for at in raised]
         turned += [replace(self.alerts.pop(at), state="resolved") for at in cleared]
-        self._evidence.forget(turn.cleared)
+        self._evidence.reset(turn.cleared)
         return turned
 
     def simulate_next(self) -> bool:
@@ -115,9 +115,9 @@ class Drift:
 
     def begin(self, season: int, total: Callable[[], Profile]) -> None:
         """Rows come in this season from now on; those before it are weighed as what they were."""
-        if isinstance(self._evidence, SeasonalEvidence) and season != self._season:
+        if self._baseline.has_seasons and season != self._season:
             self._weigh(total())
-            self._evidence.begin(season)
+            self._evidence.begin_season(season)
             self._season = season
 
     def scores(self, recent: View) -> dict[str, Floats]:

@@ -119,7 +119,7 @@ class LabelledOutcomes:
         if entries:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
         else:
-            plan = Plan.of([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
+            plan = Plan.build([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
         if self._has_segments:
             self.split = Split(self._reference, [Role.ACTUAL], plan, self._lens, now=now)
         return Population(plan, entries, self._lens, now=now)

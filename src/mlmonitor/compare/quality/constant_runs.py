@@ -70,7 +70,7 @@ class RunDetector:
     def look(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[Run, Mask]:
         """What the newest rows say, and which streams were met as they are to be.
 
-        total: everything since the start; extremes: see `Window.take_extremes`.
+        total: everything since the start; extremes: see `Window.drain_extremes`.
         """
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing

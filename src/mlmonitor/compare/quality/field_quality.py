@@ -89,7 +89,7 @@ class FieldQuality:
     def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Alert]:
         """Take in what is new; the alerts that were raised or cleared by it.
 
-        extremes: of the new values, see `Window.take_extremes`.
+        extremes: of the new values, see `Window.drain_extremes`.
         """
         counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows

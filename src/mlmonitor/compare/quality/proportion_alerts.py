@@ -48,7 +48,7 @@ class ProportionAlerts:
         """Take in the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
-        log_e, bad, rows = self._weighed()
+        log_e, bad, rows = self._evaluate_evidence()
         turn = self._alarms.look(
             log_e,
             growth_lower_bound(self.belief, bad, rows),
@@ -57,7 +57,7 @@ class ProportionAlerts:
             now=now,
         )
         self._calm.begin(turn.raised, self._counts, rows)
-        self._evidence.forget(turn.cleared)
+        self._evidence.reset(turn.cleared)
         return Looked(
             turn,
             log_e / np.log(10),
@@ -65,7 +65,7 @@ class ProportionAlerts:
             rows,
         )
 
-    def _weighed(self) -> tuple[Floats, Counts, Counts]:
+    def _evaluate_evidence(self) -> tuple[Floats, Counts, Counts]:
         """Log e-value, bad values and rows of each stream's loudest stretch.
 
         Of streams that never had a bad value nothing is worked out: they cannot have grown.
@@ -74,9 +74,9 @@ class ProportionAlerts:
         log_e, bad, rows = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
         met = np.flatnonzero(self._counts[:, 0])
         if met.size:
-            weighed = self._evidence.weigh(met)
-            log_e[met], rows[met] = weighed.log_e, weighed.stretch.rows
-            bad[met] = weighed.stretch.counts[:, 0]
+            evaluation = self._evidence.evaluate(met)
+            log_e[met], rows[met] = evaluation.log_e, evaluation.change.rows
+            bad[met] = evaluation.change.counts[:, 0]
         return log_e, bad, rows
 
     def critical(self, rows: Counts) -> Floats:

@@ -153,7 +153,7 @@ class Derivations:
         names = self._scored_names(found.entries)
         values = np.stack([self._numeric[name].rows(self._rows.slots) for name in names])
         design, rest = self._rows.halves
-        scaling = Scaling.of(values[:, design])
+        scaling = Scaling.fit(values[:, design])
         used = np.flatnonzero(scaling.scale > 0)
         if not used.size:
             raise SchemaError("anomaly_score: expected a numeric feature that is not constant")

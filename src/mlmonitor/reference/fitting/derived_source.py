@@ -10,12 +10,12 @@ from mlmonitor.derived.embedding import (
     KERNEL_FEATURES,
     EmbeddingColumns,
     Kernel,
-    kept_vector,
+    as_vector,
     median_distance,
     most_common_length,
     vectors,
 )
-from mlmonitor.derived.text import TextColumns, Vocabulary, frequent_words, kept_text
+from mlmonitor.derived.text import TextColumns, Vocabulary, frequent_words, as_text
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
 from mlmonitor.records import Kind, Role
@@ -24,7 +24,7 @@ from mlmonitor.reference.fitting.sample_halves import SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.reference.training_data import checked_name
-from mlmonitor.stats.mmd import MMD, asymptotic_mmd, simulated_mmd
+from mlmonitor.stats.mmd import MMD, asymptotic_mmd, simulate_mmd
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -57,7 +57,7 @@ class Source:
         """Keep those rows of a chunk that the sample has slots for."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
-        keep = kept_text if self._kind is Kind.TEXT else kept_vector
+        keep = as_text if self._kind is Kind.TEXT else as_vector
         column: np.ndarray[Any, Any] = np.empty(rows, object)
         for row in {*range(slots.fresh), *slots.replaced_by.tolist()}:
             column[row] = keep(values[row])
@@ -88,7 +88,7 @@ class Source:
             if thresholds == "asymptotic":
                 table = asymptotic_mmd(features, found.design_rows)
             else:
-                table = simulated_mmd(features, found.design_rows, self._rng)
+                table = simulate_mmd(features, found.design_rows, self._rng)
             found = found.model_copy(update={"critical": {MMD: table}})
         return _named(found, read)
 
@@ -96,7 +96,7 @@ class Source:
         if not any(isinstance(value, str) for value in first):
             raise SchemaError(f"column {self._name!r}: expected texts, got too few")
         words = frequent_words(first)
-        vocabulary = Vocabulary.of(words)
+        vocabulary = Vocabulary.from_words(words)
         entry = TextReference(
             kind="text",
             words=len(words),

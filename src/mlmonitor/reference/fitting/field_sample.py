@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, padded, quantile_edges
+from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, pad_edges, quantile_edges
 from mlmonitor.aggregate.sketches.categories import category_name
 from mlmonitor.aggregate.sketches.moments import Moments
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
@@ -127,7 +127,7 @@ class FieldSample:
     def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0
         edges = quantile_edges(ordered, bins=bins) if has_values else np.empty(0)
-        upto = counts_up_to(ordered[None, :], padded([edges]))
+        upto = counts_up_to(ordered[None, :], pad_edges([edges]))
         q = np.linspace(0, 1, QUANTILE_POINTS)
         moments = self.moments
         return NumericReference(

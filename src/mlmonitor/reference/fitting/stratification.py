@@ -82,7 +82,7 @@ class Stratification:
             missing = int(np.count_nonzero(np.isnan(seconds)))
             if missing:
                 raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
-            self._season.take(self.season.of(seconds).astype(np.float64), slots)
+            self._season.take(self.season.at_each(seconds).astype(np.float64), slots)
 
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir

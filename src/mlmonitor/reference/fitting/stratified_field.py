@@ -114,7 +114,7 @@ def _spread(ordered: Floats) -> dict[str, object]:
     """Moments, range and quantiles of some numbers; nothing where there are none."""
     if not ordered.size:
         return {}
-    moments = Moments.of(ordered[None, :])
+    moments = Moments.from_block(ordered[None, :])
     ranks = np.linspace(0, 1, QUANTILE_POINTS)
     return {
         "mean": float(moments.mean[0]),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, padded, quantile_edges
+from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, pad_edges, quantile_edges
 from support import streams
 from support.strategies import FINITE
 
@@ -27,7 +27,7 @@ def counted(values: streams.Floats, edges: list[streams.Floats]) -> np.ndarray:
     """Counts per bin of a block, the way a profile makes them."""
     ordered = np.sort(values, axis=1)
     valid = np.count_nonzero(~np.isnan(values), axis=1)
-    return bin_counts(counts_up_to(ordered, padded(edges)), valid)
+    return bin_counts(counts_up_to(ordered, pad_edges(edges)), valid)
 
 
 @given(SAMPLES, st.lists(FINITE, max_size=12), st.integers(0, 5))
@@ -102,5 +102,5 @@ def test_few_values_have_a_bin_each() -> None:
 
 def test_no_fields_have_no_bins() -> None:
     """A plan of categories alone: tables without rows, and no error."""
-    assert padded([]).shape == (0, 0)
+    assert pad_edges([]).shape == (0, 0)
     assert counted(np.empty((0, 7)), []).shape == (0, 1)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlmonitor.aggregate.sketches.codec import nested, packed, part, unpacked, within
+from mlmonitor.aggregate.sketches.codec import nest, pack, part, unpack, within
 from mlmonitor.errors import FormatError
 
 ARRAYS = st.sampled_from([np.float64, np.int64, np.uint8]).flatmap(
@@ -36,7 +36,7 @@ def laid_out(*arrays: object, version: object = 1, kind: object = "k") -> dict[s
 @given(STATES)
 def test_what_is_packed_is_unpacked(state: dict[str, np.ndarray[Any, Any]]) -> None:
     """Names, types, shapes and every bit of every array; the copies can be written to."""
-    found = unpacked("k", packed("k", state))
+    found = unpack("k", pack("k", state))
     assert list(found) == list(state)
     for name, array in state.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
@@ -46,7 +46,7 @@ def test_what_is_packed_is_unpacked(state: dict[str, np.ndarray[Any, Any]]) -> N
 
 def test_the_layout_is_fixed() -> None:
     """A line of JSON, little-endian numbers, a checksum: version 1 stays readable for ever."""
-    saved = packed("k", {"x": np.array([1, 256], ">i8")})
+    saved = pack("k", {"x": np.array([1, 256], ">i8")})
     line, body = saved.split(b"\n", 1)
     assert json.loads(line) == laid_out(["x", "<i8", [2]])
     assert body[:-4] == b"\x01" + bytes(8) + b"\x01" + bytes(6)
@@ -59,7 +59,7 @@ def test_bytes_of_anything_are_refused(data: bytes) -> None:
     header = json.dumps(laid_out(["x", "<f8", [2]])).encode() + b"\n"
     for each in (data, header + data, header[:-1] + data):
         with pytest.raises(FormatError):
-            unpacked("k", each)
+            unpack("k", each)
 
 
 HUGE = 1 << 39
@@ -105,7 +105,7 @@ def test_headers_that_lie_are_refused_without_cost(header: object) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
-            unpacked("k", sealed(header, bytes(64)))
+            unpack("k", sealed(header, bytes(64)))
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
@@ -118,32 +118,32 @@ def test_lines_that_are_no_json_are_refused(line: bytes) -> None:
     """Nesting without end, cut JSON, other encodings, endless numbers."""
     data = line + b"\n"
     with pytest.raises(FormatError, match="header"):
-        unpacked("k", data + zlib.crc32(data).to_bytes(4, "little"))
+        unpack("k", data + zlib.crc32(data).to_bytes(4, "little"))
 
 
 def test_a_header_without_end_is_not_searched_for() -> None:
     """Megabytes without a newline are refused by their first."""
     with pytest.raises(FormatError, match="no header line"):
-        unpacked("k", b"{" * (1 << 21) + b"\n")
+        unpack("k", b"{" * (1 << 21) + b"\n")
 
 
 @pytest.mark.parametrize("body", [b"", bytes(7), bytes(9), bytes(16)])
 def test_a_body_of_another_length_is_refused(body: bytes) -> None:
     """Too short or too long for what the header says."""
     with pytest.raises(FormatError, match=r"cut short|too many"):
-        unpacked("k", sealed(laid_out(["x", "<f8", [1]]), body))
+        unpack("k", sealed(laid_out(["x", "<f8", [1]]), body))
 
 
 def test_refusals_name_what_was_wrong_and_hold_no_values() -> None:
     """The message says which kind and part; the bytes themselves are not in it."""
     with pytest.raises(FormatError, match=r"^k\.secret: cut short$"):
-        unpacked("k", sealed(laid_out(["secret", "<f8", [9]]), bytes(8)))
+        unpack("k", sealed(laid_out(["secret", "<f8", [9]]), bytes(8)))
 
 
 def test_only_types_that_can_be_read_are_written() -> None:
     """A state of any other type is a mistake of ours, told when it is made."""
     with pytest.raises(TypeError, match="int32"):
-        packed("k", {"x": np.zeros(1, np.int32)})
+        pack("k", {"x": np.zeros(1, np.int32)})
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,6 @@ def test_parts_are_copies() -> None:
 @given(STATES, STATES)
 def test_states_nest(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
     """Two states under names of their own lie side by side, and come back apart."""
-    both = {**nested("a", one), **nested("ab", two)}
+    both = {**nest("a", one), **nest("ab", two)}
     assert list(within("a", both)) == list(one)
     assert list(within("ab", both)) == list(two)

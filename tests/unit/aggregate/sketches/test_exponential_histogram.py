@@ -20,7 +20,7 @@ def bounds(sketch: ExponentialSketch) -> list[tuple[float, float]]:
 @given(st.lists(positive, min_size=1, max_size=50))
 def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> None:
     """Above the lower end and up to the upper one, but for the last digits."""
-    sketch = ExponentialSketch.of(np.array(values))
+    sketch = ExponentialSketch.from_values(np.array(values))
     assert sketch.count == len(values)
     found = bounds(sketch)
     for value in values:
@@ -31,9 +31,9 @@ def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> No
 def test_powers_of_two_are_the_upper_ends_of_their_buckets(power: int) -> None:
     """`(base^i, base^(i + 1)]`: exactly, at every scale."""
     value = 2.0**power
-    sketch = ExponentialSketch.of(np.array([value]))
+    sketch = ExponentialSketch.from_values(np.array([value]))
     assert sketch.offset == (power << sketch.scale) - 1
-    wide = ExponentialSketch.of(np.array([value, 2.0**-1_000, 2.0**1_000]))
+    wide = ExponentialSketch.from_values(np.array([value, 2.0**-1_000, 2.0**1_000]))
     places = (wide.offset + np.flatnonzero(wide.counts)).tolist()
     assert places == [(at * 256 - 1) >> (8 - wide.scale) for at in (-1_000, power, 1_000)]
 
@@ -44,14 +44,14 @@ def test_buckets_are_as_narrow_as_is_promised(
 ) -> None:
     """Over one decade, over two and over five."""
     values = 10 ** rng.uniform(0, decades, 10_000)
-    sketch = ExponentialSketch.of(values)
+    sketch = ExponentialSketch.from_values(values)
     assert 2.0 ** (2.0**-sketch.scale) - 1 <= width
 
 
 def test_the_whole_range_of_floats_fits() -> None:
     """From the smallest to the largest, at the coarsest scale there is."""
     values = np.array([5e-324, 1.7e308, 0.0, np.nan, np.inf, -1.0])
-    sketch = ExponentialSketch.of(values)
+    sketch = ExponentialSketch.from_values(values)
     assert sketch.scale == ExponentialSketch.MIN_SCALE
     assert (sketch.zeros, sketch.count) == (2, 4)
     assert (sketch.min, sketch.max) == (-1.0, 1.7e308)
@@ -59,5 +59,5 @@ def test_the_whole_range_of_floats_fits() -> None:
 
 def test_nothing_is_an_empty_sketch() -> None:
     """It has no buckets to tell of."""
-    assert ExponentialSketch.of(np.empty(0)).used.size == 0
+    assert ExponentialSketch.from_values(np.empty(0)).used.size == 0
     assert ExponentialSketch().nbytes <= 1_400

@@ -19,7 +19,7 @@ def test_a_block_without_values_says_nothing(shape: tuple[int, int]) -> None:
 
 def test_a_column_of_nothing_leaves_its_neighbours_alone() -> None:
     """All missing in one field: its extremes stay open, the other field is as ever."""
-    moments = Moments.of(np.array([[np.nan, np.nan], [1.0, 3.0]]))
+    moments = Moments.from_block(np.array([[np.nan, np.nan], [1.0, 3.0]]))
     assert moments.count.tolist() == [0, 2]
     assert (moments.min[0], moments.max[0]) == (np.inf, -np.inf)
     assert (moments.mean[1], moments.stddev[1]) == (2.0, 1.0)
@@ -27,7 +27,7 @@ def test_a_column_of_nothing_leaves_its_neighbours_alone() -> None:
 
 def test_counts_go_beyond_what_32_bits_hold() -> None:
     """Forty doublings of one block count 2**41 values, whose deviation has not moved."""
-    moments = Moments.of(np.array([[1.0, 3.0]]))
+    moments = Moments.from_block(np.array([[1.0, 3.0]]))
     for _ in range(40):
         moments.merge(moments)
     assert moments.count[0] == 1 << 41
@@ -47,13 +47,13 @@ def test_a_constant_never_deviates(value: float) -> None:
 def test_a_mean_lies_between_the_extremes() -> None:
     """Rounding cannot push it out: the mean of three equal numbers is that number."""
     values = np.array([[0.1] * 3, [1.7976931348623157e308] * 3])
-    moments = Moments.of(values)
+    moments = Moments.from_block(values)
     np.testing.assert_array_equal(moments.mean, values[:, 0])
 
 
 def test_a_sum_beyond_all_floats_is_infinite_without_a_warning() -> None:
     """Two of the largest floats have a mean and a deviation, but no sum."""
-    moments = Moments.of(np.array([[1.7e308, 1.7e308]]))
+    moments = Moments.from_block(np.array([[1.7e308, 1.7e308]]))
     assert moments.sum[0] == np.inf
     assert moments.mean[0] == 1.7e308
 
@@ -87,7 +87,7 @@ def test_the_price_is_as_stated() -> None:
 )
 def test_numbers_that_contradict_each_other_are_refused(name: str, value: float) -> None:
     """A saved state whose mean is out of range, or whose counts are negative, is none."""
-    state = Moments.of(np.array([[1.0, 3.0]])).state()
+    state = Moments.from_block(np.array([[1.0, 3.0]])).state()
     broken = {**state, name: np.full_like(state[name], value)}
     with pytest.raises(FormatError):
         Moments.from_state(broken)
