@@ -5,8 +5,8 @@ import pytest
 
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.stats.asymptotic_values import asymptotic, asymptotic_wasserstein
-from mlmonitor.stats.critical_values import simulated, simulated_wasserstein
-from mlmonitor.stats.mmd import asymptotic_mmd, simulated_mmd
+from mlmonitor.stats.critical_values import simulate_distances, simulate_wasserstein
+from mlmonitor.stats.mmd import asymptotic_mmd, simulate_mmd
 
 SIZES = np.array(CRITICAL_ROWS)
 COUNTS = {
@@ -34,7 +34,10 @@ def test_an_asymptotic_threshold_of_counts_is_within_a_quarter_of_the_simulated_
 ) -> None:
     """For windows of 100 rows or more whose bins expect ten rows or more."""
     counts = COUNTS[name]
-    law, simulation = asymptotic(counts, is_ordered=True), simulated(counts, is_ordered=True)
+    law, simulation = (
+        asymptotic(counts, is_ordered=True),
+        simulate_distances(counts, is_ordered=True),
+    )
     enough = (SIZES >= 100) & (counts.min() / counts.sum() * SIZES >= 10)
     assert enough.any()
     for measure, points in simulation.items():
@@ -49,7 +52,7 @@ def test_an_asymptotic_wasserstein_threshold_is_within_a_quarter_of_the_simulate
     """For windows of 100 rows or more."""
     ordered = np.sort(FIELDS[name](np.random.default_rng(1)))
     law = np.array(asymptotic_wasserstein(ordered, ordered.std())["wasserstein"])
-    simulation = np.array(simulated_wasserstein(ordered, ordered.std())["wasserstein"])
+    simulation = np.array(simulate_wasserstein(ordered, ordered.std())["wasserstein"])
     ratio = (law / simulation)[SIZES >= 100]
     assert np.all((ratio > 0.8) & (ratio < 1.25)), ratio
 
@@ -61,5 +64,5 @@ def test_an_asymptotic_threshold_of_embeddings_is_within_a_tenth_of_the_simulate
     angles = rng.normal(size=(16, 8)) @ points
     features = np.concatenate([np.cos(angles), np.sin(angles)]) / 4
     law = np.array(asymptotic_mmd(features, 5_000))
-    simulation = np.array(simulated_mmd(features, 5_000, rng))
+    simulation = np.array(simulate_mmd(features, 5_000, rng))
     assert law == pytest.approx(simulation, rel=0.1)

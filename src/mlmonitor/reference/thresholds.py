@@ -5,7 +5,7 @@ from typing import Literal
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Floats
 from mlmonitor.stats.asymptotic_values import asymptotic_tables
-from mlmonitor.stats.critical_values import tables
+from mlmonitor.stats.critical_values import simulate_tables
 
 Thresholds = Literal["simulated", "asymptotic"]
 
@@ -19,7 +19,7 @@ def critical_tables(
     """
     match thresholds:
         case "simulated":
-            return tables(entry, ordered)
+            return simulate_tables(entry, ordered)
         case "asymptotic":
             return asymptotic_tables(entry, ordered)
         case None:

@@ -46,7 +46,7 @@ _DIGITS = 4
 _DKW = 1.6276  # sqrt(ln(2 / 0.01) / 2)
 
 
-def critical_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
+def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
     """What is to be kept with an entry; `ordered` is the sorted sample of a numeric field."""
     is_ordered = isinstance(entry, NumericReference)
     found = simulate_distances(_counts(entry), is_ordered=is_ordered)

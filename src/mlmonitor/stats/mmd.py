@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.records import Floats
-from mlmonitor.stats.critical_values import SIMULATIONS, QUANTILE
+from mlmonitor.stats.critical_values import QUANTILE, SIMULATIONS
 from mlmonitor.stats.distance import chi_square_point
 
 if TYPE_CHECKING:

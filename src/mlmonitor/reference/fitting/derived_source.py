@@ -15,7 +15,7 @@ from mlmonitor.derived.embedding import (
     most_common_length,
     vectors,
 )
-from mlmonitor.derived.text import TextColumns, Vocabulary, frequent_words, as_text
+from mlmonitor.derived.text import TextColumns, Vocabulary, as_text, frequent_words
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
 from mlmonitor.records import Kind, Role
