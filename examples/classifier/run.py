@@ -1,0 +1,114 @@
+"""A classifier under watch: probabilities, labels by id, and a miscalibrated instrument.
+
+Run it with `python examples/classifier/run.py`, where the extra `demo` is installed; it takes about
+five seconds and sends nothing. The exit status is 0 if every label found its prediction and alerts
+fire only after the shift.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from mlmonitor import Monitor, Reference
+from mlmonitor.testing import InMemoryExporter
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+FEATURES = ("mean radius", "mean texture", "mean smoothness", "mean concavity")
+CALM, SHIFTED = 1_000, 500
+TOO_LARGE = 1.15
+"""What the miscalibrated instrument makes of every radius."""
+
+Floats = NDArray[np.float64]
+
+
+class Cases(NamedTuple):
+    """Measurements of tumours, `[cases, features]`, and what each turned out to be."""
+
+    measurements: Floats
+    diagnoses: NDArray[np.str_]
+
+    def columns(self) -> dict[str, Floats]:
+        """The measurements by name."""
+        return dict(zip(FEATURES, self.measurements.T, strict=True))
+
+
+def load() -> tuple[Cases, Cases]:
+    """Two random halves of the data that scikit-learn carries: to learn from, and held out."""
+    data = load_breast_cancer()
+    columns = [data.feature_names.tolist().index(name) for name in FEATURES]
+    order = np.random.default_rng(0).permutation(len(data.target))
+    measurements, diagnoses = data.data[:, columns], data.target_names[data.target]
+    first, second = np.array_split(order, 2)
+    return (
+        Cases(measurements[first], diagnoses[first]),
+        Cases(measurements[second], diagnoses[second]),
+    )
+
+
+def fit_reference(model: Pipeline, held_out: Cases) -> Reference:
+    """What the service is compared with: the model's answers to cases it has not learned from."""
+    return Reference.fit(
+        held_out.columns(),
+        predictions=model.predict_proba(held_out.measurements),
+        output="probabilities",
+        classes=model.classes_.tolist(),
+        actuals=held_out.diagnoses,
+    )
+
+
+def serve(
+    monitor: Monitor, model: Pipeline, cases: Cases, *, names: Sequence[str], prefix: str
+) -> None:
+    """Answer one request a case; the diagnoses arrive once all are answered."""
+
+    @monitor.watch(output="probabilities", names=names, id_from="request_id")
+    def predict(features: dict[str, float], request_id: str) -> Floats:
+        answer: Floats = model.predict_proba([list(features.values())])[0]
+        return answer
+
+    ids = [f"{prefix}-{number}" for number in range(len(cases.diagnoses))]
+    for request_id, row in zip(ids, cases.measurements.tolist(), strict=True):
+        predict(dict(zip(FEATURES, row, strict=True)), request_id)
+    monitor.status()  # a label that overtakes its prediction waits for it
+    monitor.label(ids, cases.diagnoses.tolist())
+
+
+def main() -> int:
+    """Serve calm traffic, then shifted traffic, and print what the monitor reports of each."""
+    training, held_out = load()
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(training.measurements, training.diagnoses)
+    names = model.classes_.tolist()
+    rng = np.random.default_rng(1)
+    exporter = InMemoryExporter()  # in a service: mlmonitor.Otlp.collector(...)
+    with Monitor(
+        "tumours", reference=fit_reference(model, held_out), exporters=[exporter]
+    ) as monitor:
+        drawn = rng.integers(0, len(held_out.diagnoses), CALM)
+        calm = Cases(held_out.measurements[drawn], held_out.diagnoses[drawn])
+        serve(monitor, model, calm, names=names, prefix="calm")
+        before = monitor.status()
+        print(f"{before}\n")
+
+        drawn = rng.integers(0, len(held_out.diagnoses), SHIFTED)
+        enlarged = held_out.measurements[drawn] * [TOO_LARGE, 1, 1, 1]
+        serve(
+            monitor,
+            model,
+            Cases(enlarged, held_out.diagnoses[drawn]),
+            names=names,
+            prefix="shifted",
+        )
+        after = monitor.status()
+        print(after)
+    is_right = after.labels["matched"] == CALM + SHIFTED and not before.alerts and after.alerts
+    return 0 if is_right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
