@@ -1,4 +1,4 @@
-# make demo, make test: each sets up what it needs and runs, on a machine with Python 3.11 or newer.
+# Every target sets up what it needs and runs, on a machine with Python 3.11 or newer: CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
@@ -17,8 +17,12 @@ SUBJECT := PYTHONPATH=$(CURDIR)/build/wheel TESTED_WHEEL=$(CURDIR)/build/wheel
 endif
 PYTEST := $(SUBJECT) $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow matrix oldest coverage components integration check wheel docs \
-	changelog bench bench-quick bench-peers format clean
+.PHONY: setup demo test test-slow matrix oldest coverage components integration check wheel docs \
+	changelog changelog-draft bench bench-quick bench-peers format clean
+
+# For working on the package: its tools, and git hooks that run them.
+setup: $(VENV)/.check $(VENV)/.dev
+	$(BIN)/pre-commit install
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
@@ -75,9 +79,12 @@ wheel: $(VENV)/.check
 changelog: $(VENV)/.check
 	$(BIN)/towncrier build --yes --version $(VERSION)
 
+changelog-draft: $(VENV)/.check
+	$(BIN)/towncrier build --draft --version next
+
 # All pages and figures that are made of code and of results; about a minute. Measures nothing.
 docs: $(VENV)/.docs
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/build/generate.py
 	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/page.py
 
@@ -97,7 +104,7 @@ $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 # False alarms and delays of ours and of our peers, which live in an environment of their own.
 bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
 	$(BIN)/python benchmarks/false_alerts.py --peers $(DRIFT_PEERS)/bin/python
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/build/generate.py
 
 $(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt
 	$(PYTHON) -m venv $(DRIFT_PEERS)

@@ -3,19 +3,21 @@
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture
 def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The generator, as `make docs` runs it."""
-    monkeypatch.syspath_prepend(DOCS)
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    monkeypatch.syspath_prepend(DOCS / "build")
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "build" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -78,3 +80,14 @@ def test_the_index_of_algorithms_names_every_page() -> None:
     pages = {page.name for page in (DOCS / "algorithms").glob("*.md")} - {"README.md"}
     index = (DOCS / "algorithms" / "README.md").read_text(encoding="utf-8")
     assert {name for name in pages if f"]({name})" not in index} == set()
+
+
+def test_a_fragment_of_the_changelog_says_what_kind_of_change_it_is() -> None:
+    """As changelog.d/README.md explains; what is named otherwise would never be released."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    kinds = [kind["directory"] for kind in settings["tool"]["towncrier"]["type"]]
+    names = {path.name for path in (ROOT / "changelog.d").iterdir()} - {"README.md"}
+    pattern = re.compile(rf"\+[a-z0-9-]+\.({'|'.join(kinds)})\.md")
+    assert {name for name in names if not pattern.fullmatch(name)} == set()
+    start = settings["tool"]["towncrier"]["start_string"]
+    assert start in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+BY_THEMSELVES = sorted(
+    path.parent.name for path in EXAMPLES.glob("*/run.py") if path.parent.name != "fastapi_app"
+)
 BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -34,6 +38,27 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
         timeout=50,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_example_has_its_folder_and_says_how_it_is_run() -> None:
+    """A README each; what is not a script is a configuration that `tests/components` starts."""
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == folders
+    assert folders - {*BY_THEMSELVES, "fastapi_app"} == {"collectors"}
+
+
+@pytest.mark.parametrize("name", BY_THEMSELVES)
+def test_an_example_runs_to_its_end(name: str, tmp_path: Path) -> None:
+    """As its README says, without a warning; its exit status says that all was as it explains."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name / "run.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.demo

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from mlmonitor import Monitor, Reference
-from mlmonitor.testing import InMemoryExporter
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from mlmonitor import Monitor, Reference
+from mlmonitor.testing import InMemoryExporter
 
 FEATURES = ("mean radius", "mean texture", "mean smoothness", "mean concavity")
 CALM, SHIFTED = 1_000, 500
@@ -67,7 +68,7 @@ def serve(
     """Answer one request a case; the diagnoses arrive once all are answered."""
 
     @monitor.watch(output="probabilities", names=names, id_from="request_id")
-    def predict(features: dict[str, float], request_id: str) -> Floats:
+    def predict(features: dict[str, float], request_id: str) -> Floats:  # noqa: ARG001 - an id for labels
         answer: Floats = model.predict_proba([list(features.values())])[0]
         return answer
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "false_alerts.json"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "false_alerts.json"
 
 INTRODUCTION = """\
 # False alerts beside peers

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from side_by_side import table
-
 from false_alerts import false_alerts_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
 from mlmonitor.config import Config
+from side_by_side import table
 
 
 def metrics_page() -> str:
@@ -79,7 +78,7 @@ def dynatrace_page(page: str) -> str:
 
 def main() -> None:
     """Write all pages."""
-    docs = Path(__file__).parent
+    docs = Path(__file__).parents[1]
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (docs / "configuration.md").write_text(configuration_page(), encoding="utf-8")
     (docs / "false_alerts.md").write_text(false_alerts_page(), encoding="utf-8")
