@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mlmonitor.testing import OtlpReceiver
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-BY_THEMSELVES = sorted(
-    path.parent.name for path in EXAMPLES.glob("*/run.py") if path.parent.name != "fastapi_app"
-)
+ROWS = 20_000
 BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -40,25 +40,37 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_example_has_its_folder_and_says_how_it_is_run() -> None:
-    """A README each; what is not a script is a configuration that `tests/components` starts."""
+def test_every_folder_of_examples_says_how_it_is_run() -> None:
+    """In a README; the tests below run the scripts, and `tests/components` the collectors."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert folders == {"batch_job", "classifier", "collectors", "fastapi_app"}
     assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == folders
-    assert folders - {*BY_THEMSELVES, "fastapi_app"} == {"collectors"}
 
 
-@pytest.mark.parametrize("name", BY_THEMSELVES)
-def test_an_example_runs_to_its_end(name: str, tmp_path: Path) -> None:
-    """As its README says, without a warning; its exit status says that all was as it explains."""
+def run_example(script: str, *arguments: str, folder: Path) -> None:
+    """Run a script as its README says; a warning or an exit status other than 0 is a failure."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name / "run.py")],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=50,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
+    """Its exit status says so."""
+    run_example("classifier/run.py", folder=tmp_path)
+
+
+def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
+    """To a collector: as many predictions arrive as rows were scored."""
+    with OtlpReceiver() as receiver:
+        arguments = ("--rows", str(ROWS), "--collector", receiver.url)
+        run_example("batch_job/job.py", *arguments, folder=tmp_path)
+    assert receiver.ledger.total("mlmonitor.predictions", {"status": "ok"}) == ROWS
 
 
 @pytest.mark.demo
