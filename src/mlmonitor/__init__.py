@@ -8,7 +8,7 @@ import sys as _sys
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from mlmonitor.capture.host.observation import Observation
+    from mlmonitor.capture.host.watch.observation import Observation
     from mlmonitor.compare.alerts.alert import Alert
     from mlmonitor.config import Config
     from mlmonitor.errors import (
@@ -34,7 +34,7 @@ if _typing.TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
-    "capture.host.observation": ("Observation",),
+    "capture.host.watch.observation": ("Observation",),
     "status.field_status": ("FieldStatus",),
     "compare.alerts.alert": ("Alert",),
     "reference.reference": ("Reference",),

@@ -1,10 +1,9 @@
-"""The worker's thread works in short stretches, and lets others have the interpreter in between.
+"""Let the worker thread run in short slices and release the GIL in between.
 
-Python takes the interpreter away from a thread only when it has held it for 5 ms and another has
-asked: a request that arrives while the worker is at work would wait that long. Letting go for no
-time at all does not help, for the worker would have it back before the other is awake. So the
-worker sleeps, at places where a piece of work ends, for longer than it works: a request that
-changes threads several times meets it once, not every time.
+Python takes the GIL away from a thread only after 5 ms, so a request that arrives while the worker
+runs would wait that long. A sleep of zero does not help: the worker would have the GIL back before
+the other thread is awake. So the worker sleeps between pieces of work, for longer than it runs; a
+request that switches threads several times then waits for it once, not every time.
 """
 
 import threading
@@ -12,52 +11,52 @@ import time
 from collections.abc import Callable
 from types import BuiltinFunctionType
 
-STRETCH_NS = 250_000
-"""How long the worker goes on before it pauses; then until the piece of work ends."""
+SLICE_NS = 250_000
+"""How long the worker runs before it pauses at the end of the current piece of work."""
 
 PAUSE_SECONDS = 1e-3
 HURRIED_SECONDS = 20e-6
-"""Just long enough for whoever waits to wake up."""
+"""Just long enough for a waiting thread to wake up."""
 
-Patience = Callable[[], float]
-"""How many seconds to pause now."""
+PauseLength = Callable[[], float]
+"""Returns how many seconds to pause now."""
 
 
-class _Pace(threading.local):
-    """Of one thread: since when it has been at work, and how it pauses; only workers do."""
+class _Slice(threading.local):
+    """When the slice of this thread began, and how it pauses; only workers do."""
 
     since_ns: int | None = None
     sleep: Callable[[float], None] = time.sleep
-    patience: Patience
+    pause_length: PauseLength
 
 
-_pace = _Pace()
+_slice = _Slice()
 
 
-def start_slicing(patience: Patience) -> None:
-    """Have the calling thread pause now and then from here on: it is a worker.
+def start_slicing(pause_length: PauseLength) -> None:
+    """Make the calling thread a worker that pauses between slices from now on.
 
-    Not under gevent, whose sleep lets other greenlets in, also into what this one is in the middle
-    of; and whose greenlets share one thread, so that nothing is won by a real one.
+    Does nothing under gevent: its sleep would run other greenlets in the middle of a step, and a
+    real sleep would gain nothing, since all greenlets share one thread.
     """
     if isinstance(time.sleep, BuiltinFunctionType):
-        _pace.patience, _pace.sleep = patience, time.sleep
-        _pace.since_ns = time.perf_counter_ns()
+        _slice.pause_length, _slice.sleep = pause_length, time.sleep
+        _slice.since_ns = time.perf_counter_ns()
 
 
 def yield_gil() -> None:
-    """Let others have the interpreter if this thread is a worker that had it for long.
+    """Release the GIL if this thread is a worker whose slice is over.
 
-    Price: 0.1 us where there is no need to.
+    Price: 0.1 us if it is not.
     """
-    if _pace.since_ns is not None and time.perf_counter_ns() - _pace.since_ns > STRETCH_NS:
-        seconds = _pace.patience()
+    if _slice.since_ns is not None and time.perf_counter_ns() - _slice.since_ns > SLICE_NS:
+        seconds = _slice.pause_length()
         if seconds:
-            _pace.sleep(seconds)
-        _pace.since_ns = time.perf_counter_ns()
+            _slice.sleep(seconds)
+        _slice.since_ns = time.perf_counter_ns()
 
 
 def reset_slice() -> None:
-    """The calling thread has just waited for something: its stretch begins now."""
-    if _pace.since_ns is not None:
-        _pace.since_ns = time.perf_counter_ns()
+    """Begin a new slice: the calling thread has just waited for something."""
+    if _slice.since_ns is not None:
+        _slice.since_ns = time.perf_counter_ns()

@@ -1,4 +1,4 @@
-"""Monitor: what a user holds."""
+"""Monitor: the object that users work with."""
 
 import os
 import secrets
@@ -12,13 +12,10 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.entry import Shape
-from mlmonitor.capture.host.batch import batch_entry
-from mlmonitor.capture.host.call_shapes import Shapes
-from mlmonitor.capture.host.decorator import decorate
-from mlmonitor.capture.host.label_entries import labels_of
-from mlmonitor.capture.host.observation import Observation, recorded, unrecorded
-from mlmonitor.capture.host.recorder import Recorder, open_id
+from mlmonitor.capture.host.host_capture import HostCapture
+from mlmonitor.capture.host.label_entries import pair_labels
+from mlmonitor.capture.host.recorder import Recorder, find_open_id
+from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.compare.alerts.alert import Alert
@@ -39,10 +36,10 @@ R = TypeVar("R")
 class Monitor:
     """Watches one model from inside its service.
 
-    Promise: what the service computes is never changed, delayed by waiting, or failed by us; memory
-        is bounded by `memory_bytes`, the buffer, and the rows a reference is learned from;
-        everything recorded is counted, also what could not be read. Exports happen in one daemon
-        thread, started by the first record.
+    Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
+        bounded by `memory_bytes`, the buffer, and the rows a reference is learned from; every
+        recorded row is counted, readable or not. Exports happen in one daemon thread, which the
+        first record starts.
     Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
@@ -50,29 +47,30 @@ class Monitor:
         version: the model's version, on every metric.
         reference: what the model was trained on, or the path it was saved to. Without one, the
             first `Config.baseline_rows` rows become the reference.
-        exporters: where snapshots go. Not given, the standard `OTEL_EXPORTER_OTLP_*` variables
-            decide; where they are silent nothing is sent, and `status()` still tells everything.
-        features: names of the positions, for rows that come as sequences or arrays. Not given, they
+        exporters: where snapshots go. If not given, the standard `OTEL_EXPORTER_OTLP_*` variables
+            decide; without them nothing is sent, and `status()` still reports everything.
+        features: names of the positions, for rows that are sequences or arrays. If not given, they
             are the reference's features in its order.
-        ignore: features to leave out, such as ids, also where the reference has them; one that
-            parts the rows into segments goes on to do so. `status()` tells names that never came.
+        ignore: features to leave out, such as ids, even if the reference has them; one that
+            splits the rows into segments still does. `status()` lists names that never occurred.
         fields: rules that values must keep, such as `Field("age", minimum=0)`.
-        schema: kinds that are not inferred where the reference is learned: `{"comment": "text"}`.
-        segments: features whose values part the traffic: everything is then counted, compared and
-            exported for each part as well, beside the same part of the reference, which has to be
-            made with the same `segments`. A learned reference learns its segments, too.
-        on_alert: called in the worker with each alert that is raised or cleared, once; what it
-            raises is held back.
+        schema: kinds that are declared, not inferred, when the reference is learned, such as
+            `{"comment": "text"}`.
+        segments: features whose values split the traffic: everything is then counted, compared and
+            exported for each segment as well, against the same segment of the reference, which
+            must be made with the same `segments`. A learned reference learns its segments, too.
+        on_alert: called in the worker once for each alert that fires or resolves; an exception it
+            raises is counted.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
         clock: seconds since 1970, for tests. It must never fall.
 
     Raises:
         ConfigError: an option or a variable is wrong.
-        FormatError: the reference's file cannot be trusted. OSError: it cannot be read.
+        FormatError: the reference's file is damaged. OSError: it cannot be read.
     """
 
-    def __init__(  # noqa: PLR0913 - what a user says once, each by its name
+    def __init__(  # noqa: PLR0913 - all by keyword
         self,
         model: str,
         *,
@@ -90,14 +88,14 @@ class Monitor:
     ) -> None:
         if not model:
             raise ConfigError("model: expected a name")
-        self.config: Config = options.config_of(config, os.environ)
+        self.config: Config = options.resolve_config(config, os.environ)
         self._clock = clock or never_falling_clock()
-        self._on_alert = options.callable_of("on_alert", on_alert)
-        self._reference = options.reference_of(reference)
-        self._exporters = options.exporters_of(
+        self._on_alert = options.check_callable("on_alert", on_alert)
+        self._reference = options.resolve_reference(reference)
+        self._exporters = options.resolve_exporters(
             exporters, os.environ, is_enabled=self.config.enabled
         )
-        declared = options.declared_of(
+        declared = options.build_declared(
             self._reference,
             self.config,
             ignore=ignore,
@@ -106,23 +104,20 @@ class Monitor:
             fields=fields,
         )
         self._identity = Identity(str(model), str(version), declared=declared)
-        self._features = options.names_of("features", features) or options.feature_names(
-            self._reference
-        )
+        names = options.check_names("features", features) or options.list_features(self._reference)
         self._inbox = inbox = Inbox(self.config.buffer_rows)
-        self._shapes = Shapes(self._features, inbox.guard)
         self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
-        self._tap = Recorder(
+        recorder = Recorder(
             line=inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             name_late=inbox.name_late,
             guard=inbox.guard,
-            copiers=options.copiers_of(declared.schema),
+            copiers=options.choose_copiers(declared.schema),
             plain_row=None if options.has_vectors(declared.schema) else dict,
         )
-        self._plain = self._shapes.plain
-        self._block = (recorded if self.config.enabled else unrecorded)(self._tap)
+        self._capture = HostCapture(recorder, names, is_enabled=self.config.enabled)
+        self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain
 
     @overload
     def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -152,35 +147,28 @@ class Monitor:
     ) -> Any:
         """Record every call of a function or coroutine function: features, prediction, latency.
 
-        Use it bare, `@monitor.watch`, or with options. What the function raises passes through and
-        is counted by its type; what it is given is copied before it runs.
+        Use it bare, `@monitor.watch`, or with options. Exceptions pass through and are counted by
+        their type; arguments are copied before the function runs.
 
         Args:
-            function: what computes one prediction or a batch; with or without `self`.
+            function: computes one prediction or a batch; with or without `self`.
             features: the argument that holds the features, or several arguments that are a feature
-                each. Not given: the first argument.
+                each. Default: the first argument.
             prediction: which part of the result is the prediction: a key or attribute, an index, or
-                a function of the result. Not given: all of it.
-            output: `probabilities` where the result is one number per class; the label of the most
+                a function of the result. Default: all of it.
+            output: `probabilities` if the result is one number per class; the label of the most
                 probable becomes the prediction.
             names: of the columns of an array of several outputs, or of the classes.
-            id_from: an argument, or else a feature, that holds the prediction's id. Not given: one
-                is made when `prediction_id` is asked for.
+            id_from: an argument, or else a feature, that holds the prediction's id. Default: an id
+                is made when `prediction_id` is read.
 
         Raises:
-            ConfigError: it is no function, or a generator, or lacks the argument named; or an
-                option is wrong.
+            ConfigError: `function` is not a function, or is a generator, or lacks the named
+                argument; or an option is wrong.
         """
-
-        def again(inner: Callable[..., Any]) -> Any:
-            shape = Shape(self._features, outputs, id_from)
-            wrapper = decorate(inner, features, tap=self._tap, shape=shape)
-            return wrapper if self.config.enabled else inner
-
         outputs = Outputs.named(output, names, prediction)
-        if function is None:
-            return again
-        return again(function)
+        wrap = self._capture.build_decorator(features, outputs, id_from)
+        return wrap if function is None else wrap(function)
 
     def observe(
         self,
@@ -192,12 +180,12 @@ class Monitor:
     ) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
 
-        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if there is one;
-        `output` and `names` are those of `watch`.
+        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if any; `output` and
+        `names` are those of `watch`.
         """
         shape = self._plain
         if names or output != "value":
-            shape = self._shapes.of(output, names)
+            shape = self._capture.shapes.get(output, names)
         return self._block(shape, features, prediction_id)
 
     def record(
@@ -209,32 +197,30 @@ class Monitor:
         output: OutputKind = "value",
         names: Sequence[str] = (),
     ) -> None:
-        """Record a batch that was scored already: columns in, no Python loop over rows.
+        """Record a batch that was scored already, by column, without a Python loop over rows.
 
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
-        row, or a mapping or frame of several outputs. ids: one a row, for labels to come.
-        `output="probabilities"`: a column a class, called `names`, as of `watch`.
-        Never raises: what cannot be read is counted, and `status().last_error` tells a mistake.
+        row, or a mapping or frame of several outputs. ids: one a row, for later labels.
+        `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
+        Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
         if not self.config.enabled:
             return
-        guard, copiers = self._inbox.guard, self._tap.copiers
-        shape = self._shapes.of(output, names)
-        with guard:
+        with self._inbox.guard:
             self._inbox.calls.put(
-                batch_entry(features, predictions, ids, shape=shape, copiers=copiers, guard=guard)
+                self._capture.build_batch(features, predictions, ids, output, names)
             )
 
     def label(self, prediction_id: object, actual: Any) -> None:
-        """Report the truth about a prediction, or about several: ids and actuals of one length.
+        """Report the actual of one prediction, or of several: ids and actuals of one length.
 
-        It has to be told to the process that made the prediction, while that is among the
+        Call it in the process that made the prediction, while that is among the
         `Config.pending_predictions` newest.
         """
         if not self.config.enabled:
             return
         with self._inbox.guard:
-            self._inbox.labels.put(labels_of(prediction_id, actual))
+            self._inbox.labels.put(pair_labels(prediction_id, actual))
             self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:
@@ -247,19 +233,24 @@ class Monitor:
 
     @property
     def prediction_id(self) -> str:
-        """The id of the prediction being made, inside a watched call; made at the first look.
+        """The id of the open watched call or block; made when it is first read.
 
-        Of a batch it is the common part: row `i` is called `<id>-<i>`, counted from 0. Of a plain
-        function, ask in the thread that runs it; of a coroutine, in its tasks and threads as well.
+        Row `i` of a batch is called `<id>-<i>`, counted from 0. Read the id of a plain function in
+        the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its own,
+        so pass the id on. The id of a coroutine is also visible in its tasks and in
+        `asyncio.to_thread`, which copy its context.
 
         Raises:
-            LookupError: no watched call is open here.
+            LookupError: no watched call is open here, or it has ended.
         """
-        found = open_id(self._tap)
-        if found is not None:
-            return found
+        open_id = find_open_id(self._capture.recorder)
+        if open_id is not None:
+            return open_id
         if self.config.enabled:
-            raise LookupError("no watched call is open: ask inside it, or inside observe()")
+            raise LookupError(
+                "no watched call is open here: read the id inside the call or the observe() "
+                "block, in its own thread or in a context copied from it"
+            )
         return self._new_id()
 
     @property
@@ -269,21 +260,24 @@ class Monitor:
 
     @property
     def memory_bytes(self) -> int:
-        """What the aggregates and the reference hold at most; on top come rows that wait."""
+        """Upper bound in bytes of the aggregates and the reference, without the rows that wait."""
         return self._worker.memory_bytes
 
     def status(self) -> Status:
-        """What is known now, everything recorded before this call included."""
+        """Return the state of the model, with everything recorded before this call."""
         if not self.config.enabled:
             return Status(self._identity.model, self._identity.version, "disabled")
         return self._worker.status()
 
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export everything recorded before this call; whether all destinations took it in time."""
+        """Export everything recorded so far; return whether all destinations took it in time."""
         return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def close(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export a last time and stop. What comes later is dropped, and counted in `status()`."""
+        """Export a last time and stop; return whether all of it was accepted.
+
+        Rows that are recorded later are dropped, and counted in `status().dropped`.
+        """
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def __enter__(self) -> Self:
@@ -301,7 +295,7 @@ class Monitor:
         return f"Monitor({self._identity.model!r}, version={self._identity.version!r})"
 
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
-        """The line of this process, from zero."""
+        """Build the pipeline of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = named(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_alert)

@@ -1,4 +1,4 @@
-"""What a user hands over when a monitor is made, checked once, with errors that hold the fix."""
+"""Check the arguments of a monitor once, with errors that say what to do."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -19,15 +19,15 @@ from mlmonitor.reference.reference import Reference
 F = TypeVar("F")
 
 
-def config_of(config: object, environ: Mapping[str, str]) -> Config:
-    """The configuration with what the environment lays over it."""
+def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
+    """Return the configuration with the overrides of the environment."""
     if config is not None and not isinstance(config, Config):
         raise ConfigError("config: expected a Config, such as Config(window_seconds=600)")
     return Config.from_environment(environ, config)
 
 
-def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference | None:
-    """The reference, loaded if its path was given."""
+def resolve_reference(reference: Reference | str | PathLike[str] | None) -> Reference | None:
+    """Return the reference; load it if its path was given."""
     if reference is None or isinstance(reference, Reference):
         return reference
     if not isinstance(reference, str | PathLike):
@@ -35,36 +35,36 @@ def reference_of(reference: Reference | str | PathLike[str] | None) -> Reference
     return Reference.load(reference)
 
 
-def exporters_of(
+def resolve_exporters(
     exporters: object, environ: Mapping[str, str], *, is_enabled: bool
 ) -> list[Exporter]:
-    """The exporters named, or the one that the standard variables describe, if they do.
+    """Return the given exporters, or the one that the standard variables describe, if any.
 
-    What they and the sketches import is imported now, unless gevent has yet to patch it.
+    Their clients are imported now, unless gevent has yet to patch what they import.
     """
-    found = _exporters(exporters, environ)
+    destinations = _list_exporters(exporters, environ)
     if is_enabled and not gevent_will_patch():
-        load_clients(found)
-    return found
+        load_clients(destinations)
+    return destinations
 
 
-def _exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
+def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     if exporters is None:
-        found = Otlp.from_environment(environ)
-        return [] if found is None else [found]
-    if isinstance(exporters, Sequence) and all(hasattr(each, "send") for each in exporters):
+        otlp = Otlp.from_environment(environ)
+        return [] if otlp is None else [otlp]
+    if isinstance(exporters, Sequence) and all(hasattr(exporter, "send") for exporter in exporters):
         return list(exporters)
-    raise ConfigError("exporters: expected a list of them, such as [Otlp.collector()]")
+    raise ConfigError("exporters: expected a list of exporters, such as [Otlp.collector()]")
 
 
-def callable_of(option: str, function: F | None) -> F | None:
-    """A function to be called later, when nobody would see that it is none."""
+def check_callable(option: str, function: F | None) -> F | None:
+    """Check now that a function to be called later is one."""
     if function is not None and not callable(function):
         raise ConfigError(f"{option}: expected a function, or None")
     return function
 
 
-def declared_of(
+def build_declared(
     reference: Reference | None,
     config: Config,
     *,
@@ -73,30 +73,30 @@ def declared_of(
     schema: Mapping[str, Kind | str] | None,
     fields: Sequence[Field],
 ) -> Declared:
-    """What is said of the rows to come, as far as it fits the reference."""
+    """Build what is declared of the rows, checked against the reference."""
     return Declared(
-        ignore=frozenset(names_of("ignore", ignore)),
-        segments=segments_of(segments, reference, config),
-        schema=schema_of(schema, reference),
+        ignore=frozenset(check_names("ignore", ignore)),
+        segments=check_segments(segments, reference, config),
+        schema=merge_schema(schema, reference),
         fields=declared_fields(fields, reference),
     )
 
 
-def schema_of(
+def merge_schema(
     schema: Mapping[str, Kind | str] | None, reference: Reference | None
 ) -> dict[str, Kind]:
-    """Kinds by name: as declared, and as the reference has them."""
-    told = kinds_of({} if schema is None else schema)
+    """Merge the declared kinds into those of the reference, by name."""
+    declared = kinds_of({} if schema is None else schema)
     if reference is None:
-        return told
-    known = {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
-    for name, kind in told.items():
-        if known.get(name, kind) is not kind:
+        return declared
+    kinds = {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE}
+    for name, kind in declared.items():
+        if kinds.get(name, kind) is not kind:
             raise ConfigError(
-                f"schema: {name!r} is {known[name]} in the reference, not {kind}: leave it out, or "
+                f"schema: {name!r} is {kinds[name]} in the reference, not {kind}: leave it out, or "
                 f"make the reference with Reference.fit(..., schema={{{name!r}: {str(kind)!r}}})"
             )
-    return known
+    return kinds
 
 
 def has_vectors(schema: Mapping[str, Kind]) -> bool:
@@ -104,48 +104,48 @@ def has_vectors(schema: Mapping[str, Kind]) -> bool:
     return Kind.EMBEDDING in schema.values()
 
 
-def copiers_of(schema: Mapping[str, Kind]) -> Copiers:
-    """What copies the host's rows: their vectors too, where there are any."""
+def choose_copiers(schema: Mapping[str, Kind]) -> Copiers:
+    """Choose the copiers of the host's rows; only vectors need more than the plain ones."""
     vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
     return VectorCopiers(vectors) if vectors else Copiers()
 
 
-def names_of(option: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Names, of which there are several, and each once."""
+def check_names(option: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as a tuple of distinct texts."""
     if isinstance(names, str):
-        raise ConfigError(f"{option}: expected a sequence of names, got one text")
-    found = tuple(str(name) for name in names)
-    if len(set(found)) < len(found):
+        raise ConfigError(f"{option}: expected a sequence of names, got one string")
+    distinct = tuple(str(name) for name in names)
+    if len(set(distinct)) < len(distinct):
         raise ConfigError(f"{option}: expected each name once")
-    return found
+    return distinct
 
 
-def segments_of(
+def check_segments(
     segments: Sequence[str], reference: Reference | None, config: Config
 ) -> tuple[str, ...]:
-    """The features that part the rows: those by which the reference was parted, in its order."""
-    found = names_of("segments", segments)
-    if not found or reference is None:
-        return found
-    if set(found) != set(reference.segments):
-        known = ", ".join(map(repr, reference.segments)) or "none"
-        expected = ", ".join(map(repr, found))
+    """Return the features that split the rows: those of the reference, in its order."""
+    requested = check_names("segments", segments)
+    if not requested or reference is None:
+        return requested
+    if set(requested) != set(reference.segments):
+        available = ", ".join(map(repr, reference.segments)) or "none"
+        expected = ", ".join(map(repr, requested))
         raise ConfigError(
             f"segments: a segment is compared with the same segment of the reference, and this one "
-            f"knows {known}: make it with Reference.fit(..., segments=[{expected}])"
+            f"has {available}: make it with Reference.fit(..., segments=[{expected}])"
         )
-    told_apart = sum(values is not None for values in reference.segment_values)
-    if told_apart > config.max_segments:
+    segment_count = sum(values is not None for values in reference.segment_values)
+    if segment_count > config.max_segments:
         raise ConfigError(
-            f"segments: the reference tells {told_apart} apart: raise Config.max_segments from "
+            f"segments: the reference has {segment_count}: raise Config.max_segments from "
             f"{config.max_segments}, or make the reference with fewer: Reference.fit(..., "
             f"max_segments={config.max_segments})"
         )
     return reference.segments
 
 
-def feature_names(reference: Reference | None) -> tuple[str, ...]:
-    """The features of a reference in its order: what the positions of a row mean."""
+def list_features(reference: Reference | None) -> tuple[str, ...]:
+    """Return the features of a reference in its order, which name the positions of a row."""
     if reference is None:
         return ()
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)

@@ -30,7 +30,7 @@ def as_worker(
 
     def work() -> None:
         gil.start_slicing(lambda: patience)
-        gil._pace.sleep = pauses.append
+        gil._slice.sleep = pauses.append
         steps()
 
     return work
@@ -38,10 +38,10 @@ def as_worker(
 
 def long_ago() -> None:
     """Let the stretch of this thread have begun long before."""
-    gil._pace.since_ns = time.perf_counter_ns() - 10 * gil.STRETCH_NS
+    gil._slice.since_ns = time.perf_counter_ns() - 10 * gil.SLICE_NS
 
 
-def test_a_worker_pauses_once_it_was_at_work_for_long(pauses: list[float]) -> None:
+def test_a_worker_pauses_when_its_slice_is_over(pauses: list[float]) -> None:
     """Once: the stretch after the pause is new."""
 
     def steps() -> None:
@@ -53,14 +53,14 @@ def test_a_worker_pauses_once_it_was_at_work_for_long(pauses: list[float]) -> No
     assert pauses == [0.5]
 
 
-def test_a_worker_that_somebody_waits_for_does_not_pause(pauses: list[float]) -> None:
+def test_a_worker_does_not_pause_while_a_thread_waits_for_it(pauses: list[float]) -> None:
     """No patience, no pause; and it is asked again after another stretch."""
 
     def steps() -> None:
         long_ago()
         asked_ns = time.perf_counter_ns()
         gil.yield_gil()
-        since = gil._pace.since_ns
+        since = gil._slice.since_ns
         assert since is not None
         assert since >= asked_ns
 
@@ -68,7 +68,7 @@ def test_a_worker_that_somebody_waits_for_does_not_pause(pauses: list[float]) ->
     assert pauses == []
 
 
-def test_a_worker_that_has_just_waited_goes_on(pauses: list[float]) -> None:
+def test_a_worker_that_has_just_waited_begins_a_new_slice(pauses: list[float]) -> None:
     """A wait is as good as a pause."""
 
     def steps() -> None:
@@ -80,20 +80,22 @@ def test_a_worker_that_has_just_waited_goes_on(pauses: list[float]) -> None:
     assert pauses == []
 
 
-def test_who_is_no_worker_never_pauses(pauses: list[float]) -> None:
+def test_a_thread_of_the_host_never_pauses(pauses: list[float]) -> None:
     """The host that asks for a status is not kept waiting."""
 
     def steps() -> None:
-        gil._pace.sleep = pauses.append
+        gil._slice.sleep = pauses.append
         gil.reset_slice()
         gil.yield_gil()
-        assert gil._pace.since_ns is None
+        assert gil._slice.since_ns is None
 
     in_thread(steps)
     assert pauses == []
 
 
-def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_under_gevent_never_pauses(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A greenlet in the middle of its work must not let others into it."""
 
     def patched(seconds: float) -> None:
@@ -103,37 +105,37 @@ def test_under_gevent_it_never_pauses(pauses: list[float], monkeypatch: pytest.M
 
     def steps() -> None:
         gil.start_slicing(lambda: 0.5)
-        assert gil._pace.since_ns is None
+        assert gil._slice.since_ns is None
         gil.yield_gil()
 
     in_thread(steps)
     assert pauses == []
 
 
-def test_a_worker_has_patience_while_nobody_waits_for_it() -> None:
+def test_a_worker_pauses_less_while_a_thread_waits_or_the_buffer_fills() -> None:
     """None while a status is asked for, or a flush; little once the buffer fills."""
     config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         worker = monitor._worker
-        assert worker._patience() == gil.PAUSE_SECONDS
-        with worker._at_once():
-            assert worker._patience() == 0.0
-        assert worker._patience() == gil.PAUSE_SECONDS
+        assert worker._pause_seconds() == gil.PAUSE_SECONDS
+        with worker._hold_aggregates():
+            assert worker._pause_seconds() == 0.0
+        assert worker._pause_seconds() == gil.PAUSE_SECONDS
         for _ in range(11):
             with monitor.observe({"x": 1.0}) as observed:
                 observed.value = 1.0
-        assert worker._patience() == gil.HURRIED_SECONDS
+        assert worker._pause_seconds() == gil.HURRIED_SECONDS
 
 
-def test_a_worker_counts_the_rows_of_batches_that_wait() -> None:
+def test_rows_of_waiting_batches_shorten_the_pauses_of_a_worker() -> None:
     """One batch can fill the buffer."""
     config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         monitor.record({"x": [1.0] * 11}, [1.0] * 11)
-        assert monitor._worker._patience() == gil.HURRIED_SECONDS
+        assert monitor._worker._pause_seconds() == gil.HURRIED_SECONDS
 
 
-def test_a_status_is_not_kept_waiting_by_pauses() -> None:
+def test_status_does_not_wait_for_pauses_of_the_worker() -> None:
     """Who wants the aggregates while the worker has them is known to it, until it is served."""
     config = Config(poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
@@ -142,19 +144,19 @@ def test_a_status_is_not_kept_waiting_by_pauses() -> None:
         with worker._aggregates:
             asker.start()
             deadline = time.monotonic() + 10.0
-            while worker._patience() > 0.0 and time.monotonic() < deadline:
+            while worker._pause_seconds() > 0.0 and time.monotonic() < deadline:
                 time.sleep(0.001)
-            assert worker._patience() == 0.0
+            assert worker._pause_seconds() == 0.0
         asker.join()
-        assert worker._patience() == gil.PAUSE_SECONDS
+        assert worker._pause_seconds() == gil.PAUSE_SECONDS
 
 
 @pytest.mark.parametrize(("is_asked", "a_block"), [(False, 4), (True, 1)])
-def test_a_worker_breathes_between_all_pieces_of_its_work(
+def test_a_worker_yields_between_all_pieces_of_its_work(
     *, is_asked: bool, a_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some times for each block of rows; and where it only has to remember ids, once."""
-    monkeypatch.setattr(gil, "STRETCH_NS", -1)
+    monkeypatch.setattr(gil, "SLICE_NS", -1)
     rng = np.random.default_rng(0)
     columns = {f"x{at}": rng.normal(size=1_000) for at in range(4)}
     reference = Reference.fit(columns, predictions=rng.normal(size=1_000))

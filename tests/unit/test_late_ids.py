@@ -65,14 +65,14 @@ def test_a_block_that_ends_while_its_id_is_made_is_found_by_it(reference: Refere
         found = monitor.observe(ROW)
         found.__enter__()
         found.value = 1.5
-        make = monitor._tap.new_id
+        make = monitor._capture.recorder.new_id
 
         def interrupted() -> str:
             found.__exit__(None, None, None)
             monitor.status()
             return make()
 
-        object.__setattr__(monitor._tap, "new_id", interrupted)
+        object.__setattr__(monitor._capture.recorder, "new_id", interrupted)
         monitor.label(found.id, 1.0)
         assert matched(monitor) == 1
 

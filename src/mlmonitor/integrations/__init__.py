@@ -1,1 +1,1 @@
-"""Hooks for the servers that a service runs in, one module each; none imports its server."""
+"""Hooks for servers and task queues, one module each; none imports its server."""

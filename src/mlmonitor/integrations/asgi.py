@@ -1,4 +1,4 @@
-"""The last window of an ASGI service: uvicorn runs no `atexit` function when it is told to stop."""
+"""Deliver the last window of an ASGI service: on SIGTERM uvicorn runs no `atexit` function."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -20,12 +20,12 @@ _LAST = {"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shut
 class MonitorMiddleware:
     """Closes a monitor when its service ends: `app.add_middleware(MonitorMiddleware, monitor=...)`.
 
-    Promise: requests pass through untouched, and so does what the app's own lifespan says and is
-        told. The monitor is closed when the app has shut down or failed to, and before the server
-        hears of it, since a server may end its process at once then. Where the app knows no
-        lifespan, the server is answered in its place. What the app raises is raised.
-    Price: one more coroutine a request. At the end at most two seconds, in which the event loop
-        stands still; the server is needed with its lifespan on (uvicorn: not `--lifespan off`).
+    Promise: requests and the messages of the app's own lifespan pass through untouched. The monitor
+        is closed after the app has shut down, or failed to, and before the server learns of it,
+        because a server may then end its process at once. If the app supports no lifespan, the
+        middleware answers the server in its place. Exceptions of the app are raised.
+    Price: one more coroutine a request, and at the end up to two seconds in which the event loop is
+        blocked. The server must run with its lifespan on (uvicorn: not `--lifespan off`).
     Source: ASGI specification, "Lifespan protocol" 2.0.
     """
 
@@ -33,7 +33,7 @@ class MonitorMiddleware:
         self._app, self._monitor = app, monitor
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Pass everything on but a lifespan, which is listened to."""
+        """Pass every scope on; observe the messages of a lifespan."""
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
@@ -45,47 +45,47 @@ class _Lifespan:
 
     def __init__(self, monitor: Monitor, receive: Receive, send: Send) -> None:
         self._monitor, self._receive, self._send = monitor, receive, send
-        self._heard = ""  # what the server said last
-        self._said: set[str] = set()
+        self._received = ""  # type of the server's last message
+        self._sent: set[str] = set()
 
     async def run(self, app: App, scope: MutableMapping[str, Any]) -> None:
-        """Let the app answer the server; go on in its place where it does not."""
+        """Let the app answer the server; answer in its place if it does not."""
         try:
-            await app(scope, self._hear, self._say)
+            await app(scope, self._receive_message, self._send_message)
         except BaseException as error:
-            # An app that raises before it has listened knows no lifespan. Later it means what it
-            # raises: the start that failed, or the end.
-            if self._heard or not isinstance(error, Exception):
+            # An app that raises before its first receive supports no lifespan. A later exception
+            # is a start or a shutdown that failed.
+            if self._received or not isinstance(error, Exception):
                 self._close_at_the_end()
                 raise
         await self._answer()
 
-    async def _hear(self) -> Message:
+    async def _receive_message(self) -> Message:
         message = await self._receive()
-        self._heard = message["type"]
+        self._received = message["type"]
         return message
 
-    async def _say(self, message: Message) -> None:
-        self._said.add(message["type"])
+    async def _send_message(self, message: Message) -> None:
+        self._sent.add(message["type"])
         if message["type"] in _LAST:
             self._close()
         await self._send(message)
 
     async def _answer(self) -> None:
-        """Say what the app left unsaid."""
-        if self._said & _LAST:
+        """Send the messages that the app has not sent."""
+        if self._sent & _LAST:
             return
-        if not self._heard:
-            await self._hear()
-        if "lifespan.startup.complete" not in self._said:
-            await self._say({"type": "lifespan.startup.complete"})
-        if self._heard != "lifespan.shutdown":
-            await self._hear()
-        await self._say({"type": "lifespan.shutdown.complete"})
+        if not self._received:
+            await self._receive_message()
+        if "lifespan.startup.complete" not in self._sent:
+            await self._send_message({"type": "lifespan.startup.complete"})
+        if self._received != "lifespan.shutdown":
+            await self._receive_message()
+        await self._send_message({"type": "lifespan.shutdown.complete"})
 
     def _close_at_the_end(self) -> None:
-        """Close if there will be no later occasion; a server may go on after a failed start."""
-        if self._heard == "lifespan.shutdown":
+        """Close if this was the shutdown; a server may go on after a failed start."""
+        if self._received == "lifespan.shutdown":
             self._close()
 
     def _close(self) -> None:
@@ -94,10 +94,10 @@ class _Lifespan:
 
 @asynccontextmanager
 async def lifespan(monitor: Monitor) -> AsyncIterator[Monitor]:
-    """A context manager for a lifespan of one's own: closes the monitor on the way out.
+    """Close the monitor at the end of a lifespan of your own.
 
-    `async with lifespan(monitor): yield`. Put it outermost, so that what others record while they
-    shut down is in the last export. It takes at most two seconds.
+    `async with lifespan(monitor): yield`. Put it outermost, so that the last export holds what
+    others record while they shut down. It takes at most two seconds.
     """
     try:
         yield monitor

@@ -211,7 +211,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
         monitor.status()
         known = in_trace(tracer, lambda: watched({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=10)
-        monitor._worker.be_reborn()
+        monitor._worker.restart_after_fork()
         of_child = in_trace(tracer, lambda: watched({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=10)
     told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]

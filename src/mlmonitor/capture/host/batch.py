@@ -1,4 +1,4 @@
-"""A batch that was scored elsewhere becomes one entry, like any call."""
+"""Turn a batch that was scored elsewhere into one entry, like any call."""
 
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
@@ -16,7 +16,7 @@ _NAMED = 3  # columns that an error names
 _NAME_CHARACTERS = 60
 
 
-def batch_entry(
+def build_batch_entry(
     features: Any,
     predictions: Any,
     ids: Sequence[object] | None,
@@ -25,10 +25,10 @@ def batch_entry(
     copiers: Copiers,
     guard: Guard,
 ) -> Entry:
-    """The batch, copied. What cannot be read is held back and counted; its rows are not lost.
+    """Copy the batch. An unreadable part is counted as an internal error; its rows are kept.
 
-    Where nothing can be read from `features`, there are as many rows as predictions. Predictions
-    that are not one a row are missing.
+    If nothing can be read from `features`, there are as many rows as predictions. Predictions
+    whose number differs from the rows are recorded as missing.
     """
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
@@ -43,56 +43,56 @@ def batch_entry(
             _check_columns("features", payload, rows)
     prediction = None
     with guard:
-        taken = extract_prediction(shape.outputs, predictions)
-        if rows == 0 and isinstance(taken, Sized) and not isinstance(taken, Mapping | str):
-            form, rows, payload = PayloadForm.UNREADABLE, len(taken), len(taken)
-        if isinstance(taken, dict):
-            prediction = taken
-            _check_columns("predictions", taken, rows)
-        elif _is_one_a_row(taken, rows):
-            prediction = taken
+        extracted = extract_prediction(shape.outputs, predictions)
+        if rows == 0 and isinstance(extracted, Sized) and not isinstance(extracted, Mapping | str):
+            form, rows, payload = PayloadForm.UNREADABLE, len(extracted), len(extracted)
+        if isinstance(extracted, dict):
+            prediction = extracted
+            _check_columns("predictions", extracted, rows)
+        elif _matches_rows(extracted, rows):
+            prediction = extracted
     call: Call = []
     with guard:
         if ids is not None:
-            name(call, _one_a_row(ids, rows))
+            name(call, _read_ids(ids, rows))
     return shape, form, rows, payload, prediction, None, None, call
 
 
-def _is_one_a_row(prediction: Any, rows: int) -> bool:
-    """Whether there are as many predictions as rows; one row may have any.
+def _matches_rows(prediction: Any, rows: int) -> bool:
+    """Whether there is one prediction a row; a single row may have any.
 
     Raises:
-        SchemaError: there are some, and not as many.
+        SchemaError: the numbers differ.
     """
     if rows <= 1 or prediction is None or getattr(prediction, "size", None) == rows:
         return True
     is_many = is_column(prediction) or is_frame(type(prediction))
-    met = len(prediction) if is_many else 1
-    if met == rows:
+    count = len(prediction) if is_many else 1
+    if count == rows:
         return True
-    raise SchemaError(f"predictions: expected one for each of the {rows} rows, got {met}")
+    raise SchemaError(f"predictions: expected one for each of the {rows} rows, got {count}")
 
 
 def _check_columns(what: str, columns: Mapping[Any, Any], rows: int) -> None:
-    """Raise SchemaError for columns that have not a value a row; the others are kept."""
+    """Raise SchemaError for columns whose length differs from the rows; the others are kept."""
     if rows <= 1:
         return
-    bad = [
+    wrong = [
         f"{str(column)[:_NAME_CHARACTERS]!r} has {len(values)}"
         for column, values in columns.items()
         if is_column(values) and rows not in (len(values), getattr(values, "size", None))
     ]
-    if bad:
-        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+    if wrong:
+        more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
         raise SchemaError(
             f"{what}: expected a value for each of the {rows} rows in every column, but "
-            f"{', '.join(bad[:_NAMED])}{more}"
+            f"{', '.join(wrong[:_NAMED])}{more}"
         )
 
 
-def _one_a_row(ids: Sequence[object], rows: int) -> list[str | None]:
-    listed = [ids] if isinstance(ids, str) else ids
-    found = [id_or_none(each) for each in listed]
-    if len(found) != rows:
-        raise SchemaError(f"ids: expected one for each of the {rows} rows, got {len(found)}")
-    return found
+def _read_ids(ids: Sequence[object], rows: int) -> list[str | None]:
+    given = [ids] if isinstance(ids, str) else ids
+    names = [id_or_none(value) for value in given]
+    if len(names) != rows:
+        raise SchemaError(f"ids: expected one for each of the {rows} rows, got {len(names)}")
+    return names

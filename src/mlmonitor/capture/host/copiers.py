@@ -1,10 +1,8 @@
-"""The host's side of capture: copy what was handed over, in the cheapest form that stays true.
+"""Copy what the host passes, in the cheapest form that keeps every value.
 
-A copier turns features into `(form, rows, payload)`: a row, a matrix and a column are copied, the
-single values in them are kept as they stand. What the caller does to the original afterwards cannot
-reach a value that will be read: a number or a text cannot be changed, and a container inside a row
-is shared but none of its values is read; it is of a wrong type. Nothing is validated here; that is
-the worker's part.
+A copier turns features into `(form, rows, payload)`. Rows, matrices and columns are copied; single
+values are kept, since numbers and texts are immutable. A container inside a row is shared, but none
+of its values is read: it counts as a wrong type. The worker validates; nothing is validated here.
 """
 
 import dataclasses
@@ -26,18 +24,18 @@ from mlmonitor.errors import SchemaError
 Copier = Callable[[Any], Copied]
 
 
-# A member costs a descriptor each time it is looked up on its class, twice what the tuple costs.
+# Reading a member from its class costs twice what building the tuple does.
 _MAPPING, _SEQUENCE, _ARRAY = PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY
 
 SPARSE_VALUES = 100_000
-"""A larger sparse matrix is not read: it would be made dense in the host's thread."""
+"""A larger sparse matrix is not read, because it would be made dense in the host's thread."""
 
 _TYPES_KEPT = 1_024  # a service that makes types as it goes must not fill the memory with them
 _SCALARS = (str, bytes, Number, date, timedelta, np.generic, type(None), Enum)
 
 
 class Copiers(dict[type, Copier]):
-    """The copier of every type of features met so far; a new type is worked out once."""
+    """The copier for each type of features; that of a new type is chosen once."""
 
     def __missing__(self, kind: type) -> Copier:
         if len(self) >= _TYPES_KEPT:
@@ -77,8 +75,8 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
 def copy_sequence(features: Sequence[Any]) -> Copied:
     """A sequence of values is one row; a sequence of rows is a batch, as is an empty one.
 
-    A row among values, or a value among rows, is a bad one of whichever there are more of; but
-    what names its values is never a value, so one such row makes a batch.
+    If rows and values are mixed, the majority decides and the others are invalid. A row that names
+    its values is never a value, so one such row makes a batch.
     """
     if PLAIN_TYPES.issuperset(map(type, features)):
         if not features:
@@ -98,14 +96,14 @@ def copy_sequence(features: Sequence[Any]) -> Copied:
 
 
 def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
-    """A row among others, as MAPPING or SEQUENCE; what cannot be read costs no neighbour."""
+    """Copy one row of several, as MAPPING or SEQUENCE; an unreadable one leaves the others."""
     if row is None:
         return None, None
     try:
         if isinstance(row, list | tuple) and not hasattr(row, "_fields"):
             return _SEQUENCE, tuple(row)
         form, _, payload = ROW_COPIERS[type(row)](row)
-    except Exception:  # noqa: BLE001 - a hostile row: its neighbours are kept
+    except Exception:  # noqa: BLE001 - a hostile row: the others are kept
         return PayloadForm.UNREADABLE, None
     if form is _ARRAY:
         return _SEQUENCE, tuple(np.frombuffer(payload[1], payload[0]))
@@ -116,7 +114,10 @@ def _only(
     form: PayloadForm, copied: Sequence[tuple[PayloadForm | None, Any]], *, empty: Any, bad: Any
 ) -> Any:
     """Payloads of `form`; `empty` for a row that is None, `bad` for one of any other form."""
-    return [payload if met is form else (empty if met is None else bad) for met, payload in copied]
+    return [
+        payload if row_form is form else (empty if row_form is None else bad)
+        for row_form, payload in copied
+    ]
 
 
 def _copier_for(kind: type) -> Copier:
@@ -136,11 +137,11 @@ def _copier_for(kind: type) -> Copier:
 
 
 def _copy_sparse(matrix: Any) -> Copied:
-    """The rows of a sparse matrix, its zeros among them, as long as they are not too many."""
+    """Copy the rows of a sparse matrix with their zeros, up to a limit."""
     if math.prod(matrix.shape) > SPARSE_VALUES:
         raise SchemaError(
             f"features: expected a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
-            "counted: watch what it was made of, or a dense part of it"
+            "counted: watch its source, or a dense part of it"
         )
     return copy_array(matrix.toarray())
 
@@ -196,8 +197,8 @@ def _copy_model(model: Any) -> Copied:
 
 def _frame_copier(kind: type) -> Copier:
     if is_frame(kind):
-        own = frame_owner(kind)
-        return lambda frame: (PayloadForm.FRAME, len(frame), own(frame))
+        copy_frame = frame_owner(kind)
+        return lambda frame: (PayloadForm.FRAME, len(frame), copy_frame(frame))
     if kind.__name__ == "Series":
         return _copy_series
     return copy_unreadable if is_value(kind) else lambda index: copy_array(np.asarray(index))
@@ -212,20 +213,20 @@ ROW_COPIERS: Copiers = Copiers()
 
 
 class _Values(dict[type, bool]):
-    """Which of the types met so far are values."""
+    """Which types are values; decided once a type."""
 
     def __missing__(self, kind: type) -> bool:
         if len(self) >= _TYPES_KEPT:
             self.clear()
-        self[kind] = found = _is_value(kind)
-        return found
+        self[kind] = is_single = _is_value(kind)
+        return is_single
 
 
 _VALUES = _Values()
 
 
 def is_value(kind: type) -> bool:
-    """Whether what is of this type is one value, and no row or collection of values."""
+    """Whether an object of this type is one value, not a row or a collection of values."""
     return _VALUES[kind]
 
 
@@ -234,5 +235,5 @@ def _is_value(kind: type) -> bool:
         return not issubclass(kind, np.void)
     if hasattr(kind, "__array__") or hasattr(kind, "__len__"):
         return False
-    # what is left of a frame library is a timestamp, a missing value, ...
+    # The remaining types of a frame library are single values: timestamps, missing values, ...
     return package_of(kind) is not None or _object_copier(kind) is copy_unreadable

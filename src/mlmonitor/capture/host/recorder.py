@@ -1,4 +1,4 @@
-"""Where records leave the host, and the call that is open there."""
+"""What all watched calls of a monitor share, and how the open call is found."""
 
 import sys
 from collections import deque
@@ -14,17 +14,17 @@ from mlmonitor.capture.host.copiers import Copiers
 
 
 class Line(Protocol):
-    """What takes the records over: `put`, or for a single row, while there is room, `entries`."""
+    """Where records go: to `put`, or straight to `entries` for a single row while there is room."""
 
     entries: deque[Entry]
     room: int
 
     def put(self, entry: Entry, /) -> bool:
-        """Take one entry, or drop it; whether it was taken. It must neither wait nor raise."""
+        """Add one entry or drop it; return whether it was added. Must neither wait nor raise."""
 
 
 class OpenCall:
-    """A call that the context knows, because other code may run while it is open."""
+    """A call that is kept in the context, because other code may run while it is open."""
 
     __slots__ = ("_call", "_started")
 
@@ -33,12 +33,12 @@ class OpenCall:
 
     @property
     def started(self) -> int:
-        """When it began."""
+        """When it began, in nanoseconds of the monotonic clock."""
         return self._started
 
-    def identified(self, tap: "Recorder") -> str:
-        """Its id, made now if nobody has asked before."""
-        return identify(tap, self._call)
+    def ensure_id(self, recorder: "Recorder") -> str:
+        """Return its id, made now if nobody has read it before."""
+        return assign_id(recorder, self._call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Recorder:
 
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
-    name_late: told of an entry whose id was asked for when it had been handed over already.
-    plain_row: the type of rows for which a copy of their own is enough, if there is one.
+    name_late: receives an entry whose id was first read after it had been appended.
+    plain_row: the type of rows for which a shallow copy is enough, if there is one.
     open_call: the call that is open in the current context, of those that may be suspended:
         coroutines and blocks. A plain call is found on the stack, see `open_call`.
     """
@@ -66,32 +66,32 @@ class Recorder:
 
 
 PLAIN_CALLS: set[CodeType] = set()
-"""The code of the wrappers of plain functions; a frame of it has `tap`, `opened` and `started`."""
+"""Code of the wrappers of plain functions; its frames hold `recorder`, `opened`, `started`."""
 
 
-def identify(tap: Recorder, call: Call) -> str:
-    """The id of `call`, made now if nobody has asked before."""
+def assign_id(recorder: Recorder, call: Call) -> str:
+    """Return the id of `call`, made now if nobody has read it before."""
     if not call:
-        name(call, tap.new_id())
+        name(call, recorder.new_id())
     return str(call[0])
 
 
-def open_id(tap: Recorder) -> str | None:
-    """The id of the innermost call of this monitor that is open here; None where there is none.
+def find_open_id(recorder: Recorder) -> str | None:
+    """Return the id of the innermost open call of this monitor, or None if none is open here.
 
-    A plain call leaves no trace in the context, for that would cost every call a third of its
-    price: whoever asks looks for it on the stack, and pays 0.1 us a frame. Of a plain call and of
-    one in the context, the one that began later is the inner one.
+    A plain call is not kept in the context, which would add a third to the price of every call. It
+    is found on the stack instead, at 0.1 us a frame. Of a plain call and a call in the context,
+    the one that began later is the inner one.
     """
-    held = tap.open_call.get()
-    began = 0 if held is None else held.started
+    suspended = recorder.open_call.get()
+    began = 0 if suspended is None else suspended.started
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - CPython's and PyPy's
     while frame is not None:
         if frame.f_code in PLAIN_CALLS:
-            found = frame.f_locals
-            if found["tap"] is tap and "started" in found:
-                if found["started"] >= began:
-                    return identify(tap, found["opened"])
+            variables = frame.f_locals
+            if variables["recorder"] is recorder and "started" in variables:
+                if variables["started"] >= began:
+                    return assign_id(recorder, variables["opened"])
                 break
         frame = frame.f_back
-    return None if held is None else held.identified(tap)
+    return None if suspended is None else suspended.ensure_id(recorder)

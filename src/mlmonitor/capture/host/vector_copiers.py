@@ -1,4 +1,4 @@
-"""Rows that hold vectors: these are copied, because a vector can be changed by its owner."""
+"""Copy the vectors inside rows, because their owner can change them in place."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,9 +12,9 @@ from mlmonitor.records import MOST_DIMENSIONS
 
 
 class VectorCopiers(Copiers):
-    """Copiers for a model that has embeddings: what rows hold under `names` is copied, too.
+    """Copiers for a model that has embeddings: the values under `names` are copied, too.
 
-    Price: a copy of each vector, in the host's thread; nothing for models without.
+    Price: a copy of each vector in the host's thread; models without vectors pay nothing.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -25,29 +25,29 @@ class VectorCopiers(Copiers):
         shallow = super().__missing__(kind)
 
         def copier(features: Any) -> Copied:
-            return self.owned(shallow(features))
+            return self.copy_vectors(shallow(features))
 
         self[kind] = copier
         return copier
 
-    def owned(self, copied: Copied) -> Copied:
-        """`copied` with vectors that nobody else can change; its rows are ours already."""
+    def copy_vectors(self, copied: Copied) -> Copied:
+        """Replace the vectors in `copied` by copies; its rows are copies already."""
         form, _, payload = copied
         if form is PayloadForm.MAPPING:
-            self._own(payload)
+            self._copy_row_vectors(payload)
         elif form is PayloadForm.MAPPINGS:
             for row in payload:
                 if row is not None:
-                    self._own(row)
+                    self._copy_row_vectors(row)
         return copied
 
-    def _own(self, row: dict[Any, Any]) -> None:
+    def _copy_row_vectors(self, row: dict[Any, Any]) -> None:
         for name in self._names:
             if name in row:
-                row[name] = _owned(row[name])
+                row[name] = _copy_vector(row[name])
 
 
-def _owned(value: Any) -> Any:
+def _copy_vector(value: Any) -> Any:
     try:
         if isinstance(value, np.ndarray | list):
             if len(value) > MOST_DIMENSIONS:

@@ -9,9 +9,9 @@ import pytest
 
 from mlmonitor import Monitor, Reference
 from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.host.arguments import take_features
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.capture.host.watch.arguments import build_feature_copier
 from mlmonitor.capture.values import UNREADABLE
 
 
@@ -67,7 +67,7 @@ def test_arguments_that_are_a_field_each_are_copied_too() -> None:
         return x
 
     vector = [1.0, 2.0]
-    take = take_features(predict, ["x", "v"], VectorCopiers(["v"]))
+    take = build_feature_copier(predict, ["x", "v"], VectorCopiers(["v"]))
     _, _, row = take((1.0, vector), {})
     zeroed(vector)
     assert list(row["v"]) == [1.0, 2.0]

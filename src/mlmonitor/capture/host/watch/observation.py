@@ -1,8 +1,8 @@
 """One prediction made inside a `with` or `async with` block.
 
-A class for each monitor, whose methods know what all its blocks share: looking that up in the block
-would cost as much as the clock does. What goes wrong in these steps is held back; what the block
-raises passes through untouched.
+Each monitor has a class of its own, whose methods close over what its blocks share: a lookup in the
+block would cost as much as reading the clock. Our own errors are counted; an exception of the block
+passes through untouched.
 """
 
 from types import TracebackType
@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 
 from mlmonitor.capture.entry import Call, Entry, Shape, name
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, PayloadForm
-from mlmonitor.capture.host.recorder import OpenCall, Recorder, identify
-from mlmonitor.capture.host.wrappers import fail, leave, taken
+from mlmonitor.capture.host.recorder import OpenCall, Recorder, assign_id
+from mlmonitor.capture.host.watch.wrappers import extract_guarded, forget_open_call, record_failure
 from mlmonitor.capture.prediction_ids import id_text
 
 _MAPPING = PayloadForm.MAPPING
@@ -20,16 +20,15 @@ _MAPPING = PayloadForm.MAPPING
 class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
-    Set `value` to what was predicted; `id` is the handle by which its label can be reported later,
-    and may be asked for in the block or after it.
-    An exception passes through and is counted. A block that sets no value made a prediction that
-    is missing. Where the monitor is switched off there are a value and an id, and nothing is
-    recorded.
+    Set `value` to what was predicted; `id` names the prediction when its label is reported, and
+    may be read in the block or after it.
+    An exception passes through and is counted. A block that sets no value records a missing
+    prediction. A monitor that is switched off records nothing; `value` and `id` work as usual.
     """
 
     __slots__ = ("_copied", "_features", "_record", "_shape", "_token", "value")
 
-    _tap: ClassVar[Recorder]
+    _recorder: ClassVar[Recorder]
     _record: Entry | None
 
     def __init__(self, shape: Shape, features: Any, prediction_id: object) -> None:
@@ -37,25 +36,25 @@ class Observation(OpenCall):
         self.value: Any = None
         self._call: Call = []
         if prediction_id is not None:
-            with self._tap.guard:
-                called = id_text(prediction_id)
-                if called is not None:
-                    name(self._call, called)
+            with self._recorder.guard:
+                own_id = id_text(prediction_id)
+                if own_id is not None:
+                    name(self._call, own_id)
 
     @property
     def id(self) -> str:
-        """The prediction's id: the caller's, or one made at the first look."""
-        return self.identified(self._tap)
+        """The prediction's id: the caller's, or one made when it is first read."""
+        return self.ensure_id(self._recorder)
 
-    def identified(self, tap: Recorder) -> str:
-        """The same; whoever asks first when the block has ended has it told to the worker."""
+    def ensure_id(self, recorder: Recorder) -> str:
+        """Return the id; if it is first read after the block, pass it on to the worker."""
         is_new = not self._call
-        called = identify(tap, self._call)
-        # Looked up after it has a name: what is handed over from now on is read with it.
+        prediction_id = assign_id(recorder, self._call)
+        # Read after the id is set: an entry appended from now on carries it already.
         record = getattr(self, "_record", None)
         if is_new and record is not None:
-            tap.name_late(record)
-        return called
+            recorder.name_late(record)
+        return prediction_id
 
     def __enter__(self) -> Self:
         return self
@@ -81,26 +80,31 @@ class Observation(OpenCall):
         self.__exit__(kind, error, trace)
 
 
-def unrecorded(tap: Recorder) -> type[Observation]:
-    """The blocks of a monitor that is switched off."""
+def make_silent_class(recorder: Recorder) -> type[Observation]:
+    """Make the class of the blocks of a monitor that is switched off."""
 
     class Unrecorded(Observation):
         __slots__ = ()
-        _tap = tap
+        _recorder = recorder
 
     Unrecorded.__qualname__ = Observation.__qualname__
     return Unrecorded
 
 
-def recorded(tap: Recorder) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
-    """The blocks of a monitor: each leaves a record when it ends."""
-    clock, line, entries = tap.clock, tap.line, tap.line.entries
-    set_open, reset_open = tap.open_call.set, tap.open_call.reset
-    plain_row, copiers, plain_types, mapping = tap.plain_row, tap.copiers, PLAIN_TYPES, _MAPPING
+def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
+    """Make the class of the blocks of a monitor; each leaves a record when it ends."""
+    clock, line, entries = recorder.clock, recorder.line, recorder.line.entries
+    set_open, reset_open = recorder.open_call.set, recorder.open_call.reset
+    plain_row, copiers, plain_types, mapping = (
+        recorder.plain_row,
+        recorder.copiers,
+        PLAIN_TYPES,
+        _MAPPING,
+    )
 
     class Recorded(Observation):
         __slots__ = ()
-        _tap = tap
+        _recorder = recorder
 
         def __enter__(self) -> Self:
             features = self._features
@@ -109,8 +113,8 @@ def recorded(tap: Recorder) -> type[Observation]:  # noqa: C901 - two methods, e
                     self._copied = mapping, 1, features.copy()
                 else:
                     self._copied = copiers[type(features)](features)
-            except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
-                tap.guard.hold(fault)
+            except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+                recorder.guard.hold(fault)
                 self._copied = UNREADABLE_ROW
             self._token = set_open(self)
             self._started = clock()
@@ -127,13 +131,15 @@ def recorded(tap: Recorder) -> type[Observation]:  # noqa: C901 - two methods, e
             try:
                 reset_open(self._token)
             except (ValueError, RuntimeError):
-                leave(tap, self)
+                forget_open_call(recorder, self)
             shape = self._shape
             if kind is not None:
-                fail(tap, shape, (self._call, self._copied), took, kind)
+                record_failure(recorder, shape, (self._call, self._copied), took, kind)
                 return
             result = self.value
-            prediction = result if type(result) in plain_types else taken(tap, shape, result)
+            prediction = (
+                result if type(result) in plain_types else extract_guarded(recorder, shape, result)
+            )
             form, rows, payload = self._copied
             try:
                 entry = (shape, form, rows, payload, prediction, took, None, self._call)
@@ -142,8 +148,8 @@ def recorded(tap: Recorder) -> type[Observation]:  # noqa: C901 - two methods, e
                     entries.append(entry)
                 elif not line.put(entry):
                     self._record = None
-            except Exception as fault:  # noqa: BLE001 - ours, whatever it is: the host goes on
-                tap.guard.hold(fault)
+            except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+                recorder.guard.hold(fault)
 
     Recorded.__qualname__ = Observation.__qualname__
     return Recorded

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.host.arguments import parameters, picker, take_features
 from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.watch.arguments import (
+    build_argument_reader,
+    build_feature_copier,
+    list_parameters,
+)
 from mlmonitor.errors import ConfigError
 
 ROW = {"a": 1.0}
@@ -58,7 +62,7 @@ def wrapped(*args: Any, **kwargs: Any) -> None:
 
 def taken(function: Callable[..., Any], which: Any, *args: Any, **kwargs: Any) -> Any:
     """What is copied of one call."""
-    return take_features(function, which, Copiers())(args, kwargs)
+    return build_feature_copier(function, which, Copiers())(args, kwargs)
 
 
 @pytest.mark.parametrize(
@@ -156,23 +160,23 @@ def test_a_call_without_features_is_unreadable() -> None:
 def test_a_function_without_arguments_is_refused() -> None:
     """There is nothing to watch; the message says what to do instead."""
     with pytest.raises(ConfigError, match="observe"):
-        take_features(lambda: None, None, Copiers())
+        build_feature_copier(lambda: None, None, Copiers())
 
 
 @pytest.mark.parametrize("which", ["row", ["features", "row"], ""])
 def test_an_argument_that_is_not_there_is_refused(which: Any) -> None:
     """The message names the function, what was asked for, and what there is."""
     with pytest.raises(ConfigError, match=r"plain has no argument .*features, other"):
-        take_features(plain, which, Copiers())
+        build_feature_copier(plain, which, Copiers())
 
 
 def test_a_default_is_picked_for_an_argument_not_given() -> None:
     """An id with a default is that default; without one it is None."""
-    assert picker(plain, "other")((ROW,), {}) == 0
-    assert picker(two, "model")((), {}) is None
+    assert build_argument_reader(plain, "other")((ROW,), {}) == 0
+    assert build_argument_reader(two, "model")((), {}) is None
 
 
 def test_the_bound_parameter_is_no_parameter() -> None:
     """`self` can hold no features."""
-    assert list(parameters(Model.predict)) == ["features"]
-    assert parameters(min) == {}
+    assert list(list_parameters(Model.predict)) == ["features"]
+    assert list_parameters(min) == {}

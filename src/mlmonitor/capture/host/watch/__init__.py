@@ -1,0 +1,1 @@
+"""Watched calls and blocks: what surrounds a prediction in the host's thread."""

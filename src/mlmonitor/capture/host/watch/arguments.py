@@ -1,0 +1,150 @@
+"""Find, once at decoration, which argument of a watched function holds the features."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, MappingProxyType, MethodType
+from typing import Any
+
+from mlmonitor.capture.form import Copied, PayloadForm
+from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.errors import ConfigError
+
+Arguments = tuple[Any, ...]
+ArgumentReader = Callable[[Arguments, Mapping[str, Any]], Any]
+FeatureCopier = Callable[[Arguments, Mapping[str, Any]], Copied]
+
+_BOUND = ("self", "cls")
+_LAST = ""  # the last positional argument
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values, where () is no row
+
+
+def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the function's parameters without the bound one; none where there is no signature."""
+    try:
+        by_name = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have no signature
+        return {}
+    return {name: parameter for name, parameter in by_name.items() if name not in _BOUND}
+
+
+def build_feature_copier(
+    function: Callable[..., Any], features: str | Sequence[str] | None, copiers: Copiers
+) -> FeatureCopier:
+    """Build a function that copies the features out of a call's arguments.
+
+    features: the argument that holds them, or several arguments that are one field each. None
+        means the first argument, or all keyword arguments if the function takes only `**features`.
+
+    Raises:
+        ConfigError: the function has no such argument, or none at all.
+    """
+    if features is None:
+        features = _choose_argument(function, list_parameters(function))
+    if isinstance(features, str):
+        return _copy_from_argument(function, features, copiers)
+    readers = {name: build_argument_reader(function, name) for name in features}
+
+    def copy_fields(args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
+        return PayloadForm.MAPPING, 1, {name: read(args, kwargs) for name, read in readers.items()}
+
+    if isinstance(copiers, VectorCopiers):
+        return lambda args, kwargs: copiers.copy_vectors(copy_fields(args, kwargs))
+    return copy_fields
+
+
+class PositionalFeatures:
+    """Copies the features from one position, or by name where the call passed them so."""
+
+    __slots__ = ("_copiers", "_read", "position")
+
+    def __init__(self, position: int, read: ArgumentReader, copiers: Copiers) -> None:
+        self.position: int = position
+        self._read, self._copiers = read, copiers
+
+    def __call__(self, args: Arguments, kwargs: Mapping[str, Any]) -> Copied:
+        """Copy the features of one call."""
+        has_position = len(args) > self.position
+        features = args[self.position] if has_position else self._read(args, kwargs)
+        return self._copiers[type(features)](features)
+
+
+def is_first_argument(copy_features: FeatureCopier) -> bool:
+    """Whether the features are the first positional argument."""
+    return isinstance(copy_features, PositionalFeatures) and copy_features.position == 0
+
+
+def find_only_parameter(function: Callable[..., Any]) -> str | None:
+    """Return the name of the function's only parameter if every call has to pass it.
+
+    Read from its code: the signature of a decorated function may be that of another.
+    """
+    bound = int(isinstance(function, MethodType))
+    plain = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(plain, FunctionType):
+        return None
+    code = plain.__code__
+    has_more = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    is_one = code.co_argcount == bound + 1 and not code.co_kwonlyargcount and not has_more
+    if not is_one or code.co_posonlyargcount or plain.__defaults__:
+        return None
+    return code.co_varnames[bound]
+
+
+def _copy_from_argument(function: Callable[..., Any], name: str, copiers: Copiers) -> FeatureCopier:
+    read = build_argument_reader(function, name)
+    names = list(inspect.signature(function).parameters) if name else []
+    is_anywhere = not names or list_parameters(function)[name].kind not in _BY_POSITION
+    if is_anywhere or isinstance(copiers, VectorCopiers):  # whose rows are more than copied
+        return lambda args, kwargs: copiers[type(features := read(args, kwargs))](features)
+    return PositionalFeatures(names.index(name), read, copiers)
+
+
+def build_argument_reader(function: Callable[..., Any], name: str) -> ArgumentReader:
+    """Build a function that reads the argument `name` from a call's arguments.
+
+    Raises:
+        ConfigError: the function has no parameter of that name.
+    """
+    by_name = list_parameters(function)
+    if not by_name and name == _LAST:
+        return lambda args, _kwargs: args[-1] if args else None
+    if name not in by_name:
+        raise ConfigError(
+            f"{_describe(function)} has no argument {name!r}; "
+            f"it has: {', '.join(by_name) or 'none'}"
+        )
+    parameter = by_name[name]
+    default = None if parameter.default is inspect.Parameter.empty else parameter.default
+    position = list(inspect.signature(function).parameters).index(name)
+    match parameter.kind:
+        case inspect.Parameter.VAR_KEYWORD:
+            named = {key for key, other in by_name.items() if other.kind in _BY_NAME}
+            return lambda _args, kwargs: {key: kwargs[key] for key in kwargs if key not in named}
+        case inspect.Parameter.VAR_POSITIONAL:
+            return lambda args, _kwargs: args[position:] or _NO_VALUES
+        case inspect.Parameter.KEYWORD_ONLY:
+            return lambda _args, kwargs: kwargs.get(name, default)
+        case _:
+            return lambda args, kwargs: (
+                args[position] if len(args) > position else kwargs.get(name, default)
+            )
+
+
+def _choose_argument(function: Callable[..., Any], by_name: Mapping[str, inspect.Parameter]) -> str:
+    if not by_name:
+        try:
+            inspect.signature(function)
+        except (TypeError, ValueError):
+            return _LAST  # a builtin without a signature: its last argument is the best guess
+        raise ConfigError(
+            f"{_describe(function)} takes no argument that could hold features: "
+            "use `with monitor.observe(features)` inside it"
+        )
+    return next(iter(by_name))
+
+
+def _describe(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__name__

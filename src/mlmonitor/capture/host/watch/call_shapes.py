@@ -1,0 +1,37 @@
+"""Shapes of blocks and batches: how their outputs are read, which each call of them states."""
+
+from collections.abc import Sequence
+
+from mlmonitor.capture.entry import Shape
+from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.outputs import OutputKind, Outputs
+
+_MAX_SHAPES = 256  # a host that makes up names as it goes must not fill the memory with them
+
+
+class CallShapes:
+    """One shape for each way to read outputs, made at its first use.
+
+    The reader groups calls by the identity of their shape, so equal shapes must be one object.
+    """
+
+    def __init__(self, features: tuple[str, ...], guard: Guard) -> None:
+        self._features, self._guard = features, guard
+        self.plain: Shape = Shape(features, Outputs())
+        self._by_reading: dict[tuple[str, tuple[str, ...]], Shape] = {}
+
+    def get(self, output: OutputKind, names: Sequence[str]) -> Shape:
+        """Return the shape for these outputs; a mistake is counted and gives the plain one."""
+        if output == "value" and not names:
+            return self.plain
+        with self._guard:
+            return self._get_or_create(Outputs.named(output, names))
+        return self.plain
+
+    def _get_or_create(self, outputs: Outputs) -> Shape:
+        key = outputs.kind, outputs.names
+        if key not in self._by_reading:
+            if len(self._by_reading) >= _MAX_SHAPES:
+                self._by_reading.clear()
+            self._by_reading[key] = Shape(self._features, outputs)
+        return self._by_reading[key]

@@ -1,0 +1,247 @@
+"""Wrap functions so that each call leaves a record, at the lowest price Python allows.
+
+Every step of a plain call is inlined in the wrapper, because one more Python call costs as much as
+copying a row. Our own errors are counted; an exception of the wrapped function passes through
+untouched.
+"""
+
+from collections.abc import Callable
+from contextvars import Token
+from functools import wraps
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.entry import Call, Shape, name
+from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
+from mlmonitor.capture.host.copiers import is_value
+from mlmonitor.capture.host.recorder import PLAIN_CALLS, OpenCall, Recorder
+from mlmonitor.capture.host.results import extract_prediction
+from mlmonitor.capture.host.watch.arguments import ArgumentReader, FeatureCopier
+from mlmonitor.capture.prediction_ids import id_or_none, id_text
+
+Opener = Callable[[Any, Any], tuple[Call, Copied]]
+Opened = tuple[Call, Copied]
+
+_NOTHING = object()
+_MAPPING, _FLOATS = PayloadForm.MAPPING, PayloadForm.FLOATS
+_FLOAT64, _ndarray = np.dtype(np.float64), np.ndarray
+
+
+def build_opener(
+    recorder: Recorder, copy_features: FeatureCopier, read_id: ArgumentReader | None
+) -> Opener:
+    """Build what runs before a call: it copies the features and reads the id, by place or name."""
+    guard = recorder.guard
+
+    def begin(args: Any, kwargs: Any) -> tuple[Call, Copied]:
+        opened: Call = []
+        copied = UNREADABLE_ROW
+        with guard:
+            copied = copy_features(args, kwargs)
+        if read_id is not None:
+            with guard:
+                own_id = parse_ids(read_id(args, kwargs))
+                if own_id is not None:  # an id of None would prevent that one is made
+                    name(opened, own_id)
+        return opened, copied
+
+    return begin
+
+
+def wrap_sync(function: Any, recorder: Recorder, shape: Shape, begin: Opener) -> Any:
+    """Wrap a plain function whose arguments may be passed in any way."""
+    clock = recorder.clock
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        opened, copied = begin(args, kwargs)
+        started = clock()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            record_failure(recorder, shape, (opened, copied), clock() - started, type(error))
+            raise
+        record_success(recorder, shape, (opened, copied), clock() - started, result)
+        return result
+
+    PLAIN_CALLS.add(_get_code(call))
+    return call
+
+
+def wrap_single_argument(
+    function: Any, recorder: Recorder, shape: Shape, otherwise: Any, *, only: str | None = None
+) -> Any:
+    """Wrap a plain function whose first argument is the features, and mostly the only one.
+
+    otherwise: called if there are more arguments, or if the features are passed by name.
+    only: the name of its parameter if it has just one. Python then checks that a call passes it, by
+        place or by name, which saves an eighth of the price.
+    """
+    one = _wrap_features_only(function, recorder, shape)
+    is_only = only is not None and rename_parameter(one, only)
+    PLAIN_CALLS.add(_get_code(one))
+    if is_only:
+        return wraps(function)(one)
+    nothing = _NOTHING
+
+    @wraps(function)
+    def call(features: Any = nothing, /, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs or features is nothing:
+            given = () if features is nothing else (features,)
+            return otherwise(*given, *args, **kwargs)
+        return one(features)
+
+    return call
+
+
+def rename_parameter(function: Any, parameter: str) -> bool:
+    """Rename the parameter of our function to that of the host's, so that it can be named."""
+    code = _get_code(function)
+    others = {*code.co_varnames[1:], *code.co_freevars, *code.co_cellvars}
+    if parameter in others:
+        return False
+    function.__code__ = code.replace(co_varnames=(parameter, *code.co_varnames[1:]))
+    return True
+
+
+def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
+    function: Any, recorder: Recorder, shape: Shape
+) -> Any:
+    """Wrap a plain function that is passed only the features.
+
+    Almost every call runs through this wrapper: it has no avoidable step.
+    """
+    clock, copiers = recorder.clock, recorder.copiers
+    line, entries = recorder.line, recorder.line.entries
+    plain = PLAIN_TYPES if shape.outputs.select is None else frozenset[type]()
+    floats, ndarray = _FLOAT64, _ndarray
+
+    def call(features: Any) -> Any:  # noqa: PLR0915 - as above
+        opened: Call = []
+        try:
+            kind = type(features)
+            if kind is dict:
+                form, rows, payload = _MAPPING, 1, features.copy()
+            elif (
+                kind is ndarray
+                and features.dtype is floats
+                and features.ndim == 1
+                and (payload := features.tobytes())
+            ):
+                form, rows = _FLOATS, 1
+            else:
+                form, rows, payload = copiers[kind](features)
+        except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+            recorder.guard.hold(fault)
+            form, rows, payload = UNREADABLE_ROW
+        started = clock()
+        try:
+            result = function(features)
+        except BaseException as error:
+            record_failure(
+                recorder, shape, (opened, (form, rows, payload)), clock() - started, type(error)
+            )
+            raise
+        took = clock() - started
+        prediction = result if type(result) in plain else extract_guarded(recorder, shape, result)
+        try:
+            entry = (shape, form, rows, payload, prediction, took, None, opened)
+            if rows == 1 and len(entries) < line.room:
+                entries.append(entry)
+            else:
+                line.put(entry)
+        except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+            recorder.guard.hold(fault)
+        return result
+
+    return call
+
+
+def _get_code(function: Any) -> CodeType:
+    code: CodeType = function.__code__
+    return code
+
+
+def wrap_coroutine(function: Any, recorder: Recorder, shape: Shape, begin: Opener) -> Any:
+    """Wrap a coroutine function; its calls may be suspended, so the context keeps them."""
+    clock = recorder.clock
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        opened, copied = begin(args, kwargs)
+        started = clock()
+        suspended = OpenCall(opened, started)
+        token = recorder.open_call.set(suspended)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            took = clock() - started
+            close_call(recorder, suspended, token)
+            record_failure(recorder, shape, (opened, copied), took, type(error))
+            raise
+        took = clock() - started
+        close_call(recorder, suspended, token)
+        record_success(recorder, shape, (opened, copied), took, result)
+        return result
+
+    return call
+
+
+def close_call(recorder: Recorder, call: OpenCall, token: Token[OpenCall | None]) -> None:
+    """Close a call in its context."""
+    try:
+        recorder.open_call.reset(token)
+    except (ValueError, RuntimeError):
+        forget_open_call(recorder, call)
+
+
+def forget_open_call(recorder: Recorder, call: OpenCall) -> None:
+    """Close a call that ends in another context than the one it began in, or twice."""
+    if recorder.open_call.get() is call:
+        recorder.open_call.set(None)
+
+
+def record_success(
+    recorder: Recorder, shape: Shape, opened_call: Opened, took: int, result: Any
+) -> None:
+    """Append the record of a call that has returned; never raises."""
+    opened, (form, rows, payload) = opened_call
+    is_plain = type(result) in PLAIN_TYPES and shape.outputs.select is None
+    prediction = result if is_plain else extract_guarded(recorder, shape, result)
+    try:
+        line, entry = recorder.line, (shape, form, rows, payload, prediction, took, None, opened)
+        if rows == 1 and len(line.entries) < line.room:
+            line.entries.append(entry)
+        else:
+            line.put(entry)
+    except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+        recorder.guard.hold(fault)
+
+
+def record_failure(
+    recorder: Recorder, shape: Shape, opened_call: Opened, took: int, error: type[BaseException]
+) -> None:
+    """Append the record of a call that has raised; never raises."""
+    opened, (form, rows, payload) = opened_call
+    try:
+        recorder.line.put((shape, form, rows, payload, None, took, error.__name__, opened))
+    except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
+        recorder.guard.hold(fault)
+
+
+def extract_guarded(recorder: Recorder, shape: Shape, result: Any) -> Any:
+    """Copy the prediction inside `result`; if that fails, count the error and return None."""
+    try:
+        return extract_prediction(shape.outputs, result)
+    except Exception as fault:  # noqa: BLE001 - the row is kept, its prediction is missing
+        recorder.guard.hold(fault)
+        return None
+
+
+def parse_ids(identity: Any) -> str | list[str | None] | None:
+    """Return an id as text, or one for each of several rows; None if none was given."""
+    is_one = is_value(type(identity)) or getattr(identity, "ndim", 1) == 0
+    is_many = isinstance(identity, list | tuple) or hasattr(identity, "__array__")
+    return id_text(identity) if is_one or not is_many else [id_or_none(value) for value in identity]
