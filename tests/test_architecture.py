@@ -30,7 +30,6 @@ RETIRED_WORDS = re.compile(
 )
 LEFT: dict[str, set[str]] = {
     "long modules": {
-        "monitor.py",
         "reference/reference.py",
         "stats/critical_values.py",
     },
@@ -62,7 +61,6 @@ LEFT: dict[str, set[str]] = {
         "aggregate/window.py",
         "buffer/handover.py",
         "buffer/inbox.py",
-        "capture/host/call_shapes.py",
         "compare/alert_states.py",
         "compare/drift/decomposition.py",
         "compare/drift/drift.py",
@@ -93,7 +91,6 @@ LEFT: dict[str, set[str]] = {
         "testing/receiver/ledger.py",
         "testing/receiver/request_handler.py",
         "testing/receiver/series.py",
-        "worker.py",
     },
     "words": {
         "aggregate/call_stats.py",
@@ -118,12 +115,6 @@ LEFT: dict[str, set[str]] = {
         "buffer/pending.py",
         "capture/frames.py",
         "capture/guard.py",
-        "capture/host/arguments.py",
-        "capture/host/label_entries.py",
-        "capture/host/observation.py",
-        "capture/host/recorder.py",
-        "capture/host/results.py",
-        "capture/host/wrappers.py",
         "capture/prediction_ids.py",
         "capture/read/packing.py",
         "capture/read/prediction_columns.py",
@@ -188,10 +179,6 @@ LEFT: dict[str, set[str]] = {
         "formats/reference/file.py",
         "formats/reference/segment_entries.py",
         "formatting.py",
-        "gil.py",
-        "integrations/asgi.py",
-        "monitor.py",
-        "options.py",
         "pipeline.py",
         "records.py",
         "reference/fit_options.py",
@@ -237,7 +224,6 @@ LEFT: dict[str, set[str]] = {
         "testing/receiver/refusal.py",
         "testing/receiver/request_handler.py",
         "testing/receiver/temporality.py",
-        "worker.py",
     },
 }
 

@@ -136,10 +136,9 @@ def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901
             if kind is not None:
                 record_failure(recorder, shape, (self._call, self._copied), took, kind)
                 return
-            result = self.value
-            prediction = (
-                result if type(result) in plain_types else extract_guarded(recorder, shape, result)
-            )
+            prediction = self.value
+            if type(prediction) not in plain_types:
+                prediction = extract_guarded(recorder, shape, prediction)
             form, rows, payload = self._copied
             try:
                 entry = (shape, form, rows, payload, prediction, took, None, self._call)
