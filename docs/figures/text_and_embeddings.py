@@ -55,7 +55,7 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
             told_rows = rows(rng, STEP, same if is_calm else turned, new=0.0 if is_calm else 0.02)
             monitor.record({n: v[:-1] for n, v in told_rows.items()}, np.zeros(STEP - 1))
             monitor.flush(timeout_seconds=30)
-            known = {"field": "vector.witness", "measure": "mmd"}
+            known = {"field": "vector.kernel_similarity", "measure": "mmd"}
             series["mmd"].append(exporter.value("mlmonitor.drift.score", known))
             series["chance"].append(exporter.value("mlmonitor.drift.threshold", known))
             status = monitor.status()

@@ -58,7 +58,7 @@ def test_products_of_features_are_the_kernel(rng: np.random.Generator) -> None:
 
 
 def test_the_mmd_is_that_of_the_exact_kernel(rng: np.random.Generator) -> None:
-    """Within the error of its random features, averaged over seeds; so is the witness."""
+    """Within the error of its random features, averaged over seeds; so is the kernel similarity."""
     x, y = rng.normal(size=(300, 8)), rng.normal(size=(200, 8)) + 0.7
     bandwidth = median_distance(x)
     within, across = gaussian(x, x, bandwidth).mean(), gaussian(x, y, bandwidth)

@@ -135,12 +135,12 @@ def test_a_change_of_correlation_alone_is_found_by_the_score(
 
 @pytest.mark.slow
 def test_vectors_of_the_same_length_that_are_turned_are_found() -> None:
-    """The norm knows nothing of it; the cosine and the witness do, within 500 rows."""
+    """The norm knows nothing of it; the cosine and the kernel similarity do, within 500 rows."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         reference = Reference.fit({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
         until = alerts(reference, lambda r, n: {"v": turned(r, n)}, rng, 1_000)
-        assert until["v.witness"] <= 500
+        assert until["v.kernel_similarity"] <= 500
         assert "v.norm" not in until
 
 

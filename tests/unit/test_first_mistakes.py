@@ -188,5 +188,5 @@ def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
         monitor.record({"v": list(rng.normal(size=(100, 8)))}, np.zeros(100))
         monitor.flush(timeout_seconds=20)
         status = monitor.status()
-    assert status.field("v.witness", role="derived").mmd is not None
-    assert "\nmmd: v.witness " in str(status)
+    assert status.field("v.kernel_similarity", role="derived").mmd is not None
+    assert "\nmmd: v.kernel_similarity " in str(status)

@@ -27,11 +27,11 @@ class NumericPlan(NamedTuple):
 class KernelPlan(NamedTuple):
     """What an embedding's random features are compared with.
 
-    witness: the numeric field that counts the rows behind them. mean: of each feature over `rows`
-    rows of the reference. critical: see `NumericReference.critical`.
+    similarity: the numeric field that counts the rows behind them. mean: of each feature over
+    `rows` rows of the reference. critical: see `NumericReference.critical`.
     """
 
-    witness: str
+    similarity: str
     mean: Floats
     rows: int
     critical: tuple[float, ...] = ()

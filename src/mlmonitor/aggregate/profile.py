@@ -144,8 +144,8 @@ class Profile:
             quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
 
     def count_kernels(self, block: Block) -> None:
-        """Take in the kernel features of a block's embeddings."""
-        if block.kernels.size:
+        """Add the kernel features of a block's embeddings, if the plan compares them."""
+        if self.kernels.size and block.kernels.size:
             self.kernels += block.kernels.sum(axis=1)
 
     def arrays(self) -> dict[str, Array]:

@@ -33,7 +33,7 @@ def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
     """What the kernel features of its embeddings are compared with, in its order."""
     return [
         KernelPlan(
-            witness=derived_names(entry)[-1],
+            similarity=derived_names(entry)[-1],
             mean=np.array(entry.kernel_mean),
             rows=entry.design_rows,
             critical=tuple(entry.critical.get(MMD, ())),

@@ -127,7 +127,7 @@ class EmbeddingColumns:
     """Vectors become three columns of numbers, and the features that are summed for the MMD.
 
     norm: the Euclidean length. cosine: with the reference's centroid; missing for a vector of
-    length 0. witness: the mean kernel value with the reference's vectors.
+    length 0. kernel_similarity: the mean kernel value with the reference's vectors.
     """
 
     def __init__(self, centroid: Floats, kernel: Kernel, kernel_mean: Floats) -> None:
@@ -151,7 +151,7 @@ class EmbeddingColumns:
         return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """`[norm, cosine, witness]` and kernel features by rows."""
+        """`[norm, cosine, kernel_similarity]` and kernel features by rows."""
         found = vectors(values, len(self._centroid))
         norm = np.sqrt((found.matrix**2).sum(axis=1))
         size = norm * self._length
@@ -160,12 +160,12 @@ class EmbeddingColumns:
             has_direction, size, 1.0
         )
         features = np.where(found.known, self._kernel.features(found.matrix), 0.0)
-        witness = np.einsum("fr,f->r", features, self._mean)
+        similarity = np.einsum("fr,f->r", features, self._mean)
         numeric = np.stack(
             [
                 np.where(found.known, norm, np.nan),
                 np.where(has_direction, np.clip(cosine, -1.0, 1.0), np.nan),
-                np.where(found.known, witness, np.nan),
+                np.where(found.known, similarity, np.nan),
             ]
         )
         reasons = np.tile(found.reasons, (len(EMBEDDING_FIELDS), 1))

@@ -29,7 +29,7 @@ class FieldStatus:
     that, and the size of the change, is beyond the level. window_quality: of the window's values.
     is_id_like: whether the reference's values were almost all different, so that nothing is
     compared.
-    mmd: of an embedding's witness, the maximum mean discrepancy of its vectors.
+    mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
     """
 
     name: str

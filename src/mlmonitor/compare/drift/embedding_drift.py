@@ -11,14 +11,14 @@ from mlmonitor.records import Floats
 def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
     """Of each field the MMD, and what it passes by chance once in a hundred windows.
 
-    NaN for all fields but the witnesses of embeddings: a witness is what the MMD adds up.
+    NaN for all fields but the kernel similarities of embeddings, which the MMD adds up.
     """
     score, critical = np.full((2, len(plan.schema)), np.nan)
     names = [field.name for field in plan.schema.numeric]
     start = 0
     for kernel in plan.kernels:
         stop = start + len(kernel.mean)
-        at = names.index(kernel.witness)
+        at = names.index(kernel.similarity)
         rows = int(profile.moments.count[at])
         if rows:
             gap = profile.kernels[start:stop] / rows - kernel.mean

@@ -131,7 +131,7 @@ def _is_covariance(triangle: list[float], size: int) -> bool:
 
 
 TEXT_FIELDS = ("length", "words", "unknown_words")
-EMBEDDING_FIELDS = ("norm", "cosine", "witness")
+EMBEDDING_FIELDS = ("norm", "cosine", "kernel_similarity")
 SCORE, ANOMALOUS = "anomaly_score", "anomalous"
 
 FieldEntry = CountedEntry | TextReference | EmbeddingReference

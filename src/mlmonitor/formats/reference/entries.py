@@ -8,8 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
-_HANDFUL = 5
-_MOST_LISTED = 50  # categories; a reference of fewer knows each that it met
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
 """The sizes of windows for which it is kept what chance makes of each distance.
 
@@ -136,7 +134,8 @@ class CategoricalReference(FieldReference):
     them that were kept; `is_closed` says whether all were. `once` and `twice` tell how many
     categories were met so often: of them Good and Turing made the chance of a new one.
     `held_out` holds `[*categories, others, new, missing]` of those rows that had no say in which
-    categories are listed, where some are not.
+    categories are listed, where some are not. Names that may be one person's are in neither list:
+    see `public`, which says that the user allowed them all.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -147,6 +146,8 @@ class CategoricalReference(FieldReference):
     once: Count = 0
     twice: Count = 0
     held_out: Annotated[list[Count], Field(max_length=10_003)] = []
+    id_like: bool = False
+    public: bool = False
 
     @property
     def expected(self) -> list[int]:
@@ -160,12 +161,8 @@ class CategoricalReference(FieldReference):
 
     @property
     def is_id_like(self) -> bool:
-        """Whether its values look like ids: many, and none of more than a handful of rows.
-
-        What is different in each row can be compared with nothing.
-        """
-        is_many = len(self.categories) >= _MOST_LISTED and bool(self.others)
-        return self.kind == "categorical" and is_many and max(self.counts[:-1]) <= _HANDFUL
+        """Whether almost all values were different, so that nothing can be compared."""
+        return self.id_like
 
     @property
     def nbytes(self) -> int:

@@ -20,8 +20,9 @@ from mlmonitor.formats.reference.segment_entries import (
     check_seasons,
     check_segments,
 )
+from mlmonitor.formats.reference.upgrade import upgrade
 
-VERSION = 1
+VERSION = 2
 FILE_BYTES = 64 << 20
 """The largest file that is read, and so the largest that is written."""
 
@@ -106,7 +107,7 @@ def load(data: bytes) -> ReferenceFile:
         )
     _check_keys(data)
     try:
-        return ReferenceFile.model_validate_json(data)
+        return ReferenceFile.model_validate_json(upgrade(data, head.version))
     except ValidationError as error:
         raise FormatError(f"reference: {_where(error)}") from None
 

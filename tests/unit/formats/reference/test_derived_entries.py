@@ -130,7 +130,7 @@ CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
     (at(("anomaly", "threshold"), None), "threshold"),
     (at(("anomaly",), None), "expected those derived from"),
     (without("anomalous"), "expected those derived from"),
-    (without("v.witness"), "expected those derived from"),
+    (without("v.kernel_similarity"), "expected those derived from"),
     (without("t"), "expected those derived from"),
     (renamed, "expected those derived from"),
     (doubled, "expected each derived from one of them"),

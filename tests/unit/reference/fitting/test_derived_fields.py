@@ -20,7 +20,7 @@ from mlmonitor.reference.learner import Learner
 from mlmonitor.testing import InMemoryExporter
 
 ROWS = 60
-DERIVED = ["t.length", "t.words", "t.unknown_words", "v.norm", "v.cosine", "v.witness"]
+DERIVED = ["t.length", "t.words", "t.unknown_words", "v.norm", "v.cosine", "v.kernel_similarity"]
 SCHEMA = {"t": "text", "v": "embedding"}
 
 
@@ -241,13 +241,13 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
 
 
 def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Generator) -> None:
-    """For the witness alone, and only where there is a window."""
+    """For the kernel similarity alone, and only where there is a window."""
     exporter = InMemoryExporter()
     reference = Reference.fit(columns(rng, 400), schema=SCHEMA)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns(rng, 100) | {"v": rng.normal(size=(100, 4)) + 3}, np.zeros(100))
         assert monitor.flush()
-    known = {"field": "v.witness", "role": "derived", "measure": "mmd"}
+    known = {"field": "v.kernel_similarity", "role": "derived", "measure": "mmd"}
     score = exporter.value("mlmonitor.drift.score", known)
     critical = exporter.value("mlmonitor.drift.threshold", known)
     assert isinstance(score, float)
@@ -255,7 +255,7 @@ def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Gener
     assert score > 3 * critical
     points = exporter.snapshots[-1].points
     told = [dict(p.attributes) for p in points if ("measure", "mmd") in p.attributes]
-    assert {each["field"] for each in told} == {"v.witness"}
+    assert {each["field"] for each in told} == {"v.kernel_similarity"}
 
 
 def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator) -> None:

@@ -1,0 +1,43 @@
+"""Files of older versions, brought to the version that this library writes."""
+
+import json
+from typing import Any
+
+_LISTED_AT_LEAST, _HANDFUL = 50, 5
+
+
+def upgrade(data: bytes, version: int) -> bytes:
+    """The file in `data`, which is of `version`, as one of the current version.
+
+    What a file of its version could not hold is left as it is, for the validation that follows.
+    """
+    if version > 1:
+        return data
+    tree = json.loads(data)
+    fields = tree.get("fields")
+    listed = fields if isinstance(fields, list) else []
+    entries = [entry for entry in listed if isinstance(entry, dict)]
+    _rename_kernel_similarity(entries)
+    for entry in entries:
+        if entry.get("kind") == "categorical":
+            entry["id_like"] = _is_id_like(entry)
+    tree["version"] = 2
+    return json.dumps(tree).encode()
+
+
+def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
+    """Version 1 called the kernel similarity of an embedding its witness."""
+    renamed = {f"{e.get('name')}.witness" for e in entries if e.get("kind") == "embedding"}
+    for entry in entries:
+        name = entry.get("name")
+        if entry.get("role") == "derived" and isinstance(name, str) and name in renamed:
+            entry["name"] = name.removesuffix("witness") + "kernel_similarity"
+
+
+def _is_id_like(entry: dict[str, Any]) -> bool:
+    """Version 1 listed names of ids as if they were categories, and left the reader to judge."""
+    counts, categories = entry.get("counts"), entry.get("categories")
+    if not isinstance(counts, list) or not isinstance(categories, list) or not entry.get("others"):
+        return False
+    listed = [count for count in counts[:-1] if isinstance(count, int)]
+    return len(categories) >= _LISTED_AT_LEAST and max(listed, default=0) <= _HANDFUL

@@ -1,0 +1,83 @@
+"""References saved by released versions: they load, with every count they were saved with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import FormatError, Monitor, Reference
+from mlmonitor.formats.reference import VERSION, dump, load
+from mlmonitor.testing import ManualClock
+
+FILE = Path(__file__).parents[3] / "golden" / "reference_v1.json"
+SAVED: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+RENAMED = {"vector.witness": "vector.kernel_similarity"}
+
+
+def test_a_reference_of_version_1_is_of_the_current_version_once_loaded() -> None:
+    """Saving it again writes the current format, which loads as the same."""
+    content = load(FILE.read_bytes())
+    assert SAVED["version"] == 1
+    assert content.version == VERSION == 2
+    assert load(dump(content)) == content
+
+
+def test_a_reference_of_version_1_keeps_every_number_of_every_field() -> None:
+    """But for the name of a derived field, all that was saved is there."""
+    tree = json.loads(dump(load(FILE.read_bytes())))
+    assert len(tree["fields"]) == len(SAVED["fields"])
+    for loaded, saved in zip(tree["fields"], SAVED["fields"], strict=True):
+        expected = {**saved, "name": RENAMED.get(saved["name"], saved["name"])}
+        assert {key: loaded[key] for key in expected} == expected
+    rest = {key for key in SAVED if key not in ("version", "fields")}
+    assert {key: tree[key] for key in rest} == {key: SAVED[key] for key in rest}
+
+
+def test_a_reference_of_version_1_has_kernel_similarity_in_place_of_a_witness() -> None:
+    """The derived field of an embedding has the new name, once."""
+    names = [field.name for field in Reference.load(FILE).fields]
+    assert names.count("vector.kernel_similarity") == 1
+    assert "vector.witness" not in names
+
+
+def test_a_feature_called_witness_keeps_its_name() -> None:
+    """Only what is derived from an embedding is renamed."""
+    tree = json.loads(FILE.read_text(encoding="utf-8"))
+    age = next(field for field in tree["fields"] if field["name"] == "age")
+    age["name"], tree["importances"], tree["anomaly"]["names"] = "a.witness", {}, ["a.witness"]
+    names = [field.name for field in load(json.dumps(tree).encode()).fields]
+    assert "a.witness" in names
+
+
+def test_a_monitor_compares_rows_with_a_reference_of_version_1() -> None:
+    """All fields of the file have a score, the renamed one included."""
+    reference = Reference.load(FILE)
+    clock = ManualClock()
+    rng = np.random.default_rng(1)
+    dimensions = len(next(f for f in SAVED["fields"] if f["name"] == "vector")["centroid"])
+    rows = [
+        {
+            "age": float(rng.normal(45, 10)),
+            "line": str(rng.choice(["motor", "home", "travel"])),
+            "is_new": bool(rng.random() < 0.5),
+            "comment": "a few words",
+            "vector": rng.normal(size=dimensions).tolist(),
+        }
+        for _ in range(300)
+    ]
+    with Monitor("model", reference=reference, exporters=[], clock=clock) as monitor:
+        monitor.record(rows, predictions=rng.normal(size=300))
+        status = monitor.status()
+    assert status.field("age").psi is not None
+    assert status.field("line").psi is not None
+    assert status.field("vector.kernel_similarity", role="derived").psi is not None
+
+
+@pytest.mark.parametrize("fields", [None, 5, [5], [{"kind": "categorical", "counts": 7}], {}])
+def test_a_damaged_reference_of_version_1_is_refused_with_the_place(fields: object) -> None:
+    """Upgrading never raises anything else."""
+    tree = {**SAVED, "fields": fields}
+    with pytest.raises(FormatError, match="reference: "):
+        load(json.dumps(tree).encode())
