@@ -56,6 +56,18 @@ class Config(BaseModel):
         le=1 << 31,
         description="Rows waiting for the worker; more are dropped, counted.",
     )
+    record_wait_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=86_400,
+        description="How long `record` may wait for room in a full buffer.",
+    )
+    exit_wait_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="How long the exit of a process that used `record` may wait for its rows.",
+    )
     block_rows: int = Field(
         default=256, ge=1, le=65_536, description="Rows the worker reads at once."
     )

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.host.batch_slices import Batch, slice_batch
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import pair_labels
 from mlmonitor.capture.host.recorder import Recorder, find_open_id
@@ -26,10 +27,13 @@ from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Field, Kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
-from mlmonitor.worker import Clock, Worker, never_falling_clock
+from mlmonitor.worker.wall_clock import Clock, never_falling_clock
+from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_SLICES_IN_BUFFER = 4  # of a large batch: what is read while the next slice is copied
 
 
 class Monitor:
@@ -198,6 +202,10 @@ class Monitor:
     ) -> None:
         """Record a batch that was scored already, by column, without a Python loop over rows.
 
+        If the buffer is full, this waits for room, at most `Config.record_wait_seconds`, and the
+        calling thread reads waiting rows meanwhile; not in a running event loop. A large batch is
+        copied and read in slices.
+
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for later labels.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
@@ -205,10 +213,10 @@ class Monitor:
         """
         if not self.config.enabled:
             return
+        rows_per_slice = max(self.config.buffer_rows // _SLICES_IN_BUFFER, 1)
         with self._inbox.guard:
-            self._inbox.calls.put(
-                self._capture.build_batch(features, predictions, ids, output, names)
-            )
+            for batch in slice_batch(Batch(features, predictions, ids), rows_per_slice):
+                self._worker.hand_over_batch(self._capture.build_batch(*batch, output, names))
 
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several: ids and actuals of one length.
@@ -272,10 +280,12 @@ class Monitor:
         """Export everything recorded so far; return whether all destinations took it in time."""
         return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
-    def close(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export a last time and stop; return whether all of it was accepted.
+    def close(self, *, timeout_seconds: float | None = None) -> bool:
+        """Export a last time and stop; return whether all rows were exported and accepted.
 
-        Rows that are recorded later are dropped, and counted in `status().dropped`.
+        timeout_seconds: if None, 2 in a service, and `Config.exit_wait_seconds` in a process that
+        used `record`. Losses are counted and logged. Rows that are recorded later are dropped, and
+        counted in `status().dropped`.
         """
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 

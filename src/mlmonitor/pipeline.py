@@ -257,6 +257,22 @@ class Pipeline:
         """Import what has not been imported at set-up; may be slow, and no fork happens then."""
         load_clients([delivery.exporter for delivery in self._deliveries])
 
+    def log_losses(self, rows: int, *, is_delivered: bool) -> None:
+        """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
+        if is_delivered and rows == 0:
+            return
+        losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
+        if not is_delivered:
+            failed = {each.name: each.status(0.0) for each in self._deliveries}
+            reasons = [
+                f"{name}: {status.last_reason}"
+                for name, status in failed.items()
+                if not status.is_well
+            ]
+            why = "; ".join(reasons) or "it did not end in time"
+            losses.append(f"the last export was not accepted by every destination ({why})")
+        log.warning("%s: closed with losses: %s", self._identity.model, "; ".join(losses))
+
     def close(self, *, timeout_seconds: float) -> None:
         """Close every destination."""
         for delivery in self._deliveries:

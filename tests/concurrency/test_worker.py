@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mlmonitor import Config, Monitor, Reference, worker
+from mlmonitor import Config, Monitor, Reference
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
+from mlmonitor.worker import processes
 from support.collector_sink import Sink, running_sink
 
 QUIET = Config(export_interval_seconds=3_600)
@@ -155,7 +156,7 @@ def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(
     monitors = [Monitor("m", exporters=[each], config=QUIET) for each in (stuck, exporter, stuck)]
     for monitor in monitors:
         monitor.record({"a": [1.0]}, [1.0])
-    worker.close_all(timeout_seconds=0.5)
+    processes.close_all(timeout_seconds=0.5)
     stuck.released.set()
     assert [monitor.status().state for monitor in monitors] == ["closed"] * 3
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
@@ -246,8 +247,8 @@ def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
     body = (
         "predict({'a': 1.0})\nmonitor.status()\n"
         "began = time.monotonic()\n"
-        "from mlmonitor import worker\n"
-        "worker.close_all()\n"
+        "from mlmonitor.worker import processes\n"
+        "processes.close_all()\n"
         "print(time.monotonic() - began)\n"
     )
     command = script(tmp_path, body, "http://127.0.0.1:9")

@@ -70,6 +70,17 @@ class Handover:
             self._open(0)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether every entry is dropped from now on."""
+        return self._is_closed
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the next entry is kept; one that is not open yet has all its room."""
+        room = self._room if self._is_open else self._limit
+        return not self._is_closed and len(self.entries) < room
+
+    @property
     def is_traced(self) -> bool:
         """Whether entries may have origins."""
         return self._whence is not None
@@ -153,6 +164,14 @@ class Handover:
     def waiting_rows(self) -> int:
         """About how many rows wait, those of batches included."""
         return len(self.entries) + self._batch_rows
+
+    def discard_waiting(self) -> int:
+        """Drop what waits, and count it; return how many rows that are."""
+        entries = self.take(len(self.entries))
+        rows = sum(entry[2] for entry in entries)
+        with self._lock:
+            self._lost += rows
+        return rows
 
     def dropped_rows(self) -> int:
         """Rows dropped so far. For the worker alone: a look is itself a tick of the counter."""

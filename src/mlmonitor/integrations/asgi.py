@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mlmonitor.monitor import Monitor
-from mlmonitor.worker import EXIT_SECONDS
+from mlmonitor.worker.processes import EXIT_SECONDS
 
 __all__ = ["MonitorMiddleware", "lifespan"]
 

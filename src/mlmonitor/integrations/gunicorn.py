@@ -5,7 +5,7 @@ a hook as well; with it they do so while gunicorn still logs. Workers of uvicorn
 which runs no hook of gunicorn: they need `mlmonitor.integrations.asgi`.
 """
 
-from mlmonitor.worker import close_all, restart_forked
+from mlmonitor.worker.processes import close_all, restart_forked
 
 __all__ = ["post_fork", "worker_exit"]
 

@@ -1,29 +1,23 @@
 """The worker thread of a monitor: started by the first record, again after a fork, until exit."""
 
-import atexit
 import os
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from mlmonitor import gil
+from mlmonitor.buffer.backpressure import await_room, runs_event_loop
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.entry import Entry
 from mlmonitor.config import Config
 from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
-
-Clock = Callable[[], float]
-
-EXIT_SECONDS = 2.0
-CLOCK_STEP_SECONDS = 1.0
-
-_workers: "weakref.WeakSet[Worker]" = weakref.WeakSet()
+from mlmonitor.worker.processes import EXIT_SECONDS, close_with_this_process, register
+from mlmonitor.worker.wall_clock import Clock
 
 
 class Worker:
@@ -45,11 +39,12 @@ class Worker:
         self._new_pipeline, self._inbox = new_pipeline, inbox
         self._config, self._clock = config, clock
         self._is_closed = False
+        self._is_complete = True  # of a closed one: whether nothing was lost
         self._reset(reference)
         inbox.calls.on_first = self.ensure_started
         if not config.enabled:
             inbox.close()
-        _workers.add(self)
+        register(self)
 
     def _reset(self, reference: Reference | None) -> None:
         """Make everything that belongs to this process alone."""
@@ -64,6 +59,7 @@ class Worker:
         self._answered = 0
         self._final: int | None = None  # number of the flush that closes, once requested
         self._is_delivered = True
+        self._has_batches = False  # whether this process is a batch job, whose exit waits
         self._waiting_threads: set[int] = set()  # threads that wait for the aggregates
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
@@ -84,7 +80,7 @@ class Worker:
         except RuntimeError:
             self._thread = None
             raise
-        _close_with_this_process()
+        close_with_this_process()
 
     def _claim_thread(self) -> threading.Thread | None:
         """Return the thread to start, to the first caller only.
@@ -98,6 +94,21 @@ class Worker:
             self._wake = threading.Condition()
             self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             return self._thread
+
+    def hand_over_batch(self, entry: Entry) -> None:
+        """Hand over a recorded batch; wait for room, and read waiting rows meanwhile.
+
+        Not in a running event loop: there a batch that finds no room is dropped and counted.
+        """
+        self._has_batches = True
+        calls = self._inbox.calls
+        if not runs_event_loop():
+            await_room(calls, self._read_block, timeout_seconds=self._config.record_wait_seconds)
+        calls.put(entry)
+
+    def _read_block(self) -> None:
+        with self._hold_aggregates():
+            self.pipeline.absorb(self._clock())
 
     @property
     def memory_bytes(self) -> int:
@@ -159,20 +170,38 @@ class Worker:
             self._final = self._requested + 1
             self._final = self._request_flush() if self._thread is not None else 0
 
-    def close(self, *, timeout_seconds: float) -> bool:
-        """Export a last time and stop; return whether the last export was accepted."""
+    @property
+    def exit_seconds(self) -> float:
+        """How long the exit may take: two seconds in a service, longer where batches wait."""
+        return self._config.exit_wait_seconds if self._has_batches else EXIT_SECONDS
+
+    def close(self, *, timeout_seconds: float | None = None) -> bool:
+        """Export a last time and stop; return whether every row was exported and accepted.
+
+        timeout_seconds: `exit_seconds` if None. What is left at the deadline is dropped,
+        counted and logged. Later calls return what the first one did.
+        """
         if self._is_closed:
-            return True
+            return self._is_complete
         self.begin_close()
-        is_delivered = not self._final or self._wait_for_flush(self._final, timeout_seconds)
+        seconds = self.exit_seconds if timeout_seconds is None else timeout_seconds
+        is_delivered = not self._final or self._wait_for_flush(self._final, seconds)
         self._is_closed = True
         self._inbox.close()
+        self._is_complete = self._report_losses(is_delivered=is_delivered)
         with self._wake:
             self._wake.notify_all()
         self.pipeline.close(timeout_seconds=0.0)  # a send that waits to try again gives up
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(0.1 if is_delivered else 0.0)
-        return is_delivered
+        return self._is_complete
+
+    def _report_losses(self, *, is_delivered: bool) -> bool:
+        """Count and log the rows that were not read, and an export that failed; False if any."""
+        rows = self._inbox.calls.discard_waiting()
+        with self._inbox.guard:
+            self.pipeline.log_losses(rows, is_delivered=is_delivered)
+        return is_delivered and rows == 0
 
     def _run(self) -> None:
         with self._inbox.guard:
@@ -224,59 +253,3 @@ class Worker:
             self._is_closed = is_closed
         if self._is_closed:
             self._inbox.close()
-
-
-def never_falling_clock() -> Clock:
-    """Wall time at the pace of the monotonic clock: a system clock set back does not move it back.
-
-    A wall clock that has run ahead, as after a machine slept, is caught up with.
-    """
-    offset = time.time() - time.monotonic()
-
-    def now() -> float:
-        nonlocal offset
-        told = offset + time.monotonic()
-        ahead = time.time() - told
-        if ahead > CLOCK_STEP_SECONDS:
-            offset += ahead
-            return told + ahead
-        return told
-
-    return now
-
-
-def close_all(*, timeout_seconds: float = EXIT_SECONDS) -> None:
-    """Close every monitor of this process within `timeout_seconds` in all."""
-    deadline = time.monotonic() + timeout_seconds
-    workers = list(_workers)
-    for worker in workers:  # in parallel: one that hangs must not use up the time of the others
-        worker.begin_close()
-    for worker in workers:
-        worker.close(timeout_seconds=max(deadline - time.monotonic(), 0.0))
-
-
-def restart_forked() -> None:
-    """Restart, from zero, every monitor made in another process; `os.fork` does so by itself."""
-    for worker in list(_workers):
-        if worker.pid != os.getpid():
-            worker.restart_after_fork()
-
-
-def _restart_all() -> None:
-    # Without comparing pids: in a pid namespace of its own a child may have its parent's pid.
-    for worker in list(_workers):
-        worker.restart_after_fork()
-
-
-def _close_with_this_process() -> None:
-    """Register `close_all` in a child of `multiprocessing`, which runs no `atexit` function."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        Finalize(None, close_all, exitpriority=10)
-
-
-atexit.register(close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_all)

@@ -1,0 +1,43 @@
+"""What a batch job does while the buffer is full: its own thread reads rows until there is room."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from mlmonitor.buffer.handover import Handover
+
+
+def await_room(
+    calls: Handover,
+    read_block: Callable[[], object],
+    *,
+    timeout_seconds: float,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Call `read_block` until `calls` has room for a batch; return whether it has.
+
+    `read_block` ingests one block of the waiting entries in the calling thread, beside the worker.
+    It is called at least once if there is no room, so that a job with a timeout of 0 helps, too.
+    A closed buffer never has room again, so it is not waited for.
+    Price: nothing if there is room.
+    """
+    deadline: float | None = None
+    while not (calls.has_room or calls.is_closed):
+        if deadline is None:
+            deadline = monotonic() + timeout_seconds
+        read_block()
+        if monotonic() >= deadline:
+            break
+    return calls.has_room
+
+
+def runs_event_loop() -> bool:
+    """Whether the calling thread runs an asyncio event loop, which must not be kept waiting."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""A batch waits for room by reading what is in its way, for a bounded time."""
+
+import asyncio
+
+import pytest
+
+from mlmonitor.buffer.backpressure import await_room, runs_event_loop
+from mlmonitor.buffer.handover import Handover
+from mlmonitor.capture.entry import Shape
+from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.outputs import Outputs
+
+SHAPE = Shape((), Outputs(), None)
+
+
+def batch(rows: int) -> tuple[object, ...]:
+    """An entry of `rows` rows."""
+    return SHAPE, PayloadForm.COLUMNS, rows, {"a": [1.0] * rows}, None, None, None, []
+
+
+def full_handover(batches: int = 3) -> Handover:
+    """A hand-over whose room is used up by batches."""
+    calls = Handover(batches * 10)
+    for _ in range(batches):
+        assert calls.put(batch(10))  # type: ignore[arg-type]  # as `Entry`, without the casts
+    assert not calls.has_room
+    return calls
+
+
+def test_with_room_nothing_is_read_by_the_host() -> None:
+    """A buffer that is not full, or not open yet, has room."""
+    for calls in (Handover(10), full_handover(1)):
+        if not calls.has_room:
+            calls.take(1)
+        assert await_room(calls, pytest.fail, timeout_seconds=0.0)
+
+
+def test_a_full_buffer_is_read_until_there_is_room() -> None:
+    """One block is enough here, so one block is read."""
+    calls, reads = full_handover(), []
+    assert await_room(calls, lambda: reads.append(calls.take(1)), timeout_seconds=60.0)
+    assert len(reads) == 1
+
+
+def test_waiting_ends_at_the_deadline() -> None:
+    """If reading makes no room, time decides; a timeout of zero still helps once."""
+    for timeout, expected in ((0.0, 1), (2.5, 3)):
+        calls, reads, now = full_handover(), [], iter(range(100))
+        is_free = await_room(
+            calls,
+            lambda reads=reads: reads.append(None),
+            timeout_seconds=timeout,
+            monotonic=lambda now=now: float(next(now)),
+        )
+        assert not is_free
+        assert len(reads) == expected
+
+
+def test_a_closed_buffer_is_not_waited_for() -> None:
+    """What arrives after `close` is dropped at once."""
+    calls = full_handover()
+    calls.close()
+    assert not await_room(calls, pytest.fail, timeout_seconds=60.0)
+
+
+def test_discarded_rows_are_counted_as_dropped() -> None:
+    """Rows that wait when a monitor gives up are a loss like any other."""
+    calls = full_handover()
+    assert calls.discard_waiting() == 30
+    assert calls.dropped_rows() == 30
+    assert calls.waiting_rows == 0
+
+
+def test_a_running_event_loop_is_recognised() -> None:
+    """Inside a coroutine, and nowhere else."""
+
+    async def ask() -> bool:
+        return runs_event_loop()
+
+    assert asyncio.run(ask())
+    assert not runs_event_loop()
