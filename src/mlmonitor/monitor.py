@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.host.batch_slices import Batch, slice_batch
+from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import pair_labels
 from mlmonitor.capture.host.recorder import Recorder, find_open_id
@@ -32,8 +32,6 @@ from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_SLICES_IN_BUFFER = 4  # of a large batch: what is read while the next slice is copied
 
 
 class Monitor:
@@ -119,7 +117,7 @@ class Monitor:
             copiers=options.choose_copiers(declared.schema),
             plain_row=None if options.has_vectors(declared.schema) else dict,
         )
-        self._capture = HostCapture(recorder, names, is_enabled=self.config.enabled)
+        self._capture = HostCapture(recorder, names, self.config)
         self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain
 
     @overload
@@ -202,27 +200,23 @@ class Monitor:
     ) -> None:
         """Record a batch that was scored already, by column, without a Python loop over rows.
 
-        If the buffer is full, this waits for room, at most `Config.record_wait_seconds`, and the
-        calling thread reads waiting rows meanwhile; not in a running event loop. A large batch is
-        copied and read in slices.
-
+        If the buffer is full, the calling thread reads waiting rows until there is room, for at
+        most `Config.record_wait_seconds`, and never in a running event loop.
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for later labels.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
         Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
-        if not self.config.enabled:
-            return
-        rows_per_slice = max(self.config.buffer_rows // _SLICES_IN_BUFFER, 1)
-        with self._inbox.guard:
-            for batch in slice_batch(Batch(features, predictions, ids), rows_per_slice):
-                self._worker.hand_over_batch(self._capture.build_batch(*batch, output, names))
+        if self.config.enabled:
+            batch = RecordedBatch(features, predictions, ids)
+            with self._inbox.guard:
+                for entry in self._capture.build_entries(batch, output, names):
+                    self._worker.hand_over_batch(entry)
 
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several: ids and actuals of one length.
 
-        Call it in the process that made the prediction, while that is among the
-        `Config.pending_predictions` newest.
+        Call it in the process that predicted, among its `Config.pending_predictions` newest.
         """
         if not self.config.enabled:
             return
@@ -232,11 +226,10 @@ class Monitor:
 
     def kpi(self, name: str, value: float) -> None:
         """Report a business figure: its sum, count and distribution are kept under `name`."""
-        if not self.config.enabled:
-            return
-        with self._inbox.guard:
-            self._inbox.figures.put([(str(name), value)])
-            self._worker.ensure_started()
+        if self.config.enabled:
+            with self._inbox.guard:
+                self._inbox.figures.put([(str(name), value)])
+                self._worker.ensure_started()
 
     @property
     def prediction_id(self) -> str:

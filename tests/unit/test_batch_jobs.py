@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmonitor import Config, Monitor, Otlp, Quality, Reference
+from mlmonitor import Config, Monitor, Otlp, Reference
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter, OtlpReceiver
 

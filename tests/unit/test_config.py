@@ -22,6 +22,8 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "window_rows": [0, -5, 2.5, 1 << 60, "many"],
     "window_slices": [0, 10_001, 1.5, None, 10**400],
     "buffer_rows": [0, -1, 1 << 40],
+    "record_wait_seconds": [-1, NAN, INF, "soon"],
+    "exit_wait_seconds": [-1, NAN, INF, "later"],
     "block_rows": [0, 65_537],
     "baseline_rows": [1, 1_000_001],
     "poll_interval_seconds": [0, -1, NAN, INF, 3_601],

@@ -9,7 +9,7 @@ from mlmonitor.capture.form import PLAIN_TYPES
 from mlmonitor.capture.frames import is_frame
 
 
-class Batch(NamedTuple):
+class RecordedBatch(NamedTuple):
     """What the host recorded in one call, not copied yet."""
 
     features: Any
@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     ids: Any = None
 
 
-def slice_batch(batch: Batch, rows_per_slice: int) -> Iterator[Batch]:
+def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedBatch]:
     """The batch in order, at most `rows_per_slice` rows at a time.
 
     Arrays and frames are sliced without copying. A batch stays whole if it is small, or if one of
@@ -30,7 +30,7 @@ def slice_batch(batch: Batch, rows_per_slice: int) -> Iterator[Batch]:
         return
     for start in range(0, rows, rows_per_slice):
         stop = min(start + rows_per_slice, rows)
-        yield Batch(*(_slice(part, rows, start, stop) for part in batch))
+        yield RecordedBatch(*(_slice(part, rows, start, stop) for part in batch))
 
 
 def _row_count(features: Any) -> int | None:
@@ -48,7 +48,7 @@ def _row_count(features: Any) -> int | None:
     return None
 
 
-def _fits(batch: Batch, rows: int) -> bool:
+def _fits(batch: RecordedBatch, rows: int) -> bool:
     """Whether predictions and ids have one entry a row."""
     ids_fit = batch.ids is None or _length(batch.ids) == rows
     return ids_fit and (batch.predictions is None or _has_rows(batch.predictions, rows))

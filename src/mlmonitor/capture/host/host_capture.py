@@ -1,10 +1,11 @@
 """The host's side of one monitor: functions, blocks and batches become entries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mlmonitor.capture.entry import Entry, Shape
 from mlmonitor.capture.host.batch import build_batch_entry
+from mlmonitor.capture.host.batch_slices import RecordedBatch, slice_batch
 from mlmonitor.capture.host.recorder import Recorder
 from mlmonitor.capture.host.watch.call_shapes import CallShapes
 from mlmonitor.capture.host.watch.decorator import decorate
@@ -14,18 +15,26 @@ from mlmonitor.capture.host.watch.observation import (
     make_silent_class,
 )
 from mlmonitor.capture.outputs import OutputKind, Outputs
+from mlmonitor.config import Config
 
 Decorator = Callable[[Callable[..., Any]], Any]
 
 
-class HostCapture:
-    """Everything a monitor does in the host's threads; a disabled one leaves functions alone."""
+_ENTRIES_IN_BUFFER = 4
 
-    def __init__(self, recorder: Recorder, features: tuple[str, ...], *, is_enabled: bool) -> None:
+
+class HostCapture:
+    """Everything a monitor does in the host's threads; a disabled one leaves functions alone.
+
+    A large batch becomes several entries: the worker reads one while the next is copied.
+    """
+
+    def __init__(self, recorder: Recorder, features: tuple[str, ...], config: Config) -> None:
         self.recorder: Recorder = recorder
-        self._features, self._is_enabled = features, is_enabled
+        self._features, self._is_enabled = features, config.enabled
+        self._rows_per_entry = max(config.buffer_rows // _ENTRIES_IN_BUFFER, 1)
         self.shapes: CallShapes = CallShapes(features, recorder.guard)
-        make_class = make_recording_class if is_enabled else make_silent_class
+        make_class = make_recording_class if config.enabled else make_silent_class
         self.observation_class: type[Observation] = make_class(recorder)
 
     def build_decorator(
@@ -44,20 +53,17 @@ class HostCapture:
 
         return wrap
 
-    def build_batch(
-        self,
-        features: Any,
-        predictions: Any,
-        ids: Sequence[object] | None,
-        output: OutputKind,
-        names: Sequence[str],
-    ) -> Entry:
-        """Copy a batch into one entry; its unreadable parts are counted."""
-        return build_batch_entry(
-            features,
-            predictions,
-            ids,
-            shape=self.shapes.get(output, names),
-            copiers=self.recorder.copiers,
-            guard=self.recorder.guard,
-        )
+    def build_entries(
+        self, batch: RecordedBatch, output: OutputKind, names: Sequence[str]
+    ) -> Iterator[Entry]:
+        """Copy a batch into entries of bounded size; its unreadable parts are counted."""
+        shape = self.shapes.get(output, names)
+        for part in slice_batch(batch, self._rows_per_entry):
+            yield build_batch_entry(
+                part.features,
+                part.predictions,
+                part.ids,
+                shape=shape,
+                copiers=self.recorder.copiers,
+                guard=self.recorder.guard,
+            )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.capture.host.batch_slices import Batch, slice_batch
+from mlmonitor.capture.host.batch_slices import RecordedBatch, slice_batch
 
 ROWS = 10
 MATRIX = np.arange(2.0 * ROWS).reshape(ROWS, 2)
@@ -67,7 +67,7 @@ def joined(parts: list[Any]) -> Any:
 def test_slices_of_a_batch_hold_all_its_rows_in_order(features: Any, predictions: Any) -> None:
     """Ten rows, four at a time: four, four and two, each with its own predictions and ids."""
     ids = [f"r-{row}" for row in range(ROWS)]
-    slices = list(slice_batch(Batch(features, predictions, ids), 4))
+    slices = list(slice_batch(RecordedBatch(features, predictions, ids), 4))
     assert [len(each.ids) for each in slices] == [4, 4, 2]
     assert [row for each in slices for row in each.ids] == ids
     assert joined([values(each.features) for each in slices]) == values(features)
@@ -84,7 +84,9 @@ def test_slices_of_a_batch_hold_all_its_rows_in_order(features: Any, predictions
 @given(rows=st.integers(1, 50), limit=st.integers(1, 60))
 def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: int) -> None:
     """Whatever the numbers, the sizes add up to the batch's."""
-    sizes = [len(each.features) for each in slice_batch(Batch(np.ones((rows, 3)), None), limit)]
+    sizes = [
+        len(each.features) for each in slice_batch(RecordedBatch(np.ones((rows, 3)), None), limit)
+    ]
     assert sum(sizes) == rows
     assert all(0 < size <= limit for size in sizes)
 
@@ -92,15 +94,15 @@ def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: i
 @pytest.mark.parametrize(
     "batch",
     [
-        Batch({"a": [1.0] * ROWS, "b": [1.0] * 3}, None),
-        Batch(MATRIX, [1.0] * 3),
-        Batch(MATRIX, {"low": [1.0] * ROWS, "high": [1.0]}),
-        Batch(MATRIX, 0.5),
-        Batch(MATRIX, MATRIX[:, 0], ["one"]),
-        Batch([1.0] * ROWS, None),
-        Batch({name: iter(column) for name, column in COLUMNS.items()}, None),
-        Batch(object(), MATRIX[:, 0]),
-        Batch(np.ones(ROWS), None),
+        RecordedBatch({"a": [1.0] * ROWS, "b": [1.0] * 3}, None),
+        RecordedBatch(MATRIX, [1.0] * 3),
+        RecordedBatch(MATRIX, {"low": [1.0] * ROWS, "high": [1.0]}),
+        RecordedBatch(MATRIX, 0.5),
+        RecordedBatch(MATRIX, MATRIX[:, 0], ["one"]),
+        RecordedBatch([1.0] * ROWS, None),
+        RecordedBatch({name: iter(column) for name, column in COLUMNS.items()}, None),
+        RecordedBatch(object(), MATRIX[:, 0]),
+        RecordedBatch(np.ones(ROWS), None),
     ],
     ids=[
         "columns of different lengths",
@@ -114,7 +116,7 @@ def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: i
         "a vector",
     ],
 )
-def test_what_has_not_one_entry_a_row_stays_whole(batch: Batch) -> None:
+def test_what_has_not_one_entry_a_row_stays_whole(batch: RecordedBatch) -> None:
     """It is for the reader to say what is wrong with it, once for the whole batch."""
     (whole,) = slice_batch(batch, 4)
     assert whole is batch
@@ -122,6 +124,6 @@ def test_what_has_not_one_entry_a_row_stays_whole(batch: Batch) -> None:
 
 def test_slices_of_arrays_and_frames_are_views() -> None:
     """Slicing a large batch copies none of it."""
-    first = next(slice_batch(Batch(MATRIX, MATRIX[:, 0]), 4))
+    first = next(slice_batch(RecordedBatch(MATRIX, MATRIX[:, 0]), 4))
     assert np.shares_memory(first.features, MATRIX)
     assert np.shares_memory(first.predictions, MATRIX)
