@@ -13,6 +13,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
+        ExportClosed,
         ExportError,
         ExportRefused,
         ExportTimeout,
@@ -43,6 +44,7 @@ _MODULES = {
     "config": ("Config",),
     "errors": (
         "ConfigError",
+        "ExportClosed",
         "ExportError",
         "ExportRefused",
         "ExportTimeout",
@@ -83,6 +85,7 @@ __all__ = [
     "Alert",
     "Config",
     "ConfigError",
+    "ExportClosed",
     "ExportError",
     "ExportRefused",
     "ExportStatus",

@@ -1,4 +1,4 @@
-"""How a model is watched: frozen, closed, resolved once. Reads `MLMONITOR_*`."""
+"""Options of a monitor: immutable, complete, resolved once. Reads `MLMONITOR_*`."""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import ConfigError
+from mlmonitor.variables import Warn, read_boolean, read_choice, read_duration, warn_once
 
 PAGE = "docs/configuration.md"
 _PREFIX = "MLMONITOR_"
-_PYDANTIC = "Value error, "  # what it puts before our own sentences
-_TRUE = {"1", "true", "yes", "on"}
+_PYDANTIC = "Value error, "  # the prefix of our own sentences
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
-_FALSE = {"0", "false", "no", "off", ""}
 _FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
-"""Set in every pod beside a service that is called mlmonitor: these are no options of ours."""
+"""Variables of every pod beside a service called mlmonitor: they are not options of ours."""
 
 
 class Config(BaseModel):
@@ -32,7 +31,7 @@ class Config(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         hide_input_in_errors=True,
-        defer_build=True,  # at the first use: it is a tenth of a second that importing can spare
+        defer_build=True,  # building takes a tenth of a second, which importing need not spend
     )
 
     enabled: bool = Field(default=True, description="False makes every call of the API a no-op.")
@@ -45,16 +44,16 @@ class Config(BaseModel):
         default=None,
         ge=1,
         le=1 << 53,
-        description="Length of the window in rows, in place of seconds.",
+        description="Length of the window in rows, instead of seconds.",
     )
     window_slices: int = Field(
-        default=60, ge=1, le=10_000, description="Parts of a window; it moves on by one pane."
+        default=60, ge=1, le=10_000, description="Parts of a window; it moves by one slice."
     )
     buffer_rows: int = Field(
         default=65_536,
         ge=1,
         le=1 << 31,
-        description="Rows waiting for the worker; more are dropped, counted.",
+        description="Rows waiting for the worker; more are dropped and counted.",
     )
     record_wait_seconds: float = Field(
         default=10.0,
@@ -102,7 +101,7 @@ class Config(BaseModel):
         default=0.001,
         ge=0,
         le=1,
-        description="Growth of a share of bad values that is too small to matter.",
+        description="Growth of a share of invalid values that is too small to matter.",
     )
     min_rows: int = Field(
         default=30,
@@ -111,19 +110,19 @@ class Config(BaseModel):
         description="Fewer rows of a change never alert, nor fewer of a run; 0 switches it off.",
     )
     check_rows: int = Field(
-        default=1_000, ge=1, le=1 << 53, description="Rows between two looks at the evidence."
+        default=1_000, ge=1, le=1 << 53, description="Rows between two checks of the evidence."
     )
     check_interval_seconds: float = Field(
         default=1.0,
         ge=0,
         le=86_400,
-        description="Seconds between two such looks, however many rows come in them.",
+        description="Seconds between two such checks, regardless of the number of rows.",
     )
     max_segments: int = Field(
         default=20,
         ge=1,
         le=1_000,
-        description="Segments told apart; the rest of the rows are one more.",
+        description="Distinct segments; the remaining rows are one more.",
     )
     outlier_deviations: float = Field(
         default=3.0,
@@ -139,7 +138,7 @@ class Config(BaseModel):
     )
     exemplars: bool = Field(
         default=True,
-        description="Traces of the host's recording spans are sent along where they are kept.",
+        description="Send traces of the host's recording spans to destinations that keep them.",
     )
     heavy_hitters: int = Field(
         default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
@@ -151,7 +150,7 @@ class Config(BaseModel):
             try:
                 super().__init__(**options)
             except ValidationError as error:
-                raise ConfigError(f"Config: {_reasons(error)}") from None
+                raise ConfigError(f"Config: {_describe_errors(error)}") from None
 
     @model_validator(mode="after")
     def _has_one_window(self) -> Self:
@@ -163,95 +162,83 @@ class Config(BaseModel):
         return self
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], base: Self | None = None) -> Self:
-        """`base` (or the defaults) with what the environment says laid over it.
+    def from_environment(
+        cls, environ: Mapping[str, str], base: Self | None = None, *, warn: Warn = warn_once
+    ) -> Self:
+        """Overlay `base` (or the defaults) with the environment.
 
-        `MLMONITOR_<OPTION>` sets the option of that name, `none` clears it, and an empty one says
-        nothing. `OTEL_SDK_DISABLED=true` switches all off. `OTEL_METRIC_EXPORT_INTERVAL`
-        (milliseconds) sets the export interval and `OTEL_METRICS_EXEMPLAR_FILTER` whether there
-        are exemplars unless `base` did, because what a program says outranks a fleet-wide default.
+        `MLMONITOR_<OPTION>` sets the option of that name, `none` clears it, and an empty variable
+        counts as unset. `OTEL_SDK_DISABLED=true` switches everything off.
+        `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds) sets the export interval and
+        `OTEL_METRICS_EXEMPLAR_FILTER` the exemplars unless `base` did, because a program's own
+        setting outranks a fleet-wide default. A standard variable that is not understood is
+        ignored, and `warn` gets a sentence about it.
 
         Raises:
-            ConfigError: a variable names no option or its value is out of bounds.
+            ConfigError: an `MLMONITOR_*` variable names no option or its value is out of bounds.
         """
         options: dict[str, object] = {} if base is None else base.model_dump(exclude_unset=True)
-        told = _options(environ)
-        named = [f"{_PREFIX}{name.upper()}" for name in told]
-        interval = environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
-        if interval and "export_interval_seconds" not in options | told:
-            told["export_interval_seconds"] = _milliseconds(interval)
-            named.append("OTEL_METRIC_EXPORT_INTERVAL")
-        chosen = environ.get(_FILTER, "").strip().lower()
-        if chosen and "exemplars" not in options | told:
-            told["exemplars"] = _takes_exemplars(chosen)
-            named.append(_FILTER)
-        if truth(environ, "OTEL_SDK_DISABLED"):
-            told["enabled"] = False
+        own = _read_options(environ)
+        standard = _read_standard(environ, warn)
+        if read_boolean(environ, "OTEL_SDK_DISABLED", warn=warn):
+            own["enabled"] = False
         try:
-            return cls(**options | told)
+            return cls(**standard | options | own)
         except ConfigError as error:
-            raise ConfigError(f"{error} (the environment sets {', '.join(named)})") from None
+            names = ", ".join(f"{_PREFIX}{name.upper()}" for name in own)
+            raise ConfigError(f"{error} (the environment sets {names})") from None
 
 
-def _options(environ: Mapping[str, str]) -> dict[str, object]:
-    """What `MLMONITOR_*` variables set; an empty one sets nothing."""
-    found: dict[str, object] = {}
+def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
+    """Read what `MLMONITOR_*` variables set; an empty one sets nothing."""
+    options: dict[str, object] = {}
     for key, value in environ.items():
         name = key.removeprefix(_PREFIX)
         if not key.startswith(_PREFIX) or not value.strip() or _FROM_KUBERNETES.fullmatch(name):
             continue
         if name.lower() not in Config.model_fields:
-            raise ConfigError(f"{key}: {_no_such(name.lower(), _PREFIX)}")
-        found[name.lower()] = None if value.strip().lower() == "none" else value.strip()
-    return found
+            raise ConfigError(f"{key}: {_describe_unknown(name.lower(), _PREFIX)}")
+        options[name.lower()] = None if value.strip().lower() == "none" else value.strip()
+    return options
 
 
-def truth(environ: Mapping[str, str], name: str) -> bool:
-    """Whether the variable `name` says yes; raises ConfigError where it says neither."""
-    value = environ.get(name, "").strip().lower()
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    raise ConfigError(f"{name}: expected true or false")
+def _read_standard(environ: Mapping[str, str], warn: Warn) -> dict[str, object]:
+    """Read the options that standard variables set; the bounds are those of the options."""
+    seconds = read_duration(
+        environ, "OTEL_METRIC_EXPORT_INTERVAL", least=0.1, most=86_400, warn=warn
+    )
+    word = read_choice(environ, _FILTER, choices=tuple(_FILTERS), warn=warn)
+    options: dict[str, object] = {}
+    if seconds is not None:
+        options["export_interval_seconds"] = seconds
+    if word is not None:
+        options["exemplars"] = _FILTERS[word]
+    return options
 
 
-def _takes_exemplars(chosen: str) -> bool:
-    if chosen not in _FILTERS:
-        raise ConfigError(f"{_FILTER}: expected {', '.join(_FILTERS)}")
-    return _FILTERS[chosen]
-
-
-def _milliseconds(text: str) -> float:
-    try:
-        return int(text) / 1000
-    except ValueError:
-        raise ConfigError("OTEL_METRIC_EXPORT_INTERVAL: expected whole milliseconds") from None
-
-
-def _reasons(error: ValidationError) -> str:
-    """What pydantic found, without the values it met."""
-    found = []
+def _describe_errors(error: ValidationError) -> str:
+    """Describe what pydantic found, without the values."""
+    descriptions = []
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         name = ".".join(map(str, item["loc"])) or "options"
         is_unknown = item["type"] == "extra_forbidden"
-        told = _no_such(name) if is_unknown else item["msg"].removeprefix(_PYDANTIC)
-        found.append(f"{name}: {told}")
-    return "; ".join(found)
+        reason = _describe_unknown(name) if is_unknown else item["msg"].removeprefix(_PYDANTIC)
+        descriptions.append(f"{name}: {reason}")
+    return "; ".join(descriptions)
 
 
-def _no_such(name: str, prefix: str = "") -> str:
-    """Which options a misspelt one may have meant, and where all are."""
+def _describe_unknown(name: str, prefix: str = "") -> str:
+    """Name the options that a misspelt one may stand for, and the page that lists all."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, Config.model_fields)
-    spelled = " or ".join(f"{prefix}{each.upper()}" if prefix else each for each in near)
-    meant = f"did you mean {spelled}? " if near else ""
-    return f"no such option; {meant}all are in {PAGE}"
+    close = get_close_matches(name, Config.model_fields)
+    spelled = " or ".join(f"{prefix}{option.upper()}" if prefix else option for option in close)
+    question = f"did you mean {spelled}? " if close else ""
+    return f"no such option; {question}all are in {PAGE}"
 
 
-def _described() -> None:
-    """Give the class the signature and the documentation that its fields are."""
+def _document_fields() -> None:
+    """Give the class the signature and the documentation of its fields."""
     fields = Config.model_fields
     Config.__signature__ = Signature(
         [
@@ -264,9 +251,9 @@ def _described() -> None:
             for name, field in fields.items()
         ]
     )
-    told = [f"        {name}: {field.description}" for name, field in fields.items()]
+    lines = [f"        {name}: {field.description}" for name, field in fields.items()]
     head, raises, tail = (Config.__doc__ or "").partition("    Raises:")
-    Config.__doc__ = "\n".join([f"{head}    Args:", *told, "", f"{raises}{tail}"])
+    Config.__doc__ = "\n".join([f"{head}    Args:", *lines, "", f"{raises}{tail}"])
 
 
-_described()
+_document_fields()

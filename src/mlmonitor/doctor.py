@@ -12,7 +12,7 @@ from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.catalog import Metric
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Attributes, Family, Histograms, Series, Snapshot
-from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legal_value
+from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legalize_value
 from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.export.series.budget import series_count
 from mlmonitor.formats.reference import NumericReference
@@ -64,7 +64,7 @@ def trials(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Chec
             return  # whoever cannot be reached, or knows no such caller or path, is asked once
 
 
-def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) -> Iterator[Check]:
+def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -> Iterator[Check]:
     """What a model with this reference would send there: how many series, and which names change.
 
     segments: how many segments are expected at most, the whole not counted.
@@ -89,9 +89,9 @@ def plan_checks(exporter: OtlpExporter, reference: Reference, *, segments: int) 
     )
     requests = -(-count // exporter.profile.limits.points)
     yield Check("requests", "ok", f"{requests:,} an export at most, within this backend's limits")
-    changed = [entry.name for entry in entries if legal_value(entry.name) != entry.name]
+    changed = [entry.name for entry in entries if legalize_value(entry.name) != entry.name]
     if changed:
-        shown = ", ".join(truncate(legal_value(name), 40) for name in changed[:_SHOWN_NAMES])
+        shown = ", ".join(truncate(legalize_value(name), 40) for name in changed[:_SHOWN_NAMES])
         yield Check(
             "names",
             "warning",

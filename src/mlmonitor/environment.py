@@ -1,128 +1,176 @@
-"""What the standard OpenTelemetry variables say, and those that hold backends' tokens."""
+"""What the standard OpenTelemetry variables say about OTLP and the process.
 
-import math
+A value that is not understood is reported by a warning and ignored, so that no service fails to
+start for it (`mlmonitor.variables` cites the rule).
+"""
+
 import os
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
-from urllib.parse import unquote
+from typing import Literal, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
 
-from mlmonitor.errors import ConfigError
 from mlmonitor.secret import Secret
+from mlmonitor.variables import (
+    Warn,
+    iterate_values,
+    read_boolean,
+    read_choice,
+    read_text,
+    read_timeout,
+    warn_once,
+)
 
-_URL = re.compile(r"https?://[^/\s]+")
+OtlpProtocol = Literal["http/protobuf", "grpc"]
+
+_PREFIX = "OTEL_EXPORTER_OTLP_"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TRUE = ("true", "1", "yes", "on")
+_GRPC_SCHEMES = ("http", "https", "dns", "unix", "unix-abstract", "ipv4", "ipv6", "vsock", "xds")
+_EXPORTERS = ("otlp", "none", "prometheus", "console", "logging", "otlp/stdout")
+_GRPC_PORT = 4317
 
 
 class OtlpSettings(NamedTuple):
-    """Where the standard OTLP variables send metrics, and how. What they leave open is None."""
+    """Where the standard OTLP variables send metrics, and how. An unset variable is None here.
+
+    endpoint_variable: the variable that the endpoint is from. is_insecure: None if nothing was set.
+    """
 
     endpoint: str
-    protocol: Literal["http/protobuf", "grpc"]
+    protocol: OtlpProtocol
+    endpoint_variable: str = f"{_PREFIX}ENDPOINT"
     timeout_seconds: float | None = None
     headers: Mapping[str, Secret] = {}
     compression: Literal["gzip", "none"] | None = None
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
-    is_insecure: bool = False
+    is_insecure: bool | None = None
 
 
-def otlp_from_environment(environ: Mapping[str, str]) -> OtlpSettings | None:
-    """What the `OTEL_EXPORTER_OTLP_*` variables say, those for metrics first; None where silent.
+def otlp_from_environment(
+    environ: Mapping[str, str], warn: Warn = warn_once
+) -> OtlpSettings | None:
+    """Read the `OTEL_EXPORTER_OTLP_*` variables; None if no usable endpoint is set.
 
-    The signal's own endpoint is used as it stands; the general one gets the signal's path, for
-    HTTP (OpenTelemetry protocol specification, "Endpoint URLs for OTLP/HTTP").
+    The variables for metrics (`OTEL_EXPORTER_OTLP_METRICS_*`) precede the general ones. The general
+    endpoint gets the path `/v1/metrics` for HTTP; the one for metrics is used as it is.
+    `OTEL_EXPORTER_OTLP_TIMEOUT` is in milliseconds.
 
-    Raises:
-        ConfigError: an endpoint is no URL, a protocol or compression is unknown, a timeout is no
-            number, or a header has no name.
+    Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter"
+        (opentelemetry.io/docs/specs/otel/protocol/exporter) and "Environment Variable
+        Specification", section "Timeout"; opentelemetry.io/docs/languages/sdk-configuration/
+        otlp-exporter names the unit of the variable.
     """
-    exporters = environ.get("OTEL_METRICS_EXPORTER", "").strip()
-    own, general = _said(environ, "METRICS_ENDPOINT"), _said(environ, "ENDPOINT")
-    is_wanted = not exporters or "otlp" in (name.strip() for name in exporters.split(","))
-    if not is_wanted or not (own or general):
+    if not _is_otlp_selected(environ, warn):
         return None
-    protocol = _first(environ, "PROTOCOL")
-    if protocol not in ("", "http/protobuf", "grpc"):
-        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or grpc")
-    is_grpc = protocol == "grpc"
-    if not is_grpc and not _URL.match(own or general):
-        name = "METRICS_ENDPOINT" if own else "ENDPOINT"
-        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name}: expected a URL, scheme included")
+    chosen = read_choice(environ, *_names("PROTOCOL"), choices=("http/protobuf", "grpc"), warn=warn)
+    protocol = cast("OtlpProtocol", chosen or "http/protobuf")
+    endpoint = _read_endpoint(environ, is_grpc=protocol == "grpc", warn=warn)
+    if endpoint is None:
+        return None
+    compression = read_choice(environ, *_names("COMPRESSION"), choices=("gzip", "none"), warn=warn)
     return OtlpSettings(
-        own or (general if is_grpc else f"{general.rstrip('/')}/v1/metrics"),
-        "grpc" if is_grpc else "http/protobuf",
-        _timeout(environ),
-        _headers(_first(environ, "HEADERS")),
-        _compression(environ),
-        _first(environ, "CERTIFICATE") or None,
-        _first(environ, "CLIENT_CERTIFICATE") or None,
-        _first(environ, "CLIENT_KEY") or None,
-        _first(environ, "INSECURE").lower() in _TRUE,
+        endpoint.url,
+        protocol,
+        endpoint.variable,
+        read_timeout(environ, *_names("TIMEOUT"), warn=warn),
+        _read_headers(environ, warn),
+        cast("Literal['gzip', 'none'] | None", compression),
+        read_text(environ, *_names("CERTIFICATE")) or None,
+        read_text(environ, *_names("CLIENT_CERTIFICATE")) or None,
+        read_text(environ, *_names("CLIENT_KEY")) or None,
+        read_boolean(environ, *_names("INSECURE"), warn=warn),
     )
 
 
-def resource_from_environment(environ: Mapping[str, str], *, service: str) -> dict[str, str]:
-    """What `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say; else the name is `service`.
+def resource_from_environment(
+    environ: Mapping[str, str], *, service: str, warn: Warn = warn_once
+) -> dict[str, str]:
+    """Read `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; the name defaults to `service`.
 
-    What is no pair of a key and a value is passed over, as the OpenTelemetry SDK does.
+    Keys and values are sent as they are given, percent-decoded. An item that is not a pair of a key
+    and a value is ignored with a warning, as the OpenTelemetry SDK does.
     """
-    found = {"service.name": service}
+    attributes = {"service.name": service}
     for item in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, is_pair, value = item.partition("=")
         if is_pair and key.strip():
-            found[key.strip()] = unquote(value.strip())
+            attributes[unquote(key.strip())] = unquote(value.strip())
+        elif item.strip():
+            warn("OTEL_RESOURCE_ATTRIBUTES: an item is ignored: expected key=value,key2=value2")
     name = environ.get("OTEL_SERVICE_NAME", "").strip()
-    return found | {"service.name": name} if name else found
+    return attributes | {"service.name": name} if name else attributes
 
 
 def token_from_environment(name: str) -> Secret | None:
-    """The token in the variable of that name, if there is one."""
-    told = os.environ.get(name, "").strip()
-    return Secret(told) if told else None
+    """Read the token in the variable of that name, if there is one."""
+    value = os.environ.get(name, "").strip()
+    return Secret(value) if value else None
 
 
-def _timeout(environ: Mapping[str, str]) -> float | None:
-    text = _first(environ, "TIMEOUT")
-    try:
-        seconds = float(text) if text else None
-    except ValueError:
-        seconds = math.nan
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT: expected seconds, more than 0")
-    return seconds
+class _Endpoint(NamedTuple):
+    variable: str
+    url: str
 
 
-def _compression(environ: Mapping[str, str]) -> Literal["gzip", "none"] | None:
-    told = _first(environ, "COMPRESSION").lower()
-    if told == "gzip":
-        return "gzip"
-    if told == "none":
-        return "none"
-    if told:
-        raise ConfigError("OTEL_EXPORTER_OTLP_COMPRESSION: expected gzip or none")
+def _names(name: str) -> tuple[str, str]:
+    return f"{_PREFIX}METRICS_{name}", f"{_PREFIX}{name}"
+
+
+def _is_otlp_selected(environ: Mapping[str, str], warn: Warn) -> bool:
+    words = [word.strip() for word in environ.get("OTEL_METRICS_EXPORTER", "").split(",")]
+    known = [word for word in words if word in _EXPORTERS]
+    if len(known) < len([word for word in words if word]):
+        warn(f"OTEL_METRICS_EXPORTER: a word is ignored: expected {' or '.join(_EXPORTERS)}")
+    return not known or "otlp" in known
+
+
+def _read_endpoint(environ: Mapping[str, str], *, is_grpc: bool, warn: Warn) -> _Endpoint | None:
+    for name, value in iterate_values(environ, _names("ENDPOINT")):
+        problem = _endpoint_problem(value, is_grpc=is_grpc)
+        if problem:
+            warn(f"{name} is ignored: {problem}")
+            continue
+        if not is_grpc and urlsplit(value).port == _GRPC_PORT:
+            warn(
+                f"{name}: {_GRPC_PORT} is the port of gRPC: expected port 4318, or "
+                f"{_PREFIX}PROTOCOL=grpc"
+            )
+        is_general = name == f"{_PREFIX}ENDPOINT"
+        return _Endpoint(name, _add_path(value) if is_general and not is_grpc else value)
     return None
 
 
-def _headers(told: str) -> dict[str, Secret]:
-    """Headers as `key=value,key2=value2`, percent-encoded or, as most write them, not."""
-    found = {}
-    for item in told.split(","):
-        if not item.strip():
-            continue
-        name, is_pair, value = item.partition("=")
-        if not is_pair or not _HEADER_NAME.fullmatch(unquote(name).strip()):
-            raise ConfigError("OTEL_EXPORTER_OTLP_HEADERS: expected key=value,key2=value2")
-        found[unquote(name).strip()] = Secret(unquote(value).strip())
-    return found
+def _endpoint_problem(value: str, *, is_grpc: bool) -> str:
+    """What is wrong with an endpoint; empty if it can be used."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port if parts.scheme in ("http", "https") else None
+    except ValueError:
+        return "expected a URL, scheme included"
+    if parts.username or parts.password or (parts.query and parts.scheme in ("http", "https")):
+        return f"pass credentials in {_PREFIX}HEADERS, not in the endpoint"
+    is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
+    if is_grpc and not is_url:
+        has_scheme = parts.scheme in _GRPC_SCHEMES[2:] or "://" not in value
+        return "" if has_scheme and "@" not in value else "expected a URL or a target of gRPC"
+    return "" if is_url else "expected a URL, scheme included"
 
 
-def _first(environ: Mapping[str, str], name: str) -> str:
-    """What is said for metrics, else what is said for all signals."""
-    return _said(environ, f"METRICS_{name}") or _said(environ, name)
+def _add_path(url: str) -> str:
+    return f"{url.rstrip('/')}/v1/metrics"
 
 
-def _said(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(f"OTEL_EXPORTER_OTLP_{name}", "").strip()
+def _read_headers(environ: Mapping[str, str], warn: Warn) -> dict[str, Secret]:
+    """Read headers given as `key=value,key2=value2`, percent-encoded or, as is common, not."""
+    for variable, value in iterate_values(environ, _names("HEADERS")):
+        headers = {}
+        for item in filter(str.strip, value.split(",")):
+            name, is_pair, text = item.partition("=")
+            if is_pair and _HEADER_NAME.fullmatch(unquote(name).strip()):
+                headers[unquote(name).strip()] = Secret(unquote(text).strip())
+            else:
+                warn(f"{variable}: an item is ignored: expected key=value,key2=value2")
+        return headers
+    return {}

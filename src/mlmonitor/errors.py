@@ -9,10 +9,11 @@
   x MissingExtra (ImportError)     an optional client library is not installed
   x ExportError (OSError)          a destination refused or could not be reached
     + ExportTimeout (TimeoutError)   ... or did not answer in time
+    + ExportClosed (ConnectionError) ... or closed the connection without an answer
     + ExportRefused                  ... or will not have it, now or later
 
 A message names the field and what to do. It never holds a value: values may be personal data.
-The last three stay inside the worker; the host never meets them.
+The last four stay inside the worker; the host never meets them.
 """
 
 from importlib import import_module
@@ -53,6 +54,10 @@ class ExportError(MonitorError, OSError):
 
 class ExportTimeout(ExportError, TimeoutError):
     """A destination did not answer in time."""
+
+
+class ExportClosed(ExportError, ConnectionError):
+    """A destination closed the connection after the request, without an answer."""
 
 
 class ExportRefused(ExportError):

@@ -22,7 +22,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.delivery.delivery import named
+from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Field, Kind
 from mlmonitor.reference.reference import Reference
@@ -294,7 +294,7 @@ class Monitor:
     def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
         """Build the pipeline of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
-        deliveries = named(self._exporters)
+        deliveries = name_deliveries(self._exporters)
         return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_alert)
 
     def _new_id(self) -> str:

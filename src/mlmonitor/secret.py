@@ -1,19 +1,22 @@
-"""Credentials that can be sent, and neither shown nor logged."""
+"""Credentials that can be sent, and are neither shown nor logged."""
 
 import os
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from mlmonitor.errors import ConfigError
 
 _HIDDEN = "***"
+_SHORTEST_REPLACED = 8
+WITHHELD = "its words are withheld, for they may repeat a short secret"
 
 
 class Secret(str):
     """A text that is sent as it is and shown as stars: in a repr, a log, a message, a traceback.
 
-    What is joined to it by `+` is a plain text again: use `after`. It is never pickled.
+    Joining it by `+` gives a plain text: use `after`. It is never pickled.
     """
 
     __slots__ = ()
@@ -39,44 +42,73 @@ class Secret(str):
         return str.__str__(self)
 
 
-def redacted(text: str, secrets: list[Secret]) -> str:
-    """A text of somebody else's without our secrets in it: servers repeat what they were sent."""
-    for secret in secrets:
-        if len(secret):
-            text = text.replace(secret.revealed(), _HIDDEN)
+def redact(text: str, secrets: Iterable[Secret]) -> str:
+    """Remove our secrets from a server's words: servers repeat what they were sent.
+
+    A secret of 8 characters or more is replaced by stars, and so is the credential behind a scheme
+    such as `Bearer`. A shorter one could be part of any word or number: a text that holds it is
+    withheld as a whole.
+    """
+    credentials = {form for secret in secrets for form in _forms(secret.revealed())}
+    if any(form in text for form in credentials if len(form) < _SHORTEST_REPLACED):
+        return WITHHELD
+    for form in sorted(credentials, key=len, reverse=True):
+        text = text.replace(form, _HIDDEN)
     return text
 
 
-class SecretFile:
-    """A token kept in a file, read again whenever that has changed: secrets are rotated.
+def _forms(secret: str) -> set[str]:
+    """The forms in which a server may repeat a secret: whole, and without its scheme."""
+    return {form for form in (secret.strip(), secret.rsplit(" ", maxsplit=1)[-1]) if form}
+
+
+def check_header_text(source: str, text: str) -> None:
+    """Refuse a header value or token that HTTP cannot carry; the error repeats none of it.
 
     Raises:
-        ConfigError: the file cannot be read, or is empty.
+        ConfigError: a character is a control character or not in ASCII, such as the zero width
+            space that copying from a web page leaves behind.
+    """
+    for place, character in enumerate(text, start=1):
+        if character != "\t" and not " " <= character <= "~":
+            name = unicodedata.name(character, "a control character").lower()
+            raise ConfigError(
+                f"{source}: expected printable ASCII characters, got U+{ord(character):04X} "
+                f"({name}) in place {place}: copy it again"
+            )
+
+
+class SecretFile:
+    """A token kept in a file, read again whenever the file changes: secrets are rotated.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no token.
     """
 
-    def __init__(self, path: str | os.PathLike[str], check: Callable[[Secret], None]) -> None:
+    def __init__(self, path: str | os.PathLike[str], check: Callable[[str, Secret], None]) -> None:
         self._path, self._check = Path(path), check
         self._read_at: tuple[int, int] | None = None
         self._token = Secret("")
         self()
 
     def __call__(self) -> Secret:
-        """The token as the file has it now; the last good one while it cannot be read."""
+        """The token as the file has it now; the last good one while the file cannot be read."""
         try:
-            found = self._path.stat()
-            changed_at = found.st_mtime_ns, found.st_size
+            status = self._path.stat()
+            changed_at = status.st_mtime_ns, status.st_size
             if changed_at != self._read_at:
                 self._token = self._read()
                 self._read_at = changed_at
         except OSError as error:
             if self._read_at is None:
-                told = type(error).__name__
-                raise ConfigError(f"token_file: cannot be read ({told})") from None
+                raise ConfigError(
+                    f"token_file: {self._path} cannot be read ({type(error).__name__})"
+                ) from None
         return self._token
 
     def _read(self) -> Secret:
         token = Secret(self._path.read_bytes().decode("utf-8", "replace").strip())
-        self._check(token)
+        self._check(f"token_file {self._path}", token)
         return token
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from mlmonitor.aggregate.exemplars import Exemplar
 from mlmonitor.catalog import CATALOG, Metric
 from mlmonitor.export.base import Attributes, HistogramValue, Point
-from mlmonitor.export.otlp.attribute_limits import legal_key, legal_value
+from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
 
 NUMBERS = tuple(metric for metric in CATALOG if metric.kind != "histogram")
 HISTOGRAMS = tuple(metric for metric in CATALOG if metric.kind == "histogram")
@@ -86,7 +86,7 @@ def by_the_sdk(
 
 
 def _legal(attributes: Attributes) -> dict[str, str]:
-    return {legal_key(key): legal_value(value) for key, value in attributes}
+    return {legalize_key(key): legalize_value(value) for key, value in attributes}
 
 
 def _metric(metric: Metric, group: list[Point], start_ns: int, time_ns: int) -> sdk.Metric:

@@ -81,7 +81,7 @@ def _doctor(options: argparse.Namespace) -> int:
     checks = doctor.trials(exporter)
     if options.reference:
         reference = Reference.load(options.reference)
-        planned = doctor.plan_checks(exporter, reference, segments=options.segments)
+        planned = doctor.check_plan(exporter, reference, segments=options.segments)
         checks = chain(checks, planned)
     try:
         return OK if doctor.told(checks, print) else FAILED

@@ -1,4 +1,4 @@
-"""What is exported, and what an exporter has to be."""
+"""What is exported, and the protocol of an exporter."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 THREAD_NAME = "mlmonitor"
-"""Of the thread that exports."""
+"""Name of the thread that exports."""
 
 Mask = NDArray[np.bool_]
 
@@ -37,15 +37,15 @@ Attributes = tuple[tuple[str, str], ...]
 class Series:
     """The attributes of a family's points, in a fixed order; shared by one snapshot with the next.
 
-    Compared by identity: meeting the same object again tells an exporter, at no cost, that nothing
-    it knows about these series has changed. What exporters keep for them is in `kept`.
+    Compared by identity: the same object means that the series have not changed. Exporters keep
+    what they derive from the attributes in `cache`.
     """
 
-    __slots__ = ("__weakref__", "attributes", "kept")
+    __slots__ = ("__weakref__", "attributes", "cache")
 
     def __init__(self, attributes: Iterable[Attributes]) -> None:
         self.attributes: tuple[Attributes, ...] = tuple(attributes)
-        self.kept: dict[Any, Any] = {}
+        self.cache: dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.attributes)
@@ -58,7 +58,7 @@ class Histograms(NamedTuple):
     """Counts over `(a, b]` buckets of several series: `[series, widest]`, the rest of a row is 0.
 
     A series has one bucket more than it has `bounds`. `sum`, `min` and `max` are NaN where they
-    are not told. `fine` holds the same values in exponential buckets, if somebody wants them.
+    are unknown. `fine` holds the same values in exponential buckets, if a destination wants them.
     """
 
     bounds: tuple[tuple[float, ...], ...]
@@ -72,8 +72,8 @@ class Histograms(NamedTuple):
 class Family(NamedTuple):
     """Points of one metric at one moment: the values of its series, in their order.
 
-    Gauges are float64, counters int64 or float64; where one is not finite there is no point.
-    exemplars: by row, those of one row oldest first.
+    Gauges are float64, counters int64 or float64; a value that is not finite is no point.
+    exemplars: by row, the oldest of a row first.
     """
 
     metric: Metric
@@ -85,8 +85,8 @@ class Family(NamedTuple):
 class HistogramValue(NamedTuple):
     """Counts over `(a, b]` buckets, one more than there are `bounds`.
 
-    `sum` is None where it could fall, which a backend would take for a restart: where values were
-    negative. `fine` holds the same values in exponential buckets, if a destination wants them.
+    `sum` is None if it could fall, as with negative values: a backend would take that for a
+    restart. `fine` holds the same values in exponential buckets, if a destination wants them.
     """
 
     bounds: tuple[float, ...]
@@ -110,9 +110,9 @@ class Point(NamedTuple):
 class Snapshot:
     """All of one process at one moment; counters and histograms count from the start.
 
-    `families` holds it by columns, as the library's own exporters take it; `points` is the same,
-    one by one, made when it is first asked for. `made_unix_ns` is now, where that is not the time
-    of the points: zeros of new series are sent for the time before.
+    `families` holds the points by columns, as the library's own exporters read them; `points` is
+    the same, one by one, built on first use. `made_unix_ns` is the current time if the points have
+    another: zeros of new series carry the time of the export before.
     """
 
     instance: str
@@ -124,68 +124,72 @@ class Snapshot:
 
     @property
     def now(self) -> float:
-        """When it was made, in seconds since 1970."""
+        """The time at which the snapshot was taken, in seconds since 1970."""
         return (self.made_unix_ns or self.time_unix_ns) / 1e9
 
     @cached_property
     def points(self) -> Sequence[Point]:
         """Every point that has a value."""
-        return [point for family in self.families for point in points_of(family)]
+        return [point for family in self.families for point in iterate_points(family)]
 
     @cached_property
     def size(self) -> int:
-        """How many points there are."""
-        return sum(int(np.count_nonzero(there(each.values))) for each in self.families)
+        """The number of points."""
+        return sum(int(np.count_nonzero(has_point(family.values))) for family in self.families)
 
 
-def there(values: Floats | Counts | Histograms) -> Mask:
-    """Which series have a point."""
+def has_point(values: Floats | Counts | Histograms) -> Mask:
+    """Mark the series that have a point."""
     if isinstance(values, Histograms):
         return np.ones(len(values.counts), np.bool_)
     finite: Mask = np.isfinite(values)
     return finite
 
 
-def meant(block: Histograms) -> Mask:
-    """Which counts are buckets of their series: rows are as wide as the widest."""
+def mask_buckets(block: Histograms) -> Mask:
+    """Mark the counts that are buckets of their series: rows are as wide as the widest series."""
     widths = np.array([len(bounds) + 1 for bounds in block.bounds], np.int64)
-    found: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
-    return found
+    is_bucket: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
+    return is_bucket
 
 
-def points_of(family: Family) -> Iterator[Point]:
-    """A family's points one by one."""
+def iterate_points(family: Family) -> Iterator[Point]:
+    """Yield a family's points one by one."""
     metric, series, values, exemplars = family
-    traced: dict[int, tuple[Exemplar, ...]] = {}
-    for at, exemplar in exemplars:
-        traced[at] = (*traced.get(at, ()), exemplar)
+    by_row: dict[int, tuple[Exemplar, ...]] = {}
+    for row, exemplar in exemplars:
+        by_row[row] = (*by_row.get(row, ()), exemplar)
     if isinstance(values, Histograms):
-        for at, attributes in enumerate(series.attributes):
-            yield Point(metric, attributes, histogram_of(values, at), traced.get(at, ()))
+        for row, attributes in enumerate(series.attributes):
+            yield Point(metric, attributes, read_histogram(values, row), by_row.get(row, ()))
         return
-    finite, told = np.isfinite(values).tolist(), values.tolist()
-    for at, attributes in enumerate(series.attributes):
-        if finite[at]:
-            yield Point(metric, attributes, told[at], traced.get(at, ()))
+    is_finite, numbers = np.isfinite(values).tolist(), values.tolist()
+    for row, attributes in enumerate(series.attributes):
+        if is_finite[row]:
+            yield Point(metric, attributes, numbers[row], by_row.get(row, ()))
 
 
-def histogram_of(block: Histograms, at: int) -> HistogramValue:
-    """One series of a block of histograms."""
-    bounds = block.bounds[at]
-    whole, smallest, largest = (
-        float(known[at]) if np.isfinite(known[at]) else None
-        for known in (block.sum, block.min, block.max)
+def read_histogram(block: Histograms, row: int) -> HistogramValue:
+    """Read one series of a block of histograms."""
+    bounds = block.bounds[row]
+    total, smallest, largest = (
+        float(column[row]) if np.isfinite(column[row]) else None
+        for column in (block.sum, block.min, block.max)
     )
-    counts = tuple(block.counts[at, : len(bounds) + 1].tolist())
-    fine = None if block.fine is None else block.fine[at]
-    return HistogramValue(bounds, counts, whole, smallest, largest, fine)
+    counts = tuple(block.counts[row, : len(bounds) + 1].tolist())
+    fine = None if block.fine is None else block.fine[row]
+    return HistogramValue(bounds, counts, total, smallest, largest, fine)
 
 
 class Delivered(NamedTuple):
-    """What became of a snapshot's points, and why where it was not all well.
+    """The outcome of a snapshot's points, and the reason if any of them failed.
 
-    accepted: taken. rejected: refused for good. failed: not taken, and part of what the next
-    snapshot will hold. possibly_lost: sent, unanswered, and not sent again lest they count twice.
+    accepted: stored by the destination. rejected: refused permanently. failed: not stored; the next
+    snapshot holds them again. The request of the following two was sent, and no answer arrived.
+    possibly_lost: counted as stored and not sent again, so at most once. possibly_doubled: sent
+    again with the next snapshot, so at least once; they are in no other count. `closed` of all
+    unanswered points are those whose connection was closed; the others got no answer within the
+    timeout.
     """
 
     accepted: int
@@ -193,21 +197,23 @@ class Delivered(NamedTuple):
     failed: int = 0
     possibly_lost: int = 0
     reason: str = ""
+    possibly_doubled: int = 0
+    closed: int = 0
 
 
 class Exporter(Protocol):
     """Where snapshots go. `send` may be slow and may raise: the worker copes with both.
 
-    `name` tells destinations apart in `mlmonitor.export.points`. A snapshot that could not be sent
-    need not be kept: the next one holds all that it held.
+    `name` identifies the destination in `mlmonitor.export.points`. An exporter does not need to
+    keep a snapshot that it could not send: the next one holds everything again.
     """
 
     @property
     def name(self) -> str:
-        """What the destination is called."""
+        """The name of the destination."""
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Deliver; raise ExportError where nothing was taken."""
+        """Deliver the snapshot; raise ExportError if nothing was stored."""
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Let go of connections. May be called twice."""
+        """Close connections. May be called twice."""

@@ -1,47 +1,47 @@
 """Destination profiles: where OTLP goes, with the settings that the other side needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
-from mlmonitor.environment import otlp_from_environment
+from mlmonitor.environment import OtlpProtocol, OtlpSettings, otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.export.otlp import backends
 from mlmonitor.export.otlp.backends import Ambiguous, BackendProfile, Durations
 from mlmonitor.export.otlp.exporter import Access, OtlpExporter, Transport
 from mlmonitor.export.transport import credentials, endpoints
-from mlmonitor.export.transport.credentials import Path
+from mlmonitor.export.transport.credentials import Headers, Path
 from mlmonitor.export.transport.grpc import GrpcTransport
+from mlmonitor.export.transport.grpc_targets import parse_target
 from mlmonitor.export.transport.http import HttpTransport, Trust
 from mlmonitor.secret import Secret
+from mlmonitor.variables import Warn, warn_once
 
-Protocol = Literal["http/protobuf", "grpc"]
 Compression = Literal["gzip", "none"]
 
 _TIMEOUT_SECONDS = 5.0
-_PLAIN = Trust()
-
-Headers = Callable[[], Mapping[str, Secret]]
+_SPECIFIED_TIMEOUT_SECONDS = 10.0  # the default of the OpenTelemetry specification
 
 
 class Otlp:
-    """Makes OTLP exporters, one class method a kind of destination.
+    """Makes OTLP exporters, one class method per kind of destination.
 
-    Each fixes what its backend needs: totals or deltas, the form of distributions, how much goes
-    into a request. Several may be used at once: they share the totals, and nothing else.
+    Each fixes what its backend needs: totals or deltas, the form of distributions, the size of a
+    request. Several may be used at once: they share the totals, and nothing else.
 
-    What all of them take: `headers` are sent with each request and never shown. `timeout_seconds`
-    is for one request, its answer included. `compression` is `gzip` or `none`. `ca_file` is what
-    the server's certificate is checked with, `client_certificate` and `client_key` are shown to it;
-    `proxy` is a URL; not given, the usual variables decide.
+    Common arguments: `headers` are sent with each request and never shown. `timeout_seconds` is for
+    one request, its answer included. `compression` is `gzip` or `none`. `ca_file` checks the
+    server's certificate, `client_certificate` and `client_key` identify us to it; `proxy` is a URL.
+    Without them, the usual variables decide.
     """
 
     @classmethod
-    def collector(  # noqa: PLR0913 - what a user says once, each by its name
+    def collector(  # noqa: PLR0913 - options that a user sets once, by name
         cls,
         endpoint: str = "http://localhost:4318",
         *,
-        protocol: Protocol = "http/protobuf",
+        protocol: OtlpProtocol = "http/protobuf",
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = _TIMEOUT_SECONDS,
         compression: Compression = "gzip",
@@ -50,32 +50,40 @@ class Otlp:
         client_certificate: Path | None = None,
         client_key: Path | None = None,
         proxy: str | None = None,
+        insecure: bool | None = None,
     ) -> OtlpExporter:
-        """An exporter to an OpenTelemetry collector: totals, which it can turn into anything.
+        """An exporter to an OpenTelemetry collector: totals, which it can convert to anything.
 
-        endpoint: the collector's base URL; `/v1/metrics` is added for HTTP where there is no path.
-        protocol: `grpc` needs the extra `grpc`; its port is 4317 as a rule.
-        headers: those of the standard variables, which belong to the destination that these name,
-            are not sent here.
+        endpoint: the collector's base URL; `/v1/metrics` is added for HTTP if it is missing. For
+            gRPC also a target such as `dns:///host:4317` or `unix:///path`.
+        protocol: `grpc` needs the extra `grpc`; its port is usually 4317.
+        headers: the standard variables' headers belong to the destination that these variables
+            name, and are not sent here.
         durations: `exponential` sends latencies as an exponential histogram, of any resolution.
+        insecure: whether a target of gRPC without `http` or `https` is reached without TLS; by
+            default only if it stays on this machine.
 
         Raises:
-            ConfigError: the address is not one of a collector; the message says what is expected.
-            MissingExtra: gRPC was asked for without its extra.
+            ConfigError: the address cannot be a collector's; the message says what is expected.
+            MissingExtra: gRPC was requested without its extra.
         """
         if protocol not in ("http/protobuf", "grpc"):
             raise ConfigError("protocol: expected 'http/protobuf' or 'grpc'")
         is_grpc = protocol == "grpc"
         if is_grpc and proxy is not None:
-            raise ConfigError("proxy: over gRPC set the variable https_proxy, which it goes by")
-        url = endpoints.collector_url(endpoint, is_grpc=is_grpc)
-        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
-        connection = _Connection(url, trust, timeout_seconds, compression, is_grpc=is_grpc)
-        told = backends.COLLECTOR._replace(durations=_durations(durations))
-        return _exporter(told, connection, _fixed(credentials.header_secrets(headers)))
+            raise ConfigError("proxy: for gRPC set the variable https_proxy, which it reads")
+        url = endpoints.build_collector_url(endpoint, is_grpc=is_grpc)
+        trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
+        connection = _Connection(
+            url, trust, timeout_seconds, compression, is_grpc=is_grpc, is_insecure=insecure
+        )
+        if is_grpc:
+            import_extra("grpc", extra="grpc")
+        profile = backends.COLLECTOR._replace(durations=_check_durations(durations))
+        return _make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
 
     @classmethod
-    def prometheus(  # noqa: PLR0913 - what a user says once, each by its name
+    def prometheus(  # noqa: PLR0913 - options that a user sets once, by name
         cls,
         url: str = "http://localhost:9090",
         *,
@@ -93,16 +101,16 @@ class Otlp:
         url: its base URL. durations: `exponential` sends latencies as a native histogram.
 
         Raises:
-            ConfigError: the URL is not one of its OTLP receiver.
+            ConfigError: the URL cannot be that of its OTLP receiver.
         """
-        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
-        found = endpoints.url_of(url, endpoints.PROMETHEUS)
-        told = backends.PROMETHEUS._replace(durations=_durations(durations))
-        connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(told, connection, _fixed(credentials.header_secrets(headers)))
+        trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
+        address = endpoints.build_url(url, endpoints.PROMETHEUS)
+        profile = backends.PROMETHEUS._replace(durations=_check_durations(durations))
+        connection = _Connection(address, trust, timeout_seconds, compression)
+        return _make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
 
     @classmethod
-    def mimir(  # noqa: PLR0913 - what a user says once, each by its name
+    def mimir(  # noqa: PLR0913 - options that a user sets once, by name
         cls,
         url: str,
         *,
@@ -116,25 +124,25 @@ class Otlp:
         client_key: Path | None = None,
         proxy: str | None = None,
     ) -> OtlpExporter:
-        """An exporter to Grafana Mimir, or to what stands before it.
+        """An exporter to Grafana Mimir, or to a gateway in front of it.
 
-        url: its base URL. tenant: sent as `X-Scope-OrgID`; not given, Mimir must run without
+        url: its base URL. tenant: sent as `X-Scope-OrgID`; without one, Mimir must run without
         tenants. durations: `exponential` sends latencies as a native histogram.
 
         Raises:
-            ConfigError: the URL is not one of its OTLP receiver.
+            ConfigError: the URL cannot be that of its OTLP receiver.
         """
-        found = endpoints.url_of(url, endpoints.MIMIR)
-        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
-        named = {} if tenant is None else {"X-Scope-OrgID": tenant}
-        told = backends.MIMIR._replace(durations=_durations(durations))
-        connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(
-            told, connection, _fixed(credentials.header_secrets({**(headers or {}), **named}))
+        address = endpoints.build_url(url, endpoints.MIMIR)
+        trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
+        more = {} if tenant is None else {"X-Scope-OrgID": tenant}
+        profile = backends.MIMIR._replace(durations=_check_durations(durations))
+        connection = _Connection(address, trust, timeout_seconds, compression)
+        return _make_exporter(
+            profile, connection, _fix(credentials.header_secrets({**(headers or {}), **more}))
         )
 
     @classmethod
-    def grafana_cloud(  # noqa: PLR0913 - what a user says once, each by its name
+    def grafana_cloud(  # noqa: PLR0913 - options that a user sets once, by name
         cls,
         url: str,
         *,
@@ -149,37 +157,39 @@ class Otlp:
     ) -> OtlpExporter:
         """An exporter to Grafana Cloud's OTLP gateway.
 
-        url: the OTLP endpoint and instance: the instance id that the stack's page shows. token: of
-        an access policy with the scope `metrics:write`; or token_file, read again when it changes;
-        or the variable `GRAFANA_CLOUD_TOKEN`.
+        url and instance: the OTLP endpoint and the instance id that the stack's page shows. token:
+        of an access policy with the scope `metrics:write`; or token_file, read again when it
+        changes; or the variable `GRAFANA_CLOUD_TOKEN`.
 
         Raises:
             ConfigError: the URL, the instance or the token is not what is expected.
         """
-        found = endpoints.url_of(url, endpoints.GRAFANA_CLOUD)
-        endpoints.private(found, "Otlp.grafana_cloud")
+        address = endpoints.build_url(url, endpoints.GRAFANA_CLOUD)
+        endpoints.refuse_plain_http(address, "Otlp.grafana_cloud")
         if not str(instance).isdecimal():
             raise ConfigError("instance: expected the number that the stack's OTLP page shows")
-        source = credentials.token_source(
+        source = credentials.find_token_source(
             token,
             token_file,
             variable=credentials.GRAFANA_CLOUD_VARIABLE,
-            check=credentials.plain_token,
+            check=credentials.check_plain_token,
         )
-        trust = endpoints.trust_of(ca_file, None, None, proxy)
-        told = backends.GRAFANA_CLOUD._replace(durations=_durations(durations))
-        connection = _Connection(found, trust, timeout_seconds, compression)
-        return _exporter(told, connection, credentials.basic_headers(source, str(instance), {}))
+        trust = endpoints.build_trust(ca_file, None, None, proxy)
+        profile = backends.GRAFANA_CLOUD._replace(durations=_check_durations(durations))
+        connection = _Connection(address, trust, timeout_seconds, compression)
+        return _make_exporter(
+            profile, connection, credentials.basic_headers(source, str(instance), {})
+        )
 
     @classmethod
-    def dynatrace(  # noqa: PLR0913 - what a user says once, each by its name
+    def dynatrace(  # noqa: PLR0913 - options that a user sets once, by name
         cls,
         url: str,
         *,
         token: str | None = None,
         token_file: Path | None = None,
         headers: Mapping[str, str] | None = None,
-        ambiguous: Ambiguous = "advance",
+        ambiguous: Ambiguous = "keep",
         timeout_seconds: float = _TIMEOUT_SECONDS,
         compression: Compression = "gzip",
         ca_file: Path | None = None,
@@ -187,99 +197,103 @@ class Otlp:
         client_key: Path | None = None,
         proxy: str | None = None,
     ) -> OtlpExporter:
-        """An exporter to Dynatrace: deltas, and a counter a bin in place of distributions.
+        """An exporter to Dynatrace: deltas, and a counter per bin instead of distributions.
 
         url: of the environment, `https://<id>.live.dynatrace.com`, or of an ActiveGate or a managed
             cluster, `https://<host>/e/<id>`.
         token: an access token with the scope `metrics.ingest`, or a platform token; or token_file,
             read again when it changes; or the variable `DYNATRACE_API_TOKEN`.
-        ambiguous: what to do with a request that got no answer, for Dynatrace adds up what it gets
-            twice. `advance`: it counts as taken, and as possibly lost. `keep`: it is sent again,
-            and may count twice.
+        ambiguous: what to do with a request that was sent and got no answer, for Dynatrace adds up
+            what it gets twice. `keep` sends it again, as OTLP has it: at least once, counted as
+            `possibly_doubled`. `advance` does not: at most once, counted as `possibly_lost`.
 
         Raises:
             ConfigError: the URL or the token is not what is expected; the message says what is.
         """
         if ambiguous not in ("advance", "keep"):
             raise ConfigError("ambiguous: expected 'advance' or 'keep'")
-        found = endpoints.url_of(url, endpoints.DYNATRACE)
-        endpoints.private(found, "Otlp.dynatrace")
-        source = credentials.token_source(
+        address = endpoints.build_url(url, endpoints.DYNATRACE)
+        endpoints.refuse_plain_http(address, "Otlp.dynatrace")
+        source = credentials.find_token_source(
             token,
             token_file,
             variable=credentials.DYNATRACE_VARIABLE,
-            check=credentials.dynatrace_token,
+            check=credentials.check_dynatrace_token,
         )
-        trust = endpoints.trust_of(ca_file, client_certificate, client_key, proxy)
-        told = backends.DYNATRACE._replace(ambiguous=ambiguous)
-        connection = _Connection(found, trust, timeout_seconds, compression)
+        trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
+        profile = backends.DYNATRACE._replace(ambiguous=ambiguous)
+        connection = _Connection(address, trust, timeout_seconds, compression)
         more = credentials.header_secrets(headers)
-        return _exporter(told, connection, credentials.dynatrace_headers(source, more))
+        return _make_exporter(profile, connection, credentials.dynatrace_headers(source, more))
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> OtlpExporter | None:
+    def from_environment(
+        cls, environ: Mapping[str, str], *, warn: Warn = warn_once
+    ) -> OtlpExporter | None:
         """The exporter that the standard `OTEL_EXPORTER_OTLP_*` variables describe, or None.
 
         Unlike the OpenTelemetry SDK it sends nothing to a default address: there is no exporter
-        while neither `OTEL_EXPORTER_OTLP_ENDPOINT` nor its variant for metrics is set, nor with
-        `OTEL_METRICS_EXPORTER=none`. What it sends are totals: for Dynatrace use `Otlp.dynatrace`.
-
-        Raises:
-            ConfigError: a variable makes no sense; the message names it.
+        unless `OTEL_EXPORTER_OTLP_ENDPOINT` or its variant for metrics is set, nor with
+        `OTEL_METRICS_EXPORTER=none`. It sends totals: for Dynatrace use `Otlp.dynatrace`. Timeout
+        (in milliseconds, 10000 by default) and compression (none by default) are as the
+        specification has them. Nothing is raised: a variable that is not understood is ignored, and
+        `warn` gets a sentence about it; a file, a header or an extra that is missing fails the
+        export, with the reason in `monitor.status()`.
         """
-        told = otlp_from_environment(environ)
-        if told is None:
+        settings = otlp_from_environment(environ, warn)
+        if settings is None:
             return None
-        url = endpoints.without_secrets("OTEL_EXPORTER_OTLP_ENDPOINT", told.endpoint)
-        trust = endpoints.trust_of(told.ca_file, told.client_certificate, told.client_key, None)
-        connection = _Connection(
-            url,
-            trust,
-            told.timeout_seconds or _TIMEOUT_SECONDS,
-            told.compression or "gzip",
-            is_grpc=told.protocol == "grpc",
-            is_insecure=told.is_insecure,
-        )
-        return _exporter(backends.COLLECTOR, connection, _fixed(told.headers))
+        if settings.protocol == "grpc" and find_spec("grpc") is None:
+            warn("OTEL_EXPORTER_OTLP_PROTOCOL: grpc needs pip install 'mlmonitor-sdk[grpc]'")
+        variable = "OTEL_EXPORTER_OTLP_HEADERS"
+        headers = credentials.headers_from_environment(variable, settings.headers)
+        return _make_exporter(backends.COLLECTOR, _read_connection(settings), headers)
 
 
 class _Connection(NamedTuple):
-    """How requests get there."""
+    """How requests reach a destination."""
 
     url: str
     trust: Trust
     timeout_seconds: float
     compression: Compression
     is_grpc: bool = False
-    is_insecure: bool = False
+    is_insecure: bool | None = None
 
 
-def _exporter(told: BackendProfile, to: _Connection, headers: Headers) -> OtlpExporter:
+def _read_connection(settings: OtlpSettings) -> _Connection:
+    trust = Trust(settings.ca_file, settings.client_certificate, settings.client_key)
+    return _Connection(
+        settings.endpoint,
+        trust,
+        settings.timeout_seconds or _SPECIFIED_TIMEOUT_SECONDS,
+        settings.compression or "none",
+        is_grpc=settings.protocol == "grpc",
+        is_insecure=settings.is_insecure,
+    )
+
+
+def _make_exporter(profile: BackendProfile, to: _Connection, headers: Headers) -> OtlpExporter:
     if not to.timeout_seconds > 0:
         raise ConfigError("timeout_seconds: expected more than 0")
     if to.compression not in ("gzip", "none"):
         raise ConfigError("compression: expected 'gzip' or 'none'")
-    if to.is_grpc:
-        import_extra("grpc", extra="grpc")
-    return OtlpExporter(told, Access(to.url, partial(_transport, to), headers))
+    return OtlpExporter(profile, Access(to.url, partial(_connect, to), headers))
 
 
-def _transport(to: _Connection) -> Transport:
+def _connect(to: _Connection) -> Transport:
     is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
     if not to.is_grpc:
         return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
-    has_scheme = "://" in to.url  # else OTEL_EXPORTER_OTLP_INSECURE decides
-    is_plain = to.url.startswith("http://") if has_scheme else to.is_insecure
-    return GrpcTransport(
-        to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip, is_plain=is_plain
-    )
+    target = parse_target(to.url, is_insecure=to.is_insecure)
+    return GrpcTransport(target, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
 
 
-def _durations(durations: Durations) -> Durations:
+def _check_durations(durations: Durations) -> Durations:
     if durations not in ("explicit", "exponential"):
         raise ConfigError("durations: expected 'explicit' or 'exponential'")
     return durations
 
 
-def _fixed(headers: Mapping[str, Secret]) -> Headers:
+def _fix(headers: Mapping[str, Secret]) -> Headers:
     return lambda: headers

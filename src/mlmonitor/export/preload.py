@@ -1,9 +1,9 @@
-"""What exports and aggregates import when they are first used, imported together beforehand.
+"""Import early what exports and aggregates would import on first use.
 
-A thread that is in the middle of an import when another one forks leaves the child a module that is
-locked for good: its first export would hang. So all of it is imported while no fork can happen;
-besides, importing holds the interpreter for tens of milliseconds, which is better spent at set-up
-than beside a request, and what is loaded before a fork is shared by the children.
+If a thread is in the middle of an import when another one forks, the child's copy of the module
+stays locked, and its first export would hang. So everything is imported while no fork can happen.
+Besides, importing holds the interpreter for tens of milliseconds, which are better spent at set-up
+than beside a request, and modules loaded before a fork are shared by the children.
 """
 
 import os
@@ -16,9 +16,9 @@ from importlib import import_module
 from mlmonitor.export.base import Exporter
 
 _ALWAYS = (
-    "numpy.random",  # for what chance makes of a learned reference
-    "difflib",  # for the name that is near an unknown one
-    "encodings.idna",  # for the first look-up of a host's name
+    "numpy.random",  # for the critical values of a learned reference
+    "difflib",  # for the name that is close to an unknown one
+    "encodings.idna",  # for the first look-up of a host name
 )
 _SKETCHES = ("datasketches",)
 _FRAMES = ("pandas", "polars", "pyarrow")
@@ -38,47 +38,47 @@ _OTLP = (
 _FORK_WAITS_SECONDS = 2.0
 
 _importing = threading.RLock()
-_held: set[int] = set()  # threads that fork, and hold the lock meanwhile
+_forking: set[int] = set()  # threads that fork, and hold the lock meanwhile
 
 
 def load_clients(exporters: Sequence[Exporter]) -> None:
-    """Import, in the calling thread, what these exporters and the sketches will want.
+    """Import, in the calling thread, what these exporters and the sketches will need.
 
-    What is not installed is left to those who need it: they name its extra. Python's forks wait
-    for the end of this, two seconds at most.
+    A module that is not installed is skipped: its user names the extra. Python's forks wait for the
+    end of this, two seconds at most.
     """
-    expected = [*_ALWAYS, *_SKETCHES]
+    modules = [*_ALWAYS, *_SKETCHES]
     if any(type(exporter).__module__.startswith("mlmonitor.export.") for exporter in exporters):
-        expected.extend(_OTLP)
+        modules.extend(_OTLP)
     if any(name in sys.modules for name in _FRAMES):
-        expected.append("narwhals")
+        modules.append("narwhals")
     with _importing:
-        for name in expected:
+        for name in modules:
             with suppress(ImportError):
                 import_module(name)
 
 
 def gevent_will_patch() -> bool:
-    """Whether gevent is here and has not patched `ssl` yet, which nobody may import before then."""
+    """Whether gevent is loaded and has not patched `ssl` yet, which must come before its import."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and not monkey.is_module_patched("ssl")
 
 
 def _before_fork() -> None:
     if _importing.acquire(timeout=_FORK_WAITS_SECONDS):
-        _held.add(threading.get_ident())
+        _forking.add(threading.get_ident())
 
 
 def _in_parent() -> None:
-    if threading.get_ident() in _held:
-        _held.discard(threading.get_ident())
+    if threading.get_ident() in _forking:
+        _forking.discard(threading.get_ident())
         _importing.release()
 
 
 def _in_child() -> None:
     global _importing  # noqa: PLW0603 - a lock that another thread may have held
     _importing = threading.RLock()
-    _held.clear()
+    _forking.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -45,13 +45,15 @@ class ExportStatus:
     """One destination: points by outcome, whether the last export went well, and if not why.
 
     last_reason: of the newest export that did not go well. seconds_since_success: since the newest
-    snapshot of which anything was taken; None before.
+    snapshot of which anything was taken; None before. unanswered: points sent without an answer, by
+    what ended the wait: `closed` (the connection was closed) or `timeout`.
     """
 
     outcomes: Mapping[str, int]
     is_well: bool = True
     last_reason: str | None = None
     seconds_since_success: float | None = None
+    unanswered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

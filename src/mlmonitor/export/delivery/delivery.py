@@ -1,20 +1,20 @@
-"""One destination: counters are born at zero, outcomes are counted, faults are held back."""
+"""One destination: counters start at zero, outcomes are counted, failures are contained."""
 
 import logging
 from dataclasses import replace
 
 from mlmonitor.errors import ExportError, ExportRefused
 from mlmonitor.export.base import Delivered, Exporter, Snapshot
-from mlmonitor.export.delivery.failure_log import Reasons
-from mlmonitor.export.delivery.zero_points import Births
+from mlmonitor.export.delivery.failure_log import FailureLog
+from mlmonitor.export.delivery.zero_points import ZeroPoints
 from mlmonitor.status.status import ExportStatus
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
-OUTCOMES = ("accepted", "rejected", "failed", "possibly_lost")
+OUTCOMES = ("accepted", "rejected", "failed", "possibly_lost", "possibly_doubled")
 
-OLDEST_BIRTH_NS = 30 * 60 * 1_000_000_000
-"""Prometheus refuses what is an hour older than its newest sample, be it of another process."""
+OLDEST_ZERO_NS = 30 * 60 * 1_000_000_000
+"""Prometheus refuses a sample an hour older than its newest one, even one of another process."""
 
 
 class Delivery:
@@ -22,7 +22,7 @@ class Delivery:
 
     Promise: the first value a backend sees of any counter or histogram is 0, stamped with the time
         of the export before, when it was indeed 0: so `rate` and `increase` miss nothing. An
-        exporter whose `sends_births` is False does without. `send` never raises. Price: a set
+        exporter whose `sends_zero_points` is False skips this. `send` never raises. Price: a set
         entry per series.
     """
 
@@ -30,8 +30,9 @@ class Delivery:
         self.exporter: Exporter = exporter
         self.name: str = name
         self.outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
-        self._births = Births() if getattr(exporter, "sends_births", True) else None
-        self._reasons = Reasons(name)
+        self.unanswered: dict[str, int] = {"closed": 0, "timeout": 0}
+        self._zeros = ZeroPoints() if getattr(exporter, "sends_zero_points", True) else None
+        self._failures = FailureLog(name)
         self._is_well = True
         self._last_reason: str | None = None
         self._last_time_ns = 0
@@ -39,17 +40,17 @@ class Delivery:
 
     @property
     def wants_fine_durations(self) -> bool:
-        """Whether latencies are to be counted in exponential buckets as well."""
+        """Whether latencies are counted in exponential buckets as well."""
         return bool(getattr(self.exporter, "wants_fine_durations", False))
 
     @property
     def keeps_exemplars(self) -> bool:
-        """Whether the destination wants to know in which traces values were made."""
+        """Whether the destination stores the traces in which values were produced."""
         return bool(getattr(self.exporter, "keeps_exemplars", False))
 
     def send(self, snapshot: Snapshot) -> bool:
-        """Deliver a snapshot; whether the destination took all of it."""
-        if self._births is not None and not self._bear(snapshot, self._births):
+        """Deliver a snapshot; return whether the destination stored all of it."""
+        if self._zeros is not None and not self._send_zeros(snapshot, self._zeros):
             return False
         delivered = self._deliver(snapshot)
         if isinstance(delivered, Exception):
@@ -57,77 +58,88 @@ class Delivery:
         self._last_time_ns = snapshot.time_unix_ns
         if delivered.accepted:
             self._last_success_ns = snapshot.time_unix_ns
-        return not any(delivered[1:4])
+        return not _problems(delivered)
 
     def status(self, now: float) -> ExportStatus:
-        """What became of all points so far, and when and why it last went well and wrong."""
+        """Summarise all points so far, and when and why an export last succeeded and failed."""
         since = None
         if self._last_success_ns is not None:
             since = max(now - self._last_success_ns / 1e9, 0.0)
-        return ExportStatus(dict(self.outcomes), self._is_well, self._last_reason, since)
+        return ExportStatus(
+            dict(self.outcomes), self._is_well, self._last_reason, since, dict(self.unanswered)
+        )
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Close the exporter; what it raises is logged."""
+        """Close the exporter; an exception of its own is logged by type."""
         try:
             self.exporter.close(timeout_seconds=timeout_seconds)
-        except Exception as error:  # noqa: BLE001 - theirs, but the host must not meet it
+        except Exception as error:  # noqa: BLE001 - theirs; it must not reach the host
             log.warning("closing %s failed: %s", self.name, type(error).__name__)
 
-    def _bear(self, snapshot: Snapshot, births: Births) -> bool:
-        """Send zeros for new series; whether their values may follow.
+    def _send_zeros(self, snapshot: Snapshot, zero_points: ZeroPoints) -> bool:
+        """Send zeros for new series; return whether their values may follow.
 
-        They may not while nothing arrives. Zeros that were refused are not sent again: a backend
-        that has reached its limit of series would else get nothing at all.
+        They may not follow while nothing arrives. Refused zeros are not sent again: a backend at
+        its limit of series would otherwise get nothing at all.
         """
-        born = births.due(snapshot.families)
-        if born:
-            oldest = snapshot.time_unix_ns - OLDEST_BIRTH_NS
+        zeros = zero_points.collect(snapshot.families)
+        if zeros:
+            oldest = snapshot.time_unix_ns - OLDEST_ZERO_NS
             before = max(self._last_time_ns, snapshot.start_unix_ns, oldest)
-            made = snapshot.time_unix_ns
-            zeros = replace(snapshot, families=born, time_unix_ns=before, made_unix_ns=made)
-            outcome = self._deliver(zeros, behind=snapshot.size)
+            now = snapshot.time_unix_ns
+            earlier = replace(snapshot, families=zeros, time_unix_ns=before, made_unix_ns=now)
+            outcome = self._deliver(earlier, behind=snapshot.size)
             if isinstance(outcome, Exception) and not isinstance(outcome, ExportRefused):
                 return False
-        births.note(snapshot.families, born)
+        zero_points.mark_sent(snapshot.families, zeros)
         return True
 
     def _deliver(self, snapshot: Snapshot, *, behind: int = 0) -> Delivered | Exception:
-        """What became of the points; what was raised where nothing arrived.
+        """Send the points; return the outcome, or the error if nothing arrived.
 
-        behind: points that fail with them, because they will not be sent if these do not arrive.
+        behind: number of points that fail with these, because they are only sent after them.
         """
         try:
             delivered = Delivered(*self.exporter.send(snapshot))
-        except BaseException as error:  # noqa: BLE001 - whatever it raises must not end the worker
+        except BaseException as error:  # noqa: BLE001 - no exporter may end the worker
             # Our own errors hold no secret; the words of others are not repeated.
-            told = str(error) if isinstance(error, ExportError) else type(error).__name__
+            reason = str(error) if isinstance(error, ExportError) else type(error).__name__
             failed = snapshot.size + (0 if isinstance(error, ExportRefused) else behind)
-            self._note(Delivered(0, 0, failed, 0, told or type(error).__name__))
+            self._count_outcome(Delivered(0, 0, failed, 0, reason or type(error).__name__))
             return error if isinstance(error, ExportError) else ExportError()
-        self._note(delivered)
+        self._count_outcome(delivered)
         return delivered
 
-    def _note(self, delivered: Delivered) -> None:
-        """Count the outcome, and tell of it if it is not all well."""
-        counted = (delivered.rejected, delivered.failed, delivered.possibly_lost)
-        for outcome, points in zip(OUTCOMES, (delivered.accepted, *counted), strict=True):
-            self.outcomes[outcome] += points
-        bad = list(zip(counted, OUTCOMES[1:], strict=True))
-        if delivered.reason or any(points for points, _ in bad):
-            points, outcome = max(bad)
+    def _count_outcome(self, delivered: Delivered) -> None:
+        """Count the outcome, and report it if anything went wrong."""
+        for outcome in OUTCOMES:
+            self.outcomes[outcome] += getattr(delivered, outcome)
+        unanswered = delivered.possibly_lost + delivered.possibly_doubled
+        closed = min(delivered.closed, unanswered)
+        self.unanswered["closed"] += closed
+        self.unanswered["timeout"] += unanswered - closed
+        problems = _problems(delivered)
+        if delivered.reason or problems:
+            points, outcome = max(problems, default=(0, "possibly_doubled"))
             self._is_well, self._last_reason = False, delivered.reason or outcome
-            self._reasons.tell(self._last_reason, points=points, outcome=outcome)
+            self._failures.report(self._last_reason, points=points, outcome=outcome)
         else:
             self._is_well = True
-            self._reasons.clear()
+            self._failures.reset()
 
 
-def named(exporters: list[Exporter]) -> list[Delivery]:
-    """A delivery for each exporter; those of one name are told apart by a number."""
-    seen: dict[str, int] = {}
+def _problems(delivered: Delivered) -> list[tuple[int, str]]:
+    """The outcomes that are not success, each with its number of points."""
+    counts = ((getattr(delivered, outcome), outcome) for outcome in OUTCOMES[1:])
+    return [(points, outcome) for points, outcome in counts if points]
+
+
+def name_deliveries(exporters: list[Exporter]) -> list[Delivery]:
+    """Make a delivery for each exporter; a number distinguishes exporters of one name."""
+    used: dict[str, int] = {}
     deliveries = []
     for exporter in exporters:
         name = exporter.name
-        seen[name] = seen.get(name, 0) + 1
-        deliveries.append(Delivery(exporter, name if seen[name] == 1 else f"{name}-{seen[name]}"))
+        used[name] = used.get(name, 0) + 1
+        deliveries.append(Delivery(exporter, name if used[name] == 1 else f"{name}-{used[name]}"))
     return deliveries

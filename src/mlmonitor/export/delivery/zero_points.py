@@ -6,49 +6,48 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
-from mlmonitor.export.base import Attributes, Family, Histograms, Series, there
+from mlmonitor.export.base import Attributes, Family, Histograms, Series, has_point
 
 
-class Births:
-    """Which series have been sent as zero. Price: a set entry a series."""
+class ZeroPoints:
+    """Remembers which series have been sent as zero. Price: a set entry per series."""
 
     def __init__(self) -> None:
-        self._born: dict[str, set[Attributes]] = {}
-        self._all_born: WeakKeyDictionary[Series, set[str]] = WeakKeyDictionary()
+        self._sent: dict[str, set[Attributes]] = {}
+        self._fully_sent: WeakKeyDictionary[Series, set[str]] = WeakKeyDictionary()
 
-    def due(self, families: Iterable[Family]) -> list[Family]:
-        """Zeros for the series that have not been born yet."""
-        found = []
+    def collect(self, families: Iterable[Family]) -> list[Family]:
+        """Collect zeros for the series that have not been sent as zero yet."""
+        zeros = []
         for family in families:
             name = family.metric.name
-            if family.metric.kind == "gauge" or name in self._all_born.get(family.series, ()):
+            if family.metric.kind == "gauge" or name in self._fully_sent.get(family.series, ()):
                 continue
-            born = self._born.get(name, set())
-            attributes = family.series.attributes
-            is_new = np.fromiter((each not in born for each in attributes), np.bool_)
-            rows = np.flatnonzero(is_new & there(family.values))
+            sent = self._sent.get(name, set())
+            is_new = np.fromiter((key not in sent for key in family.series.attributes), np.bool_)
+            rows = np.flatnonzero(is_new & has_point(family.values))
             if rows.size:
-                found.append(_zero(family, rows.tolist()))
-        return found
+                zeros.append(_build_zeros(family, rows.tolist()))
+        return zeros
 
-    def note(self, families: Iterable[Family], born: Iterable[Family]) -> None:
-        """Remember that zeros have been sent for all of `families`."""
-        for family in born:
-            known = self._born.setdefault(family.metric.name, set())
-            known.update(family.series.attributes)
+    def mark_sent(self, families: Iterable[Family], zeros: Iterable[Family]) -> None:
+        """Remember that `zeros` have been sent, and with them all of `families`."""
+        for family in zeros:
+            sent = self._sent.setdefault(family.metric.name, set())
+            sent.update(family.series.attributes)
         for family in families:
-            if family.metric.kind != "gauge" and there(family.values).all():
-                self._all_born.setdefault(family.series, set()).add(family.metric.name)
+            if family.metric.kind != "gauge" and has_point(family.values).all():
+                self._fully_sent.setdefault(family.series, set()).add(family.metric.name)
 
 
-def _zero(family: Family, rows: list[int]) -> Family:
-    series = Series(family.series.attributes[at] for at in rows)
+def _build_zeros(family: Family, rows: list[int]) -> Family:
+    series = Series(family.series.attributes[row] for row in rows)
     values = family.values
     if not isinstance(values, Histograms):
         return Family(family.metric, series, np.zeros_like(values[rows]))
-    none_yet = np.full(len(rows), np.nan)
+    unknown = np.full(len(rows), np.nan)
     sums = np.where(np.isnan(values.sum[rows]), np.nan, 0.0)
-    bounds = tuple(values.bounds[at] for at in rows)
+    bounds = tuple(values.bounds[row] for row in rows)
     fine = None if values.fine is None else tuple(ExponentialSketch() for _ in rows)
-    zeros = Histograms(bounds, np.zeros_like(values.counts[rows]), sums, none_yet, none_yet, fine)
-    return Family(family.metric, series, zeros)
+    counts = np.zeros_like(values.counts[rows])
+    return Family(family.metric, series, Histograms(bounds, counts, sums, unknown, unknown, fine))

@@ -1,4 +1,4 @@
-"""What is new since a destination last said that it had taken something: total minus acknowledged.
+"""What is new since a destination last acknowledged something: total minus acknowledged.
 
 The totals are the only queue there is. An outage makes the next interval longer, and nothing else.
 """
@@ -8,50 +8,50 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mlmonitor.export.base import Attributes, Family, Histograms, Mask, Series, there
+from mlmonitor.export.base import Attributes, Family, Histograms, Mask, Series, has_point
 from mlmonitor.records import Counts, Floats
 
 
 class Account:
-    """What was acknowledged of each series of a family: a total, and until when it counted.
+    """What was acknowledged of each series of a family: a total, and the end of its interval.
 
-    Price: 25 bytes a series; of a histogram 8 more a bucket.
+    Price: 25 bytes a series, and 8 bytes a bucket of a histogram.
     """
 
-    __slots__ = ("bounds", "is_known", "sums", "taken", "until")
+    __slots__ = ("bounds", "is_known", "stored", "sums", "until")
 
-    def __init__(self, family: Family, born_ns: int) -> None:
+    def __init__(self, family: Family, first_ns: int) -> None:
         values, size = family.values, len(family.series)
         is_block = isinstance(values, Histograms)
         self.bounds: tuple[tuple[float, ...], ...] | None = (
             values.bounds if isinstance(values, Histograms) else None
         )
         like = values.counts if isinstance(values, Histograms) else values
-        self.taken: Floats | Counts = np.zeros_like(like)
+        self.stored: Floats | Counts = np.zeros_like(like)
         self.sums: Floats = np.zeros(size if is_block else 0)
-        self.until: Counts = np.full(size, born_ns, np.int64)
+        self.until: Counts = np.full(size, first_ns, np.int64)
         self.is_known: Mask = np.zeros(size, np.bool_)
 
     def fits(self, family: Family) -> bool:
-        """Whether the family's counts are still over the same bins."""
+        """Whether the family still counts over the same bins."""
         values = family.values
         return self.bounds == (values.bounds if isinstance(values, Histograms) else None)
 
-    def adopt(self, at: int, other: "Account", other_at: int) -> None:
-        """Go on where another account of the same series stopped."""
-        self.until[at], self.is_known[at] = other.until[other_at], other.is_known[other_at]
+    def continue_from(self, row: int, other: "Account", other_row: int) -> None:
+        """Continue where another account of the same series stopped."""
+        self.until[row], self.is_known[row] = other.until[other_row], other.is_known[other_row]
         if self.bounds is None or other.bounds is None:
             if self.bounds is other.bounds:
-                self.taken[at] = other.taken[other_at]
+                self.stored[row] = other.stored[other_row]
             return
-        if self.bounds[at] == other.bounds[other_at]:  # counts over other bins begin at zero
-            buckets = len(self.bounds[at]) + 1
-            self.taken[at, :buckets] = other.taken[other_at, :buckets]
-            self.sums[at] = other.sums[other_at]
+        if self.bounds[row] == other.bounds[other_row]:  # counts over other bins start at zero
+            buckets = len(self.bounds[row]) + 1
+            self.stored[row, :buckets] = other.stored[other_row, :buckets]
+            self.sums[row] = other.sums[other_row]
 
 
 class Delta(NamedTuple):
-    """What is new of a family's series: counted from `start_ns` on; `rows` are worth sending."""
+    """The delta of a family's series, counted from `start_ns`; `rows` are worth sending."""
 
     account: Account
     family: Family
@@ -59,83 +59,83 @@ class Delta(NamedTuple):
     rows: Mask
 
     def settle(self, rows: Counts, *, time_ns: int) -> None:
-        """Book what is new of some rows as taken, up to `time_ns`."""
+        """Book the delta of some rows as stored, up to `time_ns`."""
         account, values = self.account, self.family.values
         account.until[rows] = time_ns
         account.is_known[rows] = True
         if isinstance(values, Histograms):
-            account.taken[rows] += values.counts[rows]
+            account.stored[rows] += values.counts[rows]
             account.sums[rows] += np.nan_to_num(values.sum[rows])
         else:
-            # Not the total itself: what a backend has added up is the sum of what was sent, and the
-            # next delta makes good what this one was rounded by.
-            account.taken[rows] += values[rows]
+            # Not the total itself: a backend has the sum of what was sent, and the next delta makes
+            # up for the rounding of this one.
+            account.stored[rows] += values[rows]
 
 
 class AcknowledgedTotals:
     """The accounts that one destination has of one process.
 
-    Promise: what was acknowledged is not sent again, what was not is sent with the next; a series
-        that was not there at the export before was zero then, and its first interval begins then.
-        A series that goes and comes back goes on where it stopped. Price: an `Account`, and about
-        100 bytes a series for alert it.
+    Promise: what was acknowledged is not sent again, the rest is sent with the next export; a
+        series that was absent at the export before was zero then, and its first interval begins
+        then. A series that disappears and returns continues where it stopped. Price: an `Account`,
+        and about 100 bytes a series to find it again.
     """
 
     def __init__(self) -> None:
         self._accounts: WeakKeyDictionary[Series, dict[str, Account]] = WeakKeyDictionary()
         self._owners: dict[str, dict[Attributes, tuple[Account, int]]] = {}
 
-    def delta(self, family: Family, *, born_ns: int) -> Delta:
-        """What is new of a counter or histogram."""
-        account = self._account(family, born_ns)
+    def delta(self, family: Family, *, first_ns: int) -> Delta:
+        """Compute the delta of a counter or histogram."""
+        account = self._account(family, first_ns)
         values = family.values
         new: Floats | Counts | Histograms
         if isinstance(values, Histograms):
-            new, rows = _block(values, account)
+            new, rows = _subtract_histograms(values, account)
         else:
-            new, rows = _numbers(values, account)
+            new, rows = _subtract_numbers(values, account)
         return Delta(account, family._replace(values=new), account.until.copy(), rows)
 
     def __len__(self) -> int:
         return sum(map(len, self._owners.values()))
 
-    def _account(self, family: Family, born_ns: int) -> Account:
-        known = self._accounts.setdefault(family.series, {})
+    def _account(self, family: Family, first_ns: int) -> Account:
+        accounts = self._accounts.setdefault(family.series, {})
         name = family.metric.name
-        found = known.get(name)
-        if found is None or not found.fits(family):
-            found = known[name] = self._open(family, born_ns)
-        return found
+        account = accounts.get(name)
+        if account is None or not account.fits(family):
+            account = accounts[name] = self._open(family, first_ns)
+        return account
 
-    def _open(self, family: Family, born_ns: int) -> Account:
-        account = Account(family, born_ns)
+    def _open(self, family: Family, first_ns: int) -> Account:
+        account = Account(family, first_ns)
         owners = self._owners.setdefault(family.metric.name, {})
-        for at, attributes in enumerate(family.series.attributes):
-            before = owners.get(attributes)
-            if before is not None:
-                account.adopt(at, *before)
-            owners[attributes] = account, at
+        for row, attributes in enumerate(family.series.attributes):
+            previous = owners.get(attributes)
+            if previous is not None:
+                account.continue_from(row, *previous)
+            owners[attributes] = account, row
         return account
 
 
-def _numbers(values: Floats | Counts, account: Account) -> tuple[Floats | Counts, Mask]:
-    new = values - account.taken
-    # A total that fell began anew. A sum of floats may only seem to, by its last digit.
+def _subtract_numbers(values: Floats | Counts, account: Account) -> tuple[Floats | Counts, Mask]:
+    new = values - account.stored
+    # A total that fell has restarted. A sum of floats may only seem to, by its last digit.
     if values.dtype.kind == "i":
         fell = new < 0
-        account.taken[fell] = 0
+        account.stored[fell] = 0
         new = np.where(fell, values, new)
     else:
         new = np.where(new < 0, 0.0, new)
-    return new, there(values) & ((new != 0) | ~account.is_known)
+    return new, has_point(values) & ((new != 0) | ~account.is_known)
 
 
-def _block(values: Histograms, account: Account) -> tuple[Histograms, Mask]:
-    fell = (values.counts < account.taken).any(axis=1)
-    account.taken[fell], account.sums[fell] = 0, 0.0
-    counts: Counts = np.subtract(values.counts, account.taken)
-    is_first = (account.taken == 0).all(axis=1)
-    # Smallest and largest are those of all values: of an interval only if it is the first.
+def _subtract_histograms(values: Histograms, account: Account) -> tuple[Histograms, Mask]:
+    fell = (values.counts < account.stored).any(axis=1)
+    account.stored[fell], account.sums[fell] = 0, 0.0
+    counts: Counts = np.subtract(values.counts, account.stored)
+    is_first = (account.stored == 0).all(axis=1)
+    # Minimum and maximum are those of all values, so an interval has them only if it is the first.
     new = Histograms(
         values.bounds,
         counts,

@@ -1,4 +1,4 @@
-"""What one kind of destination takes, and in which form: the whole difference between backends."""
+"""What one kind of destination accepts, and in which form: all that differs between backends."""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,7 @@ _MIB = 1 << 20
 
 
 class Limits(NamedTuple):
-    """What one request may hold: points, and bytes before compression."""
+    """Limits of one request: points, and bytes before compression."""
 
     points: int
     size: int
@@ -20,14 +20,16 @@ class Limits(NamedTuple):
 class BackendProfile(NamedTuple):
     """One kind of destination.
 
-    is_delta: counters and histograms are sent as what is new, not as totals.
-    distributions: of numeric fields, as histograms or as a counter a bin.
+    is_delta: counters and histograms are sent as deltas, not as totals.
+    distributions: numeric fields are sent as histograms or as a counter per bin.
     limits: of one request, before compression; `dimensions` of a point, the resource's included.
-    ambiguous: whether deltas without an answer count as taken (at most once) or not (at least
-    once). Totals can be sent again, so that this is no question for them.
-    keeps_exemplars: whether it takes traces along with values.
+    ambiguous: whether deltas without an answer count as stored (`advance`: at most once) or are
+    sent again (`keep`: at least once, as OTLP has it). Totals can always be sent again.
+    keeps_exemplars: whether it stores traces along with values.
     names: how queries spell the names: as they are, with `_` for dots, or also with the suffixes
     for units and types that Prometheus adds.
+    limits_resource: whether attributes of the resource become dimensions, with limits of their own;
+    otherwise they are sent as they are given.
     """
 
     name: str
@@ -39,9 +41,10 @@ class BackendProfile(NamedTuple):
     ambiguous: Ambiguous = "keep"
     names: Names = "underscores_and_units"
     keeps_exemplars: bool = True
+    limits_resource: bool = False
 
 
-# A collector's gRPC receiver takes 4 MiB a message unless told otherwise.
+# A collector's gRPC receiver accepts 4 MiB per message by default.
 COLLECTOR = BackendProfile("collector", limits=Limits(points=20_000, size=3_500_000))
 PROMETHEUS = BackendProfile("prometheus")
 MIMIR = BackendProfile("mimir", names="underscores")
@@ -52,7 +55,7 @@ DYNATRACE = BackendProfile(
     distributions="bins",
     limits=Limits(points=5_000, size=3_000_000),
     dimensions=50,
-    ambiguous="advance",
     names="dots",
     keeps_exemplars=False,
+    limits_resource=True,
 )

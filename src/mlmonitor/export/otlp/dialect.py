@@ -1,54 +1,60 @@
-"""Families as one kind of destination takes them."""
+"""Translate families into the forms that one kind of destination accepts."""
 
 from collections.abc import Iterable, Iterator
 
 from mlmonitor import catalog
-from mlmonitor.export.base import Attributes, Family, Histograms, Series, meant
+from mlmonitor.export.base import Attributes, Family, Histograms, Series, mask_buckets
 from mlmonitor.export.otlp.backends import BackendProfile
 
 
 def translate(families: Iterable[Family], profile: BackendProfile) -> Iterator[Family]:
-    """The same facts in the forms that a destination takes."""
+    """Yield the same facts in the forms that a destination accepts."""
     for family in families:
         is_distribution = family.metric is catalog.DISTRIBUTION
         if is_distribution and profile.distributions == "bins":
-            yield from as_bins(family)
+            yield from convert_to_bins(family)
         else:
             yield family
 
 
-def as_bins(family: Family) -> Iterator[Family]:
-    """Histograms as a counter a bin and, where no value was negative, a counter of their sum."""
+def convert_to_bins(family: Family) -> Iterator[Family]:
+    """Convert histograms to a counter per bin and, if no value was negative, one of the sum."""
     block = family.values
     assert isinstance(block, Histograms)  # noqa: S101 - the catalogue says histogram
-    kept = family.series.kept.get("bins")
-    if kept is None or kept[0] != block.bounds:
-        kept = family.series.kept["bins"] = (block.bounds, _bin_series(family.series, block))
-    yield Family(catalog.BIN, kept[1], block.counts[meant(block)])
+    cached = family.series.cache.get("bins")
+    if cached is None or cached[0] != block.bounds:
+        cached = family.series.cache["bins"] = (block.bounds, _bin_series(family.series, block))
+    yield Family(catalog.BIN, cached[1], block.counts[mask_buckets(block)])
     yield Family(catalog.SUM, family.series, block.sum)
 
 
 def _bin_series(series: Series, block: Histograms) -> Series:
     pairs = zip(series.attributes, block.bounds, strict=True)
     return Series(
-        (*attributes, ("bin", str(at)))
+        (*attributes, ("bin", str(place)))
         for attributes, bounds in pairs
-        for at in range(len(bounds) + 1)
+        for place in range(len(bounds) + 1)
     )
 
 
-def resource_of(
-    told: Iterable[tuple[str, str]], profile: BackendProfile, *, service: str, instance: str
+def build_resource(
+    given: Iterable[tuple[str, str]], profile: BackendProfile, *, service: str, instance: str
 ) -> Attributes:
-    """The attributes of a process: its own first, then what the environment tells of its host.
+    """Build the attributes of a process: its own first, then those that the environment gives.
 
-    Where a destination takes so many dimensions a point, what is told last is left out.
+    A `service.instance.id` from the environment is shared by all processes that inherit it, so it
+    becomes the prefix of the process's own. If a destination limits the dimensions of a point, the
+    attributes given last are left out.
     """
-    named = {"service.name": service, "service.instance.id": instance}
-    more = {key: value for key, value in told if key not in named}
-    found = (*named.items(), *more.items())
-    return found if profile.dimensions is None else found[: profile.dimensions - _OWN_DIMENSIONS]
+    attributes = dict(given)
+    prefix = attributes.pop("service.instance.id", "")
+    attributes.pop("service.name", None)
+    own = f"{prefix}-{instance}" if prefix else instance
+    resource = (("service.name", service), ("service.instance.id", own), *attributes.items())
+    if profile.dimensions is None:
+        return resource
+    return resource[: profile.dimensions - _OWN_DIMENSIONS]
 
 
 _OWN_DIMENSIONS = 16
-"""Kept free for a point's own attributes, and for the scope's name and version."""
+"""Reserved for a point's own attributes, and for the scope's name and version."""

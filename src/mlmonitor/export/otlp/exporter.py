@@ -1,7 +1,7 @@
-"""OTLP, made and sent by ourselves: every point arrives in the form its destination takes.
+"""OTLP, encoded and sent by ourselves: every point arrives in the form its destination accepts.
 
-Of OpenTelemetry only the protocol's messages are needed, imported at the first export, in the
-worker: `import mlmonitor` does not pay for it.
+OpenTelemetry contributes the protocol's messages alone. They are imported at the first export, in
+the worker: `import mlmonitor` does not pay for them.
 """
 
 import os
@@ -16,31 +16,32 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlmonitor.environment import resource_from_environment
-from mlmonitor.errors import ExportError, ExportRefused, ExportTimeout
+from mlmonitor.errors import ConfigError, ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.export.otlp.backends import BackendProfile, Limits
 from mlmonitor.export.otlp.response import Answer
+from mlmonitor.export.otlp.tally import UNANSWERED, ExportTally
 from mlmonitor.secret import Secret
 
 if TYPE_CHECKING:
     from mlmonitor.export.otlp.encoder import Outgoing, Sender
 
 _SMALLEST_BYTES = 16 * 1024  # a request that is refused as too large is halved down to this
-_FIRST_FAULTS = ("unreached", "unsure")
-_MOMENT_SECONDS = 0.25  # after which whoever was unavailable is asked once more
+_ENDS_EXPORT = ("unreached", *UNANSWERED)
+_RETRY_SECONDS = 0.25  # after which an unavailable destination is asked once more
 
 
 class Transport(Protocol):
-    """What carries requests; it raises nothing for what the other side does."""
+    """Carries requests. Nothing that the other side does makes it raise."""
 
     def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
         """Send one request and read its answer."""
 
     def rest(self) -> None:
-        """Until the next export."""
+        """Release what is not needed until the next export."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class Access(NamedTuple):
@@ -53,7 +54,7 @@ class Access(NamedTuple):
 
 @dataclass
 class _Process:
-    """What belongs to one process: sockets, and what was acknowledged, do not survive a fork."""
+    """State of one process: sockets, and what was acknowledged, do not survive a fork."""
 
     transport: Transport
     size: int
@@ -66,31 +67,30 @@ class _Process:
 class OtlpExporter:
     """Sends snapshots to one OTLP endpoint, in the form of its `profile`. Made by `Otlp`.
 
-    Promise: a failed export loses nothing, for totals are all there is to send, and a delta is what
-        is new since the last acknowledgement; a part of a snapshot that is refused leaves the other
+    Promise: a failed export loses nothing, because totals are all there is to send, and a delta is
+        the difference from the last acknowledgement; a refused part of a snapshot leaves the other
         parts alone; there is no queue. Headers may hold credentials: they are in no repr, log or
         error. A forked child connects anew and owes nothing for its parent.
-    Price: for each process that is told of, a ledger of what was acknowledged, if deltas are sent.
+    Price: a ledger of what was acknowledged for each reporting process, if deltas are sent.
     """
 
     def __init__(self, profile: BackendProfile, access: Access) -> None:
         self.profile: BackendProfile = profile
         self._access = access
-        self._begin()
+        self._start_process()
         _exporters.add(self)
 
-    def _begin(self) -> None:
-        """What belongs to this process alone."""
+    def _start_process(self) -> None:
         self._process = _Process(self._access.connect(), self.profile.limits.size)
 
     @property
     def name(self) -> str:
-        """What the destination is called in metrics and logs."""
+        """The name of the destination in metrics and logs."""
         return self.profile.name
 
     @property
-    def sends_births(self) -> bool:
-        """Whether new series have to be sent as zero first: deltas begin at zero anyway."""
+    def sends_zero_points(self) -> bool:
+        """Whether new series are sent as zero first: deltas start at zero anyway."""
         return not self.profile.is_delta
 
     @property
@@ -107,57 +107,63 @@ class OtlpExporter:
         return f"Otlp.{self.name}({self._access.address!r})"
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Deliver in as many requests as it takes; raise ExportError where nothing was taken."""
+        """Deliver in as many requests as it takes; raise ExportError if nothing was stored."""
         if self._process.pid != os.getpid():  # a server that forks without Python's knowledge
-            self._begin()
+            self._start_process()
         process = self._process
-        with process.lock, unobserved():
+        with process.lock, suppress_instrumentation():
             if snapshot.now < process.silent_until:
-                raise ExportError(f"{self!r} asked to be left alone for a while")
+                raise ExportError(f"{self!r} asked for a pause, which is not over")
             try:
                 return self._deliver(process, snapshot)
             finally:
                 process.transport.rest()
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Let go of connections."""
+        """Close connections."""
         del timeout_seconds
         self._process.transport.close()
 
-    def be_reborn(self) -> None:
+    def restart_after_fork(self) -> None:
         """In a forked child: connect anew, and owe nothing."""
-        self._begin()
+        self._start_process()
 
     def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:
-        outgoing = self._outgoing(process, snapshot)
-        headers = self._access.headers()
-        tally, has_waited = Tally(), False
+        headers = self._read_headers()
+        outgoing = self._prepare(process, snapshot)
+        tally, has_retried = ExportTally(self.profile.is_delta), False
         queue = deque(outgoing.parts(Limits(self.profile.limits.points, process.size)))
         while queue:
             part = queue.popleft()
             body = outgoing.body(part)
             answer = process.transport.post(body, headers, now=snapshot.now)
             points = outgoing.count(part)
-            if answer.verdict == "too_large" and points > 1 and len(body) > _SMALLEST_BYTES:
+            if answer.kind == "too_large" and points > 1 and len(body) > _SMALLEST_BYTES:
                 process.size = max(min(process.size, len(body) // 2), _SMALLEST_BYTES)
-                queue.extendleft(reversed(outgoing.halves(part)))
+                queue.extendleft(reversed(outgoing.split(part)))
                 continue
-            if answer.may_pass and not has_waited:
-                has_waited = True
-                time.sleep(_MOMENT_SECONDS)
+            if answer.may_pass and not has_retried:
+                has_retried = True
+                time.sleep(_RETRY_SECONDS)
                 queue.appendleft(part)
                 continue
             if self._is_settled(answer):
                 outgoing.settle(part)
             tally.add(answer, points, is_settled=self._is_settled(answer))
             process.silent_until = snapshot.now + answer.pause_seconds
-            if answer.verdict in _FIRST_FAULTS or answer.pause_seconds:
-                # Whoever did not answer this will not answer the rest: it waits for the next time.
+            if answer.kind in _ENDS_EXPORT or answer.pause_seconds:
+                # The rest would meet the same fate: it waits for the next export.
                 tally.failed += sum(map(outgoing.count, queue))
                 break
-        return tally.delivered(repr(self))
+        return tally.deliver(repr(self))
 
-    def _outgoing(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
+    def _read_headers(self) -> Mapping[str, Secret]:
+        try:
+            return self._access.headers()
+        except ConfigError as error:  # a rotated token, or a variable, that cannot be sent
+            raise ExportError(f"{self!r}: {error}") from None
+
+    def _prepare(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
         sender = process.senders.get(snapshot.instance)
         if sender is None:
             from importlib.metadata import version
@@ -167,70 +173,35 @@ class OtlpExporter:
             resource = resource_from_environment(os.environ, service=snapshot.service)
             sender = Sender(self.profile, resource, snapshot, version("mlmonitor-sdk"))
             process.senders[snapshot.instance] = sender
-        return sender.outgoing(snapshot)
+        return sender.prepare(snapshot)
 
     def _is_settled(self, answer: Answer) -> bool:
-        """Whether what was sent is not to be sent again."""
-        if answer.verdict == "unsure":
+        """Whether the points of a request are not sent again."""
+        if answer.kind in UNANSWERED:
             return self.profile.is_delta and self.profile.ambiguous == "advance"
-        return answer.verdict == "taken"
-
-
-@dataclass
-class Tally:
-    """Points of one export by what became of them, and the first reason told."""
-
-    accepted: int = 0
-    rejected: int = 0
-    failed: int = 0
-    possibly_lost: int = 0
-    reason: str = ""
-    is_timeout: bool = False
-    is_final: bool = True
-
-    def add(self, answer: Answer, points: int, *, is_settled: bool) -> None:
-        """Count one request of so many points."""
-        if answer.verdict == "taken":
-            rejected = min(answer.rejected, points)
-            self.rejected += rejected
-            self.accepted += points - rejected
-        elif is_settled:
-            self.possibly_lost += points
-        else:
-            self.failed += points
-        self.reason = self.reason or answer.reason
-        self.is_timeout = self.is_timeout or answer.verdict == "unsure"
-        self.is_final = self.is_final and answer.is_final
-
-    def delivered(self, destination: str) -> Delivered:
-        """The outcome; raises ExportError where nothing was taken, and nothing may have been."""
-        told = f"{destination}: {self.reason}" if self.reason else ""
-        if self.failed and not (self.accepted or self.rejected or self.possibly_lost):
-            if self.is_final:
-                raise ExportRefused(told)
-            raise (ExportTimeout if self.is_timeout else ExportError)(told)
-        return Delivered(self.accepted, self.rejected, self.failed, self.possibly_lost, told)
+        return answer.kind == "stored"
 
 
 _exporters: "weakref.WeakSet[OtlpExporter]" = weakref.WeakSet()
 
 
-def _rebear_all() -> None:
+def _restart_all() -> None:
     for exporter in list(_exporters):
-        exporter.be_reborn()
+        exporter.restart_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_rebear_all)
+    os.register_at_fork(after_in_child=_restart_all)
 
 _SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 
 
 @contextmanager
-def unobserved() -> Iterator[None]:
-    """What is sent here makes no span and no metric of the host's own instrumentation.
+def suppress_instrumentation() -> Iterator[None]:
+    """Keep the host's own instrumentation from making spans and metrics of an export.
 
-    Else each export would be something to export. Only looked up if the host has OpenTelemetry.
+    Otherwise each export would be something to export. It does nothing if the host has not imported
+    OpenTelemetry.
     """
     context = sys.modules.get("opentelemetry.context")
     if context is None:

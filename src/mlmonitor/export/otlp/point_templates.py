@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.export.base import Family, Histograms, Mask, Series, meant
+from mlmonitor.export.base import Family, Histograms, Mask, Series, mask_buckets
 from mlmonitor.export.otlp.protobuf import (
     exponential_row,
-    extended,
+    extend_point,
     gauge_row,
     histogram_row,
     number_row,
@@ -24,7 +24,7 @@ from mlmonitor.records import Counts
 Bytes = NDArray[np.uint8]
 Times = int | Counts
 
-_TOLD = ("sum", "min", "max")
+_OPTIONAL = ("sum", "min", "max")
 _SLOT = 9  # bytes of a slot, the tag before it included
 
 
@@ -37,32 +37,32 @@ class Points(NamedTuple):
     def __len__(self) -> int:
         return len(self.edges) - 1
 
-    def only(self, rows: Mask) -> "Points":
-        """The points of some rows."""
+    def select(self, rows: Mask) -> "Points":
+        """Select the points of some rows."""
         if rows.all():
             return self
         sizes = np.diff(self.edges)
         data = self.data[: self.edges[-1]][np.repeat(rows, sizes)]
-        return Points(data, _edges(sizes[rows]))
+        return Points(data, _compute_edges(sizes[rows]))
 
     def with_more(self, more: Mapping[int, bytes]) -> "Points":
-        """The same points, some of them with more fields; rows without any stay as they are."""
+        """Add fields to some points; the other rows stay as they are."""
         if not more:
             return self
         sizes, pieces, begin = np.diff(self.edges), [], 0
         for row in sorted(more):
-            point = extended(self.cut(row, row + 1), more[row])
+            point = extend_point(self.cut(row, row + 1), more[row])
             pieces += [self.cut(begin, row), point]
             sizes[row], begin = len(point), row + 1
-        return Points(_bytes([*pieces, self.cut(begin, len(self))]), _edges(sizes))
+        return Points(_join_rows([*pieces, self.cut(begin, len(self))]), _compute_edges(sizes))
 
     def cut(self, begin: int, end: int) -> bytes:
-        """The bytes of the rows from `begin` to before `end`."""
+        """Cut out the bytes of the rows from `begin` to before `end`."""
         return self.data[self.edges[begin] : self.edges[end]].tobytes()
 
 
 class _Sheet(NamedTuple):
-    """A template: where each row's first slot's value is, and of histograms where the buckets."""
+    """A template: the place of each row's first slot, and the places of a histogram's buckets."""
 
     data: Bytes
     edges: Counts
@@ -72,29 +72,29 @@ class _Sheet(NamedTuple):
 
 
 def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
-    """A family's points; rows without a value are there too, to be left out by `only`.
+    """Encode a family's points; rows without a value are included, and left out by `select`.
 
-    `start_ns` is when counting began: for all of them, or one a series. Price: about 15 ns a
-    number once the template is made, which takes 5 us a series, for the first time only.
+    `start_ns` is when counting began: one time for all, or one per series. Price: about 15 ns a
+    number once the template exists; making it takes 5 us a series.
     """
     metric, series, values = family[:3]
     if isinstance(values, Histograms):
-        return _histograms(series, values, start_ns, time_ns)
+        return _encode_histograms(series, values, start_ns, time_ns)
     is_gauge = metric.kind == "gauge"
     form = "gauge" if is_gauge else values.dtype.kind
-    sheet = series.kept.get(form)
+    sheet = series.cache.get(form)
     if sheet is None:
-        sheet = series.kept[form] = _number_sheet(series, form)
+        sheet = series.cache[form] = _number_sheet(series, form)
     data = sheet.data.copy()
     numbers = values.astype("<f8" if is_gauge else f"<{form}8", copy=False)
     columns = [time_ns, numbers] if is_gauge else [start_ns, time_ns, numbers]
-    for at, column in enumerate(columns):
-        _write(data, sheet.first + at * _SLOT, column)
+    for slot, column in enumerate(columns):
+        _write(data, sheet.first + slot * _SLOT, column)
     return Points(data, sheet.edges)
 
 
-def exponential(family: Family, start_ns: int, time_ns: int) -> Points:
-    """A family's points in exponential buckets, made anew: there are few of them."""
+def encode_exponential(family: Family, start_ns: int, time_ns: int) -> Points:
+    """Encode a family's points in exponential buckets, without a template: there are few."""
     values = family.values
     assert isinstance(values, Histograms)  # noqa: S101 - asked before
     pairs = zip(family.series.attributes, values.fine or (), strict=True)
@@ -102,15 +102,15 @@ def exponential(family: Family, start_ns: int, time_ns: int) -> Points:
         exponential_row(attributes, sketch, start_ns=start_ns, time_ns=time_ns)
         for attributes, sketch in pairs
     ]
-    return Points(_bytes(rows), _edges([len(row) for row in rows]))
+    return Points(_join_rows(rows), _compute_edges([len(row) for row in rows]))
 
 
-def _write(data: Bytes, at: Counts, values: Any) -> None:
-    """Write eight bytes at each place: as if elements of that size began at every byte."""
+def _write(data: Bytes, places: Counts, values: Any) -> None:
+    """Write eight bytes at each place, as if an element of that size began at every byte."""
     column = np.asarray(values)
     kind = column.dtype.newbyteorder("<")
-    places = np.ndarray((max(len(data) - 7, 0),), dtype=kind, buffer=data, strides=(1,))
-    places[at] = column
+    elements = np.ndarray((max(len(data) - 7, 0),), dtype=kind, buffer=data, strides=(1,))
+    elements[places] = column
 
 
 def _number_sheet(series: Series, form: str) -> _Sheet:
@@ -118,48 +118,50 @@ def _number_sheet(series: Series, form: str) -> _Sheet:
         rows = [gauge_row(attributes) for attributes in series.attributes]
     else:
         rows = [number_row(attributes, is_whole=form == "i") for attributes in series.attributes]
-    edges = _edges([len(row) for row, _ in rows])
+    edges = _compute_edges([len(row) for row, _ in rows])
     first = edges[:-1] + np.array([head for _, head in rows], np.int64) + 1
-    return _Sheet(_bytes([row for row, _ in rows]), edges, first, np.empty(0, np.int64))
+    return _Sheet(_join_rows([row for row, _ in rows]), edges, first, np.empty(0, np.int64))
 
 
-def _histograms(series: Series, block: Histograms, start_ns: Times, time_ns: int) -> Points:
-    told = np.isfinite(np.stack([block.sum, block.min, block.max]))
-    form = (block.bounds, told.tobytes())
-    sheet = series.kept.get("histogram")
+def _encode_histograms(series: Series, block: Histograms, start_ns: Times, time_ns: int) -> Points:
+    is_known = np.isfinite(np.stack([block.sum, block.min, block.max]))
+    form = (block.bounds, is_known.tobytes())
+    sheet = series.cache.get("histogram")
     if sheet is None or sheet.form != form:
-        sheet = series.kept["histogram"] = _histogram_sheet(series, block.bounds, told, form)
+        sheet = series.cache["histogram"] = _histogram_sheet(series, block.bounds, is_known, form)
     data = sheet.data.copy()
     _write(data, sheet.first, start_ns)
     _write(data, sheet.first + _SLOT, time_ns)
     _write(data, sheet.first + 2 * _SLOT, block.counts.sum(axis=1))
     place = np.full(len(series), 3)
-    for known, column in zip(told, (block.sum, block.min, block.max), strict=True):
-        _write(data, (sheet.first + place * _SLOT)[known], column[known])
-        place += known
-    _write(data, sheet.buckets, block.counts[meant(block)])
+    for has_value, column in zip(is_known, (block.sum, block.min, block.max), strict=True):
+        _write(data, (sheet.first + place * _SLOT)[has_value], column[has_value])
+        place += has_value
+    _write(data, sheet.buckets, block.counts[mask_buckets(block)])
     return Points(data, sheet.edges)
 
 
 def _histogram_sheet(
-    series: Series, bounds: Sequence[tuple[float, ...]], told: Mask, form: Any
+    series: Series, bounds: Sequence[tuple[float, ...]], is_known: Mask, form: Any
 ) -> _Sheet:
     rows, first, buckets, begin = [], [], [], 0
-    for attributes, edges, known in zip(series.attributes, bounds, told.T.tolist(), strict=True):
-        names = [name for name, is_told in zip(_TOLD, known, strict=True) if is_told]
+    for attributes, edges, flags in zip(
+        series.attributes, bounds, is_known.T.tolist(), strict=True
+    ):
+        names = [name for name, is_present in zip(_OPTIONAL, flags, strict=True) if is_present]
         row, head, before = histogram_row(attributes, edges, names)
         first.append(begin + head + 1)
         buckets.append(begin + head + before + 8 * np.arange(len(edges) + 1))
         begin += len(row)
         rows.append(row)
     places = np.concatenate(buckets) if buckets else np.empty(0, np.int64)
-    sizes = _edges([len(row) for row in rows])
-    return _Sheet(_bytes(rows), sizes, np.array(first, np.int64), places, form)
+    sizes = _compute_edges([len(row) for row in rows])
+    return _Sheet(_join_rows(rows), sizes, np.array(first, np.int64), places, form)
 
 
-def _edges(sizes: Sequence[int] | Counts) -> Counts:
+def _compute_edges(sizes: Sequence[int] | Counts) -> Counts:
     return np.fromiter(accumulate(sizes, initial=0), np.int64, len(sizes) + 1)
 
 
-def _bytes(rows: Sequence[bytes]) -> Bytes:
+def _join_rows(rows: Sequence[bytes]) -> Bytes:
     return np.frombuffer(b"".join(rows), np.uint8)

@@ -19,7 +19,7 @@ from mlmonitor.aggregate.exemplars import Exemplar
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.catalog import IDENTITY
 from mlmonitor.export.base import Attributes
-from mlmonitor.export.otlp.attribute_limits import legal_key, legal_value
+from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
 
 _VARINT, _FIXED64, _DELIMITED = 0, 1, 2
 _WIRE_TYPES = {
@@ -33,7 +33,7 @@ _WIRE_TYPES = {
     FieldDescriptor.TYPE_BOOL: _VARINT,
 }
 _LEFT_OUT = (IDENTITY[1],)
-_SLOT = bytes(8)  # of what is filled in later: all that changes from export to export is 8 bytes
+_SLOT = bytes(8)  # filled in later: all that changes from export to export is 8 bytes wide
 
 DELTA: int = metrics.AGGREGATION_TEMPORALITY_DELTA
 CUMULATIVE: int = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -41,24 +41,24 @@ CUMULATIVE: int = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE
 
 def varint(number: int) -> bytes:
     """A whole number from 0 upwards, seven bits a byte, the lowest first."""
-    found = bytearray()
+    encoded = bytearray()
     while number > 127:
-        found.append(number & 127 | 128)
+        encoded.append(number & 127 | 128)
         number >>= 7
-    found.append(number)
-    return bytes(found)
+    encoded.append(number)
+    return bytes(encoded)
 
 
 @cache
 def tag(message: Any, field: str) -> bytes:
-    """What stands before a field of a message; repeated numbers are packed."""
-    found = message.DESCRIPTOR.fields_by_name[field]
-    is_packed = found.is_packed
-    return varint(found.number << 3 | (_DELIMITED if is_packed else _WIRE_TYPES[found.type]))
+    """The tag in front of a field of a message; repeated numbers are packed."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    kind = _DELIMITED if descriptor.is_packed else _WIRE_TYPES[descriptor.type]
+    return varint(descriptor.number << 3 | kind)
 
 
 def delimited(start: bytes, *parts: bytes) -> bytes:
-    """A field of so many bytes: its tag, their number, and they themselves."""
+    """A field with its length: the tag, the number of bytes, and the bytes."""
     size = sum(map(len, parts))
     return b"".join((start, varint(size), *parts))
 
@@ -70,26 +70,26 @@ def text(message: Any, field: str, value: str) -> bytes:
 
 @lru_cache(maxsize=8_192)
 def _pair(key: str, value: str) -> bytes:
-    told = delimited(tag(common.KeyValue, "value"), text(common.AnyValue, "string_value", value))
-    return text(common.KeyValue, "key", key) + told
+    body = delimited(tag(common.KeyValue, "value"), text(common.AnyValue, "string_value", value))
+    return text(common.KeyValue, "key", key) + body
 
 
 def pairs(message: Any, attributes: Iterable[tuple[str, str]]) -> bytes:
-    """Attributes in legal keys and values, as the field `attributes` of a message.
+    """Attributes with legal keys and values, as the field `attributes` of a message.
 
-    A model without a version has no such attribute: Dynatrace refuses empty ones, and to Prometheus
-    they are none.
+    A model without a version has no such attribute: Dynatrace refuses an empty one, and Prometheus
+    treats it as absent.
     """
     start = tag(message, "attributes")
     return b"".join(
-        delimited(start, _pair(legal_key(key), legal_value(value)))
+        delimited(start, _pair(legalize_key(key), legalize_value(value)))
         for key, value in attributes
         if value or key not in _LEFT_OUT
     )
 
 
 def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
-    """A NumberDataPoint, and how many bytes of it come before the body.
+    """A NumberDataPoint, and the number of bytes before its body.
 
     The body begins with slots for the start, the time and the value, in this order, each after a
     tag of one byte.
@@ -101,23 +101,23 @@ def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
 
 
 def gauge_row(attributes: Attributes) -> tuple[bytes, int]:
-    """As `number_row`, of a gauge: there is no start."""
+    """Like `number_row`, for a gauge: there is no start."""
     point = metrics.NumberDataPoint
     slots = (_TIME, _SLOT, tag(point, "as_double"), _SLOT)
     return _row(metrics.Gauge, (*slots, pairs(point, attributes)))
 
 
 def histogram_row(
-    attributes: Attributes, bounds: Sequence[float], told: Sequence[str]
+    attributes: Attributes, bounds: Sequence[float], optional: Sequence[str]
 ) -> tuple[bytes, int, int]:
-    """A HistogramDataPoint; what comes before its body; and before the first bucket in the body.
+    """A HistogramDataPoint; the bytes before its body; and those before the body's first bucket.
 
-    The body begins with slots for start, time, count, and those of `sum`, `min` and `max` that are
-    `told`, each after a tag of one byte; then come the buckets' own slots, without tags between.
+    The body begins with slots for start, time, count, and those of `sum`, `min` and `max` in
+    `optional`, each after a tag of one byte; the buckets' slots follow, without tags between.
     """
     point = metrics.HistogramDataPoint
-    tags = (tag(point, name) for name in ("count", *told))
-    slots = [_START, _SLOT, _TIME, _SLOT, *(each for found in tags for each in (found, _SLOT))]
+    tags = (tag(point, name) for name in ("count", *optional))
+    slots = [_START, _SLOT, _TIME, _SLOT, *(piece for key in tags for piece in (key, _SLOT))]
     buckets = (tag(point, "bucket_counts"), varint(8 * (len(bounds) + 1)))
     before = sum(map(len, (*slots, *buckets)))
     packed = struct.pack(f"<{len(bounds)}d", *bounds)
@@ -128,8 +128,8 @@ def histogram_row(
 
 
 def _row(data: Any, body: Sequence[bytes]) -> tuple[bytes, int]:
-    found = delimited(tag(data, "data_points"), *body)
-    return found, len(found) - sum(map(len, body))
+    row = delimited(tag(data, "data_points"), *body)
+    return row, len(row) - sum(map(len, body))
 
 
 _START = tag(metrics.NumberDataPoint, "start_time_unix_nano")
@@ -147,7 +147,7 @@ _KINDS = {
 def exponential_row(
     attributes: Attributes, sketch: ExponentialSketch, *, start_ns: int, time_ns: int
 ) -> bytes:
-    """An ExponentialHistogramDataPoint. There is one a process: it is made anew each time."""
+    """An ExponentialHistogramDataPoint. There is one per process, so it needs no template."""
     point = metrics.ExponentialHistogramDataPoint(
         start_time_unix_nano=start_ns,
         time_unix_nano=time_ns,
@@ -177,18 +177,18 @@ def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
     """An Exemplar, as a field of a point of that kind."""
     like = metrics.Exemplar
     tags = tag(like, "time_unix_nano"), tag(like, "as_double")
-    told = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)
+    numbers = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)
     trace = delimited(tag(like, "trace_id"), exemplar.trace_id)
     span = delimited(tag(like, "span_id"), exemplar.span_id)
-    return delimited(tag(_POINTS[kind], "exemplars"), told, trace, span)
+    return delimited(tag(_POINTS[kind], "exemplars"), numbers, trace, span)
 
 
-def extended(row: bytes, more: bytes) -> bytes:
-    """A point, as a field of its metric, with more fields of its own behind those it has."""
-    at = 1  # the tag is one byte; the length goes on while the highest bit is set
-    while row[at] & 128:
-        at += 1
-    return delimited(row[:1], row[at + 1 :], more)
+def extend_point(row: bytes, more: bytes) -> bytes:
+    """Add fields to a point that is a field of its metric."""
+    last = 1  # the tag is one byte; the length continues while the highest bit is set
+    while row[last] & 128:
+        last += 1
+    return delimited(row[:1], row[last + 1 :], more)
 
 
 def metric_message(
@@ -202,27 +202,30 @@ def metric_message(
     if kind == "sum":
         more += tag(data, "is_monotonic") + varint(1)
     names = (("name", name), ("description", description), ("unit", unit))
-    head = (text(metrics.Metric, field, told) for field, told in names)
+    head = (text(metrics.Metric, field, value) for field, value in names)
     body = delimited(tag(metrics.Metric, kind), *points, more)
     return delimited(tag(metrics.ScopeMetrics, "metrics"), *head, body)
 
 
-def resource_message(attributes: Iterable[tuple[str, str]]) -> bytes:
-    """A Resource, as a field of its metrics."""
-    return delimited(
-        tag(metrics.ResourceMetrics, "resource"), pairs(resources.Resource, attributes)
-    )
+def resource_message(attributes: Iterable[tuple[str, str]], *, is_limited: bool) -> bytes:
+    """A Resource, as a field of its metrics; keys and values are rewritten only if `is_limited`."""
+    if is_limited:
+        body = pairs(resources.Resource, attributes)
+    else:
+        start = tag(resources.Resource, "attributes")
+        body = b"".join(delimited(start, _pair(key, value)) for key, value in attributes)
+    return delimited(tag(metrics.ResourceMetrics, "resource"), body)
 
 
 def scope_message(name: str, version: str) -> bytes:
     """An InstrumentationScope, as a field of its metrics."""
     names = (("name", name), ("version", version))
-    body = (text(common.InstrumentationScope, field, told) for field, told in names)
+    body = (text(common.InstrumentationScope, field, value) for field, value in names)
     return delimited(tag(metrics.ScopeMetrics, "scope"), *body)
 
 
-def request_message(resource: bytes, scope: bytes, found: Sequence[bytes]) -> bytes:
+def request_message(resource: bytes, scope: bytes, encoded: Sequence[bytes]) -> bytes:
     """An ExportMetricsServiceRequest of one resource and one scope."""
-    scoped = delimited(tag(metrics.ResourceMetrics, "scope_metrics"), scope, *found)
-    expected = tag(service.ExportMetricsServiceRequest, "resource_metrics")
-    return delimited(expected, resource, scoped)
+    scoped = delimited(tag(metrics.ResourceMetrics, "scope_metrics"), scope, *encoded)
+    start = tag(service.ExportMetricsServiceRequest, "resource_metrics")
+    return delimited(start, resource, scoped)

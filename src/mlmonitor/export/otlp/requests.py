@@ -1,4 +1,4 @@
-"""Requests of any size expected: points on the wire, cut into parts and put into their frames."""
+"""Requests within given limits: encoded points, split into parts and framed."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -11,11 +11,11 @@ from mlmonitor.export.otlp.protobuf import CUMULATIVE, DELTA, metric_message, re
 from mlmonitor.gil import yield_gil
 
 _FRAMING = 64
-"""Bytes that tags, lengths and temporality take at most, for a metric or around all of them."""
+"""Upper bound of the bytes of tags, lengths and temporality, per metric or around all of them."""
 
 
 class Batch(NamedTuple):
-    """Points of one metric that are to be sent; `key` tells their sender which they are.
+    """Points of one metric that are to be sent; `key` identifies them to their sender.
 
     kind: the field of OTLP's metric that holds them.
     """
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
     @property
     def frame(self) -> int:
-        """Bytes that a request takes at most for the metric, points aside."""
+        """Upper bound of the bytes that a request needs for the metric, points aside."""
         names = (self.metric.name, self.metric.meaning, self.metric.unit)
         return _FRAMING + sum(len(name.encode()) for name in names)
 
@@ -47,26 +47,26 @@ class Slice(NamedTuple):
 
 
 Part = tuple[Slice, ...]
-"""What goes into one request."""
+"""The content of one request."""
 
 
 class Frame(NamedTuple):
-    """What every request of a process begins with, and whether its values are deltas."""
+    """The beginning of every request of a process, and whether its values are deltas."""
 
     resource: bytes
     scope: bytes
     is_delta: bool
 
-    def body(self, part: Part) -> bytes:
-        """The request of a part, as bytes."""
+    def encode(self, part: Part) -> bytes:
+        """Encode the request of a part."""
         temporality = DELTA if self.is_delta else CUMULATIVE
-        found = []
-        for (metric, kind), slices in groupby(part, key=lambda each: each.batch[:2]):
+        encoded = []
+        for (metric, kind), slices in groupby(part, key=lambda piece: piece.batch[:2]):
             yield_gil()
-            points = [each.batch.points.cut(each.begin, each.end) for each in slices]
+            points = [piece.batch.points.cut(piece.begin, piece.end) for piece in slices]
             names = metric.name, metric.meaning, metric.unit
-            found.append(metric_message(*names, kind, points, temporality))
-        return request_message(self.resource, self.scope, found)
+            encoded.append(metric_message(*names, kind, points, temporality))
+        return request_message(self.resource, self.scope, encoded)
 
     @property
     def size(self) -> int:
@@ -74,50 +74,50 @@ class Frame(NamedTuple):
         return len(self.resource) + len(self.scope) + _FRAMING
 
 
-def parts(batches: Sequence[Batch], limits: Limits, frame: Frame) -> Iterator[Part]:
-    """All points in as few requests as the limits allow; one too large for them goes alone."""
+def split_batches(batches: Sequence[Batch], limits: Limits, frame: Frame) -> Iterator[Part]:
+    """Split all points into as few requests as the limits allow; one too large goes alone."""
     ordered = sorted(batches, key=lambda batch: (batch.metric.name, batch.kind))
-    taken: list[Slice] = []
+    pieces: list[Slice] = []
     points, size = 0, frame.size
     for batch in ordered:
         begin = 0
         while begin < len(batch.points):
             room = limits.size - size - batch.frame
             end = _reach(batch.points, begin, room, limits.points - points)
-            if end == begin and taken:
-                yield tuple(taken)
-                taken, points, size = [], 0, frame.size
+            if end == begin and pieces:
+                yield tuple(pieces)
+                pieces, points, size = [], 0, frame.size
                 continue
-            one = Slice(batch, begin, max(end, begin + 1))
-            taken.append(one)
-            points, size = points + one.end - begin, size + one.size + batch.frame
-            begin = one.end
-    if taken:
-        yield tuple(taken)
+            piece = Slice(batch, begin, max(end, begin + 1))
+            pieces.append(piece)
+            points, size = points + piece.end - begin, size + piece.size + batch.frame
+            begin = piece.end
+    if pieces:
+        yield tuple(pieces)
 
 
 def _reach(points: Points, begin: int, size: int, count: int) -> int:
-    """The end of the longest run from `begin` of at most so many bytes and points."""
+    """The end of the longest run from `begin` of at most `size` bytes and `count` points."""
     most = points.edges[begin] + max(size, 0)
     by_size = int(points.edges.searchsorted(most, side="right")) - 1
     return max(min(by_size, begin + count, len(points)), begin)
 
 
-def count(part: Part) -> int:
-    """How many points a part has."""
-    return sum(each.end - each.begin for each in part)
+def count_points(part: Part) -> int:
+    """Count the points of a part."""
+    return sum(piece.end - piece.begin for piece in part)
 
 
-def halves(part: Part) -> tuple[Part, Part]:
-    """A part of two points or more as two of about the same number of points."""
+def split_part(part: Part) -> tuple[Part, Part]:
+    """Split a part of two points or more into two of about the same number of points."""
     left: list[Slice] = []
     right: list[Slice] = []
-    expected = count(part) // 2
-    for each in part:
-        end = min(each.end, each.begin + expected)
-        expected -= end - each.begin
-        if end > each.begin:
-            left.append(each._replace(end=end))
-        if end < each.end:
-            right.append(each._replace(begin=end))
+    room = count_points(part) // 2
+    for piece in part:
+        end = min(piece.end, piece.begin + room)
+        room -= end - piece.begin
+        if end > piece.begin:
+            left.append(piece._replace(end=end))
+        if end < piece.end:
+            right.append(piece._replace(begin=end))
     return tuple(left), tuple(right)

@@ -1,43 +1,44 @@
-"""What a destination says to a request, and what that means for the points in it."""
+"""What a destination answers to a request, and what that means for the points in it."""
 
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 
-from mlmonitor.export.otlp.rpc_status import rpc_status
-from mlmonitor.secret import Secret, redacted
+from mlmonitor.export.otlp.rpc_status import parse_rpc_status
+from mlmonitor.secret import Secret, redact
 
-Verdict = Literal["taken", "refused", "too_large", "unreached", "unsure"]
+AnswerKind = Literal["stored", "refused", "too_large", "unreached", "closed", "timed_out"]
 
 LONGEST_PAUSE_SECONDS = 300.0
-"""However long a destination asks for silence, it is asked again after this."""
+"""A destination that asks for a longer pause is asked again after this one."""
 
-_SHOWN = 300  # characters of somebody else's words
+_QUOTED_CHARACTERS = 300  # of a server's words
 _UNAVAILABLE = (429, 502, 503, 504)
 _FINAL = (400, 413, 415, 422, 500)
 _HINTS = {
-    400: "it read the request and will not have it",
+    400: "it read the request and refuses it",
     401: "it does not know this token; renew it",
     403: "the token lacks a permission; for Dynatrace it needs the scope metrics.ingest",
     404: "there is no OTLP receiver at this path; is it switched on, and is the URL right?",
     405: "there is no OTLP receiver at this path; is it switched on, and is the URL right?",
-    413: "the request is too large even so",
-    415: "it takes no gzipped protobuf at this path; is this an OTLP address?",
+    413: "the request is too large even after halving",
+    415: "it accepts no gzipped protobuf at this path; is this an OTLP address?",
 }
 
 
-_PAGE = "a web page answered, as of a login or a proxy: check the URL, it may take no metrics"
+_PAGE = "a web page answered, as of a login or a proxy: check the URL, it may store no metrics"
 
 
 class Answer(NamedTuple):
-    """The verdict on one request, with its reason where all is not well.
+    """The outcome of one request, with the reason if something is wrong.
 
-    taken: also if `rejected` points were refused for good. refused, too_large: nothing was taken,
-    and it said so. unreached: nothing can have been taken, for nothing arrived. unsure: it may have
-    been taken, for it was sent and no answer came. `is_final`: the same request would be refused
-    again. `may_pass`: it may not be, a moment later, and no pause was asked for.
+    stored: also if `rejected` points were refused permanently. refused, too_large: nothing was
+    stored, and the destination said so. unreached: nothing was sent. closed, timed_out: the request
+    was sent and may have been stored; the connection was closed without an answer, or no answer
+    arrived in time. `is_final`: the same request would be refused again. `may_pass`: the refusal
+    may pass in a moment, and the destination asked for no pause.
     """
 
-    verdict: Verdict
+    kind: AnswerKind
     rejected: int = 0
     reason: str = ""
     pause_seconds: float = 0.0
@@ -45,7 +46,7 @@ class Answer(NamedTuple):
     may_pass: bool = False
 
 
-def http_answer(
+def read_answer(
     status: int,
     headers: dict[str, str],
     body: bytes,
@@ -53,32 +54,32 @@ def http_answer(
     secrets: list[Secret],
     now_unix_seconds: float,
 ) -> Answer:
-    """What an HTTP answer means; `headers` have names in lower case."""
+    """Read an HTTP answer; `headers` have names in lower case."""
     if 200 <= status < 300:
         if headers.get("content-type", "").lower().startswith("text/html"):
-            return Answer("taken", 0, f"status {status}: {_PAGE}")  # a gateway may say so
-        return _partial(body, secrets)
-    told = _told(headers, body)
+            return Answer("stored", 0, f"status {status}: {_PAGE}")  # a gateway may answer so
+        return _read_success(body, secrets)
+    words = _read_refusal(headers, body)
     reason = f"status {status}"
-    hint = _hint(status)
+    hint = _find_hint(status)
     if hint:
         reason += f": {hint}"
-    if told:
-        reason += f" (it says: {shown(told, secrets)})"
+    if words:
+        reason += f" (it says: {quote(words, secrets)})"
     is_unavailable = status in _UNAVAILABLE
-    pause = _pause(headers, now_unix_seconds) if is_unavailable else 0.0
-    verdict: Verdict = "too_large" if status == 413 else "refused"
-    return Answer(verdict, 0, reason, pause, status in _FINAL, is_unavailable and not pause)
+    pause = _read_pause(headers, now_unix_seconds) if is_unavailable else 0.0
+    kind: AnswerKind = "too_large" if status == 413 else "refused"
+    return Answer(kind, 0, reason, pause, status in _FINAL, is_unavailable and not pause)
 
 
-def _hint(status: int) -> str:
+def _find_hint(status: int) -> str:
     if 300 <= status < 400:
-        return "it sends us elsewhere, where we do not go with credentials; give the final URL"
+        return "it redirects to another host, which gets no credentials; give the final URL"
     return _HINTS.get(status, "")
 
 
-def _partial(body: bytes, secrets: list[Secret]) -> Answer:
-    """A success, perhaps a partial one. Gateways may answer in words of their own: 2xx counts."""
+def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
+    """Read a success, perhaps a partial one. Gateways may answer in other words: 2xx counts."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
@@ -87,39 +88,40 @@ def _partial(body: bytes, secrets: list[Secret]) -> Answer:
     try:
         partial = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:
-        return Answer("taken")
+        return Answer("stored")
     rejected = max(int(partial.rejected_data_points), 0)
-    return Answer("taken", rejected, shown(partial.error_message, secrets))
+    return Answer("stored", rejected, quote(partial.error_message, secrets))
 
 
-def _told(headers: dict[str, str], body: bytes) -> str:
-    """The words of a refusal: a `google.rpc.Status` by the specification, or plain text."""
+def _read_refusal(headers: dict[str, str], body: bytes) -> str:
+    """Read the words of a refusal: a `google.rpc.Status` by the specification, or plain text."""
     if "protobuf" in headers.get("content-type", ""):
-        return rpc_status(body).message
-    text = body[: 4 * _SHOWN].decode("utf-8", "replace")
+        return parse_rpc_status(body).message
+    text = body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")
     return "" if "<" in text[:64] else text  # a page for people: its status says enough
 
 
-def shown(text: str, secrets: list[Secret]) -> str:
-    """Somebody else's words, on one line, not too many, without our secrets."""
-    words = "".join(each if each.isprintable() else " " for each in text[: 8 * _SHOWN])
-    return " ".join(redacted(words, secrets).split())[:_SHOWN]
+def quote(text: str, secrets: list[Secret]) -> str:
+    """Quote a server's words on one line, in bounded length, without our secrets."""
+    bounded = text[: 8 * _QUOTED_CHARACTERS]
+    words = "".join(letter if letter.isprintable() else " " for letter in bounded)
+    return " ".join(redact(words, secrets).split())[:_QUOTED_CHARACTERS]
 
 
-def _pause(headers: dict[str, str], now_unix_seconds: float) -> float:
-    """How long it asks to be left alone: `Retry-After`, in seconds or as a date."""
-    told = headers.get("retry-after", "").strip()
+def _read_pause(headers: dict[str, str], now_unix_seconds: float) -> float:
+    """Read the pause that `Retry-After` asks for, in seconds or as a date."""
+    text = headers.get("retry-after", "").strip()
     try:
-        seconds = float(told)
+        seconds = float(text)
     except ValueError:
-        seconds = _until(told, headers.get("date", ""), now_unix_seconds)
+        seconds = _seconds_until(text, headers.get("date", ""), now_unix_seconds)
     return min(max(seconds, 0.0), LONGEST_PAUSE_SECONDS) if seconds == seconds else 0.0  # noqa: PLR0124 - not NaN
 
 
-def _until(told: str, date: str, now_unix_seconds: float) -> float:
-    """Seconds from the answer's own date, else from ours, to the one told."""
+def _seconds_until(text: str, date: str, now_unix_seconds: float) -> float:
+    """Seconds to a date, counted from the answer's own date, or else from ours."""
     try:
-        then = parsedate_to_datetime(told).timestamp()
+        then = parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError):
         return 0.0
     try:

@@ -1,7 +1,7 @@
 """The words of a refusal by the OTLP specification: a `google.rpc.Status`.
 
-Its definition comes with a package of its own, of which three fields are expected: they are read as
-unknown fields, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
+Its definition is in a package of its own, and three fields are needed: they are read as unknown
+fields, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
 """
 
 from collections.abc import Iterator
@@ -13,36 +13,36 @@ _RETRY_INFO = "google.rpc.RetryInfo"
 
 
 class RpcStatus(NamedTuple):
-    """What is said, and for how long it asks to be left alone."""
+    """The message, and the pause that the server asks for."""
 
     message: str = ""
     pause_seconds: float = 0.0
 
 
-def rpc_status(body: bytes) -> RpcStatus:
-    """What a `google.rpc.Status` says; nothing, if the bytes are none."""
+def parse_rpc_status(body: bytes) -> RpcStatus:
+    """Parse a `google.rpc.Status`; other bytes give an empty one."""
     from google.protobuf.any_pb2 import Any
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import DecodeError
 
     message, pause = "", 0.0
     try:
-        for number, data in _fields(body):
+        for number, data in _iterate_fields(body):
             if number == _MESSAGE:
                 message = data.decode("utf-8", "replace")
             elif number == _DETAILS:
                 detail = Any.FromString(data)
                 if detail.type_url.endswith(_RETRY_INFO):
-                    for at, delay in _fields(detail.value):
-                        if at == _RETRY_DELAY:
+                    for key, delay in _iterate_fields(detail.value):
+                        if key == _RETRY_DELAY:
                             pause = Duration.FromString(delay).ToMilliseconds() / 1000
     except DecodeError:
         return RpcStatus(message, pause)
     return RpcStatus(message, pause)
 
 
-def _fields(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message that hold bytes, by their numbers."""
+def _iterate_fields(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the fields of a message that hold bytes, with their numbers."""
     from google.protobuf.empty_pb2 import Empty
     from google.protobuf.unknown_fields import UnknownFieldSet
 

@@ -149,9 +149,9 @@ def _prices(family: Family) -> Counts:
 
 def _fields_of(series: Series) -> Sequence[Hashable]:
     """Which field of which segment each row is of; None for what is of none."""
-    known: Sequence[Hashable] | None = series.kept.get("fields")
+    known: Sequence[Hashable] | None = series.cache.get("fields")
     if known is None:
-        known = series.kept["fields"] = [_field_of(each) for each in series.attributes]
+        known = series.cache["fields"] = [_field_of(each) for each in series.attributes]
     return known
 
 

@@ -1,4 +1,4 @@
-"""Tokens: where they come from, and whether they have the shape of one."""
+"""Tokens: where they are read from, and whether they have the shape of one."""
 
 import os
 import re
@@ -7,36 +7,43 @@ from collections.abc import Callable, Mapping
 
 from mlmonitor.environment import token_from_environment
 from mlmonitor.errors import ConfigError
-from mlmonitor.secret import Secret, SecretFile
+from mlmonitor.secret import Secret, SecretFile, check_header_text
 
 DYNATRACE_VARIABLE = "DYNATRACE_API_TOKEN"
 GRAFANA_CLOUD_VARIABLE = "GRAFANA_CLOUD_TOKEN"
 
 _DYNATRACE = re.compile(r"(dt0c01|dt0s16)\.[^.\s]+\.[^.\s]+")
 
+Headers = Callable[[], Mapping[str, Secret]]
 TokenSource = Callable[[], Secret]
 Path = str | os.PathLike[str]
 
 
-def dynatrace_token(token: Secret) -> None:
-    """Refuse what is no token of Dynatrace."""
+def check_dynatrace_token(source: str, token: Secret) -> None:
+    """Refuse a text that is not a token of Dynatrace; `source` says where it is from."""
+    check_header_text(source, token.revealed())
     if not _DYNATRACE.fullmatch(token):
         raise ConfigError(
-            "token: expected an access token, dt0c01.<id>.<secret>, with the scope metrics.ingest, "
-            "or a platform token, dt0s16.<id>.<secret>; the id alone is not enough"
+            f"{source}: expected an access token, dt0c01.<id>.<secret>, with the scope "
+            "metrics.ingest, or a platform token, dt0s16.<id>.<secret>; the id alone is not enough"
         )
 
 
-def plain_token(token: Secret) -> None:
-    """Refuse what can be no token at all."""
+def check_plain_token(source: str, token: Secret) -> None:
+    """Refuse a text that no token looks like; `source` says where it is from."""
+    check_header_text(source, token.revealed())
     if not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError("token: expected printable characters without spaces")
+        raise ConfigError(f"{source}: expected printable characters without spaces")
 
 
-def token_source(
-    token: str | None, token_file: Path | None, *, variable: str, check: Callable[[Secret], None]
+def find_token_source(
+    token: str | None,
+    token_file: Path | None,
+    *,
+    variable: str,
+    check: Callable[[str, Secret], None],
 ) -> TokenSource:
-    """Where the token is read at each export: the argument, the file, or else the variable.
+    """Find where the token is read at each export: the argument, the file, or else the variable.
 
     Raises:
         ConfigError: there is none, there are two, or it has the wrong shape.
@@ -45,16 +52,14 @@ def token_source(
         raise ConfigError("token: expected token or token_file, not both")
     if token_file is not None:
         return SecretFile(token_file, check)
-    found = Secret(token) if token is not None else token_from_environment(variable)
-    if found is None:
+    secret = Secret(token) if token is not None else token_from_environment(variable)
+    if secret is None:
         raise ConfigError(f"token: expected token=, token_file= or the variable {variable}")
-    check(found)
-    return lambda: found
+    check("token" if token is not None else variable, secret)
+    return lambda: secret
 
 
-def dynatrace_headers(
-    source: TokenSource, more: Mapping[str, Secret]
-) -> Callable[[], Mapping[str, Secret]]:
+def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Headers:
     """`Api-Token` for access tokens, `Bearer` for platform tokens."""
 
     def headers() -> Mapping[str, Secret]:
@@ -65,10 +70,8 @@ def dynatrace_headers(
     return headers
 
 
-def basic_headers(
-    source: TokenSource, user: str, more: Mapping[str, Secret]
-) -> Callable[[], Mapping[str, Secret]]:
-    """Basic authentication, the token being the password."""
+def basic_headers(source: TokenSource, user: str, more: Mapping[str, Secret]) -> Headers:
+    """Basic authentication; the token is the password."""
 
     def headers() -> Mapping[str, Secret]:
         pair = source().after(f"{user}:").encode()
@@ -78,11 +81,24 @@ def basic_headers(
 
 
 def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
-    """Headers, whose values may be credentials; raises ConfigError for what is no header."""
-    found = {}
+    """Headers, whose values may be credentials; raises ConfigError for an unusable header."""
+    secrets = {}
     for name, value in (headers or {}).items():
+        text = str.__str__(value)
         is_name = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
-        if not is_name or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", str.__str__(value)):
+        if not is_name or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
             raise ConfigError("headers: expected names and values of one line each")
-        found[str(name)] = Secret(value)
-    return found
+        check_header_text(f"headers, {name}", text)
+        secrets[str(name)] = Secret(value)
+    return secrets
+
+
+def headers_from_environment(variable: str, headers: Mapping[str, Secret]) -> Headers:
+    """Headers of a variable; an unusable value raises ConfigError at each export, not at start."""
+
+    def checked() -> Mapping[str, Secret]:
+        for name, value in headers.items():
+            check_header_text(f"{variable}, {name}", value.revealed())
+        return headers
+
+    return checked

@@ -1,4 +1,4 @@
-"""Addresses as they are used, or errors that hold the right one. None repeats a secret."""
+"""Check addresses, or raise an error that shows a right one. None repeats a secret."""
 
 import os
 import re
@@ -13,13 +13,16 @@ from mlmonitor.secret import Secret
 
 SIGNAL_PATH = "/v1/metrics"
 _GRPC_PORT = 4317
+_GRPC_TARGET = re.compile(
+    r"(unix|unix-abstract|vsock|ipv4|ipv6|dns|xds):[^@\s]+|(?!https?:)[^@/\s]+:\d+", re.IGNORECASE
+)
 
 
 class Place(NamedTuple):
     """Where one kind of backend listens.
 
-    path: of its OTLP receiver; one that ends in the signal's own path. wrong: patterns of URLs that
-    are something else of the same backend, each with what is expected in its stead.
+    path: of its OTLP receiver, ending in the signal's own path. wrong: patterns of URLs that belong
+    to another part of the same backend, each with what is expected instead.
     """
 
     option: str
@@ -34,7 +37,7 @@ PROMETHEUS = Place(
     "/api/v1/otlp/v1/metrics",
     (
         (r"/api/v1/(write|push|query)", "that is not the OTLP receiver: give the base URL alone"),
-        (r":4317\b", "Prometheus takes OTLP over HTTP, on the port of its pages: 9090 as a rule"),
+        (r":4317\b", "Prometheus accepts OTLP over HTTP, on the port of its pages: usually 9090"),
     ),
 )
 MIMIR = Place(
@@ -42,9 +45,9 @@ MIMIR = Place(
     "http://mimir:9009",
     "/otlp/v1/metrics",
     (
-        (r"/api/v1/(push|write)", "that takes remote write: give the base URL alone"),
+        (r"/api/v1/(push|write)", "that accepts remote write: give the base URL alone"),
         (r"/prometheus(/|$)", "that is where queries go: give the base URL alone"),
-        (r":(4317|9095)\b", "Mimir takes OTLP over HTTP, on its HTTP port"),
+        (r":(4317|9095)\b", "Mimir accepts OTLP over HTTP, on its HTTP port"),
     ),
 )
 GRAFANA_CLOUD = Place(
@@ -54,9 +57,9 @@ GRAFANA_CLOUD = Place(
     (
         (
             r"/api/prom",
-            "that takes remote write: give the OTLP endpoint that the stack's page shows",
+            "that accepts remote write: give the OTLP endpoint that the stack's page shows",
         ),
-        (r":4317\b", "the gateway takes OTLP over HTTP: leave the port out"),
+        (r":4317\b", "the gateway accepts OTLP over HTTP: leave the port out"),
     ),
 )
 DYNATRACE = Place(
@@ -64,24 +67,24 @@ DYNATRACE = Place(
     "https://abc12345.live.dynatrace.com",
     "/api/v2/otlp/v1/metrics",
     (
-        (r"\.apps\.dynatrace", "the pages are there, not the API: write .live. in place of .apps."),
+        (r"\.apps\.dynatrace", "the pages are there, not the API: write .live. instead of .apps."),
         (
             r":(4317|4318)\b",
-            "Dynatrace takes no gRPC, and OTLP on its own port: leave the port out",
+            "Dynatrace accepts no gRPC, and OTLP on its own port: leave the port out",
         ),
-        (r"/metrics/ingest", "that takes the line protocol: give the environment's URL alone"),
-        (r"/v1/(traces|logs)", "that takes another signal: give the environment's URL alone"),
+        (r"/metrics/ingest", "that accepts the line protocol: give the environment's URL alone"),
+        (r"/v1/(traces|logs)", "that accepts another signal: give the environment's URL alone"),
     ),
 )
 
 
-def url_of(url: str, place: Place) -> str:
-    """The URL of a backend's OTLP receiver, its path added where it is missing.
+def build_url(url: str, place: Place) -> str:
+    """Build the URL of a backend's OTLP receiver, with its path added if it is missing.
 
     Raises:
-        ConfigError: it is no URL, of something else, or holds credentials.
+        ConfigError: it is not a URL, belongs to something else, or holds credentials.
     """
-    parts = _parts(url, place.option, place.example)
+    parts = _split(url, place.option, place.example)
     for pattern, fix in place.wrong:
         if re.search(pattern, f"{parts.netloc}{parts.path}"):
             raise ConfigError(f"{place.option}: {fix}, such as {place.example}")
@@ -97,14 +100,16 @@ def url_of(url: str, place: Place) -> str:
     return parts._replace(path=path + more).geturl()
 
 
-def collector_url(endpoint: str, *, is_grpc: bool) -> str:
-    """The endpoint of a collector: HTTP gets the signal's path where it is missing."""
-    parts = _parts(endpoint, "Otlp.collector", "http://localhost:4318")
+def build_collector_url(endpoint: str, *, is_grpc: bool) -> str:
+    """Build the endpoint of a collector: HTTP gets the signal's path if it is missing."""
+    if is_grpc and _GRPC_TARGET.match(endpoint):
+        return endpoint
+    parts = _split(endpoint, "Otlp.collector", "http://localhost:4318")
     if is_grpc:
         return endpoint
     if parts.port == _GRPC_PORT:
         raise ConfigError(
-            "Otlp.collector: 4317 is the port of gRPC: expected 4318, where a collector takes "
+            "Otlp.collector: 4317 is the port of gRPC: expected 4318, where a collector accepts "
             'HTTP, or protocol="grpc"'
         )
     path = parts.path.rstrip("/")
@@ -113,34 +118,33 @@ def collector_url(endpoint: str, *, is_grpc: bool) -> str:
     return parts._replace(path=f"{path}{SIGNAL_PATH}").geturl()
 
 
-def without_secrets(source: str, endpoint: str) -> str:
-    """The endpoint, unless it has parts that may be secret: addresses are shown and logged."""
+def refuse_secrets(source: str, endpoint: str) -> None:
+    """Refuse an endpoint with parts that may be secret: addresses are shown and logged."""
     parts = urlsplit(endpoint)
     if parts.username or parts.password or parts.query:
         raise ConfigError(f"{source}: pass credentials in headers, not in the endpoint")
-    return endpoint
 
 
-def private(url: str, option: str) -> None:
-    """Refuse to send a token in the clear, but to this machine.
+def refuse_plain_http(url: str, option: str) -> None:
+    """Refuse to send a token unencrypted, except to this machine.
 
     Raises:
-        ConfigError: the URL is not one of https.
+        ConfigError: the URL does not use https.
     """
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_here(parts.hostname or ""):
-        raise ConfigError(f"{option}: expected https, for a token is sent with every request")
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ConfigError(f"{option}: expected https, because a token is sent with every request")
 
 
-def trust_of(
+def build_trust(
     ca_file: str | os.PathLike[str] | None,
     client_certificate: str | os.PathLike[str] | None,
     client_key: str | os.PathLike[str] | None,
     proxy: str | None,
 ) -> Trust:
-    """What a connection is checked with; raises ConfigError for a file that is not there."""
+    """Check certificate files and the proxy; raises ConfigError for an unusable one."""
     ca, certificate, key = (
-        _file(option, path)
+        _check_file(option, path)
         for option, path in (
             ("ca_file", ca_file),
             ("client_certificate", client_certificate),
@@ -149,18 +153,28 @@ def trust_of(
     )
     if client_key is not None and client_certificate is None:
         raise ConfigError("client_key: expected together with client_certificate")
-    if proxy is not None and not re.match(r"(https?|socks5h?)://[^/\s]+", proxy):
+    if proxy is not None and not _is_proxy(proxy):
         raise ConfigError("proxy: expected a URL such as http://proxy:3128, scheme included")
     return Trust(ca, certificate, key, None if proxy is None else Secret(proxy))
 
 
-def _file(option: str, path: str | os.PathLike[str] | None) -> str | None:
+def _is_proxy(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port
+    except ValueError:
+        return False
+    is_scheme = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+    return is_scheme and bool(parts.hostname) and port != 0 and not re.search(r"\s", proxy)
+
+
+def _check_file(option: str, path: str | os.PathLike[str] | None) -> str | None:
     if path is not None and not Path(path).is_file():
-        raise ConfigError(f"{option}: there is no such file")
+        raise ConfigError(f"{option}: there is no file {path}")
     return None if path is None else os.fspath(path)
 
 
-def _parts(url: str, option: str, example: str) -> SplitResult:
+def _split(url: str, option: str, example: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -168,11 +182,12 @@ def _parts(url: str, option: str, example: str) -> SplitResult:
         raise ConfigError(f"{option}: expected a URL such as {example}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ConfigError(f"{option}: expected a URL such as {example}, scheme included")
-    without_secrets(option, url)
+    refuse_secrets(option, url)
     return parts
 
 
-def _is_here(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -6,7 +6,7 @@ import pytest
 
 from mlmonitor import catalog
 from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
-from mlmonitor.export.delivery.delivery import Delivery, named
+from mlmonitor.export.delivery.delivery import Delivery, name_deliveries
 from mlmonitor.export.series.grouping import group_points
 from mlmonitor.testing import InMemoryExporter
 
@@ -78,9 +78,21 @@ def test_a_partial_success_is_counted_and_not_called_success() -> None:
     delivery = Delivery(Picky(), "picky")
     assert not delivery.send(snapshot(count(1), count(2, ("status", "ok"))))
     # One of the births, and one of the values: what was refused holds up nothing else.
-    assert delivery.outcomes == {"accepted": 2, "rejected": 2, "failed": 0, "possibly_lost": 0}
+    assert delivery.outcomes == {
+        "accepted": 2,
+        "rejected": 2,
+        "failed": 0,
+        "possibly_lost": 0,
+        "possibly_doubled": 0,
+    }
     assert not delivery.send(snapshot(count(2), count(3, ("status", "ok")), time=3_000))
-    assert delivery.outcomes == {"accepted": 3, "rejected": 3, "failed": 0, "possibly_lost": 0}
+    assert delivery.outcomes == {
+        "accepted": 3,
+        "rejected": 3,
+        "failed": 0,
+        "possibly_lost": 0,
+        "possibly_doubled": 0,
+    }
 
 
 def test_whatever_an_exporter_raises_stays_here(caplog: pytest.LogCaptureFixture) -> None:
@@ -108,4 +120,4 @@ def test_destinations_of_one_name_are_told_apart() -> None:
         InMemoryExporter("collector"),
         InMemoryExporter("x"),
     ]
-    assert [d.name for d in named(exporters)] == ["collector", "collector-2", "x"]
+    assert [d.name for d in name_deliveries(exporters)] == ["collector", "collector-2", "x"]

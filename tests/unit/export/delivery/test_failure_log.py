@@ -1,11 +1,11 @@
-"""Reasons are told at a falling rate, and never start a conversation with themselves."""
+"""FailureLog are told at a falling rate, and never start a conversation with themselves."""
 
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from mlmonitor.export.delivery.failure_log import Reasons
+from mlmonitor.export.delivery.failure_log import FailureLog
 
 LOG = logging.getLogger("mlmonitor")
 
@@ -14,36 +14,36 @@ def test_each_reason_is_told_the_first_second_fourth_eighth_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One reason does not hide another, and all is told anew once it has been well."""
-    reasons = Reasons("c")
+    failures = FailureLog("c")
     for _ in range(9):
-        reasons.tell("down", points=5, outcome="failed")
-        reasons.tell("full", points=1, outcome="rejected")
+        failures.report("down", points=5, outcome="failed")
+        failures.report("full", points=1, outcome="rejected")
     told = [record.getMessage() for record in caplog.records]
     assert told[0] == "export to c, time 1: 5 points failed: down"
     assert sum("down" in each for each in told) == sum("full" in each for each in told) == 4
-    reasons.clear()
-    reasons.tell("down", points=5, outcome="failed")
+    failures.reset()
+    failures.report("down", points=5, outcome="failed")
     assert caplog.records[-1].getMessage().startswith("export to c, time 1:")
 
 
 def test_reasons_that_change_all_the_time_take_no_memory() -> None:
     """A server that puts a number into its answer gives a new reason each time."""
-    reasons = Reasons("c")
+    failures = FailureLog("c")
     for at in range(1_000):
-        reasons.tell(str(at), points=1, outcome="failed")
-    assert len(reasons._times) <= 64
+        failures.report(str(at), points=1, outcome="failed")
+    assert len(failures._times) <= 64
 
 
 @pytest.fixture
 def echo() -> Iterator[list[str]]:
     """A host's handler that sends what is logged, fails for the same reason, and says so."""
     told: list[str] = []
-    other = Reasons("host's own")
+    other = FailureLog("host's own")
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             told.append(record.getMessage())
-            other.tell(f"{len(told)} lines could not be sent", points=1, outcome="failed")
+            other.report(f"{len(told)} lines could not be sent", points=1, outcome="failed")
 
     handler = Handler()
     LOG.addHandler(handler)
@@ -53,7 +53,7 @@ def echo() -> Iterator[list[str]]:
 
 def test_a_handler_that_fails_as_we_do_is_not_told_of_it(echo: list[str]) -> None:
     """What is logged while a line of ours is being logged is dropped: there is no loop."""
-    reasons = Reasons("c")
-    reasons.tell("down", points=5, outcome="failed")
-    reasons.tell("full", points=5, outcome="failed")
+    failures = FailureLog("c")
+    failures.report("down", points=5, outcome="failed")
+    failures.report("full", points=5, outcome="failed")
     assert len(echo) == 2

@@ -5,8 +5,8 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.errors import ExportError, ExportRefused
 from mlmonitor.export.base import Delivered, Family, Histograms, Series, Snapshot
-from mlmonitor.export.delivery.delivery import OLDEST_BIRTH_NS, Delivery
-from mlmonitor.export.delivery.zero_points import Births
+from mlmonitor.export.delivery.delivery import OLDEST_ZERO_NS, Delivery
+from mlmonitor.export.delivery.zero_points import ZeroPoints
 from mlmonitor.testing import InMemoryExporter
 
 START = 1_000
@@ -26,25 +26,25 @@ def snapshot(*families: Family, time_ns: int = 2_000) -> Snapshot:
 
 def test_only_what_is_new_is_born() -> None:
     """Also where the series are a new object, and where only some of them are new."""
-    births, first = Births(), counter("a", "b")
-    (zero,) = births.due([first])
+    zeros, first = ZeroPoints(), counter("a", "b")
+    (zero,) = zeros.collect([first])
     assert zero.series.attributes == first.series.attributes
     assert isinstance(zero.values, np.ndarray)
     assert zero.values.tolist() == [0, 0]
-    births.note([first], [zero])
-    assert births.due([first]) == births.due([counter("a", "b")]) == []
-    (late,) = births.due([counter("a", "b", "c")])
+    zeros.mark_sent([first], [zero])
+    assert zeros.collect([first]) == zeros.collect([counter("a", "b")]) == []
+    (late,) = zeros.collect([counter("a", "b", "c")])
     assert late.series.attributes == ((("status", "c"),),)
 
 
 def test_what_has_no_number_yet_is_born_when_it_has_one() -> None:
     """A counter that is not finite has no point, and no zero."""
-    births, nan = Births(), float("nan")
+    zeros, nan = ZeroPoints(), float("nan")
     family = counter("a", "b", values=[1.0, nan])
-    (zero,) = births.due([family])
+    (zero,) = zeros.collect([family])
     assert zero.series.attributes == ((("status", "a"),),)
-    births.note([family], [zero])
-    (late,) = births.due([family._replace(values=np.array([1.0, 2.0]))])
+    zeros.mark_sent([family], [zero])
+    (late,) = zeros.collect([family._replace(values=np.array([1.0, 2.0]))])
     assert late.series.attributes == ((("status", "b"),),)
 
 
@@ -55,7 +55,7 @@ def test_a_histogram_that_hides_its_sum_is_born_without_one() -> None:
         ((1.0,), ()), np.array([[1, 2], [3, 0]]), np.array([np.nan, 5.0]), known, known
     )
     family = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y"),)]), block)
-    (zero,) = Births().due([family])
+    (zero,) = ZeroPoints().collect([family])
     assert isinstance(zero.values, Histograms)
     assert not zero.values.counts.any()
     np.testing.assert_array_equal(zero.values.sum, [np.nan, 0.0])
@@ -69,7 +69,7 @@ def test_a_birth_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExp
     assert not delivery.send(snapshot(counter("a"), time_ns=HOUR_NS))
     exporter.is_down = False
     assert delivery.send(snapshot(counter("a"), time_ns=5 * HOUR_NS))
-    assert exporter.snapshots[0].time_unix_ns == 5 * HOUR_NS - OLDEST_BIRTH_NS
+    assert exporter.snapshots[0].time_unix_ns == 5 * HOUR_NS - OLDEST_ZERO_NS
 
 
 class Refusing(InMemoryExporter):
@@ -111,6 +111,6 @@ def test_zeros_that_do_not_arrive_are_waited_for() -> None:
 
 def test_whoever_gets_deltas_is_sent_no_zeros(exporter: InMemoryExporter) -> None:
     """Deltas begin at zero anyway."""
-    exporter.sends_births = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
+    exporter.sends_zero_points = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
     assert Delivery(exporter, "memory").send(snapshot(counter("a")))
     assert [len(each.points) for each in exporter.snapshots] == [1]

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.catalog import CATALOG, IDENTITY
-from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legal_key, legal_value
+from mlmonitor.export.otlp.attribute_limits import (
+    KEY_LIMIT,
+    VALUE_LIMIT,
+    legalize_key,
+    legalize_value,
+)
 
 ADVERSARIES = [
     *("", " ", "\x00", "\n", "\t", "a\nb", "a b", " a", "a ", "\ud800", "\u200d", "\u202e"),
@@ -20,20 +25,20 @@ ADVERSARIES = [
 @given(st.lists(st.text(max_size=300) | st.sampled_from(ADVERSARIES), max_size=20, unique=True))
 def test_values_that_differ_stay_different(values: list[str]) -> None:
     """Also once they are made legal, and made legal again."""
-    told = [legal_value(value) for value in values]
+    told = [legalize_value(value) for value in values]
     assert len(set(told)) == len(values)
     for value in told:
         assert 0 < len(value) <= VALUE_LIMIT
         assert value.isprintable()
         value.encode()
         if value in values:
-            assert legal_value(value) == value
+            assert legalize_value(value) == value
 
 
 @given(st.lists(st.text(max_size=300), max_size=20, unique=True))
 def test_keys_that_differ_stay_different(keys: list[str]) -> None:
     """Lower case, a letter first, and short enough for Dynatrace."""
-    told = [legal_key(key) for key in keys]
+    told = [legalize_key(key) for key in keys]
     assert len(set(told)) == len(keys)
     assert all(re.fullmatch(r"[a-z][a-z0-9_.]*", key) and len(key) <= KEY_LIMIT for key in told)
 
@@ -41,19 +46,19 @@ def test_keys_that_differ_stay_different(keys: list[str]) -> None:
 @pytest.mark.parametrize("name", ["claims-severity", "a b", "Größe", "🚀", "x" * 255, "a.b", "a:b"])
 def test_what_everyone_keeps_is_left_as_it_is(name: str) -> None:
     """Most names are never touched."""
-    assert legal_value(name) == name
+    assert legalize_value(name) == name
 
 
 def test_no_key_of_the_catalogue_needs_a_change() -> None:
     """Nor any name of a metric: these are what dashboards are written for."""
     for metric in CATALOG:
         assert re.fullmatch(r"[a-z][a-z0-9_.]*", metric.name)
-        assert all(legal_key(key) == key for key in (*IDENTITY, *metric.attributes))
+        assert all(legalize_key(key) == key for key in (*IDENTITY, *metric.attributes))
 
 
 def test_a_changed_name_can_still_be_recognised() -> None:
     """What is legal of it stays in front of the hash."""
-    assert re.fullmatch(r"a_b~[0-9a-f]{12}", legal_value("a\nb"))
-    assert re.fullmatch(r"\(empty\)~[0-9a-f]{12}", legal_value(""))
-    assert re.fullmatch(r"x{242}~[0-9a-f]{12}", legal_value("x" * 300))
-    assert re.fullmatch(r"a_b_[0-9a-f]{12}", legal_key("A b"))
+    assert re.fullmatch(r"a_b~[0-9a-f]{12}", legalize_value("a\nb"))
+    assert re.fullmatch(r"\(empty\)~[0-9a-f]{12}", legalize_value(""))
+    assert re.fullmatch(r"x{242}~[0-9a-f]{12}", legalize_value("x" * 300))
+    assert re.fullmatch(r"a_b_[0-9a-f]{12}", legalize_key("A b"))

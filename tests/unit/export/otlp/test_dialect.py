@@ -5,7 +5,7 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.export.base import Family, Histograms, Series
 from mlmonitor.export.otlp.backends import DYNATRACE, PROMETHEUS
-from mlmonitor.export.otlp.dialect import as_bins, resource_of, translate
+from mlmonitor.export.otlp.dialect import build_resource, convert_to_bins, translate
 
 NAN = np.full(2, np.nan)
 BLOCK = Histograms(
@@ -16,7 +16,7 @@ FAMILY = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y")
 
 def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
     """Rows are as wide as their own bins; the series are made once."""
-    bins, sums = as_bins(FAMILY)
+    bins, sums = convert_to_bins(FAMILY)
     assert bins.metric is catalog.BIN
     assert isinstance(bins.values, np.ndarray)
     told = zip(bins.series.attributes, bins.values.tolist(), strict=True)
@@ -28,9 +28,9 @@ def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
     ]
     assert sums.metric is catalog.SUM
     np.testing.assert_array_equal(sums.values, BLOCK.sum)  # type: ignore[arg-type]  # an array
-    assert next(as_bins(FAMILY)).series is bins.series
+    assert next(convert_to_bins(FAMILY)).series is bins.series
     other = FAMILY._replace(values=BLOCK._replace(bounds=((1.0,), ())))
-    assert len(next(as_bins(other)).series) == 3
+    assert len(next(convert_to_bins(other)).series) == 3
 
 
 def test_only_who_wants_bins_gets_them() -> None:
@@ -44,7 +44,7 @@ def test_only_who_wants_bins_gets_them() -> None:
 def test_a_resource_keeps_its_name_and_leaves_room() -> None:
     """What the environment tells comes after, and is cut where dimensions are counted."""
     told = [("service.instance.id", "theirs"), *((f"k{at}", "v") for at in range(80))]
-    whole = resource_of(told, PROMETHEUS, service="s", instance="i")
+    whole = build_resource(told, PROMETHEUS, service="s", instance="i")
     assert whole[:2] == (("service.name", "s"), ("service.instance.id", "i"))
     assert len(whole) == 82
-    assert len(resource_of(told, DYNATRACE, service="s", instance="i")) == 34
+    assert len(build_resource(told, DYNATRACE, service="s", instance="i")) == 34

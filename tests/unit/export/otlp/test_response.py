@@ -5,7 +5,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from mlmonitor.export.otlp.response import LONGEST_PAUSE_SECONDS, Answer, http_answer
+from mlmonitor.export.otlp.response import LONGEST_PAUSE_SECONDS, Answer, read_answer
 from mlmonitor.export.otlp.rpc_status import rpc_status
 from mlmonitor.secret import Secret
 
@@ -15,7 +15,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     """What an HTTP answer means."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return http_answer(status, told, body, secrets=[Secret("s3cret")], now_unix_seconds=NOW)
+    return read_answer(status, told, body, secrets=[Secret("s3cret")], now_unix_seconds=NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""Targets of gRPC as it names them, and whether they stay on this machine."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from mlmonitor.export.transport.endpoints import is_loopback
+
+_LOCAL_SCHEMES = ("unix", "unix-abstract", "vsock")
+
+
+class GrpcTarget(NamedTuple):
+    """What a channel is opened to, and whether without TLS."""
+
+    address: str
+    is_plain: bool
+
+
+def parse_target(endpoint: str, *, is_insecure: bool | None) -> GrpcTarget:
+    """Turn an endpoint into a target of gRPC.
+
+    The scheme of an `http` or `https` URL decides about TLS, in any case of letters. Other targets
+    (`host:port`, `dns:///host:port`, `unix:///path`) are used as they are; `is_insecure` decides
+    about TLS, and if it is None they use TLS unless they stay on this machine.
+
+    Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter", Endpoint (OTLP/gRPC).
+    """
+    scheme, is_url, rest = endpoint.partition("://")
+    if is_url and scheme.lower() in ("http", "https"):
+        return GrpcTarget(urlsplit(endpoint).netloc, scheme.lower() == "http")
+    if is_insecure is None:
+        is_insecure = _is_local(endpoint)
+    return GrpcTarget(f"{scheme.lower()}://{rest}" if is_url else endpoint, is_insecure)
+
+
+def _is_local(target: str) -> bool:
+    """Whether a target never leaves this machine."""
+    scheme, has_scheme, rest = target.partition(":")
+    if has_scheme and scheme.lower() in _LOCAL_SCHEMES:
+        return True
+    if has_scheme and scheme.lower() in ("dns", "ipv4", "ipv6"):
+        target = rest.rpartition("/")[2]
+    host = urlsplit(f"//{target}").hostname
+    return is_loopback(host or "")

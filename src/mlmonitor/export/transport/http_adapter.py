@@ -1,0 +1,123 @@
+"""An adapter of `requests` that keeps to a deadline and knows whether a request was sent."""
+
+import io
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+
+class Progress:
+    """How far one request has got, and when it must be over by the monotonic clock.
+
+    was_sent: whether any of the request went out over a connection that was ready: connected, let
+    through by the proxy, its TLS handshake done.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ends_at = 0.0
+        self.was_sent: bool = False
+
+    def begin(self, seconds: float) -> None:
+        """Begin a request that must be over in this many seconds."""
+        self._ends_at = self._clock() + seconds
+        self.was_sent = False
+
+    @property
+    def left(self) -> float:
+        """Seconds left, and never quite 0: to a socket that means no timeout."""
+        return max(self._ends_at - self._clock(), 0.001)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._clock() >= self._ends_at
+
+
+def make_adapter(progress: Progress) -> Any:
+    """Make an adapter whose requests report to `progress` and are never retried."""
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options)
+            _observe(self.poolmanager, progress)
+
+        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+            is_new = proxy not in self.proxy_manager
+            manager = super().proxy_manager_for(proxy, **options)
+            if is_new:
+                _observe(manager, progress)
+            return manager
+
+    return Adapter(max_retries=0)
+
+
+def _observe(manager: Any, progress: Progress) -> None:
+    """Have the connections of a manager's pools, those through SOCKS included, report progress."""
+    manager.pool_classes_by_scheme = {
+        scheme: type(
+            "Pool", (pool,), {"ConnectionCls": _connection_class(pool.ConnectionCls, progress)}
+        )
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+def _connection_class(base: Any, progress: Progress) -> type:
+    class Connection(base):  # type: ignore[misc]  # one of urllib3's
+        """Reports when the request itself goes out, after connecting is over."""
+
+        response_class = _response_class(progress)
+        _is_connecting = False
+
+        def connect(self) -> None:
+            self._is_connecting = True
+            try:
+                super().connect()
+            finally:
+                self._is_connecting = False
+
+        def send(self, data: Any) -> None:
+            if not self._is_connecting:  # a proxy is asked for a tunnel while connecting
+                if self.sock is None:
+                    self.connect()
+                progress.was_sent = True
+            super().send(data)
+
+    return Connection
+
+
+def _response_class(progress: Progress) -> "type[HTTPResponse]":
+    from http.client import HTTPResponse
+
+    class Response(HTTPResponse):
+        """Limits its reads to what is left in total: each alone could take the whole timeout."""
+
+        def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp: Any = io.BufferedReader(_TimedFile(self.fp.detach(), sock, progress))
+
+    return Response
+
+
+class _TimedFile(io.RawIOBase):
+    """A socket's file that is read until the deadline and no longer."""
+
+    def __init__(self, raw: Any, sock: Any, progress: Progress) -> None:
+        self._raw, self._sock, self._progress = raw, sock, progress
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._progress.is_over:
+            raise TimeoutError("no answer in time")
+        self._sock.settimeout(self._progress.left)
+        return int(self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
