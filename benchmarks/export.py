@@ -109,7 +109,7 @@ def tick(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
             started = time.thread_time_ns()
             snapshot = line.snapshot(now + at)
             sender = sender or Sender(PROMETHEUS, {}, snapshot, "0")
-            outgoing = sender.outgoing(snapshot)
+            outgoing = sender.prepare(snapshot)
             for part in outgoing.parts(PROMETHEUS.limits):
                 outgoing.body(part)
             points = snapshot.size

@@ -51,7 +51,7 @@ def describe(found: list[Compared], book: Book) -> list[Family]:
 
 def encode(sender: Sender, profile: BackendProfile, snapshot: object) -> int:
     """All requests of a snapshot; their size."""
-    outgoing = sender.outgoing(snapshot)  # type: ignore[arg-type]  # a snapshot
+    outgoing = sender.prepare(snapshot)  # type: ignore[arg-type]  # a snapshot
     return sum(len(outgoing.body(part)) for part in outgoing.parts(profile.limits))
 
 

@@ -11,6 +11,7 @@ from mlmonitor.errors import (
     ConfigError,
     ExportError,
     ExportRefused,
+    ExportClosed,
     ExportTimeout,
     FormatError,
     IncompatibleSketch,
@@ -30,6 +31,7 @@ BUILTINS = {
     ExportError: OSError,
     ExportRefused: OSError,
     ExportTimeout: TimeoutError,
+    ExportClosed: ConnectionError,
 }
 
 

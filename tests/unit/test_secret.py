@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlmonitor import ConfigError
-from mlmonitor.export.transport.credentials import dynatrace_token
-from mlmonitor.secret import Secret, SecretFile, redacted
+from mlmonitor.export.transport.credentials import check_dynatrace_token
+from mlmonitor.secret import WITHHELD, Secret, SecretFile, redact
 
 TOKEN = "dt0c01.A.B"  # noqa: S105 - of no account
 
@@ -41,14 +41,24 @@ def test_a_secret_is_not_written_anywhere() -> None:
 
 def test_what_others_repeat_of_it_is_taken_out() -> None:
     """Servers may answer with what they were sent; an empty secret hides nothing."""
-    assert redacted("who is hunter2?", [Secret("hunter2"), Secret("")]) == "who is ***?"
+    secrets = [Secret("hunter2hunter2"), Secret("")]
+    assert redact("who is hunter2hunter2?", secrets) == "who is ***?"
+    assert redact("no key abcdefgh1", [Secret("Bearer abcdefgh1")]) == "no key ***"
+
+
+@pytest.mark.parametrize("short", ["1", "5", "e", "hunter2"])
+def test_a_short_secret_withholds_the_text_and_eats_no_letters(short: str) -> None:
+    """A tenant called "1" must not turn a limit of 150000 into stars."""
+    text = "limit of 150000 exceeded by hunter2"
+    assert redact(text, [Secret(short)]) == WITHHELD
+    assert redact("all is fine", [Secret("hunter2"), Secret("1")]) == "all is fine"
 
 
 def test_a_rotated_token_is_read_when_its_file_changes(tmp_path: Path) -> None:
     """As mounted secrets are; while it is gone, the last one is used."""
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")
-    source = SecretFile(path, dynatrace_token)
+    source = SecretFile(path, check_dynatrace_token)
     assert source() == TOKEN
     path.write_text("dt0c01.C.DD")
     os.utime(path, ns=(1, 1))
@@ -65,5 +75,5 @@ def test_a_file_without_a_token_is_refused_at_once(tmp_path: Path, content: byte
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match="token") as caught:
-        SecretFile(path, dynatrace_token)
+        SecretFile(path, check_dynatrace_token)
     assert "hunter2" not in str(caught.value)

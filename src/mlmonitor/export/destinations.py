@@ -285,7 +285,9 @@ def _connect(to: _Connection) -> Transport:
     is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
     if not to.is_grpc:
         return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
-    target = parse_target(to.url, is_insecure=to.is_insecure)
+    has_files = any((to.trust.ca_file, to.trust.client_certificate))
+    is_insecure = False if has_files and to.is_insecure is None else to.is_insecure
+    target = parse_target(to.url, is_insecure=is_insecure)
     return GrpcTransport(target, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
 
 

@@ -14,7 +14,7 @@ from mlmonitor.export.otlp.backends import COLLECTOR, Limits
 from mlmonitor.export.otlp.encoder import Sender
 from mlmonitor.export.otlp.point_templates import encode_points
 from mlmonitor.export.otlp.protobuf import tag, varint
-from mlmonitor.export.otlp.requests import Frame, halves, parts
+from mlmonitor.export.otlp.requests import Frame, split_batches, split_part
 from mlmonitor.export.series.grouping import Book, group_points
 from mlmonitor.testing import ManualClock, OtlpReceiver
 from support.export_strategies import by_the_sdk, flat, names, points
@@ -30,7 +30,7 @@ def snapshot(found: list[Point], book: Book, *, time_ns: int = TIME) -> Snapshot
 
 def sent(sender: Sender, told: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
     """The requests that a sender makes of a snapshot."""
-    outgoing = sender.outgoing(told)
+    outgoing = sender.prepare(told)
     return [outgoing.body(part) for part in outgoing.parts(limits)]
 
 
@@ -76,14 +76,14 @@ def test_parts_hold_everything_once_and_keep_to_their_limits(
     sender = Sender(COLLECTOR, {}, Snapshot("i", "s", START, TIME, ()), "1")
     told = snapshot(found, Book())
     whole = flat(merged(sent(sender, told)))
-    outgoing = sender.outgoing(told)
+    outgoing = sender.prepare(told)
     cut = list(outgoing.parts(Limits(most, size)))
     for part in cut:
         assert 1 <= outgoing.count(part) <= most
         assert outgoing.count(part) == 1 or len(outgoing.body(part)) <= size
     assert flat(merged([outgoing.body(part) for part in cut])) == whole
     halved = [
-        half for part in cut for half in (halves(part) if outgoing.count(part) > 1 else (part,))
+        half for part in cut for half in (split_part(part) if outgoing.count(part) > 1 else (part,))
     ]
     assert all(halved)
     assert flat(merged([outgoing.body(part) for part in halved])) == whole
@@ -110,7 +110,7 @@ def test_no_series_make_no_bytes() -> None:
     """Empty families are as good as none."""
     empty = Family(catalog.MEAN, Series(()), np.empty(0))
     assert len(encode_points(empty, 0, TIME)) == 0
-    assert not list(parts([], LIMITS, Frame(b"", b"", is_delta=False)))
+    assert not list(split_batches([], LIMITS, Frame(b"", b"", is_delta=False)))
 
 
 @given(st.integers(0, 2**63))

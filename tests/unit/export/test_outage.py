@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Otlp, Reference
-from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Refuse, Sometimes
+from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Refuse, Slow, Sometimes
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 FIELD = {"field": "x", "role": "feature"}
@@ -135,7 +135,8 @@ def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
 ) -> None:
     """The points were stored: they are not sent again, and are counted as possibly lost."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
-        service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)
+        exporter = Otlp.dynatrace(receiver.url, token=TOKEN, ambiguous="advance")
+        service = Service([exporter], clock, rng)
         receiver.script(Sometimes([Drop("stored"), Refuse(503)], share=0.5, seed=5))
         with service.monitor:
             for _ in range(30):
@@ -144,6 +145,31 @@ def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
             assert service.minute()
             service.check(receiver)
             assert service.monitor.status().exports["dynatrace"]["possibly_lost"] > 0
+
+
+@pytest.mark.parametrize("kind", ["closed", "timeout"])
+def test_a_request_without_an_answer_is_sent_again_and_counted_by_its_kind(
+    clock: ManualClock, rng: np.random.Generator, kind: str
+) -> None:
+    """OTLP's rule: the client retries. Nothing is missing, and what may be double is counted."""
+    fault: Any = Drop("unread") if kind == "closed" else Slow(1.5)
+    with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
+        exporter = Otlp.dynatrace(receiver.url, token=TOKEN, timeout_seconds=0.5)
+        service = Service([exporter], clock, rng)
+        receiver.next(fault)
+        with service.monitor:
+            assert not service.minute()
+            assert service.minute()
+            status = service.monitor.status().destinations["dynatrace"]
+            total = receiver.ledger.total("mlmonitor.predictions", {"status": "ok"})
+        doubled = status.outcomes["possibly_doubled"]
+        assert doubled > 0
+        assert status.outcomes["possibly_lost"] == status.outcomes["failed"] == 0
+        assert status.unanswered == {"closed": 0, "timeout": 0} | {kind: doubled}
+        if kind == "closed":  # nothing of it was stored
+            service.check(receiver)
+        else:
+            assert total > service.rows
 
 
 def test_what_is_refused_in_part_is_refused_for_good(

@@ -60,7 +60,7 @@ def test_a_base_url_is_enough(make: Any, given: str, used: str) -> None:
 @pytest.mark.parametrize(
     ("make", "given", "said"),
     [
-        (dynatrace, "https://abc12345.apps.dynatrace.com", r"write \.live\. in place of \.apps\."),
+        (dynatrace, "https://abc12345.apps.dynatrace.com", r"write \.live\. instead of \.apps\."),
         (dynatrace, f"{LIVE}:4317", "no gRPC"),
         (dynatrace, f"{LIVE}/api/v2/metrics/ingest", "line protocol"),
         (dynatrace, f"{LIVE}/api/v2/otlp/v1/traces", "another signal"),
@@ -144,7 +144,7 @@ def test_each_backend_gets_its_own_credentials() -> None:
         ({"timeout_seconds": float("nan")}, "timeout_seconds"),
         ({"compression": "deflate"}, "compression"),
         ({"durations": "summary"}, "durations"),
-        ({"ca_file": "/no/such/file"}, "ca_file: there is no such file"),
+        ({"ca_file": "/no/such/file"}, "ca_file: there is no file"),
         ({"client_certificate": "/no/such/file"}, "client_certificate"),
         ({"client_key": __file__}, "together with client_certificate"),
         ({"proxy": "proxy:3128"}, "proxy"),

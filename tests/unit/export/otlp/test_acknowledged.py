@@ -41,7 +41,7 @@ def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, 
         total = total + np.array(grown, kind) * (kind(0.1) if kind is np.float64 else 1)
         if anew == "anew":
             series = Series(attributes(3))
-        delta = ledger.delta(counter(series, total), born_ns=BORN)
+        delta = ledger.delta(counter(series, total), first_ns=BORN)
         assert delta.start_ns.tolist() == until
         assert isinstance(delta.family.values, np.ndarray)
         np.testing.assert_allclose(taken + delta.family.values, total, rtol=1e-12)
@@ -65,7 +65,7 @@ def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
         counts, sums = counts + np.array([grown]), sums + sum(grown) * 0.1
         known = np.array([1.0])
         block = Histograms(((1.0, 2.0),), counts, sums, known, known)
-        delta = ledger.delta(Family(catalog.DURATION, series, block), born_ns=BORN)
+        delta = ledger.delta(Family(catalog.DURATION, series, block), first_ns=BORN)
         new = delta.family.values
         assert isinstance(new, Histograms)
         assert (taken + new.counts == counts).all()
@@ -79,11 +79,11 @@ def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
 def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
     """A series is told of once as zero; after that, nothing new is not worth a point."""
     ledger, series = AcknowledgedTotals(), Series(attributes(2))
-    first = ledger.delta(counter(series, np.array([0, 5])), born_ns=BORN)
+    first = ledger.delta(counter(series, np.array([0, 5])), first_ns=BORN)
     assert first.rows.tolist() == [True, True]
     first.settle(np.array([0, 1]), time_ns=2_000)
     later = Series(attributes(3))
-    second = ledger.delta(counter(later, np.array([0, 6, 7])), born_ns=2_000)
+    second = ledger.delta(counter(later, np.array([0, 6, 7])), first_ns=2_000)
     assert second.rows.tolist() == [False, True, True]
     assert second.family.values.tolist() == [0, 1, 7]  # type: ignore[union-attr]
     assert second.start_ns.tolist() == [2_000, 2_000, 2_000]
@@ -92,11 +92,11 @@ def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
 def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
     """What was taken before it went is not sent again."""
     ledger = AcknowledgedTotals()
-    ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), born_ns=BORN).settle(
+    ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), first_ns=BORN).settle(
         np.array([0, 1]), time_ns=2_000
     )
-    ledger.delta(counter(Series(attributes(1)), np.array([3])), born_ns=BORN)
-    back = ledger.delta(counter(Series(attributes(2)), np.array([3, 9])), born_ns=3_000)
+    ledger.delta(counter(Series(attributes(1)), np.array([3])), first_ns=BORN)
+    back = ledger.delta(counter(Series(attributes(2)), np.array([3, 9])), first_ns=3_000)
     assert back.family.values.tolist() == [0, 5]  # type: ignore[union-attr]
     assert back.start_ns.tolist() == [2_000, 2_000]
 
@@ -105,13 +105,13 @@ def test_a_total_that_fell_began_anew() -> None:
     """What it counts now is all new; a float that fell by its last digit is the same."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     for values, told in ((10, 10), (4, 4), (6, 2)):
-        delta = ledger.delta(counter(series, np.array([values])), born_ns=BORN)
+        delta = ledger.delta(counter(series, np.array([values])), first_ns=BORN)
         assert delta.family.values.tolist() == [told]  # type: ignore[union-attr]
         delta.settle(np.array([0]), time_ns=2_000)
     floats = Series(attributes(1))
     other = AcknowledgedTotals()
-    other.delta(counter(floats, np.array([0.3])), born_ns=BORN).settle(np.array([0]), time_ns=2)
-    fell = other.delta(counter(floats, np.array([np.nextafter(0.3, 0)])), born_ns=BORN)
+    other.delta(counter(floats, np.array([0.3])), first_ns=BORN).settle(np.array([0]), time_ns=2)
+    fell = other.delta(counter(floats, np.array([np.nextafter(0.3, 0)])), first_ns=BORN)
     assert fell.family.values.tolist() == [0.0]  # type: ignore[union-attr]
 
 
@@ -120,19 +120,19 @@ def test_a_histogram_over_other_bins_begins_at_zero_and_where_the_old_one_ended(
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     nan = np.full(1, np.nan)
     one = Histograms(((1.0,),), np.array([[2, 3]]), np.array([4.0]), nan, nan)
-    ledger.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
+    ledger.delta(Family(catalog.DURATION, series, one), first_ns=BORN).settle(
         np.array([0]), time_ns=2_000
     )
     other = Histograms(((1.0, 2.0),), np.array([[2, 3, 0]]), np.array([4.0]), nan, nan)
-    delta = ledger.delta(Family(catalog.DURATION, series, other), born_ns=3_000)
+    delta = ledger.delta(Family(catalog.DURATION, series, other), first_ns=3_000)
     assert isinstance(delta.family.values, Histograms)
     assert delta.family.values.counts.tolist() == [[2, 3, 0]]
     assert delta.start_ns.tolist() == [2_000]
     fewer = one._replace(counts=np.array([[1, 1]]), sum=np.array([1.0]))
     again = AcknowledgedTotals()
-    again.delta(Family(catalog.DURATION, series, one), born_ns=BORN).settle(
+    again.delta(Family(catalog.DURATION, series, one), first_ns=BORN).settle(
         np.array([0]), time_ns=2_000
     )
-    fell = again.delta(Family(catalog.DURATION, series, fewer), born_ns=BORN)
+    fell = again.delta(Family(catalog.DURATION, series, fewer), first_ns=BORN)
     assert isinstance(fell.family.values, Histograms)
     assert fell.family.values.counts.tolist() == [[1, 1]]

@@ -6,7 +6,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from mlmonitor.export.otlp.response import LONGEST_PAUSE_SECONDS, Answer, read_answer
-from mlmonitor.export.otlp.rpc_status import rpc_status
+from mlmonitor.export.otlp.rpc_status import parse_rpc_status
 from mlmonitor.secret import Secret
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -15,7 +15,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     """What an HTTP answer means."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return read_answer(status, told, body, secrets=[Secret("s3cret")], now_unix_seconds=NOW)
+    return read_answer(status, told, body, secrets=[Secret("s3cretpart")], now_unix_seconds=NOW)
 
 
 @pytest.mark.parametrize(
@@ -51,26 +51,26 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
     """More points than were sent, or fewer than none."""
     body = ExportMetricsServiceResponse()
     body.partial_success.rejected_data_points = -5
-    assert answer(200, body.SerializeToString()) == Answer("taken")
-    assert answer(204) == answer(200, b"\xff<html>") == Answer("taken")
+    assert answer(200, body.SerializeToString()) == Answer("stored")
+    assert answer(204) == answer(200, b"\xff<html>") == Answer("stored")
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
 def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
     """A login or a proxy says 200, too; so does a gateway that has taken it."""
     found = answer(200, b"<html>Please sign in</html>", content_type=kind)
-    assert (found.verdict, found.rejected) == ("taken", 0)
+    assert (found.kind, found.rejected) == ("stored", 0)
     assert "web page" in found.reason
     assert "check the URL" in found.reason
 
 
 def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
     """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
-    status = b"\x08\x03\x12\x0eno\ns3cret here"
-    assert rpc_status(status) == ("no\ns3cret here", 0.0)
+    status = b"\x08\x03\x12\x12no\ns3cretpart here"
+    assert parse_rpc_status(status) == ("no\ns3cretpart here", 0.0)
     reason = answer(400, status, content_type="application/x-protobuf").reason
     assert reason.endswith("(it says: no *** here)")
-    assert answer(400, b"\n bad  \x00 s3cret\n").reason.endswith("(it says: bad ***)")
+    assert answer(400, b"\n bad  \x00 s3cretpart\n").reason.endswith("(it says: bad ***)")
     assert "says" not in answer(502, b"<html>oh").reason
     assert "says" not in answer(400, b"\xff\xff", content_type="application/x-protobuf").reason
     assert len(answer(400, b"x" * 100_000).reason) < 500
@@ -80,7 +80,7 @@ def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
 def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
     """What was sent stays with us."""
     found = answer(status, location="https://evil.example/")
-    assert found.verdict == "refused"
+    assert found.kind == "refused"
     assert "final URL" in found.reason
     assert "evil" not in found.reason
 
@@ -96,6 +96,6 @@ def test_a_pause_may_be_asked_for_in_protobuf() -> None:
         value=bytes([10, len(delay)]) + delay,
     ).SerializeToString()
     body = b"\x08\x0e\x12\x04busy" + bytes([26, len(info)]) + info
-    assert rpc_status(body) == ("busy", 2.5)
-    assert rpc_status(b"\xff\xff") == rpc_status(b"") == ("", 0.0)
-    assert rpc_status(b"\x12\x02no\x1a\x01\xff") == ("no", 0.0)
+    assert parse_rpc_status(body) == ("busy", 2.5)
+    assert parse_rpc_status(b"\xff\xff") == parse_rpc_status(b"") == ("", 0.0)
+    assert parse_rpc_status(b"\x12\x02no\x1a\x01\xff") == ("no", 0.0)
