@@ -79,10 +79,14 @@ def by_the_sdk(
     metrics = [_metric(metric, group, start_ns, time_ns) for metric, group in grouped.items()]
     scope = InstrumentationScope("mlmonitor", version)
     scoped = sdk.ScopeMetrics(scope=scope, metrics=metrics, schema_url="")
-    of_process = Resource(_legal(resource))
+    of_process = Resource({_encodable(key): _encodable(value) for key, value in resource})
     return encode_metrics(
         sdk.MetricsData([sdk.ResourceMetrics(of_process, [scoped], schema_url="")])
     )
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _legal(attributes: Attributes) -> dict[str, str]:

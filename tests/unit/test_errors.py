@@ -9,9 +9,9 @@ from mlmonitor import errors
 from mlmonitor.errors import (
     CallbackError,
     ConfigError,
+    ExportClosed,
     ExportError,
     ExportRefused,
-    ExportClosed,
     ExportTimeout,
     FormatError,
     IncompatibleSketch,

@@ -1,27 +1,25 @@
 """Destination profiles: where OTLP goes, with the settings that the other side needs."""
 
 from collections.abc import Mapping
-from functools import partial
 from importlib.util import find_spec
-from typing import Literal, NamedTuple
 
-from mlmonitor.environment import OtlpProtocol, OtlpSettings, otlp_from_environment
+from mlmonitor.environment import OtlpProtocol, otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.export.otlp import backends
-from mlmonitor.export.otlp.backends import Ambiguous, BackendProfile, Durations
-from mlmonitor.export.otlp.exporter import Access, OtlpExporter, Transport
+from mlmonitor.export.otlp.backends import Ambiguous, Durations
+from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.export.transport import credentials, endpoints
+from mlmonitor.export.transport.connection import (
+    Compression,
+    Connection,
+    make_exporter,
+    read_connection,
+)
 from mlmonitor.export.transport.credentials import Headers, Path
-from mlmonitor.export.transport.grpc import GrpcTransport
-from mlmonitor.export.transport.grpc_targets import parse_target
-from mlmonitor.export.transport.http import HttpTransport, Trust
 from mlmonitor.secret import Secret
 from mlmonitor.variables import Warn, warn_once
 
-Compression = Literal["gzip", "none"]
-
 _TIMEOUT_SECONDS = 5.0
-_SPECIFIED_TIMEOUT_SECONDS = 10.0  # the default of the OpenTelemetry specification
 
 
 class Otlp:
@@ -74,13 +72,13 @@ class Otlp:
             raise ConfigError("proxy: for gRPC set the variable https_proxy, which it reads")
         url = endpoints.build_collector_url(endpoint, is_grpc=is_grpc)
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
-        connection = _Connection(
+        connection = Connection(
             url, trust, timeout_seconds, compression, is_grpc=is_grpc, is_insecure=insecure
         )
         if is_grpc:
             import_extra("grpc", extra="grpc")
         profile = backends.COLLECTOR._replace(durations=_check_durations(durations))
-        return _make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
+        return make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
 
     @classmethod
     def prometheus(  # noqa: PLR0913 - options that a user sets once, by name
@@ -106,8 +104,8 @@ class Otlp:
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
         address = endpoints.build_url(url, endpoints.PROMETHEUS)
         profile = backends.PROMETHEUS._replace(durations=_check_durations(durations))
-        connection = _Connection(address, trust, timeout_seconds, compression)
-        return _make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
+        connection = Connection(address, trust, timeout_seconds, compression)
+        return make_exporter(profile, connection, _fix(credentials.header_secrets(headers)))
 
     @classmethod
     def mimir(  # noqa: PLR0913 - options that a user sets once, by name
@@ -136,8 +134,8 @@ class Otlp:
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
         more = {} if tenant is None else {"X-Scope-OrgID": tenant}
         profile = backends.MIMIR._replace(durations=_check_durations(durations))
-        connection = _Connection(address, trust, timeout_seconds, compression)
-        return _make_exporter(
+        connection = Connection(address, trust, timeout_seconds, compression)
+        return make_exporter(
             profile, connection, _fix(credentials.header_secrets({**(headers or {}), **more}))
         )
 
@@ -176,8 +174,8 @@ class Otlp:
         )
         trust = endpoints.build_trust(ca_file, None, None, proxy)
         profile = backends.GRAFANA_CLOUD._replace(durations=_check_durations(durations))
-        connection = _Connection(address, trust, timeout_seconds, compression)
-        return _make_exporter(
+        connection = Connection(address, trust, timeout_seconds, compression)
+        return make_exporter(
             profile, connection, credentials.basic_headers(source, str(instance), {})
         )
 
@@ -222,9 +220,9 @@ class Otlp:
         )
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
         profile = backends.DYNATRACE._replace(ambiguous=ambiguous)
-        connection = _Connection(address, trust, timeout_seconds, compression)
+        connection = Connection(address, trust, timeout_seconds, compression)
         more = credentials.header_secrets(headers)
-        return _make_exporter(profile, connection, credentials.dynatrace_headers(source, more))
+        return make_exporter(profile, connection, credentials.dynatrace_headers(source, more))
 
     @classmethod
     def from_environment(
@@ -247,48 +245,7 @@ class Otlp:
             warn("OTEL_EXPORTER_OTLP_PROTOCOL: grpc needs pip install 'mlmonitor-sdk[grpc]'")
         variable = "OTEL_EXPORTER_OTLP_HEADERS"
         headers = credentials.headers_from_environment(variable, settings.headers)
-        return _make_exporter(backends.COLLECTOR, _read_connection(settings), headers)
-
-
-class _Connection(NamedTuple):
-    """How requests reach a destination."""
-
-    url: str
-    trust: Trust
-    timeout_seconds: float
-    compression: Compression
-    is_grpc: bool = False
-    is_insecure: bool | None = None
-
-
-def _read_connection(settings: OtlpSettings) -> _Connection:
-    trust = Trust(settings.ca_file, settings.client_certificate, settings.client_key)
-    return _Connection(
-        settings.endpoint,
-        trust,
-        settings.timeout_seconds or _SPECIFIED_TIMEOUT_SECONDS,
-        settings.compression or "none",
-        is_grpc=settings.protocol == "grpc",
-        is_insecure=settings.is_insecure,
-    )
-
-
-def _make_exporter(profile: BackendProfile, to: _Connection, headers: Headers) -> OtlpExporter:
-    if not to.timeout_seconds > 0:
-        raise ConfigError("timeout_seconds: expected more than 0")
-    if to.compression not in ("gzip", "none"):
-        raise ConfigError("compression: expected 'gzip' or 'none'")
-    return OtlpExporter(profile, Access(to.url, partial(_connect, to), headers))
-
-
-def _connect(to: _Connection) -> Transport:
-    is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
-    if not to.is_grpc:
-        return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
-    has_files = any((to.trust.ca_file, to.trust.client_certificate))
-    is_insecure = False if has_files and to.is_insecure is None else to.is_insecure
-    target = parse_target(to.url, is_insecure=is_insecure)
-    return GrpcTransport(target, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)
+        return make_exporter(backends.COLLECTOR, read_connection(settings), headers)
 
 
 def _check_durations(durations: Durations) -> Durations:

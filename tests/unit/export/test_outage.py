@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Otlp, Reference
-from mlmonitor.testing import Drop, ManualClock, OtlpReceiver, PartialSuccess, Refuse, Slow, Sometimes
+from mlmonitor.testing import (
+    Drop,
+    ManualClock,
+    OtlpReceiver,
+    PartialSuccess,
+    Refuse,
+    Slow,
+    Sometimes,
+)
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 FIELD = {"field": "x", "role": "feature"}

@@ -253,5 +253,7 @@ def test_a_proxy_is_gone_through(by: str, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_dead_proxy_is_told_apart_from_a_dead_destination() -> None:
     """What is to be mended differs."""
     exporter = Otlp.collector("http://collector.example:4318", proxy="http://127.0.0.1:9")
-    with pytest.raises(ExportError, match=r"the proxy http://127.0.0.1:9 \(given as proxy=\) cannot be reached"):
+    with pytest.raises(
+        ExportError, match=r"the proxy http://127.0.0.1:9 \(given as proxy=\) cannot be reached"
+    ):
         send(exporter)

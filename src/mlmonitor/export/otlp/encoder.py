@@ -16,9 +16,9 @@ from mlmonitor.export.otlp.dialect import build_resource, translate
 from mlmonitor.export.otlp.point_templates import Points, encode_exponential, encode_points
 from mlmonitor.export.otlp.protobuf import exemplar_field, resource_message, scope_message
 from mlmonitor.export.otlp.requests import (
-    Batch,
     Frame,
     Part,
+    PointBatch,
     count_points,
     split_batches,
     split_part,
@@ -93,7 +93,7 @@ class Outgoing:
 
     def __init__(self, frame: Frame, time_ns: int) -> None:
         self._frame, self._time_ns = frame, time_ns
-        self._batches: list[Batch] = []
+        self._batches: list[PointBatch] = []
         self._deltas: dict[int, tuple[Delta, Counts]] = {}
         self._open = 0  # points that are not settled
         self.on_settled: Callable[[], object] = bool
@@ -111,7 +111,7 @@ class Outgoing:
         self._append(metric, _KINDS[metric.kind], points)
 
     def _append(self, metric: Metric, kind: str, points: Points) -> None:
-        self._batches.append(Batch(metric, kind, points, len(self._batches)))
+        self._batches.append(PointBatch(metric, kind, points, len(self._batches)))
         self._open += len(points)
 
     def parts(self, limits: Limits) -> Iterator[Part]:

@@ -14,7 +14,7 @@ _FRAMING = 64
 """Upper bound of the bytes of tags, lengths and temporality, per metric or around all of them."""
 
 
-class Batch(NamedTuple):
+class PointBatch(NamedTuple):
     """Points of one metric that are to be sent; `key` identifies them to their sender.
 
     kind: the field of OTLP's metric that holds them.
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 class Slice(NamedTuple):
     """The rows of a batch from `begin` to before `end`."""
 
-    batch: Batch
+    batch: PointBatch
     begin: int
     end: int
 
@@ -74,7 +74,7 @@ class Frame(NamedTuple):
         return len(self.resource) + len(self.scope) + _FRAMING
 
 
-def split_batches(batches: Sequence[Batch], limits: Limits, frame: Frame) -> Iterator[Part]:
+def split_batches(batches: Sequence[PointBatch], limits: Limits, frame: Frame) -> Iterator[Part]:
     """Split all points into as few requests as the limits allow; one too large goes alone."""
     ordered = sorted(batches, key=lambda batch: (batch.metric.name, batch.kind))
     pieces: list[Slice] = []
