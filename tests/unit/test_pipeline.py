@@ -8,7 +8,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.export.delivery.delivery import named
+from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
@@ -25,7 +25,7 @@ class Line:
         self.clock, self.exporter = clock, exporter
         identity = Identity("m", "1", "instance", clock())
         reference = Reference.fit({"a": x}, predictions=x)
-        deliveries = named([exporter])
+        deliveries = name_deliveries([exporter])
         self.pipeline = Pipeline(self.config, identity, self.inbox, reference, deliveries)
 
     def call(self, a: object, error: str | None = None) -> None:
