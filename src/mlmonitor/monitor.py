@@ -216,13 +216,12 @@ class Monitor:
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several: ids and actuals of one length.
 
-        Call it in the process that predicted, among its `Config.pending_predictions` newest.
+        The newest `Config.pending_predictions` of this process can be labelled.
         """
-        if not self.config.enabled:
-            return
-        with self._inbox.guard:
-            self._inbox.labels.put(pair_labels(prediction_id, actual))
-            self._worker.ensure_started()
+        if self.config.enabled:
+            with self._inbox.guard:
+                self._inbox.labels.put(pair_labels(prediction_id, actual))
+                self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:
         """Report a business figure: its sum, count and distribution are kept under `name`."""
