@@ -13,7 +13,7 @@ from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
-from mlmonitor.capture.host.label_entries import pair_labels
+from mlmonitor.capture.host.label_entries import copy_labels
 from mlmonitor.capture.host.recorder import Recorder, find_open_id
 from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import OutputKind, Outputs, Select
@@ -106,7 +106,9 @@ class Monitor:
         )
         self._identity = Identity(str(model), str(version), declared=declared)
         names = options.check_names("features", features) or options.list_features(self._reference)
-        self._inbox = inbox = Inbox(self.config.buffer_rows)
+        self._inbox = inbox = Inbox(
+            self.config.buffer_rows, limit_labels=self.config.pending_predictions
+        )
         self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
         recorder = Recorder(
             line=inbox.calls,
@@ -220,7 +222,7 @@ class Monitor:
         """
         if self.config.enabled:
             with self._inbox.guard:
-                self._inbox.labels.put(pair_labels(prediction_id, actual))
+                self._inbox.labels.put(copy_labels(prediction_id, actual))
                 self._worker.ensure_started()
 
     def kpi(self, name: str, value: float) -> None:

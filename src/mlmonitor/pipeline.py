@@ -10,6 +10,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import gather
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.catalog import SEGMENT
@@ -68,7 +69,7 @@ class Pipeline:
         self._on_alert, self._has_warned = on_alert, False
         self._turned: deque[Alert] = deque()
         self._left = 0  # calls of the drain under way
-        self._due_labels: list[tuple[str, object]] = []
+        self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
@@ -120,7 +121,7 @@ class Pipeline:
         """
         if self._left == 0:
             if self._observed.labels is not None:
-                self._due_labels = self._inbox.labels.take()
+                self._due_labels = self._inbox.labels.drain()
             self._due_late = self._inbox.late.take()
             self._left = len(self._inbox.calls)
             self._look_for_traces()
@@ -224,7 +225,7 @@ class Pipeline:
         Without one they are matched all the same, and so counted, but make no errors.
         """
         if self._observed.labels is None:
-            self._observed.pending.match(self._inbox.labels.take())
+            self._observed.match_unread(self._inbox.labels.drain())
         self._observed.pending.settle()
 
     def snapshot(self, now: float) -> Snapshot:

@@ -156,5 +156,5 @@ def test_each_part_that_may_grow_is_told() -> None:
     assert told(window_slices=20) > least
     assert told(bins=50) > least
     assert told(heavy_hitters=32) > least
-    assert told(pending_predictions=4_000) == least + 2_000 * 400
+    assert 2_000 * 40 < told(pending_predictions=4_000) - least < 2_000 * 100
     assert told(wide) > least

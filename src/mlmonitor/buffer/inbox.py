@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Generic, TypeVar
 
 from mlmonitor.buffer.handover import Handover
+from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
 
@@ -67,17 +68,17 @@ class Queue(Generic[Item]):
 
 
 class Inbox:
-    """Finished calls, labels `(id, actual)`, figures `(name, value)`, and internal errors.
+    """Finished calls, labels, figures `(name, value)`, and internal errors.
 
     late: calls that were named when they had been handed over already.
     """
 
     __slots__ = ("calls", "figures", "guard", "labels", "late")
 
-    def __init__(self, limit_rows: int) -> None:
+    def __init__(self, limit_rows: int, *, limit_labels: int = 0) -> None:
         self.guard: Guard = Guard()
         self.calls: Handover = Handover(limit_rows)
-        self.labels: Queue[Named] = Queue(limit_rows)
+        self.labels: LabelQueue = LabelQueue(max(limit_rows, limit_labels))
         self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
 

@@ -1,63 +1,83 @@
 """Predictions that wait for their label, and the labels that find them."""
 
-import hashlib
-import math
-import sys
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from mlmonitor.capture.entry import Ids
-from mlmonitor.capture.form import PLAIN_TYPES
-from mlmonitor.capture.host.copiers import is_value
-from mlmonitor.capture.prediction_ids import made_at_ms
-from mlmonitor.capture.values import UNREADABLE, is_missing
+import numpy as np
+from numpy.typing import NDArray
 
-_ID_CHARACTERS = 64
-_TEXT_CHARACTERS = 200
-_ENTRY_BYTES = 220  # of an ordered dictionary's entry when it has just grown, its contents aside
-_LARGEST_BYTES = 2_000  # of any one id and prediction: there is always room for one
-_LARGEST_BITS = 1_024  # a float holds no larger integer
-_TEXTS = (str, bytes)
-_NUMBERS = PLAIN_TYPES.difference(_TEXTS)
+from mlmonitor.buffer.id_index import Hashes, Positions, hash_ids
+from mlmonitor.buffer.waiting_rows import WAITING, Column, WaitingRows
+from mlmonitor.capture.entry import Ids
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.prediction_ids import made_at_ms
+from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.records import Mask
+
+BLOCK_LABELS = 16_384
+"""Labels that are read and matched at once."""
+
+_ACTUAL, _PREDICTED_AT = "actual", "predicted_at"
 
 
 class LabelStatus(StrEnum):
     """What became of one label.
 
-    A missing or an unreadable one found its prediction, which goes on waiting for another.
+    A missing or unreadable one found its prediction, which goes on waiting for another. A duplicate
+    repeats what an earlier label said, a contradicting one differs; the first label stands. Late
+    is a label whose prediction was put out before it arrived, as far as its id shows.
     """
 
     MATCHED = "matched"
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    DUPLICATE = "duplicate"
+    CONTRADICTING = "contradicting"
     LATE = "late"
     UNKNOWN = "unknown"
 
 
-Judge = Callable[[object], LabelStatus]
-"""Whether an actual says something: `MATCHED`, `MISSING` or `UNREADABLE`."""
+class Reading(NamedTuple):
+    """A column of actuals once it has been read, a value a label.
+
+    verdicts: 0 where the actual says something, 1 where it is missing, 2 where it is unreadable.
+    identities: 64 bits that are equal where two actuals are.
+    """
+
+    verdicts: NDArray[np.int8]
+    identities: NDArray[np.int64]
 
 
-def missing_or_not(actual: object) -> LabelStatus:
-    """All that can be said of an actual before it is known what they are."""
-    return LabelStatus.MISSING if is_missing(actual) else LabelStatus.MATCHED
+SAYS_SOMETHING, IS_MISSING, IS_UNREADABLE = range(3)
+
+Read = Callable[[Values], Reading]
+"""Reads a column of actuals."""
 
 
-class Match(NamedTuple):
-    """A prediction, the truth about it, and the code of its segment, if that was known."""
-
-    predicted: object
-    actual: object
-    segment: int | None = None
+def missing_or_not(actuals: Values) -> Reading:
+    """All that can be said of actuals before it is known what they are."""
+    is_gone = np.fromiter(map(is_missing, actuals), np.bool_, len(actuals))
+    return Reading(is_gone.astype(np.int8), np.zeros(len(actuals), np.int64))
 
 
-class _Marked(NamedTuple):
-    """A prediction in waiting that belongs to a segment."""
+class Matches(NamedTuple):
+    """Labels that found a prediction in waiting, and what was kept of these.
 
-    value: object
-    segment: int
+    rows: the place of each among the labels. is_read: which of them end the waiting.
+    """
+
+    rows: Positions
+    is_read: Mask
+    columns: Mapping[str, Column]
+
+
+class _Retry(NamedTuple):
+    """Labels that found nothing at first; and when each id was made, -1 where it does not say."""
+
+    entry: LabelEntry
+    hashes: Hashes
+    made_at_ms: NDArray[np.int64]
 
 
 class Pending:
@@ -67,155 +87,182 @@ class Pending:
     still have been on its way; then it is late, if its id shows that it was made before the oldest
     one remembered, or else unknown.
 
-    Price: `memory_bytes`. At most `limit` ids are kept, and fewer where they and their predictions
-        take more than `BYTES_EACH` bytes on average: numbers and names of up to 64 characters take
-        less. A longer id is kept as a hash, a text of more than 200 characters is cut if it is a
-        prediction; what is neither a number nor a text is not kept. With segments, each id takes
-        `MARK_BYTES` more.
+    columns: name to dtype of what is kept of each prediction.
+    max_age_seconds: older predictions are put out.
+    Price: `memory_bytes`: of an id its hash is kept and of a prediction its numbers, in arrays.
     """
 
-    BYTES_EACH = 400
-    MARK_BYTES = 80
-
-    __slots__ = (
-        "_bytes_each",
-        "_held_bytes",
-        "_limit",
-        "_predictions",
-        "_retry",
-        "counts",
-        "evicted",
-    )
-
-    def __init__(self, limit: int, *, has_segments: bool = False) -> None:
-        self._limit = limit
-        self._bytes_each = self.BYTES_EACH + self.MARK_BYTES * has_segments
-        self._predictions: OrderedDict[str, object] = OrderedDict()
-        self._held_bytes = 0
-        self._retry: list[tuple[str, object]] = []
+    def __init__(
+        self,
+        limit: int,
+        columns: Mapping[str, str] | None = None,
+        *,
+        max_age_seconds: float | None = None,
+    ) -> None:
+        self._limit, self._max_age_seconds = limit, max_age_seconds
+        self._columns = {**(columns or {}), _PREDICTED_AT: "f8", _ACTUAL: "i8"}
+        self._rows: WaitingRows | None = None
+        self._retries: list[_Retry] = []
         self.evicted: int = 0
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
 
     def __len__(self) -> int:
-        return len(self._predictions)
+        return 0 if self._rows is None else self._rows.waiting
 
     @property
     def memory_bytes(self) -> int:
-        """What the waiting predictions may hold at most."""
-        return max(self._limit * self._bytes_each, _LARGEST_BYTES) if self._limit else 0
+        """What the waiting predictions hold at most."""
+        return WaitingRows.nbytes_of(self._limit, self._columns) if self._limit else 0
 
     @property
     def waiting(self) -> int:
         """How many labels wait for their second try, counted nowhere yet."""
-        return len(self._retry)
+        return sum(len(retry.hashes) for retry in self._retries)
 
     def remember(
-        self,
-        ids: Sequence[Ids | None],
-        predicted: Sequence[object],
-        segments: Sequence[int] | None = None,
+        self, ids: Sequence[Ids | None], columns: Mapping[str, Column], *, now: float
     ) -> None:
-        """Keep the prediction of each id; an id met again stands for its newest prediction.
+        """Keep the prediction of each id; an id that is used again stands for its newest one.
 
         A prediction of two ids is kept under both: nobody knows by which it will be asked for.
-        segments: the code of each row's segment, where there are segments.
         """
-        for row, (called, value) in enumerate(zip(ids, predicted, strict=True)):
-            if called is None or self._limit == 0:
-                continue
-            kept = value if type(value) in _NUMBERS else _short(value)
-            if type(kept) is int and kept.bit_length() > _LARGEST_BITS:
-                kept = math.inf if kept > 0 else -math.inf
-            if segments is not None:
-                kept = _Marked(kept, segments[row])
-            for identity in (called,) if isinstance(called, str) else called:
-                self._keep(_key(identity), kept)
+        if self._limit == 0:
+            return
+        texts, rows = _texts_and_rows(ids)
+        if not texts:
+            return
+        hashes = hash_ids(texts, len(texts))
+        _, newest = np.unique(hashes[::-1], return_index=True)
+        kept = np.sort(len(hashes) - 1 - newest)
+        chosen = {name: column[rows[kept]] for name, column in columns.items()}
+        chosen[_PREDICTED_AT] = np.full(len(kept), now)
+        if self._rows is None:
+            self._rows = WaitingRows(self._limit, self._columns)
+        self.evicted += self._rows.append(hashes[kept], chosen)
 
-    def _keep(self, key: str, value: object) -> None:
-        if key in self._predictions:
-            self._forget(key)
-        self._predictions[key] = value
-        self._held_bytes += _cost(key, value)
-        while len(self._predictions) > self._limit or self._held_bytes > self.memory_bytes:
-            self._forget(next(iter(self._predictions)))
-            self.evicted += 1
-
-    def _forget(self, key: str) -> object:
-        value = self._predictions.pop(key)
-        self._held_bytes -= _cost(key, value)
-        return value
+    def expire(self, *, now: float) -> None:
+        """Put out predictions that have waited for longer than they may."""
+        if self._max_age_seconds is not None and self._rows is not None:
+            self.evicted += self._rows.evict_before(_PREDICTED_AT, now - self._max_age_seconds)
 
     def __contains__(self, identity: str) -> bool:
-        return _key(identity) in self._predictions
+        return bool(self.find([identity])[0])
+
+    def find(self, identities: Sequence[str]) -> Mask:
+        """Which of these ids have a prediction, labelled or not."""
+        if self._rows is None:
+            return np.zeros(len(identities), np.bool_)
+        return self._rows.find(hash_ids(identities, len(identities)))[0] >= 0
+
+    def due(self, entries: Sequence[LabelEntry]) -> list[tuple[LabelEntry, bool]]:
+        """The labels to match now, in blocks, those first whose last try this is."""
+        again, self._retries = self._retries, []
+        parts = [(retry.entry, True) for retry in again]
+        parts += [(entry, False) for entry in entries]
+        return [(block, last) for entry, last in parts for block in entry.blocks(BLOCK_LABELS)]
 
     def match(
-        self, labels: Sequence[tuple[str, object]], judge: Judge = missing_or_not
-    ) -> list[Match]:
-        """The predictions that `labels`, `(id, actual)`, and those left over belong to.
+        self, entry: LabelEntry, read: Read = missing_or_not, *, is_last_try: bool = False
+    ) -> Matches:
+        """The predictions in waiting that these labels belong to.
 
-        Only an actual that says something, by `judge`, ends the waiting of its prediction.
+        Only an actual that says something ends the waiting of its prediction. What finds nothing
+        is kept for another try, unless this is the last.
         """
-        again, self._retry = self._retry, []
-        matches = self._found(again, judge, is_last_try=True)
-        keyed = [(_key(identity), actual) for identity, actual in labels]
-        matches += self._found(keyed, judge, is_last_try=False)
-        return matches
+        hashes = hash_ids(entry.ids, len(entry.ids))
+        if self._rows is None:
+            self._unmatched(entry, hashes, np.arange(len(hashes)), is_last_try=is_last_try)
+            return Matches(np.empty(0, np.int64), np.empty(0, np.bool_), {})
+        positions, states = self._rows.find(hashes)
+        missed = np.flatnonzero(positions < 0)
+        if missed.size:
+            self._unmatched(entry, hashes, missed, is_last_try=is_last_try)
+        if missed.size == len(hashes):
+            return Matches(np.empty(0, np.int64), np.empty(0, np.bool_), {})
+        reading = read(entry.actuals)
+        is_first = _first_that_says_something(positions, states, reading.verdicts)
+        is_silent = (positions >= 0) & (reading.verdicts != SAYS_SOMETHING)
+        # A silent label counts for its prediction only while that waits, later ones in this block
+        # included: the order within a block says nothing.
+        rows = np.flatnonzero(is_first | (is_silent & (states == WAITING)))
+        columns = {name: column[positions[rows]] for name, column in self._rows.columns.items()}
+        self._rows.columns[_ACTUAL][positions[is_first]] = reading.identities[is_first]
+        self._rows.settle(positions[is_first])
+        self._count(reading, positions, is_first, is_silent)
+        return Matches(rows, is_first[rows], columns)
 
     def settle(self) -> None:
-        """Count the labels that wait as late or unknown now, since there is no drain to come."""
-        again, self._retry = self._retry, []
-        for identity, _ in again:
-            self.counts[self._unmatched(identity)] += 1
+        """Count the labels that wait as late or unknown now, since no other drain will follow."""
+        again, self._retries = self._retries, []
+        for retry in again:
+            self._count_unmatched(retry.made_at_ms)
 
-    def _found(
-        self, labels: Sequence[tuple[str, object]], judge: Judge, *, is_last_try: bool
-    ) -> list[Match]:
-        matches = []
-        for identity, actual in labels:
-            if identity in self._predictions:
-                status = judge(actual)
-                is_end = status is LabelStatus.MATCHED
-                found = self._forget(identity) if is_end else self._predictions[identity]
-                matches.append(
-                    Match(found.value, actual, found.segment)
-                    if type(found) is _Marked
-                    else Match(found, actual)
-                )
-                self.counts[status] += 1
-            elif is_last_try:
-                self.counts[self._unmatched(identity)] += 1
-            else:
-                self._retry.append((identity, actual))
-        return matches
+    def _count(
+        self, reading: Reading, positions: Positions, is_first: Mask, is_silent: Mask
+    ) -> None:
+        self.counts[LabelStatus.MATCHED] += int(np.count_nonzero(is_first))
+        silent = reading.verdicts[is_silent]
+        self.counts[LabelStatus.MISSING] += int(np.count_nonzero(silent == IS_MISSING))
+        self.counts[LabelStatus.UNREADABLE] += int(np.count_nonzero(silent == IS_UNREADABLE))
+        rest = np.flatnonzero((positions >= 0) & ~is_first & ~is_silent)
+        if rest.size and self._rows is not None:
+            known = self._rows.columns[_ACTUAL][positions[rest]]
+            repeated = int(np.count_nonzero(known == reading.identities[rest]))
+            self.counts[LabelStatus.DUPLICATE] += repeated
+            self.counts[LabelStatus.CONTRADICTING] += rest.size - repeated
 
-    def _unmatched(self, identity: str) -> LabelStatus:
-        made = made_at_ms(identity)
-        if made is None or self.evicted == 0:
-            return LabelStatus.UNKNOWN
-        oldest = made_at_ms(next(iter(self._predictions), ""))
-        return LabelStatus.LATE if oldest is None or made <= oldest else LabelStatus.UNKNOWN
+    def _unmatched(
+        self, entry: LabelEntry, hashes: Hashes, rows: Positions, *, is_last_try: bool
+    ) -> None:
+        missed = entry.rows(rows)
+        made = np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(rows))
+        if is_last_try:
+            self._count_unmatched(made)
+        else:
+            self._retries.append(_Retry(missed, hashes[rows], made))
 
-
-def _key(identity: str) -> str:
-    """What an id is kept under; the mark keeps a hash from being read as an id of ours."""
-    return identity if len(identity) <= _ID_CHARACTERS else f"#{_hash(identity)}"
-
-
-def _cost(key: str, value: object) -> int:
-    held = _ENTRY_BYTES + sys.getsizeof(key)
-    if type(value) is _Marked:
-        return held + sys.getsizeof(value.value) + Pending.MARK_BYTES
-    return held + sys.getsizeof(value)
+    def _count_unmatched(self, made_at: NDArray[np.int64]) -> None:
+        late = 0
+        if self.evicted and self._rows is not None:
+            oldest = self._rows.oldest(_PREDICTED_AT)
+            is_older = made_at <= (np.inf if oldest is None else oldest * 1_000)
+            late = int(np.count_nonzero((made_at >= 0) & is_older))
+        self.counts[LabelStatus.LATE] += late
+        self.counts[LabelStatus.UNKNOWN] += len(made_at) - late
 
 
-def _short(value: object) -> object:
-    """`value` where it is small, the beginning and a hash of a long text, else nothing of it."""
-    if isinstance(value, str):
-        text = str(value)
-        is_short = len(text) <= _TEXT_CHARACTERS
-        return text if is_short else f"{text[:_TEXT_CHARACTERS]}#{_hash(text)}"
-    return value if is_value(type(value)) and not isinstance(value, _TEXTS) else UNREADABLE
+def _texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
+    """Every id there is, and the row that it names."""
+    if all(type(identity) is str for identity in ids):
+        return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
+    texts: list[str] = []
+    rows: list[int] = []
+    for row, identity in enumerate(ids):
+        named = (identity,) if isinstance(identity, str) else identity or ()
+        texts.extend(named)
+        rows.extend([row] * len(named))
+    return texts, np.array(rows, np.int64)
 
 
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+def _first_that_says_something(
+    positions: Positions, states: NDArray[np.uint8], verdicts: NDArray[np.int8]
+) -> Mask:
+    """The first readable label of each prediction that waits."""
+    is_first = np.zeros(len(positions), np.bool_)
+    candidates = np.flatnonzero((states == WAITING) & (verdicts == SAYS_SOMETHING))
+    _, turn = np.unique(positions[candidates], return_index=True)
+    is_first[candidates[turn]] = True
+    return is_first
+
+
+def _made_at_ms(identity: str) -> int:
+    """When an id of ours was made; -1 where it does not say."""
+    if len(identity) < 32:  # a UUID has as many digits
+        return -1
+    if len(identity) == 36 and identity[14] == "7" and identity[8] == "-":
+        try:
+            return int(identity[:8] + identity[9:13], 16)
+        except ValueError:
+            return -1
+    made = made_at_ms(identity)
+    return -1 if made is None else made

@@ -7,12 +7,13 @@ from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import rows_of
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
-from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
+from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKeeper
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
@@ -42,7 +43,8 @@ class ModelState:
         self._lens = ComparisonOptions(span, level, config.heavy_hitters, config.outlier_deviations)
         self._started_at = started_at
         self.calls: CallStats = CallStats(span, now=started_at)
-        self.pending: Pending = Pending(config.pending_predictions, has_segments=self.has_segments)
+        self.pending: Pending = Pending(config.pending_predictions, PredictionKeeper.COLUMNS)
+        self._keeper = PredictionKeeper(self.pending)
         self.kpis: Kpis = Kpis(span)
         self.watched: Traffic = Traffic(
             reference,
@@ -69,7 +71,7 @@ class ModelState:
         """Take in calls of one form; raises, with none of them taken, if one cannot be read."""
         rows = rows_of(run)
         codes = self.watched.codes(rows, now=now)
-        remember(self.pending, rows, codes)
+        self._keeper.remember(rows, codes, now=now)
         yield_gil()
         block = self.watched.take(rows, codes, now=now)
         if is_traced and block is not None and self.watched.population is not None:
@@ -83,7 +85,7 @@ class ModelState:
     def remember(self, run: Sequence[Entry], *, now: float) -> None:
         """Keep the predictions of calls of one form, which were counted before they had a name."""
         rows = rows_of(run)
-        remember(self.pending, rows, self.watched.codes(rows, now=now))
+        self._keeper.remember(rows, self.watched.codes(rows, now=now), now=now)
 
     @property
     def labels(self) -> LabelledOutcomes | None:
@@ -96,6 +98,11 @@ class ModelState:
                 has_segments=self.has_segments,
             )
         return self._labels
+
+    def match_unread(self, entries: Sequence[LabelEntry]) -> None:
+        """Match labels that there is no reference for: they are counted, but make no errors."""
+        for entry, is_last_try in self.pending.due(entries):
+            self.pending.match(entry, is_last_try=is_last_try)
 
     def populations(self, *, now: float) -> Iterator[Population]:
         """All there are: those of the whole, then those of each segment."""

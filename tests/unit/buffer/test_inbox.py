@@ -3,6 +3,7 @@
 import threading
 
 from mlmonitor.buffer.inbox import Inbox, Queue
+from mlmonitor.capture.host.label_entries import LabelEntry
 
 
 def test_a_queue_keeps_the_first_and_counts_the_rest() -> None:
@@ -46,10 +47,11 @@ def test_a_cleared_inbox_holds_nothing() -> None:
     """A forked child begins with no faults, calls, labels, figures or drops."""
     inbox = Inbox(1)
     inbox.guard.hold(ValueError())
-    for queue in (inbox.labels, inbox.figures):
-        queue.put([("x", 1), ("y", 2)])
+    inbox.labels.put(LabelEntry(["x", "y"], [1, 2]))
+    inbox.labels.put(LabelEntry(["z"], [3]))
+    inbox.figures.put([("x", 1), ("y", 2)])
     inbox.clear()
     assert inbox.guard.internal_errors == 0
-    for queue in (inbox.labels, inbox.figures):
-        assert (queue.take(), queue.dropped) == ([], 0)
+    assert (inbox.labels.drain(), inbox.labels.dropped) == ([], 0)
+    assert (inbox.figures.take(), inbox.figures.dropped) == ([], 0)
     assert len(inbox.calls) == 0

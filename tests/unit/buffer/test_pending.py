@@ -1,19 +1,21 @@
-"""Predictions wait for their labels; labels are matched, late or unknown, each exactly once."""
+"""Predictions wait for their labels; each label is counted exactly once, by what became of it."""
 
-import math
 import tracemalloc
-from collections import Counter
-from collections.abc import Callable
-from datetime import date
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.buffer.pending import LabelStatus, Match, Pending
+from mlmonitor.buffer.pending import LabelStatus, Matches, Pending, Reading
+from mlmonitor.capture.entry import Ids
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.prediction_ids import prediction_id
-from mlmonitor.capture.values import UNREADABLE
+from mlmonitor.capture.values import Values
+
+COLUMNS = {"predicted": "f8"}
 
 
 def made(at_ms: int, chance: int = 0) -> str:
@@ -21,51 +23,105 @@ def made(at_ms: int, chance: int = 0) -> str:
     return prediction_id(unix_ms=at_ms, chance=chance.to_bytes(10))
 
 
-def counts(pending: Pending) -> dict[LabelStatus, int]:
-    """What became of the labels, zeros left out."""
-    return {status: count for status, count in pending.counts.items() if count}
+def numbers(actuals: Values) -> Reading:
+    """Actuals that are numbers, None where missing, and text where unreadable."""
+    verdicts = [1 if a is None else 2 if isinstance(a, str) else 0 for a in actuals]
+    values = [0.0 if verdict else float(a) for a, verdict in zip(actuals, verdicts, strict=True)]
+    return Reading(np.array(verdicts, np.int8), np.array(values).view(np.int64))
+
+
+class Desk:
+    """A `Pending` of numbers, one drain a call."""
+
+    def __init__(self, limit: int, max_age_seconds: float | None = None) -> None:
+        self.pending = Pending(limit, COLUMNS, max_age_seconds=max_age_seconds)
+
+    def remember(
+        self, ids: Sequence[Ids | None], predicted: Sequence[float], now: float = 0.0
+    ) -> None:
+        """Predictions of one drain."""
+        self.pending.remember(ids, {"predicted": np.array(predicted, float)}, now=now)
+
+    def match(self, labels: Sequence[tuple[str, object]] = ()) -> list[tuple[float, object]]:
+        """The predictions that are labelled now, with their actuals."""
+        entry = LabelEntry([i for i, _ in labels], [a for _, a in labels])
+        pairs = []
+        for block, is_last in self.pending.due([entry] if labels else []):
+            found: Matches = self.pending.match(block, numbers, is_last_try=is_last)
+            for row, is_read, value in zip(
+                found.rows, found.is_read, found.columns.get("predicted", ()), strict=True
+            ):
+                if is_read:
+                    pairs.append((float(value), block.actuals[row]))
+        return pairs
+
+    @property
+    def counts(self) -> dict[LabelStatus, int]:
+        """What became of the labels, zeros left out."""
+        return {status: count for status, count in self.pending.counts.items() if count}
 
 
 def test_a_label_meets_its_prediction_once() -> None:
-    """The pair is handed out, and a second label for the same id finds nothing."""
-    pending = Pending(10)
-    pending.remember(["a", "b"], [1.0, 2.0])
-    assert pending.match([("b", 2.5), ("a", 1.5)]) == [Match(2.0, 2.5), Match(1.0, 1.5)]
-    assert pending.match([("a", 1.5)]) == []
-    assert pending.match([]) == []
-    assert counts(pending) == {LabelStatus.MATCHED: 2, LabelStatus.UNKNOWN: 1}
-    assert len(pending) == 0
+    """The pair is handed out; the same label again is a duplicate, another one contradicts it."""
+    desk = Desk(10)
+    desk.remember(["a", "b"], [1.0, 2.0])
+    assert desk.match([("b", 2.5), ("a", 1.5)]) == [(2.0, 2.5), (1.0, 1.5)]
+    assert desk.match([("a", 1.5)]) == []
+    assert desk.match([("a", 1.75)]) == []
+    assert desk.match() == []
+    assert desk.counts == {
+        LabelStatus.MATCHED: 2,
+        LabelStatus.DUPLICATE: 1,
+        LabelStatus.CONTRADICTING: 1,
+    }
+    assert len(desk.pending) == 0
+
+
+def test_labels_that_repeat_each_other_in_one_call_count_once() -> None:
+    """The first that says something stands; what is silent counts as such."""
+    desk = Desk(10)
+    desk.remember(["a"], [1.0])
+    labels = [("a", None), ("a", 1.5), ("a", 1.5), ("a", 9.0), ("a", "x")]
+    assert desk.match(labels) == [(1.0, 1.5)]
+    assert desk.counts == {
+        LabelStatus.MATCHED: 1,
+        LabelStatus.MISSING: 1,
+        LabelStatus.UNREADABLE: 1,
+        LabelStatus.DUPLICATE: 1,
+        LabelStatus.CONTRADICTING: 1,
+    }
 
 
 def test_a_label_that_overtook_its_prediction_is_tried_again() -> None:
     """What is remembered between two matches is found by the label of the first."""
-    pending = Pending(10)
-    assert pending.match([("a", 1.5)]) == []
-    assert counts(pending) == {}
-    pending.remember(["a"], [1.0])
-    assert pending.match([]) == [Match(1.0, 1.5)]
-    assert counts(pending) == {LabelStatus.MATCHED: 1}
+    desk = Desk(10)
+    assert desk.match([("a", 1.5)]) == []
+    assert desk.counts == {}
+    desk.remember(["a"], [1.0])
+    assert desk.match() == [(1.0, 1.5)]
+    assert desk.counts == {LabelStatus.MATCHED: 1}
 
 
 def test_a_label_is_tried_twice_and_no_more() -> None:
-    """A prediction that comes after the second try is too late for its label."""
-    pending = Pending(10)
-    pending.match([("a", 1.5)])
-    pending.match([])
-    pending.remember(["a"], [1.0])
-    assert pending.match([]) == []
-    assert counts(pending) == {LabelStatus.UNKNOWN: 1}
+    """A prediction that is remembered after the second try is too late for its label."""
+    desk = Desk(10)
+    desk.match([("a", 1.5)])
+    desk.match()
+    desk.remember(["a"], [1.0])
+    assert desk.match() == []
+    assert desk.counts == {LabelStatus.UNKNOWN: 1}
 
 
 def test_the_oldest_predictions_make_room() -> None:
     """Of five predictions three fit; those put out are counted, and their labels are late."""
-    pending = Pending(3)
+    desk = Desk(3)
     ids = [made(at) for at in range(5)]
-    pending.remember(ids, range(5))
-    assert (len(pending), pending.evicted) == (3, 2)
-    assert [match.predicted for match in pending.match([(each, 0) for each in ids])] == [2, 3, 4]
-    pending.match([])
-    assert counts(pending) == {LabelStatus.MATCHED: 3, LabelStatus.LATE: 2}
+    for at, identity in enumerate(ids):
+        desk.remember([identity], [at], now=at / 1_000)
+    assert (len(desk.pending), desk.pending.evicted) == (3, 2)
+    assert [predicted for predicted, _ in desk.match([(i, 0) for i in ids])] == [2, 3, 4]
+    desk.match()
+    assert desk.counts == {LabelStatus.MATCHED: 3, LabelStatus.LATE: 2}
 
 
 @pytest.mark.parametrize(
@@ -74,57 +130,70 @@ def test_the_oldest_predictions_make_room() -> None:
         (made(5), LabelStatus.LATE),
         (made(12, 1), LabelStatus.LATE),
         (made(99), LabelStatus.UNKNOWN),
+        (made(99).replace("-", ""), LabelStatus.UNKNOWN),
         ("the caller's own", LabelStatus.UNKNOWN),
+        ("zzzzzzzz-zzzz-7zzz-zzzz-zzzzzzzzzzzz", LabelStatus.UNKNOWN),
+        ("a text of the caller's own that is long", LabelStatus.UNKNOWN),
     ],
-    ids=["before", "same time", "after", "own"],
 )
 def test_an_id_tells_whether_its_label_is_late(identity: str, expected: LabelStatus) -> None:
     """Late is what was made no later than the oldest prediction remembered; the rest is unknown."""
-    pending = Pending(2)
-    pending.remember([made(10), made(12), made(14)], [1.0, 2.0, 3.0])
-    pending.match([(identity, 0.0)])
-    pending.match([])
-    assert counts(pending) == {expected: 1}
+    desk = Desk(2)
+    for at in (10, 12, 14):
+        desk.remember([made(at)], [1.0], now=at / 1_000)
+    desk.match([(identity, 0.0)])
+    desk.match()
+    assert desk.counts == {expected: 1}
 
 
 def test_nothing_is_late_where_nothing_was_put_out() -> None:
     """While every prediction is remembered, a label without one is unknown."""
-    pending = Pending(10)
-    pending.remember([made(10)], [1.0])
-    pending.match([(made(5), 0.0)])
-    pending.match([])
-    assert counts(pending) == {LabelStatus.UNKNOWN: 1}
+    desk = Desk(10)
+    desk.remember([made(10)], [1.0], now=0.01)
+    desk.match([(made(5), 0.0)])
+    desk.match()
+    assert desk.counts == {LabelStatus.UNKNOWN: 1}
+
+
+def test_predictions_that_waited_for_too_long_are_put_out() -> None:
+    """After an hour those of the first minute are gone, and their labels are late."""
+    desk = Desk(10, max_age_seconds=3_600)
+    desk.remember([made(1_000), made(2_000)], [1.0, 2.0], now=2.0)
+    desk.remember([made(60_000)], [3.0], now=60.0)
+    desk.pending.expire(now=3_602.0)
+    assert (len(desk.pending), desk.pending.evicted) == (3, 0)
+    desk.pending.expire(now=3_603.0)
+    assert (len(desk.pending), desk.pending.evicted) == (1, 2)
+    desk.match([(made(1_000), 0.0), (made(60_000), 0.0)])
+    desk.match()
+    assert desk.counts == {LabelStatus.MATCHED: 1, LabelStatus.LATE: 1}
 
 
 def test_an_id_used_again_stands_for_its_newest_prediction() -> None:
     """It takes one place, that of the newest."""
-    pending = Pending(2)
-    pending.remember(["a", "b", "a", "c"], [1, 2, 3, 4])
-    assert pending.evicted == 1
-    assert pending.match([("a", 0), ("b", 0), ("c", 0)]) == [Match(3, 0), Match(4, 0)]
+    desk = Desk(2)
+    desk.remember(["a", "b", "a", "c"], [1, 2, 3, 4])
+    assert desk.match([("a", 0), ("b", 0), ("c", 0)]) == [(3, 0), (4, 0)]
+    desk.remember(["d"], [5])
+    desk.remember(["d"], [6])
+    assert len(desk.pending) == 1
+    assert desk.match([("d", 0)]) == [(6, 0)]
 
 
 def test_rows_without_an_id_do_not_wait() -> None:
     """None is no id."""
-    pending = Pending(10)
-    pending.remember([None, "a"], [1.0, 2.0])
-    assert len(pending) == 1
+    desk = Desk(10)
+    desk.remember([None, "a"], [1.0, 2.0])
+    assert len(desk.pending) == 1
+    assert desk.match([("a", 0)]) == [(2.0, 0)]
 
 
 def test_a_limit_of_zero_remembers_nothing() -> None:
     """Who expects no labels pays nothing for them."""
-    pending = Pending(0)
-    pending.remember(["a"], [1.0])
-    assert (len(pending), pending.memory_bytes, pending.evicted) == (0, 0, 0)
-
-
-def test_the_price_is_stated_and_bounded() -> None:
-    """The memory told grows with the limit, not with what waits."""
-    pending = Pending(100)
-    assert pending.memory_bytes == 100 * Pending.BYTES_EACH
-    pending.remember([str(at) for at in range(1_000)], range(1_000))
-    assert pending.memory_bytes == 100 * Pending.BYTES_EACH
-    assert len(pending) == 100
+    desk = Desk(0)
+    desk.remember(["a"], [1.0])
+    found = (len(desk.pending), desk.pending.memory_bytes, desk.pending.evicted)
+    assert found == (0, 0, 0)
 
 
 @given(
@@ -133,105 +202,108 @@ def test_the_price_is_stated_and_bounded() -> None:
     )
 )
 def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]) -> None:
-    """For any order of predictions and labels, matched + late + unknown = labels."""
-    pending = Pending(3)
+    """For any order of predictions and labels, the counts of all statuses add up."""
+    desk = Desk(3)
     labelled: Counter[str] = Counter()
     matched = 0
     for is_label, ids in steps:
         if is_label:
-            matched += len(pending.match([(each, each) for each in ids]))
+            matched += len(desk.match([(each, 1.0) for each in ids]))
             labelled.update(ids)
         else:
-            pending.remember(ids, ids)
-    matched += len(pending.match([])) + len(pending.match([]))
-    assert sum(pending.counts.values()) == labelled.total()
-    assert pending.counts[LabelStatus.MATCHED] == matched
-    assert len(pending) <= 3
+            desk.remember(ids, [1.0] * len(ids))
+    matched += len(desk.match()) + len(desk.match())
+    assert sum(desk.pending.counts.values()) == labelled.total()
+    assert desk.pending.counts[LabelStatus.MATCHED] == matched
+    assert len(desk.pending) <= 3
+
+
+@given(
+    st.integers(1, 9),
+    st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 25), max_size=6)), max_size=40),
+)
+def test_those_that_wait_are_those_of_an_ordered_dictionary(
+    limit: int, steps: list[tuple[bool, list[int]]]
+) -> None:
+    """Whatever arrives, is labelled and is put out, the newest `limit` wait, with their values."""
+    desk, expected, count = Desk(limit), OrderedDict[str, float](), 0
+    for is_label, numbers_ in steps:
+        ids = [str(number) for number in dict.fromkeys(numbers_)]
+        if is_label:
+            met = [(expected.pop(i), 1.0) for i in ids if i in expected]
+            assert sorted(desk.match([(i, 1.0) for i in ids])) == sorted(met)  # type: ignore[type-var]
+            desk.pending.settle()
+        else:
+            values = [float(count := count + 1) for _ in ids]
+            desk.remember(ids, values)
+            for identity, value in zip(ids, values, strict=True):
+                expected.pop(identity, None)
+                expected[identity] = value
+            while len(expected) > limit:
+                expected.popitem(last=False)
+        assert len(desk.pending) == len(expected)
+    assert desk.match([(i, 0.0) for i in expected]) == [(v, 0.0) for v in expected.values()]
+
+
+def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> None:
+    """Whatever the order of the labels."""
+    desk = Desk(50_000)
+    ids = [f"claim-{at}" for at in range(120_000)]
+    for start in range(0, len(ids), 10_000):
+        desk.remember(ids[start : start + 10_000], np.arange(start, start + 10_000))
+    order = np.random.default_rng(0).permutation(len(ids))
+    pairs = desk.match([(ids[at], float(at)) for at in order])
+    assert sorted(predicted for predicted, _ in pairs) == list(range(70_000, 120_000))
+    assert all(predicted == actual for predicted, actual in pairs)
 
 
 def test_a_prediction_of_two_ids_is_found_by_either() -> None:
     """Its caller's id and the one made for it both stand for it."""
-    pending = Pending(10)
-    pending.remember([("own", "made"), ("own 2", "made 2")], [1.0, 2.0])
-    assert pending.match([("made", 0), ("own 2", 0)]) == [Match(1.0, 0), Match(2.0, 0)]
+    desk = Desk(10)
+    desk.remember([("own", "made"), ("own 2", "made 2")], [1.0, 2.0])
+    assert desk.match([("made", 0), ("own 2", 0)]) == [(1.0, 0), (2.0, 0)]
 
 
-def test_long_ids_and_long_texts_are_not_kept_as_they_came() -> None:
-    """Predictions with ids and labels of 10 kB are told apart, within the memory told."""
-    pending = Pending(1_000)
-    ids = [f"{'x' * 10_000}{at}\ud800" for at in range(1_000)]
+@pytest.mark.parametrize("limit", [500, 2_000, 20_000])
+@pytest.mark.parametrize("length", [10, 10_000])
+def test_waiting_predictions_take_no_more_than_is_told(limit: int, length: int) -> None:
+    """However long the ids, whatever was labelled and put out."""
+    desk, highest = Desk(limit), 0
     tracemalloc.start()
-    pending.remember(ids, [f"{'y' * 10_000}{at}" for at in range(1_000)])
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert held < pending.memory_bytes
-    matches = pending.match([(ids[-1], "a"), (ids[-2], "b")])
-    assert [match.actual for match in matches] == ["a", "b"]
-    assert matches[0].predicted != matches[1].predicted
-
-
-@pytest.mark.parametrize("limit", [500, 1_000, 2_000])
-@pytest.mark.parametrize(
-    ("id_of", "predicted", "is_whole"),
-    [
-        (lambda at: made(at, at), float, True),
-        (lambda at: f"order-{at:058}", lambda at: f"a class {at}", True),
-        (lambda at: f"{at}\U0001f600" + "x" * 60, lambda at: "\U0001f600" * 190 + str(at), False),
-        (lambda at: "x" * 1_000 + str(at), lambda at: "y" * 1_000 + str(at), False),
-    ],
-    ids=["ours", "their own", "four bytes a character", "long"],
-)
-def test_waiting_predictions_take_no_more_than_is_told(
-    limit: int, id_of: Callable[[int], str], predicted: Callable[[int], object], *, is_whole: bool
-) -> None:
-    """Whatever came and went; of usual ids as many wait as there may, of others fewer."""
-    pending = Pending(limit)
-    highest = 0
-    tracemalloc.start()
-    for start in range(0, 4 * limit, 100):
-        ids = [id_of(start + at) for at in range(100)]
-        pending.remember(ids, [predicted(start + at) for at in range(100)])
-        found = pending.match([(each, 0.0) for each in ids[::10]])
+    for start in range(0, 4 * limit, limit // 4):
+        ids = [f"{at}".rjust(length, "x") for at in range(start, start + limit // 4)]
+        desk.remember(ids, [1.0] * len(ids))
+        desk.match([(identity, 0.0) for identity in ids[::10]])
         del ids
         highest = max(highest, tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert highest < pending.memory_bytes
-    assert (len(pending) + len(found) == limit) == is_whole
-    assert len(pending.match([(id_of(4 * limit - 1), 0.0)])) == 1
+    assert highest < desk.pending.memory_bytes
 
 
-def test_an_integer_no_float_can_hold_is_kept_as_infinite() -> None:
-    """A prediction of a million digits takes no more room than any number, and keeps its sign."""
-    pending = Pending(2)
-    pending.remember(["a", "b"], [10**1_000_000, -(10**400)])
-    found = pending.match([("a", 0), ("b", 0)])
-    assert [match.predicted for match in found] == [math.inf, -math.inf]
-
-
-@pytest.mark.parametrize("value", [0.5, None, 7, True, "x" * 200, date(2024, 1, 1)], ids=repr)
-def test_a_short_prediction_is_kept_as_it_is(value: object) -> None:
-    """Numbers, dates and texts of up to 200 characters come back as they were."""
-    pending = Pending(1)
-    pending.remember(["a"], [value])
-    assert pending.match([("a", 0)]) == [Match(value, 0)]
-
-
-def test_a_prediction_that_is_no_value_is_not_kept() -> None:
-    """A list, an array or an object of any size leaves nothing but that it is of a wrong type."""
-    pending = Pending(3)
-    pending.remember(["a", "b", "c"], [[0.5] * 9, np.zeros(9), object])
-    found = pending.match([("a", 0), ("b", 0), ("c", 0)])
-    assert [match.predicted for match in found] == [UNREADABLE] * 3
+def test_a_million_predictions_wait_in_64_mib() -> None:
+    """All arrays together, with a number, a class and a segment of each."""
+    columns = {"predicted": "f8", "class": "i4", "segment": "i2"}
+    pending = Pending(1_000_000, columns)
+    tracemalloc.start()
+    for start in range(0, 1_000_000, 50_000):
+        ids = [str(at) for at in range(start, start + 50_000)]
+        values = {name: np.zeros(len(ids), dtype) for name, dtype in columns.items()}
+        pending.remember(ids, values, now=0.0)
+    del ids, values
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pending) == 1_000_000
+    assert held < 64 << 20
 
 
 def test_labels_that_wait_are_counted_when_there_is_no_drain_to_come() -> None:
     """Settling counts each once: late, if it was made before the oldest remembered, or unknown."""
-    pending = Pending(1)
-    pending.remember([made(10), made(12)], [1.0, 2.0])
-    pending.match([(made(10), 0.0), ("nobody's", 0.0)])
-    assert (pending.waiting, counts(pending)) == (2, {})
-    pending.settle()
-    pending.settle()
-    assert pending.waiting == 0
-    assert counts(pending) == {LabelStatus.LATE: 1, LabelStatus.UNKNOWN: 1}
-    assert pending.match([]) == []
+    desk = Desk(1)
+    desk.remember([made(10), made(12)], [1.0, 2.0], now=0.012)
+    desk.match([(made(10), 0.0), ("nobody's", 0.0)])
+    assert (desk.pending.waiting, desk.counts) == (2, {})
+    desk.pending.settle()
+    desk.pending.settle()
+    assert desk.pending.waiting == 0
+    assert desk.counts == {LabelStatus.LATE: 1, LabelStatus.UNKNOWN: 1}
+    assert desk.match() == []

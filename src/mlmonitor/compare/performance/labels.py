@@ -1,29 +1,32 @@
 """Ground truth: matched with its prediction, watched as a field, and turned into error sums."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
+from mlmonitor.aggregate.outcomes.class_codes import NO_CLASS, ClassCodes
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.segments import Codes
-from mlmonitor.buffer.pending import LabelStatus, Pending, missing_or_not
+from mlmonitor.buffer.pending import Matches, Pending, Reading
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
-from mlmonitor.capture.read.refusals import Read, column_reasons
+from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.capture.values import is_missing
+from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.performance.actual_reader import ActualColumn, list_values, read_actuals
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import NumericReference
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
 from mlmonitor.reference.kind_inference import known_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import ACTUAL
-
-_NO_COUNTS = np.zeros((0, 3), np.int64)
 
 
 class LabelledOutcomes:
@@ -56,56 +59,52 @@ class LabelledOutcomes:
             self.population = self._begin([], now=now)
         return self.population
 
-    def take(self, labels: Sequence[tuple[str, object]], *, now: float) -> None:
-        """Match labels with their predictions, and take in what was matched.
+    def take(self, entries: Sequence[LabelEntry], *, now: float) -> None:
+        """Match labels with their predictions, and ingest what was matched.
 
         A label that is missing, or not of the actuals' kind, is counted as one of theirs; its
         prediction waits on.
         """
+        self.pending.expire(now=now)
+        for entry, is_last_try in self.pending.due(entries):
+            self._match(entry, is_last_try=is_last_try, now=now)
+            yield_gil()
+
+    def _match(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> None:
         if self.population is None:
-            met = [actual for identity, actual in labels if identity in self.pending]
-            self.population = self._begin(met, now=now) if met else None
-        matches = self.pending.match(labels, self._judged)
-        if not matches:
-            return
-        actuals = [match.actual for match in matches]
+            known = entry.rows(np.flatnonzero(self.pending.find(entry.ids)))
+            self.population = self._begin(known.actuals, now=now) if known.ids else None
         if self.population is None:
-            self.population = self._begin(actuals, now=now)
-        field = self.population.plan.schema.fields[0]
-        segments = np.array([-1 if m.segment is None else m.segment for m in matches], np.int64)
-        if not field.is_numeric:
-            block = Block(len(actuals), np.empty((0, len(actuals))), _NO_COUNTS, [actuals])
-            self._update(block, segments, now=now)
+            self.pending.match(entry, is_last_try=is_last_try)
             return
-        read = _read(field)
-        values, refused = read(actuals)
-        block = Block(len(actuals), values[None, :], refused[None, :], [])
-        if self._has_segments and refused.any():
-            block.reasons = column_reasons(read, actuals, values, refused)[None, :]
+        plan = self.population.plan
+        book = plan.dictionaries[0] if plan.dictionaries else None
+        column: ActualColumn | None = None
+
+        def read(actuals: Values) -> Reading:
+            nonlocal column
+            column = read_actuals(actuals, plan.schema.fields[0], book)
+            return column.reading
+
+        matches = self.pending.match(entry, read, is_last_try=is_last_try)
+        if column is None or not matches.rows.size:
+            return
+        segments = matches.columns["segment"].astype(np.int64)
+        block = column.block(matches.rows, keeps_reasons=self._has_segments)
         self._update(block, segments, now=now)
-        predicted, _ = parse_floats([match.predicted for match in matches])
-        self.errors.update(predicted, values)
+        if plan.schema.fields[0].is_numeric:
+            self._add_errors(matches, column.numbers[matches.rows], segments)
+
+    def _add_errors(self, matches: Matches, actuals: Floats, segments: Codes) -> None:
+        predicted = matches.columns["predicted"]
+        self.errors.update(predicted, actuals)
         for code, sums in enumerate(self.segment_errors):
             own = segments == code
             if own.any():
-                sums.update(predicted[own], values[own])
-
-    def _judged(self, actual: object) -> LabelStatus:
-        """Whether an actual can be read as the actuals are."""
-        if self.population is None:
-            return missing_or_not(actual)
-        plan = self.population.plan
-        if not plan.schema.fields[0].is_numeric:
-            is_read = plan.dictionaries[0].code(actual) >= 0
-        else:
-            _, refused = _read(plan.schema.fields[0])([actual])
-            is_read = not refused.any()
-        if is_read:
-            return LabelStatus.MATCHED
-        return LabelStatus.MISSING if is_missing(actual) else LabelStatus.UNREADABLE
+                sums.update(predicted[own], actuals[own])
 
     def _update(self, block: Block, segments: Codes, *, now: float) -> None:
-        """Take actuals in, whole and by segment; one of no known segment counts in the whole."""
+        """Ingest actuals, whole and by segment; one of no known segment counts in the whole."""
         if self.population is not None:
             self.population.update(block, now=now)
         if self.split is not None:
@@ -113,7 +112,7 @@ class LabelledOutcomes:
                 if code >= 0:
                     self.split.populations[code].update(part, now=now)
 
-    def _begin(self, actuals: Sequence[object], *, now: float) -> Population:
+    def _begin(self, actuals: Values, *, now: float) -> Population:
         """The population of actuals, as the reference knows them, or else as they come."""
         entries = self._reference.entries([Role.ACTUAL])
         if entries:
@@ -124,7 +123,7 @@ class LabelledOutcomes:
             self.split = Split(self._reference, [Role.ACTUAL], plan, self._lens, now=now)
         return Population(plan, entries, self._lens, now=now)
 
-    def _kind(self, actuals: Sequence[object]) -> Kind:
+    def _kind(self, actuals: Values) -> Kind:
         """As the actuals are; where they do not tell, as the predictions are."""
         try:
             known = known_kind(ACTUAL, actuals)
@@ -136,20 +135,40 @@ class LabelledOutcomes:
         return known or Kind(next(predicted, Kind.NUMERIC))
 
 
-def remember(pending: Pending, rows: Rows, codes: Codes | None = None) -> None:
-    """Keep the predictions of rows whose id somebody asked for, and their segments' codes."""
-    if not rows.ids or not rows.predictions:
-        return
-    values = rows.predictions.get(PREDICTION, next(iter(rows.predictions.values())))
-    known = [
-        None if value is ABSENT else identity
-        for identity, value in zip(rows.ids, values, strict=True)
-    ]
-    pending.remember(known, list(values), None if codes is None else codes.tolist())
+class PredictionKeeper:
+    """What is kept of each prediction until its label arrives: a number, a class, a segment."""
+
+    COLUMNS: ClassVar[dict[str, str]] = {"predicted": "f8", "class": "i4", "segment": "i2"}
+
+    def __init__(self, pending: Pending) -> None:
+        self.pending = pending
+        self.classes: ClassCodes = ClassCodes()
+
+    def remember(self, rows: Rows, codes: Codes | None, *, now: float) -> None:
+        """Keep the predictions of rows whose id somebody asked for, and their segments' codes.
+
+        Of several outputs the first is kept, unless one is called `prediction`.
+        """
+        if not rows.ids or not rows.predictions or not any(rows.ids):
+            return
+        values = rows.predictions.get(PREDICTION, next(iter(rows.predictions.values())))
+        ids = rows.ids
+        if rows.failed:
+            is_made = [value is not ABSENT for value in values]
+            ids = [name if made else None for name, made in zip(ids, is_made, strict=True)]
+        numbers, refused = parse_floats(values)
+        classes = np.full(len(numbers), NO_CLASS, np.int32)
+        if refused[-1] or _has_truths(values):
+            classes = self.classes.encode(list_values(values))
+        segments = np.full(len(numbers), -1) if codes is None else codes
+        columns: dict[str, Column] = {"predicted": numbers, "class": classes, "segment": segments}
+        self.pending.remember(ids, columns, now=now)
 
 
-def _read(field: Field) -> Read:
-    return parse_datetimes if field.kind is Kind.DATETIME else parse_floats
+def _has_truths(values: Values) -> bool:
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return bool(values.dtype.kind == "b")
+    return not {bool, np.bool_}.isdisjoint(map(type, values))
 
 
 def _prediction_edges(reference: Reference) -> Floats:

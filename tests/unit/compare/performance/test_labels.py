@@ -1,5 +1,6 @@
 """Ground truth: matched, watched as a field, summed up as errors."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 from mlmonitor import Kind, Reference
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.performance.labels import LabelledOutcomes, remember
+from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKeeper
 from mlmonitor.records import ABSENT, Quality
 from mlmonitor.status.field_status import field_statuses
 
@@ -25,13 +27,23 @@ X = {"x": [1.0, 2.0, 3.0, 4.0]}
 
 def labels_of(reference: Reference, limit: int = 1_000) -> tuple[LabelledOutcomes, Pending]:
     """Nothing labelled yet."""
-    pending = Pending(limit)
+    pending = Pending(limit, PredictionKeeper.COLUMNS)
     return LabelledOutcomes(reference, pending, LENS), pending
 
 
 def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
     """Calls whose ids were asked for."""
     return Rows(len(ids), MappingTable([{}] * len(ids)), values, ids, [], None)
+
+
+def remember(pending: Pending, rows: Rows) -> None:
+    """Keep the predictions of one drain."""
+    PredictionKeeper(pending).remember(rows, None, now=0.0)
+
+
+def entries(*labels: tuple[str, Any]) -> list[LabelEntry]:
+    """Labels of one call."""
+    return [LabelEntry([i for i, _ in labels], [a for _, a in labels])] if labels else []
 
 
 money = st.floats(-1e6, 1e6)
@@ -44,7 +56,7 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
     labels, pending = labels_of(reference)
     ids = [str(at) for at in range(len(pairs))]
     remember(pending, predicted(list(ids), {"prediction": [p for p, _ in pairs]}))
-    labels.take([(i, a) for i, (_, a) in zip(ids, pairs, strict=True)], now=1.0)
+    labels.take(entries(*((i, a) for i, (_, a) in zip(ids, pairs, strict=True))), now=1.0)
     p, a = np.array(pairs).T
     bucket = (p[:, None] > np.array([-10.0, 0.0])).sum(axis=1)
     for at in range(3):
@@ -65,7 +77,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
     reference = Reference.fit(X, predictions=list("abab"), actuals=list("aabb"))
     labels, pending = labels_of(reference)
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
-    labels.take([("1", "a"), ("2", "c"), ("3", None)], now=1.0)
+    labels.take(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)
     assert labels.population is not None
     (status,) = field_statuses(labels.population.compared(now=2.0))
     assert (status.name, status.role, status.count) == ("actual", "actual", 2)
@@ -93,7 +105,7 @@ def test_without_training_actuals_their_kind_is_as_they_come(
     """What the first labels are, or else what the predictions are: here, classes."""
     labels, pending = labels_of(Reference.fit(X, predictions=list("abab")))
     remember(pending, predicted(["1", "2"], {"prediction": ["a", "b"]}))
-    labels.take([("1", actuals[0]), ("2", actuals[1])], now=1.0)
+    labels.take(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
     assert labels.population is not None
     assert labels.population.plan.schema.fields[0].kind is kind
     assert sum(field_statuses(labels.population.compared(now=1.0))[0].quality.values()) == 2
@@ -104,7 +116,7 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     labels, pending = labels_of(Reference.fit(X, predictions=[1.0, 2.0, 3.0, 4.0]))
     ids = ["a", "b", "c", "d", "e"]
     remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
-    labels.take(list(zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
+    labels.take(entries(*zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
     assert labels.population is not None
     quality = field_statuses(labels.population.compared(now=1.0))[0].quality
     assert quality[Quality.VALID] == 2
@@ -134,12 +146,12 @@ def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
     labels, pending = labels_of(Reference.fit(X, predictions=predictions, actuals=actuals))
     ids: list[str | None] = ["1", "2"]
     remember(pending, predicted(ids, {"prediction": predictions[:2]}))
-    labels.take([("2", right)], now=1.0)
+    labels.take(entries(("2", right)), now=1.0)
     for nothing in (None, float("nan"), wrong):
-        labels.take([("1", nothing)], now=1.0)
+        labels.take(entries(("1", nothing)), now=1.0)
     assert len(pending) == 1
-    labels.take([("1", right)], now=1.0)
-    labels.take([], now=1.0)
+    labels.take(entries(("1", right)), now=1.0)
+    labels.take(entries(), now=1.0)
     assert len(pending) == 0
     assert {status.value: count for status, count in pending.counts.items() if count} == {
         "matched": 2,
@@ -153,7 +165,7 @@ def test_dates_are_labels_without_an_error() -> None:
     moments = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
     labels, pending = labels_of(Reference.fit(X, actuals=moments, schema={"actual": "datetime"}))
     remember(pending, predicted(["1"], {"prediction": [1.0]}))
-    labels.take([("1", "2024-02-15")], now=1.0)
+    labels.take(entries(("1", "2024-02-15")), now=1.0)
     assert labels.population is not None
     status = field_statuses(labels.population.compared(now=1.0))[0]
     assert (status.kind, status.count) == (Kind.DATETIME, 1)
@@ -162,8 +174,8 @@ def test_dates_are_labels_without_an_error() -> None:
 def test_labels_that_match_nothing_make_no_population() -> None:
     """Unknown ids are counted by the pending, and the field is not begun."""
     labels, pending = labels_of(Reference.fit(X))
-    labels.take([("nobody", 1.0)], now=1.0)
-    labels.take([], now=2.0)
+    labels.take(entries(("nobody", 1.0)), now=1.0)
+    labels.take(entries(), now=2.0)
     assert labels.population is None
     assert pending.counts[LabelStatus.UNKNOWN] == 1
 
@@ -181,7 +193,7 @@ def test_what_waits_is_bounded() -> None:
     ("rows", "waiting"),
     [
         (predicted(["1", None], {"prediction": [1.0, 2.0]}), 1),
-        (predicted(["1", "2"], {"prediction": [ABSENT, 2.0]}), 1),
+        (replace(predicted(["1", "2"], {"prediction": [ABSENT, 2.0]}), failed=[True, False]), 1),
         (predicted([], {"prediction": []}), 0),
         (predicted(["1"], {}), 0),
         (predicted(["1"], {"prediction.low": [1.0], "prediction.high": [2.0]}), 1),
@@ -190,6 +202,6 @@ def test_what_waits_is_bounded() -> None:
 )
 def test_only_predictions_that_were_made_and_asked_for_wait(rows: Rows, waiting: int) -> None:
     """A failed call has nothing to wait for; of several outputs the first waits."""
-    pending = Pending(10)
+    pending = Pending(10, PredictionKeeper.COLUMNS)
     remember(pending, rows)
     assert len(pending) == waiting

@@ -1,0 +1,75 @@
+"""Names of classes as numbers, in order of appearance."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.categories import OTHER, category_name
+from mlmonitor.records import ABSENT
+
+NO_CLASS = -1
+MOST_CLASSES = 256
+"""Further classes share one code, called `__other__`."""
+
+_SHORT = 64
+
+ClassIndex = NDArray[np.int32]
+
+
+class ClassCodes:
+    """A code for each class, given when it first appears; the same name has the same code.
+
+    Price: 0.1 us for a short text or a number that appeared before, 2 us for another value. At most
+        `MOST_CLASSES` names, and as many values that are recognised without looking for their name.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._codes: dict[str, int] = {}
+        self._by_value: dict[tuple[type, object] | None, int] = {}
+        for name in names:
+            self.code(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each code."""
+        return tuple(self._codes)
+
+    def encode(self, values: Iterable[object]) -> ClassIndex:
+        """The code of each value; `NO_CLASS` where it is missing or names no class."""
+        memory = self._by_value
+        codes = [
+            self.code(value) if (code := memory.get(_key(value))) is None else code
+            for value in values
+        ]
+        return np.array(codes, np.int32)
+
+    def code(self, value: object) -> int:
+        """The code of one value, which has one from now on."""
+        name = None if value is ABSENT else _name_or_none(value)
+        if name is None:
+            return NO_CLASS
+        code = self._codes.get(name)
+        if code is None:
+            if len(self._codes) >= MOST_CLASSES:
+                name = OTHER
+            code = self._codes.setdefault(name, len(self._codes))
+        key = _key(value)
+        if key is not None and len(self._by_value) < 4 * MOST_CLASSES:
+            self._by_value[key] = code
+        return code
+
+
+def _key(value: object) -> tuple[type, object] | None:
+    """What a plain value is recognised by; 1, 1.0 and True are three."""
+    kind = type(value)
+    if kind is str:
+        return (kind, value) if len(value) <= _SHORT else None  # type: ignore[arg-type]
+    return (kind, value) if kind in (int, float, bool) else None
+
+
+def _name_or_none(value: object) -> str | None:
+    try:
+        return None if value is None or value != value else category_name(value)  # noqa: PLR0124
+    except Exception:  # noqa: BLE001 - whatever the host's object raises: it names no class
+        return None

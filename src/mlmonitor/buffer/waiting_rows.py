@@ -1,0 +1,150 @@
+"""Predictions in order of arrival, in flat arrays, found by the hash of their id."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.buffer.id_index import Hashes, IdIndex, Positions
+
+Column = np.ndarray[Any, Any]
+
+_FREE, WAITING, LABELLED = 0, 1, 2
+_SPARE = 8  # one position in so many is kept for what arrives before old ones are cleared away
+
+
+class WaitingRows:
+    """The newest `limit` predictions that wait, and labelled ones as far as there is room.
+
+    A ring: rows are written at its end, and the oldest that waits makes room for a new one. One
+    that has its label stays, so that a second label is recognised, until its place is needed.
+
+    columns: name to dtype of what is kept of each row.
+    Price: `nbytes_of`, once the first row is there.
+    """
+
+    __slots__ = ("_capacity", "_head", "_index", "_limit", "_state", "_tail", "columns", "waiting")
+
+    def __init__(self, limit: int, columns: Mapping[str, str]) -> None:
+        self._limit = limit
+        self._capacity = limit + limit // _SPARE + 1
+        self._index = IdIndex(self._capacity)
+        self._state: NDArray[np.uint8] = np.zeros(self._capacity, np.uint8)
+        self.columns: dict[str, Column] = {
+            name: np.empty(self._capacity, dtype) for name, dtype in columns.items()
+        }
+        self._head, self._tail = 0, 0
+        self.waiting: int = 0
+
+    @staticmethod
+    def nbytes_of(limit: int, columns: Mapping[str, str]) -> int:
+        """The bytes that `limit` predictions take, with what moving them takes for a moment."""
+        each = sum(np.dtype(dtype).itemsize for dtype in columns.values())
+        moving = 16
+        return (limit + limit // _SPARE + 1) * (IdIndex.bytes_each + 1 + each + moving) + 8_000
+
+    def find(self, hashes: Hashes) -> tuple[Positions, NDArray[np.uint8]]:
+        """Where each is, -1 where it is nowhere; and its state: waiting, labelled, or neither."""
+        positions = self._index.find(hashes)
+        return positions, np.where(positions < 0, _FREE, self._state[positions]).astype(np.uint8)
+
+    def append(self, hashes: Hashes, columns: Mapping[str, Column]) -> int:
+        """Keep rows, of which no two have one id; how many of these or older ones were put out.
+
+        A row whose id is there already takes its place as the newest.
+        """
+        surplus = max(len(hashes) - self._limit, 0)
+        hashes, columns = hashes[surplus:], {name: c[surplus:] for name, c in columns.items()}
+        known = self._index.find(hashes)
+        self._release(known[known >= 0])
+        evicted = self._evict(max(self.waiting + len(hashes) - self._limit, 0))
+        self._make_room(len(hashes))
+        positions = (self._tail + np.arange(len(hashes))) % self._capacity
+        is_kept = self._index.add(hashes, positions)
+        for name, column in columns.items():
+            self.columns[name][positions] = column
+        self._state[positions] = np.where(is_kept, WAITING, _FREE)
+        self._tail += len(hashes)
+        count = int(np.count_nonzero(is_kept))
+        self.waiting += count
+        return surplus + evicted + len(hashes) - count
+
+    def settle(self, positions: Positions) -> None:
+        """Mark rows that wait as labelled; each once."""
+        self._state[positions] = LABELLED
+        self.waiting -= len(positions)
+
+    def evict_before(self, name: str, least: float) -> int:
+        """Put out the oldest rows while what `column` says of them is below `least`; how many."""
+        order = self._order()
+        is_late = self.columns[name][order] < least
+        stop = order.size if is_late.all() else int(np.argmin(is_late))
+        return self._evict(int(np.count_nonzero(self._state[order[:stop]] == WAITING)))
+
+    def oldest(self, name: str) -> float | None:
+        """What `column` says of the row that has waited longest; None where none waits."""
+        if self.waiting == 0:
+            return None
+        self._skip_free()
+        for start in range(self._head, self._tail, 1_024):
+            order = np.arange(start, min(start + 1_024, self._tail)) % self._capacity
+            waiting = np.flatnonzero(self._state[order] == WAITING)
+            if waiting.size:
+                return float(self.columns[name][order[waiting[0]]])
+        return None
+
+    def _order(self) -> Positions:
+        """All positions in use, oldest first."""
+        return np.arange(self._head, self._tail) % self._capacity
+
+    def _release(self, positions: Positions) -> None:
+        """Forget rows, whatever their state."""
+        if positions.size:
+            self.waiting -= int(np.count_nonzero(self._state[positions] == WAITING))
+            self._index.remove(positions)
+            self._state[positions] = _FREE
+
+    def _evict(self, count: int) -> int:
+        """Put out the oldest rows that wait."""
+        left = count
+        start = self._head
+        while left > 0:
+            stop = min(start + max(2 * left, 256), self._tail)
+            order = np.arange(start, stop) % self._capacity
+            oldest = order[self._state[order] == WAITING][:left]
+            self._release(oldest)
+            left -= oldest.size
+            start = stop
+        self._skip_free()
+        return count
+
+    def _skip_free(self) -> None:
+        """Begin at the first row that is kept."""
+        while self._head < self._tail:
+            stop = min(self._head + 1_024, self._tail)
+            used = np.flatnonzero(self._state[np.arange(self._head, stop) % self._capacity])
+            if used.size:
+                self._head += int(used[0])
+                return
+            self._head = stop
+
+    def _make_room(self, count: int) -> None:
+        """Clear rows away until `count` more fit: labelled ones, the oldest first."""
+        if self._tail - self._head + count <= self._capacity:
+            return
+        order = self._order()
+        state = self._state[order]
+        spare = max(self._capacity - self.waiting - max(count, self._capacity // _SPARE), 0)
+        labelled = np.flatnonzero(state == LABELLED)
+        is_dropped = np.zeros(len(order), np.bool_)
+        is_dropped[labelled[: max(len(labelled) - spare, 0)]] = True
+        self._release(order[is_dropped])
+        old = order[~is_dropped & (state != _FREE)]
+        kept, new = self._state[old], np.arange(len(old))
+        self._index.move(old, new)
+        for column in self.columns.values():
+            column[new] = column[old]
+        self._state[:] = _FREE
+        self._state[new] = kept
+        self._head, self._tail = 0, len(old)

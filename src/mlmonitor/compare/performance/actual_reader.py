@@ -1,0 +1,84 @@
+"""A column of actuals, read once: numbers, reasons for what was refused, and a block to ingest."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.categories import Dictionary
+from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
+from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
+from mlmonitor.capture.read.refusals import MISSING, column_reasons, refused_counts
+from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.records import Block, Field, Floats, Kind
+
+_NO_COUNTS = np.zeros((0, 3), np.int64)
+_NO_NUMBERS = np.empty((0, 0))
+
+
+class ActualColumn(NamedTuple):
+    """Actuals of one kind. numbers: NaN where there is none, or where they are categories.
+
+    raw: the values themselves where they are categories, else nothing.
+    """
+
+    reading: Reading
+    numbers: Floats
+    reasons: NDArray[np.int8]
+    raw: Values
+
+    def block(self, rows: NDArray[np.int64], *, keeps_reasons: bool) -> Block:
+        """Some of them, as a block of a field of their kind."""
+        if len(self.raw):
+            values = [self.raw[row] for row in rows.tolist()]
+            return Block(len(rows), np.empty((0, len(rows))), _NO_COUNTS, [values])
+        reasons = self.reasons[rows][None, :]
+        return Block(
+            len(rows),
+            self.numbers[rows][None, :],
+            refused_counts(reasons),
+            [],
+            reasons if keeps_reasons and reasons.any() else None,
+        )
+
+
+def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) -> ActualColumn:
+    """A column of actuals as its field has them; `dictionary` holds the classes of categories."""
+    if dictionary is not None and not field.is_numeric:
+        return _read_categories(values, dictionary)
+    read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
+    numbers, refused = read(values)
+    reasons = column_reasons(read, values, numbers, refused)
+    verdicts = np.where(
+        reasons == 0, SAYS_SOMETHING, np.where(reasons == MISSING, IS_MISSING, IS_UNREADABLE)
+    )
+    identities = (numbers + 0.0).view(np.int64)  # -0.0 + 0.0 is 0.0
+    return ActualColumn(Reading(verdicts.astype(np.int8), identities), numbers, reasons, [])
+
+
+def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
+    listed = list_values(values)
+    encoded = dictionary.encode(listed)
+    codes = encoded.codes
+    is_silent = codes < 0
+    verdicts = np.where(is_silent, IS_UNREADABLE, SAYS_SOMETHING).astype(np.int8)
+    for row in np.flatnonzero(is_silent).tolist():
+        if is_missing(listed[row]):
+            verdicts[row] = IS_MISSING
+    identities = codes.astype(np.int64)
+    for row in np.flatnonzero(codes >= len(dictionary.top)).tolist():  # rare or new: one code
+        identities[row] = hash(str(listed[row])) | 1 << 62
+    reasons = np.zeros(len(listed), np.int8)
+    return ActualColumn(
+        Reading(verdicts, identities), np.full(len(listed), np.nan), reasons, listed
+    )
+
+
+def list_values(values: Values) -> list[Any]:
+    """The values of a column; times as Python's own."""
+    if not isinstance(values, np.ndarray):
+        return list(values)
+    if values.dtype.kind == "M":  # finer ones than Python has would be listed as integers
+        values = values.astype("M8[us]")
+    listed: list[Any] = values.tolist()
+    return listed

@@ -1,0 +1,70 @@
+"""Labels are handed over as columns: ids as text, actuals copied."""
+
+import decimal
+import uuid
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mlmonitor.capture.host.label_entries import copy_labels
+from mlmonitor.errors import SchemaError
+
+UUID = uuid.UUID("0190b5c0-0000-7000-8000-000000000001")
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["a", "b"], ["a", "b"]),
+        ((1, 2), ["1", "2"]),
+        (np.array([1, 2]), ["1", "2"]),
+        (np.array([1.0, 2.5]), ["1", "2.5"]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (pd.Series(["a", None]), ["a", ""]),
+        (pd.Series([1, 2]), ["1", "2"]),
+        (pl.Series(["a", "b"]), ["a", "b"]),
+        ([UUID, 7], [str(UUID), "7"]),
+        ([decimal.Decimal(5), True], ["5", "True"]),
+        (
+            np.array(["2024-01-01", "2024-01-02"], "M8[ns]").astype("M8[D]"),
+            ["2024-01-01", "2024-01-02"],
+        ),
+    ],
+    ids=str,
+)
+def test_many_ids_are_texts_whatever_holds_them(ids: Any, expected: list[str]) -> None:
+    """The same text as that of the prediction; what names nothing is empty."""
+    assert copy_labels(ids, [0.0, 1.0]).ids == expected
+
+
+@pytest.mark.parametrize(("one", "text"), [("a", "a"), (7, "7"), (np.array(7), "7"), (None, "")])
+def test_one_id_has_one_actual_whatever_it_is(one: object, text: str) -> None:
+    """A list given for a single prediction is one actual."""
+    entry = copy_labels(one, [1, 2])
+    assert (entry.ids, entry.actuals) == ([text], [[1, 2]])
+
+
+@pytest.mark.parametrize(
+    "actuals", [np.array([1.0, 2.0]), pd.Series([1.0, 2.0]), np.ma.array([1.0, 2.0])]
+)
+def test_arrays_of_actuals_are_copied(actuals: Any) -> None:
+    """What the caller does to its array afterwards does not reach the label."""
+    entry = copy_labels(["a", "b"], actuals)
+    actuals[0] = 99.0
+    assert isinstance(entry.actuals, np.ndarray)
+    assert entry.actuals.tolist() == [1.0, 2.0]
+
+
+def test_a_masked_actual_is_missing() -> None:
+    """As numpy's own NaN."""
+    entry = copy_labels(["a", "b"], np.ma.array([1.0, 2.0], mask=[False, True]))
+    assert np.isnan(entry.actuals).tolist() == [False, True]
+
+
+def test_ids_and_actuals_of_different_number_are_refused() -> None:
+    """Both numbers are in the message."""
+    with pytest.raises(SchemaError, match="each of the 3 ids, got 2"):
+        copy_labels(["a", "b", "c"], [1.0, 2.0])
