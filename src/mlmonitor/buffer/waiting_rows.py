@@ -11,7 +11,7 @@ from mlmonitor.buffer.id_index import Hashes, IdIndex, Positions
 Column = np.ndarray[Any, Any]
 
 _FREE, WAITING, LABELLED = 0, 1, 2
-_SPARE = 8  # one position in so many is kept for what arrives before old ones are cleared away
+_SPARE = 8  # one position in eight is kept for new rows before old ones are cleared
 
 
 class WaitingRows:
@@ -76,7 +76,7 @@ class WaitingRows:
         self.waiting -= len(positions)
 
     def evict_before(self, name: str, least: float) -> int:
-        """Put out the oldest rows while what `column` says of them is below `least`; how many."""
+        """Put out the oldest rows while their value of a column is below `least`; how many."""
         order = self._order()
         is_late = self.columns[name][order] < least
         stop = order.size if is_late.all() else int(np.argmin(is_late))
@@ -99,7 +99,7 @@ class WaitingRows:
         return np.arange(self._head, self._tail) % self._capacity
 
     def _release(self, positions: Positions) -> None:
-        """Forget rows, whatever their state."""
+        """Forget rows in any state."""
         if positions.size:
             self.waiting -= int(np.count_nonzero(self._state[positions] == WAITING))
             self._index.remove(positions)

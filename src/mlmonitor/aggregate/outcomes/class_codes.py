@@ -71,5 +71,5 @@ def _key(value: object) -> tuple[type, object] | None:
 def _name_or_none(value: object) -> str | None:
     try:
         return None if value is None or value != value else category_name(value)  # noqa: PLR0124
-    except Exception:  # noqa: BLE001 - whatever the host's object raises: it names no class
+    except Exception:  # noqa: BLE001 - an object of the host's that raises names no class
         return None

@@ -35,7 +35,7 @@ class LabelEntry(NamedTuple):
 
 
 def copy_labels(ids: object, actuals: Any) -> LabelEntry:
-    """Labels of one id and its actual, or of many, whatever holds them; copied.
+    """Copy the label of one id, or those of many in any container.
 
     Raises:
         SchemaError: there is not one actual for each id.

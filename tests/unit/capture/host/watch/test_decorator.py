@@ -616,8 +616,8 @@ def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) ->
     monitor.status()
     waiting = monitor._worker.pipeline._observed.pending
     assert len(waiting) == 1
-    (match,) = waiting.match([(asked, 1.0)])
-    assert match.predicted == 1.5
+    matches = waiting.match(LabelEntry([asked], [1.0]))
+    assert matches.columns["predicted"].tolist() == [1.5]
 
 
 def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> None:
