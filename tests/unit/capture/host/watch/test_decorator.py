@@ -14,6 +14,7 @@ import pytest
 from scipy import sparse
 
 from mlmonitor import Config, ConfigError, Monitor, Reference, Status
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.records import Quality, Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
