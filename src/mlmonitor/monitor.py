@@ -106,9 +106,7 @@ class Monitor:
         )
         self._identity = Identity(str(model), str(version), declared=declared)
         names = options.check_names("features", features) or options.list_features(self._reference)
-        self._inbox = inbox = Inbox(
-            self.config.buffer_rows, limit_labels=self.config.pending_predictions
-        )
+        self._inbox = inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
         self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
         recorder = Recorder(
             line=inbox.calls,

@@ -75,7 +75,7 @@ class Inbox:
 
     __slots__ = ("calls", "figures", "guard", "labels", "late")
 
-    def __init__(self, limit_rows: int, *, limit_labels: int = 0) -> None:
+    def __init__(self, limit_rows: int, limit_labels: int = 0) -> None:
         self.guard: Guard = Guard()
         self.calls: Handover = Handover(limit_rows)
         self.labels: LabelQueue = LabelQueue(max(limit_rows, limit_labels))
