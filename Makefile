@@ -15,7 +15,8 @@ SERIAL := tests/processes tests/concurrency
 ifeq ($(ON),wheel)
 SUBJECT := PYTHONPATH=$(CURDIR)/build/wheel TESTED_WHEEL=$(CURDIR)/build/wheel
 endif
-PYTEST := $(SUBJECT) $(BIN)/python -m pytest
+# A thread a process: more of them would only wait for one another.
+PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: setup demo test test-slow matrix oldest coverage components integration check wheel docs \
 	changelog changelog-draft bench bench-quick bench-peers format clean

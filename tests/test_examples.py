@@ -55,16 +55,19 @@ def run_example(script: str, *arguments: str, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=110,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # its threads would spin on a busy machine
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.timeout(120)
 def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
     """Its exit status says so."""
     run_example("classifier/run.py", folder=tmp_path)
 
 
+@pytest.mark.timeout(120)
 def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
     """To a collector: as many predictions arrive as rows were scored."""
     with OtlpReceiver() as receiver:

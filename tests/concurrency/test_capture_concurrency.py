@@ -16,6 +16,7 @@ from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.records import Quality, Role
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 THREADS = 8
 
@@ -33,7 +34,7 @@ def impatient_interpreter() -> Iterator[None]:
 def reference() -> Reference:
     """One number and a prediction."""
     x = np.linspace(-10.0, 10.0, 500)
-    return Reference.fit({"a": x}, predictions=x)
+    return fit_reference({"a": x}, predictions=x)
 
 
 def at_once(work: Callable[[int], None]) -> list[threading.Thread]:

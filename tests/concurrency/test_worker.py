@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
 from mlmonitor.worker import processes
 from support.collector_sink import Sink, running_sink
+from support.references import fit_reference
 
 QUIET = Config(export_interval_seconds=3_600)
 
@@ -102,7 +103,7 @@ def test_a_stuck_destination_holds_up_nobody() -> None:
 def test_a_service_that_never_pauses_is_exported_all_the_same(exporter: InMemoryExporter) -> None:
     """With calls coming without end, status and flush return, labels match, drops are counted."""
     config = Config(export_interval_seconds=3_600, buffer_rows=2_000)
-    reference = Reference.fit({"a": [0.0, 1.0]}, predictions=[0.0, 1.0])
+    reference = fit_reference({"a": [0.0, 1.0]}, predictions=[0.0, 1.0])
     monitor = Monitor("m", reference=reference, exporters=[exporter], config=config)
     predict = monitor.watch(lambda features: features["a"])
     is_over = threading.Event()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Reference, Role
+from mlmonitor import Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
@@ -18,6 +18,7 @@ from mlmonitor.compare.count_table import entry_counts, profile_counts
 from mlmonitor.compare.population import Population
 from mlmonitor.stats.distance import MEASURES, ORDERED
 from mlmonitor.status.field_status import field_statuses
+from support.references import fit_reference
 
 BEYOND_32_BITS = 1 << 40
 UNBOUNDED = ("chi2",)  # grows with the counts
@@ -41,7 +42,7 @@ NO_ROWS = "no rows"
 
 def population_of(then: list[Any], now: list[Any]) -> Population:
     """A field that was `then` in the reference, and is `now`."""
-    reference = Reference.fit({"x": then})
+    reference = fit_reference({"x": then})
     plan, entries = (
         reference.plan([Role.FEATURE], deviations=3.0),
         reference.entries([Role.FEATURE]),
@@ -118,7 +119,7 @@ def test_eight_workers_counts_say_what_their_pooled_rows_say(
     measure: str, rng: np.random.Generator
 ) -> None:
     """Counts that are added up give the distance of the rows, to twelve digits."""
-    reference = Reference.fit(
+    reference = fit_reference(
         {"x": rng.normal(size=2_000), "c": rng.choice(["a", "b", "c"], 2_000).tolist()}
     )
     plan, entries = (

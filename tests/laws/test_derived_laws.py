@@ -19,6 +19,7 @@ from mlmonitor.compare.drift.embedding_drift import mmd_of
 from mlmonitor.derived.deriver import Deriver, reader_of
 from mlmonitor.formats.reference import dump, load
 from mlmonitor.records import Block
+from support.references import fit_reference
 
 ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
@@ -42,7 +43,7 @@ def columns(seed: int, rows: int) -> dict[str, Any]:
 def reference() -> Reference:
     """Of a hundred rows of these."""
     schema = {"t": "text", "v": "embedding", "w": "embedding"}
-    return Reference.fit(columns(0, 100), schema=schema, anomaly_score=True)
+    return fit_reference(columns(0, 100), schema=schema, anomaly_score=True)
 
 
 def plan() -> Plan:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlmonitor import Reference, Role
+from mlmonitor import Role
 from mlmonitor.compare.count_table import entry_counts, present, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.eprocess import EProcess
+from support.references import fit_reference
 
 ALPHA = 0.01
 REFERENCES = 60
@@ -26,7 +27,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     """Counts and belief of a reference, and the true shares of its bins."""
     names = np.array([f"c{at}" for at in range(len(shares))])
     drawn = rng.choice(len(shares), rows, p=shares)
-    reference = Reference.fit({"c": names[drawn].tolist()})
+    reference = fit_reference({"c": names[drawn].tolist()})
     entries = reference.entries([Role.FEATURE])
     (entry,) = entries
     assert isinstance(entry, CategoricalReference)

@@ -15,6 +15,7 @@ from mlmonitor.derived.embedding import EmbeddingColumns
 from mlmonitor.formats.reference import EmbeddingReference
 from mlmonitor.records import Floats
 from mlmonitor.testing import ManualClock
+from support.references import fit_reference
 
 Draw = Callable[[np.random.Generator, int], Any]
 FIELDS = 6
@@ -105,7 +106,7 @@ def test_without_drift_derived_fields_are_quiet(size: int) -> None:
     streams, wrong = 30, 0
     for seed in range(streams):
         rng = np.random.default_rng([seed, size])
-        reference = Reference.fit(
+        reference = fit_reference(
             everything(rng, size),
             schema={"vector": "embedding", "comment": "text"},
             anomaly_score=True,
@@ -124,7 +125,7 @@ def test_a_change_of_correlation_alone_is_found_by_the_score(
     delays = []
     for seed in range(7):
         rng = np.random.default_rng(seed)
-        reference = Reference.fit(related(rng, 10_000), anomaly_score=True)
+        reference = fit_reference(related(rng, 10_000), anomaly_score=True)
         assert not alerts(reference, related, rng, 2_000)
         until = alerts(reference, change, rng, 4_000)
         assert until
@@ -138,7 +139,7 @@ def test_vectors_of_the_same_length_that_are_turned_are_found() -> None:
     """The norm knows nothing of it; the cosine and the kernel similarity do, within 500 rows."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        reference = Reference.fit({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
+        reference = fit_reference({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
         until = alerts(reference, lambda r, n: {"v": turned(r, n)}, rng, 1_000)
         assert until["v.kernel_similarity"] <= 500
         assert "v.norm" not in until
@@ -149,7 +150,7 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
     beyond = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        reference = Reference.fit({"v": against(rng, 4_000)}, schema={"v": "embedding"})
+        reference = fit_reference({"v": against(rng, 4_000)}, schema={"v": "embedding"})
         (plan,), (entry,) = kernel_plans(reference.content), sources_of(reference.content)
         assert isinstance(entry, EmbeddingReference)
         columns = EmbeddingColumns.read_from(entry)

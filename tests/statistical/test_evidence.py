@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binom
 
-from mlmonitor import Reference, Role
+from mlmonitor import Role
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
@@ -19,6 +19,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.records import Floats
 from mlmonitor.stats.eprocess import EProcess
+from support.references import fit_reference
 
 ALPHA = 0.01
 FIELDS = 20
@@ -88,7 +89,7 @@ def values(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
 def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, list[str]]:
     """A population beside a reference of so many rows, and what reads its values."""
     columns = values(rng, rows)
-    reference = Reference.fit(columns)
+    reference = fit_reference(columns)
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
     span = Span(seconds=None, rows=5_000, panes=10)

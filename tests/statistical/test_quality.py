@@ -21,6 +21,7 @@ from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
 from mlmonitor.records import Floats, Quality
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share
+from support.references import fit_reference
 
 ALPHA = 0.01
 STREAMS = 300
@@ -60,7 +61,7 @@ def belief_of(reference: Reference, quality: Quality) -> tuple[float, float]:
 def continuous(rng: np.random.Generator, rows: int) -> Truth:
     """Uniform values: what is outside of their extremes is known exactly."""
     x = rng.random(rows)
-    return Reference.fit({"x": x}), 1 - (x.max() - x.min())
+    return fit_reference({"x": x}), 1 - (x.max() - x.min())
 
 
 def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int], Truth]:
@@ -72,7 +73,7 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
         seen = rng.choice(size, rows, p=shares)
         known = np.unique(seen)
         values = [f"c{at}" for at in seen.tolist()]
-        return Reference.fit({"x": values}), 1 - shares[known].sum()
+        return fit_reference({"x": values}), 1 - shares[known].sum()
 
     return draw
 
@@ -168,7 +169,7 @@ class Stream:
 
     def __init__(self, rng: np.random.Generator, rows: int) -> None:
         self.rng = rng
-        reference = Reference.fit(self.rows(rows))
+        reference = fit_reference(self.rows(rows))
         plan = reference.plan([Role.FEATURE], deviations=3.0)
         level = Significance(alpha=ALPHA, fields=len(reference.fields), tolerance=0.005)
         entries = reference.entries([Role.FEATURE])
@@ -222,7 +223,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
     for _ in range(60):
         x = rng.normal(size=(3, 1_000))
         columns = {"a": x[0], "b": x[1], "c": np.where(x[2] > 1, "high", "low").tolist()}
-        reference = Reference.fit(columns, predictions=x[0] + x[1] * x[2])
+        reference = fit_reference(columns, predictions=x[0] + x[1] * x[2])
         plan, entries = reference.plan(roles, deviations=3.0), reference.entries(roles)
         why = ShiftDecomposition.of(plan, entries, reference.content.explained)
         assert why is not None

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Config, Monitor, Reference, Status
+from mlmonitor import Config, Monitor, Status
 from mlmonitor.records import ABSENT, Quality
+from support.references import fit_reference
 from support.strategies import RAW
 
 FIELDS = "abcd"
@@ -162,7 +163,7 @@ def record(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
 WAYS = [call, call_classifier, call_part, call_by_id, observe, record]
 
 
-REFERENCE = Reference.fit(
+REFERENCE = fit_reference(
     {
         "a": np.linspace(0, 1, 200),
         "b": ["x", "y"] * 100,
@@ -186,7 +187,6 @@ def counted(status: Status) -> dict[tuple[str, str], int]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=100)
 @given(st.data())
 def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataObject) -> None:
     """Each field has one value of some quality for each row, however little could be read."""
@@ -202,7 +202,6 @@ def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataOb
         assert known == dict.fromkeys(known, rows)
 
 
-@settings(max_examples=150)
 @given(ROW, VALUE, VALUE)
 def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: object) -> None:
     """Between two good rows of one batch: both are read, and found by their labels."""
@@ -219,7 +218,6 @@ def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: obj
         assert status.internal_errors == 0
 
 
-@settings(max_examples=100)
 @given(st.lists(ROW, max_size=6), st.sampled_from(range(7)))
 def test_a_bad_call_costs_no_neighbour(bad: list[object], at: int) -> None:
     """A good call among bad ones of one drain is read, whichever of them it is."""

@@ -14,6 +14,7 @@ import pytest
 from mlmonitor import Config, Monitor, Otlp, Reference
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter, OtlpReceiver
+from support.references import fit_reference
 
 ROWS = 200_000
 OK = {"status": "ok"}
@@ -28,7 +29,7 @@ def table(rows: int, rng: np.random.Generator) -> dict[str, Any]:
 def reference(rng: np.random.Generator) -> Reference:
     """What such a table looked like at training."""
     held_out = table(5_000, rng)
-    return Reference.fit(held_out, predictions=held_out["age"], thresholds="asymptotic")
+    return fit_reference(held_out, predictions=held_out["age"], thresholds="asymptotic")
 
 
 @pytest.mark.parametrize("chunk_rows", [ROWS, 10_000, 997], ids=["at once", "chunks", "odd chunks"])

@@ -11,6 +11,7 @@ from mlmonitor import Config, Field, Monitor, Reference, Status
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 ROWS = 2_000
 CONFIG = Config(check_rows=200, check_interval_seconds=0)
@@ -39,7 +40,7 @@ def reference() -> Reference:
     """Text, segments, an anomaly score, and reasons that belong to one segment each."""
     rng = np.random.default_rng(0)
     columns = batch(rng, 4_000)
-    return Reference.fit(
+    return fit_reference(
         columns,
         predictions=rng.normal(100, 10, 4_000),
         schema={"note": "text", "amount": "numeric"},
@@ -154,7 +155,7 @@ def test_vectors_are_compared_as_a_whole_and_their_parts_by_segment(
     rng: np.random.Generator, exporter: InMemoryExporter
 ) -> None:
     """The MMD is told of the whole alone, and segments hold no kernel sums."""
-    reference = Reference.fit(vectors(rng, 2_000), schema={"v": "embedding"}, segments=["line"])
+    reference = fit_reference(vectors(rng, 2_000), schema={"v": "embedding"}, segments=["line"])
     with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
         monitor.record(vectors(rng, VECTORS, shift=1.0), rng.normal(size=VECTORS))
         assert monitor.flush(timeout_seconds=20)
@@ -184,7 +185,7 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
     hours = np.array([time.hour for time in times])
     names = {"name": seasonal(rng, hours)}
     predicted = rng.normal(size=hours.size)
-    reference = Reference.fit(names, predictions=predicted, times=times, season="hour_of_day")
+    reference = fit_reference(names, predictions=predicted, times=times, season="hour_of_day")
     entry = reference.entries([Role.FEATURE])[0]
     assert len(entry.seasons) == 24
     told: list[Alert] = []

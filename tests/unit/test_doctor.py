@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmonitor import Reference
 from mlmonitor.cli.main import main
 from mlmonitor.doctor import MODEL
 from mlmonitor.testing import OtlpReceiver
+from support.references import fit_reference
 
 TOKEN = f"dt0c01.{'A' * 24}.{'B' * 64}"
 KINDS = ("counter", "gauge", "durations", "distribution", "categories")
@@ -33,7 +33,7 @@ def saved(tmp_path: Path) -> Path:
     """A reference's file: two numeric fields, one with a name too long, and a category."""
     path = tmp_path / "claims.reference.json"
     columns = {"age": np.arange(100.0), "x" * 300: np.arange(100.0), "line": ["a", "b"] * 50}
-    Reference.fit(columns).save(path)
+    fit_reference(columns).save(path)
     return path
 
 

@@ -11,6 +11,7 @@ from mlmonitor.cli.main import main
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter, OtlpReceiver
+from support.references import fit_reference
 
 ROWS = 500
 
@@ -18,7 +19,7 @@ ROWS = 500
 def reference(**more: object) -> Reference:
     """Two numbers and a prediction."""
     columns = {"a": np.arange(float(ROWS)), "b": np.arange(float(ROWS))}
-    return Reference.fit(columns, predictions=np.arange(float(ROWS)), **more)  # type: ignore[arg-type]
+    return fit_reference(columns, predictions=np.arange(float(ROWS)), **more)  # type: ignore[arg-type]
 
 
 def test_the_reference_of_another_model_is_told_first_and_once(
@@ -44,7 +45,7 @@ def test_the_reference_of_another_model_is_told_first_and_once(
 def test_other_classes_than_the_references_are_told_first(rng: np.random.Generator) -> None:
     """The features are this model's, the names of its classes are not."""
     features = {"a": np.arange(float(ROWS))}
-    known = Reference.fit(
+    known = fit_reference(
         features,
         predictions=rng.dirichlet([1, 1], ROWS),
         output="probabilities",
@@ -76,7 +77,7 @@ def test_actuals_that_are_no_names_of_classes_are_refused(rng: np.random.Generat
     """Numbers beside named classes: the error says how to name them."""
     features, shares = {"a": np.arange(float(ROWS))}, rng.dirichlet([1, 1], ROWS)
     with pytest.raises(SchemaError, match=r"classes\[i\] for i in actuals"):
-        Reference.fit(
+        fit_reference(
             features,
             predictions=shares,
             output="probabilities",
@@ -178,12 +179,12 @@ def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
 ) -> None:
     """At noon on a Thursday in 1970 it is season 12 of the day; vectors have their own distance."""
     times = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[h]")
-    seasonal = Reference.fit({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
+    seasonal = fit_reference({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
     with Monitor("m", reference=seasonal, clock=lambda: 12.5 * 3_600) as monitor:
         told = str(monitor.status()).splitlines()[0]
     assert told.endswith("; compared by hour of day, 12 of 24 now (UTC)")
     vectors = {"v": list(rng.normal(size=(ROWS, 8)))}
-    known = Reference.fit(vectors, schema={"v": "embedding"})
+    known = fit_reference(vectors, schema={"v": "embedding"})
     with Monitor("m", reference=known) as monitor:
         monitor.record({"v": list(rng.normal(size=(100, 8)))}, np.zeros(100))
         monitor.flush(timeout_seconds=20)

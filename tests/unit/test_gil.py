@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Reference, gil
+from mlmonitor import Config, Monitor, gil
+from support.references import fit_reference
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_a_worker_yields_between_all_pieces_of_its_work(
     monkeypatch.setattr(gil, "SLICE_NS", -1)
     rng = np.random.default_rng(0)
     columns = {f"x{at}": rng.normal(size=1_000) for at in range(4)}
-    reference = Reference.fit(columns, predictions=rng.normal(size=1_000))
+    reference = fit_reference(columns, predictions=rng.normal(size=1_000))
     config = Config(poll_interval_seconds=3_600.0)
     breaths = 0
 

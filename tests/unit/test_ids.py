@@ -7,6 +7,7 @@ import pytest
 
 from mlmonitor import Alert, Config, Monitor, Reference
 from mlmonitor.status.reference_text import shown
+from support.references import fit_reference
 
 ROWS = 5_000
 TELLS = "ids? nothing to compare in customer: declare it text, or ignore it"
@@ -23,7 +24,7 @@ def ids(start: int, count: int) -> dict[str, list[str]]:
 @pytest.fixture
 def reference() -> Reference:
     """More ids than are kept."""
-    return Reference.fit(ids(0, ROWS))
+    return fit_reference(ids(0, ROWS))
 
 
 def test_a_column_of_ids_is_told_at_fit(reference: Reference) -> None:
@@ -39,7 +40,7 @@ def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
 ) -> None:
     """Many postcodes, of which some come often."""
     codes = [f"p{at}" for at in rng.integers(0, 5_000, ROWS)] + ["p1"] * most
-    assert Reference.fit({"code": codes}).id_like == ()
+    assert fit_reference({"code": codes}).id_like == ()
 
 
 @pytest.mark.parametrize("rows", [1_000, ROWS])
@@ -48,7 +49,7 @@ def test_ids_that_become_one_are_constant(rows: int) -> None:
     found: list[Alert] = []
     config = Config(check_rows=100, check_interval_seconds=0)
     with Monitor(
-        "m", reference=Reference.fit(ids(0, rows)), config=config, on_alert=found.append
+        "m", reference=fit_reference(ids(0, rows)), config=config, on_alert=found.append
     ) as monitor:
         for at in range(10):
             monitor.record(ids(100_000 + at * 100, 100), np.zeros(100))

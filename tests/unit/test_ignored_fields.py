@@ -5,6 +5,7 @@ import pytest
 
 from mlmonitor import Config, Monitor, Reference, Status
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 ROWS = 1_000
 
@@ -22,7 +23,7 @@ def columns(rng: np.random.Generator) -> dict[str, object]:
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
     """Everything there can be: a text, an anomaly score, segments."""
-    return Reference.fit(
+    return fit_reference(
         columns(rng),
         predictions=rng.normal(0, 1, ROWS),
         schema={"note": "text"},

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mlmonitor import Config, Monitor, Observation, Reference
+from support.references import fit_reference
 
 ROW = {"x": 1.0}
 
@@ -18,7 +19,7 @@ def reference() -> Reference:
     """Of one number, its prediction and the truth."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=500)
-    return Reference.fit({"x": x}, predictions=x, actuals=x)
+    return fit_reference({"x": x}, predictions=x, actuals=x)
 
 
 @pytest.fixture

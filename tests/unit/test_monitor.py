@@ -11,6 +11,7 @@ from mlmonitor import Alert, Config, ConfigError, FormatError, Monitor, Referenc
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.records import Quality
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 Features = dict[str, float]
 
@@ -19,7 +20,7 @@ Features = dict[str, float]
 def reference(rng: np.random.Generator) -> Reference:
     """A reference over two features and a prediction."""
     x = rng.normal(size=2_000)
-    return Reference.fit({"a": x, "b": rng.normal(size=2_000)}, predictions=x * 2, actuals=x * 2)
+    return fit_reference({"a": x, "b": rng.normal(size=2_000)}, predictions=x * 2, actuals=x * 2)
 
 
 def make(reference: Reference | None, exporter: InMemoryExporter, **options: object) -> Monitor:
@@ -487,7 +488,7 @@ def test_an_alert_is_shown_and_exported(
 def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExporter) -> None:
     """What the reference was told of the model's errors is shown once there are live ones."""
     x = np.linspace(0, 1, 100)
-    reference = Reference.fit({"a": x}, predictions=x, actuals=x, training_metrics={"mae": 0.25})
+    reference = fit_reference({"a": x}, predictions=x, actuals=x, training_metrics={"mae": 0.25})
     with make(reference, exporter) as monitor:
         monitor.record({"a": [0.5]}, [0.5], ids=["1"])
         assert "at training" not in str(monitor.status())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmonitor import Alert, Config, Reference, Role
+from mlmonitor import Alert, Config, Role
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
@@ -11,6 +11,7 @@ from mlmonitor.capture.outputs import Outputs
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 SHAPE = Shape((), Outputs())
 
@@ -24,7 +25,7 @@ class Line:
         self.inbox = Inbox(self.config.buffer_rows)
         self.clock, self.exporter = clock, exporter
         identity = Identity("m", "1", "instance", clock())
-        reference = Reference.fit({"a": x}, predictions=x)
+        reference = fit_reference({"a": x}, predictions=x)
         deliveries = name_deliveries([exporter])
         self.pipeline = Pipeline(self.config, identity, self.inbox, reference, deliveries)
 

@@ -8,6 +8,7 @@ import pytest
 from mlmonitor import Alert, Config, ConfigError, Monitor, Reference
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.memory_held import held_bytes
+from support.references import fit_reference
 
 LINES = ("motor", "home", "travel")
 SHARES = (0.5, 0.4, 0.1)
@@ -27,7 +28,7 @@ def policies(
 def reference(rng: np.random.Generator) -> Reference:
     """Parted by line."""
     columns = policies(rng, 6_000)
-    return Reference.fit(
+    return fit_reference(
         columns, predictions=columns["age"], actuals=columns["age"], segments=["line"]
     )
 
@@ -219,7 +220,7 @@ def test_several_fields_make_a_segment_together(
         "region": rng.choice(["north", "south"], 500),
         "age": rng.normal(size=500),
     }
-    reference = Reference.fit(columns, segments=["line", "region"])
+    reference = fit_reference(columns, segments=["line", "region"])
     with Monitor(
         "m", reference=reference, segments=["region", "line"], exporters=[exporter]
     ) as monitor:
@@ -244,7 +245,7 @@ def test_segments_that_cannot_be_compared_are_refused_at_set_up(
     fit: dict[str, Any], options: dict[str, Any], named: str, rng: np.random.Generator
 ) -> None:
     """With what to do about it: a segment beside nothing would only look as if it were watched."""
-    reference = Reference.fit(policies(rng, 300), **fit)
+    reference = fit_reference(policies(rng, 300), **fit)
     with pytest.raises(ConfigError, match=named):
         Monitor("m", reference=reference, exporters=[], **options)
 
@@ -260,10 +261,11 @@ def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batche
         clock.advance(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator) -> None:
     """It follows from how many segments there are, and not from how many come."""
-    reference = Reference.fit(
+    reference = fit_reference(
         policies(rng, 2_000), predictions=rng.normal(size=2_000), segments=["line"]
     )
     clock = ManualClock()

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 NAMES = ["good", "bad"]
 PROBABILITIES = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
@@ -16,7 +17,7 @@ PROBABILITIES = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
 def monitor(exporter: InMemoryExporter, clock: ManualClock) -> Iterator[Monitor]:
     """A classifier of two classes, whose worker rests."""
     p = np.linspace(0.0, 1.0, 100)
-    reference = Reference.fit(
+    reference = fit_reference(
         {"a": p},
         predictions=np.column_stack([p, 1 - p]),
         output="probabilities",

@@ -7,6 +7,7 @@ import pytest
 
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 ROWS = 2_003
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as frames hold them
@@ -16,7 +17,7 @@ START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as frames hold them
 def reference(rng: np.random.Generator) -> Reference:
     """A feature of each numeric sort, and a prediction."""
     days = [START + timedelta(days=at % 100) for at in range(ROWS)]
-    return Reference.fit(
+    return fit_reference(
         {"x": rng.normal(10, 2, ROWS), "one": np.full(ROWS, 1 / 3), "when": days},
         predictions=rng.normal(-5, 1, ROWS),
     )

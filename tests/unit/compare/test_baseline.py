@@ -12,6 +12,7 @@ from mlmonitor.compare.baseline import Baseline, season_counts, season_rows
 from mlmonitor.compare.count_table import profile_counts
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 ROLES = (Role.FEATURE, Role.PREDICTION)
@@ -41,7 +42,7 @@ def fit(rng: np.random.Generator, **options: Any) -> Reference:
     moments = hours_of(20_000, rng, weeks=4)
     columns = traffic(moments, rng)
     season = {"times": as_dates(moments), "season": "hour_of_day"}
-    return Reference.fit(columns, predictions=columns["amount"], **{**season, **options})
+    return fit_reference(columns, predictions=columns["amount"], **{**season, **options})
 
 
 def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
@@ -51,7 +52,7 @@ def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
     columns["amount"][::7] = np.nan
     columns["line"] = columns["line"].astype(object)
     columns["line"][::5] = None
-    reference = Reference.fit(columns, times=as_dates(moments), season="hour_of_week")
+    reference = fit_reference(columns, times=as_dates(moments), season="hour_of_week")
     entries = reference.entries([Role.FEATURE])
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     baseline = Baseline(entries, plan)
@@ -92,9 +93,9 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
     """As predictions have them: an iterator, or a function of a chunk."""
     moments = hours_of(2_000, rng)
     columns = traffic(moments, rng)
-    whole = Reference.fit(columns, times=as_dates(moments), season="hour_of_day")
+    whole = fit_reference(columns, times=as_dates(moments), season="hour_of_day")
     parts = [slice(0, 700), slice(700, 2_000)]
-    found = Reference.fit(
+    found = fit_reference(
         iter([{k: v[part] for k, v in columns.items()} for part in parts]),
         times=iter([as_dates(moments)[part] for part in parts]),
         season="hour_of_day",
@@ -125,7 +126,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_the_reference_of_some_hours_is_their_mixture() -> None:
     """Weighted by the rows of the window; as uncertain as the hours that it rests on."""
-    reference = Reference.fit(
+    reference = fit_reference(
         {"flag": [True] * 90 + [False] * 10 + [True] * 10 + [False] * 30},
         times=["2026-06-01T05:00"] * 100 + ["2026-06-01T06:00"] * 40,
         season="hour_of_day",

@@ -17,6 +17,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.stats.distance import jensen_shannon, psi
 from mlmonitor.status.field_status import FieldStatus, distinct_categories, field_statuses
+from support.references import fit_reference
 
 SPAN = Span(3_600.0, None, 60)
 LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=8)
@@ -47,7 +48,7 @@ numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
 @given(numbers, numbers)
 def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[float]) -> None:
     """PSI and Jensen-Shannon are those of the histograms over the reference's edges."""
-    reference = Reference.fit({"x": then})
+    reference = fit_reference({"x": then})
     (entry,) = reference.content.fields
     edges = entry.edges if entry.kind == "numeric" else []
     counts = np.bincount(np.searchsorted(edges, now, side="left"), minlength=len(edges) + 1)
@@ -60,7 +61,7 @@ def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[flo
 @given(numbers)
 def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
     """Count, mean, deviation, range and the ends of the quantiles agree with numpy."""
-    found = statuses(Reference.fit({"x": [0.0, 1.0]}), {"x": now})["x"]
+    found = statuses(fit_reference({"x": [0.0, 1.0]}), {"x": now})["x"]
     assert (found.count, found.min, found.max) == (len(now), min(now), max(now))
     assert found.mean == pytest.approx(np.mean(now), abs=1e-6)
     assert found.stddev == pytest.approx(np.std(now), abs=1e-5)
@@ -71,7 +72,7 @@ def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
 def test_the_reference_against_itself_has_not_moved() -> None:
     """The training rows, served once more, are at no distance."""
     data = {"x": [1.0, 2.0, 3.0, 4.0] * 25, "line": ["motor", "home", "boat", "boat"] * 25}
-    for each in statuses(Reference.fit(data), data).values():
+    for each in statuses(fit_reference(data), data).values():
         assert (each.psi, each.jensen_shannon, each.has_moved) == (0.0, 0.0, False)
         assert each.count == 100
 
@@ -80,7 +81,7 @@ def test_the_reference_against_itself_has_not_moved() -> None:
 def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
     """One value or none at all is told without a warning; what is unknown is None."""
     data = {"x": values, "y": [float(at) for at in range(20)]}
-    found = statuses(Reference.fit(data), data)["x"]
+    found = statuses(fit_reference(data), data)["x"]
     is_empty = values[0] is None
     assert found.count == (0 if is_empty else 20)
     assert found.psi == 0.0  # where there never was a value, none is missing that was there
@@ -90,7 +91,7 @@ def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
 
 def test_before_the_first_row_there_is_nothing_to_tell() -> None:
     """No rows, no numbers: None throughout, and no warning."""
-    for each in statuses(Reference.fit({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
+    for each in statuses(fit_reference({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
         assert (each.count, each.psi, each.jensen_shannon, each.mean) == (0, None, None, None)
         assert (each.quantiles, each.psi_threshold, each.has_moved) == ({}, None, False)
 
@@ -99,7 +100,7 @@ def test_new_categories_are_named_once_they_are_many() -> None:
     """A value seen four times may be one person's name; seen five times it is shown."""
     data = {"line": ["motor", "home"] * 10, "x": [1.0] * 20}
     now = {"line": ["caravan"] * 5 + ["Ada Lovelace"] * 4 + ["home"], "x": [1.0] * 10}
-    found = statuses(Reference.fit(data), now)["line"]
+    found = statuses(fit_reference(data), now)["line"]
     assert [(hit.name, hit.count) for hit in found.new_categories] == [("caravan", 5)]
     assert found.quality[Quality.NEW_CATEGORY] == 9
 
@@ -107,7 +108,7 @@ def test_new_categories_are_named_once_they_are_many() -> None:
 def test_known_but_rare_categories_are_not_new() -> None:
     """Beyond the most frequent, what the reference listed is `other`, not `new`."""
     data = {"c": [f"c{at}" for at in range(100)] * 20, "x": [1.0] * 2_000}
-    found = statuses(Reference.fit(data), data)["c"]
+    found = statuses(fit_reference(data), data)["c"]
     assert found.quality[Quality.NEW_CATEGORY] == 0
     assert found.psi is not None
     assert found.psi_threshold is not None
@@ -118,20 +119,20 @@ def test_what_was_fitted_is_known_when_it_is_served() -> None:
     """Categories keep their names from training to serving, odd ones included."""
     odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
     data = {"c": odd, "x": [1.0] * len(odd)}
-    found = statuses(Reference.fit(data, schema={"c": "categorical"}), data)["c"]
+    found = statuses(fit_reference(data, schema={"c": "categorical"}), data)["c"]
     assert (found.quality[Quality.NEW_CATEGORY], found.count, found.psi) == (0, len(odd), 0.0)
 
 
 def test_an_open_list_cannot_tell_what_is_new() -> None:
     """Where the reference had more categories than it could keep, nothing is called new."""
     data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
-    found = statuses(Reference.fit(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
+    found = statuses(fit_reference(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
     assert (found.quality[Quality.NEW_CATEGORY], found.new_categories) == (0, ())
 
 
 def test_distinct_categories_are_counted() -> None:
     """Those of the dictionary exactly, the others about; None without the extra for the others."""
-    reference = Reference.fit({"c": ["a", "b", "c"], "x": [1.0] * 3})
+    reference = fit_reference({"c": ["a", "b", "c"], "x": [1.0] * 3})
     population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
     compared = population.compared(now=2.0)
     assert distinct_categories(compared, 0) == 3
@@ -141,7 +142,7 @@ def test_distinct_categories_are_counted() -> None:
 
 def test_a_window_that_is_over_leaves_quality_alone() -> None:
     """Moments and scores forget with the window; what became of the values does not."""
-    population, _ = seen(Reference.fit({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
+    population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
     (found,) = field_statuses(population.compared(now=100_000.0))
     assert (found.count, found.psi, found.mean) == (0, None, None)
     assert found.missing == 1
@@ -151,7 +152,7 @@ def test_a_window_that_is_over_leaves_quality_alone() -> None:
 
 def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
     """As long as the window has forgotten nothing, it is that of all rows."""
-    population, _ = seen(Reference.fit({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
+    population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
     (found,) = field_statuses(population.compared(now=2.0))
     assert found.window_quality == found.quality
     assert found.window_quality[Quality.MISSING] == 1
@@ -160,7 +161,7 @@ def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
 def test_a_shift_is_told_from_chance() -> None:
     """Fifty rows of the same distribution have not moved; a thousand shifted ones have."""
     rng = np.random.default_rng(7)
-    reference = Reference.fit({"x": rng.normal(size=10_000)})
+    reference = fit_reference({"x": rng.normal(size=10_000)})
     same = statuses(reference, {"x": rng.normal(size=50).tolist()})["x"]
     shifted = statuses(reference, {"x": rng.normal(0.8, size=1_000).tolist()})["x"]
     assert same.psi is not None

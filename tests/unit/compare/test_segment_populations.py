@@ -18,6 +18,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Block, Declared, Role
+from support.references import fit_reference
 
 ROLES = (Role.FEATURE, Role.PREDICTION)
 LENS = ComparisonOptions(Span(60.0, None, 6), Significance(0.01, 1, 0.005), hitters=4)
@@ -34,7 +35,7 @@ def reference(**options: Any) -> Reference:
         "day": rng.integers(0, 10_000, 800).astype("M8[D]"),
         "flag": rng.random(800) < 0.5,
     }
-    return Reference.fit(columns, predictions=columns["age"], segments=["line"], **options)
+    return fit_reference(columns, predictions=columns["age"], segments=["line"], **options)
 
 
 REFERENCE = reference(max_segments=2)
@@ -136,7 +137,7 @@ def _place(line: object) -> str:
 
 def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
     """Read at once, and still known value by value."""
-    plain = Reference.fit(
+    plain = fit_reference(
         {"line": np.repeat([0.0, 1.0], 50), "age": np.arange(100.0)}, segments=["line"]
     )
     plan = plain.plan(ROLES, deviations=3.0)

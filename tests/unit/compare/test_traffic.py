@@ -15,6 +15,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Declared
 from mlmonitor.status.field_status import field_statuses
+from support.references import fit_reference
 
 SPAN = Span(3_600.0, None, 60)
 
@@ -96,7 +97,7 @@ def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> Non
 def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
     """After learning, the scores are those of a reference fitted on the same rows."""
     first, then = [float(x) for x in range(50)], [float(x) for x in range(25, 60)]
-    taught = watched(Reference.fit({"x": first}, predictions=first))
+    taught = watched(fit_reference({"x": first}, predictions=first))
     learner = watched(None, baseline_rows=50)
     learner.take(calls(first), now=1.0)
     for subject in (taught, learner):
@@ -118,7 +119,7 @@ def test_nothing_to_report_while_learning() -> None:
     subject = watched(None)
     subject.take(calls([1.0]), now=1.0)
     assert subject.ready(now=2.0) is None
-    assert watched(Reference.fit({"x": [1.0]})).ready(now=0.0) is not None
+    assert watched(fit_reference({"x": [1.0]})).ready(now=0.0) is not None
 
 
 def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:

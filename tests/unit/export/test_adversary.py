@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Otlp, Reference
+from mlmonitor import Config, Monitor, Otlp
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
+from support.references import fit_reference
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 LONG = "x" * 300
@@ -69,7 +70,7 @@ def test_every_name_arrives_as_a_series_of_its_own(
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"{many},Not Legal=1,k8s.empty=")
     columns: dict[str, Any] = {each: np.arange(50.0) - 20 for each in NAMES}
     columns["categories"] = (NAMES * 2)[:50]
-    reference = Reference.fit(columns, predictions=columns["a.b"], actuals=columns["a.b"])
+    reference = fit_reference(columns, predictions=columns["a.b"], actuals=columns["a.b"])
     config = Config(export_interval_seconds=3_600)
     monitor = Monitor(
         name,

@@ -8,10 +8,11 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from mlmonitor import Config, Monitor, Otlp, Reference, catalog, pipeline
+from mlmonitor import Config, Monitor, Otlp, catalog, pipeline
 from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
 from support.collector_sink import Sink, running_sink
+from support.references import fit_reference
 
 EDGES_AT = np.arange(100.0)
 TOKEN = "dt0c01.ID.SECRET"  # noqa: S105 - a test's own
@@ -36,7 +37,7 @@ def tracer() -> Iterator[trace.Tracer]:
 def monitor_of(*exporters: Any, clock: ManualClock | None = None, **options: Any) -> Monitor:
     """A monitor of one feature whose worker exports when it is asked to."""
     config = Config(**{"poll_interval_seconds": 3_600, "export_interval_seconds": 3_600, **options})
-    reference = Reference.fit({"amount": EDGES_AT}, predictions=EDGES_AT)
+    reference = fit_reference({"amount": EDGES_AT}, predictions=EDGES_AT)
     return Monitor("m", reference=reference, exporters=exporters, config=config, clock=clock)
 
 
@@ -236,7 +237,7 @@ def test_a_field_that_is_left_out_takes_its_exemplars_along(
 ) -> None:
     """Those of the fields that are sent stay with them, whatever their rows are now."""
     names = [f"f{at}" for at in range(12)]
-    reference = Reference.fit(dict.fromkeys(names, EDGES_AT), predictions=EDGES_AT)
+    reference = fit_reference(dict.fromkeys(names, EDGES_AT), predictions=EDGES_AT)
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
     config = Config(max_series=300, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=exporters, config=config) as monitor:

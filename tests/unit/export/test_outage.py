@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Otlp, Reference
+from mlmonitor import Config, Monitor, Otlp
 from mlmonitor.testing import (
     Drop,
     ManualClock,
@@ -20,6 +20,7 @@ from mlmonitor.testing import (
     Slow,
     Sometimes,
 )
+from support.references import fit_reference
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
 FIELD = {"field": "x", "role": "feature"}
@@ -41,7 +42,7 @@ class Service:
     """A monitor that is fed by hand, minute by minute, and what it ought to have told."""
 
     def __init__(self, exporters: list[Any], clock: ManualClock, rng: np.random.Generator) -> None:
-        reference = Reference.fit({"x": rng.exponential(size=500)}, predictions=np.zeros(500))
+        reference = fit_reference({"x": rng.exponential(size=500)}, predictions=np.zeros(500))
         config = Config(export_interval_seconds=86_400, window_seconds=240, window_slices=4)
         self.monitor = Monitor(
             "m", reference=reference, exporters=exporters, config=config, clock=clock

@@ -13,6 +13,7 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.records import ABSENT, Declared
 from mlmonitor.reference.learner import Learner
+from support.references import fit_reference
 
 
 def rows_of(features: list[dict[Any, Any]], predictions: Any = None, **named: Any) -> Rows:
@@ -53,7 +54,7 @@ def test_what_is_learned_is_what_fitting_finds(
     scores = [float(at) for at in range(len(rows))]
     cut = min(cut, len(rows) - 1)
     found = learned(rows_of(rows[:cut], scores[:cut]), rows_of(rows[cut:], scores[cut:]))
-    expected = Reference.fit(rows, predictions=scores)
+    expected = fit_reference(rows, predictions=scores)
     assert found.content.fields == without_chance(expected)
     assert (found.rows, found.is_learned, expected.is_learned) == (len(rows), True, False)
 
@@ -92,7 +93,7 @@ def test_a_batch_is_learned_from_as_far_as_wanted() -> None:
     batch = Rows(5_000, ColumnTable({"x": np.arange(5_000.0)}, 5_000), {}, [], [], None)
     found = learned(batch, expected=1_000)
     assert (found.rows, found.entries([Role.FEATURE])[0].rows) == (1_000, 1_000)
-    assert found.content.fields == without_chance(Reference.fit({"x": np.arange(1_000.0)}))
+    assert found.content.fields == without_chance(fit_reference({"x": np.arange(1_000.0)}))
 
 
 @pytest.mark.parametrize("name", ["", "n" * 1_001, "\ud800"])

@@ -20,6 +20,7 @@ from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from mlmonitor.formats.reference import file as file_format
 from mlmonitor.reference.fit_options import MOST_BINS
+from support.references import fit_reference
 
 TEXT = st.text(max_size=8)
 COLUMN = st.one_of(
@@ -34,7 +35,7 @@ NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 @st.composite
 def references(draw: st.DrawFn) -> Reference:
     """References of any columns, with all that can be told beside them."""
-    return Reference.fit(
+    return fit_reference(
         draw(st.dictionaries(NAME, COLUMN, min_size=1, max_size=4)),
         predictions=draw(st.one_of(st.none(), COLUMN)),
         actuals=draw(st.one_of(st.none(), COLUMN)),
@@ -57,7 +58,7 @@ def test_what_was_saved_is_loaded_exactly(reference: Reference, tmp_path: Path) 
 
 def small() -> Reference:
     """A reference of two fields and a prediction."""
-    return Reference.fit(
+    return fit_reference(
         {"x": [1.0, 2.0, None, 4.0], "line": ["motor", "home", "motor", None]},
         predictions=[1.0, 2.0, 3.0, 4.0],
         trained_at=datetime(2024, 5, 1, tzinfo=UTC),
@@ -66,7 +67,7 @@ def small() -> Reference:
 
 def test_no_value_of_a_row_is_in_a_repr() -> None:
     """A repr ends up in logs: it says how much is known, not which categories or quantiles."""
-    reference = Reference.fit(
+    reference = fit_reference(
         {"x": [1234.5, 2.0], "line": ["hush", "home"], "y": [0, 1]}, predictions=[1.0, 777.25]
     )
     assert repr(reference) == "Reference(2 rows, 3 features, 1 prediction)"
@@ -87,7 +88,7 @@ PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
 )
 def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictions: Any) -> None:
     """A numeric field a class, and the label of the most probable one; actuals stay as they are."""
-    reference = Reference.fit(
+    reference = fit_reference(
         {"x": [1.0, 2.0, 3.0]},
         predictions=predictions,
         output="probabilities",
@@ -110,7 +111,7 @@ def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictio
 def test_classes_that_do_not_fit_are_refused() -> None:
     """Two names for three columns, one text, one name, an unknown output: each is an error."""
     features = {"x": [1.0, 2.0, 3.0]}
-    fit = partial(Reference.fit, features, predictions=PROBABILITIES)
+    fit = partial(fit_reference, features, predictions=PROBABILITIES)
     with pytest.raises(SchemaError, match="predictions: expected one for each of the 3 rows"):
         fit(output="probabilities", classes=["a", "b"])
     with pytest.raises(SchemaError, match="classes: expected a sequence"):
@@ -144,7 +145,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):
-        Reference.fit({"x": [1]}).save(path)
+        fit_reference({"x": [1]}).save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.json"]  # noqa: PTH208 - hidden files count
 
@@ -152,7 +153,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
     """While one thread saves over and over, each load finds a whole reference."""
     path = tmp_path / "a.json"
-    versions = [small(), Reference.fit({"x": np.arange(1_000.0)})]
+    versions = [small(), fit_reference({"x": np.arange(1_000.0)})]
     versions[0].save(path)
     done = threading.Event()
 
@@ -224,7 +225,7 @@ def test_an_option_out_of_bounds_is_refused(
 ) -> None:
     """The error names the option and what was expected, and no value."""
     with pytest.raises(error, match=said) as caught:
-        Reference.fit({"x": [1.0, 2.0]}, **options)
+        fit_reference({"x": [1.0, 2.0]}, **options)
     assert "0.5x" not in str(caught.value)
 
 
@@ -240,7 +241,7 @@ def test_an_option_out_of_bounds_is_refused(
 )
 def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
     """A naive time is taken as UTC; any other is the same moment in UTC."""
-    found = Reference.fit({"x": [1]}, trained_at=told).trained_at
+    found = fit_reference({"x": [1]}, trained_at=told).trained_at
     assert found == datetime(2024, 5, 1, 12, tzinfo=UTC)
     assert found is not None
     assert found.utcoffset() == timedelta(0)
@@ -248,7 +249,7 @@ def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
 
 def test_figures_told_at_training_are_kept() -> None:
     """Importances and metrics are numbers by name, whatever type of number they came as."""
-    found = Reference.fit(
+    found = fit_reference(
         {"x": [1]}, importances={"x": np.float32(0.5)}, training_metrics={"mae": 41}
     )
     assert found.content.importances == {"x": 0.5}
@@ -257,7 +258,7 @@ def test_figures_told_at_training_are_kept() -> None:
 
 def test_fields_are_planned_numeric_first() -> None:
     """Entries come in the order of the plan's schema, so that tables of both line up."""
-    reference = Reference.fit(
+    reference = fit_reference(
         {"a": ["p", "q"], "b": [1.0, 2.0], "c": [True, False], "d": [3.0, 4.0]},
         predictions=[5.0, 6.0],
     )
@@ -271,7 +272,7 @@ def test_fields_are_planned_numeric_first() -> None:
 
 def test_the_band_is_the_mean_and_so_many_deviations() -> None:
     """Range and band of a plan come from the reference; a field without values has neither."""
-    reference = Reference.fit({"x": [1.0, 3.0], "none": [None, None]})
+    reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]})
     x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric
     assert (x.low, x.high, x.band_low, x.band_high) == (1.0, 3.0, 0.0, 4.0)
     assert (none.low, none.high) == (-np.inf, np.inf)

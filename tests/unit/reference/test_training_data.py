@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
-from mlmonitor import Reference, SchemaError
+from mlmonitor import SchemaError
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
+from support.references import fit_reference
 
 PERSONAL = "Ada Lovelace"
 
@@ -69,7 +70,7 @@ FORMS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_the_form_of_the_data_does_not_matter(form: str) -> None:
     """The same rows in any form make the same reference."""
-    found = Reference.fit(FORMS[form](), names=["x", "line"])
+    found = fit_reference(FORMS[form](), names=["x", "line"])
     x, line = found.content.fields
     assert isinstance(x, NumericReference)
     assert isinstance(line, CategoricalReference)
@@ -98,7 +99,7 @@ PREDICTIONS: dict[str, Any] = {
 @pytest.mark.parametrize("what", ["predictions", "actuals"])
 def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
     """Predictions and actuals may be lists, arrays, columns, series, or a function of the chunk."""
-    found = Reference.fit({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
+    found = fit_reference({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
     entry = found.content.fields[1]
     assert isinstance(entry, NumericReference)
     assert (entry.name, entry.role) == (what[:-1], what[:-1])
@@ -117,13 +118,13 @@ def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
 )
 def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> None:
     """Columns of an array have their positions for names, those of a frame or mapping their own."""
-    found = Reference.fit({"x": [0, 1, 2]}, predictions=outputs)
+    found = fit_reference({"x": [0, 1, 2]}, predictions=outputs)
     assert [e.name for e in found.content.fields if e.role == "prediction"] == names
 
 
 def test_labels_are_categories() -> None:
     """A classifier's predictions and actuals are counted by label."""
-    found = Reference.fit(
+    found = fit_reference(
         {"x": [0, 1, 2]}, predictions=["yes", "no", "yes"], actuals=np.array(["no", "no", "yes"])
     )
     _, prediction, actual = found.content.fields
@@ -135,7 +136,7 @@ def test_labels_are_categories() -> None:
 
 def test_a_feature_may_be_called_prediction() -> None:
     """Role and name together identify a field."""
-    found = Reference.fit({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
+    found = fit_reference({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
     told = [
         (e.role, e.name, e.mean) for e in found.content.fields if isinstance(e, NumericReference)
     ]
@@ -202,7 +203,7 @@ def test_data_that_cannot_be_trusted_is_refused(
 ) -> None:
     """The error names the column or row and what was expected, and never a value."""
     with pytest.raises(SchemaError) as caught:
-        Reference.fit(features, **options)
+        fit_reference(features, **options)
     assert said in str(caught.value)
     assert PERSONAL not in str(caught.value)
 
@@ -228,7 +229,7 @@ def test_data_that_cannot_be_trusted_is_refused(
 def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, met: str) -> None:
     """One for each row is expected; a single value is not spread over all of them."""
     with pytest.raises(SchemaError) as caught:
-        Reference.fit({"x": [0, 1, 2]}, **{what: values})
+        fit_reference({"x": [0, 1, 2]}, **{what: values})
     assert str(caught.value).startswith(f"{what}: ")
     assert met in str(caught.value)
     assert PERSONAL not in str(caught.value)
@@ -238,7 +239,7 @@ def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, me
 def test_the_truth_is_one_value_a_row(values: Any) -> None:
     """Actuals of several columns are refused."""
     with pytest.raises(SchemaError, match="actuals: expected one value a row, got 2 columns"):
-        Reference.fit({"x": [0, 1, 2]}, actuals=values)
+        fit_reference({"x": [0, 1, 2]}, actuals=values)
 
 
 def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
@@ -257,8 +258,8 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
 )
 def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
     """A function of the chunk, and an iterator beside it, both give each row its prediction."""
-    found = Reference.fit(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
-    whole = Reference.fit(
+    found = fit_reference(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
+    whole = fit_reference(
         {"x": np.arange(100)}, predictions=2 * np.arange(100), actuals=np.arange(100)
     )
     assert found == whole
@@ -277,7 +278,7 @@ def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
 def test_chunks_that_do_not_fit_each_other_are_refused(predictions: Any, said: str) -> None:
     """Features and predictions come in as many chunks of as many rows."""
     with pytest.raises(SchemaError, match=said):
-        Reference.fit(parts(4, 2), predictions=predictions)
+        fit_reference(parts(4, 2), predictions=predictions)
 
 
 def test_what_a_users_function_raises_is_the_users() -> None:
@@ -288,9 +289,9 @@ def test_what_a_users_function_raises_is_the_users() -> None:
         yield
 
     with pytest.raises(TypeError, match="the user's own"):
-        Reference.fit(parts(4, 2), predictions=broken())
+        fit_reference(parts(4, 2), predictions=broken())
     with pytest.raises(ZeroDivisionError):
-        Reference.fit({"x": [1]}, predictions=lambda _: 1 / 0)
+        fit_reference({"x": [1]}, predictions=lambda _: 1 / 0)
 
 
 def test_a_function_cannot_change_what_it_is_shown() -> None:
@@ -300,6 +301,6 @@ def test_a_function_cannot_change_what_it_is_shown() -> None:
         chunk["x"] *= 1_000
         return chunk["x"]
 
-    found = Reference.fit({"x": np.array([1.0, 2.0])}, predictions=predict)
+    found = fit_reference({"x": np.array([1.0, 2.0])}, predictions=predict)
     assert isinstance(found.content.fields[0], NumericReference)
     assert found.content.fields[0].max == 2.0

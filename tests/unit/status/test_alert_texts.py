@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Config, Field, Monitor, Reference
+from support.references import fit_reference
 
 ROWS = 2_000
 
@@ -22,7 +23,7 @@ def columns(rng: np.random.Generator, count: int) -> dict[str, Any]:
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
     """Of sound rows."""
-    return Reference.fit(columns(rng, ROWS), predictions=rng.normal(size=ROWS))
+    return fit_reference(columns(rng, ROWS), predictions=rng.normal(size=ROWS))
 
 
 def found(

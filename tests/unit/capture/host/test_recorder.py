@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor
+from support.references import fit_reference
 
 ROW = {"a": 1.0}
 
@@ -17,7 +18,7 @@ ROW = {"a": 1.0}
 def monitor() -> Iterator[Monitor]:
     """A monitor whose worker rests."""
     x = np.linspace(-10.0, 10.0, 500)
-    reference = Reference.fit({"a": x}, predictions=x)
+    reference = fit_reference({"a": x}, predictions=x)
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
     with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
         yield monitor

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Monitor, Reference
+from mlmonitor import Monitor
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
 from mlmonitor.capture.host.watch.arguments import build_feature_copier
 from mlmonitor.capture.values import UNREADABLE
+from support.references import fit_reference
 
 
 class Tensor:
@@ -84,7 +85,7 @@ def test_other_models_share_what_they_shared() -> None:
 def test_a_watched_call_copies_its_vector_before_it_runs(how: str) -> None:
     """However it is watched: what the function does to the vector is not seen."""
     rng = np.random.default_rng(0)
-    reference = Reference.fit({"v": rng.normal(size=(40, 2))}, schema={"v": "embedding"})
+    reference = fit_reference({"v": rng.normal(size=(40, 2))}, schema={"v": "embedding"})
     with Monitor("m", reference=reference) as monitor:
 
         def spoil(features: dict[str, Any]) -> float:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmonitor import Config, Monitor, Reference, Role
+from mlmonitor import Config, Monitor, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.drift.decomposition import Contribution, Shift, ShiftDecomposition
 from mlmonitor.records import Block
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 ROLES = (Role.FEATURE, Role.PREDICTION)
 ROWS = 4_000
@@ -36,7 +37,7 @@ class Service:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
         columns = rows(rng, ROWS)
-        self.reference = Reference.fit(columns, predictions=predicted(columns))
+        self.reference = fit_reference(columns, predictions=predicted(columns))
         self.plan = self.reference.plan(ROLES, deviations=3.0)
         entries = self.reference.entries(ROLES)
         self.why = ShiftDecomposition.of(self.plan, entries, self.reference.content.explained)
@@ -119,7 +120,7 @@ def test_what_the_reference_never_saw_contributes_nothing(service: Service) -> N
 def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None:
     """If rows without an age are predicted high, more of them raise the mean."""
     age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
-    reference = Reference.fit({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
+    reference = fit_reference({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
     why = ShiftDecomposition.of(plan, entries, reference.content.explained)
     assert why is not None
@@ -145,7 +146,7 @@ def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
     assert service.why is not None
     assert service.why.explain(Profile(service.plan)) is None
     for predictions in (None, ["a", "b", "a"]):
-        reference = Reference.fit({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
+        reference = fit_reference({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
         plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
         assert ShiftDecomposition.of(plan, entries, reference.content.explained) is None
 
@@ -158,7 +159,7 @@ def test_status_and_export_tell_why(
 ) -> None:
     """With a reference from training, and with one that the service learned itself."""
     columns = rows(rng, ROWS)
-    reference = None if learn else Reference.fit(columns, predictions=predicted(columns))
+    reference = None if learn else fit_reference(columns, predictions=predicted(columns))
     config = Config(baseline_rows=ROWS)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         if learn:

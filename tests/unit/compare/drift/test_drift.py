@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Alert, Reference, Role
+from mlmonitor import Alert, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
@@ -13,6 +13,7 @@ from mlmonitor.capture.read.tables import ColumnTable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.count_table import bin_names, entry_counts, present, profile_counts
 from mlmonitor.compare.drift.drift import Drift
+from support.references import fit_reference
 
 LEVEL = Significance(alpha=0.01, fields=3, tolerance=0.005)
 Columns = dict[str, Any]
@@ -23,7 +24,7 @@ class Stream:
 
     def __init__(self, rng: np.random.Generator, level: Significance = LEVEL) -> None:
         self.rng = rng
-        reference = Reference.fit(self.rows(5_000))
+        reference = fit_reference(self.rows(5_000))
         self.plan = reference.plan([Role.FEATURE], deviations=3.0)
         self.entries = reference.entries([Role.FEATURE])
         self.drift = Drift(self.plan, self.entries, level)

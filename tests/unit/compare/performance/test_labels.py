@@ -19,6 +19,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKeeper
 from mlmonitor.records import ABSENT, Quality
 from mlmonitor.status.field_status import field_statuses
+from support.references import fit_reference
 
 SPAN = Span(3_600.0, None, 60)
 LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
@@ -52,7 +53,7 @@ money = st.floats(-1e6, 1e6)
 @given(st.lists(st.tuples(money, money), min_size=1, max_size=80))
 def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> None:
     """Count, absolute, squared and signed errors of each bin of the prediction, and the whole."""
-    reference = Reference.fit({"x": [0.0] * 3}, predictions=[-10.0, 0.0, 10.0])
+    reference = fit_reference({"x": [0.0] * 3}, predictions=[-10.0, 0.0, 10.0])
     labels, pending = labels_of(reference)
     ids = [str(at) for at in range(len(pairs))]
     remember(pending, predicted(list(ids), {"prediction": [p for p, _ in pairs]}))
@@ -74,7 +75,7 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
 
 def test_class_labels_are_compared_with_the_reference() -> None:
     """Actuals of a classifier are categories; a class never seen in training is told."""
-    reference = Reference.fit(X, predictions=list("abab"), actuals=list("aabb"))
+    reference = fit_reference(X, predictions=list("abab"), actuals=list("aabb"))
     labels, pending = labels_of(reference)
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
     labels.take(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)
@@ -103,7 +104,7 @@ def test_without_training_actuals_their_kind_is_as_they_come(
     actuals: list[Any], kind: Kind
 ) -> None:
     """What the first labels are, or else what the predictions are: here, classes."""
-    labels, pending = labels_of(Reference.fit(X, predictions=list("abab")))
+    labels, pending = labels_of(fit_reference(X, predictions=list("abab")))
     remember(pending, predicted(["1", "2"], {"prediction": ["a", "b"]}))
     labels.take(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
     assert labels.population is not None
@@ -113,7 +114,7 @@ def test_without_training_actuals_their_kind_is_as_they_come(
 
 def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     """Text, infinity and nothing among numbers are told by reason; the sums are of the rest."""
-    labels, pending = labels_of(Reference.fit(X, predictions=[1.0, 2.0, 3.0, 4.0]))
+    labels, pending = labels_of(fit_reference(X, predictions=[1.0, 2.0, 3.0, 4.0]))
     ids = ["a", "b", "c", "d", "e"]
     remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
     labels.take(entries(*zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
@@ -143,7 +144,7 @@ def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
     predictions: list[Any], actuals: list[Any] | None, wrong: object, right: object
 ) -> None:
     """Missing or unreadable, it is counted as such, and the next one finds the prediction."""
-    labels, pending = labels_of(Reference.fit(X, predictions=predictions, actuals=actuals))
+    labels, pending = labels_of(fit_reference(X, predictions=predictions, actuals=actuals))
     ids: list[str | None] = ["1", "2"]
     remember(pending, predicted(ids, {"prediction": predictions[:2]}))
     labels.take(entries(("2", right)), now=1.0)
@@ -163,7 +164,7 @@ def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
 def test_dates_are_labels_without_an_error() -> None:
     """Actuals that are moments are watched as such."""
     moments = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
-    labels, pending = labels_of(Reference.fit(X, actuals=moments, schema={"actual": "datetime"}))
+    labels, pending = labels_of(fit_reference(X, actuals=moments, schema={"actual": "datetime"}))
     remember(pending, predicted(["1"], {"prediction": [1.0]}))
     labels.take(entries(("1", "2024-02-15")), now=1.0)
     assert labels.population is not None
@@ -173,7 +174,7 @@ def test_dates_are_labels_without_an_error() -> None:
 
 def test_labels_that_match_nothing_make_no_population() -> None:
     """Unknown ids are counted by the pending, and the field is not begun."""
-    labels, pending = labels_of(Reference.fit(X))
+    labels, pending = labels_of(fit_reference(X))
     labels.take(entries(("nobody", 1.0)), now=1.0)
     labels.take(entries(), now=2.0)
     assert labels.population is None
@@ -182,7 +183,7 @@ def test_labels_that_match_nothing_make_no_population() -> None:
 
 def test_what_waits_is_bounded() -> None:
     """The newest predictions are remembered, as many as configured."""
-    _, pending = labels_of(Reference.fit(X), limit=10)
+    _, pending = labels_of(fit_reference(X), limit=10)
     for at in range(100):
         remember(pending, predicted([str(at)], {"prediction": [at]}))
     assert len(pending) == 10

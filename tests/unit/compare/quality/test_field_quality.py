@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Alert, Config, Monitor, Quality, Reference
+from mlmonitor import Alert, Config, Monitor, Quality
 from mlmonitor.compare.quality.defects import stream_counts, streams_of
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 REFERENCE_ROWS = 5_000
 Columns = dict[str, Any]
@@ -33,7 +34,7 @@ class Watched:
         self.rng = rng
         self.found: list[Alert] = []
         self.exporter = InMemoryExporter()
-        reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
+        reference = fit_reference(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
         self.monitor = Monitor(
             "m",
             reference=reference,
@@ -162,7 +163,7 @@ def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
 
 def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
     """A field that is constant in the reference, or nearly, raises nothing."""
-    reference = Reference.fit({"same": [1.0] * 500, "rare": [True] + [False] * 499})
+    reference = fit_reference({"same": [1.0] * 500, "rare": [True] + [False] * 499})
     found: list[Alert] = []
     with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
         for _ in range(20):
@@ -218,7 +219,7 @@ def test_better_is_no_alert(rng: np.random.Generator) -> None:
     """Where a third was missing and now nothing is, quality has nothing to tell; drift has."""
     age = rng.normal(size=3_000)
     age[rng.random(3_000) < 0.33] = np.nan
-    reference = Reference.fit({"age": age})
+    reference = fit_reference({"age": age})
     found: list[Alert] = []
     with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
         for _ in range(4):
@@ -237,7 +238,7 @@ def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
 
 def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     """Values that could not be read are neither in range nor out of it."""
-    entries = Reference.fit(rows(rng, 500)).entries([Role.FEATURE])
+    entries = fit_reference(rows(rng, 500)).entries([Role.FEATURE])
     streams = streams_of(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
     counts = stream_counts(streams, quality)
@@ -251,7 +252,7 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
 def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:
     """What was infinite or text at training is expected to be so again."""
     values: list[object] = [1.0, 2.0, None, float("inf"), "text", "more"]
-    entry = Reference.fit({"x": values}, schema={"x": "numeric"}).content.fields[0]
+    entry = fit_reference({"x": values}, schema={"x": "numeric"}).content.fields[0]
     assert (entry.missing, entry.nonfinite, entry.wrong_type) == (4, 1, 2)
     beliefs = {stream.quality: stream.belief for stream in streams_of([entry])}
     assert beliefs[Quality.MISSING] == (1.5, 5.5)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Alert, Config, ConfigError, Field, Kind, Monitor, Reference, Role
+from mlmonitor import Alert, Config, ConfigError, Field, Kind, Monitor, Role
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.records import Block, Schema
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 TRAINING = {
     "age": [30.0, 40.0, 50.0, None],
@@ -21,7 +22,7 @@ TRAINING = {
     "note": ["so it is", "a word or two", "as it was", "nothing"],
     "when": [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)],
 }
-REFERENCE = Reference.fit(TRAINING, predictions=[1.0, 2.0, 3.0, 4.0], schema={"note": "text"})
+REFERENCE = fit_reference(TRAINING, predictions=[1.0, 2.0, 3.0, 4.0], schema={"note": "text"})
 
 
 @given(

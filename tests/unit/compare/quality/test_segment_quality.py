@@ -10,6 +10,7 @@ from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Role
 from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 Columns = dict[str, Any]
 
@@ -28,7 +29,7 @@ def rows(rng: np.random.Generator, count: int, *, missing: float = 0.01) -> Colu
 def reference(rng: np.random.Generator) -> Reference:
     """Fitted with its segments."""
     columns = rows(rng, 6_000)
-    return Reference.fit(columns, predictions=np.zeros(6_000), segments=["region"])
+    return fit_reference(columns, predictions=np.zeros(6_000), segments=["region"])
 
 
 def test_a_segments_rare_categories_are_judged_by_the_whole(reference: Reference) -> None:

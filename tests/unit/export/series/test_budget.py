@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor
 from mlmonitor.catalog import CATALOG
 from mlmonitor.export.base import HistogramValue, Snapshot
 from mlmonitor.export.series.budget import DETAIL, series_count
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 FIELDS = 6
 
@@ -18,7 +19,7 @@ def exported(exporter: InMemoryExporter, rng: np.random.Generator, **options: in
         f"x{at}": rng.normal(size=1_000) if at % 2 else rng.choice(list("abc"), 1_000)
         for at in range(FIELDS)
     }
-    reference = Reference.fit(columns, predictions=rng.normal(size=1_000))
+    reference = fit_reference(columns, predictions=rng.normal(size=1_000))
     config = Config(export_interval_seconds=3_600, **options)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         for _ in range(2):

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 import pytest
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Config, Monitor
 from mlmonitor.catalog import CATALOG
 from mlmonitor.export.base import HistogramValue, Point
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 COLUMNS = {
     "ordinary": np.linspace(0, 1, 100),
@@ -33,7 +34,7 @@ def exported(exporter: InMemoryExporter) -> InMemoryExporter:
     features = {**COLUMNS, "word": ["a"] * 50 + [None] * 49 + ["b"]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        reference = Reference.fit(features, predictions=COLUMNS["huge"], actuals=COLUMNS["huge"])
+        reference = fit_reference(features, predictions=COLUMNS["huge"], actuals=COLUMNS["huge"])
         config = Config(export_interval_seconds=3_600)
         with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
             monitor.flush()
@@ -84,7 +85,7 @@ def test_the_reference_is_exported_beside_what_it_is_compared_with(
     """Bin shares, mean, and the anomaly band at the configured number of deviations."""
     x = np.linspace(0, 1, 1_000)
     config = Config(export_interval_seconds=3_600, outlier_deviations=2.0)
-    reference = Reference.fit({"x": x, "c": ["a", "b", "b", "b"] * 250}, predictions=x)
+    reference = fit_reference({"x": x, "c": ["a", "b", "b", "b"] * 250}, predictions=x)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         monitor.record({"x": [-9.0, 0.5, 9.0], "c": ["a", "b", "z"]}, [0.5] * 3)
         monitor.flush()
@@ -108,7 +109,7 @@ def test_a_sum_of_values_from_zero_upwards_never_falls(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """A backend takes a fall for a restart, and would count the whole again."""
-    reference = Reference.fit({"x": np.array([0.0, 1.0])}, predictions=[0.0, 1.0])
+    reference = fit_reference({"x": np.array([0.0, 1.0])}, predictions=[0.0, 1.0])
     config = Config(export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         monitor.record({"x": rng.exponential(size=100) * 1e-3}, [0.5] * 100)

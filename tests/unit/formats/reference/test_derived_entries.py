@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import FormatError, Reference
+from mlmonitor import FormatError
 from mlmonitor.formats.reference import MOST_FILTER_BITS, dump, load
+from support.references import fit_reference
 
 Json = dict[str, Any]
 PRIVATE = "Lovelace"
@@ -19,7 +20,7 @@ PRIVATE = "Lovelace"
 def sound() -> Json:
     """A file with a text, an embedding, and rows that are judged."""
     rng = np.random.default_rng(0)
-    reference = Reference.fit(
+    reference = fit_reference(
         {
             "t": [f"dear {PRIVATE}", "dear all", "good day", "day by day"] * 10,
             "v": rng.normal(size=(40, 3)),

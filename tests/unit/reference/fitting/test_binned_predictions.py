@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlmonitor import Reference, Role
+from mlmonitor import Role
 from mlmonitor.reference.fitting.binned_predictions import primary
+from support.references import fit_reference
 
 ROWS = 3_000
 
@@ -18,7 +19,7 @@ def test_every_bin_has_the_mean_and_the_variance_of_its_rows(rng: np.random.Gene
     line = rng.choice(np.array(["home", "motor", None], object), ROWS)
     predicted = rng.normal(size=ROWS)
     predicted[:50] = np.nan
-    reference = Reference.fit({"age": age, "line": list(line)}, predictions=predicted)
+    reference = fit_reference({"age": age, "line": list(line)}, predictions=predicted)
     by_age, by_line = reference.entries([Role.FEATURE])
     assert reference.content.explained == "prediction"
     edges = by_age.edges if by_age.kind == "numeric" else []
@@ -40,8 +41,8 @@ def test_every_bin_has_the_mean_and_the_variance_of_its_rows(rng: np.random.Gene
 def test_chunks_and_the_whole_explain_the_same(rng: np.random.Generator) -> None:
     """Where the sample holds all rows, it does not matter how they came."""
     x, y = rng.normal(size=ROWS), rng.normal(size=ROWS)
-    whole = Reference.fit({"x": x}, predictions=y)
-    parts = Reference.fit(
+    whole = fit_reference({"x": x}, predictions=y)
+    parts = fit_reference(
         iter([{"x": x[:1_000]}, {"x": x[1_000:]}]), predictions=iter([y[:1_000], y[1_000:]])
     )
     assert whole.entries([Role.FEATURE])[0].predicted == parts.entries([Role.FEATURE])[0].predicted
@@ -71,7 +72,7 @@ def test_one_prediction_is_explained(
     predictions: Any, options: dict[str, Any], explained: str | None
 ) -> None:
     """The number, the second of two, the one of several that varies most; no label, no nothing."""
-    reference = Reference.fit({"x": [1.0, 2.0, 3.0, 4.0]}, predictions=predictions, **options)
+    reference = fit_reference({"x": [1.0, 2.0, 3.0, 4.0]}, predictions=predictions, **options)
     assert reference.content.explained == explained
     at = primary(reference.content.fields)
     assert (None if at is None else reference.content.fields[at].name) == explained
@@ -80,5 +81,5 @@ def test_one_prediction_is_explained(
 
 def test_predictions_beyond_all_reason_are_left_out() -> None:
     """A prediction whose square is no float makes no mean."""
-    reference = Reference.fit({"x": [1.0, 2.0]}, predictions=[1.7e308, 2.0])
+    reference = fit_reference({"x": [1.0, 2.0]}, predictions=[1.7e308, 2.0])
     assert reference.entries([Role.FEATURE])[0].predicted == [None, 2.0, None]

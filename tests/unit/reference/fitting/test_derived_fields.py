@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mlmonitor import ConfigError, Monitor, Reference, SchemaError
+from mlmonitor import ConfigError, Monitor, SchemaError
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
 from mlmonitor.catalog import SEGMENT
@@ -18,6 +18,7 @@ from mlmonitor.formats.reference import EmbeddingReference, TextReference, dump,
 from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference.learner import Learner
 from mlmonitor.testing import InMemoryExporter
+from support.references import fit_reference
 
 ROWS = 60
 DERIVED = ["t.length", "t.words", "t.unknown_words", "v.norm", "v.cosine", "v.kernel_similarity"]
@@ -36,7 +37,7 @@ def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
 
 def test_sources_keep_their_place_and_derived_fields_come_last(rng: np.random.Generator) -> None:
     """So that the features of a row by position are still those of the columns."""
-    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     names = [field.name for field in reference.fields]
     assert names == ["x", "t", "y", "v", *DERIVED, "anomaly_score", "anomalous"]
     kinds = {field.name: field.kind for field in reference.fields}
@@ -48,7 +49,7 @@ def test_sources_keep_their_place_and_derived_fields_come_last(rng: np.random.Ge
 
 def test_what_judges_a_row_has_not_learned_from_it(rng: np.random.Generator) -> None:
     """One half of the rows makes the derivation, the other the field: all rows, each in one."""
-    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     entries = {entry.name: entry for entry in reference.content.fields}
     for name in [*DERIVED, "anomaly_score", "anomalous"]:
         assert entries[name].rows == ROWS // 2
@@ -62,8 +63,8 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
     """The same as from arrays, row for row; so is what is derived from them in the service."""
     told = columns(rng)
     listed = told | {"v": told["v"].tolist()}
-    expected = Reference.fit(told, schema=SCHEMA).content
-    found = Reference.fit(frame(listed), schema=SCHEMA)
+    expected = fit_reference(told, schema=SCHEMA).content
+    found = fit_reference(frame(listed), schema=SCHEMA)
     assert found.content == expected
     with Monitor("m", reference=found) as monitor:
         monitor.record(frame(listed), np.zeros(ROWS))
@@ -76,7 +77,7 @@ def test_vectors_of_one_width_in_polars(rng: np.random.Generator) -> None:
     """Its own type for them is read, too."""
     told = columns(rng)
     frame = pl.DataFrame(told | {"v": pl.Series(told["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
-    assert Reference.fit(frame, schema=SCHEMA).content == Reference.fit(told, schema=SCHEMA).content
+    assert fit_reference(frame, schema=SCHEMA).content == fit_reference(told, schema=SCHEMA).content
 
 
 def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
@@ -87,8 +88,8 @@ def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
         for start in range(0, ROWS, 25):
             yield {name: values[start : start + 25] for name, values in told.items()}
 
-    whole = Reference.fit(told, schema=SCHEMA, anomaly_score=True).content
-    found = Reference.fit(chunks(), schema=SCHEMA, anomaly_score=True).content
+    whole = fit_reference(told, schema=SCHEMA, anomaly_score=True).content
+    found = fit_reference(chunks(), schema=SCHEMA, anomaly_score=True).content
     assert found.anomaly == whole.anomaly
     for mine, theirs in zip(found.fields, whole.fields, strict=True):
         assert mine == theirs or mine.name in ("x", "y")  # whose moments are merged
@@ -101,7 +102,7 @@ def test_a_large_sample_is_bounded(
     limits = {Kind.TEXT: 20, Kind.EMBEDDING: 30}
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_source.SAMPLE_ROWS", limits)
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_fields.ROWS", 40)
-    reference = Reference.fit(columns(rng), schema=SCHEMA, anomaly_score=True)
+    reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     rows = {entry.name: entry.rows for entry in reference.content.fields}
     assert (rows["t"], rows["v"], rows["t.words"], rows["v.norm"]) == (20, 30, 10, 15)
     assert (rows["anomaly_score"], rows["x"]) == (20, ROWS)
@@ -110,7 +111,7 @@ def test_a_large_sample_is_bounded(
 def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
     """As that of a model that writes; its words are watched as those of a feature are."""
     told = columns(rng)
-    reference = Reference.fit(
+    reference = fit_reference(
         {"x": told["x"]}, predictions=told["t"], schema={"prediction": "text"}
     )
     assert next(f.name for f in reference.fields if f.role is Role.DERIVED) == "prediction.length"
@@ -123,7 +124,7 @@ def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
 
 def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
     """There need be no other column."""
-    reference = Reference.fit({"t": columns(rng)["t"]}, schema={"t": "text"})
+    reference = fit_reference({"t": columns(rng)["t"]}, schema={"t": "text"})
     assert reference.monitored == 3
 
 
@@ -156,15 +157,15 @@ def test_what_cannot_be_learned_is_refused(
         scored = True
         features = {"v": features["v"]}
     with pytest.raises(SchemaError, match=told):
-        Reference.fit(features, actuals=["a"] * ROWS, schema=schema, anomaly_score=scored)
+        fit_reference(features, actuals=["a"] * ROWS, schema=schema, anomaly_score=scored)
 
 
 def test_more_fields_than_can_be_judged_have_to_be_named(rng: np.random.Generator) -> None:
     """Two hundred at most; those named are taken."""
     wide = {f"x{at}": rng.normal(size=30) for at in range(201)}
     with pytest.raises(SchemaError, match=r"got 201: name those that matter"):
-        Reference.fit(wide, anomaly_score=True)
-    anomaly = Reference.fit(wide, anomaly_score=["x7", "x9"]).content.anomaly
+        fit_reference(wide, anomaly_score=True)
+    anomaly = fit_reference(wide, anomaly_score=["x7", "x9"]).content.anomaly
     assert anomaly is not None
     assert anomaly.names == ["x7", "x9"]
 
@@ -173,13 +174,13 @@ def test_two_fields_of_one_name_are_refused(rng: np.random.Generator) -> None:
     """A feature and a prediction of the same name would both be derived from."""
     texts = columns(rng)["t"]
     with pytest.raises(SchemaError, match=r"'prediction.length' would be derived twice"):
-        Reference.fit({"prediction": texts}, predictions=texts, schema={"prediction": "text"})
+        fit_reference({"prediction": texts}, predictions=texts, schema={"prediction": "text"})
 
 
 def test_vectors_are_not_inferred_but_the_message_says_how(rng: np.random.Generator) -> None:
     """A column of lists is of no kind that could be guessed."""
     with pytest.raises(SchemaError, match=r"schema=\{'v': 'embedding'\}"):
-        Reference.fit({"v": rng.normal(size=(9, 2))})
+        fit_reference({"v": rng.normal(size=(9, 2))})
 
 
 def test_a_service_learns_what_it_was_told(rng: np.random.Generator) -> None:
@@ -216,7 +217,7 @@ def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) ->
 
 def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> None:
     """Under each field derived, by reason; nothing is unknown, nothing is raised."""
-    reference = Reference.fit(
+    reference = fit_reference(
         columns(rng), predictions=np.zeros(ROWS), schema=SCHEMA, anomaly_score=True
     )
     with Monitor("m", reference=reference) as monitor:
@@ -243,7 +244,7 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
 def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Generator) -> None:
     """For the kernel similarity alone, and only where there is a window."""
     exporter = InMemoryExporter()
-    reference = Reference.fit(columns(rng, 400), schema=SCHEMA)
+    reference = fit_reference(columns(rng, 400), schema=SCHEMA)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns(rng, 100) | {"v": rng.normal(size=(100, 4)) + 3}, np.zeros(100))
         assert monitor.flush()
@@ -261,7 +262,7 @@ def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Gener
 def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator) -> None:
     """In the reference and in the service: each class, and the label of the likeliest."""
     known = rng.dirichlet([5, 3, 2], 4_000)
-    reference = Reference.fit(
+    reference = fit_reference(
         {"x": rng.normal(size=4_000)},
         predictions=known,
         output="probabilities",
@@ -296,7 +297,7 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
     }
     times = [f"2026-05-{1 + at % 7:02d}T{at % 24:02d}:00:00" for at in range(600)]
     features: Any = iter([told]) if form == "chunks" else told
-    reference = Reference.fit(
+    reference = fit_reference(
         features,
         schema=SCHEMA,
         anomaly_score=True,
@@ -320,7 +321,7 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
 def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
     """What was refused is refused in its own segment; the MMD is of the whole alone."""
     told = columns(rng, 600) | {"line": ["home", "motor"] * 300}
-    reference = Reference.fit(told, schema=SCHEMA, anomaly_score=True, segments=["line"])
+    reference = fit_reference(told, schema=SCHEMA, anomaly_score=True, segments=["line"])
     exporter = InMemoryExporter()
     with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
         texts: list[Any] = ["a b", 5, None, "c"]

@@ -19,6 +19,7 @@ from mlmonitor.formats.reference import CategoricalReference, CountedEntry, Nume
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS
 from mlmonitor.reference.fitting.top_categories import OTHER_CATEGORIES, TOP_CATEGORIES
 from mlmonitor.reference.kind_inference import known_kind
+from support.references import fit_reference
 
 PERSONAL = "Ada Lovelace"
 
@@ -31,14 +32,14 @@ def only(reference: Reference) -> CountedEntry:
 
 def numeric(values: Any, **options: Any) -> NumericReference:
     """The entry of one column that is read as numbers."""
-    entry = only(Reference.fit({"x": values}, **options))
+    entry = only(fit_reference({"x": values}, **options))
     assert isinstance(entry, NumericReference)
     return entry
 
 
 def categorical(values: Any, **options: Any) -> CategoricalReference:
     """The entry of one column that is read as categories."""
-    entry = only(Reference.fit({"x": values}, **options))
+    entry = only(fit_reference({"x": values}, **options))
     assert isinstance(entry, CategoricalReference)
     return entry
 
@@ -57,8 +58,8 @@ def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size:
     """Chunks below the sample's limit make the reference of the data handed over whole."""
     cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
     found, whole = (
-        numeric_or_empty(Reference.fit(cut)),
-        numeric_or_empty(Reference.fit({"x": values})),
+        numeric_or_empty(fit_reference(cut)),
+        numeric_or_empty(fit_reference({"x": values})),
     )
     for name in ("rows", "missing", "min", "max", "edges", "counts", "quantiles"):
         assert getattr(found, name) == getattr(whole, name)
@@ -75,16 +76,16 @@ def numeric_or_empty(reference: Reference) -> NumericReference:
 
 def test_a_long_stream_is_sampled_and_its_moments_are_of_all() -> None:
     """Bins come from 100,000 rows of 250,000; count, mean and range from every row."""
-    entry = numeric_or_empty(Reference.fit(parts(250_000, 30_000)))
+    entry = numeric_or_empty(fit_reference(parts(250_000, 30_000)))
     assert (entry.rows, sum(entry.counts)) == (SAMPLE_ROWS, SAMPLE_ROWS)
     assert (entry.min, entry.max, entry.mean) == (0, 249_999, 124_999.5)
     np.testing.assert_allclose(entry.edges, np.arange(1, 10) * 25_000, atol=1_500)
-    assert Reference.fit(parts(250_000, 30_000)).content.rows_seen == 250_000
+    assert fit_reference(parts(250_000, 30_000)).content.rows_seen == 250_000
 
 
 def test_the_sample_is_the_same_for_the_same_seed() -> None:
     """Chance is an argument: equal seeds agree, others differ."""
-    one, same, other = (Reference.fit(parts(150_000, 50_000), seed=s) for s in (1, 1, 2))
+    one, same, other = (fit_reference(parts(150_000, 50_000), seed=s) for s in (1, 1, 2))
     assert one == same
     assert one != other
 
@@ -98,7 +99,7 @@ def test_whole_data_is_used_whole() -> None:
 @pytest.mark.parametrize("blank", [[None, None], [], [np.nan], np.array([np.nan, np.nan])])
 def test_a_chunk_without_values_does_not_settle_a_kind(blank: Any) -> None:
     """A column that is missing throughout the first chunk is what its first value says."""
-    entry = only(Reference.fit(iter([{"x": blank}, {"x": ["motor", "home"]}])))
+    entry = only(fit_reference(iter([{"x": blank}, {"x": ["motor", "home"]}])))
     assert isinstance(entry, CategoricalReference)
     assert (entry.missing, entry.counts) == (len(blank), [1, 1, 0])
 
@@ -146,7 +147,7 @@ def test_moments_are_seconds_since_1970(dtype: str) -> None:
     """A pandas column of datetimes is read in UTC, whatever its unit and zone."""
     series = pd.Series([WHEN, WHEN + timedelta(hours=1)]).astype("datetime64[us, UTC]")
     column = series.astype(dtype) if "," in dtype else series.dt.tz_localize(None).astype(dtype)
-    entry = only(Reference.fit(pd.DataFrame({"x": column})))
+    entry = only(fit_reference(pd.DataFrame({"x": column})))
     assert isinstance(entry, NumericReference)
     assert (entry.kind, entry.min) == ("datetime", WHEN.timestamp())
     assert entry.max == WHEN.timestamp() + 3_600
@@ -163,7 +164,7 @@ def test_moments_are_seconds_since_1970(dtype: str) -> None:
 )
 def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any) -> None:
     """A declared kind is how the values are read; those that cannot be are missing."""
-    entry = only(Reference.fit({"x": values}, schema={"x": kind}))
+    entry = only(fit_reference({"x": values}, schema={"x": kind}))
     assert entry.kind == kind
     if isinstance(entry, CategoricalReference):
         assert sorted(entry.categories) == shown
@@ -173,7 +174,7 @@ def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any
 
 def test_the_schema_may_speak_of_predictions() -> None:
     """Class numbers are counted as categories where the schema says so."""
-    found = Reference.fit({"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"})
+    found = fit_reference({"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"})
     assert [entry.kind for entry in found.content.fields] == ["numeric", "categorical"]
 
 
@@ -192,7 +193,7 @@ def test_the_schema_may_speak_of_predictions() -> None:
 def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:
     """A column that is not there, a kind unknown, or one that no value is of, is an error."""
     with pytest.raises(SchemaError) as caught:
-        Reference.fit({"x": [PERSONAL]}, schema=schema)
+        fit_reference({"x": [PERSONAL]}, schema=schema)
     assert said in str(caught.value)
     assert PERSONAL not in str(caught.value)
 
@@ -235,7 +236,7 @@ def test_extreme_numbers_make_a_sound_reference(values: Any) -> None:
     assert entry.stddev is not None
     assert np.isfinite([entry.mean, entry.stddev]).all()
     assert entry.rows == entry.missing + sum(entry.counts)
-    plan = Reference.fit({"x": values}).plan(("feature",), deviations=3.0)  # type: ignore[arg-type]
+    plan = fit_reference({"x": values}).plan(("feature",), deviations=3.0)  # type: ignore[arg-type]
     assert not np.isnan(plan.probes).any()
 
 
@@ -249,7 +250,7 @@ def test_a_point_mass_has_a_bin_of_its_own() -> None:
 @pytest.mark.parametrize("values", [[7] * 50, [None] * 50, ["motor"] * 50, [True] * 50])
 def test_a_constant_is_a_field_like_any_other(values: Any) -> None:
     """One value, or none at all, is summarised without a special case."""
-    entry = only(Reference.fit({"x": values}))
+    entry = only(fit_reference({"x": values}))
     assert entry.rows == 50
     assert sum(entry.counts) + entry.missing == 50
 
@@ -286,7 +287,7 @@ def test_text_that_no_file_can_hold_is_spelled_out() -> None:
 def test_masked_values_are_missing() -> None:
     """What a masked array hides does not come into the reference."""
     matrix = np.ma.array(np.arange(6.0).reshape(3, 2), mask=[[1, 0], [0, 0], [0, 0]])
-    first = Reference.fit(matrix, names=["x", "y"]).content.fields[0]
+    first = fit_reference(matrix, names=["x", "y"]).content.fields[0]
     assert isinstance(first, NumericReference)
     assert (first.missing, first.min) == (1, 2.0)
 
@@ -294,7 +295,7 @@ def test_masked_values_are_missing() -> None:
 def test_names_need_not_be_text() -> None:
     """Column numbers become text, in a frame, an array's names, and rows alike."""
     for features in (pd.DataFrame(np.eye(2)), [{0: 1.0, 1: 0.0}, {0: 0.0, 1: 1.0}], np.eye(2)):
-        found = Reference.fit(features, names=[0, 1])  # type: ignore[list-item]
+        found = fit_reference(features, names=[0, 1])  # type: ignore[list-item]
         assert [(e.name, e.missing) for e in found.content.fields] == [("0", 0), ("1", 0)]
 
 

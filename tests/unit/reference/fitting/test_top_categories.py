@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Reference
 from mlmonitor.compare.count_table import entry_counts, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Role
 from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES, ranked
+from support.references import fit_reference
 
 names = st.lists(st.one_of(st.none(), st.integers(0, 200).map(str)), min_size=1, max_size=400)
 
@@ -60,7 +60,7 @@ def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> No
     """As many held out rows as had a category for themselves are counted as new."""
     values = ["often"] * 2_000 + [f"c{at}" for at in range(1_000)]
     rng.shuffle(values)
-    entry = Reference.fit({"c": values}).entries([Role.FEATURE])[0]
+    entry = fit_reference({"c": values}).entries([Role.FEATURE])[0]
     assert isinstance(entry, CategoricalReference)
     *_, new, _ = entry.held_out
     assert entry.expected == entry.held_out
@@ -70,7 +70,7 @@ def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> No
 def test_where_all_are_listed_the_belief_makes_room_for_new_ones() -> None:
     """Categories met once are believed by less than their count, new ones by what that comes to."""
     values = ["often"] * 100 + ["a", "b", "c"]
-    reference = Reference.fit({"c": values, "flag": [True] + [False] * 102})
+    reference = fit_reference({"c": values, "flag": [True] + [False] * 102})
     entries = reference.entries([Role.FEATURE])
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     prior = prior_counts(entries, plan)

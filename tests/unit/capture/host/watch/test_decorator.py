@@ -17,6 +17,7 @@ from mlmonitor import Config, ConfigError, Monitor, Reference, Status
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.records import Quality, Role
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.references import fit_reference
 
 ROW = {"a": 1.0, "b": 2.0}
 NAN = float("nan")
@@ -26,7 +27,7 @@ NAN = float("nan")
 def reference() -> Reference:
     """Two numbers, and a prediction."""
     x = np.linspace(-10.0, 10.0, 500)
-    return Reference.fit({"a": x, "b": x}, predictions=x)
+    return fit_reference({"a": x, "b": x}, predictions=x)
 
 
 @pytest.fixture
@@ -469,7 +470,7 @@ def test_one_output_of_another_name_than_the_references_is_unknown(
     exporter: InMemoryExporter,
 ) -> None:
     """Two names that differ are two things."""
-    reference = Reference.fit({"a": [1.0, 2.0]}, predictions=pd.DataFrame({"low": [1.0, 2.0]}))
+    reference = fit_reference({"a": [1.0, 2.0]}, predictions=pd.DataFrame({"low": [1.0, 2.0]}))
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record({"a": [1.0, 2.0]}, {"high": [1.0, 2.0]})
         assert monitor.status().unknown_fields == {"prediction.high": 2}
@@ -480,7 +481,7 @@ def test_one_output_of_another_name_than_the_references_is_unknown(
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.lil_matrix])
 def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any) -> None:
     """With its zeros, from a call and from a batch; its attributes are nobody's features."""
-    reference = Reference.fit(np.eye(2), names=["a", "b"], predictions=[0.0, 1.0])
+    reference = fit_reference(np.eye(2), names=["a", "b"], predictions=[0.0, 1.0])
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.watch(lambda _: 1.0)(kind([[0.0, 3.0]]))
         monitor.record(kind([[0.0, 3.0], [0.0, 0.0]]), [1.0, 1.0])
