@@ -25,6 +25,7 @@ if _typing.TYPE_CHECKING:
     )
     from mlmonitor.export.base import Exporter
     from mlmonitor.export.destinations import Otlp
+    from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
     from mlmonitor.records import Field, Kind, Quality, Role
     from mlmonitor.reference.reference import Reference
@@ -56,6 +57,7 @@ _MODULES = {
     ),
     "export.base": ("Exporter",),
     "export.destinations": ("Otlp",),
+    "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
     "monitor": ("Monitor",),
     "records": ("Field", "Kind", "Quality", "Role"),
 }
@@ -100,6 +102,7 @@ __all__ = [
     "Monitor",
     "MonitorError",
     "Observation",
+    "OpenTelemetry",
     "Otlp",
     "Quality",
     "Reference",

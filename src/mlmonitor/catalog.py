@@ -47,6 +47,20 @@ PREDICTIONS = Metric(
 DURATION = Metric(
     "mlmonitor.prediction.duration", "histogram", "s", (), "Time in the wrapped call, per call"
 )
+DURATION_BUCKET = Metric(
+    "mlmonitor.prediction.duration.bucket",
+    "counter",
+    "{prediction}",
+    ("le",),
+    "Calls of at most `le` seconds; for OpenTelemetry providers, which have no such histogram",
+)
+DURATION_SUM = Metric(
+    "mlmonitor.prediction.duration.sum",
+    "counter",
+    "s",
+    (),
+    "Time in the wrapped call, all calls together; for an OpenTelemetry provider",
+)
 DISTRIBUTION = Metric(
     "mlmonitor.field.distribution",
     "histogram",
@@ -66,8 +80,8 @@ SUM = Metric(
     "counter",
     "{value}",
     _FIELD,
-    "Sum of a numeric field's values, for as long as none was negative; for Dynatrace, which takes "
-    "bins in place of distributions",
+    "Sum of a numeric field's values, as long as none was negative; for Dynatrace and "
+    "OpenTelemetry providers, which get bins instead of distributions",
 )
 VALUES = Metric(
     "mlmonitor.field.values",

@@ -22,6 +22,7 @@ _ALWAYS = (
 )
 _SKETCHES = ("datasketches",)
 _FRAMES = ("pandas", "polars", "pyarrow")
+_OWN_EXPORTERS = "mlmonitor.export.otlp."
 _OTLP = (
     "importlib.metadata",
     "google.protobuf.any_pb2",
@@ -48,7 +49,7 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
     end of this, two seconds at most.
     """
     modules = [*_ALWAYS, *_SKETCHES]
-    if any(type(exporter).__module__.startswith("mlmonitor.export.") for exporter in exporters):
+    if any(type(exporter).__module__.startswith(_OWN_EXPORTERS) for exporter in exporters):
         modules.extend(_OTLP)
     if any(name in sys.modules for name in _FRAMES):
         modules.append("narwhals")

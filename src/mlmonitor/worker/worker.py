@@ -12,7 +12,7 @@ from mlmonitor.buffer.backpressure import await_room, runs_event_loop
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.config import Config
-from mlmonitor.export.base import THREAD_NAME
+from mlmonitor.export.base import THREAD_NAME, Snapshot
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
@@ -123,6 +123,13 @@ class Worker:
             self.pipeline.catch_up(now)
             status = self.pipeline.status(now)
         return replace(status, state="closed") if self._is_closed else status
+
+    def snapshot(self) -> Snapshot:
+        """Ingest what waits, then return every series, for a reader in another thread."""
+        with self._hold_aggregates():
+            now = self._clock()
+            self.pipeline.catch_up(now)
+            return self.pipeline.snapshot(now)
 
     @contextmanager
     def _hold_aggregates(self) -> Iterator[None]:

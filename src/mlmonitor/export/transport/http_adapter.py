@@ -67,7 +67,7 @@ def _observe(manager: Any, progress: Progress) -> None:
 
 
 def _connection_class(base: Any, progress: Progress) -> type:
-    class Connection(base):  # type: ignore[misc]  # one of urllib3's
+    class ObservedConnection(base):  # type: ignore[misc]  # one of urllib3's
         """Reports when the request itself goes out, after connecting is over."""
 
         response_class = _response_class(progress)
@@ -87,7 +87,7 @@ def _connection_class(base: Any, progress: Progress) -> type:
                 progress.was_sent = True
             super().send(data)
 
-    return Connection
+    return ObservedConnection
 
 
 def _response_class(progress: Progress) -> "type[HTTPResponse]":

@@ -1,0 +1,115 @@
+"""Snapshots as asynchronous instruments of the host's meter provider."""
+
+import os
+import threading
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mlmonitor import catalog
+from mlmonitor.catalog import CATALOG, Metric
+from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
+from mlmonitor.export.otlp.backends import DYNATRACE
+from mlmonitor.export.otlp.dialect import translate
+
+Observations = list[tuple[int | float, dict[str, str]]]
+
+_lock = threading.Lock()
+_instruments: "weakref.WeakKeyDictionary[Any, Instruments]" = weakref.WeakKeyDictionary()
+
+
+class Instruments:
+    """The instruments of one provider, shared by all monitors that report through it.
+
+    A provider keeps the first instrument of a name and ignores the callbacks of a second one.
+    """
+
+    def __init__(self, provider: Any) -> None:
+        from importlib.metadata import version
+
+        self._senders: weakref.WeakSet[ProviderSender] = weakref.WeakSet()
+        meter = provider.get_meter("mlmonitor", version("mlmonitor-sdk"))
+        for metric in CATALOG:
+            if metric.kind == "histogram":
+                continue
+            is_counter = metric.kind == "counter"
+            create = (
+                meter.create_observable_counter if is_counter else meter.create_observable_gauge
+            )
+            create(
+                metric.name,
+                callbacks=[self._make_callback(metric)],
+                unit=metric.unit,
+                description=metric.meaning,
+            )
+
+    def add(self, sender: "ProviderSender") -> None:
+        """Observe one more monitor."""
+        self._senders.add(sender)
+
+    def _make_callback(self, metric: Metric) -> Callable[[Any], Iterable[Any]]:
+        from opentelemetry.metrics import Observation
+
+        def observe(_options: Any) -> Iterator[Any]:
+            for sender in list(self._senders):
+                for value, attributes in sender.observations(metric):
+                    yield Observation(value, attributes)
+
+        return observe
+
+
+class ProviderSender:
+    """Shows the newest snapshot to the readers of the host's provider.
+
+    Promise: a reader sees the totals of the newest snapshot; a forked child shows none of its
+        parent's. Price: one snapshot as Python objects.
+    """
+
+    sends_zero_points = False
+    wants_fine_durations = False
+
+    def __init__(self, provider: Any) -> None:
+        self._newest: tuple[int, dict[Metric, Observations]] = (os.getpid(), {})
+        with _lock:
+            instruments = _instruments.get(provider)
+            if instruments is None:
+                instruments = _instruments[provider] = Instruments(provider)
+        instruments.add(self)
+
+    def send(self, snapshot: Snapshot) -> Delivered:
+        """Replace what the instruments show."""
+        by_metric: dict[Metric, Observations] = defaultdict(list)
+        count = 0
+        for family in translate(snapshot.families, DYNATRACE):
+            for point in Snapshot("", "", 0, 0, [family]).points:
+                count += 1
+                for metric, value, attributes in _flatten(point):
+                    by_metric[metric].append((value, attributes))
+        self._newest = os.getpid(), dict(by_metric)
+        return Delivered(count, 0)
+
+    def observations(self, metric: Metric) -> Observations:
+        """The newest values of one metric, with their attributes."""
+        pid, by_metric = self._newest
+        return by_metric.get(metric, []) if pid == os.getpid() else []
+
+    def close(self, *, timeout_seconds: float) -> None:
+        """Do nothing: the provider is the host's, and its last collection shows the last totals."""
+
+
+def _flatten(point: Point) -> Iterator[tuple[Metric, int | float, dict[str, str]]]:
+    """A point as numbers: a histogram of durations becomes cumulative counters per bound."""
+    from mlmonitor.export.opentelemetry.metrics_data import convert_attributes
+
+    attributes = convert_attributes(point.attributes)
+    if not isinstance(point.value, HistogramValue):
+        yield point.metric, point.value, attributes
+        return
+    total = 0
+    bounds = [*map(str, point.value.bounds), "+Inf"]
+    for bound, count in zip(bounds, point.value.counts, strict=True):
+        total += count
+        yield catalog.DURATION_BUCKET, total, {**attributes, "le": bound}
+    if point.value.sum is not None:
+        yield catalog.DURATION_SUM, point.value.sum, attributes

@@ -1,0 +1,94 @@
+"""The host's own `/metrics`: a collector for `prometheus_client`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlmonitor.catalog import IDENTITY, Metric
+from mlmonitor.errors import import_extra
+from mlmonitor.export.base import Attributes, HistogramValue, Point
+from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
+from mlmonitor.monitor import Monitor
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+__all__ = ["MonitorCollector", "collector"]
+
+
+class MonitorCollector:
+    """What `prometheus_client` asks at each scrape; made by `collector`.
+
+    Promise: the names, labels and figures are those that Prometheus stores of `Otlp.prometheus`,
+        with everything included that was recorded before the scrape.
+    Price: a snapshot a scrape, in the thread that scrapes: about 10 ms for 200 fields, and some
+        5 us a sample.
+    """
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def describe(self) -> list[Any]:
+        """Nothing: which series there are is only known at a scrape."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        """Yield every metric of the monitor at this moment."""
+        from prometheus_client.core import Metric as PrometheusMetric
+
+        grouped: dict[Metric, list[Point]] = {}
+        for point in self._read_points():
+            grouped.setdefault(point.metric, []).append(point)
+        for metric, points in grouped.items():
+            name = metric.prometheus.removesuffix("_total")
+            family = PrometheusMetric(name, metric.meaning, metric.kind)
+            for point in points:
+                _add_samples(family, name, point)
+            yield family
+
+    def _read_points(self) -> Sequence[Point]:
+        if not self._monitor.config.enabled:
+            return ()
+        return self._monitor._worker.snapshot().points  # noqa: SLF001 - of the same package
+
+
+def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> MonitorCollector:
+    """Register a monitor in a registry of `prometheus_client`, by default the global one.
+
+    The host's own `/metrics` then shows the monitor's metrics beside its own. A scrape reaches one
+    process: with several workers give each a port of its own, or push by OTLP. The multiprocess
+    mode of `prometheus_client` does not call collectors.
+
+    Raises:
+        MissingExtra: `prometheus_client` is not installed.
+    """
+    client: Any = import_extra("prometheus_client", extra="prometheus")
+    made = MonitorCollector(monitor)
+    (client.REGISTRY if registry is None else registry).register(made)
+    return made
+
+
+def _add_samples(family: Any, name: str, point: Point) -> None:
+    labels = _make_labels(point.attributes)
+    value = point.value
+    if not isinstance(value, HistogramValue):
+        suffix = "_total" if point.metric.kind == "counter" else ""
+        family.add_sample(name + suffix, labels, value)
+        return
+    from prometheus_client.utils import floatToGoString
+
+    total = 0
+    for bound, count in zip((*value.bounds, float("inf")), value.counts, strict=True):
+        total += count
+        family.add_sample(f"{name}_bucket", {**labels, "le": floatToGoString(bound)}, total)
+    family.add_sample(f"{name}_count", labels, total)
+    if value.sum is not None:
+        family.add_sample(f"{name}_sum", labels, value.sum)
+
+
+def _make_labels(attributes: Attributes) -> dict[str, str]:
+    """Labels as Prometheus translates attributes; an empty version is left out."""
+    return {
+        legalize_key(key).replace(".", "_"): legalize_value(value)
+        for key, value in attributes
+        if value or key != IDENTITY[1]
+    }
