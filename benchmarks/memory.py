@@ -53,7 +53,7 @@ def whylogs_bytes(rows: int) -> int:
 
 def population(monitor: Monitor) -> Population:
     """Features and prediction: what the fields are part of."""
-    watched = monitor._worker.pipeline.watched  # noqa: SLF001 - to weigh it by itself
+    watched = monitor._worker.pipeline.traffic  # noqa: SLF001 - to weigh it by itself
     found = watched.ready(now=monitor._clock())  # noqa: SLF001 - as the worker would
     assert found is not None
     return found

@@ -27,9 +27,9 @@ def main() -> None:
     bad = rng.binomial(SIZE, np.where(np.arange(LOOKS) < CHANGE, BEFORE, AFTER))
     evidence, raised_at = [], LOOKS
     for at, count in enumerate(bad.tolist()):
-        looked = subject.look(np.array([[count, SIZE - count]]), now=float(at))
-        evidence.append(float(looked.log10_e[0]))
-        if looked.turn.raised[0]:
+        evaluation = subject.evaluate(np.array([[count, SIZE - count]]), now=float(at))
+        evidence.append(float(evaluation.log10_e[0]))
+        if evaluation.transitions.fired[0]:
             raised_at = at
     limit = float(critical_share(belief, np.array([SIZE]))[0])
     draw(bad, evidence, level, limit, raised_at)

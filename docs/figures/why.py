@@ -34,7 +34,7 @@ def main() -> None:
         {"age": age, "mileage": mileage, "line": line.tolist()}, predictions=premium
     )
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-    why = ShiftDecomposition.of(plan, entries, reference.content.explained)
+    why = ShiftDecomposition.from_entries(plan, entries, reference.content.explained)
     if why is None:
         raise SystemExit("the reference explains nothing")
     mixes: dict[str, list[float]] = {"line": [], "age": [], "mileage": []}

@@ -10,6 +10,7 @@ import typing as _typing
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.watch.observation import Observation
     from mlmonitor.compare.alerts.alert import Alert
+    from mlmonitor.compare.snapshot import ExportStatus
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -31,7 +32,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
-    from mlmonitor.status.status import ExportStatus, Status
+    from mlmonitor.status.status import Status
 
     __version__: str
 
@@ -41,7 +42,8 @@ _MODULES = {
     "compare.alerts.alert": ("Alert",),
     "reference.reference": ("Reference",),
     "status.segment_status": ("SegmentStatus",),
-    "status.status": ("ExportStatus", "Status"),
+    "status.status": ("Status",),
+    "compare.snapshot": ("ExportStatus",),
     "config": ("Config",),
     "errors": (
         "ConfigError",

@@ -255,7 +255,7 @@ class Monitor:
     @property
     def reference(self) -> Reference | None:
         """The reference in use; a learned one once it has been learned."""
-        return self._worker.pipeline.watched.reference
+        return self._worker.pipeline.traffic.reference
 
     @property
     def memory_bytes(self) -> int:

@@ -16,6 +16,7 @@ from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.snapshot import ModelSnapshot, build_snapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.errors import CallbackError
@@ -26,8 +27,8 @@ from mlmonitor.export.series.describer import Describer
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.build import Titled, status_of
-from mlmonitor.status.reference_warning import mismatch_of
+from mlmonitor.status.build import build_status
+from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.status import Status
 
 log: logging.Logger = logging.getLogger("mlmonitor")
@@ -67,7 +68,7 @@ class Pipeline:
         on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
         self._on_alert, self._has_warned = on_alert, False
-        self._turned: deque[Alert] = deque()
+        self._changed_alerts: deque[Alert] = deque()
         self._left = 0  # calls of the drain under way
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
@@ -75,27 +76,28 @@ class Pipeline:
         self._deliveries = deliveries
         self._describer = Describer(
             identity.attributes,
+            has_segments=bool(identity.declared.segments),
             deviations=config.outlier_deviations,
             max_series=config.max_series,
         )
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
-        self._observed = ModelState(
+        self._state = ModelState(
             config,
             reference,
             declared=identity.declared,
             started_at=identity.started_at,
         )
         if any(each.wants_fine_durations for each in deliveries):
-            self._observed.calls.fine = ExponentialSketch()
+            self._state.calls.fine = ExponentialSketch()
         is_kept = any(each.keeps_exemplars for each in deliveries)
         self._wants_traces = config.enabled and config.exemplars and is_kept
         self._look_for_traces()
 
     @property
-    def watched(self) -> Traffic:
+    def traffic(self) -> Traffic:
         """Features and predictions, and the reference they are compared with."""
-        return self._observed.watched
+        return self._state.traffic
 
     def tick(self, now: float) -> None:
         """Take in what waits, and export if it is time to."""
@@ -120,7 +122,8 @@ class Pipeline:
         in it.
         """
         if self._left == 0:
-            if self._observed.labels is not None:
+            self._state.begin_comparing(now=now)
+            if self._state.labels is not None:
                 self._due_labels = self._inbox.labels.drain()
             self._due_late = self._inbox.late.take()
             self._left = len(self._inbox.calls)
@@ -130,9 +133,9 @@ class Pipeline:
         self._left = self._left - len(entries) if entries else 0
         with self._inbox.guard:
             is_traced = self._inbox.calls.is_traced
-            self._observed.count(entries, now=now, is_traced=is_traced)
+            self._state.count(entries, now=now, is_traced=is_traced)
             yield_gil()
-            self._each(entries, partial(self._observed.take, now=now, is_traced=is_traced))
+            self._each(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
         if self._left == 0:
             self._end_drain(now)
         return self._left > 0
@@ -149,39 +152,42 @@ class Pipeline:
 
         What came since a drain began is not in it.
         """
+        self._state.begin_comparing(now=now)
         while self._left > 0:
             self.absorb(now)
-        had_labels = self._observed.labels is not None
+        had_labels = self._state.labels is not None
         while self.absorb(now):
             pass
-        if not had_labels and self._observed.labels is not None:  # it learned: now they are taken
+        if not had_labels and self._state.labels is not None:  # it learned: now they are taken
             while self.absorb(now):
                 pass
 
     def _end_drain(self, now: float) -> None:
         due, self._due_labels = self._due_labels, []
         late, self._due_late = self._due_late, []
-        labels = self._observed.labels
+        labels = self._state.labels
         with self._inbox.guard:
-            forgotten = [entry for entry in late if self._observed.is_forgotten(entry)]
+            forgotten = [entry for entry in late if self._state.is_forgotten(entry)]
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
-                self._each(block, partial(self._observed.remember, now=now))
+                self._each(block, partial(self._state.remember, now=now))
         with self._inbox.guard:
             if labels is not None:
                 labels.take(due, now=now)
         figures = self._inbox.figures.take()
         with self._inbox.guard:
-            self._observed.kpis.take(figures, now=now)
+            self._state.kpis.ingest(figures, now=now)
         with self._inbox.guard:
-            self._observed.simulate_next(now=now)
-        self._look(now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds)
+            self._state.simulate_next()
+        self._evaluate(
+            now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
+        )
 
-    def _look(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Weigh the evidence of populations whose last look was so many rows and seconds ago."""
-        for population in self._observed.due(rows=rows, seconds=seconds, now=now):
+    def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
+        """Evaluate the populations whose last evaluation was this many rows and seconds ago."""
+        for population in self._state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
-                self._turned.extend(population.look(now=now))
+                self._changed_alerts.extend(population.evaluate(now=now))
             yield_gil()
 
     def tell(self) -> None:
@@ -189,8 +195,8 @@ class Pipeline:
 
         May run beside a look, in another thread: taking an alert and adding one are atomic.
         """
-        while self._turned:
-            alert = self._turned.popleft()
+        while self._changed_alerts:
+            alert = self._changed_alerts.popleft()
             if self._on_alert is not None:
                 with self._inbox.guard:
                     self._call(self._on_alert, alert)
@@ -224,30 +230,41 @@ class Pipeline:
 
         Without one they are matched all the same, and so counted, but make no errors.
         """
-        if self._observed.labels is None:
-            self._observed.match_unread(self._inbox.labels.drain())
-        self._observed.pending.settle()
+        if self._state.labels is None:
+            self._state.match_unread(self._inbox.labels.drain())
+        self._state.pending.settle()
 
     def snapshot(self, now: float) -> Snapshot:
         """Every series at `now`; no two snapshots of a process share a time."""
-        self._look(now)
-        self._warn_of_mismatch()
+        model = self.model_snapshot(now)
+        self._warn_of_other_model(model)
         self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
-        families = self._describer.families(self._observed, self._inbox, self._deliveries, now=now)
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,
             start_unix_ns=int(self._identity.started_at * 1e9),
             time_unix_ns=self._last_time_ns,
-            families=families,
+            families=self._describer.describe(model),
         )
 
-    def _warn_of_mismatch(self) -> None:
-        """Log once that the reference seems to be of another model."""
-        told = None if self._has_warned else mismatch_of(self.watched)
-        if told is not None:
+    def model_snapshot(self, now: float) -> ModelSnapshot:
+        """Evaluate all populations, and build the one value that everything downstream reads."""
+        self._state.begin_comparing(now=now)
+        self._evaluate(now)
+        return build_snapshot(
+            (self._identity.model, self._identity.version),
+            self._state,
+            self._inbox,
+            {each.name: each.status(now) for each in self._deliveries},
+            now=now,
+        )
+
+    def _warn_of_other_model(self, snapshot: ModelSnapshot) -> None:
+        """Log once that the reference seems to belong to another model."""
+        warning = None if self._has_warned else reference_warning(snapshot)
+        if warning is not None:
             self._has_warned = True
-            log.warning("%s: %s", self._identity.model, told)
+            log.warning("%s: %s", self._identity.model, warning)
 
     def deliver(self, snapshot: Snapshot) -> bool:
         """Send to every destination; whether all took all of it. One's failure is not another's."""
@@ -279,18 +296,14 @@ class Pipeline:
         for delivery in self._deliveries:
             delivery.close(timeout_seconds=timeout_seconds)
 
-    @property
-    def memory_bytes(self) -> int:
-        """What is held at most, as a function of the configuration and the reference."""
-        return self._observed.memory_bytes
+    def measure_memory(self) -> int:
+        """The most memory held, as a function of the configuration and the reference.
+
+        Begins comparing: before that, nothing is held that could be added up.
+        """
+        self._state.begin_comparing(now=self._identity.started_at)
+        return self._state.memory_bytes
 
     def status(self, now: float) -> Status:
-        """Everything there is to tell at `now`."""
-        self._look(now)
-        return status_of(
-            Titled(self._identity.model, self._identity.version),
-            self._observed,
-            self._inbox,
-            exports={each.name: each.status(now) for each in self._deliveries},
-            now=now,
-        )
+        """The status at `now`."""
+        return build_status(self.model_snapshot(now))

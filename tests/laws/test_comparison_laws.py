@@ -64,14 +64,14 @@ def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         subject = population_of(EDGES[then], EDGES.get(now, []))
-        subject.look(now=1.0)
-        compared = subject.compared(now=2.0)
-        (status,) = field_statuses(compared)
-        assert subject.soundness is not None
-        shares = subject.soundness.shares(compared.view.profile)
-    is_ordered = compared.plan.schema.fields[0].is_numeric
+        subject.evaluate(now=1.0)
+        snapshot = subject.snapshot(now=2.0)
+        (status,) = field_statuses(snapshot)
+    quality = snapshot.quality
+    assert quality is not None
+    is_ordered = snapshot.plan.schema.fields[0].is_numeric
     for name in MEASURES:
-        score, limit = compared.scores[name][0], compared.critical[name][0]
+        score, limit = snapshot.scores[name][0], snapshot.thresholds[name][0]
         if now == NO_ROWS or (name in ORDERED and not is_ordered):
             assert np.isnan(score)
             continue
@@ -82,10 +82,10 @@ def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
         if name in ("js", "hellinger", "tv", "ks"):
             assert 0 <= score <= 1
     assert status.psi is None or status.psi >= 0
-    assert np.isfinite(compared.log10_e_value[0])
-    known = ~np.isnan(shares.share)
-    assert ((shares.share[known] >= 0) & (shares.share[known] <= 1)).all()
-    assert (np.isfinite(shares.critical) == known).all()
+    assert np.isfinite(snapshot.log10_e_value[0])
+    shares = quality.shares[np.isfinite(quality.thresholds)]
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert len(shares) == np.count_nonzero(~np.isnan(quality.shares))
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -107,11 +107,11 @@ def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
     total.bins *= BEYOND_32_BITS
     total.rows *= BEYOND_32_BITS
     assert subject.drift is not None
-    assert subject.soundness is not None
-    subject.drift.look(total, now=1.0)
-    subject.soundness.look(total, subject.window.drain_extremes(), now=1.0)
+    assert subject.field_quality is not None
+    subject.drift.evaluate(total, now=1.0)
+    subject.field_quality.evaluate(total, subject.window.drain_extremes(), now=1.0)
     assert np.isfinite(subject.drift.log10_e_value).all()
-    assert np.isfinite(subject.soundness.shares(total).critical).all()
+    assert np.isfinite(subject.field_quality.snapshot(total).thresholds).all()
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from mlmonitor import Role
-from mlmonitor.compare.count_table import entry_counts, present, prior_counts
+from mlmonitor.compare.count_table import entry_counts, possible_bins, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.eprocess import EProcess
@@ -40,7 +40,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     true[len(listed)] = known if entry.is_closed else 1 - sum(listed)
     true[len(listed) + 1] = max(1 - sum(listed) - known, 0.0) if entry.is_closed else 0.0
     counts, prior = entry_counts(entries, plan)[0], prior_counts(entries, plan)[0]
-    is_bin = present(plan)[0]
+    is_bin = possible_bins(plan)[0]
     table = np.zeros((3, 60))
     table[0, : len(counts)] = counts
     table[1, : len(counts)] = np.where(is_bin, prior, 0.0)

@@ -9,7 +9,7 @@ from scipy.stats import binomtest, ortho_group
 
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.drift.embedding_drift import critical_mmd
+from mlmonitor.compare.drift.embedding_drift import mmd_threshold
 from mlmonitor.derived.deriver import kernel_plans, sources_of
 from mlmonitor.derived.embedding import EmbeddingColumns
 from mlmonitor.formats.reference import EmbeddingReference
@@ -158,7 +158,7 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
         assert features is not None
         means = features.reshape(len(features), count, size).mean(axis=2)
         scores = np.sqrt(((means - plan.mean[:, None]) ** 2).sum(axis=0))
-        beyond += int(np.count_nonzero(scores > critical_mmd(plan, size)))
+        beyond += int(np.count_nonzero(scores > mmd_threshold(plan, size)))
     return beyond
 
 

@@ -172,7 +172,7 @@ def test_a_population_of_twenty_fields_never_alerts(rows: int, rng: np.random.Ge
         block = values(rng, 5_000)
         for start in range(0, 5_000, LOOK_ROWS):
             take(population, reader, {n: v[start : start + LOOK_ROWS] for n, v in block.items()})
-            assert population.look(now=0.0) == []
+            assert population.evaluate(now=0.0) == []
 
 
 @pytest.mark.slow
@@ -182,11 +182,11 @@ def test_and_finds_a_shift_in_the_one_field_that_has_it(rng: np.random.Generator
     population, reader, names = watched(5_000, rng)
     for _ in range(100):
         take(population, reader, values(rng, 500))
-        assert population.look(now=0.0) == []
+        assert population.evaluate(now=0.0) == []
     for rows in range(LOOK_ROWS, 5_000, LOOK_ROWS):  # noqa: B007 - what it is in the end counts
         moved = {names[0]: rng.normal(0.53, 1, LOOK_ROWS)}
         take(population, reader, values(rng, LOOK_ROWS) | moved)
-        found = population.look(now=0.0)
+        found = population.evaluate(now=0.0)
         if found:
             break
     assert [alert.field for alert in found] == [names[0]]

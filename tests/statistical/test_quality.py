@@ -152,15 +152,15 @@ def test_a_growing_share_is_found_soon(
 
     def look(share: float, size: int) -> None:
         bad = rng.binomial(size, share, streams)
-        subject.look(np.stack([bad, size - bad], axis=1), now=0.0)
+        subject.evaluate(np.stack([bad, size - bad], axis=1), now=0.0)
 
     for _ in range(20):
         look(before, 1_000)
-    assert not subject.raised.any()
+    assert not subject.is_firing.any()
     found = np.full(streams, np.inf)
     for seen in range(100, 10_000, 100):
         look(after, 100)
-        found[subject.raised & np.isinf(found)] = seen
+        found[subject.is_firing & np.isinf(found)] = seen
     assert np.median(found) <= rows
 
 
@@ -197,7 +197,7 @@ class Stream:
         columns = self.rows(count)
         table = ColumnTable(columns, count)
         self.population.update(self._reader.block(Rows(count, table, {}, [], [], None)), now=1.0)
-        return self.population.look(now=1.0)
+        return self.population.evaluate(now=1.0)
 
 
 @pytest.mark.slow
@@ -225,7 +225,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
         columns = {"a": x[0], "b": x[1], "c": np.where(x[2] > 1, "high", "low").tolist()}
         reference = fit_reference(columns, predictions=x[0] + x[1] * x[2])
         plan, entries = reference.plan(roles, deviations=3.0), reference.entries(roles)
-        why = ShiftDecomposition.of(plan, entries, reference.content.explained)
+        why = ShiftDecomposition.from_entries(plan, entries, reference.content.explained)
         assert why is not None
         reader = Reader(plan.schema)
         for _ in range(40):

@@ -167,21 +167,22 @@ def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
 ) -> None:
     """The worker tells while another thread, asking for the status, looks."""
     first, second = (
-        Alert(name, Role.FEATURE, "all", "psi", 1.0, 0.1, 9.0, "firing", 100, 1.0, "")
+        Alert(name, Role.FEATURE, "all", "psi", 1.0, 1.0, 0.1, 9.0, "firing", 100, 1.0, "")
         for name in ("first", "second")
     )
     told: list[Alert] = []
     monkeypatch.setattr(line.pipeline, "_on_alert", told.append)
-    population = line.pipeline.watched.ready(now=line.clock())
+    line.pipeline.catch_up(line.clock())
+    population = line.pipeline.traffic.population
     assert population is not None
 
-    def look(*, now: float) -> list[Alert]:
+    def evaluate(*, now: float) -> list[Alert]:
         line.pipeline.tell()
         return [second] if now else []
 
-    monkeypatch.setattr(population, "look", lambda *, now: [first] if now else [])
+    monkeypatch.setattr(population, "evaluate", lambda *, now: [first] if now else [])
     line.pipeline.status(line.clock())
-    monkeypatch.setattr(population, "look", look)
+    monkeypatch.setattr(population, "evaluate", evaluate)
     line.pipeline.status(line.clock())
     line.pipeline.tell()
     assert told == [first, second]
@@ -194,24 +195,24 @@ def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
     line = Line(exporter, clock, check_rows=100, check_interval_seconds=1.0)
     line.call(0.5)
     line.pipeline.catch_up(clock())
-    population = line.pipeline.watched.population
+    population = line.pipeline.traffic.population
     assert population is not None
-    looks: list[float] = []
-    look = population.look
+    evaluations: list[float] = []
+    evaluate = population.evaluate
 
     def noted(*, now: float) -> list[Alert]:
-        looks.append(now)
-        return look(now=now)
+        evaluations.append(now)
+        return evaluate(now=now)
 
-    monkeypatch.setattr(population, "look", noted)
+    monkeypatch.setattr(population, "evaluate", noted)
 
     def drained_after(seconds: float, *, rows: int) -> int:
         clock.advance(seconds)
         for _ in range(rows):
             line.call(0.5)
-        before = len(looks)
+        before = len(evaluations)
         line.pipeline.catch_up(clock())
-        return len(looks) - before
+        return len(evaluations) - before
 
     assert drained_after(5.0, rows=98) == 0
     assert drained_after(0.0, rows=1) == 1
@@ -220,4 +221,4 @@ def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
     assert drained_after(5.0, rows=99) == 0
     line.pipeline.status(clock())
     line.pipeline.snapshot(clock())
-    assert len(looks) == 4
+    assert len(evaluations) == 4

@@ -1,4 +1,4 @@
-"""What a population is compared with: the reference, or its mixture of the seasons rows came in."""
+"""What a population is compared with: the reference, or a mixture of its seasons."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from mlmonitor.stats.distance import Table
 
 
 def season_rows(profile: Profile) -> Counts:
-    """How many values of each field came in each season, `[fields, seasons]`."""
+    """How many values of each field arrived in each season, `[fields, seasons]`."""
     fields = profile.plan.schema.fields
     row = np.array([field.role is Role.PREDICTION for field in fields], np.int64)
     return profile.seasons[row]
@@ -22,16 +22,16 @@ def season_rows(profile: Profile) -> Counts:
 def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
     """The reference's counts `[fields, seasons, width]`; no seasons where there are none."""
     table = np.zeros((len(entries), plan.seasons, width(plan)), np.int64)
-    for at, entry in enumerate(entries):
+    for place, entry in enumerate(entries):
         for season, row in enumerate(entry.seasons):
             *bins, missing = map(int, row.split())
-            table[at, season, : len(bins)] = bins
-            table[at, season, -1] = missing
+            table[place, season, : len(bins)] = bins
+            table[place, season, -1] = missing
     return table
 
 
 class Baseline:
-    """The reference's counts of some fields, as rows of certain seasons are compared with them.
+    """The reference's counts of some fields, to be compared with rows of certain seasons.
 
     counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
     """
@@ -42,27 +42,27 @@ class Baseline:
 
     @property
     def has_seasons(self) -> bool:
-        """Whether it matters when rows came."""
+        """Whether it matters when rows arrived."""
         return self.by_season.size > 0
 
-    def against(self, rows: Counts) -> Table:
-        """The reference of rows of which so many came in each season, `[fields, seasons]`.
+    def for_rows(self, rows: Counts) -> Table:
+        """The counts to expect of rows that arrived in these seasons, `[fields, seasons]`.
 
-        Its shares are those of the seasons, each weighted by its rows; it weighs as many rows as a
-        sample from that mixture would need to be as uncertain: a season's shares are known from
-        its own rows alone, so that is the weights' harmonic mean of these. Of a season without
-        any, the shares are taken to be those of the whole, and known as if from a single row.
+        The shares are those of the seasons, weighted by `rows`. Their sum is the size of a sample
+        from that mixture that would be equally uncertain: a season's shares are known from its own
+        rows alone, so it is the weighted harmonic mean of the seasons' rows. A season without rows
+        is assumed to have the shares of the whole, known as if from a single row.
         """
         if not self.has_seasons:
             return self.counts
-        known = self.by_season.sum(axis=2)
+        season_sizes = self.by_season.sum(axis=2)
         whole = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
-        own = self.by_season / np.maximum(known, 1)[:, :, None]
-        shares = np.where(known[:, :, None] > 0, own, whole[:, None, :])
+        own = self.by_season / np.maximum(season_sizes, 1)[:, :, None]
+        shares = np.where(season_sizes[:, :, None] > 0, own, whole[:, None, :])
         weights = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
         mixture = np.einsum("fs,fsb->fb", weights, shares)
-        doubt = (weights**2 / np.maximum(known, 1)).sum(axis=1)
-        sample = np.divide(1.0, doubt, out=np.zeros_like(doubt), where=doubt > 0)
+        variance = (weights**2 / np.maximum(season_sizes, 1)).sum(axis=1)
+        sample = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
         return np.asarray(mixture * sample[:, None], np.float64)
 
     @property

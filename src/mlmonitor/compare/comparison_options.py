@@ -8,16 +8,17 @@ from mlmonitor.compare.alerts.significance import Significance
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOptions:
-    """How the populations of a model are looked at.
+    """How the populations of a model are compared.
 
-    span: of their windows. hitters: names kept of new categories. deviations: half a band's width.
+    span: of their windows. hitters: how many names of new categories are kept. deviations: half
+    the width of a band, in standard deviations.
     """
 
     span: Span
-    level: Significance
+    significance: Significance
     hitters: int
     deviations: float = 3.0
 
     def shared(self, fields: int) -> "ComparisonOptions":
-        """The same where so many fields, in all populations, share the level."""
-        return replace(self, level=self.level._replace(fields=fields))
+        """The same for this many fields, in all populations, that share `alpha`."""
+        return replace(self, significance=self.significance._replace(fields=fields))

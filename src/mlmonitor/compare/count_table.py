@@ -17,10 +17,9 @@ _MOST_DISCOUNT = 0.9
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
 MISSING = "missing"
-"""What the last column is called: values that are missing, not finite, or of a wrong type."""
+"""The name of the last column: values that are missing, not finite, or of a wrong type."""
 
-
-_SPOKEN = {OTHER: "rarer values", NEW: "values that the reference does not know"}
+_READABLE_NAMES = {OTHER: "rarer values", NEW: "values that the reference does not know"}
 
 
 def width(plan: Plan) -> int:
@@ -45,56 +44,58 @@ def refused_counts(profile: Profile) -> Counts:
 
 
 def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
-    """The counts to expect of the same fields, which are in the order of the schema."""
+    """The expected counts of the same fields, `[fields, width]`, in the order of the schema."""
     table = np.zeros((len(entries), width(plan)), np.int64)
-    for at, entry in enumerate(entries):
+    for place, entry in enumerate(entries):
         *counts, missing = entry.expected
-        table[at, : len(counts)] = counts
-        table[at, -1] = missing
+        table[place, : len(counts)] = counts
+        table[place, -1] = missing
     return table
 
 
 def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
-    """What is believed of each bin beyond its counts, `[fields, width]`: half a count, in general.
+    """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
 
-    Where categories were met once, others will be met that never were, as many as those (Good and
-    Turing); and what was met once was met by luck. So each category is believed by less than its
-    count, and new ones by what that comes to. Not where the counts are held out: they know.
+    Where the reference has categories of a single row, as many rows will bring categories that it
+    does not have (Good and Turing), and the single rows were there by luck. So each category gets
+    less than its count, and new categories get what is taken away. Held-out counts need no such
+    discount.
     Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
     """
     table = np.full((len(entries), width(plan)), PRIOR)
-    for at, entry in enumerate(entries):
+    for place, entry in enumerate(entries):
         if not isinstance(entry, CategoricalReference) or entry.kind == "boolean":
             continue
         if entry.once and not entry.held_out:
-            is_met = np.array(entry.counts[:-1]) > 0
-            discount = min(entry.once / max(int(np.count_nonzero(is_met)), 1), _MOST_DISCOUNT)
-            table[at, : len(is_met)] = np.where(is_met, -discount, PRIOR)
-            table[at, len(is_met) + 1] += entry.once
+            has_rows = np.array(entry.counts[:-1]) > 0
+            discount = min(entry.once / max(int(np.count_nonzero(has_rows)), 1), _MOST_DISCOUNT)
+            table[place, : len(has_rows)] = np.where(has_rows, -discount, PRIOR)
+            table[place, len(has_rows) + 1] += entry.once
     return table
 
 
-def present(plan: Plan) -> NDArray[np.bool_]:
-    """Which bins a field can have values in at all."""
+def possible_bins(plan: Plan) -> NDArray[np.bool_]:
+    """Which bins of each field can hold values at all."""
     table = np.zeros((len(plan.schema), width(plan)), np.bool_)
     table[:, -1] = True
-    for at, bins in enumerate(plan.bins):
-        table[at, :bins] = True
-    for at, book in enumerate(plan.dictionaries, start=len(plan.schema.numeric)):
-        top = len(book.top)
-        table[at, :top] = True
-        table[at, top] = bool(book.other) or not book.is_closed
-        table[at, top + 1] = book.is_closed
+    for place, bins in enumerate(plan.bins):
+        table[place, :bins] = True
+    for place, dictionary in enumerate(plan.dictionaries, start=len(plan.schema.numeric)):
+        top = len(dictionary.top)
+        table[place, :top] = True
+        table[place, top] = bool(dictionary.other) or not dictionary.is_closed
+        table[place, top + 1] = dictionary.is_closed
     return table
 
 
-def bin_names(plan: Plan, at: int) -> list[str]:
-    """What the columns of field `at` are called, for people."""
+def bin_names(plan: Plan, place: int) -> list[str]:
+    """The names of the columns of the field at this place of the schema, for people."""
     numeric = len(plan.schema.numeric)
-    if at >= numeric:
-        names = [_SPOKEN.get(name, name) for name in plan.dictionaries[at - numeric].names]
+    if place >= numeric:
+        codes = plan.dictionaries[place - numeric].names
+        names = [_READABLE_NAMES.get(name, name) for name in codes]
     else:
-        edges = _edge_names(plan.numeric[at], plan.schema.numeric[at].kind)
+        edges = _edge_names(plan.numeric[place], plan.schema.numeric[place].kind)
         lows, highs = ["", *edges], [*edges, ""]
         names = [
             f"{low} to {high}" if low and high else f"above {low}" if low else f"up to {high}"
@@ -105,7 +106,7 @@ def bin_names(plan: Plan, at: int) -> list[str]:
 
 
 def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
-    """Edges as people write them: dates, with the time where days alone do not tell them apart."""
+    """Edges as people write them: dates, with the time where two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:
         return [f"{edge:.4g}" for edge in edges]

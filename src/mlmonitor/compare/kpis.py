@@ -13,9 +13,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.records import Block, Field, Kind, Role
 
-UNWATCHED = Significance(
-    alpha=1.0, fields=1, tolerance=0.0
-)  # a figure has no reference to drift from
+_NEVER_ALERTS = Significance(alpha=1.0, fields=1, tolerance=0.0)  # a figure has no reference
 
 
 class Kpis:
@@ -30,24 +28,24 @@ class Kpis:
 
     def __init__(self, span: Span) -> None:
         self.populations: dict[str, Population] = {}
-        self._lens = ComparisonOptions(span, UNWATCHED, hitters=1)
+        self._options = ComparisonOptions(span, _NEVER_ALERTS, hitters=1)
 
-    def take(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
-        """Take in figures, `(name, value)`."""
+    def ingest(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
+        """Add figures, `(name, value)`."""
         values: dict[str, list[object]] = {}
         for name, value in figures:
-            values.setdefault(self._kept(name, now), []).append(value)
+            values.setdefault(self._population_name(name, now), []).append(value)
         for name, column in values.items():
-            found, refused = parse_floats(column)
-            block = Block(len(column), found[None, :], np.array(refused)[None, :], [])
+            numbers, refused = parse_floats(column)
+            block = Block(len(column), numbers[None, :], np.array(refused)[None, :], [])
             self.populations[name].update(block, now=now)
 
-    def _kept(self, name: str, now: float) -> str:
-        """The name that a figure is kept under, its population made if it is new."""
+    def _population_name(self, name: str, now: float) -> str:
+        """The name that a figure is kept under; creates its population if it is new."""
         short = category_name(name) or self.OTHER
         if short not in self.populations and len(self.populations) >= self.NAMES:
             short = self.OTHER
         if short not in self.populations:
             plan = Plan.build([Field(short, Role.KPI, Kind.NUMERIC)], {}, {})
-            self.populations[short] = Population(plan, [], self._lens, now=now)
+            self.populations[short] = Population(plan, [], self._options, now=now)
         return short

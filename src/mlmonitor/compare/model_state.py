@@ -1,6 +1,6 @@
 """Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
@@ -9,7 +9,6 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import rows_of
-from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
@@ -22,10 +21,15 @@ from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
 OTHER_FIELDS = "__unknown__"
+"""Stands for unknown fields beyond those that are kept by name."""
 
 
 class ModelState:
-    """What a process knows of its model, fed by the pipeline; times are seconds that never fall."""
+    """The aggregates of one model in one process; times are seconds that never decrease.
+
+    Without a reference rows are learned from; comparing begins with `begin_comparing`, or within
+    `ingest` once enough rows were learned.
+    """
 
     def __init__(
         self,
@@ -37,136 +41,137 @@ class ModelState:
     ) -> None:
         self.has_segments: bool = bool(declared.segments)
         span = Span(config.window_seconds, config.window_rows, config.window_slices)
-        level = Significance(
+        significance = Significance(
             config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
         )
-        self._lens = ComparisonOptions(span, level, config.heavy_hitters, config.outlier_deviations)
-        self._started_at = started_at
+        self._options = ComparisonOptions(
+            span, significance, config.heavy_hitters, config.outlier_deviations
+        )
         self.calls: CallStats = CallStats(span, now=started_at)
         self.pending: Pending = Pending(config.pending_predictions, PredictionKeeper.COLUMNS)
         self._keeper = PredictionKeeper(self.pending)
         self.kpis: Kpis = Kpis(span)
-        self.watched: Traffic = Traffic(
+        self.traffic: Traffic = Traffic(
             reference,
-            self._lens,
+            self._options,
             declared,
             baseline_rows=config.baseline_rows,
             most_segments=config.max_segments,
         )
-        self._labels: LabelledOutcomes | None = None
+        self.labels: LabelledOutcomes | None = None
+        """Labels are matched once there is a reference: its bins are the errors' buckets."""
         self._moment_ns = 0
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
-        """Take in calls as such; of their rows, `take` does.
+        """Count calls as such; `ingest` reads their rows.
 
-        is_traced: whether some may have an origin. No two drains' exemplars share a time: so it
-        tells those that were exported from those that were not.
+        is_traced: whether some may have an origin. The exemplars of each drain get a time of their
+        own, which separates those that were exported from those that were not.
         """
         self.calls.update(entries, now=now)
         if is_traced:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
             self.calls.update_exemplars(entries, self._moment_ns)
 
-    def take(self, run: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
-        """Take in calls of one form; raises, with none of them taken, if one cannot be read."""
+    def ingest(self, run: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
+        """Add the rows of calls of one form; raises, adding none, if one cannot be read."""
         rows = rows_of(run)
-        codes = self.watched.codes(rows, now=now)
+        codes = self.traffic.codes(rows)
         self._keeper.remember(rows, codes, now=now)
         yield_gil()
-        block = self.watched.take(rows, codes, now=now)
-        if is_traced and block is not None and self.watched.population is not None:
+        block = self.traffic.ingest(rows, codes, now=now)
+        self.begin_comparing(now=now)  # the rows may have completed a learned reference
+        if is_traced and block is not None and self.traffic.population is not None:
             traced = rows_with_origin(run, block.rows)
-            self.watched.population.note(block, *traced, self._moment_ns)
+            self.traffic.population.update_exemplars(block, *traced, self._moment_ns)
 
     def is_forgotten(self, entry: Entry) -> bool:
-        """Whether a call that was named late had been taken by then, and so waits under no name."""
+        """Whether a call that was named late had been read by then, and so waits under no name."""
         return entry[-1][0] not in self.pending
 
     def remember(self, run: Sequence[Entry], *, now: float) -> None:
         """Keep the predictions of calls of one form, which were counted before they had a name."""
+        self.begin_comparing(now=now)
         rows = rows_of(run)
-        self._keeper.remember(rows, self.watched.codes(rows, now=now), now=now)
+        self._keeper.remember(rows, self.traffic.codes(rows), now=now)
 
-    @property
-    def labels(self) -> LabelledOutcomes | None:
-        """Labels can be taken once there is a reference: its bins are the errors' buckets."""
-        if self._labels is None and self.watched.reference is not None:
-            self._labels = LabelledOutcomes(
-                self.watched.reference,
-                self.pending,
-                self._lens,
-                has_segments=self.has_segments,
+    def begin_comparing(self, *, now: float) -> None:
+        """Compare from `now` on if there is a reference; changes nothing if that has begun."""
+        self.traffic.begin_comparing(now=now)
+        reference = self.traffic.reference
+        if self.labels is None and reference is not None:
+            self.labels = LabelledOutcomes(
+                reference, self.pending, self._options, has_segments=self.has_segments
             )
-        return self._labels
+            self.labels.ready(now=now)
 
     def match_unread(self, entries: Sequence[LabelEntry]) -> None:
         """Match labels that there is no reference for: they are counted, but make no errors."""
         for entry, is_last_try in self.pending.due(entries):
             self.pending.match(entry, is_last_try=is_last_try)
 
-    def populations(self, *, now: float) -> Iterator[Population]:
+    @property
+    def populations(self) -> tuple[Population, ...]:
         """All there are: those of the whole, then those of each segment."""
-        yield from self.whole(now=now)
-        for place in range(len(self.segment_names)):
-            yield from self.segment(place)
+        segments = range(len(self.segment_names))
+        return (*self.whole, *(each for place in segments for each in self.segment(place)))
 
     @property
     def segment_names(self) -> tuple[str, ...]:
-        """The segments, in the order of their codes; none before there is a reference."""
-        segmented = self.watched.segmented
+        """The segments, in the order of their codes; none before comparing begins."""
+        segmented = self.traffic.segmented
         return () if segmented is None else segmented.tally.names
 
-    def segment(self, place: int) -> Iterator[Population]:
+    def segment(self, place: int) -> tuple[Population, ...]:
         """The populations of one segment: features and predictions, then actuals."""
-        for known in (self.watched.segmented, self.labels):
-            if known is not None and known.split is not None:
-                yield known.split.populations[place]
+        owners = (self.traffic.segmented, self.labels)
+        splits = [owner.split for owner in owners if owner is not None]
+        return tuple(split.populations[place] for split in splits if split is not None)
 
-    def whole(self, *, now: float) -> Iterator[Population]:
+    @property
+    def actuals(self) -> Population | None:
+        """The labels as a population; None before the first, if the reference has no actuals."""
+        return None if self.labels is None else self.labels.population
+
+    @property
+    def whole(self) -> tuple[Population, ...]:
         """Features and predictions, then actuals, then each figure: those there are."""
-        ready = self.watched.ready(now=now)
-        if ready is not None:
-            yield ready
-        labels = self.labels
-        actuals = labels.ready(now=now) if labels is not None else None
-        if actuals is not None:
-            yield actuals
-        yield from self.kpis.populations.values()
+        populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
+        return tuple(each for each in populations if each is not None)
 
-    def due(self, *, rows: int, seconds: float, now: float) -> Iterator[Population]:
-        """The populations whose last look was so many rows and so many seconds ago."""
-        for population in self.populations(now=now):
-            if population.unweighed >= rows and now - population.looked_at >= seconds:
-                yield population
+    def due(self, *, rows: int, seconds: float, now: float) -> list[Population]:
+        """The populations whose last evaluation was this many rows and seconds ago."""
+        return [
+            population
+            for population in self.populations
+            if population.unevaluated_rows >= rows and now - population.evaluated_at >= seconds
+        ]
 
-    def simulate_next(self, *, now: float) -> None:
-        """Work out a part of what chance makes of a learned reference, where some is left."""
-        for population in self.populations(now=now):
+    def simulate_next(self) -> None:
+        """Simulate a part of the thresholds of a learned reference, if any is left."""
+        for population in self.populations:
             if population.drift is not None and population.drift.simulate_next():
                 return
 
-    def alerts(self, *, now: float) -> Iterator[Alert]:
-        """The alerts that hold."""
-        for population in self.populations(now=now):
-            yield from population.alerts
-
-    def unknown(self) -> dict[str, int]:
+    def unknown_fields(self) -> dict[str, int]:
         """Values of fields that the reference does not know, by name."""
-        reader = self.watched.reader
-        if reader is None:
+        if self.traffic.comparing is None:
             return {}
-        return {name or OTHER_FIELDS: count for name, count in reader.unknown.items()}
+        unknown = self.traffic.comparing.reader.unknown
+        return {name or OTHER_FIELDS: count for name, count in unknown.items()}
 
     @property
     def memory_bytes(self) -> int:
-        """What is held at most, as a function of the configuration and the reference."""
-        populations = list(self.populations(now=self._started_at))
-        held = sum(population.memory_bytes for population in populations)
+        """The most memory it holds, as a function of the configuration and the reference."""
+        populations = self.populations
+        total = sum(population.memory_bytes for population in populations)
         drifts = [each.drift for each in populations if each.drift is not None]
-        held += max((drift.simulation_nbytes for drift in drifts), default=0)
+        total += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
-        held += sum(each.nbytes for each in sums)
-        watched = self.watched
-        of_rows = watched.reference, watched.deriver, watched.segmented
-        held += sum(each.nbytes for each in of_rows if each is not None)
-        return held + self.calls.latency.memory_bytes + self.pending.memory_bytes
+        total += sum(each.nbytes for each in sums)
+        reference, comparing = self.traffic.reference, self.traffic.comparing
+        total += 0 if reference is None else reference.nbytes
+        if comparing is not None:
+            total += comparing.deriver.nbytes
+            total += 0 if comparing.segmented is None else comparing.segmented.nbytes
+        return total + self.calls.latency.memory_bytes + self.pending.memory_bytes

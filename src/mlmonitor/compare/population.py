@@ -1,6 +1,7 @@
-"""The fields of one population, what was seen of them, and how far that is from the reference."""
+"""The fields of one population, their values so far, and how far these are from the reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,152 +14,173 @@ from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
-from mlmonitor.compare.drift.drift import Drift
+from mlmonitor.compare.drift.decomposition import ShiftDecomposition
+from mlmonitor.compare.drift.drift import PSI, Drift
 from mlmonitor.compare.drift.embedding_drift import mmd_of
+from mlmonitor.compare.population_snapshot import (
+    STATUS_QUANTILES,
+    PopulationSnapshot,
+    TracedValues,
+)
 from mlmonitor.compare.quality.field_quality import FieldQuality
+from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Floats
 from mlmonitor.stats.mmd import MMD
 
-STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+class Checks(NamedTuple):
+    """What is checked of a population besides the drift and quality of its fields."""
+
+    rules: Rules | None = None
+    decomposition: ShiftDecomposition | None = None
+    new_fields: NewFieldDetector | None = None
 
 
-class Compared(NamedTuple):
-    """A population at one moment. Scores are `[fields]` in the order of the plan's schema."""
-
-    plan: Plan
-    entries: Sequence[CountedEntry]
-    total: Profile
-    view: View
-    quantiles: Floats
-    scores: Mapping[str, Floats]
-    critical: Mapping[str, Floats]
-    log10_e_value: Floats
-    is_firing: Sequence[bool]
-    exemplars: FieldExemplars | None = None
-    shift: Shift | None = None
+_NO_CHECKS = Checks()
 
 
 class Population:
     """A window of blocks over one plan, beside the reference's entries for it, if there are any.
 
-    `drift` and `soundness` are what these say to the counts; None where there is nothing to compare
-    them with.
+    Without entries nothing is compared: `drift` and `field_quality` are None.
     """
 
     def __init__(
         self,
         plan: Plan,
         entries: Sequence[CountedEntry],
-        lens: ComparisonOptions,
+        options: ComparisonOptions,
         *,
         now: float,
         segment: str = ALL,
+        checks: Checks = _NO_CHECKS,
     ) -> None:
         self.segment: str = segment
         self.plan: Plan = plan
-        self.entries: Sequence[CountedEntry] = entries
-        self.window: Window = Window(plan, lens.span, hitters=lens.hitters, now=now)
+        self.entries: tuple[CountedEntry, ...] = tuple(entries)
+        self.window: Window = Window(plan, options.span, hitters=options.hitters, now=now)
         self.drift: Drift | None = None
-        self.soundness: FieldQuality | None = None
+        self.field_quality: FieldQuality | None = None
         if entries:
-            self.drift = Drift(plan, entries, lens.level, segment)
-            self.soundness = FieldQuality(plan, entries, lens.level, segment)
-        self.why: ShiftDecomposition | None = None
-        """What explains the shift of its prediction, if it has one."""
-        self.rules: Rules | None = None
-        """What was declared about its fields, if anything."""
-        self.unweighed: int = 0
-        """Rows that have come since the last look."""
-        self.looked_at: float = now
-        """When that look was."""
+            significance = options.significance
+            self.drift = Drift(plan, entries, significance, segment)
+            self.field_quality = FieldQuality(
+                plan, entries, significance, segment, checks.new_fields
+            )
+        self.decomposition: ShiftDecomposition | None = checks.decomposition
+        self.rules: Rules | None = checks.rules
+        self.unevaluated_rows: int = 0
+        """Rows since the last evaluation."""
+        self.evaluated_at: float = now
         self.exemplars: FieldExemplars | None = None
         """Of rows that were traced, once there was one."""
 
     def update(self, block: Block, *, now: float) -> None:
-        """Take in rows that ended about `now`."""
+        """Add rows that ended about `now`."""
         if self.drift is not None and self.plan.season is not None:
-            self.drift.begin(self.plan.season.at(now), self.window.total)
+            self.drift.begin_season(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)
         if self.rules is not None:
             self.rules.update(block)
-        self.unweighed += block.rows
+        self.unevaluated_rows += block.rows
 
     def count_only(self, block: Block) -> None:
         """Count rows in the totals without comparing them: the rows that became the reference."""
         self.window.count_only(block)
         if self.rules is not None:
             self.rules.update(block)
-        if self.drift is not None and self.soundness is not None:
+        if self.drift is not None and self.field_quality is not None:
             total = self.window.total()
             self.drift.skip(total)
-            self.soundness.skip(total)
+            self.field_quality.skip(total)
 
-    def note(
+    def update_exemplars(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
-        """Remember the origins of some rows of a block that was taken in."""
+        """Keep the origins of some rows of a block that was added."""
         if not rows:
             return
         if self.exemplars is None:
             self.exemplars = FieldExemplars(self.plan)
         self.exemplars.update(block, rows, origins, time_ns)
 
-    def look(self, *, now: float) -> list[Alert]:
-        """Weigh what has come since the last look; the alerts that this raised or cleared."""
-        if self.drift is None or self.soundness is None:
+    def evaluate(self, *, now: float) -> list[Alert]:
+        """Weigh the rows since the last evaluation; return the alerts that fired or resolved."""
+        if self.drift is None or self.field_quality is None:
             return []
-        self.unweighed, self.looked_at = 0, now
+        self.unevaluated_rows, self.evaluated_at = 0, now
         total = self.window.total()
         yield_gil()
-        turned = self.drift.look(total, now=now)
+        changed = self.drift.evaluate(total, now=now)
         yield_gil()
-        turned += self.soundness.look(total, self.window.drain_extremes(), now=now)
-        return turned + ([] if self.rules is None else self.rules.look(total, now=now))
+        changed += self.field_quality.evaluate(total, self.window.drain_extremes(), now=now)
+        return changed + ([] if self.rules is None else self.rules.evaluate(total, now=now))
 
     @property
-    def alerts(self) -> list[Alert]:
-        """The alerts that hold."""
-        if self.drift is None or self.soundness is None:
-            return []
-        rules = [] if self.rules is None else self.rules.alerts
-        return [*self.drift.alerts.values(), *self.soundness.alerts, *rules]
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts that are firing."""
+        if self.drift is None or self.field_quality is None:
+            return ()
+        rules = () if self.rules is None else self.rules.alerts
+        return (*self.drift.alerts, *self.field_quality.alerts, *rules)
 
     @property
     def memory_bytes(self) -> int:
-        """What it holds at most."""
-        books = sum(book.nbytes for book in self.plan.dictionaries)
-        judges = self.drift, self.soundness, self.why, self.rules
-        held = sum(each.nbytes for each in (*judges, self.exemplars) if each is not None)
-        return self.window.memory_bytes + books + held
+        """The most memory it holds."""
+        dictionaries = sum(dictionary.nbytes for dictionary in self.plan.dictionaries)
+        parts = self.drift, self.field_quality, self.decomposition, self.rules, self.exemplars
+        compared = sum(part.nbytes for part in parts if part is not None)
+        return self.window.memory_bytes + dictionaries + compared
 
-    def compared(self, *, now: float) -> Compared:
-        """The window beside the reference, as of `now`."""
+    def snapshot(self, *, now: float) -> PopulationSnapshot:
+        """The window beside the reference at `now`; updates `current` of the alerts."""
         self.window.advance(now)
         view = self.window.view()
         yield_gil()
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
-        unknown = np.full(len(self.plan.schema), np.nan)
-        drift = self.drift
         yield_gil()
-        scores = {} if drift is None else drift.scores(view)
-        yield_gil()
-        critical = {} if drift is None else drift.critical(view)
-        if self.plan.kernels and drift is not None:
-            scores[MMD], critical[MMD] = mmd_of(self.plan, view.profile)
-        return Compared(
+        scores, thresholds = self._scores(view)
+        size, drift = len(self.plan.schema), self.drift
+        quality = None if self.field_quality is None else self.field_quality.snapshot(view.profile)
+        total = self.window.total()
+        for profile in (total, view.profile):
+            _freeze(profile)
+        return PopulationSnapshot(
+            segment=self.segment,
             plan=self.plan,
             entries=self.entries,
-            total=self.window.total(),
+            total=total,
             view=view,
             quantiles=quantiles,
-            scores=scores,
-            critical=critical,
-            log10_e_value=unknown if drift is None else drift.log10_e_value,
-            is_firing=[False] * len(unknown) if drift is None else drift.is_firing,
-            exemplars=self.exemplars,
-            shift=None if self.why is None else self.why.explain(view.profile),
+            scores=MappingProxyType(scores),
+            thresholds=MappingProxyType(thresholds),
+            log10_e_value=np.full(size, np.nan) if drift is None else drift.log10_e_value,
+            is_firing=np.zeros(size, np.bool_) if drift is None else drift.is_firing,
+            quality=quality,
+            rules=() if self.rules is None else self.rules.results(),
+            alerts=self.alerts,
+            exemplars=None if self.exemplars is None else TracedValues.copy_from(self.exemplars),
+            explained_by=None if self.decomposition is None else self.decomposition.explained_by,
+            shift=None if self.decomposition is None else self.decomposition.explain(view.profile),
         )
+
+    def _scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Scores and thresholds of the window, by measure; none without a reference."""
+        if self.drift is None:
+            return {}, {}
+        scores = self.drift.scores(view)
+        self.drift.alerts.refresh(scores[PSI])
+        yield_gil()
+        thresholds = self.drift.thresholds(view)
+        if self.plan.kernels:
+            scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
+        return scores, thresholds
+
+
+def _freeze(profile: Profile) -> None:
+    """Forbid writing to the counts of a profile that a snapshot holds."""
+    for array in profile.arrays().values():
+        array.flags.writeable = False

@@ -33,17 +33,17 @@ class Split:
         reference: Reference,
         roles: Sequence[Role],
         plan: Plan,
-        lens: ComparisonOptions,
+        options: ComparisonOptions,
         *,
         now: float,
     ) -> None:
-        own = replace(plan, kernels=())  # what is known of vectors is the whole's
+        own = replace(plan, kernels=())  # the kernels of vectors describe the whole alone
         entries = [
-            reference.entries(roles, segment=at) for at in range(len(reference.segment_names))
+            reference.entries(roles, segment=place) for place in range(len(reference.segment_names))
         ]
         self.populations: list[Population] = [
-            Population(own, found, lens, now=now, segment=name)
-            for name, found in zip(segment_places(reference), [*entries, []], strict=False)
+            Population(own, of_segment, options, now=now, segment=name)
+            for name, of_segment in zip(segment_places(reference), [*entries, []], strict=False)
         ]
 
     def update(self, block: Block, codes: Codes, *, now: float) -> None:

@@ -1,6 +1,7 @@
 """Features and predictions of one model: learned from, or compared with a reference."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from mlmonitor.aggregate.segments import MOST_SEGMENTS, Codes
 from mlmonitor.capture.read.reader import Reader
@@ -8,7 +9,8 @@ from mlmonitor.capture.read.row_slices import cut_rows
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
-from mlmonitor.compare.population import Population
+from mlmonitor.compare.population import Checks, Population
+from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.compare.segment_populations import Segmented, Split, shared_lens
 from mlmonitor.derived.deriver import Deriver, reader_of
@@ -20,17 +22,76 @@ from mlmonitor.reference.reference import Reference
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
-class Traffic:
-    """Takes rows in. While there is no reference it learns one; from then on it compares.
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparing:
+    """What rows are compared with and by, from the moment there is a reference in use."""
 
-    The rows that became the reference are counted in the totals, but not compared with themselves;
-    the row after the last of them is compared, if it came in the same batch.
+    reference: Reference
+    deriver: Deriver
+    reader: Reader
+    population: Population
+    segmented: Segmented | None
+
+    @classmethod
+    def begin(
+        cls, reference: Reference, options: ComparisonOptions, declared: Declared, *, now: float
+    ) -> "Comparing":
+        """Prepare to compare rows with this reference from `now` on, a time in seconds."""
+        has_segments = bool(declared.segments)
+        plan = reference.plan(_ROLES, deviations=options.deviations)
+        entries = reference.entries(_ROLES)
+        deriver = Deriver(reference.content, plan.schema)
+        reader = reader_of(deriver, plan.schema, ignore=declared.ignore, keeps_reasons=has_segments)
+        shared = shared_lens(options, reference, has_segments=has_segments)
+        checks = Checks(
+            rules=Rules(plan.schema, declared.fields) if declared.fields else None,
+            decomposition=ShiftDecomposition.from_entries(
+                plan, entries, reference.content.explained
+            ),
+            new_fields=NewFieldDetector(
+                reader.unknown,
+                reference_rows=reference.rows,
+                has_predictions=any(f.role is Role.PREDICTION for f in plan.schema.fields),
+                significance=shared.significance,
+            ),
+        )
+        segmented = None
+        if has_segments:
+            split = Split(reference, _ROLES, plan, shared, now=now)
+            segmented = Segmented(reference, split)
+        population = Population(plan, entries, shared, now=now, checks=checks)
+        return cls(reference, deriver, reader, population, segmented)
+
+    def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
+        """Compare rows that ended about `now`; return them as they were read."""
+        block = self.reader.block(rows)
+        yield_gil()
+        self.population.update(block, now=now)
+        if self.segmented is not None:
+            codes = self.segmented.codes(rows) if codes is None else codes
+            self.segmented.update(block, rows, codes, now=now)
+        return block
+
+    def count_only(self, rows: Rows) -> None:
+        """Count rows without comparing them: the rows that became the reference."""
+        block = self.reader.block(rows)
+        self.population.count_only(block)
+        if self.segmented is not None:
+            self.segmented.count_only(block, rows)
+
+
+class Traffic:
+    """Ingests rows. Without a reference it learns one first; then it compares.
+
+    Comparing begins with `begin_comparing`, or within `ingest` once enough rows were learned. Rows
+    that became the reference are counted in the totals, but not compared with themselves; the row
+    after the last of them is compared, even if it arrived in the same batch.
     """
 
     def __init__(
         self,
         reference: Reference | None,
-        lens: ComparisonOptions,
+        options: ComparisonOptions,
         declared: Declared,
         *,
         baseline_rows: int,
@@ -42,96 +103,68 @@ class Traffic:
             self._named = frozenset(f.name for f in reference.fields if f.role is Role.FEATURE)
             reference = reference.without(declared.ignore)
         self.reference: Reference | None = reference
-        self.population: Population | None = None
         self.baseline_rows: int = baseline_rows
         self.learner: Learner | None = None
         if reference is None:
             self.learner = Learner(baseline_rows, declared, most_segments=most_segments)
-        self.reader: Reader | None = None
-        self.deriver: Deriver | None = None
-        self.segmented: Segmented | None = None
-        self._has_segments = bool(declared.segments)
-        self._lens, self._declared = lens, declared
+        self.comparing: Comparing | None = None
+        self._options, self._declared = options, declared
 
-    def codes(self, rows: Rows, *, now: float) -> Codes | None:
-        """The segment of each row; None where there are no segments, or none are known yet."""
-        self.ready(now=now)
+    @property
+    def population(self) -> Population | None:
+        """The fields of all rows; None before comparing begins."""
+        return None if self.comparing is None else self.comparing.population
+
+    @property
+    def segmented(self) -> Segmented | None:
+        """The rows by segment; None without segments, or before comparing begins."""
+        return None if self.comparing is None else self.comparing.segmented
+
+    def codes(self, rows: Rows) -> Codes | None:
+        """The segment of each row; None without segments, or before comparing begins."""
         return None if self.segmented is None else self.segmented.codes(rows)
 
-    def take(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
-        """Learn from these rows, or compare them; the last of them, which were compared."""
-        left: Rows | None = rows
-        if self.learner is not None:
-            first, left = cut_rows(rows, self.learner.expected - self.learner.learned)
-            if self.learner.take(first):
-                self._end_of_learning(self.learner, now=now)
-        population = self.ready(now=now)
-        if left is None or population is None or self.reader is None:
-            return None
-        block = self.reader.block(left)
-        yield_gil()
-        population.update(block, now=now)
-        if self.segmented is not None:
-            known = self.segmented.codes(left) if codes is None else codes
-            self.segmented.update(block, left, known, now=now)
-        return block
+    def begin_comparing(self, *, now: float) -> None:
+        """Compare from `now` on if there is a reference; changes nothing if that has begun."""
+        if self.comparing is None and self.reference is not None:
+            self.comparing = Comparing.begin(self.reference, self._options, self._declared, now=now)
 
-    def _end_of_learning(self, learner: Learner, *, now: float) -> None:
+    def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
+        """Learn from these rows, or compare them; return the last of them, which were compared."""
+        rest: Rows | None = rows
+        if self.learner is not None:
+            first, rest = cut_rows(rows, self.learner.expected - self.learner.learned)
+            if self.learner.take(first):
+                self._finish_learning(self.learner, now=now)
+        if rest is None or self.comparing is None:
+            return None
+        return self.comparing.update(rest, codes, now=now)
+
+    def _finish_learning(self, learner: Learner, *, now: float) -> None:
         """Compare from now on; if nothing can be learned from these rows, start over."""
-        kept = learner.rows
+        learned = learner.rows
         try:
             reference = learner.reference()
         finally:
             learner.rows = []
-        reader, population = self._begin(reference, now=now)
-        self.learner = None
-        for rows in kept:
-            block = reader.block(rows)
-            population.count_only(block)
-            if self.segmented is not None:
-                self.segmented.count_only(block, rows)
-
-    def _begin(self, reference: Reference, *, now: float) -> tuple[Reader, Population]:
-        plan = reference.plan(_ROLES, deviations=self._lens.deviations)
-        self.deriver = Deriver(reference.content, plan.schema)
-        reader = reader_of(
-            self.deriver,
-            plan.schema,
-            ignore=self._declared.ignore,
-            keeps_reasons=self._has_segments,
-        )
-        entries = reference.entries(_ROLES)
-        lens = shared_lens(self._lens, reference, has_segments=self._has_segments)
-        population = Population(plan, entries, lens, now=now)
-        if population.soundness is not None:
-            population.soundness.watch_names(reader.unknown, reference.rows)
-        if self._declared.fields:
-            population.rules = Rules(plan.schema, self._declared.fields)
-        population.why = ShiftDecomposition.of(plan, entries, reference.content.explained)
-        self.reference, self.reader, self.population = reference, reader, population
-        if self._has_segments:
-            split = Split(reference, _ROLES, plan, lens, now=now)
-            self.segmented = Segmented(reference, split)
-        return reader, population
+        comparing = Comparing.begin(reference, self._options, self._declared, now=now)
+        self.reference, self.comparing, self.learner = reference, comparing, None
+        for rows in learned:
+            comparing.count_only(rows)
 
     @property
-    def never_came(self) -> tuple[str, ...]:
-        """Names to ignore that neither the reference nor any row has had, with one that is near."""
-        if self.reader is None:
+    def unused_ignores(self) -> tuple[str, ...]:
+        """Names to ignore that neither the reference nor any row has had, with a similar name."""
+        if self.comparing is None:
             return ()
-        known = self._named | {f.name for f in self.reader.schema.fields}
-        lost = self._declared.ignore - self.reader.ignored - self._named
-        return tuple(_with_near(name, known) for name in sorted(lost))
-
-    def ready(self, *, now: float) -> Population | None:
-        """The population to report, made now if a reference waits for its first row."""
-        if self.population is None and self.reference is not None and self.learner is None:
-            self._begin(self.reference, now=now)
-        return self.population
+        reader = self.comparing.reader
+        names = self._named | {f.name for f in reader.schema.fields}
+        unused = self._declared.ignore - reader.ignored - self._named
+        return tuple(_with_similar(name, names) for name in sorted(unused))
 
 
-def _with_near(name: str, known: Collection[str]) -> str:
+def _with_similar(name: str, names: Collection[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, sorted(known), n=1)
-    return f"{name} (there is {near[0]})" if near else name
+    similar = get_close_matches(name, sorted(names), n=1)
+    return f"{name} (there is {similar[0]})" if similar else name

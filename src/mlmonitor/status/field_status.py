@@ -7,12 +7,12 @@ import numpy as np
 
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
-from mlmonitor.compare.population import STATUS_QUANTILES, Compared
+from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
 MOVED_PSI = 0.1
-"""A field whose PSI is beyond this, and beyond what chance explains, is said to have moved."""
+"""A field has moved if its PSI is beyond this, and beyond its threshold."""
 
 _SHOWN_HITTERS = 5
 _SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not shown
@@ -20,15 +20,15 @@ _SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not 
 
 @dataclass(frozen=True)
 class FieldStatus:
-    """One field over the window. Numbers are None where there is nothing to tell.
+    """One field over the window. A number is None if there is nothing to compute it from.
 
-    quality: of all values since the start. psi, jensen_shannon: distance of the window from the
-    reference. psi_threshold: what PSI passes once in a hundred looks, at this many rows, without
-    any drift. new_categories: the most frequent values that the reference does not know.
-    log10_e_value: how strongly everything seen so far speaks for a change; has_alert: whether
-    that, and the size of the change, is beyond the level. window_quality: of the window's values.
+    quality: of all values since the start. window_quality: of the window's values. psi,
+    jensen_shannon: distance of the window from the reference. psi_threshold: what PSI exceeds once
+    in a hundred windows of this many rows without drift. new_categories: the most frequent values
+    that the reference does not know. log10_e_value: the evidence of a change since the start.
+    has_alert: whether an alert of drift is firing.
     is_id_like: whether the reference's values were almost all different, so that nothing is
-    compared.
+    population.
     mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
     """
 
@@ -60,102 +60,104 @@ class FieldStatus:
 
     @property
     def has_moved(self) -> bool:
-        """Whether PSI is beyond `MOVED_PSI` and beyond what chance explains at this many rows."""
+        """Whether PSI is beyond `MOVED_PSI` and beyond its threshold at this many rows."""
         if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
             return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
 
 
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
-    """The field of that name and role; raises KeyError where there is none."""
+    """The field of that name and role; raises KeyError if there is none."""
     for each in fields:
         if each.name == name and each.role == role:
             return each
     others = [f"role={str(each.role)!r}" for each in fields if each.name == name]
-    told = f"there is one of {' and one of '.join(others)}" if others else "nor is anything else"
-    raise KeyError(f"no {role} is called {name!r}; {told}")
+    hint = f"there is one of {' and one of '.join(others)}" if others else "nor is anything else"
+    raise KeyError(f"no {role} is called {name!r}; {hint}")
 
 
-def field_statuses(compared: Compared) -> list[FieldStatus]:
+def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
     """Each field of a population as people and programs read it."""
-    schema = compared.plan.schema
+    schema = population.plan.schema
     fields = enumerate(schema.fields)
     return [
-        _numeric_status(compared, at, field)
+        _numeric_status(population, place, field)
         if field.is_numeric
-        else _categorical_status(compared, at, field)
-        for at, field in fields
+        else _categorical_status(population, place, field)
+        for place, field in fields
     ]
 
 
-def _numeric_status(compared: Compared, at: int, field: Field) -> FieldStatus:
-    moments = compared.view.profile.moments
-    known = moments.count[at] > 0
-    quantiles = zip(STATUS_QUANTILES, compared.quantiles[at].tolist(), strict=True)
+def _numeric_status(population: PopulationSnapshot, place: int, field: Field) -> FieldStatus:
+    moments = population.view.profile.moments
+    has_values = moments.count[place] > 0
+    quantiles = zip(STATUS_QUANTILES, population.quantiles[place].tolist(), strict=True)
     return FieldStatus(
         name=field.name,
         role=field.role,
         kind=field.kind,
-        count=int(moments.count[at]),
-        quality=_quality(compared.total, at),
-        window_quality=_quality(compared.view.profile, at),
-        mean=_number(moments.mean[at]) if known else None,
-        stddev=_number(moments.stddev[at]) if known else None,
-        min=_number(moments.min[at]) if known else None,
-        max=_number(moments.max[at]) if known else None,
+        count=int(moments.count[place]),
+        quality=_quality(population.total, place),
+        window_quality=_quality(population.view.profile, place),
+        mean=_number(moments.mean[place]) if has_values else None,
+        stddev=_number(moments.stddev[place]) if has_values else None,
+        min=_number(moments.min[place]) if has_values else None,
+        max=_number(moments.max[place]) if has_values else None,
         quantiles={q: x for q, x in quantiles if np.isfinite(x)},
-        psi=_score(compared.scores, "psi", at),
-        psi_threshold=_score(compared.critical, "psi", at),
-        log10_e_value=_number(compared.log10_e_value[at]),
-        has_alert=compared.is_firing[at],
-        jensen_shannon=_score(compared.scores, "js", at),
-        mmd=_score(compared.scores, MMD, at),
+        psi=_score(population.scores, "psi", place),
+        psi_threshold=_score(population.thresholds, "psi", place),
+        log10_e_value=_number(population.log10_e_value[place]),
+        has_alert=bool(population.is_firing[place]),
+        jensen_shannon=_score(population.scores, "js", place),
+        mmd=_score(population.scores, MMD, place),
     )
 
 
-def _categorical_status(compared: Compared, at: int, field: Field) -> FieldStatus:
-    place = at - len(compared.plan.schema.numeric)
-    counts = compared.view.profile.categories[place]
-    shapes = compared.view.shapes
-    shown = [hit for hit in shapes.hitters[place].top() if hit.count - hit.error >= _SHOWN_FROM]
+def _categorical_status(population: PopulationSnapshot, place: int, field: Field) -> FieldStatus:
+    position = place - len(population.plan.schema.numeric)
+    counts = population.view.profile.categories[position]
+    shapes = population.view.shapes
+    shown = [hit for hit in shapes.hitters[position].top() if hit.count - hit.error >= _SHOWN_FROM]
     return FieldStatus(
         name=field.name,
         role=field.role,
         kind=field.kind,
         count=int(counts.sum()),
-        quality=_quality(compared.total, at),
-        window_quality=_quality(compared.view.profile, at),
-        psi=_score(compared.scores, "psi", at),
-        psi_threshold=_score(compared.critical, "psi", at),
-        log10_e_value=_number(compared.log10_e_value[at]),
-        has_alert=compared.is_firing[at],
-        jensen_shannon=_score(compared.scores, "js", at),
+        quality=_quality(population.total, place),
+        window_quality=_quality(population.view.profile, place),
+        psi=_score(population.scores, "psi", place),
+        psi_threshold=_score(population.thresholds, "psi", place),
+        log10_e_value=_number(population.log10_e_value[place]),
+        has_alert=bool(population.is_firing[place]),
+        jensen_shannon=_score(population.scores, "js", place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
-        distinct=distinct_categories(compared, place),
-        is_id_like=bool(compared.entries) and compared.entries[at].is_id_like,
+        distinct=distinct_categories(population, position),
+        is_id_like=bool(population.entries) and population.entries[place].is_id_like,
     )
 
 
-def distinct_categories(compared: Compared, place: int) -> float | None:
-    """How many categories the window holds: the dictionary's exactly, the others about.
+def distinct_categories(population: PopulationSnapshot, position: int) -> float | None:
+    """How many categories of a categorical field the window holds, by its place among these.
 
-    None where the extra for the others is not installed and there are others.
+    Exact for the categories of the dictionary, an estimate for others; None if there are others and
+    the extra that counts them is not installed.
     """
-    top = len(compared.plan.dictionaries[place].top)
-    known = int(np.count_nonzero(compared.view.profile.categories[place, :top]))
-    shapes = compared.view.shapes
+    top = len(population.plan.dictionaries[position].top)
+    counts = population.view.profile.categories[position]
+    listed = int(np.count_nonzero(counts[:top]))
+    shapes = population.view.shapes
     if shapes.distinct:
-        return known + round(shapes.distinct[place].estimate())
-    rare = compared.view.profile.categories[place, top:].any()
-    return None if rare or shapes.hitters[place].total else float(known)
+        return listed + round(shapes.distinct[position].estimate())
+    has_others = counts[top:].any() or shapes.hitters[position].total
+    return None if has_others else float(listed)
 
 
-def _quality(profile: Profile, at: int) -> dict[Quality, int]:
-    return dict(zip(QUALITIES, profile.quality[at].tolist(), strict=True))
+def _quality(profile: Profile, place: int) -> dict[Quality, int]:
+    return dict(zip(QUALITIES, profile.quality[place].tolist(), strict=True))
 
 
-def _score(scores: Mapping[str, Floats], measure: str, at: int) -> float | None:
-    return _number(scores[measure][at]) if measure in scores else None
+def _score(scores: Mapping[str, Floats], measure: str, place: int) -> float | None:
+    return _number(scores[measure][place]) if measure in scores else None
 
 
 def _number(x: float) -> float | None:

@@ -23,7 +23,7 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 def ids_lines(names: Sequence[str]) -> list[str]:
     """The fields of which each row has a value of its own."""
-    told = f"ids? nothing to compare in {named(names)}: declare it text, or ignore it"
+    told = f"ids? nothing to compare in {join_names(names)}: declare it text, or ignore it"
     return [told] if names else []
 
 
@@ -36,7 +36,7 @@ def why_lines(shift: Shift | None) -> list[str]:
         return []
     told = [f"{truncate(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
     moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
-    return [f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {named(told)}"]
+    return [f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {join_names(told)}"]
 
 
 def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:
@@ -45,7 +45,7 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
     lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
     if unmatched_rules:
         names = [truncate(name, NAME_COLUMNS) for name in unmatched_rules]
-        lines.append(f"rules that fit no field: {named(names)}")
+        lines.append(f"rules that fit no field: {join_names(names)}")
     return lines
 
 
@@ -53,14 +53,14 @@ def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
     """Names that were to be ignored and never came, and those that came and are not known."""
     lines = []
     if vain:
-        told = named([truncate(name, 2 * NAME_COLUMNS) for name in vain])
+        told = join_names([truncate(name, 2 * NAME_COLUMNS) for name in vain])
         lines.append(f"ignored fields that never came: {told}")
     if unknown:
         lines.append(f"fields the reference does not know: {join_counts(unknown, most=NAMED)}")
     return lines
 
 
-def named(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Names in a line, `NAMED` of them, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -1,49 +1,51 @@
-"""One mistake that looks like many: the reference is of another model."""
+"""One mistake that looks like many: the reference belongs to another model."""
 
-from mlmonitor.aggregate.profile import Profile
 from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.compare.model_state import OTHER_FIELDS
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.quality.new_fields import is_prediction
-from mlmonitor.compare.traffic import Traffic
+from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.formatting import truncate
-from mlmonitor.records import QUALITIES, Quality, Role, Schema
-from mlmonitor.status.lines import named
+from mlmonitor.records import QUALITIES, Quality, Role
+from mlmonitor.status.lines import join_names
 
 _MISSING = QUALITIES.index(Quality.MISSING)
 _FEW = 0.2  # of the reference's fields
 _NAME = 40
 
 
-def mismatch_of(watched: Traffic) -> str | None:
-    """What tells, in a line, that rows and reference have few names in common; None if nothing.
+def reference_warning(snapshot: ModelSnapshot) -> str | None:
+    """A line that says that rows and reference have few names in common; None if they have.
 
-    Told where at most a fifth of the reference's features, or none of its predictions, ever came
+    Given if at most a fifth of the reference's features, or none of its predictions, ever arrived
     and other names did instead.
     """
-    population, reader = watched.population, watched.reader
-    if population is None or reader is None or not reader.unknown:
+    traffic = snapshot.traffic
+    if traffic is None or not snapshot.unknown_fields:
         return None
-    total = population.window.total()
-    unknown = [truncate(name, _NAME) for name in reader.unknown if name is not None]
+    unknown = [truncate(name, _NAME) for name in snapshot.unknown_fields if name != OTHER_FIELDS]
     for role, most in ((Role.FEATURE, _FEW), (Role.PREDICTION, 0.0)):
-        known, came = _came(population.plan.schema, total, role)
+        expected, arrived = _names(traffic, role)
         new = [name for name in unknown if is_prediction(name) == (role is Role.PREDICTION)]
-        if known and new and len(came) <= most * len(known):
-            few = "none" if not came else "few"
+        if expected and new and len(arrived) <= most * len(expected):
+            few = "few" if arrived else "none"
             what = "fields" if role is Role.FEATURE else "predictions"
-            names = named([truncate(name, _NAME) for name in known])
+            names = join_names([truncate(name, _NAME) for name in expected])
             return (
-                f"{few} of the {what} that come are in the reference (there: {names}; "
-                f"here: {named(new)}): is it this model's reference?"
+                f"{few} of the {what} that arrive are in the reference (there: {names}; "
+                f"here: {join_names(new)}): is it this model's reference?"
             )
     return None
 
 
-def _came(schema: Schema, total: Profile, role: Role) -> tuple[list[str], list[str]]:
-    """The fields of a role that there are, and those of which any value was not missing."""
-    sums = total.quality.sum(axis=1) - total.quality[:, _MISSING]
-    fields = [
-        (field.name, int(sums[at])) for at, field in enumerate(schema.fields) if field.role is role
+def _names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], list[str]]:
+    """The fields of a role, and those of which any value was not missing."""
+    values = traffic.total.quality.sum(axis=1) - traffic.total.quality[:, _MISSING]
+    counts = [
+        (field.name, int(count))
+        for field, count in zip(traffic.plan.schema.fields, values, strict=True)
+        if field.role is role
     ]
-    if role is Role.PREDICTION and len(fields) > 1:  # beside the classes: it is always there
-        fields = [each for each in fields if each[0] != PREDICTION]
-    return [name for name, _ in fields], [name for name, count in fields if count]
+    if role is Role.PREDICTION and len(counts) > 1:  # always there beside the classes
+        counts = [pair for pair in counts if pair[0] != PREDICTION]
+    return [name for name, _ in counts], [name for name, count in counts if count]

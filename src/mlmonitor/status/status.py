@@ -1,78 +1,35 @@
-"""What a monitor knows, at one moment, for people and programs to read."""
+"""The status of a monitored model at one moment, for people and programs to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
-from mlmonitor.formatting import (
-    amount,
-    counted,
-    day,
-    duration,
-    join_counts,
-    share,
-    short,
-    table,
-    truncate,
-    zero_if_rounding,
-)
-from mlmonitor.records import Kind, Quality, Role
-from mlmonitor.status.field_status import MOVED_PSI, FieldStatus, field_named
-from mlmonitor.status.lines import (
-    NAME_COLUMNS,
-    NAMED,
-    alert_lines,
-    exported,
-    ids_lines,
-    name_lines,
-    named,
-    rule_lines,
-    trouble_lines,
-    why_lines,
-)
-from mlmonitor.status.segment_status import SegmentStatus, segment_lines
+from mlmonitor.compare.snapshot import ExportStatus
+from mlmonitor.records import Role
+from mlmonitor.status.field_status import FieldStatus, field_named
+from mlmonitor.status.segment_status import SegmentStatus
 
 State = Literal["disabled", "waiting", "learning", "watching", "closed"]
-
-_LINES = 5  # lines of one sort
-
-
-@dataclass(frozen=True)
-class ExportStatus:
-    """One destination: points by outcome, whether the last export went well, and if not why.
-
-    last_reason: of the newest export that did not go well. seconds_since_success: since the newest
-    snapshot of which anything was taken; None before. unanswered: points sent without an answer, by
-    what ended the wait: `closed` (the connection was closed) or `timeout`.
-    """
-
-    outcomes: Mapping[str, int]
-    is_well: bool = True
-    last_reason: str | None = None
-    seconds_since_success: float | None = None
-    unanswered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Status:
-    """Everything a monitor can tell without a backend; `print` it, or read its attributes.
+    """Everything that is known without a backend; `print` it, or read its attributes.
 
-    predictions, errors, labels, dropped (rows and figures that found no room, or a closed monitor)
-    and internal_errors count from the start of this process; the rest is over the window.
-    `learned_rows` of
-    `baseline_rows` tells how far a reference has been learned from the service itself. `why`
-    explains
-    the shift of the mean prediction by features. labels: by what became of them; of a `missing` or
-    an `unreadable` one the prediction still waits.
-    violations: values that broke each declared rule since the start. unmatched_rules: declared
-    fields that
-    a learned reference does not have, or not so. unused_ignores: names to ignore that neither the
-    reference nor any row has had. reference_warning: what tells that this is the reference of
-    another model.
-    season: which hours rows are compared with now, where the reference has seasons.
+    predictions, errors, labels, dropped (rows and figures without room, or after `close`) and
+    internal_errors count from the start of this process; everything else covers the window.
+    learned_rows: of `baseline_rows`, while a reference is learned from the service itself.
+    why: the shift of the mean prediction, and the part of each feature in it.
+    labels: by what became of them; the prediction of a `missing` or an `unreadable` one still
+    waits.
+    violations: values that broke each declared rule since the start.
+    unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
+    unused_ignores: names to ignore that neither the reference nor any row has had.
+    reference_warning: a sign that the reference belongs to another model.
+    season: the hours that rows are compared with now, if the reference has seasons.
     """
 
     model: str
@@ -107,174 +64,10 @@ class Status:
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """The field of that name and role; raises KeyError where there is none."""
+        """The field of that name and role; raises KeyError if there is none."""
         return field_named(name, role, self.fields)
 
     def __str__(self) -> str:
-        segments = segment_lines(self.segments)
-        return "\n".join([*_head(self), *_fields(self), *_alerts(self), *segments, *_own(self)])
+        from mlmonitor.status.status_text import format_status  # it imports this module
 
-
-def _head(status: Status) -> list[str]:
-    """Who, since when, and how it goes."""
-    title = truncate(f"{status.model} {status.version}".strip(), 60)
-    if status.state == "disabled":
-        return [f"{title}: disabled; nothing is recorded"]
-    lines = [f"{title}: {status.state}; {_reference(status)}"]
-    if status.season is not None:
-        lines[0] += f"; {status.season}"
-    if status.reference_warning is not None:
-        lines.append(status.reference_warning)
-    failed = sum(status.errors.values())
-    told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
-    if failed:
-        told += f" ({join_counts(status.errors, most=NAMED)})"
-    lines.append(f"{told}, {status.window_rows:,} in the window")
-    if status.dropped:
-        lines.append(_dropped(status, failed))
-    if status.latency_seconds:
-        times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
-        lines.append(f"latency {', '.join(times)}")
-    return lines
-
-
-def _dropped(status: Status, failed: int) -> str:
-    came = status.predictions + failed + status.dropped
-    told = f"{amount(status.dropped, 'row')} dropped ({share(status.dropped, came)})"
-    if status.state == "closed":  # a closed monitor drops whatever comes
-        return told
-    return f"{told}: raise Config.buffer_rows or record less"
-
-
-def _reference(status: Status) -> str:
-    if status.reference_rows == 0 and status.state != "watching":
-        expected = amount(status.baseline_rows, "row")
-        return f"learning a reference: {status.learned_rows:,} of {expected}"
-    told = f"reference of {amount(status.reference_rows, 'row')}"
-    if status.is_reference_learned:
-        return f"{told}, learned from the first rows of this service, which are not in the window"
-    return told
-
-
-def _fields(status: Status) -> list[str]:
-    if not status.fields:
-        return []
-    if not any(each.count or _bad(each) for each in status.fields):
-        came = any(sum(each.quality.values()) for each in status.fields)
-        return ["no rows in the window" if came else "no rows yet"]
-    head = ("field", "role", "count", "bad", "mean", "sd", "p5", "p50", "p95", "psi ", "js")
-    rows = [_row(each) for each in status.fields]
-    return ["", *table([head, *rows], left=(0, 1)), ""]
-
-
-def _row(each: FieldStatus) -> tuple[str, ...]:
-    quantiles = [each.quantiles.get(q) for q in (0.05, 0.5, 0.95)]
-    if each.kind is Kind.DATETIME:
-        spread = "-" if each.stddev is None else duration(each.stddev)
-        numbers = [day(each.mean), spread, *map(day, quantiles)]
-    else:
-        found = each.mean, each.stddev, *quantiles
-        numbers = [short(zero_if_rounding(number, scale=each.stddev)) for number in found]
-    if each.distinct is not None:
-        numbers[0] = f"{counted(round(each.distinct))} distinct"
-    return (
-        truncate(each.name, NAME_COLUMNS),
-        each.role.value,
-        counted(each.count),
-        counted(_bad(each)),
-        *numbers,
-        f"{_score(each.psi)}{'*' if each.has_moved else ' '}",
-        _score(each.jensen_shannon),
-    )
-
-
-def _score(score: float | None) -> str:
-    return "-" if score is None else f"{score:.3f}"
-
-
-def _bad(each: FieldStatus) -> int:
-    return sum(
-        count for quality, count in each.window_quality.items() if quality is not Quality.VALID
-    )
-
-
-def _alerts(status: Status) -> list[str]:
-    """What an engineer would want to look at, the furthest first."""
-    lines = alert_lines(status.alerts)
-    scored = [each for each in status.fields if each.psi is not None]
-    moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
-    if moved:
-        lines.append(f"moved*: {named([_moved(f) for f in moved])}")
-    elif scored:
-        lines.append(
-            f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
-        )
-    ids = [truncate(each.name, NAME_COLUMNS) for each in status.fields if each.is_id_like]
-    lines += ids_lines(ids) + why_lines(status.why)
-    apart = [
-        f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None
-    ]
-    lines += [f"mmd: {named(apart)}"] if apart else []
-    lines += _bad_lines(status.fields)
-    new = [each for each in status.fields if each.new_categories]
-    for each in new[:_LINES]:
-        met = {hit.name: hit.count for hit in each.new_categories}
-        lines.append(f"new in {truncate(each.name, NAME_COLUMNS)}: {join_counts(met, most=_LINES)}")
-    if len(new) > _LINES:
-        lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
-    lines += rule_lines(status.violations, status.unmatched_rules)
-    vain = status.unused_ignores if status.predictions else ()
-    return lines + name_lines(vain, status.unknown_fields)
-
-
-def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
-    """Fields with bad values, those of the most first, and how they are bad."""
-    lines = []
-    bad = sorted((each for each in fields if _bad(each)), key=_bad, reverse=True)
-    for each in bad[:_LINES]:
-        found = each.window_quality.items()
-        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
-        lines.append(
-            f"bad in {truncate(each.name, NAME_COLUMNS)}: {join_counts(reasons, most=NAMED)}"
-        )
-    if len(bad) > _LINES:
-        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
-    return lines
-
-
-def _moved(each: FieldStatus) -> str:
-    rows = sum(each.window_quality.values())
-    return f"{truncate(each.name, NAME_COLUMNS)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
-
-
-def _own(status: Status) -> list[str]:
-    """Ground truth, destinations, and how the monitoring itself fares."""
-    lines = []
-    if status.performance is not None:
-        p = status.performance
-        lines.append(
-            f"performance on {p.count:,} labelled: MAE {short(p.mae)}, RMSE {short(p.rmse)}, "
-            f"bias {short(zero_if_rounding(p.bias, scale=p.rmse))}"
-        )
-        if status.training_metrics:
-            trained = (
-                f"{truncate(k, NAME_COLUMNS)} {short(v)}"
-                for k, v in status.training_metrics.items()
-            )
-            lines.append(f"at training: {named(list(trained))}")
-    if any(status.labels.values()):
-        lines.append(f"labels: {join_counts(status.labels, most=NAMED)}")
-    for destination, outcomes in status.exports.items():
-        lines.append(f"exported to {truncate(destination, 60)}: {exported(outcomes)}")
-        known = status.destinations.get(destination)
-        if known is not None and not known.is_well and known.last_reason is not None:
-            lines += trouble_lines(known.last_reason, known.seconds_since_success)
-    if status.state != "disabled":
-        lines.append(
-            f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
-            f"{amount(status.dropped, 'row')} dropped, "
-            f"{amount(status.internal_errors, 'internal error')}"
-        )
-        if status.last_error is not None:
-            lines.append(f"last fault: {truncate(status.last_error, 110)}")
-    return lines
+        return format_status(self)

@@ -114,7 +114,7 @@ class Worker:
     def memory_bytes(self) -> int:
         """Upper bound in bytes of the pipeline's aggregates."""
         with self._hold_aggregates():
-            return self.pipeline.memory_bytes
+            return self.pipeline.measure_memory()
 
     def status(self) -> Status:
         """Ingest what waits, then return the pipeline's status."""
@@ -256,7 +256,7 @@ class Worker:
         self._inbox.clear()
         is_closed, self._is_closed = self._is_closed, True
         with self._inbox.guard:
-            self._reset(self.pipeline.watched.reference)
+            self._reset(self.pipeline.traffic.reference)
             self._is_closed = is_closed
         if self._is_closed:
             self._inbox.close()

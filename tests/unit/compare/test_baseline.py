@@ -230,7 +230,7 @@ def test_rows_are_counted_in_their_seasons_and_predictions_in_theirs(
         with pytest.raises(ZeroDivisionError):
             predict({"amount": 0.0, "line": "motor"})
         monitor.status()
-        population = monitor._worker.pipeline.watched.population
+        population = monitor._worker.pipeline.traffic.population
         assert population is not None
         total = population.window.total()
         rows = season_rows(total)

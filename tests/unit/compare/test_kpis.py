@@ -18,13 +18,13 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
     """Count, mean and deviation of each name equal numpy's, in however many parts they came."""
     kpis = Kpis(SPAN)
     for figure in figures:
-        kpis.take([figure], now=1.0)
+        kpis.ingest([figure], now=1.0)
     at_once = Kpis(SPAN)
-    at_once.take(figures, now=1.0)
+    at_once.ingest(figures, now=1.0)
     for name, population in kpis.populations.items():
         expected = [value for each, value in figures if each == name]
         for found in (population, at_once.populations[name]):
-            (status,) = field_statuses(found.compared(now=1.0))
+            (status,) = field_statuses(found.snapshot(now=1.0))
             assert (status.name, status.role, status.count) == (name, Role.KPI, len(expected))
             assert status.mean == pytest.approx(np.mean(expected), abs=1e-6)
             assert status.stddev == pytest.approx(np.std(expected), abs=1e-5)
@@ -34,8 +34,8 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
 def test_names_are_bounded() -> None:
     """Beyond `NAMES` figures are counted together; those known before keep their own count."""
     kpis = Kpis(SPAN)
-    kpis.take([(f"k{at}", 1.0) for at in range(Kpis.NAMES + 50)], now=1.0)
-    kpis.take([("k0", 1.0), ("new", 1.0)], now=1.0)
+    kpis.ingest([(f"k{at}", 1.0) for at in range(Kpis.NAMES + 50)], now=1.0)
+    kpis.ingest([("k0", 1.0), ("new", 1.0)], now=1.0)
     assert len(kpis.populations) == Kpis.NAMES + 1
     assert kpis.populations[Kpis.OTHER].window.total().rows == 51
     assert kpis.populations["k0"].window.total().rows == 2
@@ -44,7 +44,7 @@ def test_names_are_bounded() -> None:
 def test_a_long_name_is_cut_and_stays_distinct() -> None:
     """Two names that differ only at the end of a megabyte are two figures of 200 characters."""
     kpis = Kpis(SPAN)
-    kpis.take([("n" * 1_000_000 + end, 1.0) for end in "ab"], now=1.0)
+    kpis.ingest([("n" * 1_000_000 + end, 1.0) for end in "ab"], now=1.0)
     assert len(kpis.populations) == 2
     assert {len(name) for name in kpis.populations} <= {199, 200}
 
@@ -52,8 +52,8 @@ def test_a_long_name_is_cut_and_stays_distinct() -> None:
 def test_what_is_no_number_is_counted() -> None:
     """A figure that cannot be read is refused by reason, and its neighbours are kept."""
     kpis = Kpis(SPAN)
-    kpis.take([("a", 1.0), ("a", "x"), ("a", None), ("a", float("inf")), ("a", 10**400)], now=1.0)
-    (status,) = field_statuses(kpis.populations["a"].compared(now=1.0))
+    kpis.ingest([("a", 1.0), ("a", "x"), ("a", None), ("a", float("inf")), ("a", 10**400)], now=1.0)
+    (status,) = field_statuses(kpis.populations["a"].snapshot(now=1.0))
     assert (status.count, status.mean) == (1, 1.0)
     assert status.quality[Quality.WRONG_TYPE] == 1
     assert status.quality[Quality.MISSING] == 1

@@ -39,7 +39,7 @@ def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Populati
 def statuses(reference: Reference, *batches: dict[str, list[Any]]) -> dict[str, FieldStatus]:
     """The status of each feature after these batches."""
     population, _ = seen(reference, *batches)
-    return {each.name: each for each in field_statuses(population.compared(now=2.0))}
+    return {each.name: each for each in field_statuses(population.snapshot(now=2.0))}
 
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
@@ -134,7 +134,7 @@ def test_distinct_categories_are_counted() -> None:
     """Those of the dictionary exactly, the others about; None without the extra for the others."""
     reference = fit_reference({"c": ["a", "b", "c"], "x": [1.0] * 3})
     population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
-    compared = population.compared(now=2.0)
+    compared = population.snapshot(now=2.0)
     assert distinct_categories(compared, 0) == 3
     compared.view.shapes.distinct.clear()  # as where the extra is not installed
     assert distinct_categories(compared, 0) is None
@@ -143,7 +143,7 @@ def test_distinct_categories_are_counted() -> None:
 def test_a_window_that_is_over_leaves_quality_alone() -> None:
     """Moments and scores forget with the window; what became of the values does not."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
-    (found,) = field_statuses(population.compared(now=100_000.0))
+    (found,) = field_statuses(population.snapshot(now=100_000.0))
     assert (found.count, found.psi, found.mean) == (0, None, None)
     assert found.missing == 1
     assert found.quality[Quality.NONFINITE] == 1
@@ -153,7 +153,7 @@ def test_a_window_that_is_over_leaves_quality_alone() -> None:
 def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
     """As long as the window has forgotten nothing, it is that of all rows."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
-    (found,) = field_statuses(population.compared(now=2.0))
+    (found,) = field_statuses(population.snapshot(now=2.0))
     assert found.window_quality == found.quality
     assert found.window_quality[Quality.MISSING] == 1
 

@@ -85,7 +85,7 @@ def counts(population: Population) -> dict[str, np.ndarray]:
 def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
     """For every count there is, whatever the values turn out to be; of failed calls, too."""
     found = watched()
-    found.take(rows_of(calls), now=1.0)
+    found.ingest(rows_of(calls), now=1.0)
     assert found.population is not None
     assert found.segmented is not None
     each = [counts(population) for population in found.segmented.split.populations]
@@ -101,9 +101,9 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
     """One batch or two: each segment has counted the same."""
     at = data.draw(st.integers(1, len(calls) - 1))
     one, two = watched(), watched()
-    one.take(rows_of(calls), now=1.0)
+    one.ingest(rows_of(calls), now=1.0)
     for piece in (calls[:at], calls[at:]):
-        two.take(rows_of(piece), now=1.0)
+        two.ingest(rows_of(piece), now=1.0)
     assert one.segmented is not None
     assert two.segmented is not None
     for mine, theirs in zip(
@@ -117,15 +117,15 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
 def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[Any]) -> None:
     """A segment is a population of its rows, and of no other's."""
     found = watched()
-    found.take(rows_of(calls), now=1.0)
+    found.ingest(rows_of(calls), now=1.0)
     assert found.segmented is not None
     for place, population in enumerate(found.segmented.split.populations):
         known = segment_places(REFERENCE)[place]
         own = [c for c in calls if _place(c[0]["line"]) == known]
         alone = watched()
         if own:
-            alone.take(rows_of(own), now=1.0)
-        whole = alone.ready(now=1.0)
+            alone.ingest(rows_of(own), now=1.0)
+        whole = alone.population
         assert whole is not None
         for name, counted in counts(population).items():
             np.testing.assert_array_equal(counted, counts(whole)[name], err_msg=name)
@@ -205,7 +205,7 @@ def test_columns_are_split_like_rows() -> None:
     table = ColumnTable(
         {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3
     )
-    found.take(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
+    found.ingest(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
     assert found.segmented is not None
     home, motor, _ = found.segmented.split.populations
     assert home.window.total().rows == 2

@@ -39,15 +39,15 @@ def calls(values: list[Any], name: str = "x") -> Rows:
 def test_rows_that_became_the_reference_are_counted_but_not_compared() -> None:
     """They are in the totals, not in the window: a reference is not compared with itself."""
     subject = watched(None)
-    subject.take(calls([float(x) for x in range(10)]), now=1.0)
+    subject.ingest(calls([float(x) for x in range(10)]), now=1.0)
     assert subject.learner is None
     assert subject.reference is not None
     population = subject.population
     assert population is not None
-    compared = population.compared(now=2.0)
+    compared = population.snapshot(now=2.0)
     assert (compared.total.rows, compared.view.profile.rows) == (10, 0)
-    subject.take(calls([1.0, 2.0]), now=3.0)
-    compared = population.compared(now=4.0)
+    subject.ingest(calls([1.0, 2.0]), now=3.0)
+    compared = population.snapshot(now=4.0)
     assert (compared.total.rows, compared.view.profile.rows) == (12, 2)
 
 
@@ -58,10 +58,10 @@ def test_rows_beyond_those_learned_are_compared(batch: int, times: int) -> None:
     for _ in range(times):
         x = np.arange(float(batch))
         table = ColumnTable({"x": x, "new": x}, batch)
-        subject.take(Rows(batch, table, {"prediction": 2 * x}, [], [], None), now=1.0)
+        subject.ingest(Rows(batch, table, {"prediction": 2 * x}, [], [], None), now=1.0)
     population = subject.population
     assert population is not None
-    compared = population.compared(now=2.0)
+    compared = population.snapshot(now=2.0)
     came = times * batch
     assert (compared.total.rows, compared.view.profile.rows) == (came, came - 1_000)
 
@@ -72,13 +72,13 @@ def test_a_batch_is_cut_where_its_rows_are() -> None:
     predictions = [1.0, 2.0, 3.0, ABSENT, 5.0, None]
     failed = [prediction is ABSENT for prediction in predictions]
     subject = watched(None, baseline_rows=3)
-    subject.take(
+    subject.ingest(
         Rows(6, MappingTable(rows), {"prediction": predictions}, [], failed, None), now=1.0
     )
     population = subject.population
     assert population is not None
     assert subject.reader is not None
-    compared = population.compared(now=2.0)
+    compared = population.snapshot(now=2.0)
     # valid, missing, nonfinite, wrong type, out of range, unseen
     assert compared.view.profile.quality.tolist() == [[0, 1, 0, 1, 1, 0], [0, 1, 0, 0, 1, 0]]
     assert compared.total.quality.sum(axis=1).tolist() == [6, 5]
@@ -89,7 +89,7 @@ def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> Non
     """A value beyond the declared names is unknown, on whichever side of the cut its row is."""
     subject = watched(None, baseline_rows=2)
     rows = [[1.0], [2.0], [3.0], [4.0, 5.0], [6.0, 7.0]]
-    subject.take(Rows(5, SequenceTable(rows, ["x"]), {}, [], [], None), now=1.0)
+    subject.ingest(Rows(5, SequenceTable(rows, ["x"]), {}, [], [], None), now=1.0)
     assert subject.reader is not None
     assert subject.reader.unknown == {"[1]": 2}
 
@@ -98,16 +98,17 @@ def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
     """After learning, the scores are those of a reference fitted on the same rows."""
     first, then = [float(x) for x in range(50)], [float(x) for x in range(25, 60)]
     taught = watched(fit_reference({"x": first}, predictions=first))
+    taught.begin_comparing(now=1.0)
     learner = watched(None, baseline_rows=50)
-    learner.take(calls(first), now=1.0)
+    learner.ingest(calls(first), now=1.0)
     for subject in (taught, learner):
-        subject.take(calls(then), now=2.0)
-    ours, theirs = (s.ready(now=3.0) for s in (learner, taught))
+        subject.ingest(calls(then), now=2.0)
+    ours, theirs = (s.population for s in (learner, taught))
     assert ours is not None
     assert theirs is not None
     for found, expected in zip(
-        field_statuses(ours.compared(now=3.0)),
-        field_statuses(theirs.compared(now=3.0)),
+        field_statuses(ours.snapshot(now=3.0)),
+        field_statuses(theirs.snapshot(now=3.0)),
         strict=True,
     ):
         assert (found.psi, found.jensen_shannon) == (expected.psi, expected.jensen_shannon)
@@ -117,9 +118,13 @@ def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
 def test_nothing_to_report_while_learning() -> None:
     """There is no population before there is a reference; with one, there is at once."""
     subject = watched(None)
-    subject.take(calls([1.0]), now=1.0)
-    assert subject.ready(now=2.0) is None
-    assert watched(fit_reference({"x": [1.0]})).ready(now=0.0) is not None
+    subject.ingest(calls([1.0]), now=1.0)
+    subject.begin_comparing(now=2.0)
+    assert subject.population is None
+    given = watched(fit_reference({"x": [1.0]}))
+    assert given.population is None
+    given.begin_comparing(now=0.0)
+    assert given.population is not None
 
 
 def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
@@ -128,10 +133,10 @@ def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
     nothing = Rows(3, MappingTable([{"tags": [1]}] * 3), {}, [], [], None)
     for _ in range(3):
         with pytest.raises(SchemaError):
-            subject.take(nothing, now=1.0)
+            subject.ingest(nothing, now=1.0)
         assert subject.learner is not None
         assert subject.learner.learned == 0
-    subject.take(calls([1.0, 2.0, 3.0]), now=2.0)
+    subject.ingest(calls([1.0, 2.0, 3.0]), now=2.0)
     assert subject.reference is not None
 
 
@@ -139,7 +144,7 @@ def test_a_field_that_was_not_learned_is_unknown() -> None:
     """A column left out of a learned reference is counted as unknown, then and later."""
     subject = watched(None, baseline_rows=2)
     rows = [{"x": 1.0, "tags": [1]}, {"x": 2.0, "tags": [2]}]
-    subject.take(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)
+    subject.ingest(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)
     assert subject.reader is not None
     assert subject.reader.unknown == {"tags": 2}
 
@@ -147,6 +152,6 @@ def test_a_field_that_was_not_learned_is_unknown() -> None:
 def test_a_learned_reference_has_the_bins_of_its_rows(rng: np.random.Generator) -> None:
     """A thousand rows make ten bins of a hundred."""
     subject = watched(None, baseline_rows=1_000)
-    subject.take(calls(rng.normal(size=1_000).tolist()), now=1.0)
+    subject.ingest(calls(rng.normal(size=1_000).tolist()), now=1.0)
     assert subject.reference is not None
     assert [e.counts for e in subject.reference.content.fields] == [[100] * 10] * 2

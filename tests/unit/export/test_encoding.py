@@ -15,7 +15,7 @@ from mlmonitor.export.otlp.encoder import Sender
 from mlmonitor.export.otlp.point_templates import encode_points
 from mlmonitor.export.otlp.protobuf import tag, varint
 from mlmonitor.export.otlp.requests import Frame, split_batches, split_part
-from mlmonitor.export.series.grouping import Book, group_points
+from mlmonitor.export.series.grouping import SnapshotCache, group_points
 from mlmonitor.testing import ManualClock, OtlpReceiver
 from support.export_strategies import by_the_sdk, flat, names, points
 
@@ -23,7 +23,7 @@ START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 LIMITS = Limits(1 << 30, 1 << 30)
 
 
-def snapshot(found: list[Point], book: Book, *, time_ns: int = TIME) -> Snapshot:
+def snapshot(found: list[Point], book: SnapshotCache, *, time_ns: int = TIME) -> Snapshot:
     """A snapshot of some points."""
     return Snapshot("i", "s", START, time_ns, group_points(found, book))
 
@@ -47,12 +47,12 @@ def test_any_points_are_encoded_as_the_sdk_does(
     first: list[Point], second: list[Point], resource: tuple[tuple[str, str], ...]
 ) -> None:
     """Names, attributes and values of any kind, twice, so that templates are used again."""
-    book, told = Book(), dict(resource)
+    book, told = SnapshotCache(), dict(resource)
     sender = Sender(COLLECTOR, told, Snapshot("i", "s", START, TIME, ()), "1.2")
     named = {"service.name": "s", "service.instance.id": "i"}
     of_process = tuple({**named, **told, **_own(told)}.items())
     for found in (first, second, first):
-        book.turn()
+        book.begin_snapshot()
         expected = by_the_sdk(
             found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2"
         )
@@ -74,7 +74,7 @@ def test_parts_hold_everything_once_and_keep_to_their_limits(
 ) -> None:
     """A point that is larger than the limit goes alone; halves hold what the whole held."""
     sender = Sender(COLLECTOR, {}, Snapshot("i", "s", START, TIME, ()), "1")
-    told = snapshot(found, Book())
+    told = snapshot(found, SnapshotCache())
     whole = flat(merged(sent(sender, told)))
     outgoing = sender.prepare(told)
     cut = list(outgoing.parts(Limits(most, size)))

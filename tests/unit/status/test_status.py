@@ -86,6 +86,7 @@ def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
         segment="all",
         measure="psi",
         value=0.3,
+        current=0.4,
         threshold=0.1,
         log10_e_value=5.0,
         state="firing",

@@ -1,4 +1,4 @@
-"""One thing that is not as it was: what, how much, how sure, and since when."""
+"""One change that deserves attention: what, how much, how sure, and since when."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,22 +9,26 @@ from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]
 
-_TELLING = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
-"""Measures whose reason says all there is: a share by chance means nothing beside them."""
+_SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
+"""Measures whose reason says everything: a threshold beside them would mean nothing."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A change of one field that chance does not explain and that is large enough to matter.
+    """A change of one field that is larger than chance explains and large enough to matter.
 
-    measure: what `value` is, over the rows since the change began as far as can be told: `psi`; the
-    share of values that are `missing`, `nonfinite`, `wrong_type`, `out_of_range` or `new_category`,
-    that
-    are equal (`constant`) or gone (`vanished`); of rows with a `new_field`; or of values that break
-    a declared rule (`minimum`, `maximum`, `allowed`, `nullable`). critical: what `value` may be by
-    chance in so many rows; of equal and vanished ones, the chance itself. evidence: the logarithm
-    to base 10 of the e-value when it was told; infinite for a broken rule. alert: `raised` or
-    `cleared`. since: seconds since 1970 of the raising.
+    measure: what `value` is: `psi`; the share of values that are `missing`, `nonfinite`,
+    `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
+    (`vanished`); the share of rows with a `new_field`; or the share of values that break a declared
+    rule (`minimum`, `maximum`, `allowed`, `nullable`).
+    value: the measure when the alert fired, over the rows since the change began.
+    current: the measure now, over the window, updated each tick while the alert is firing. Windows
+    do not count new fields and broken rules: for them it covers the rows of the last evaluation.
+    Alerts that differ in `current` alone are equal.
+    threshold: what `value` may reach by chance in this many rows; for `constant` and `vanished`,
+    the probability of such a run.
+    log10_e_value: the evidence when the alert fired; infinite for a broken rule.
+    rows: rows behind `value`. started_at: when it fired, in seconds since 1970.
     """
 
     field: str
@@ -32,6 +36,7 @@ class Alert:
     segment: str
     measure: str
     value: float
+    current: float = dataclasses.field(compare=False)
     threshold: float
     log10_e_value: float
     state: AlertState
@@ -44,7 +49,7 @@ class Alert:
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.state == "resolved":
             return f"{who}{where}: {self.measure} recovered"
-        if self.measure in _TELLING:
+        if self.measure in _SELF_EXPLANATORY:
             return f"{who}{where}: {self.measure}; {self.reason}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "

@@ -1,7 +1,8 @@
-"""Why the mean prediction has shifted: what the changed mix of each feature makes of it."""
+"""Why the mean prediction has shifted: the part that each feature's changed mix explains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Contribution:
 
     mix: what the new shares of its bins would have done alone, each bin predicted as in the
     reference. rest: the shift less that: other predictions in the same bins, and other features.
-    threshold: what the absolute value of `mix` passes once in a hundred windows without drift.
+    threshold: what the absolute value of `mix` exceeds once in a hundred windows without drift.
     """
 
     field: str
@@ -53,32 +54,39 @@ class Shift:
         return self.mean - self.reference
 
 
+class ExplainedBy(NamedTuple):
+    """The prediction whose shift is decomposed, and the features that explain it."""
+
+    prediction: str
+    features: tuple[str, ...]
+
+
 class ShiftDecomposition:
-    """Decomposes the shift of one prediction, from counts that are there anyway.
+    """Decomposes the shift of one prediction, from counts that are kept anyway.
 
     The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` the shares of a bin in
     the reference and now, `y` the mean prediction of the reference's rows in it. A bin without such
-    rows, as that of new categories, stands at the mean: it contributes nothing.
+    rows, as that of new categories, counts as the overall mean and contributes nothing.
     Promise: linear in the shares, so over a fleet it is the mean of the parts, weighted by rows.
-    Price: one product of `[fields, bins]` a look; nothing while serving.
+    Price: one product of `[fields, bins]` a snapshot; nothing while serving.
     Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
         explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, at: int
+        self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, place: int
     ) -> None:
-        """`prediction` is what `entries` explain; `at` its place among the schema's fields."""
-        self.prediction = prediction
-        self._at = at
+        """`prediction` is what `entries` explain; `place` its place among the schema's fields."""
+        self._prediction, self._place = prediction, place
         explained = [
-            (place, entry)
-            for place, entry in enumerate(entries)
+            (index, entry)
+            for index, entry in enumerate(entries)
             if Role(entry.role) is Role.FEATURE and entry.predicted
         ]
-        self._fields: Counts = np.array([place for place, _ in explained], np.int64)
-        self._names = [entry.name for _, entry in explained]
-        self._entry = entries[at]
+        self._fields: Counts = np.array([index for index, _ in explained], np.int64)
+        names = tuple(entry.name for _, entry in explained)
+        self.explained_by: ExplainedBy = ExplainedBy(prediction, names)
+        self._entry = entries[place]
         self._reference = entry_counts(entries, plan)[self._fields]
         shape = len(explained), width(plan)
         self._outcome: Floats = np.zeros(shape)
@@ -86,52 +94,52 @@ class ShiftDecomposition:
         for row, (_, entry) in enumerate(explained):
             self._outcome[row] = _over_bins(entry.predicted, shape[1])
             self._spread[row] = np.nan_to_num(_over_bins(entry.predicted_variance, shape[1]))
-        known = ~np.isnan(self._outcome)
-        rows = np.where(known, self._reference, 0)
-        middle = (rows * np.nan_to_num(self._outcome)).sum(axis=1) / np.maximum(rows.sum(axis=1), 1)
-        self._outcome = np.where(known, self._outcome - middle[:, None], 0.0)
+        has_outcome = ~np.isnan(self._outcome)
+        rows = np.where(has_outcome, self._reference, 0)
+        means = (rows * np.nan_to_num(self._outcome)).sum(axis=1) / np.maximum(rows.sum(axis=1), 1)
+        self._outcome = np.where(has_outcome, self._outcome - means[:, None], 0.0)
 
     @classmethod
-    def of(
+    def from_entries(
         cls, plan: Plan, entries: Sequence[CountedEntry], prediction: str | None
     ) -> "ShiftDecomposition | None":
-        """None where there is nothing to explain: no numeric prediction, or no means of bins."""
-        for at, field in enumerate(plan.schema.numeric):
+        """Decompose this prediction's shift; None unless it is numeric and has means by bin."""
+        for place, field in enumerate(plan.schema.numeric):
             if field.role is Role.PREDICTION and field.name == prediction:
-                is_known = any(entry.predicted for entry in entries)
-                return cls(plan, entries, field.name, at) if is_known else None
+                has_means = any(entry.predicted for entry in entries)
+                return cls(plan, entries, field.name, place) if has_means else None
         return None
 
     def explain(self, recent: Profile) -> Shift | None:
-        """The shift of a window; None where it, or the reference, holds no prediction."""
+        """The shift of a window; None if the window or the reference has no prediction."""
         moments, entry = recent.moments, self._entry
-        rows = int(moments.count[self._at])
+        rows = int(moments.count[self._place])
         before, stddev = getattr(entry, "mean", None), getattr(entry, "stddev", None)
         if rows == 0 or before is None or stddev is None:
             return None
-        mean = float(moments.mean[self._at])
+        mean = float(moments.mean[self._place])
         noise = np.sqrt(1 / rows + 1 / max(sum(entry.counts), 1))
         mix, threshold = self.effects(profile_counts(recent)[self._fields])
-        found = [
-            Contribution(name, each, mean - before - each, chance)
-            for name, each, chance in zip(
-                self._names, mix.tolist(), threshold.tolist(), strict=True
+        contributions = [
+            Contribution(name, effect, mean - before - effect, limit)
+            for name, effect, limit in zip(
+                self.explained_by.features, mix.tolist(), threshold.tolist(), strict=True
             )
         ]
-        found.sort(key=lambda each: -abs(each.mix))
+        contributions.sort(key=lambda contribution: -abs(contribution.mix))
         return Shift(
-            prediction=self.prediction,
+            prediction=self._prediction,
             reference=before,
             mean=mean,
             threshold=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
-            contributions=tuple(found),
+            contributions=tuple(contributions),
         )
 
     def effects(self, counts: Counts) -> tuple[Floats, Floats]:
-        """Mix effects of the features' counts `[features, bins]`, and what chance makes of each.
+        """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
-        Its variance under the multinomial law is `(1/n + 1/m)` times the variance of the bins'
-        means; to that comes what is not known of them where the reference has few rows.
+        The variance of an effect under the multinomial law is `(1/n + 1/m)` times the variance of
+        the bins' means, plus the uncertainty of these means where the reference has few rows.
         """
         n, m = counts.sum(axis=1), self._reference.sum(axis=1)
         p = self._reference / np.maximum(m, 1)[:, None]
@@ -145,20 +153,15 @@ class ShiftDecomposition:
         return mix, ONE_IN_A_HUNDRED_EITHER_WAY * np.sqrt(variance)
 
     @property
-    def fields(self) -> list[str]:
-        """The features that the shift is explained by."""
-        return self._names
-
-    @property
     def nbytes(self) -> int:
         """Memory held."""
         return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
 
 
 def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
-    """`[bins]` of a table whose last column is the missing values; NaN where nothing is known."""
-    found = np.full(bins, np.nan)
+    """`[bins]` of a table whose last column is the missing values; NaN where there is no value."""
+    row = np.full(bins, np.nan)
     *of_bins, of_missing = values
-    found[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]
-    found[-1] = np.nan if of_missing is None else of_missing
-    return found
+    row[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]
+    row[-1] = np.nan if of_missing is None else of_missing
+    return row

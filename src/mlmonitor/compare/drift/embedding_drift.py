@@ -9,27 +9,27 @@ from mlmonitor.records import Floats
 
 
 def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
-    """Of each field the MMD, and what it passes by chance once in a hundred windows.
+    """The MMD of each field, and what it exceeds once in a hundred windows without drift.
 
-    NaN for all fields but the kernel similarities of embeddings, which the MMD adds up.
+    NaN for all fields but the kernel similarities of embeddings, whose rows the MMD adds up.
     """
-    score, critical = np.full((2, len(plan.schema)), np.nan)
+    scores, thresholds = np.full((2, len(plan.schema)), np.nan)
     names = [field.name for field in plan.schema.numeric]
     start = 0
     for kernel in plan.kernels:
         stop = start + len(kernel.mean)
-        at = names.index(kernel.similarity)
-        rows = int(profile.moments.count[at])
+        place = names.index(kernel.similarity)
+        rows = int(profile.moments.count[place])
         if rows:
             gap = profile.kernels[start:stop] / rows - kernel.mean
-            score[at] = float(np.sqrt(gap @ gap))
-            critical[at] = critical_mmd(kernel, rows)
+            scores[place] = float(np.sqrt(gap @ gap))
+            thresholds[place] = mmd_threshold(kernel, rows)
         start = stop
-    return score, critical
+    return scores, thresholds
 
 
-def critical_mmd(kernel: KernelPlan, rows: int) -> float:
-    """What the MMD of so many rows passes once in a hundred without drift; NaN where unknown."""
+def mmd_threshold(kernel: KernelPlan, rows: int) -> float:
+    """What the MMD of this many rows exceeds once in a hundred without drift; NaN if unknown."""
     if len(kernel.critical) != len(CRITICAL_ROWS):
         return float("nan")
     sizes = np.array(CRITICAL_ROWS, np.float64)

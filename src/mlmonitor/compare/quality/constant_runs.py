@@ -1,4 +1,4 @@
-"""Fields that have stopped to vary, or to come: runs of equal or of missing values."""
+"""Fields that have stopped varying or arriving: runs of equal or of missing values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.compare.count_table import entry_counts, present, profile_counts
+from mlmonitor.compare.count_table import entry_counts, possible_bins, profile_counts
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Floats, Mask, Quality
 from mlmonitor.stats.eprocess import PRIOR
@@ -17,7 +17,7 @@ _MISSING = QUALITIES.index(Quality.MISSING)
 
 
 class Run(NamedTuple):
-    """By stream, first all constant ones, then all vanished: log evidence, log chance, rows."""
+    """Log evidence, log probability and rows by stream: constant ones first, then vanished."""
 
     log_e: Floats
     log_chance: Floats
@@ -25,38 +25,39 @@ class Run(NamedTuple):
 
 
 class RunDetector:
-    """How surely the newest rows of a field have one value only, or none at all.
+    """Evidence that the newest rows of a field have one value only, or none at all.
 
     Where the reference varied, `n` equal values have at most the chance that all fall into one
-    bin: the sum over bins of their Dirichlet-multinomial probability. Of a bin that stands for many
-    categories it is the chance of one of them, of which none is more frequent than the most
-    frequent that is listed, times how many such fit into the bin. A run begins with a look
-    whose rows are all equal; if it begins with look `j` it is staked as a restart is, with
-    `1 / ((j + 1)(j + 2))`.
+    bin: the sum over bins of their Dirichlet-multinomial probability. For a bin that stands for
+    many categories it is the chance of one of them, which is at most as frequent as the most
+    frequent listed one, times how many of that frequency fit into the bin. A run begins with an
+    evaluation whose rows are all equal; one that begins with evaluation `j` is staked as a restart
+    is, with `1 / ((j + 1)(j + 2))`.
     Promise: the chance that a stream's evidence ever passes `ln(1 / a)` without a change is at most
         `a` (union bound over the beginnings).
-    Price: three small arrays a look.
+    Price: three small arrays an evaluation.
     """
 
     def __init__(self, plan: Plan, entries: Sequence[CountedEntry]) -> None:
         self._numeric = len(plan.schema.numeric)
-        reference, is_bin = entry_counts(entries, plan), present(plan)
+        reference, is_bin = entry_counts(entries, plan), possible_bins(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
         varied = np.array([_varied(entry) for entry in entries], np.bool_)
         # Bins that stand for many categories: their names tell whether all values are equal.
         self._is_value = is_bin[:, :-1].copy()
         self._single: Floats = self._belief[:, :-1].copy()
-        for at, book in enumerate(plan.dictionaries, start=self._numeric):
-            top = len(book.top)
-            self._is_value[at, top:] = False
-            most = self._belief[at, :top].max(initial=PRIOR)
-            self._single[at, top:] = np.minimum(self._single[at, top:], most)
-        # Rising factorials are convex in what is believed: so many of the most are the worst.
+        for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):
+            top = len(dictionary.top)
+            self._is_value[place, top:] = False
+            most = self._belief[place, :top].max(initial=PRIOR)
+            self._single[place, top:] = np.minimum(self._single[place, top:], most)
+        # Rising factorials are convex in the belief: the worst case is that all categories are as
+        # frequent as the most frequent one.
         self._log_many: Floats = np.log(
             np.maximum(self._belief[:, :-1], PRIOR) / np.maximum(self._single, PRIOR)
         )
-        self._can = np.concatenate([varied, reference[:, -1] < reference.sum(axis=1)])
-        self._looks = 0
+        self._can_run = np.concatenate([varied, reference[:, -1] < reference.sum(axis=1)])
+        self._evaluations = 0
         self._seen: Counts = np.zeros_like(reference)
         self._seen_missing: Counts = np.zeros(len(entries), np.int64)
         self._value: Floats = np.full(2 * len(entries), np.nan)
@@ -67,49 +68,49 @@ class RunDetector:
         """Leave out everything so far."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
-    def look(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[Run, Mask]:
-        """What the newest rows say, and which streams were met as they are to be.
+    def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[Run, Mask]:
+        """The run that each stream is in, and which streams have varied, as they should.
 
-        total: everything since the start; extremes: see `Window.drain_extremes`.
+        total: everything since the start; extremes: smallest and largest of the new values.
         """
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing
         self._seen, self._seen_missing = counts, missing.copy()
         values, valid = self._one_value(new[:, :-1], extremes), new[:, :-1].sum(axis=1)
         is_none = (new_missing > 0) & (new_missing == new.sum(axis=1))
-        self._go_on(
+        self._extend(
             np.concatenate([values, np.where(is_none, 0.0, np.nan)]),
             np.concatenate([valid, new_missing]),
             np.concatenate([valid > 0, new.sum(axis=1) > 0]),
         )
-        runs = ~np.isnan(self._value) & self._can
+        runs = ~np.isnan(self._value) & self._can_run
         log_chance = np.zeros(len(runs))
         if runs.any():
             log_chance = np.where(runs, self._log_chance(self._rows), 0.0)
         log_e = np.where(runs, -log_chance - self._stake, -np.inf)
-        is_met = np.concatenate([(valid > 0) & np.isnan(values), valid > 0])
-        return Run(log_e, log_chance, self._rows.copy()), is_met
+        has_varied = np.concatenate([(valid > 0) & np.isnan(values), valid > 0])
+        return Run(log_e, log_chance, self._rows.copy()), has_varied
 
     def _one_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
-        """The value that all new values are, or its category's number; NaN where they vary."""
+        """The value that all new values have, or its category's code; NaN where they vary."""
         low, high = extremes
         is_one = np.count_nonzero(new, axis=1) == 1
         only = np.argmax(new, axis=1)
         by_extremes = ~self._is_value[np.arange(len(new)), only]
         by_extremes[: self._numeric] = True
         is_one &= ~by_extremes | (low == high)
-        found = np.where(by_extremes, low, only)
-        return np.where(is_one, found, np.nan)
+        value = np.where(by_extremes, low, only)
+        return np.where(is_one, value, np.nan)
 
-    def _go_on(self, values: Floats, rows: Counts, came: Mask) -> None:
-        """Lengthen runs whose value came again, begin those of another, end the others."""
-        self._looks += 1
+    def _extend(self, values: Floats, rows: Counts, has_rows: Mask) -> None:
+        """Lengthen runs whose value arrived again, begin those of another, end the others."""
+        self._evaluations += 1
         is_same = values == self._value
-        begins = came & ~is_same
+        begins = has_rows & ~is_same
         self._rows = np.where(is_same, self._rows + rows, np.where(begins, rows, self._rows))
-        stake = np.log((self._looks + 1.0) * (self._looks + 2.0))
+        stake = np.log((self._evaluations + 1.0) * (self._evaluations + 2.0))
         self._stake = np.where(begins, stake, self._stake)
-        self._value = np.where(came, values, self._value)
+        self._value = np.where(has_rows, values, self._value)
 
     def _log_chance(self, rows: Counts) -> Floats:
         fields = len(self._belief)
@@ -123,6 +124,20 @@ class RunDetector:
         vanished = _log_all(gone, self._belief.sum(axis=1), n[fields:])
         log_chance: Floats = np.minimum(np.concatenate([constant, vanished]), 0.0)
         return log_chance
+
+    def shares(self, recent: Profile) -> Floats:
+        """The share of a window's values that each stream's present run makes up, `[streams]`.
+
+        Constant streams: 0 if their newest values vary. Vanished ones: missing values of all rows.
+        """
+        constant = len(self._belief)
+        is_run = ~np.isnan(self._value[:constant])
+        valid = profile_counts(recent)[:, :-1].sum(axis=1)
+        equal = np.where(is_run, np.minimum(self._rows[:constant], valid), 0)
+        rows = recent.quality.sum(axis=1)
+        sizes = np.concatenate([valid, rows])
+        counts = np.concatenate([equal, recent.quality[:, _MISSING]])
+        return np.where(sizes > 0, counts / np.maximum(sizes, 1), np.nan)
 
     @property
     def nbytes(self) -> int:

@@ -12,26 +12,26 @@ from mlmonitor.reference.reference import Reference
 
 
 def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ...]:
-    """The fields declared, as they are to be held.
+    """The declared fields, checked.
 
     Raises:
-        ConfigError: one is no `Field`, is declared twice, contradicts itself, or does not fit the
-            reference; the message names it.
+        ConfigError: one is not a `Field`, is declared twice, contradicts itself, or does not fit
+            the reference; the message names it.
     """
     if isinstance(fields, Field) or not isinstance(fields, Sequence) or isinstance(fields, str):
         raise ConfigError("fields: expected a list of them, such as [Field('age', minimum=0)]")
-    found = tuple(_sound(field) for field in fields)
-    identities = [(field.role, field.name) for field in found]
-    for field, identity in zip(found, identities, strict=True):
+    declared = tuple(_checked(field) for field in fields)
+    identities = [(field.role, field.name) for field in declared]
+    for field, identity in zip(declared, identities, strict=True):
         if identities.count(identity) > 1:
             raise ConfigError(f"fields: {field.name!r}: expected each field once")
     if reference is not None:
-        for field in found:
+        for field in declared:
             _check_fit(field, reference)
-    return found
+    return declared
 
 
-def _sound(field: object) -> Field:
+def _checked(field: object) -> Field:
     if not isinstance(field, Field) or not field.name:
         raise ConfigError("fields: expected Field objects with a name, as Field('age', minimum=0)")
     where = f"fields: {field.name!r}"
@@ -61,7 +61,7 @@ def _check_allowed(where: str, allowed: Any) -> None:
 
 def _check_bounds(where: str, field: Field) -> None:
     """Bounds are numbers or times, and the lower is not above the upper."""
-    found = {}
+    bounds = {}
     for name in ("minimum", "maximum"):
         value = getattr(field, name)
         if value is None:
@@ -71,13 +71,13 @@ def _check_bounds(where: str, field: Field) -> None:
             number = bound(field._replace(kind=Kind.DATETIME), value)
         if not math.isfinite(number):
             raise ConfigError(f"{where}: {name}: expected a finite number, or a datetime")
-        found[name] = number
-    if found.get("minimum", -math.inf) > found.get("maximum", math.inf):
+        bounds[name] = number
+    if bounds.get("minimum", -math.inf) > bounds.get("maximum", math.inf):
         raise ConfigError(f"{where}: minimum: expected at most the maximum")
 
 
 def _check_fit(field: Field, reference: Reference) -> None:
-    kinds = {(known.role, known.name): known.kind for known in reference.fields}
+    kinds = {(each.role, each.name): each.kind for each in reference.fields}
     kind = kinds.get((field.role, field.name))
     if kind is None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The ways in which values of a field can be bad, and what the reference lets expect of each."""
+"""The ways in which values of a field can be defective, and how often the reference had each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Quality
 from mlmonitor.stats.eprocess import PRIOR
 
-_AT = {quality: at for at, quality in enumerate(QUALITIES)}
+_COLUMN = {quality: column for column, quality in enumerate(QUALITIES)}
 _OF_VALID = (Quality.OUT_OF_RANGE, Quality.NEW_CATEGORY)
-_VALID = _AT[Quality.VALID]
-TOLD = {
+_VALID = _COLUMN[Quality.VALID]
+DESCRIPTIONS = {
     Quality.MISSING: "missing",
     Quality.NONFINITE: "not finite",
     Quality.WRONG_TYPE: "of a wrong type",
@@ -22,61 +22,62 @@ TOLD = {
 
 
 class Defect(NamedTuple):
-    """One way in which values of one field can be bad, and what the reference knows of it.
+    """One way in which values of one field can be defective: a stream of evidence.
 
-    belief: bad and good values in counts, so that chance is beta-binomial.
+    place: the field's, in the schema. belief: defective and good values in counts, from the
+    reference, so that chance is beta-binomial.
     """
 
-    at: int
+    place: int
     quality: Quality
     belief: tuple[float, float]
 
 
-def streams_of(entries: Sequence[CountedEntry]) -> list[Defect]:
-    """Every stream of these fields, in the order of the schema."""
-    return [
-        Defect(at, quality, belief)
-        for at, entry in enumerate(entries)
+def list_defects(entries: Sequence[CountedEntry]) -> tuple[Defect, ...]:
+    """Every defect of these fields, in the order of the schema."""
+    return tuple(
+        Defect(place, quality, belief)
+        for place, entry in enumerate(entries)
         for quality, belief in _beliefs(entry).items()
-    ]
+    )
 
 
 def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
-    """What to expect of each kind of bad value.
+    """How many defective and good values to expect, by kind of defect.
 
-    Reasons that the reference counted: its counts, and half a count. Out of range: between the
-    extremes of `m` values the next one fails to fall with a chance that follows Beta(2, m - 1),
-    whatever the law, if it is continuous; else less. Unseen: a category that was met once was new
-    then, so the chance of a new one is about `once / m` (Good and Turing); its variance grows with
-    those met twice.
+    Missing, not finite, of a wrong type: the reference's counts, and half a count. Out of range:
+    the chance that the next value falls outside the extremes of `m` values follows
+    Beta(2, m - 1) for any continuous law, and is smaller for others. New category: a category of a
+    single row was new in that row, so the chance of a new one is about `once / m` (Good and
+    Turing); its variance grows with the categories of two rows.
     """
     refused = {
         Quality.MISSING: entry.missing - entry.nonfinite - entry.wrong_type,
         Quality.WRONG_TYPE: entry.wrong_type,
     }
     m = float(sum(entry.counts))
-    found: dict[Quality, tuple[float, float]] = {}
+    beliefs: dict[Quality, tuple[float, float]] = {}
     if isinstance(entry, NumericReference):
         refused[Quality.NONFINITE] = entry.nonfinite
         if m:
-            found[Quality.OUT_OF_RANGE] = 2.0, max(m - 1, PRIOR)
+            beliefs[Quality.OUT_OF_RANGE] = 2.0, max(m - 1, PRIOR)
     elif m and entry.is_closed and entry.kind == "categorical":
         once = entry.once + 1.0
         trust = once / (once + 2 * entry.twice)
-        found[Quality.NEW_CATEGORY] = trust * once, max(trust * (m + 1 - once), PRIOR)
-    for quality, bad in refused.items():
-        found[quality] = bad + PRIOR, entry.rows - bad + PRIOR
-    return found
+        beliefs[Quality.NEW_CATEGORY] = trust * once, max(trust * (m + 1 - once), PRIOR)
+    for quality, count in refused.items():
+        beliefs[quality] = count + PRIOR, entry.rows - count + PRIOR
+    return beliefs
 
 
-def stream_counts(streams: Sequence[Defect], quality: Counts) -> Counts:
-    """`[streams, 2]`, bad and good values, of counts `[fields, qualities]`.
+def defect_counts(defects: Sequence[Defect], quality: Counts) -> Counts:
+    """Defective and good values, `[defects, 2]`, of counts `[fields, qualities]`.
 
     Values that could not be read are neither in nor out of range, neither known nor new.
     """
-    at = np.array([stream.at for stream in streams], np.int64)
-    reason = np.array([_AT[stream.quality] for stream in streams], np.int64)
-    is_of_valid = np.array([stream.quality in _OF_VALID for stream in streams], np.bool_)
-    bad = quality[at, reason]
-    whole = np.where(is_of_valid, quality[at, _VALID] + bad, quality[at].sum(axis=1))
-    return np.stack([bad, whole - bad], axis=1)
+    place = np.array([defect.place for defect in defects], np.int64)
+    column = np.array([_COLUMN[defect.quality] for defect in defects], np.int64)
+    is_of_valid = np.array([defect.quality in _OF_VALID for defect in defects], np.bool_)
+    defective = quality[place, column]
+    total = np.where(is_of_valid, quality[place, _VALID] + defective, quality[place].sum(axis=1))
+    return np.stack([defective, total - defective], axis=1)

@@ -1,7 +1,6 @@
-"""Quality of the fields of one population: bad values beyond what the reference had of them."""
+"""Quality of the fields of one population: defects beyond those that the reference had."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,229 +10,218 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
-from mlmonitor.compare.alerts.recovery import CALM_ROWS
+from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.quality.constant_runs import Run, RunDetector
-from mlmonitor.compare.quality.defects import TOLD, Defect, stream_counts, streams_of
+from mlmonitor.compare.quality.defects import DESCRIPTIONS, Defect, defect_counts, list_defects
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
-from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Counts, Floats, Mask, Role
+from mlmonitor.records import Counts, Floats, Mask
 
 CONSTANT, VANISHED = "constant", "vanished"
 
 
-class Shares(NamedTuple):
-    """By stream, over a window: the share of bad values, and what it may be by chance."""
-
-    share: Floats
-    critical: Floats
-
-
 class AlertKey(NamedTuple):
-    """What there can be an alert of: a measure of a field, at its place in the schema."""
+    """What an alert can be about: a measure of the field at this place of the schema."""
 
-    at: int
+    place: int
     measure: str
+
+
+class QualitySnapshot(NamedTuple):
+    """Quality over one window.
+
+    shares: of defective values, `[defects]`; thresholds: what each may reach by chance. is_firing:
+    `[alert_keys]`. new_fields: how many alerts of new names are firing; None if names are not
+    watched. `defects` and `alert_keys` are the same objects in every snapshot of a population.
+    """
+
+    defects: tuple[Defect, ...]
+    alert_keys: tuple[AlertKey, ...]
+    shares: Floats
+    thresholds: Floats
+    is_firing: Mask
+    new_fields: int | None
+
+
+class _Evidence(NamedTuple):
+    """What one evaluation found about an alert that fires."""
+
+    value: float
+    threshold: float
+    log10_e_value: float
+    rows: int
+    reason: str
 
 
 class FieldQuality:
     """Whether the values of a population's fields are as good as those of the reference.
 
-    Each field has a stream for every way in which values can be bad, and two more: constant and
-    vanished. All streams of a model share `QUALITY_PART` of `alpha`.
+    Each field has a stream for every defect it can have, and two more: constant and vanished. All
+    streams of a model share `QUALITY_PART` of `alpha`. new_fields: for a population whose rows may
+    have names that the reference does not know.
     """
 
     def __init__(
-        self, plan: Plan, entries: Sequence[CountedEntry], level: Significance, segment: str = ALL
+        self,
+        plan: Plan,
+        entries: Sequence[CountedEntry],
+        significance: Significance,
+        segment: str = ALL,
+        new_fields: NewFieldDetector | None = None,
     ) -> None:
-        self._plan, self._segment = plan, segment
-        self.streams: list[Defect] = streams_of(entries)
-        self._level = level
-        self._shares = ProportionAlerts(
-            np.array([stream.belief for stream in self.streams]).reshape(-1, 2),
-            threshold=level.quality_threshold,
-            tolerance=level.quality_tolerance,
-            min_rows=level.min_rows,
+        self._plan, self._segment, self._new_fields = plan, segment, new_fields
+        self._defects = list_defects(entries)
+        runs = [AlertKey(p, m) for m in (CONSTANT, VANISHED) for p in range(len(plan.schema))]
+        self._alert_keys = (*(AlertKey(d.place, d.quality.value) for d in self._defects), *runs)
+        self._proportions = ProportionAlerts(
+            np.array([defect.belief for defect in self._defects]).reshape(-1, 2),
+            threshold=significance.quality_threshold,
+            tolerance=significance.quality_tolerance,
+            min_rows=significance.min_rows,
         )
         self._runs = RunDetector(plan, entries)
-        self._run_alerts = AlertStates(
+        self._run_states = AlertStates(
             2 * len(entries),
-            threshold=level.quality_threshold,
+            threshold=significance.quality_threshold,
             tolerance=0.0,
-            min_rows=max(2, level.min_rows),
+            min_rows=max(2, significance.min_rows),
         )
-        self._calm_rows: Counts = np.zeros(2 * len(entries), np.int64)
-        self._seen: Counts = np.zeros((len(self.streams), 2), np.int64)
+        self._varied_rows: Counts = np.zeros(2 * len(entries), np.int64)
+        self._seen: Counts = np.zeros((len(self._defects), 2), np.int64)
         self._rows = 0
-        self._newcomers: NewFieldDetector | None = None
-        self._alerts: dict[tuple[str, int], Alert] = {}
-
-    def watch_names(self, unknown: Mapping[str | None, int], reference_rows: int) -> None:
-        """Look for names among `unknown`, which is kept up to date, that no row used to have."""
-        self._newcomers = NewFieldDetector(
-            unknown,
-            reference_rows=reference_rows,
-            has_predictions=any(f.role is Role.PREDICTION for f in self._plan.schema.fields),
-            threshold=self._level.quality_threshold,
-            tolerance=self._level.quality_tolerance,
-            min_rows=self._level.min_rows,
-        )
+        self._open = OpenAlerts()
 
     def skip(self, total: Profile) -> None:
         """Leave out everything so far: rows that became the reference prove nothing."""
-        self._seen, self._rows = stream_counts(self.streams, total.quality), total.rows
+        self._seen, self._rows = defect_counts(self._defects, total.quality), total.rows
         self._runs.skip(total)
 
-    def look(self, total: Profile, extremes: tuple[Floats, Floats], *, now: float) -> list[Alert]:
-        """Take in what is new; the alerts that were raised or cleared by it.
+    def evaluate(
+        self, total: Profile, extremes: tuple[Floats, Floats], *, now: float
+    ) -> list[Alert]:
+        """Weigh what is new in the totals; return the alerts that fired or resolved.
 
-        extremes: of the new values, see `Window.drain_extremes`.
+        extremes: smallest and largest of the new values, as the window gives them.
         """
-        counts, rows = stream_counts(self.streams, total.quality), total.rows - self._rows
+        counts, rows = defect_counts(self._defects, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
         yield_gil()
-        turned = self._look_at_shares(new, now=now)
+        proportions = self._proportions.evaluate(new, now=now)
         yield_gil()
-        turned += self._look_at_runs(total, extremes, rows, now=now)
-        if self._newcomers is not None:
-            turned += self._newcomers.look(total.rows, now=now)
-        return turned
+        run, run_transitions = self._evaluate_runs(total, extremes, rows, now=now)
+        transitions = Transitions(
+            np.concatenate([proportions.transitions.fired, run_transitions.fired]),
+            np.concatenate([proportions.transitions.resolved, run_transitions.resolved]),
+        )
+        changed = self._open.apply(transitions, self._builder(proportions, run, now))
+        if self._new_fields is not None:
+            changed += self._new_fields.evaluate(total.rows, now=now)
+        return changed
 
     @property
     def alerts(self) -> list[Alert]:
-        """The alerts that hold."""
-        new = [] if self._newcomers is None else list(self._newcomers.alerts.values())
-        return list(self._alerts.values()) + new
+        """The alerts that are firing."""
+        return [*self._open, *(() if self._new_fields is None else self._new_fields.alerts)]
 
-    @property
-    def alert_keys(self) -> list[AlertKey]:
-        """Every alert there can be about a field; those of new names aside."""
-        found = [AlertKey(each.at, each.quality.value) for each in self.streams]
-        fields = range(len(self._plan.schema))
-        return found + [AlertKey(at, measure) for measure in (CONSTANT, VANISHED) for at in fields]
-
-    @property
-    def raised(self) -> Mask:
-        """Which of the `alert_keys` are firing."""
-        return np.concatenate([self._shares.raised, self._run_alerts.raised])
-
-    @property
-    def new_fields(self) -> int | None:
-        """How many alerts of new names hold; None where names are not watched."""
-        return None if self._newcomers is None else len(self._newcomers.alerts)
-
-    def shares(self, recent: Profile) -> Shares:
-        """Of the window: each stream's share of bad values, and what it may be by chance."""
-        counts = stream_counts(self.streams, recent.quality)
+    def snapshot(self, recent: Profile) -> QualitySnapshot:
+        """Quality over a window; also sets `current` of the alerts that are firing."""
+        counts = defect_counts(self._defects, recent.quality)
         rows = counts.sum(axis=1)
-        share = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
-        return Shares(share, self._shares.critical(rows))
+        shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
+        if len(self._open):
+            self._open.refresh(np.concatenate([shares, self._runs.shares(recent)]))
+        return QualitySnapshot(
+            defects=self._defects,
+            alert_keys=self._alert_keys,
+            shares=shares,
+            thresholds=self._proportions.thresholds(rows),
+            is_firing=np.concatenate([self._proportions.is_firing, self._run_states.is_firing]),
+            new_fields=None if self._new_fields is None else len(self._new_fields.alerts),
+        )
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most; that of new names aside, until there are any."""
-        more = 0 if self._newcomers is None else self._newcomers.nbytes
-        return self._shares.nbytes + self._runs.nbytes + self._seen.nbytes + more
+        """Memory held at most; that of new names only once there are any."""
+        more = 0 if self._new_fields is None else self._new_fields.nbytes
+        return self._proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
 
-    def _look_at_shares(self, new: Counts, *, now: float) -> list[Alert]:
-        looked = self._shares.look(new, now=now)
-        belief = self._shares.belief
-        before = belief[:, 0] / belief.sum(axis=1)
-        turned = []
-        raised = _places(looked.turn.raised)
-        critical = self._shares.critical(looked.rows) if raised else looked.share
-        for at in raised:
-            stream, share = self.streams[at], float(looked.share[at])
-            told = TOLD[stream.quality]
-            reason = f"{told}: {before[at]:.2%} of values to be expected, {share:.2%} now"
-            turned.append(
-                self._raise(
-                    ("share", at),
-                    self._alert(
-                        stream.at,
-                        stream.quality.value,
-                        value=share,
-                        threshold=float(critical[at]),
-                        log10_e_value=float(looked.log10_e[at]),
-                        rows=int(looked.rows[at]),
-                        now=now,
-                        reason=reason,
-                    ),
-                )
-            )
-        return turned + self._clear("share", looked.turn.cleared)
-
-    def _look_at_runs(
+    def _evaluate_runs(
         self, total: Profile, extremes: tuple[Floats, Floats], rows: int, *, now: float
-    ) -> list[Alert]:
-        run, goes_on = self._runs.look(total, extremes)
-        self._calm_rows = np.where(goes_on, self._calm_rows + rows, 0)
-        turn = self._run_alerts.look(
+    ) -> tuple[Run, Transitions]:
+        run, has_varied = self._runs.evaluate(total, extremes)
+        self._varied_rows = np.where(has_varied, self._varied_rows + rows, 0)
+        transitions = self._run_states.evaluate(
             run.log_e,
-            np.ones(len(goes_on)),
+            np.ones(len(has_varied)),
             run.rows.astype(np.float64),
-            is_calm=self._calm_rows >= CALM_ROWS,
+            has_recovered=self._varied_rows >= RECOVERY_ROWS,
             now=now,
         )
-        turned = [
-            self._raise(("run", at), self._run_alert(at, run, now)) for at in _places(turn.raised)
-        ]
-        return turned + self._clear("run", turn.cleared)
+        return run, transitions
 
-    def _run_alert(self, at: int, run: Run, now: float) -> Alert:
-        fields, rows = len(self._plan.schema), int(run.rows[at])
-        is_constant = at < fields
-        return self._alert(
-            at % fields,
-            CONSTANT if is_constant else VANISHED,
+    def _builder(
+        self, proportions: ProportionEvaluation, run: Run, now: float
+    ) -> Callable[[int], Alert]:
+        """The alert at a place of `alert_keys`, from what this evaluation found."""
+        defects = len(self._defects)
+        thresholds = (
+            self._proportions.thresholds(proportions.rows)
+            if proportions.transitions.fired.any()
+            else proportions.share  # of no use: no alert is built
+        )
+
+        def build(place: int) -> Alert:
+            is_run = place >= defects
+            evidence = (
+                self._run_evidence(place - defects, run)
+                if is_run
+                else self._defect_evidence(place, proportions, float(thresholds[place]))
+            )
+            key = self._alert_keys[place]
+            field = self._plan.schema.fields[key.place]
+            return Alert(
+                field=field.name,
+                role=field.role,
+                segment=self._segment,
+                measure=key.measure,
+                value=evidence.value,
+                current=evidence.value,
+                threshold=evidence.threshold,
+                log10_e_value=evidence.log10_e_value,
+                state="firing",
+                rows=evidence.rows,
+                started_at=now,
+                reason=evidence.reason,
+            )
+
+        return build
+
+    def _defect_evidence(
+        self, place: int, proportions: ProportionEvaluation, threshold: float
+    ) -> _Evidence:
+        belief, share = self._proportions.belief[place], float(proportions.share[place])
+        description = DESCRIPTIONS[self._defects[place].quality]
+        before = belief[0] / belief.sum()
+        return _Evidence(
+            value=share,
+            threshold=threshold,
+            log10_e_value=float(proportions.log10_e[place]),
+            rows=int(proportions.rows[place]),
+            reason=f"{description}: {before:.2%} of values to be expected, {share:.2%} now",
+        )
+
+    def _run_evidence(self, stream: int, run: Run) -> _Evidence:
+        rows, is_constant = int(run.rows[stream]), stream < len(self._plan.schema)
+        return _Evidence(
             value=1.0,
-            threshold=float(np.exp(run.log_chance[at])),
-            log10_e_value=float(run.log_e[at] / np.log(10)),
+            threshold=float(np.exp(run.log_chance[stream])),
+            log10_e_value=float(run.log_e[stream] / np.log(10)),
             rows=rows,
-            now=now,
             reason=f"the last {rows:,} values are equal; the reference's vary"
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )
-
-    def _alert(  # noqa: PLR0913 - what an alert tells
-        self,
-        at: int,
-        measure: str,
-        *,
-        value: float,
-        threshold: float,
-        log10_e_value: float,
-        rows: int,
-        now: float,
-        reason: str,
-    ) -> Alert:
-        field = self._plan.schema.fields[at]
-        return Alert(
-            field=field.name,
-            role=field.role,
-            segment=self._segment,
-            measure=measure,
-            value=value,
-            threshold=threshold,
-            log10_e_value=log10_e_value,
-            state="firing",
-            rows=rows,
-            started_at=now,
-            reason=reason,
-        )
-
-    def _raise(self, key: tuple[str, int], alert: Alert) -> Alert:
-        self._alerts[key] = alert
-        return alert
-
-    def _clear(self, sort: str, cleared: Mask) -> list[Alert]:
-        gone = [self._alerts.pop((sort, at)) for at in _places(cleared)]
-        return [replace(alert, state="resolved") for alert in gone]
-
-
-def _places(mask: Mask) -> list[int]:
-    places: list[int] = np.flatnonzero(mask).tolist()
-    return places

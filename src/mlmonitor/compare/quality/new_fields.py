@@ -1,15 +1,15 @@
-"""Names that come with rows though the reference does not know them."""
+"""Names that arrive with rows although the reference does not know them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.alerts.significance import NAMES
-from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
+from mlmonitor.compare.alerts.open_alerts import OpenAlerts
+from mlmonitor.compare.alerts.significance import NAMES, Significance
+from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.records import Counts, Role
 from mlmonitor.stats.eprocess import PRIOR
 
@@ -19,9 +19,9 @@ NEW_FIELD = "new_field"
 class NewFieldDetector:
     """Evidence that rows have a field that no row of the reference had.
 
-    unknown: how many rows had each name that is not known, kept up to date by whoever reads rows;
-    None stands for names too many to be kept. has_predictions: whether the reference knows any:
-    where it does not, predictions are nothing new. Price: nothing until the first such name.
+    unknown: how many rows had each name that is not known, kept up to date by the reader; None
+    stands for names too many to be kept. has_predictions: whether the reference knows any: if it
+    does not, predictions are not new fields. Price: nothing until the first such name.
     """
 
     def __init__(
@@ -30,74 +30,85 @@ class NewFieldDetector:
         *,
         reference_rows: int,
         has_predictions: bool,
-        threshold: float,
-        tolerance: float,
-        min_rows: int = 0,
+        significance: Significance,
     ) -> None:
         self._unknown = unknown
         self._reference_rows, self._has_predictions = reference_rows, has_predictions
-        self._threshold, self._tolerance, self._min_rows = threshold, tolerance, min_rows
-        self._alarms: ProportionAlerts | None = None
+        self._significance = significance
+        self._proportions: ProportionAlerts | None = None
         self._places: dict[str, int] = {}
         self._seen: Counts = np.zeros(NAMES, np.int64)
         self._rows = 0
-        self.alerts: dict[int, Alert] = {}
+        self.alerts: OpenAlerts = OpenAlerts()
 
-    def look(self, rows: int, *, now: float) -> list[Alert]:
-        """Take in what is new; rows: since the start."""
-        came, self._rows = rows - self._rows, rows
+    def evaluate(self, rows: int, *, now: float) -> list[Alert]:
+        """Weigh what is new; return the alerts that fired or resolved. rows: since the start."""
+        new_rows, self._rows = rows - self._rows, rows
         if not self._unknown:
             return []
-        if self._alarms is None:
-            belief = np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES)
-            self._alarms = ProportionAlerts(
-                belief,
-                threshold=self._threshold,
-                tolerance=self._tolerance,
-                min_rows=self._min_rows,
-            )
-        looked = self._alarms.look(self._new(came), now=now)
+        if self._proportions is None:
+            self._proportions = self._new_proportions()
+        counts = self._count_new(new_rows)
+        evaluation = self._proportions.evaluate(counts, now=now)
+        if evaluation.transitions.fired.any():
+            thresholds = self._proportions.thresholds(evaluation.rows)
+        else:
+            thresholds = evaluation.share  # of no use: no alert is built
         names = list(self._places)
-        raised: list[int] = np.flatnonzero(looked.turn.raised).tolist()
-        critical = self._alarms.critical(looked.rows) if raised else looked.share
-        for at in raised:
-            share = float(looked.share[at])
-            self.alerts[at] = Alert(
-                field=names[at],
-                role=Role.PREDICTION if is_prediction(names[at]) else Role.FEATURE,
-                segment=ALL,
-                measure=NEW_FIELD,
-                value=share,
-                threshold=float(critical[at]),
-                log10_e_value=float(looked.log10_e[at]),
-                state="firing",
-                rows=int(looked.rows[at]),
-                started_at=now,
-                reason=f"no row of the reference has it, {share:.1%} of rows have it now",
-            )
-        cleared: list[int] = np.flatnonzero(looked.turn.cleared).tolist()
-        return [self.alerts[at] for at in raised] + [
-            replace(self.alerts.pop(at), state="resolved") for at in cleared
-        ]
+        changed = self.alerts.apply(
+            evaluation.transitions,
+            lambda place: _alert(names[place], place, evaluation, float(thresholds[place]), now),
+        )
+        if new_rows:
+            self.alerts.refresh(counts[:, 0] / new_rows)
+        return changed
 
-    def _new(self, came: int) -> Counts:
-        """`[names, 2]`: of the rows that came, how many had each name and how many had not."""
+    def _new_proportions(self) -> ProportionAlerts:
+        return ProportionAlerts(
+            np.array([[PRIOR, self._reference_rows + PRIOR]] * NAMES),
+            threshold=self._significance.quality_threshold,
+            tolerance=self._significance.quality_tolerance,
+            min_rows=self._significance.min_rows,
+        )
+
+    def _count_new(self, new_rows: int) -> Counts:
+        """How many of the new rows had each name, and how many had not: `[names, 2]`."""
         counts = np.zeros(NAMES, np.int64)
         for name, count in self._unknown.items():
             if name is None or (is_prediction(name) and not self._has_predictions):
                 continue
             if name in self._places or len(self._places) < NAMES:
                 counts[self._places.setdefault(name, len(self._places))] = count
-        with_name = np.minimum(counts - self._seen, came)
+        with_name = np.minimum(counts - self._seen, new_rows)
         self._seen = counts
-        return np.stack([with_name, came - with_name], axis=1)
+        return np.stack([with_name, new_rows - with_name], axis=1)
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return 0 if self._alarms is None else self._alarms.nbytes
+        return 0 if self._proportions is None else self._proportions.nbytes
 
 
 def is_prediction(name: str) -> bool:
-    """Whether it is an output's name, as those that are watched are called."""
+    """Whether it is the name of an output, as watched outputs are named."""
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")
+
+
+def _alert(
+    name: str, place: int, evaluation: ProportionEvaluation, threshold: float, now: float
+) -> Alert:
+    share = float(evaluation.share[place])
+    return Alert(
+        field=name,
+        role=Role.PREDICTION if is_prediction(name) else Role.FEATURE,
+        segment=ALL,
+        measure=NEW_FIELD,
+        value=share,
+        current=share,
+        threshold=threshold,
+        log10_e_value=float(evaluation.log10_e[place]),
+        state="firing",
+        rows=int(evaluation.rows[place]),
+        started_at=now,
+        reason=f"no row of the reference has it, {share:.1%} of rows have it now",
+    )

@@ -1,33 +1,34 @@
-"""Alerts on shares of bad values: evidence over two bins, bad and good, one row a stream."""
+"""Alerts on growing proportions: evidence over two bins, defective and good, one row a stream."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.compare.alerts.alert_states import AlertStates, Transitions
+from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.open_alerts import Transitions
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
-_KEPT = 5  # restarts: of two bins a change is found with fewer
+_KEPT = 5  # restarts: with two bins a change is found with fewer
 
 
-class Looked(NamedTuple):
-    """What a look found, by stream: what turned, and what speaks loudest for a change."""
+class ProportionEvaluation(NamedTuple):
+    """Transitions of one evaluation, and by stream the stretch with the most evidence."""
 
-    turn: Transitions
+    transitions: Transitions
     log10_e: Floats
     share: Floats
     rows: Counts
 
 
 class ProportionAlerts:
-    """Which of many shares have grown beyond what was believed of them, and beyond tolerance.
+    """Which of many proportions have grown beyond their belief, and beyond a tolerance.
 
-    belief: `[streams, 2]`, bad and good values in counts: chance is beta-binomial. Promise and
-    price are those of `EProcess` over two bins. Shares that shrink are as much evidence, but no
-    alert: their effect is below zero.
+    belief: `[streams, 2]`, defective and good values in counts: chance is beta-binomial. Promise
+    and price are those of `EProcess` over two bins. A share that shrinks is as much evidence, but
+    fires no alert: its effect is below zero.
     """
 
     def __init__(
@@ -38,62 +39,59 @@ class ProportionAlerts:
         self._evidence = EProcess(
             np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=_KEPT
         )
-        self._alarms = AlertStates(
+        self._states = AlertStates(
             shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows
         )
-        self._calm = Recovery(shape)
+        self._recovery = Recovery(shape)
         self._counts: Counts = np.zeros(shape, np.int64)
 
-    def look(self, new: Counts, *, now: float) -> Looked:
-        """Take in the counts of new values, `[streams, 2]`."""
+    def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:
+        """Weigh the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
-        log_e, bad, rows = self._evaluate_evidence()
-        turn = self._alarms.look(
+        log_e, defective, rows = self._strongest()
+        transitions = self._states.evaluate(
             log_e,
-            growth_lower_bound(self.belief, bad, rows),
+            growth_lower_bound(self.belief, defective, rows),
             rows.astype(np.float64),
-            is_calm=self._calm.look(self._counts, self._is_still),
+            has_recovered=self._recovery.evaluate(self._counts, self._shows_nothing),
             now=now,
         )
-        self._calm.begin(turn.raised, self._counts, rows)
-        self._evidence.reset(turn.cleared)
-        return Looked(
-            turn,
-            log_e / np.log(10),
-            bad / np.maximum(rows, 1),
-            rows,
-        )
+        self._recovery.restart(transitions.fired, self._counts, rows)
+        self._evidence.reset(transitions.resolved)
+        share = defective / np.maximum(rows, 1)
+        return ProportionEvaluation(transitions, log_e / np.log(10), share, rows)
 
-    def _evaluate_evidence(self) -> tuple[Floats, Counts, Counts]:
-        """Log e-value, bad values and rows of each stream's loudest stretch.
+    def _strongest(self) -> tuple[Floats, Counts, Counts]:
+        """Log e-value, defective values and rows of each stream's stretch with the most evidence.
 
-        Of streams that never had a bad value nothing is worked out: they cannot have grown.
+        Streams that never had a defective value are skipped: their share cannot have grown.
         """
         size = len(self.belief)
-        log_e, bad, rows = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
-        met = np.flatnonzero(self._counts[:, 0])
-        if met.size:
-            evaluation = self._evidence.evaluate(met)
-            log_e[met], rows[met] = evaluation.log_e, evaluation.change.rows
-            bad[met] = evaluation.change.counts[:, 0]
-        return log_e, bad, rows
+        log_e, defective, rows = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
+        active = np.flatnonzero(self._counts[:, 0])
+        if active.size:
+            evidence = self._evidence.evaluate(active)
+            log_e[active], rows[active] = evidence.log_e, evidence.change.rows
+            defective[active] = evidence.change.counts[:, 0]
+        return log_e, defective, rows
 
-    def critical(self, rows: Counts) -> Floats:
-        """What each share may be by chance, in so many rows."""
+    def thresholds(self, rows: Counts) -> Floats:
+        """What each share may reach by chance in this many rows."""
         return critical_share(self.belief, rows)
 
     @property
-    def raised(self) -> Mask:
-        """Whose alert holds."""
-        return self._alarms.raised
+    def is_firing(self) -> Mask:
+        """Whether the alert of each stream is firing; not to be written to."""
+        return self._states.is_firing
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        held = self._evidence.nbytes + self._calm.nbytes
-        return held + self._counts.nbytes + self.belief.nbytes
+        statistics = self._evidence.nbytes + self._recovery.nbytes
+        return statistics + self._counts.nbytes + self.belief.nbytes
 
-    def _is_still(self, counts: Counts) -> Mask:
-        is_still: Mask = growth_lower_bound(self.belief, counts[:, 0], counts.sum(axis=1)) <= 0
-        return is_still
+    def _shows_nothing(self, counts: Counts) -> Mask:
+        growth = growth_lower_bound(self.belief, counts[:, 0], counts.sum(axis=1))
+        shows_nothing: Mask = growth <= 0
+        return shows_nothing

@@ -1,8 +1,7 @@
-"""Declared rules: what a field's values must be, whatever the reference held."""
+"""Declared rules: what a field's values must be, independent of the reference."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +11,16 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.alerts.recovery import CALM_FACTOR, CALM_ROWS
+from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.alerts.recovery import RECOVERY_FACTOR, RECOVERY_ROWS
 from mlmonitor.formatting import amount
-from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Quality, Schema
+from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Mask, Quality, Schema
 
 MINIMUM, MAXIMUM, ALLOWED, NULLABLE = "minimum", "maximum", "allowed", "nullable"
 
 _MISSING = QUALITIES.index(Quality.MISSING)
 _RULE_BYTES = 1_000  # of a rule, its counts and its alert
-_TOLD = {
+_VIOLATIONS = {
     MINIMUM: "below the declared minimum",
     MAXIMUM: "above the declared maximum",
     ALLOWED: "not among those allowed",
@@ -32,23 +32,23 @@ class Rule(NamedTuple):
     """One constraint on one field, at its place in the schema."""
 
     field: Field
-    at: int
+    place: int
     constraint: str
 
 
-class _Broken(NamedTuple):
-    """A rule's alert, the clean rows since, and how many of them clear it."""
+class RuleResult(NamedTuple):
+    """A rule, how many values have broken it since the start, and whether its alert is firing."""
 
-    alert: Alert
-    clean: int
-    expected: float
+    rule: Rule
+    violations: int
+    is_firing: bool
 
 
 class Rules:
-    """Counts the values that break each declared rule, and tells of rules that are broken.
+    """Counts the values that break each declared rule, and evaluates which rules are broken.
 
-    Any violation raises an alert: a rule is no matter of chance. It is cleared by a stretch of
-    clean rows in which violations as frequent would have shown.
+    Any violation fires an alert: a rule is not a matter of chance. The alert resolves after enough
+    clean rows to have shown violations that are as frequent.
     Promise: every value that breaks a rule is counted. Those that cannot be read break none but
         `nullable`, and that only if they are missing.
     Price: a comparison a value for a bound, a look-up for allowed values; nothing for others.
@@ -57,108 +57,104 @@ class Rules:
     def __init__(self, schema: Schema, declared: Sequence[Field]) -> None:
         self.rules: list[Rule] = []
         self.unmatched_rules: tuple[str, ...] = ()
-        """Declared fields that the reference, learned after they were declared, has not so."""
+        """Declared fields that a reference, learned after their declaration, does not have."""
         self._numeric = len(schema.numeric)
-        places = {(field.role, field.name): at for at, field in enumerate(schema.fields)}
+        places = {(field.role, field.name): place for place, field in enumerate(schema.fields)}
         for field in declared:
-            at = places.get((field.role, field.name))
-            if at is None or misfit(field, schema.fields[at].kind):
+            place = places.get((field.role, field.name))
+            if place is None or misfit(field, schema.fields[place].kind):
                 self.unmatched_rules += (field.name,)
                 continue
-            known = field._replace(kind=schema.fields[at].kind)
-            self.rules += [Rule(known, at, constraint) for constraint in constraints_of(field)]
-        self._low, self._low_at = self._bounds(MINIMUM)
-        self._high, self._high_at = self._bounds(MAXIMUM)
-        self._null_at = self._places(NULLABLE)
-        self._books = [_allowed(rule.field) for rule in self._of(ALLOWED)]
+            typed = field._replace(kind=schema.fields[place].kind)
+            self.rules += [Rule(typed, place, constraint) for constraint in constraints_of(field)]
+        self._low, self._low_places = self._bounds(MINIMUM)
+        self._high, self._high_places = self._bounds(MAXIMUM)
+        self._null_places = self._places(NULLABLE)
+        self._dictionaries = [_allowed(rule.field) for rule in self._with(ALLOWED)]
         self.counts: Counts = np.zeros(len(self.rules), np.int64)
         self._seen: Counts = np.zeros(len(self.rules), np.int64)
         self._rows = 0
-        self._broken: dict[int, _Broken] = {}
+        self._is_firing: Mask = np.zeros(len(self.rules), np.bool_)
+        self._clean_rows: Counts = np.zeros(len(self.rules), np.int64)
+        self._needed_rows: Floats = np.zeros(len(self.rules))
+        self.alerts: OpenAlerts = OpenAlerts()
 
     def update(self, block: Block) -> None:
-        """Count the violations of a block; those of `nullable` are known from the totals."""
+        """Count the violations of a block; those of `nullable` are counted with the totals."""
         if self._low.size:
-            below = (block.numeric[self._low_at] < self._low).sum(axis=1)
-            self.counts[self._of_kind(MINIMUM)] += below
+            below = (block.numeric[self._low_places] < self._low).sum(axis=1)
+            self.counts[self._indices(MINIMUM)] += below
         if self._high.size:
-            above = (block.numeric[self._high_at] > self._high).sum(axis=1)
-            self.counts[self._of_kind(MAXIMUM)] += above
-        for place, at, book in zip(
-            self._of_kind(ALLOWED), self._places(ALLOWED), self._books, strict=True
+            above = (block.numeric[self._high_places] > self._high).sum(axis=1)
+            self.counts[self._indices(MAXIMUM)] += above
+        for index, place, dictionary in zip(
+            self._indices(ALLOWED), self._places(ALLOWED), self._dictionaries, strict=True
         ):
-            encoded = book.encode(block.categorical[at - self._numeric])
-            self.counts[place] += int(encoded.counts[-1])
+            encoded = dictionary.encode(block.categorical[place - self._numeric])
+            self.counts[index] += int(encoded.counts[-1])
 
-    def look(self, total: Profile, *, now: float) -> list[Alert]:
-        """The rules that turned out broken, and those that hold again."""
-        self.counts[self._of_kind(NULLABLE)] = total.quality[self._null_at, _MISSING]
-        new, came = self.counts - self._seen, total.rows - self._rows
+    def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
+        """The alerts that fired or resolved because of what is new in the totals."""
+        self.counts[self._indices(NULLABLE)] = total.quality[self._null_places, _MISSING]
+        violations, rows = self.counts - self._seen, total.rows - self._rows
         self._seen, self._rows = self.counts.copy(), total.rows
-        turned = []
-        for at, broken in enumerate(new.tolist()):
-            if broken and at not in self._broken:
-                turned.append(self._raise(at, broken, came, now))
-            elif at in self._broken:
-                turned += self._go_on(at, broken, came)
-        return turned
+        covered = np.maximum(violations, rows)
+        is_broken = violations > 0
+        fired = is_broken & ~self._is_firing
+        self._clean_rows = np.where(is_broken, 0, self._clean_rows + rows)
+        resolved = self._is_firing & (self._clean_rows >= self._needed_rows)
+        self._is_firing = (self._is_firing | fired) & ~resolved
+        needed = np.maximum(RECOVERY_ROWS, RECOVERY_FACTOR * covered / np.maximum(violations, 1))
+        self._needed_rows = np.where(fired, needed, self._needed_rows)
+        if rows:
+            self.alerts.refresh(violations / covered)
+        return self.alerts.apply(
+            Transitions(fired, resolved),
+            lambda index: self._alert(index, int(violations[index]), int(covered[index]), now),
+        )
 
-    @property
-    def alerts(self) -> list[Alert]:
-        """The rules that are broken."""
-        return [broken.alert for broken in self._broken.values()]
-
-    def told(self) -> Iterator[tuple[Rule, int, bool]]:
-        """Each rule, how many values broke it since the start, and whether that is an alert."""
-        for at, (rule, count) in enumerate(zip(self.rules, self.counts.tolist(), strict=True)):
-            yield rule, count, at in self._broken
+    def results(self) -> tuple[RuleResult, ...]:
+        """Each rule with its violations, in the order of declaration."""
+        columns = zip(self.rules, self.counts.tolist(), self._is_firing.tolist(), strict=True)
+        return tuple(RuleResult(*row) for row in columns)
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return sum(book.nbytes for book in self._books) + _RULE_BYTES * len(self.rules)
+        dictionaries = sum(dictionary.nbytes for dictionary in self._dictionaries)
+        return dictionaries + _RULE_BYTES * len(self.rules)
 
-    def _raise(self, at: int, broken: int, came: int, now: float) -> Alert:
-        rule, rows = self.rules[at], max(came, broken)
-        alert = Alert(
+    def _alert(self, index: int, violations: int, rows: int, now: float) -> Alert:
+        rule, share = self.rules[index], violations / rows
+        what = _VIOLATIONS[rule.constraint]
+        return Alert(
             field=rule.field.name,
             role=rule.field.role,
             segment=ALL,
             measure=rule.constraint,
-            value=broken / rows,
+            value=share,
+            current=share,
             threshold=0.0,
             log10_e_value=math.inf,
             state="firing",
             rows=rows,
             started_at=now,
-            reason=f"{broken:,} of {amount(rows, 'value')} {_TOLD[rule.constraint]}",
+            reason=f"{violations:,} of {amount(rows, 'value')} {what}",
         )
-        self._broken[at] = _Broken(alert, 0, max(CALM_ROWS, CALM_FACTOR * rows / broken))
-        return alert
 
-    def _go_on(self, at: int, broken: int, came: int) -> list[Alert]:
-        """A broken rule gets older; the alert, cleared, if it has not been broken for long."""
-        alert, clean, expected = self._broken[at]
-        clean = 0 if broken else clean + came
-        if clean < expected:
-            self._broken[at] = _Broken(alert, clean, expected)
-            return []
-        del self._broken[at]
-        return [replace(alert, state="resolved")]
-
-    def _of(self, constraint: str) -> list[Rule]:
+    def _with(self, constraint: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.constraint == constraint]
 
-    def _of_kind(self, constraint: str) -> list[int]:
-        return [at for at, rule in enumerate(self.rules) if rule.constraint == constraint]
+    def _indices(self, constraint: str) -> list[int]:
+        return [index for index, rule in enumerate(self.rules) if rule.constraint == constraint]
 
     def _places(self, constraint: str) -> list[int]:
-        return [rule.at for rule in self._of(constraint)]
+        return [rule.place for rule in self._with(constraint)]
 
     def _bounds(self, constraint: str) -> tuple[Floats, list[int]]:
-        rules = self._of(constraint)
-        found = [bound(rule.field, getattr(rule.field, constraint)) for rule in rules]
-        return np.array(found, np.float64)[:, None], [rule.at for rule in rules]
+        rules = self._with(constraint)
+        bounds = [bound(rule.field, getattr(rule.field, constraint)) for rule in rules]
+        return np.array(bounds, np.float64)[:, None], [rule.place for rule in rules]
 
 
 def constraints_of(field: Field) -> list[str]:
@@ -190,12 +186,12 @@ def misfit(field: Field, kind: Kind) -> str:
 
 
 def bound(field: Field, value: object) -> float:
-    """A declared bound as the field's values are read; NaN if it is no such value."""
+    """A declared bound, read as the field's values are; NaN if it cannot be."""
     read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
     return float(read([value])[0][0])
 
 
 def _allowed(field: Field) -> Dictionary:
     names = (category_name(value) for value in field.allowed or ())
-    known = dict.fromkeys(name for name in names if name is not None)
-    return Dictionary(tuple(known), is_boolean=field.kind is Kind.BOOLEAN)
+    unique = dict.fromkeys(name for name in names if name is not None)
+    return Dictionary(tuple(unique), is_boolean=field.kind is Kind.BOOLEAN)

@@ -3,11 +3,11 @@
 import logging
 from dataclasses import replace
 
+from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.errors import ExportError, ExportRefused
 from mlmonitor.export.base import Delivered, Exporter, Snapshot
 from mlmonitor.export.delivery.failure_log import FailureLog
 from mlmonitor.export.delivery.zero_points import ZeroPoints
-from mlmonitor.status.status import ExportStatus
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 

@@ -1,93 +1,99 @@
-"""What is found beside drift as families: contributions, shares of bad values, broken rules."""
+"""Findings besides drift as families: contributions, shares of defects, broken rules."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.compare.drift.decomposition import ExplainedBy, Shift
 from mlmonitor.compare.model_state import OTHER_FIELDS
-from mlmonitor.compare.population import Compared, Population
-from mlmonitor.compare.quality.field_quality import FieldQuality
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.quality.field_quality import QualitySnapshot
 from mlmonitor.compare.quality.new_fields import NEW_FIELD
-from mlmonitor.compare.quality.rules import Rules
+from mlmonitor.compare.quality.rules import RuleResult
 from mlmonitor.export.base import Attributes, Family, Series
-from mlmonitor.export.series.grouping import Book
-from mlmonitor.records import Role
+from mlmonitor.export.series.grouping import SnapshotCache
+from mlmonitor.records import Field, Role
 
-_Title = tuple[tuple[str, str], ...]
+_Labels = tuple[tuple[str, str], ...]
 
 
 def alert_families(
-    population: Population, compared: Compared, identity: Attributes, book: Book
+    population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
-    """Everything found about one population; `book` keeps the attributes."""
-    if population.soundness is not None:
-        yield from _quality(population.soundness, compared, identity, book)
-    if population.why is not None:
-        yield from _contributions(population.why, compared.shift, identity, book)
-    if population.rules is not None:
-        yield from _rules(population.rules, identity, book)
+    """All findings about one population; `cache` keeps their attributes."""
+    if population.quality is not None:
+        fields = population.plan.schema.fields
+        yield from _quality(population.quality, fields, identity, cache)
+    if population.explained_by is not None:
+        yield from _contributions(population.explained_by, population.shift, identity, cache)
+    if population.rules:
+        yield from _rules(population.rules, population.plan, identity, cache)
 
 
 def _contributions(
-    why: ShiftDecomposition, shift: Shift | None, identity: Attributes, book: Book
+    explained_by: ExplainedBy, shift: Shift | None, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
-    def titles() -> Iterator[_Title]:
-        for name in why.fields:
-            yield (*_of_field(name, Role.FEATURE), ("prediction", why.prediction))
+    def labels() -> Iterator[_Labels]:
+        for name in explained_by.features:
+            yield (*_field_labels(name, Role.FEATURE), ("prediction", explained_by.prediction))
 
-    series = _series("contributions", why, identity, book, titles)
-    found = {} if shift is None else {each.field: each for each in shift.contributions}
-    told = [found.get(name) for name in why.fields]
-    mix = [np.nan if each is None else each.mix for each in told]
-    threshold = [np.nan if each is None else each.threshold for each in told]
+    series = _series("contributions", explained_by, identity, cache, labels)
+    by_field = {} if shift is None else {each.field: each for each in shift.contributions}
+    contributions = [by_field.get(name) for name in explained_by.features]
+    mix = [np.nan if each is None else each.mix for each in contributions]
+    threshold = [np.nan if each is None else each.threshold for each in contributions]
     yield Family(catalog.DRIFT_CONTRIBUTION, series, np.array(mix, np.float64))
     yield Family(catalog.DRIFT_CONTRIBUTION_THRESHOLD, series, np.array(threshold, np.float64))
 
 
 def _quality(
-    soundness: FieldQuality, compared: Compared, identity: Attributes, book: Book
+    quality: QualitySnapshot,
+    fields: Sequence[Field],
+    identity: Attributes,
+    cache: SnapshotCache,
 ) -> Iterator[Family]:
-    fields, new = compared.plan.schema.fields, soundness.new_fields
+    new = quality.new_fields
 
-    def of_shares() -> Iterator[_Title]:
-        for each in soundness.streams:
-            yield *_of_field(*fields[each.at][:2]), ("reason", each.quality.value)
+    def share_labels() -> Iterator[_Labels]:
+        for defect in quality.defects:
+            field = fields[defect.place]
+            yield *_field_labels(field.name, field.role), ("reason", defect.quality.value)
 
-    def of_alerts() -> Iterator[_Title]:
-        for at, measure in soundness.alert_keys:
-            yield *_of_field(*fields[at][:2]), ("reason", measure)
+    def alert_labels() -> Iterator[_Labels]:
+        for place, measure in quality.alert_keys:
+            yield *_field_labels(fields[place].name, fields[place].role), ("reason", measure)
         if new is not None:
-            yield *_of_field(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
+            yield *_field_labels(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
 
-    shares = soundness.shares(compared.view.profile)
-    series = _series("shares", soundness, identity, book, of_shares)
-    yield Family(catalog.QUALITY_SHARE, series, shares.share)
-    yield Family(catalog.QUALITY_THRESHOLD, series, shares.critical)
-    raised = soundness.raised.astype(np.float64)
+    series = _series("shares", quality.defects, identity, cache, share_labels)
+    yield Family(catalog.QUALITY_SHARE, series, quality.shares)
+    yield Family(catalog.QUALITY_THRESHOLD, series, quality.thresholds)
+    firing = quality.is_firing.astype(np.float64)
     if new is not None:
-        raised = np.append(raised, float(new > 0))
-    series = _series("alerts", soundness, identity, book, of_alerts)
-    yield Family(catalog.QUALITY_ALERT, series, raised)
+        firing = np.append(firing, float(new > 0))
+    series = _series("alerts", quality.alert_keys, identity, cache, alert_labels)
+    yield Family(catalog.QUALITY_ALERT, series, firing)
 
 
-def _rules(rules: Rules, identity: Attributes, book: Book) -> Iterator[Family]:
-    told = list(rules.told())
-    if not told:
-        return
+def _rules(
+    results: Sequence[RuleResult], plan: Plan, identity: Attributes, cache: SnapshotCache
+) -> Iterator[Family]:
+    def labels(name: str) -> Iterator[_Labels]:
+        for result in results:
+            field = result.rule.field
+            yield *_field_labels(field.name, field.role), (name, result.rule.constraint)
 
-    def titles(name: str) -> Iterator[_Title]:
-        for rule, _, _ in told:
-            yield *_of_field(rule.field.name, rule.field.role), (name, rule.constraint)
-
-    series = _series("violations", rules, identity, book, lambda: titles("constraint"))
-    yield Family(catalog.VIOLATIONS, series, np.array([count for _, count, _ in told], np.int64))
-    series = _series("broken", rules, identity, book, lambda: titles("reason"))
-    yield Family(catalog.QUALITY_ALERT, series, np.array([float(broken) for *_, broken in told]))
+    violations = np.array([result.violations for result in results], np.int64)
+    firing = np.array([float(result.is_firing) for result in results])
+    series = _series("violations", plan, identity, cache, lambda: labels("constraint"))
+    yield Family(catalog.VIOLATIONS, series, violations)
+    series = _series("broken", plan, identity, cache, lambda: labels("reason"))
+    yield Family(catalog.QUALITY_ALERT, series, firing)
 
 
-def _of_field(name: str, role: Role) -> _Title:
+def _field_labels(name: str, role: Role) -> _Labels:
     return ("field", name), ("role", role.value)
 
 
@@ -95,14 +101,13 @@ def _series(
     kind: str,
     owner: object,
     identity: Attributes,
-    book: Book,
-    titles: Callable[[], Iterable[_Title]],
+    cache: SnapshotCache,
+    labels: Callable[[], Iterable[_Labels]],
 ) -> Series:
-    """The series of what `owner` tells; its titles are made once, for they never change."""
-    known = book.find((kind, identity))
-    if known is None or known[0] is not owner:
-        known = book.keep(
-            (kind, identity), (owner, Series((*identity, *title) for title in titles()))
-        )
-    series: Series = known[1]
-    return series
+    """The series that belong to `owner`, which every snapshot of a population shares."""
+    entry = cache.find((kind, identity))
+    if entry is None or entry[0] is not owner:
+        series = Series((*identity, *each) for each in labels())
+        entry = cache.keep((kind, identity), (owner, series))
+    cached: Series = entry[1]
+    return cached

@@ -1,4 +1,4 @@
-"""The bins of a numeric field as attributes: the text of an edge that Prometheus gives it too."""
+"""The bins of a numeric field as attributes, with the edges written as Prometheus writes them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +13,8 @@ def bin_attributes(edges: Sequence[float]) -> Iterator[Attributes]:
     `le` equals the label of the bucket that the field's histogram gets in Prometheus, and `gt` that
     of the bucket before it: so a query can join them and take the difference.
     """
-    told = [edge_text(edge) for edge in edges]
-    for place, (lower, upper) in enumerate(zip(["-Inf", *told], [*told, "+Inf"], strict=True)):
+    labels = [edge_text(edge) for edge in edges]
+    for place, (lower, upper) in enumerate(zip(["-Inf", *labels], [*labels, "+Inf"], strict=True)):
         yield ("bin", str(place)), ("gt", lower), ("le", upper)
 
 

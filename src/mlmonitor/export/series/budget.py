@@ -1,4 +1,4 @@
-"""How many series a process may export, and what is left out first where there are more."""
+"""How many series a process may export, and which are left out first if there are more."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor import catalog
 from mlmonitor.catalog import IDENTITY, Metric
-from mlmonitor.compare.population import STATUS_QUANTILES
+from mlmonitor.compare.population_snapshot import STATUS_QUANTILES
 from mlmonitor.export.base import Attributes, Family, Histograms, Mask, Point, Series
 from mlmonitor.records import QUALITIES, Counts
 from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
@@ -20,7 +20,7 @@ DETAIL: tuple[tuple[Metric, ...], ...] = (
     (catalog.MIN, catalog.MAX, catalog.DISTINCT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
 )
-"""What is left out first, a step at a time, for all fields alike. After that whole fields go."""
+"""Metrics left out first, a step at a time, for all fields alike; after that, whole fields."""
 
 _OF_FIELD = (*IDENTITY, "segment", "field", "role")
 _HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
@@ -38,8 +38,8 @@ def series_count(
     """How many series of fields a process exports at most, as Prometheus counts them.
 
     numeric, categorical: fields with a reference, predictions and actuals included; `bins` and
-    `categories` are what each has. segments: populations, the whole one included. On top come about
-    seventy of calls, labels, errors and our own health. Dynatrace counts fewer: a histogram is a
+    `categories` are what each has. segments: populations, the whole one included. Calls, labels,
+    errors and our own health add about seventy. Dynatrace counts fewer: a histogram is a
     counter a bin there.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 2
@@ -63,7 +63,7 @@ def _quality(*, shares: int) -> int:
 
 
 class _Share(NamedTuple):
-    """What is left of a family: some of its rows, as series of their own."""
+    """The rows of a family that are sent, as series of their own."""
 
     rows: Counts
     series: Series
@@ -73,54 +73,54 @@ _Rest = _Share | Literal["all", "none"]
 
 
 class Budget:
-    """Holds a process to a number of series, for as long as it runs.
+    """Limits the number of series of a process, for as long as it runs.
 
-    Promise: where everything fits, everything is sent. Else the steps of `DETAIL` are left out, one
-        after another, and then whole fields, the last ones first: a field is there with all that
-        was kept, or not at all, and stays so while the series stay the same. What is of no field is
-        always sent. Price: nothing while the series stay the same.
+    Promise: if everything fits, everything is sent. Otherwise the steps of `DETAIL` are left out,
+        one after another, and then whole fields, the last ones first: a field is sent with all its
+        remaining series or not at all, and stays so while the series stay the same. Series that
+        belong to no field are always sent. Price: nothing while the series stay the same.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._known: tuple[tuple[str, Series], ...] = ()
+        self._series: tuple[tuple[str, Series], ...] = ()
         self._shares: list[_Rest] = []
         self.sent: int = 0
         self.left_out: int = 0
 
     def apply(self, families: Sequence[Family]) -> list[Family]:
-        """The families, or what is left of them."""
-        known = tuple((family.metric.name, family.series) for family in families)
-        if known != self._known:  # series are compared by identity
-            self._known, self._shares = known, self._shared(families)
+        """The families, or the rows of them that fit."""
+        series = tuple((family.metric.name, family.series) for family in families)
+        if series != self._series:  # compared by identity
+            self._series, self._shares = series, self._choose(families)
         pairs = zip(families, self._shares, strict=True)
-        return [_taken(family, share) for family, share in pairs if share != "none"]
+        return [_select(family, share) for family, share in pairs if share != "none"]
 
     def points(self, identity: Attributes) -> Iterator[Point]:
         """How many series are sent, and how many are left out."""
         for state, count in (("sent", self.sent), ("left_out", self.left_out)):
             yield Point(catalog.SERIES, (*identity, ("state", state)), float(count))
 
-    def _shared(self, families: Sequence[Family]) -> list[_Rest]:
+    def _choose(self, families: Sequence[Family]) -> list[_Rest]:
         prices = [_prices(family) for family in families]
         kept = [True] * len(families)
-        total = whole = sum(int(price.sum()) for price in prices)
+        total = offered = sum(int(price.sum()) for price in prices)
         for step in DETAIL:
             if total <= self._limit:
                 break
-            for at, family in enumerate(families):
+            for place, family in enumerate(families):
                 if family.metric in step:
-                    kept[at] = False
-                    total -= int(prices[at].sum())
-        self.sent, self.left_out = total, whole - total
+                    kept[place] = False
+                    total -= int(prices[place].sum())
+        self.sent, self.left_out = total, offered - total
         if total <= self._limit:
             return ["all" if is_kept else "none" for is_kept in kept]
-        return self._fields(families, prices, kept)
+        return self._choose_fields(families, prices, kept)
 
-    def _fields(
+    def _choose_fields(
         self, families: Sequence[Family], prices: Sequence[Counts], kept: Sequence[bool]
     ) -> list[_Rest]:
-        """As many whole fields as there is room for, in their order."""
+        """As many whole fields as fit, in their order."""
         costs: dict[Hashable, int] = {}
         for family, price, is_kept in zip(families, prices, kept, strict=True):
             if is_kept:
@@ -140,7 +140,7 @@ class Budget:
 
 
 def _prices(family: Family) -> Counts:
-    """Series that each row of a family is in Prometheus."""
+    """How many series each row of a family is in Prometheus."""
     if isinstance(family.values, Histograms):
         widths = (len(bounds) + _HISTOGRAM_EXTRAS for bounds in family.values.bounds)
         return np.fromiter(widths, np.int64, len(family.series))
@@ -148,16 +148,16 @@ def _prices(family: Family) -> Counts:
 
 
 def _fields_of(series: Series) -> Sequence[Hashable]:
-    """Which field of which segment each row is of; None for what is of none."""
-    known: Sequence[Hashable] | None = series.cache.get("fields")
-    if known is None:
-        known = series.cache["fields"] = [_field_of(each) for each in series.attributes]
-    return known
+    """The field and segment of each row; None for a row that belongs to no field."""
+    fields: Sequence[Hashable] | None = series.cache.get("fields")
+    if fields is None:
+        fields = series.cache["fields"] = [_field_of(each) for each in series.attributes]
+    return fields
 
 
 def _field_of(attributes: Iterable[tuple[str, str]]) -> Hashable:
-    told = tuple(pair for pair in attributes if pair[0] in _OF_FIELD)
-    return told if any(key == "field" for key, _ in told) else None
+    labels = tuple(pair for pair in attributes if pair[0] in _OF_FIELD)
+    return labels if any(key == "field" for key, _ in labels) else None
 
 
 def _share(series: Series, chosen: set[Hashable]) -> _Rest:
@@ -167,17 +167,17 @@ def _share(series: Series, chosen: set[Hashable]) -> _Rest:
     places = np.flatnonzero(rows)
     if not places.size:
         return "none"
-    return _Share(places, Series(series.attributes[at] for at in places.tolist()))
+    return _Share(places, Series(series.attributes[row] for row in places.tolist()))
 
 
-def _taken(family: Family, share: _Rest) -> Family:
+def _select(family: Family, share: _Rest) -> Family:
     if not isinstance(share, _Share):
         return family
     values, rows = family.values, share.rows
-    places = {row: at for at, row in enumerate(rows.tolist())} if family.exemplars else {}
-    exemplars = tuple((places[at], each) for at, each in family.exemplars if at in places)
+    places = {row: place for place, row in enumerate(rows.tolist())} if family.exemplars else {}
+    exemplars = tuple((places[row], each) for row, each in family.exemplars if row in places)
     if not isinstance(values, Histograms):
         return Family(family.metric, share.series, values[rows], exemplars)
-    bounds = tuple(values.bounds[at] for at in rows.tolist())
-    known = (values.counts[rows], values.sum[rows], values.min[rows], values.max[rows])
-    return Family(family.metric, share.series, Histograms(bounds, *known), exemplars)
+    bounds = tuple(values.bounds[row] for row in rows.tolist())
+    columns = (values.counts[rows], values.sum[rows], values.min[rows], values.max[rows])
+    return Family(family.metric, share.series, Histograms(bounds, *columns), exemplars)

@@ -1,77 +1,78 @@
 """Populations as families of the catalogue: whole columns, and attributes made once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.compare.population import Compared
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.export.base import Attributes, Family, Histograms
 from mlmonitor.export.series.field_series import FieldSeries
-from mlmonitor.export.series.grouping import Book
+from mlmonitor.export.series.grouping import SnapshotCache
 from mlmonitor.records import Floats
 from mlmonitor.status.field_status import distinct_categories
 
 
 def population_families(
-    compared: Compared, identity: Attributes, book: Book, *, deviations: float
+    population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache, *, deviations: float
 ) -> Iterator[Family]:
-    """Everything about each field of a population; `book` keeps the attributes."""
-    titles = _titles(compared, identity, book, deviations)
-    total, schema = compared.total, compared.plan.schema
-    yield Family(catalog.VALUES, titles.qualities, total.quality.ravel())
+    """Everything about each field of a population; `cache` keeps the attributes."""
+    series = _field_series(population, identity, cache, deviations)
+    total, schema = population.total, population.plan.schema
+    yield Family(catalog.VALUES, series.qualities, total.quality.ravel())
     if schema.numeric:
-        yield from _numeric(compared, titles)
+        yield from _numeric(population, series)
     if schema.categorical:
-        yield Family(catalog.BIN, titles.bins, total.categories[titles.are_bins])
-        yield Family(catalog.DISTINCT, titles.categorical, _distinct(compared))
-    yield from (family for family in titles.reference if len(family.series))
-    if compared.scores:
-        yield Family(catalog.DRIFT_SCORE, titles.measures, _stacked(compared.scores, compared))
-        yield Family(
-            catalog.DRIFT_THRESHOLD, titles.measures, _stacked(compared.critical, compared)
-        )
-        yield Family(catalog.DRIFT_EVIDENCE, titles.fields, compared.log10_e_value)
-        yield Family(catalog.DRIFT_ALERT, titles.fields, np.array(compared.is_firing, np.float64))
+        yield Family(catalog.BIN, series.bins, total.categories[series.are_bins])
+        yield Family(catalog.DISTINCT, series.categorical, _distinct(population))
+    yield from (family for family in series.reference if len(family.series))
+    if population.scores:
+        scores, thresholds = population.scores, population.thresholds
+        yield Family(catalog.DRIFT_SCORE, series.measures, _concatenate(scores, scores))
+        yield Family(catalog.DRIFT_THRESHOLD, series.measures, _concatenate(thresholds, scores))
+        yield Family(catalog.DRIFT_EVIDENCE, series.fields, population.log10_e_value)
+        yield Family(catalog.DRIFT_ALERT, series.fields, population.is_firing.astype(np.float64))
 
 
-def _titles(compared: Compared, identity: Attributes, book: Book, deviations: float) -> FieldSeries:
-    key = (compared.plan, identity)
-    known = book.find(key)
-    if known is None or known.entries is not compared.entries:
-        known = book.keep(key, FieldSeries(compared, identity, deviations=deviations))
-    assert isinstance(known, FieldSeries)  # noqa: S101 - what is kept by such keys
-    return known
+def _field_series(
+    population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache, deviations: float
+) -> FieldSeries:
+    key = (population.plan, identity)
+    series = cache.find(key)
+    if series is None or series.entries is not population.entries:
+        series = cache.keep(key, FieldSeries(population, identity, deviations=deviations))
+    assert isinstance(series, FieldSeries)  # noqa: S101 - what is kept by such keys
+    return series
 
 
-def _numeric(compared: Compared, titles: FieldSeries) -> Iterator[Family]:
-    total, recent = compared.total, compared.view.profile.moments
+def _numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Family]:
+    total, recent = population.total, population.view.profile.moments
     smallest = np.where(total.moments.count > 0, total.moments.min, np.nan)
     largest = np.where(total.moments.count > 0, total.moments.max, np.nan)
-    # A sum that could fall would be taken for a restart: it is told while no value was negative.
+    # A sum that falls looks like a restart, so it is sent only while no value was negative.
     sums = np.where(smallest < 0, np.nan, total.sums)
-    found = Histograms(titles.bounds, total.bins, sums, smallest, largest)
-    traced = compared.exemplars
+    histograms = Histograms(series.bounds, total.bins, sums, smallest, largest)
+    traced = population.exemplars
     bins, sides = ((), ()) if traced is None else (traced.bins, traced.sides)
-    yield Family(catalog.DISTRIBUTION, titles.numeric, found, bins)
-    yield Family(catalog.OUTLIERS, titles.sides, total.outliers.ravel(), sides)
-    is_known = recent.count > 0
+    yield Family(catalog.DISTRIBUTION, series.numeric, histograms, bins)
+    yield Family(catalog.OUTLIERS, series.sides, total.outliers.ravel(), sides)
+    has_values = recent.count > 0
     for metric, values in (
         (catalog.MEAN, recent.mean),
         (catalog.STDDEV, recent.stddev),
         (catalog.MIN, recent.min),
         (catalog.MAX, recent.max),
     ):
-        yield Family(metric, titles.numeric, np.where(is_known, values, np.nan))
-    quantiles = np.where(is_known[:, None], compared.quantiles, np.nan)
-    yield Family(catalog.QUANTILE, titles.quantiles, quantiles.ravel())
+        yield Family(metric, series.numeric, np.where(has_values, values, np.nan))
+    quantiles = np.where(has_values[:, None], population.quantiles, np.nan)
+    yield Family(catalog.QUANTILE, series.quantiles, quantiles.ravel())
 
 
-def _distinct(compared: Compared) -> Floats:
-    places = range(len(compared.plan.schema.categorical))
-    found = (distinct_categories(compared, place) for place in places)
-    return np.array([np.nan if each is None else each for each in found], np.float64)
+def _distinct(population: PopulationSnapshot) -> Floats:
+    positions = range(len(population.plan.schema.categorical))
+    counts = (distinct_categories(population, position) for position in positions)
+    return np.array([np.nan if count is None else count for count in counts], np.float64)
 
 
-def _stacked(scores: Mapping[str, Floats], compared: Compared) -> Floats:
-    return np.concatenate([scores[measure] for measure in compared.scores])
+def _concatenate(columns: Mapping[str, Floats], measures: Iterable[str]) -> Floats:
+    return np.concatenate([columns[measure] for measure in measures])

@@ -1,20 +1,20 @@
 """Points about the model as such, and about the monitoring itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from mlmonitor import catalog
-from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.snapshot import ModelSnapshot, ReferenceInfo
 from mlmonitor.export.base import Attributes, Point
-from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.series.call_points import finite_point
-from mlmonitor.reference.reference import Reference
 
 
-def model_points(reference: Reference, identity: Attributes, *, now: float) -> Iterator[Point]:
-    """The model's age, and its performance as it was told at training."""
-    for measure, value in reference.content.training_metrics.items():
-        known = (*identity, ("measure", measure), ("basis", "reference"))
-        yield from finite_point(catalog.PERFORMANCE, known, value)
+def reference_points(
+    reference: ReferenceInfo, identity: Attributes, *, now: float
+) -> Iterator[Point]:
+    """The model's age at `now`, and its performance at training."""
+    for measure, value in reference.training_metrics.items():
+        labels = ("measure", measure), ("basis", "reference")
+        yield from finite_point(catalog.PERFORMANCE, (*identity, *labels), value)
     if reference.trained_at is not None:
         age = max(now - reference.trained_at.timestamp(), 0.0)
         yield from finite_point(catalog.MODEL_AGE, identity, age)
@@ -26,16 +26,13 @@ def label_points(counts: Mapping[str, int], identity: Attributes) -> Iterator[Po
         yield Point(catalog.LABELS, (*identity, ("status", status)), count)
 
 
-def own_points(
-    inbox: Inbox, deliveries: Sequence[Delivery], identity: Attributes, *, memory_bytes: int
-) -> Iterator[Point]:
-    """What was dropped and held back, what is held, and what became of earlier exports."""
-    dropped = inbox.calls.dropped_rows() + inbox.figures.dropped
-    yield Point(catalog.DROPPED, identity, dropped)
-    yield Point(catalog.FAULTS, identity, inbox.guard.internal_errors)
-    yield from finite_point(catalog.MEMORY, identity, memory_bytes)
-    for delivery in deliveries:
-        to = (*identity, ("destination", delivery.name))
-        yield from finite_point(catalog.HEARTBEAT, to, 1)
-        for outcome, points in delivery.outcomes.items():
-            yield Point(catalog.EXPORT_POINTS, (*to, ("outcome", outcome)), points)
+def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
+    """Rows dropped, internal errors, memory, and what became of earlier exports."""
+    yield Point(catalog.DROPPED, identity, snapshot.intake.dropped)
+    yield Point(catalog.FAULTS, identity, snapshot.intake.internal_errors)
+    yield from finite_point(catalog.MEMORY, identity, snapshot.memory_bytes)
+    for name, export in snapshot.destinations.items():
+        destination = (*identity, ("destination", name))
+        yield from finite_point(catalog.HEARTBEAT, destination, 1)
+        for outcome, points in export.outcomes.items():
+            yield Point(catalog.EXPORT_POINTS, (*destination, ("outcome", outcome)), points)

@@ -1,13 +1,13 @@
-"""When an alert may be cleared."""
+"""When an alert may resolve."""
 
 import numpy as np
 
-from mlmonitor.compare.alerts.recovery import CALM_ROWS, Recovery
+from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS, Recovery
 from mlmonitor.records import Counts, Mask
 
 
-def still(_: Counts) -> Mask:
-    """Nothing is ever seen."""
+def nothing(_: Counts) -> Mask:
+    """Rows never show anything."""
     return np.ones(2, np.bool_)
 
 
@@ -16,30 +16,32 @@ def rows(first: int, second: int) -> Counts:
     return np.array([[first, 0], [second, 0]])
 
 
-def test_a_stretch_is_judged_once_it_is_long_enough() -> None:
-    """Each stream has its own, and the next begins where the last one ended."""
-    calm = Recovery((2, 2))
-    assert calm.look(rows(CALM_ROWS - 1, CALM_ROWS), still).tolist() == [False, True]
-    assert calm.look(rows(CALM_ROWS, CALM_ROWS + 1), still).tolist() == [True, False]
+def test_each_stream_is_checked_once_it_has_enough_rows() -> None:
+    """The next stretch of a stream begins where its last one ended."""
+    recovery = Recovery((2, 2))
+    first = recovery.evaluate(rows(RECOVERY_ROWS - 1, RECOVERY_ROWS), nothing)
+    second = recovery.evaluate(rows(RECOVERY_ROWS, RECOVERY_ROWS + 1), nothing)
+    assert first.tolist() == [False, True]
+    assert second.tolist() == [True, False]
 
 
-def test_after_an_alert_three_times_its_rows_have_to_be_calm() -> None:
-    """Counted from the alert; the other stream is left alone."""
-    calm = Recovery((2, 2))
-    calm.begin(np.array([True, False]), rows(1_000, 0), np.array([500, 0]))
-    assert calm.look(rows(2_499, 200), still).tolist() == [False, True]
-    assert calm.look(rows(2_500, 200), still).tolist() == [True, False]
+def test_recovering_takes_three_times_the_rows_that_fired_the_alert() -> None:
+    """They are counted from the alert; the other stream is left alone."""
+    recovery = Recovery((2, 2))
+    recovery.restart(np.array([True, False]), rows(1_000, 0), np.array([500, 0]))
+    assert recovery.evaluate(rows(2_499, 200), nothing).tolist() == [False, True]
+    assert recovery.evaluate(rows(2_500, 200), nothing).tolist() == [True, False]
 
 
-def test_a_stretch_that_shows_something_is_not_calm() -> None:
-    """And only its own rows are judged."""
-    calm = Recovery((2, 2))
-    met: list[Counts] = []
+def test_a_stretch_that_shows_something_is_no_recovery() -> None:
+    """And each stretch is checked by its own rows alone."""
+    recovery = Recovery((2, 2))
+    stretches: list[Counts] = []
 
-    def judge(counts: Counts) -> Mask:
-        met.append(counts.copy())
+    def second_alone(counts: Counts) -> Mask:
+        stretches.append(counts.copy())
         return np.array([False, True])
 
-    assert calm.look(rows(300, 300), judge).tolist() == [False, True]
-    assert calm.look(rows(700, 700), judge).tolist() == [False, True]
-    assert met[1].tolist() == [[400, 0], [400, 0]]
+    assert recovery.evaluate(rows(300, 300), second_alone).tolist() == [False, True]
+    assert recovery.evaluate(rows(700, 700), second_alone).tolist() == [False, True]
+    assert stretches[1].tolist() == [[400, 0], [400, 0]]

@@ -40,7 +40,9 @@ class Service:
         self.reference = fit_reference(columns, predictions=predicted(columns))
         self.plan = self.reference.plan(ROLES, deviations=3.0)
         entries = self.reference.entries(ROLES)
-        self.why = ShiftDecomposition.of(self.plan, entries, self.reference.content.explained)
+        self.decomposition = ShiftDecomposition.from_entries(
+            self.plan, entries, self.reference.content.explained
+        )
 
     def served(self, count: int, *, motor: float = 0.5) -> Profile:
         """The profile of new rows."""
@@ -53,8 +55,8 @@ class Service:
 
     def explained(self, profile: Profile) -> Shift:
         """Why that profile's mean prediction is where it is."""
-        assert self.why is not None
-        shift = self.why.explain(profile)
+        assert self.decomposition is not None
+        shift = self.decomposition.explain(profile)
         assert shift is not None
         return shift
 
@@ -122,7 +124,7 @@ def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None
     age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
     reference = fit_reference({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-    why = ShiftDecomposition.of(plan, entries, reference.content.explained)
+    why = ShiftDecomposition.from_entries(plan, entries, reference.content.explained)
     assert why is not None
     profile = Profile(plan)
     profile.update(
@@ -143,12 +145,12 @@ def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
     service: Service,
 ) -> None:
     """None, and no warning."""
-    assert service.why is not None
-    assert service.why.explain(Profile(service.plan)) is None
+    assert service.decomposition is not None
+    assert service.decomposition.explain(Profile(service.plan)) is None
     for predictions in (None, ["a", "b", "a"]):
         reference = fit_reference({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
         plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
-        assert ShiftDecomposition.of(plan, entries, reference.content.explained) is None
+        assert ShiftDecomposition.from_entries(plan, entries, reference.content.explained) is None
 
 
 @pytest.mark.parametrize("learn", [False, True])

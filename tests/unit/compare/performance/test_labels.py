@@ -80,7 +80,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
     labels.take(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)
     assert labels.population is not None
-    (status,) = field_statuses(labels.population.compared(now=2.0))
+    (status,) = field_statuses(labels.population.snapshot(now=2.0))
     assert (status.name, status.role, status.count) == ("actual", "actual", 2)
     assert status.quality[Quality.NEW_CATEGORY] == 1
     assert status.missing == 1
@@ -109,7 +109,7 @@ def test_without_training_actuals_their_kind_is_as_they_come(
     labels.take(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
     assert labels.population is not None
     assert labels.population.plan.schema.fields[0].kind is kind
-    assert sum(field_statuses(labels.population.compared(now=1.0))[0].quality.values()) == 2
+    assert sum(field_statuses(labels.population.snapshot(now=1.0))[0].quality.values()) == 2
 
 
 def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
@@ -119,7 +119,7 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
     labels.take(entries(*zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
     assert labels.population is not None
-    quality = field_statuses(labels.population.compared(now=1.0))[0].quality
+    quality = field_statuses(labels.population.snapshot(now=1.0))[0].quality
     assert quality[Quality.VALID] == 2
     told = quality[Quality.WRONG_TYPE], quality[Quality.NONFINITE], quality[Quality.MISSING]
     assert told == (1, 1, 1)
@@ -168,7 +168,7 @@ def test_dates_are_labels_without_an_error() -> None:
     remember(pending, predicted(["1"], {"prediction": [1.0]}))
     labels.take(entries(("1", "2024-02-15")), now=1.0)
     assert labels.population is not None
-    status = field_statuses(labels.population.compared(now=1.0))[0]
+    status = field_statuses(labels.population.snapshot(now=1.0))[0]
     assert (status.kind, status.count) == (Kind.DATETIME, 1)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Config, Monitor, Quality
-from mlmonitor.compare.quality.defects import stream_counts, streams_of
+from mlmonitor.compare.quality.defects import defect_counts, list_defects
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
 from support.references import fit_reference
@@ -239,9 +239,9 @@ def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
 def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     """Values that could not be read are neither in range nor out of it."""
     entries = fit_reference(rows(rng, 500)).entries([Role.FEATURE])
-    streams = streams_of(entries)
+    streams = list_defects(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
-    counts = stream_counts(streams, quality)
+    counts = defect_counts(streams, quality)
     told = {(s.at, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
     assert told[0, Quality.MISSING] == (50, 950)
     assert told[0, Quality.OUT_OF_RANGE] == (40, 900)
@@ -254,7 +254,7 @@ def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:
     values: list[object] = [1.0, 2.0, None, float("inf"), "text", "more"]
     entry = fit_reference({"x": values}, schema={"x": "numeric"}).content.fields[0]
     assert (entry.missing, entry.nonfinite, entry.wrong_type) == (4, 1, 2)
-    beliefs = {stream.quality: stream.belief for stream in streams_of([entry])}
+    beliefs = {stream.quality: stream.belief for stream in list_defects([entry])}
     assert beliefs[Quality.MISSING] == (1.5, 5.5)
     assert beliefs[Quality.WRONG_TYPE] == (2.5, 4.5)
     assert beliefs[Quality.OUT_OF_RANGE] == (2.0, 1.0)

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from mlmonitor import catalog
 from mlmonitor.export.base import Point, Snapshot
-from mlmonitor.export.series.grouping import Book, group_points
+from mlmonitor.export.series.grouping import SnapshotCache, group_points
 from support.export_strategies import points
 
 
@@ -28,10 +28,10 @@ def _as_told(found: list[Point]) -> list[Point]:
 
 def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
     """Exporters keep what they know with them; what is not asked for is forgotten."""
-    book = Book()
+    book = SnapshotCache()
 
     def series(*statuses: str) -> object:
-        book.turn()
+        book.begin_snapshot()
         told = [Point(catalog.PREDICTIONS, (("status", each),), 1) for each in statuses]
         return group_points(told, book)[0].series
 
@@ -40,8 +40,8 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
     assert series("a", "c") is not first
     kept = series("a", "b")
     assert kept is not first
-    book.turn()
-    book.turn()
+    book.begin_snapshot()
+    book.begin_snapshot()
     assert series("a", "b") is not kept
 
 

@@ -1,0 +1,55 @@
+"""The alerts that are firing: the one place where they open, change and resolve."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.records import Floats, Mask
+
+
+class Transitions(NamedTuple):
+    """Which alerts one evaluation fired and resolved, as masks over the places of their owner."""
+
+    fired: Mask
+    resolved: Mask
+
+
+class OpenAlerts:
+    """Alerts that are firing, each at a place of its owner: a field, a stream or a rule."""
+
+    __slots__ = ("_by_place",)
+
+    def __init__(self) -> None:
+        self._by_place: dict[int, Alert] = {}
+
+    def apply(self, transitions: Transitions, build: Callable[[int], Alert]) -> list[Alert]:
+        """Open the alerts that fired and close those that resolved; return both, fired ones first.
+
+        build: the alert at a place; called for those that fired alone.
+        """
+        fired = {place: build(place) for place in places(transitions.fired)}
+        self._by_place |= fired
+        resolved = [self._by_place.pop(place) for place in places(transitions.resolved)]
+        return [*fired.values(), *(replace(alert, state="resolved") for alert in resolved)]
+
+    def refresh(self, current: Floats) -> None:
+        """Set `current` of each alert to the measure at its place; a NaN changes nothing."""
+        for place, alert in self._by_place.items():
+            value = float(current[place])
+            if not np.isnan(value):
+                self._by_place[place] = replace(alert, current=value)
+
+    def __len__(self) -> int:
+        return len(self._by_place)
+
+    def __iter__(self) -> Iterator[Alert]:
+        return iter(self._by_place.values())
+
+
+def places(mask: Mask) -> list[int]:
+    """Where a mask holds."""
+    indices: list[int] = np.flatnonzero(mask).tolist()
+    return indices

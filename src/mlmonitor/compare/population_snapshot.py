@@ -1,0 +1,62 @@
+"""One population at one moment: immutable, and complete without the live aggregates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmonitor.aggregate.exemplars import Exemplars, FieldExemplars
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.window import View
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.drift.decomposition import ExplainedBy, Shift
+from mlmonitor.compare.quality.field_quality import QualitySnapshot
+from mlmonitor.compare.quality.rules import RuleResult
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.records import Floats, Mask
+
+STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""The quantiles of the window that every snapshot holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedValues:
+    """Exemplars of a population: by numeric field, and by numeric field and side of its band."""
+
+    bins: Exemplars
+    sides: Exemplars
+
+    @classmethod
+    def copy_from(cls, exemplars: FieldExemplars) -> "TracedValues":
+        """The exemplars there are now."""
+        return cls(exemplars.bins, exemplars.sides)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PopulationSnapshot:
+    """A population beside its reference. Arrays are `[fields]` in the order of the plan's schema.
+
+    entries: of the reference, in the same order; empty if there is nothing to compare with.
+    total: everything since the start. view: the window. quantiles: of the window, `[numeric
+    fields, STATUS_QUANTILES]`. scores, thresholds: of the window, by measure; empty without
+    entries. shift: of the mean prediction, and explained_by what it is decomposed into.
+
+    `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
+    snapshot of a population, so that what is derived from them can be kept.
+    """
+
+    segment: str
+    plan: Plan
+    entries: Sequence[CountedEntry]
+    total: Profile
+    view: View
+    quantiles: Floats
+    scores: Mapping[str, Floats]
+    thresholds: Mapping[str, Floats]
+    log10_e_value: Floats
+    is_firing: Mask
+    quality: QualitySnapshot | None
+    rules: tuple[RuleResult, ...]
+    alerts: tuple[Alert, ...]
+    exemplars: TracedValues | None
+    explained_by: ExplainedBy | None
+    shift: Shift | None

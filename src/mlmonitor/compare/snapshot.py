@@ -1,0 +1,284 @@
+"""Everything known about one model at one moment: the one value that comparing ends in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from mlmonitor.aggregate.call_stats import CallStats
+from mlmonitor.aggregate.exemplars import Exemplar
+from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.traffic import Traffic
+from mlmonitor.gil import yield_gil
+from mlmonitor.reference.reference import Reference
+
+LATENCY_QUANTILES = (0.5, 0.95, 0.99)
+
+Phase = Literal["waiting", "learning", "watching"]
+
+
+@dataclass(frozen=True)
+class ExportStatus:
+    """One destination: points by outcome, whether the last export went well, and if not why.
+
+    last_reason: of the newest export that did not go well. seconds_since_success: since the newest
+    snapshot with an accepted point; None before. unanswered: points sent without an answer,
+    by what ended the wait: `closed` (the connection was closed) or `timeout`.
+    """
+
+    outcomes: Mapping[str, int]
+    is_well: bool = True
+    last_reason: str | None = None
+    seconds_since_success: float | None = None
+    unanswered: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonInfo:
+    """The season that rows are compared with now, counted from 0 as in a metric's attribute."""
+
+    name: str
+    current: int
+    count: int
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceInfo:
+    """The reference in use. `is_learned`: from the first rows of this service."""
+
+    rows: int
+    is_learned: bool
+    trained_at: datetime | None
+    training_metrics: Mapping[str, float]
+    season: SeasonInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How far a reference has been learned: this many rows of `baseline_rows`."""
+
+    phase: Phase
+    learned_rows: int
+    baseline_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallsSnapshot:
+    """Calls since the start, and the latency quantiles of the window, in seconds.
+
+    errors: failed rows by type. latency: a profile of one field. fine: the same latencies in
+    exponential buckets, if a destination wants them.
+    """
+
+    predictions: int
+    errors: Mapping[str, int]
+    latency: Profile
+    latency_quantiles: Mapping[float, float]
+    fine: ExponentialSketch | None
+    duration_exemplars: tuple[Exemplar, ...]
+    error_exemplars: Mapping[str, tuple[Exemplar, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentSnapshot:
+    """One segment: rows since the start, its populations, and its errors if it is labelled."""
+
+    name: str
+    predictions: int
+    failed: int
+    reference_rows: int
+    populations: tuple[PopulationSnapshot, ...]
+    errors: ErrorSums | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelsSnapshot:
+    """Labels by what became of them, those that still wait, and the errors of the matched ones."""
+
+    counts: Mapping[str, int]
+    waiting: int
+    errors: ErrorSums | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How the monitoring itself fares: rows and figures without room, and errors of its own."""
+
+    dropped: int
+    internal_errors: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelSnapshot:
+    """Everything known about one model at `time`, in seconds since 1970.
+
+    Built once a tick; status, exported series, pages, reports and events read it and nothing else.
+    Promise: immutable. Later rows change no number of it, and its counts refuse to be written to.
+    Price: a copy of the totals and of the window's sum; the panes are shared by nothing.
+
+    traffic: features and predictions; None before comparing begins. actuals: None before the first
+    label, if the reference has no actuals. kpis: one population a figure, in order of arrival.
+    segments: in the order of their codes, the rest last. unknown_fields: values of fields that the
+    reference does not know, by name. unused_ignores, unmatched_rules: options without effect.
+    """
+
+    model: str
+    version: str
+    time: float
+    learning: Learning
+    reference: ReferenceInfo | None
+    calls: CallsSnapshot
+    traffic: PopulationSnapshot | None
+    actuals: PopulationSnapshot | None
+    kpis: tuple[PopulationSnapshot, ...]
+    segments: tuple[SegmentSnapshot, ...]
+    labels: LabelsSnapshot
+    unknown_fields: Mapping[str, int]
+    unused_ignores: tuple[str, ...]
+    unmatched_rules: tuple[str, ...]
+    intake: Intake
+    destinations: Mapping[str, ExportStatus]
+    memory_bytes: int
+
+    @property
+    def whole(self) -> tuple[PopulationSnapshot, ...]:
+        """Features and predictions, then actuals, then each figure: those there are."""
+        populations = (self.traffic, self.actuals, *self.kpis)
+        return tuple(each for each in populations if each is not None)
+
+    @property
+    def populations(self) -> tuple[PopulationSnapshot, ...]:
+        """All there are: those of the whole, then those of each segment."""
+        of_segments = (each for segment in self.segments for each in segment.populations)
+        return (*self.whole, *of_segments)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts that are firing."""
+        return tuple(alert for population in self.populations for alert in population.alerts)
+
+
+def build_snapshot(
+    identity: tuple[str, str],
+    state: ModelState,
+    inbox: Inbox,
+    destinations: Mapping[str, ExportStatus],
+    *,
+    now: float,
+) -> ModelSnapshot:
+    """The snapshot of a model at `now`; `identity` is its name and version."""
+    traffic, population = state.traffic, state.traffic.population
+    rules = None if population is None else population.rules
+    model, version = identity
+    return ModelSnapshot(
+        model=model,
+        version=version,
+        time=now,
+        learning=_learning(traffic),
+        reference=None if traffic.reference is None else _reference(traffic.reference, now),
+        calls=_calls(state.calls, now),
+        traffic=None if population is None else population.snapshot(now=now),
+        actuals=None if state.actuals is None else state.actuals.snapshot(now=now),
+        kpis=tuple(each.snapshot(now=now) for each in state.kpis.populations.values()),
+        segments=_segments(state, now),
+        labels=_labels(state, inbox),
+        unknown_fields=MappingProxyType(state.unknown_fields()),
+        unused_ignores=traffic.unused_ignores,
+        unmatched_rules=() if rules is None else rules.unmatched_rules,
+        intake=Intake(
+            dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
+            internal_errors=inbox.guard.internal_errors,
+            last_error=inbox.guard.last,
+        ),
+        destinations=MappingProxyType(dict(destinations)),
+        memory_bytes=state.memory_bytes,
+    )
+
+
+def _learning(traffic: Traffic) -> Learning:
+    learner = traffic.learner
+    if learner is None:
+        return Learning("watching", 0, traffic.baseline_rows)
+    phase: Phase = "learning" if learner.rows else "waiting"
+    return Learning(phase, learner.learned, traffic.baseline_rows)
+
+
+def _reference(reference: Reference, now: float) -> ReferenceInfo:
+    season, info = reference.season, None
+    if season is not None:
+        info = SeasonInfo(season.name, season.at(now), season.count, season.timezone)
+    return ReferenceInfo(
+        rows=reference.rows,
+        is_learned=reference.is_learned,
+        trained_at=reference.trained_at,
+        training_metrics=MappingProxyType(dict(reference.content.training_metrics)),
+        season=info,
+    )
+
+
+def _calls(calls: CallStats, now: float) -> CallsSnapshot:
+    calls.latency.advance(now)
+    digests = calls.latency.view().shapes.digests
+    seconds = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()
+    quantiles = zip(LATENCY_QUANTILES, seconds, strict=True)
+    errors = dict(calls.errors)
+    return CallsSnapshot(
+        predictions=calls.predictions,
+        errors=MappingProxyType(errors),
+        latency=calls.latency.total(),
+        latency_quantiles=MappingProxyType({q: s for q, s in quantiles if not np.isnan(s)}),
+        fine=None if calls.fine is None else calls.fine.copy(),
+        duration_exemplars=calls.exemplars.durations,
+        error_exemplars=MappingProxyType({e: calls.exemplars.of_error(e) for e in errors}),
+    )
+
+
+def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
+    comparing, labels = state.traffic.comparing, state.labels
+    if comparing is None or comparing.segmented is None:
+        return ()
+    tally = comparing.segmented.tally
+    rows = [segment.rows for segment in comparing.reference.content.segments]
+    segments = []
+    for place, name in enumerate(tally.names):
+        segments.append(
+            SegmentSnapshot(
+                name=name,
+                predictions=int(tally.predictions[place]),
+                failed=int(tally.failed[place]),
+                reference_rows=rows[place] if place < len(rows) else 0,
+                populations=tuple(each.snapshot(now=now) for each in state.segment(place)),
+                errors=None if labels is None else _copy(labels.segment_errors[place]),
+            )
+        )
+        yield_gil()
+    return tuple(segments)
+
+
+def _labels(state: ModelState, inbox: Inbox) -> LabelsSnapshot:
+    """Labels of a model that still learns wait in the inbox for its reference."""
+    counts = {status.value: count for status, count in state.pending.counts.items()}
+    counts["dropped"] = inbox.labels.dropped + inbox.late.dropped
+    waiting = len(inbox.labels) if state.labels is None else 0
+    return LabelsSnapshot(
+        counts=MappingProxyType(counts),
+        waiting=state.pending.waiting + waiting,
+        errors=None if state.labels is None else _copy(state.labels.errors),
+    )
+
+
+def _copy(errors: ErrorSums) -> ErrorSums:
+    copied = ErrorSums(errors.edges)
+    copied.merge(errors)
+    return copied
