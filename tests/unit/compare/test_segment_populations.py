@@ -64,7 +64,9 @@ def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
 
 def watched(of: Reference = REFERENCE) -> Traffic:
     """What takes rows in, whole and by segment."""
-    return Traffic(of, LENS, Declared(segments=("line",)), baseline_rows=100)
+    traffic = Traffic(of, LENS, Declared(segments=("line",)), baseline_rows=100)
+    traffic.begin_comparing(now=0.0)
+    return traffic
 
 
 def counts(population: Population) -> dict[str, np.ndarray]:

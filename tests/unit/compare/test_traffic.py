@@ -77,12 +77,12 @@ def test_a_batch_is_cut_where_its_rows_are() -> None:
     )
     population = subject.population
     assert population is not None
-    assert subject.reader is not None
+    assert subject.comparing is not None
     compared = population.snapshot(now=2.0)
     # valid, missing, nonfinite, wrong type, out of range, unseen
     assert compared.view.profile.quality.tolist() == [[0, 1, 0, 1, 1, 0], [0, 1, 0, 0, 1, 0]]
     assert compared.total.quality.sum(axis=1).tolist() == [6, 5]
-    assert subject.reader.unknown == {"y": 1}
+    assert subject.comparing.reader.unknown == {"y": 1}
 
 
 def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> None:
@@ -90,8 +90,8 @@ def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> Non
     subject = watched(None, baseline_rows=2)
     rows = [[1.0], [2.0], [3.0], [4.0, 5.0], [6.0, 7.0]]
     subject.ingest(Rows(5, SequenceTable(rows, ["x"]), {}, [], [], None), now=1.0)
-    assert subject.reader is not None
-    assert subject.reader.unknown == {"[1]": 2}
+    assert subject.comparing is not None
+    assert subject.comparing.reader.unknown == {"[1]": 2}
 
 
 def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
@@ -145,8 +145,8 @@ def test_a_field_that_was_not_learned_is_unknown() -> None:
     subject = watched(None, baseline_rows=2)
     rows = [{"x": 1.0, "tags": [1]}, {"x": 2.0, "tags": [2]}]
     subject.ingest(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)
-    assert subject.reader is not None
-    assert subject.reader.unknown == {"tags": 2}
+    assert subject.comparing is not None
+    assert subject.comparing.reader.unknown == {"tags": 2}
 
 
 def test_a_learned_reference_has_the_bins_of_its_rows(rng: np.random.Generator) -> None:
