@@ -10,6 +10,7 @@ from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.stats.distance import MEASURES, WASSERSTEIN
 from mlmonitor.testing import InMemoryExporter, ManualClock
+from support.cases import slow_case
 
 REFERENCE_ROWS = 20_000
 CALM_ROWS = 10_000
@@ -114,15 +115,19 @@ def missing(columns: Columns, rng: np.random.Generator, _part: float) -> None:
     columns["age"][rng.random(STEP_ROWS) < 0.02] = np.nan
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "name", "within_rows", "seen_by"),
     [
-        (by_degrees, "amount", 5_000, "wasserstein"),
-        (wider, "age", 3_000, "ks"),
         (vanished, "line", 2_000, "psi"),
-        (new, "line", 2_000, "chi2"),
-        (missing, "age", 5_000, "psi"),
+        *map(
+            slow_case,
+            [
+                (by_degrees, "amount", 5_000, "wasserstein"),
+                (wider, "age", 3_000, "ks"),
+                (new, "line", 2_000, "chi2"),
+                (missing, "age", 5_000, "psi"),
+            ],
+        ),
     ],
 )
 def test_a_change_is_found_in_its_field_and_no_other(

@@ -5,15 +5,15 @@ import pytest
 from scipy.stats import binom
 
 from mlmonitor.stats.eprocess import EProcess
+from support.cases import short_form
 
 ALPHA = 0.01
 FIELDS = 4
 BINS = 10
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("rows", [0, 5, 30, 200])
+@pytest.mark.parametrize("rows", short_form([0, 5, 30, 200], 30))
 def test_segments_of_few_training_rows_do_not_alert_for_that(
     rows: int, rng: np.random.Generator
 ) -> None:
