@@ -74,7 +74,7 @@ def _describe_proxy_failure(error: BaseException, route: Route) -> str:
     """What went wrong on the way to the proxy or at it; empty if it was behind the proxy."""
     from requests import exceptions as http
 
-    is_socks = urlsplit(route.proxy_url).scheme.lower() in _SOCKS
+    is_socks = route.proxy_url.partition("://")[0].lower() in _SOCKS
     if is_socks and isinstance(error, http.InvalidSchema):
         return f"{route.proxy} needs PySocks: pip install 'requests[socks]'"
     if isinstance(error, (http.InvalidProxyURL, http.InvalidURL, http.InvalidSchema, ValueError)):
@@ -82,11 +82,11 @@ def _describe_proxy_failure(error: BaseException, route: Route) -> str:
     refusal = re.search(r"Tunnel connection failed: (\d{3})", str(error))
     if refusal:
         return f"{route.proxy} refused a connection to the destination (status {refusal[1]})"
-    if isinstance(error, http.ProxyError) or is_socks or _is_unconnected(error):
-        return f"{route.proxy} cannot be reached or does not let us through"
     if isinstance(error, http.Timeout) or _has_cause(error, TimeoutError):
         return f"{route.proxy} gave no connection to the destination in time"
-    return ""
+    if isinstance(error, http.SSLError) and not is_socks:
+        return ""
+    return f"{route.proxy} cannot be reached or does not let us through"
 
 
 def _describe_tls(error: BaseException) -> str:
