@@ -1,4 +1,4 @@
-"""Whether a destination takes what this library sends: tried, one point of each kind."""
+"""Whether a destination accepts what this library sends: tried with one point of each kind."""
 
 import time
 import uuid
@@ -20,54 +20,54 @@ from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference.reference import Reference
 
-Verdict = Literal["ok", "warning", "failed"]
+CheckResult = Literal["ok", "warning", "failed"]
 
 MODEL = "mlmonitor-doctor"
-"""The model's name on every point of a trial: easily found, and told apart from real ones."""
+"""The model's name on every point of a trial: easy to find, and different from real ones."""
 
-_AGE_SECONDS = 60.0  # counters of a trial began so long ago
+_AGE_SECONDS = 60.0  # since the counters of a trial began
 _SHOWN_NAMES = 5
 
 
 class Check(NamedTuple):
-    """One thing that was looked at: how it is, and how to mend it where it is not well."""
+    """One thing that was checked: what was found, and how to fix what is wrong."""
 
     name: str
-    verdict: Verdict
-    told: str
-    mend: str = ""
+    result: CheckResult
+    finding: str
+    fix: str = ""
 
     def __str__(self) -> str:
-        mend = f"\n           -> {self.mend}" if self.mend else ""
-        return f"{self.verdict:8} {self.name}: {self.told}{mend}"
+        fix = f"\n           -> {self.fix}" if self.fix else ""
+        return f"{self.result:8} {self.name}: {self.finding}{fix}"
 
 
-def trials(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Check]:
-    """Send one point of each kind to the destination, and say what it answered to each.
+def try_destination(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Check]:
+    """Send one point of each kind to the destination, and yield its answer to each.
 
-    Each kind is a request of its own, so that a refusal tells which kind it is of. Raises nothing
-    for what the other side does. now: seconds since 1970; the points are stamped with it.
+    Each kind is a request of its own, so that a refusal names its kind. Raises nothing for what the
+    other side does. now: seconds since 1970; the points are stamped with it.
     """
     then = time.time() if now is None else now
     instance = str(uuid.uuid4())
-    for at, (kind, family) in enumerate(_families()):
+    for number, (kind, family) in enumerate(_make_families()):
         snapshot = Snapshot(
             instance=instance,
             service=MODEL,
             start_unix_ns=int((then - _AGE_SECONDS) * 1e9),
-            time_unix_ns=int(then * 1e9) + at * 1_000_000,
+            time_unix_ns=int(then * 1e9) + number * 1_000_000,
             families=[family],
         )
-        check = _tried(exporter, kind, snapshot)
+        check = _try_kind(exporter, kind, snapshot)
         yield check
-        if check.verdict == "failed" and (not _is_answer(check) or _is_final(check)):
-            return  # whoever cannot be reached, or knows no such caller or path, is asked once
+        if check.result == "failed" and (not _is_answer(check) or _is_final(check)):
+            return  # the other kinds would fail for the same reason
 
 
 def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -> Iterator[Check]:
-    """What a model with this reference would send there: how many series, and which names change.
+    """Check what a model with this reference would send: how many series, and which names change.
 
-    segments: how many segments are expected at most, the whole not counted.
+    segments: expected number of segments at most, without the whole.
     """
     entries = reference.entries(tuple(Role))
     widths = [len(entry.counts) for entry in entries if isinstance(entry, NumericReference)]
@@ -100,31 +100,30 @@ def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -
         )
 
 
-def _tried(exporter: OtlpExporter, kind: str, snapshot: Snapshot) -> Check:
+def _try_kind(exporter: OtlpExporter, kind: str, snapshot: Snapshot) -> Check:
     try:
         delivered = exporter.send(snapshot)
     except ExportError as error:
-        told = str(error).removeprefix(f"{exporter!r}: ")  # it stands in the line above
-        return Check(kind, "failed", told, _mend(told, exporter.name))
+        finding = str(error).removeprefix(f"{exporter!r}: ")  # the line above names it
+        return Check(kind, "failed", finding, _find_fix(finding, exporter.name))
     if delivered.rejected or delivered.failed:
-        return Check(
-            kind, "failed", f"refused: {delivered.reason}", _mend(delivered.reason, exporter.name)
-        )
-    if delivered.possibly_lost:
-        return Check(kind, "warning", f"sent, but no answer came: {delivered.reason}")
+        fix = _find_fix(delivered.reason, exporter.name)
+        return Check(kind, "failed", f"refused: {delivered.reason}", fix)
+    if delivered.possibly_lost or delivered.possibly_doubled:
+        return Check(kind, "warning", f"sent, but no answer arrived: {delivered.reason}")
     if delivered.reason:
-        return Check(kind, "warning", f"taken, with a remark: {delivered.reason}")
-    return Check(kind, "ok", f"{delivered.accepted} taken")
+        return Check(kind, "warning", f"stored, with a remark: {delivered.reason}")
+    return Check(kind, "ok", f"{delivered.accepted} stored")
 
 
 def _is_answer(check: Check) -> bool:
-    """Whether the destination said something, and not just nothing at all."""
-    return "status " in check.told or check.told.startswith("refused")
+    """Whether the destination answered at all."""
+    return "status " in check.finding or check.finding.startswith("refused")
 
 
 def _is_final(check: Check) -> bool:
     """Whether the next kind would be refused for the same reason."""
-    return any(f"status {status}" in check.told for status in (401, 403, 404))
+    return any(f"status {status}" in check.finding for status in (401, 403, 404))
 
 
 _RECEIVERS = {
@@ -134,36 +133,45 @@ _RECEIVERS = {
     "dynatrace": "check the URL; it is that of the environment, and /api/v2/otlp is added to it",
     "collector": "check the URL; the collector needs an otlp receiver with http, on port 4318",
 }
-_MENDS = (
-    ("no host of this name", "check the spelling of the host, and the DNS that this machine asks"),
+_FIXES = (
+    ("no host of this name", "check the spelling of the host, and this machine's DNS"),
     ("refused the connection", "start the server, or check the port"),
-    ("CUMULATIVE", "this backend takes deltas: use --destination dynatrace"),
-    ("temporality", "this backend takes totals: use --destination prometheus, mimir or collector"),
+    ("CUMULATIVE", "this backend accepts deltas: use --destination dynatrace"),
+    (
+        "temporality",
+        "this backend accepts totals: use --destination prometheus, mimir or collector",
+    ),
     (
         "BUCKET",
-        "switch on the ingest of complete explicit bucket histograms",
+        "enable the ingest of complete explicit bucket histograms",
     ),
     ("out of order", "allow late samples: out_of_order_time_window: 30m"),
+    ("the port of gRPC", "use port 4318, or --protocol grpc"),
+    ("proxy", "check the proxy: --proxy, or HTTP_PROXY, HTTPS_PROXY and NO_PROXY"),
+    ("there is no file", "correct the path in the variable or option named"),
     ("401", "give a valid token: --token-file, or the backend's variable"),
     ("403", "give the token the permission to write metrics"),
     ("certificate", "give the authority that signed it: --ca-file"),
 )
 
 
-def _mend(told: str, destination: str) -> str:
-    if "status 404" in told:
+def _find_fix(finding: str, destination: str) -> str:
+    if "status 404" in finding:
         return _RECEIVERS.get(destination, _RECEIVERS["collector"])
-    return next((mend for sign, mend in _MENDS if sign in told), "")
+    return next((fix for sign, fix in _FIXES if sign in finding), "")
 
 
-def _families() -> Iterator[tuple[str, Family]]:
+def _make_families() -> Iterator[tuple[str, Family]]:
     """One point of each kind that the library sends."""
-    known: Attributes = (("model.name", MODEL), ("model.version", "0"))
-    field: Attributes = (*known, ("field", "example"), ("role", "feature"))
+    identity: Attributes = (("model.name", MODEL), ("model.version", "0"))
+    field: Attributes = (*identity, ("field", "example"), ("role", "feature"))
     one = np.ones(1, np.int64)
-    yield "counter", _numbers(catalog.PREDICTIONS, (*known, ("status", "ok")), one)
+    yield "counter", _numbers(catalog.PREDICTIONS, (*identity, ("status", "ok")), one)
     yield "gauge", _numbers(catalog.MEAN, field, np.array([-1.5]))
-    yield "durations", _histogram(catalog.DURATION, known, LATENCY_BOUNDS_SECONDS, np.array([0.5]))
+    yield (
+        "durations",
+        _histogram(catalog.DURATION, identity, LATENCY_BOUNDS_SECONDS, np.array([0.5])),
+    )
     bounds = (-1.0, 0.0, 1.0)
     yield "distribution", _histogram(catalog.DISTRIBUTION, field, bounds, np.array([np.nan]))
     yield "categories", _numbers(catalog.BIN, (*field, ("bin", "a category, spelt ü")), one)
@@ -182,10 +190,10 @@ def _histogram(
     return Family(metric, Series([attributes]), Histograms((tuple(bounds),), counts, sums, *ends))
 
 
-def told(checks: Iterator[Check], say: Callable[[str], object]) -> bool:
-    """Say each check as it is made; whether none has failed."""
+def report(checks: Iterator[Check], write: Callable[[str], object]) -> bool:
+    """Write each check as it is made; return whether none has failed."""
     is_well = True
     for check in checks:
-        say(str(check))
-        is_well = is_well and check.verdict != "failed"
+        write(str(check))
+        is_well = is_well and check.result != "failed"
     return is_well

@@ -102,6 +102,40 @@ def test_a_wrong_configuration_is_told_apart_from_a_refusal(
     assert expected in told()[1]
 
 
+def test_the_environments_mistakes_are_listed_before_the_trial(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was ignored, and the port of gRPC; the reason and its remedy name it again."""
+    with OtlpReceiver(profile="collector") as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60s")
+        monkeypatch.setenv("OTEL_SDK_DISABLED", "no")
+        assert main(["doctor", "--destination", "environment"]) == 0
+    lines = told()[0].splitlines()
+    assert lines[0].startswith("warning  environment: OTEL_SDK_DISABLED counts as false")
+    assert lines[1].startswith("warning  environment: OTEL_EXPORTER_OTLP_TIMEOUT is ignored")
+    assert lines[2].startswith("ok       configuration")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "finding"),
+    [
+        ("HEADERS", "api-token=hunter2\u200b", "OTEL_EXPORTER_OTLP_HEADERS, api-token: expected"),
+        ("CERTIFICATE", "/no/such.pem", "there is no file /no/such.pem"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_fails_the_trial_and_is_named(
+    variable: str, value: str, finding: str, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit status 1, one line with what and where, and no value of a secret."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9")
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", value)
+    assert main(["doctor", "--destination", "environment"]) == 1
+    out = told()[0]
+    assert finding in out
+    assert "hunter2" not in out
+
+
 def test_a_reference_tells_how_many_series_it_makes(saved: Path, told: Told) -> None:
     """More segments, more series; a name that backends would cut is warned of."""
     counts = []

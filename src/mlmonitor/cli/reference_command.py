@@ -1,0 +1,22 @@
+"""`mlmonitor reference show`: what a saved reference holds."""
+
+import argparse
+from typing import Any
+
+from mlmonitor.cli.exit_status import OK
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.reference_text import shown
+
+
+def add_command(commands: Any) -> None:
+    """Add `reference` and its own commands."""
+    reference = commands.add_parser("reference", help="what a saved reference holds")
+    own_commands = reference.add_subparsers(required=True, metavar="command")
+    show = own_commands.add_parser("show", help="its fields, one a line")
+    show.add_argument("file")
+    show.set_defaults(run=_show)
+
+
+def _show(options: argparse.Namespace) -> int:
+    print(shown(Reference.load(options.file)))
+    return OK
