@@ -94,7 +94,9 @@ def _describe_tls(error: BaseException) -> str:
         return "a certificate file cannot be used: check ca_file, or the client's files"
     words = str(error).lower().replace("_", " ")
     if "wrong version number" in words or "record layer failure" in words:
-        return "it speaks http at this port: give an http:// URL, or the port that speaks https"
+        return (
+            "it speaks plain http at this port: give an http:// URL, or the port that speaks https"
+        )
     if _is_end_of_file(error) or "reset" in words:
         return _BROKEN_OFF
     if "alert" in words:

@@ -73,7 +73,7 @@ class Summary:
 Value = int | float | Explicit | Exponential | Summary | None
 
 
-class Source(NamedTuple):
+class ResourceSource(NamedTuple):
     """Who sent a point: its resource's attributes and its scope."""
 
     resource: Attributes
@@ -100,7 +100,7 @@ class WirePoint(NamedTuple):
     """One data point, as it was sent. `is_absent` is OTLP's flag "no recorded value"."""
 
     metric: MetricHead
-    source: Source
+    source: ResourceSource
     attributes: Attributes
     start_ns: int
     time_ns: int
@@ -148,12 +148,14 @@ def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
     json_format.ParseDict(found, request, ignore_unknown_fields=True)
 
 
-def _metrics(request: Any) -> Iterator[tuple[Source, Any]]:
+def _metrics(request: Any) -> Iterator[tuple[ResourceSource, Any]]:
     for resource in request.resource_metrics:
         known = _attributes(resource.resource.attributes)
         for scope in resource.scope_metrics:
             named = scope.scope
-            source = Source(known, (named.name, named.version), _attributes(named.attributes))
+            source = ResourceSource(
+                known, (named.name, named.version), _attributes(named.attributes)
+            )
             for metric in scope.metrics:
                 yield source, metric
 
@@ -167,7 +169,7 @@ def _head(metric: Any, kind: Kind, data: Any) -> MetricHead:
     )
 
 
-def _point(head: MetricHead, source: Source, point: Any) -> WirePoint:
+def _point(head: MetricHead, source: ResourceSource, point: Any) -> WirePoint:
     return WirePoint(
         head,
         source,

@@ -14,7 +14,7 @@ from mlmonitor.testing.receiver.backends.backend import PROTOBUF, Head
 from mlmonitor.testing.receiver.faults import Down, Drop, Fault, Refuse, Slow
 from mlmonitor.testing.receiver.http_server import HOST, bound
 from mlmonitor.testing.receiver.refusal import refusal, retry_info
-from mlmonitor.testing.receiver.request_handler import OK, Intake, grpc_code
+from mlmonitor.testing.receiver.request_handler import OK, RequestHandler, grpc_code
 
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 _THREADS = 8
@@ -24,7 +24,7 @@ _STOP_SECONDS = 5
 class GrpcServer:
     """Listens while it is up; knows its port from the first `up` on, and keeps it while down."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: RequestHandler) -> None:
         self._grpc = import_extra("grpc", extra="grpc")
         self._intake = intake
         self._held: socket.socket | None = None

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from mlmonitor.testing.receiver.backends.backend import JSON, PROTOBUF, Head
 from mlmonitor.testing.receiver.faults import Down, Drop, Fault, Garbage, Redirect, Refuse, Slow
 from mlmonitor.testing.receiver.refusal import refusal
-from mlmonitor.testing.receiver.request_handler import OK, Answer, Intake
+from mlmonitor.testing.receiver.request_handler import OK, RequestHandler, ServerAnswer
 
 HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
@@ -24,7 +24,7 @@ _IDLE_SECONDS = 60
 class HttpServer:
     """Listens while it is up; knows its port from the first `up` on, and keeps it while down."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: RequestHandler) -> None:
         self._intake = intake
         self._held: socket.socket | None = None
         self._server: _Server | None = None
@@ -84,7 +84,7 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, held: socket.socket, intake: Intake, down: Any) -> None:
+    def __init__(self, held: socket.socket, intake: RequestHandler, down: Any) -> None:
         super().__init__(held.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = held
@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the ledger tells."""
 
 
-def _reply(answer: Answer, head: Head, fault: Fault | None) -> _Reply:
+def _reply(answer: ServerAnswer, head: Head, fault: Fault | None) -> _Reply:
     """An answer as OTLP/HTTP has it: in the request's own form, errors as `google.rpc.Status`."""
     message: Any
     status = int(answer.status)

@@ -15,7 +15,7 @@ from mlmonitor.testing.receiver.backends.prometheus_backend import Prometheus
 from mlmonitor.testing.receiver.faults import Fault, Policy
 from mlmonitor.testing.receiver.http_server import HOST, HttpServer
 from mlmonitor.testing.receiver.ledger import Ledger
-from mlmonitor.testing.receiver.request_handler import Intake
+from mlmonitor.testing.receiver.request_handler import RequestHandler
 
 
 class Server(Protocol):
@@ -86,7 +86,7 @@ class OtlpReceiver:
         self._profile = profile
         self._protocol = protocol
         backend = _backend(profile, token, tenant, is_managed=is_managed, most_series=most_series)
-        self._intake = Intake(backend, clock, is_grpc=protocol == "grpc")
+        self._intake = RequestHandler(backend, clock, is_grpc=protocol == "grpc")
         self._intake.script(faults)
         self._server = _server(self._intake, is_grpc=protocol == "grpc")
 
@@ -181,7 +181,7 @@ def _backend(
             raise ConfigError("profile: expected 'collector', 'dynatrace', 'mimir' or 'prometheus'")
 
 
-def _server(intake: Intake, *, is_grpc: bool) -> Server:
+def _server(intake: RequestHandler, *, is_grpc: bool) -> Server:
     if not is_grpc:
         return HttpServer(intake)
     from mlmonitor.testing.receiver.grpc_server import GrpcServer

@@ -39,7 +39,7 @@ TOO_LARGE = "request too large"
 REJECTED = "rejected by the script"
 
 
-class Answer(NamedTuple):
+class ServerAnswer(NamedTuple):
     """What is answered: an HTTP status, a message for errors and partial successes."""
 
     status: int | str
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     rejected: int = 0
 
 
-class Intake:
+class RequestHandler:
     """Judges requests one at a time, enters them in the ledger, hands out scripted faults."""
 
     def __init__(self, backend: Backend, clock: Callable[[], float], *, is_grpc: bool) -> None:
@@ -100,7 +100,7 @@ class Intake:
         told = type(fault).__name__
         self.ledger.write(Request(len(wire), len(wire), 0, status, "", told))
 
-    def take(self, head: Head, wire: bytes, fault: Fault | None, *, is_told: bool) -> Answer:
+    def take(self, head: Head, wire: bytes, fault: Fault | None, *, is_told: bool) -> ServerAnswer:
         """Judge a request, store what is good, enter it. `is_told`: an answer goes back."""
         with self._lock:
             body, refusal = self._body(head, wire)
@@ -112,7 +112,7 @@ class Intake:
                 judgement.refused[refusal.reason] += 1
             elif isinstance(fault, PartialSuccess) and judgement.status == OK:
                 _reject(judgement, fault)
-            answer = Answer(judgement.status, judgement.message, judgement.rejected)
+            answer = ServerAnswer(judgement.status, judgement.message, judgement.rejected)
             told = "" if fault is None else type(fault).__name__
             status: int | str = grpc_code(answer.status) if self._is_grpc else answer.status
             row = Request(

@@ -19,8 +19,8 @@ from mlmonitor.testing.receiver.temporality import (
     NOT_INCREASING,
     SAME_TIME,
     Amount,
-    Cumulative,
-    Delta,
+    CumulativeStream,
+    DeltaStream,
 )
 
 
@@ -125,10 +125,12 @@ class Series:
             self._notes[SAME_TIME] += 1
 
 
-def _stream(key: SeriesKey, *, is_monotonic: bool) -> Cumulative | Delta | None:
+def _stream(key: SeriesKey, *, is_monotonic: bool) -> CumulativeStream | DeltaStream | None:
     if key.kind in ("gauge", "summary"):
         return None
-    return Delta() if key.temporality == "delta" else Cumulative(is_monotonic=is_monotonic)
+    return (
+        DeltaStream() if key.temporality == "delta" else CumulativeStream(is_monotonic=is_monotonic)
+    )
 
 
 def _text(attributes: Attributes) -> tuple[tuple[str, str], ...]:

@@ -43,7 +43,7 @@ class _Run:
         self.before: list[Amount] = []
 
 
-class Cumulative:
+class CumulativeStream:
     """A cumulative series of one process: the newest value of each start time counts.
 
     A value that falls under one start time is a reset that was not told; as Prometheus does, what
@@ -84,7 +84,7 @@ class Cumulative:
         return self.warnings
 
 
-class Delta:
+class DeltaStream:
     """A delta series of one process: all points count, also those that were sent twice."""
 
     def __init__(self) -> None:

@@ -89,7 +89,7 @@ def deltas(url: str, proxy: str | None = None) -> OtlpExporter:
         (wait_for_the_end, "the TLS handshake did not end in time; nothing was sent"),
         (reset, "the TLS handshake was broken off"),
         (lambda connection: connection.recv(1), "the TLS handshake was broken off"),
-        (refuse_tunnel, "it speaks http at this port"),
+        (refuse_tunnel, "it speaks plain http at this port"),
     ],
     ids=["hangs", "resets", "closes", "plain"],
 )

@@ -21,8 +21,12 @@ from mlmonitor.testing.receiver.backends.prometheus_backend import (
     translation_fault,
 )
 from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_name
-from mlmonitor.testing.receiver.backends.prometheus_samples import TOO_NEW, Sample, samples
-from mlmonitor.testing.receiver.backends.prometheus_samples import Head as Series
+from mlmonitor.testing.receiver.backends.prometheus_samples import (
+    TOO_NEW,
+    PrometheusSample,
+    samples,
+)
+from mlmonitor.testing.receiver.backends.prometheus_samples import SampleHead as Series
 from mlmonitor.testing.receiver.decoding import Payload, WirePoint
 
 MOST_BYTES = 100 * 1024 * 1024
@@ -38,7 +42,7 @@ VALUE_TOO_LONG = "label value too long"
 TOO_MANY_SERIES = "per-user series limit exceeded"
 
 
-def label_fault(sample: Sample) -> str | None:
+def label_fault(sample: PrometheusSample) -> str | None:
     """At most 30 labels, the metric's name among them; names of 1,024 and values of 2,048 bytes."""
     if len(sample.series) > MOST_LABELS:
         return TOO_MANY_LABELS
@@ -53,7 +57,7 @@ class Candidate(NamedTuple):
     """A point without a fault of its own, and the samples it would become."""
 
     stored: Stored
-    samples: list[Sample]
+    samples: list[PrometheusSample]
     notes: list[str]
 
 

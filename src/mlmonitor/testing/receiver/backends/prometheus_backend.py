@@ -14,7 +14,7 @@ from mlmonitor.testing.receiver.backends.backend import (
     unread,
 )
 from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_name
-from mlmonitor.testing.receiver.backends.prometheus_samples import Head as Series
+from mlmonitor.testing.receiver.backends.prometheus_samples import SampleHead as Series
 from mlmonitor.testing.receiver.backends.prometheus_samples import samples
 from mlmonitor.testing.receiver.decoding import Exponential, Payload, WirePoint
 

@@ -26,7 +26,7 @@ TOO_OLD = "out of bounds"
 TOO_NEW = "out of bounds: timestamp is too far in the future"
 
 
-class Sample(NamedTuple):
+class PrometheusSample(NamedTuple):
     """One value of one series; `value` only has to tell equal from unequal."""
 
     series: Identity
@@ -34,14 +34,16 @@ class Sample(NamedTuple):
     value: Any
 
 
-def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[Sample]:
+def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[PrometheusSample]:
     """The samples a point becomes: several for a classic histogram or a summary.
 
     A point without a recorded value is a stale marker in each of its series.
     """
     for suffix, extra, value in _values(point):
         series = tuple(sorted({"__name__": f"{name}{suffix}", **labels, **extra}.items()))
-        yield Sample(series, point.time_ns // 1_000_000, "stale" if point.is_absent else value)
+        yield PrometheusSample(
+            series, point.time_ns // 1_000_000, "stale" if point.is_absent else value
+        )
 
 
 def _values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
@@ -71,30 +73,30 @@ def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-class Head:
+class SampleHead:
     """The newest sample of every series; decides which come in order.
 
-    A batch is put into a `Head` of its own, over this one, and kept or thrown away as a whole.
+    A batch is put into a `SampleHead` of its own, over this one, and kept or dropped as a whole.
     """
 
     def __init__(self) -> None:
-        self.newest: ChainMap[Identity, Sample] = ChainMap()
+        self.newest: ChainMap[Identity, PrometheusSample] = ChainMap()
         self.newest_ms: int | None = None
         self.size: int = 0
 
-    def batch(self) -> "Head":
+    def batch(self) -> "SampleHead":
         """A head over this one: it knows all that this one holds, and changes none of it."""
-        head = Head()
+        head = SampleHead()
         head.newest = self.newest.new_child()
         head.newest_ms, head.size = self.newest_ms, self.size
         return head
 
-    def absorb(self, batch: "Head") -> None:
+    def absorb(self, batch: "SampleHead") -> None:
         """Keep a batch that was put over this one."""
         self.newest.update(batch.newest.maps[0])
         self.newest_ms, self.size = batch.newest_ms, batch.size
 
-    def fault(self, sample: Sample, *, now: float) -> str | None:
+    def fault(self, sample: PrometheusSample, *, now: float) -> str | None:
         """Why a sample cannot be taken, if it cannot. The same sample again is no fault."""
         if sample.time_ms > now * 1000 + AHEAD_MS:
             return TOO_NEW
@@ -107,7 +109,7 @@ class Head:
             return TOO_OLD
         return None
 
-    def put(self, sample: Sample) -> None:
+    def put(self, sample: PrometheusSample) -> None:
         """Take a sample without a fault."""
         self.size += sample.series not in self.newest
         self.newest[sample.series] = sample
