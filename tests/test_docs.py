@@ -63,8 +63,14 @@ def test_the_page_of_false_alerts_is_what_was_measured(generate: ModuleType) -> 
     assert page == generate.false_alerts_page()
 
 
-@pytest.mark.parametrize("page", sorted((DOCS / "algorithms").glob("*.md")), ids=lambda p: p.name)
-def test_a_page_of_an_algorithm_links_to_what_is_there(page: Path) -> None:
+def pages() -> list[Path]:
+    """Every page of the repository that a person reads."""
+    folders = ("*.md", "docs/**/*.md", "examples/*/*.md", "changelog.d/*.md")
+    return sorted(page for folder in folders for page in ROOT.glob(folder))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_links_to_what_is_there(page: Path) -> None:
     """Pages and figures exist; a figure is made by a script beside it, and is under 110 kB."""
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
