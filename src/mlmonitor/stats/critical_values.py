@@ -63,7 +63,7 @@ def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[fl
     bin. A bin it has never seen stays empty: how often chance would fill it, nobody knows, and
     the evidence (`EProcess`) judges those.
     Promise: of windows of 20 to 10,000 rows 0.3 to 2 % pass, over references of 1,000 rows or more
-        (`pytest tests/statistical`).
+        (`pytest -m '' tests/statistical`).
     Price: 2,000 draws a size, about 60 ms for ten bins; nothing for counts met before.
     """
     known = tuple(counts[counts > 0].tolist())

@@ -74,7 +74,7 @@ class EProcess:
         exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at. By Ville's
         inequality on average over laws as Jeffreys' prior has them, for a ratio of predictive laws
         is a martingale under their mixture; of each single law that was tried, by simulation
-        (`pytest tests/statistical`).
+        (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
     believed of each bin before the reference, in counts, where it is not half a count.
     Price: `8 * bins * (kept + 3)` bytes a field, and 2 MB for the moment of a look at most; about
