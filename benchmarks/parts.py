@@ -42,7 +42,7 @@ ROWS = 4_096
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("taking calls over", Handover, "take"),
     ("gathering calls", pipeline, "gather"),
-    ("gathering calls", observed, "rows_of"),
+    ("gathering calls", observed, "read_rows"),
     ("gathering calls", calls, "columns_of"),
     ("counting calls", CallStats, "update"),
     ("reading numbers", Reader, "block"),

@@ -16,7 +16,7 @@ from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import copy_labels
 from mlmonitor.capture.host.recorder import Recorder, find_open_id
 from mlmonitor.capture.host.watch.observation import Observation
-from mlmonitor.capture.outputs import OutputKind, Outputs, Select
+from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.config import Config
@@ -177,7 +177,7 @@ class Monitor:
         *,
         prediction_id: object = None,
         output: OutputKind = "value",
-        names: Sequence[str] = (),
+        names: Sequence[str] = NO_NAMES,
     ) -> Observation:
         """A context manager around one prediction, for `with` and `async with`.
 
@@ -185,7 +185,7 @@ class Monitor:
         `names` are those of `watch`.
         """
         shape = self._plain
-        if names or output != "value":
+        if names is not NO_NAMES or output != "value":  # an array has no truth
             shape = self._capture.shapes.get(output, names)
         return self._block(shape, features, prediction_id)
 

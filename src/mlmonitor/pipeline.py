@@ -217,7 +217,9 @@ class Pipeline:
 
     def _take(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         try:
-            step(run)
+            fault = step(run)
+            if isinstance(fault, Exception):
+                self._inbox.guard.hold(fault)
         except Exception as error:  # noqa: BLE001 - ours: the worker goes on
             if len(run) == 1:
                 self._inbox.guard.hold(error)

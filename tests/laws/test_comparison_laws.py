@@ -53,7 +53,7 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
     )
     if now:
         rows = Rows(len(now), ColumnTable({"x": now}, len(now)), {}, [], [], None)
-        found.update(Reader(plan.schema).block(rows), now=1.0)
+        found.update(Reader(plan.schema).read_block(rows), now=1.0)
     return found
 
 
@@ -135,7 +135,7 @@ def test_eight_workers_counts_say_what_their_pooled_rows_say(
         columns = {"x": x[part], "c": c[part].tolist()}
         rows = len(columns["x"])
         found = Profile(plan)
-        found.update(reader.block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None)))
+        found.update(reader.read_block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None)))
         return found
 
     cuts = np.sort(rng.integers(0, 8_000, 7)).tolist()

@@ -103,7 +103,7 @@ def take(population: Population, reader: Reader, columns: dict[str, np.ndarray])
     """Rows come in, as the worker takes them."""
     rows = len(next(iter(columns.values())))
     found = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
-    population.update(reader.block(found), now=0.0)
+    population.update(reader.read_block(found), now=0.0)
 
 
 @pytest.mark.timeout(300)

@@ -196,7 +196,9 @@ class Stream:
         """New rows of the same law, looked at."""
         columns = self.rows(count)
         table = ColumnTable(columns, count)
-        self.population.update(self._reader.block(Rows(count, table, {}, [], [], None)), now=1.0)
+        self.population.update(
+            self._reader.read_block(Rows(count, table, {}, [], [], None)), now=1.0
+        )
         return self.population.evaluate(now=1.0)
 
 
@@ -234,7 +236,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
             table = ColumnTable(served, 300)
             made = Rows(300, table, {"prediction": y[0] + y[1] * y[2]}, [], [], None)
             profile = Profile(plan)
-            profile.update(reader.block(made))
+            profile.update(reader.read_block(made))
             shift = why.explain(profile)
             assert shift is not None
             told += len(shift.contributions)

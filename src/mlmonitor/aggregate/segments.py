@@ -1,25 +1,27 @@
-"""Segments: which part of the traffic a row belongs to, and what that part is called."""
+"""Segments: which part of the traffic a row belongs to, and the name of that part."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.aggregate.sketches.categories import OTHER, Dictionary, category_name
+from mlmonitor.aggregate.sketches.categories import OTHER, Dictionary
+from mlmonitor.capture.canonical import category_name
+from mlmonitor.capture.read.numbers import category_names, lookup_values
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.capture.values import Values
 
 ALL = "all"
-"""What the whole is called where there are segments."""
+"""The name of all rows together, where there are segments."""
 
 MISSING = "__missing__"
-"""What stands in a name for a value that is missing, or is no category."""
+"""What stands in a name for a value that is missing or not a category."""
 
 MOST_SEGMENTS = 20
-"""How many segments are told apart where nothing else is said."""
+"""How many segments are kept apart by default."""
 
 SegmentValues = tuple[str | None, ...]
-"""The category of each segment field, None where it is missing: what a segment is."""
+"""The category of each segment field, None where it is missing: it identifies a segment."""
 
 Codes = NDArray[np.int64]
 
@@ -30,98 +32,91 @@ _MARKS = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 def segment_name(fields: Sequence[str], values: SegmentValues | None) -> str:
     """The name of a segment: the value of a single field, else `line=motor,region=north`.
 
-    Promise: no two segments share one, and none is called as the whole, the rest or a missing
-        value are: a backslash goes before what would be mistaken. A name longer than 200
-        characters is cut and marked with its hash, as categories are.
+    Promise: no two segments share a name, and none has that of the whole, the rest or a missing
+        value: a backslash precedes what could be confused. A name longer than 200 characters is
+        cut and marked with its hash, as categories are.
     values: None for the rest.
     """
     if values is None:
         return OTHER
     if len(fields) == 1:
-        name = _escaped(values[0], values[0] or "")
+        name = _escape(values[0], values[0] or "")
     else:
         pairs = zip(fields, values, strict=True)
         name = ",".join(
-            f"{field.translate(_MARKS)}={_escaped(value, (value or '').translate(_MARKS))}"
+            f"{field.translate(_MARKS)}={_escape(value, (value or '').translate(_MARKS))}"
             for field, value in pairs
         )
     return category_name(name) or OTHER
 
 
-def _escaped(value: str | None, told: str) -> str:
+def _escape(value: str | None, text: str) -> str:
     if value is None:
         return MISSING
-    is_taken = value in _RESERVED or not value
-    # Of one field alone nothing else is escaped: a leading backslash would read as our own.
-    is_doubtful = told == value and value.startswith("\\")
-    return f"\\{told}" if is_taken or is_doubtful else told
+    is_reserved = value in _RESERVED or not value
+    # The value of a single field is not escaped otherwise: its own leading backslash is doubled.
+    is_ambiguous = text == value and value.startswith("\\")
+    return f"\\{text}" if is_reserved or is_ambiguous else text
 
 
 def segment_values(columns: Sequence[Values]) -> list[SegmentValues]:
-    """The segment of each row of some training data, a column for each segment field."""
-    return list(zip(*(_categories(column) for column in columns), strict=True))
-
-
-def _categories(column: Values) -> list[str | None]:
-    listed = column.tolist() if isinstance(column, np.ndarray) else list(column)
-    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        listed = list(column)
-    known = {value: category_name(value) for value in {v for v in listed if type(v) is str}}
-    return [known[v] if type(v) is str else _category(v) for v in listed]
-
-
-def _category(value: object) -> str | None:
-    return None if is_missing(value) else category_name(value)
+    """The segment of each training row, from one column for each segment field."""
+    return list(zip(*(category_names(column) for column in columns), strict=True))
 
 
 class SegmentEncoder:
-    """The segment of each row, as its place among those of a reference; the rest come last.
+    """The segment of each row, as its place among those of a reference; the rest has the last.
 
-    Price: one look-up in a dictionary a row and segment field.
+    Price: one dictionary look-up a row and segment field.
     """
 
-    def __init__(self, fields: Sequence[str], known: Sequence[SegmentValues]) -> None:
+    def __init__(self, fields: Sequence[str], segments: Sequence[SegmentValues]) -> None:
         self.fields: tuple[str, ...] = tuple(fields)
-        self.other: int = len(known)
-        self._books: list[Dictionary] = []
+        self.other: int = len(segments)
+        self._dictionaries: list[Dictionary] = []
         self._steps: list[Codes] = []
-        self._prefixes(known)
+        self._add_steps(segments)
 
-    def _prefixes(self, known: Sequence[SegmentValues]) -> None:
-        """A table for each field: from what is known of a row before it to what is known after."""
+    def _add_steps(self, segments: Sequence[SegmentValues]) -> None:
+        """A table for each field: the state after its value, by the state before it.
+
+        A state is a prefix that some segments share.
+        """
         states: Mapping[SegmentValues, int] = {(): 0}
-        for at in range(len(self.fields)):
-            met = dict.fromkeys(values[at] for values in known)
-            names = [name for name in met if name is not None]
-            last = at + 1 == len(self.fields)
-            after = {v: i for i, v in enumerate(dict.fromkeys(k[: at + 1] for k in known))}
-            # A row and a column more for what leads nowhere, and a column for a missing value.
-            step = np.full((len(states) + 1, len(names) + 2), len(after), np.int64)
+        for place in range(len(self.fields)):
+            values = dict.fromkeys(segment[place] for segment in segments)
+            names = [name for name in values if name is not None]
+            prefixes = dict.fromkeys(segment[: place + 1] for segment in segments)
+            next_states = {prefix: state for state, prefix in enumerate(prefixes)}
+            # One more row and column for what is in no segment, and a column for a missing value.
+            step = np.full((len(states) + 1, len(names) + 2), len(next_states), np.int64)
             codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
             codes[None] = len(names) + 1
-            for prefix, state in after.items():
+            for prefix, state in next_states.items():
                 step[states[prefix[:-1]], codes[prefix[-1]]] = state
-            if last:
-                step = np.where(step == len(after), self.other, step)
-            self._books.append(Dictionary(names, is_closed=False))
+            if place + 1 == len(self.fields):
+                step = np.where(step == len(next_states), self.other, step)
+            self._dictionaries.append(Dictionary(names, is_closed=False))
             self._steps.append(step)
-            states = after
+            states = next_states
 
     @property
     def nbytes(self) -> int:
         """Memory held at most."""
-        return sum(book.nbytes for book in self._books) + sum(step.nbytes for step in self._steps)
+        tables = sum(step.nbytes for step in self._steps)
+        return tables + sum(dictionary.nbytes for dictionary in self._dictionaries)
 
-    def of(self, rows: Rows) -> Codes:
+    def encode(self, rows: Rows) -> Codes:
         """The segment of each of these rows."""
         state = np.zeros(rows.count, np.int64)
-        for field, book, step in zip(self.fields, self._books, self._steps, strict=True):
+        for field, dictionary, step in zip(
+            self.fields, self._dictionaries, self._steps, strict=True
+        ):
             column = rows.features.column(field)
             if column is None:
                 codes = np.full(rows.count, -1, np.int64)
             else:
-                listed = list(column) if isinstance(column, np.ndarray) else column
-                codes = book.encode(listed).codes
-            # Codes below zero are of what is no category: these are the last column.
+                codes = dictionary.encode(lookup_values(column)).codes
+            # Codes below zero are of values that are no category: they have the last column.
             state = step[state, np.where(codes < 0, step.shape[1] - 1, codes)]
         return state

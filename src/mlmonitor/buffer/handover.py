@@ -7,7 +7,7 @@ from threading import RLock
 
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import Run
-from mlmonitor.capture.trace_context import SpanSource, traced
+from mlmonitor.capture.trace_context import SpanSource, attach_origin
 
 
 class Handover:
@@ -113,9 +113,11 @@ class Handover:
         rows, whence = entry[2], self._whence
         is_taken = True
         if rows != 1:
-            is_taken = self._put_batch(entry if whence is None else traced(entry, whence), rows)
+            is_taken = self._put_batch(
+                entry if whence is None else attach_origin(entry, whence), rows
+            )
         elif len(self.entries) < self._room:
-            self.entries.append(entry if whence is None else traced(entry, whence))
+            self.entries.append(entry if whence is None else attach_origin(entry, whence))
         else:
             next(self._drops)
             is_taken = False

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from mlmonitor.buffer.id_index import Hashes, Positions, hash_ids
 from mlmonitor.buffer.waiting_rows import WAITING, Column, WaitingRows
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.prediction_ids import made_at_ms
-from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.capture.values import Values
 from mlmonitor.records import Mask
 
 BLOCK_LABELS = 16_384

@@ -1,18 +1,18 @@
-"""What one finished call leaves behind, and how calls of one shape are gathered into rows."""
+"""The record of one finished call, and what the calls of one watched function share."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 
 
 class Shape(NamedTuple):
-    """What the calls of one watched function have in common, fixed when it was decorated.
+    """What the calls of one watched function share; fixed at decoration.
 
-    names: of positions, for rows that name nothing.
+    names: the names of positions, for rows without names.
     outputs: how results are read.
-    identity: the feature that holds the prediction's id, if any; it is not a feature then.
+    identity: the column that holds the prediction's id, if any; it is then not a feature.
     """
 
     names: tuple[str, ...]
@@ -21,25 +21,34 @@ class Shape(NamedTuple):
 
 
 Ids = str | tuple[str, str]
-"""What a prediction is called: by one id, or by its caller's and by the one made for it."""
+"""What a prediction is called: one id, or the caller's id and the one made here."""
 
 
 Call = list[Any]
-"""What one call's prediction is called: nothing until somebody asks, then `[id]`.
+"""The id of one call's prediction: an empty list until somebody asks for it, then `[id]`.
 
-id: one, or a sequence of one for each row.
+id: one for the call, or a sequence with one for each row.
 
-A bare list because the host makes one per call, and nothing that can change is cheaper.
+A bare list because the host creates one per call, and no other mutable object is cheaper.
 """
 
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
-    """Call it so; if two threads do it at once, what the first said is its name for both."""
+    """Give a call its id; if two threads do so at once, the first id is kept for both."""
     call.extend((identity,)[len(call) :])  # in one step: no thread sees half of it
 
 
 Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, Call]
 """(shape, form, rows, payload, prediction, duration in ns, error type or None, call).
 
-A bare tuple because the host builds one per call, and nothing in Python is cheaper.
+A bare tuple because the host builds one per call, and nothing in Python is cheaper. Its places:
 """
+
+SHAPE: Final = 0
+FORM: Final = 1
+ROWS: Final = 2
+PAYLOAD: Final = 3
+PREDICTION: Final = 4
+DURATION_NS: Final = 5
+ERROR: Final = 6
+CALL: Final = 7

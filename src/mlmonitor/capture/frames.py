@@ -1,6 +1,6 @@
-"""Data frames and their columns, copied: from pandas, polars, pyarrow and whatever narwhals reads.
+"""Data frames, copied: from pandas, polars, pyarrow and all others that narwhals reads.
 
-No frame library is imported here; what came tells by its type where it is from.
+No frame library is imported here; an object's type says which one it is from.
 """
 
 import sys
@@ -9,13 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.values import Values
-
 _PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 JOINED_ROWS = 64
-"""Frames of more rows are worth reading one by one."""
-
-_ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat")
+"""Frames of more rows are read one by one."""
 
 
 def package_of(kind: type) -> str | None:
@@ -30,14 +26,14 @@ def is_frame(kind: type) -> bool:
 
 
 def frame_owner(kind: type) -> Callable[[Any], Any]:
-    """A function that makes a frame of this type one's own, down to its memory.
+    """A function that copies a frame of this type, down to its memory.
 
-    Polars and pyarrow may share theirs with the array that a frame was made of, and so does their
-    own way to copy a frame: all rows are taken instead.
+    Polars and pyarrow may share memory with the array that a frame was built from, and their own
+    copies share it too: all rows are gathered instead.
     """
     match package_of(kind):
         case "narwhals":
-            return _native
+            return _own_native
         case "polars":
             return lambda frame: frame[np.arange(len(frame))]
         case "pyarrow":
@@ -47,17 +43,16 @@ def frame_owner(kind: type) -> Callable[[Any], Any]:
             return lambda frame: frame.copy()
 
 
-def _native(frame: Any) -> Any:
+def _own_native(frame: Any) -> Any:
     native = frame.to_native()
     return frame_owner(type(native))(native)
 
 
 def likeness(frame: Any) -> object:
-    """What frames share that can be joined without a change to any value: columns and types.
+    """A key that frames share if they can be joined without a change to any value.
 
-    A frame of many rows, or of a library that is not known so well, is like no other. Labels are
-    told apart as their texts are: `1` and `True` are two columns, and no code of a label's own runs
-    when likenesses are compared.
+    A frame of many rows, or of a library that is less well known here, is like no other. Labels are
+    compared by type and text: `1` and `True` are two columns, and no code of a label's own runs.
     """
     try:
         if len(frame) <= JOINED_ROWS:
@@ -67,13 +62,13 @@ def likeness(frame: Any) -> object:
                     return type(frame), labels, [*map(str, frame.dtypes)]
                 case "polars" | "pyarrow":
                     return type(frame), str(frame.schema)
-    except Exception:  # noqa: BLE001 - a label that raises when it is told: read it alone
+    except Exception:  # noqa: BLE001 - a label that raises when it is printed: read it alone
         return object()
     return object()
 
 
-def joined(frames: Sequence[Any]) -> Any:
-    """Frames that are alike as one, in their order."""
+def join_frames(frames: Sequence[Any]) -> Any:
+    """Frames of one likeness as a single frame, in their order."""
     if len(frames) == 1:
         return frames[0]
     package = package_of(type(frames[0]))
@@ -92,29 +87,10 @@ def series_row(series: Any) -> dict[Any, Any] | tuple[Any, ...]:
     index = getattr(series, "index", None)
     if index is None or type(index).__name__ == "RangeIndex":
         return tuple(series.to_list())
-    named: dict[Any, Any] = series.to_dict()
-    return named
-
-
-def column_values(column: Any) -> Values:
-    """A column of its own, copied: an array where numpy has its type, else Python objects."""
-    if not hasattr(column, "to_pylist"):
-        return np.array(column.to_numpy())
-    if str(column.type).startswith(_ARROW_NUMBERS):
-        return np.array(column.to_numpy(zero_copy_only=False))
-    listed: list[object] = column.to_pylist()  # its way to numpy loses the nulls of a dictionary
-    return listed
-
-
-def narwhals_values(column: Any) -> Values:
-    """A column of a frame that narwhals reads; integers with gaps among them stay exact."""
-    dtype = str(column.dtype)
-    has_null = dtype.startswith(("Float", "Datetime", "Duration"))
-    if has_null or (dtype.startswith(("Int", "UInt")) and not column.is_null().any()):
-        return np.asarray(column.to_numpy())
-    return list(column.to_list())
+    values_by_name: dict[Any, Any] = series.to_dict()
+    return values_by_name
 
 
 def is_prediction_frame(value: Any) -> bool:
-    """Whether a result is a data frame, of whatever library."""
+    """Whether a result is a data frame, of any library."""
     return hasattr(value, "columns") and hasattr(value, "shape") and not isinstance(value, Mapping)

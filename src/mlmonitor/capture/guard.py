@@ -1,4 +1,4 @@
-"""Our own errors stop here: counted, logged at a falling rate, never raised into the host."""
+"""Our own errors stop here: counted, logged ever more rarely, never raised into the host."""
 
 import logging
 import os
@@ -17,8 +17,8 @@ _HOME = f"{Path(__file__).parents[1]}{os.sep}"
 class Guard:
     """Holds back our exceptions; logs the 1st, 2nd, 4th, 8th ... of them.
 
-    Logged are the type of a fault and the last of our lines on its way, since a message may quote
-    a value; but what we raise on purpose quotes none, and says what to do.
+    The log names the type of an error and the last of our lines that it passed. A message may quote
+    a value and is left out, except that of a `MonitorError`, which never does.
     `KeyboardInterrupt` and its kind belong to the host and pass through.
     """
 
@@ -28,15 +28,15 @@ class Guard:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, as a forked child must, with a lock of its own again."""
+        """Reset the counts and the lock, as a forked child must."""
         self.internal_errors: int = 0
-        self.last: str | None = None  # what the last fault was
-        # Faults are rare enough for a lock; a finalizer may meet one while this thread is inside.
+        self.last: str | None = None  # the last error, as logged
+        # Errors are rare enough for a lock; a finalizer may raise one while this thread holds it.
         self._lock = RLock()
 
     def hold(self, error: Exception) -> None:
-        """Count `error`, and log it if its turn has come."""
-        what = _told(error)
+        """Count `error`, and log it if its number is a power of two."""
+        what = _describe(error)
         with self._lock:
             self.internal_errors += 1
             self.last = what
@@ -44,7 +44,7 @@ class Guard:
         if internal_errors & (internal_errors - 1):
             return
         with suppress(Exception):  # the host's handlers may fail as well
-            where = _origin(error)
+            where = _find_origin(error)
             log.warning(
                 "internal error %d of the monitoring held back: %s at %s",
                 internal_errors,
@@ -67,8 +67,8 @@ class Guard:
         return False
 
 
-def _told(error: Exception) -> str:
-    """The type of `error`, and what it says if it is one of ours."""
+def _describe(error: Exception) -> str:
+    """The type of `error`, with its message if it is one of ours."""
     kind = type(error).__name__
     if isinstance(error, MonitorError):
         with suppress(Exception):
@@ -76,8 +76,8 @@ def _told(error: Exception) -> str:
     return kind
 
 
-def _origin(error: Exception) -> str:
-    """The innermost of our lines that `error` passed; where there is none, the line it is from."""
+def _find_origin(error: Exception) -> str:
+    """The innermost of our lines that `error` passed, or else the line that raised it."""
     where, trace, is_ours = "", error.__traceback__, False
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -1,14 +1,20 @@
 """Which part of a model's result is the prediction, and what its outputs are called."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+import numpy as np
+
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.errors import ConfigError
 
 PREDICTION = "prediction"
 
 OutputKind = Literal["value", "probabilities"]
+NO_NAMES: tuple[str, ...] = ()
+"""The default: with `is` it costs least to see that no names were given, in an array or not."""
+
 Select = str | int | Callable[[Any], object]
 
 
@@ -20,25 +26,60 @@ class Outputs:
         function of the result. None: the whole result.
     kind: `value` for numbers and labels, `probabilities` for one number per class.
     names: names of an array's columns, or of the classes, in order.
+    groups: the same for each output, of a model that returns a list with an array for each output.
     """
 
     select: Select | None = None
     kind: OutputKind = "value"
     names: tuple[str, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in ("value", "probabilities"):
             raise ConfigError("output: expected 'value' or 'probabilities'")
-        if len(set(self.names)) < len(self.names):
-            raise ConfigError("names: expected each name once")
+        for names in (self.names, *self.groups):
+            if len(set(names)) < len(names):
+                raise ConfigError("names: expected each name once")
 
     @classmethod
-    def named(cls, kind: OutputKind, names: Sequence[str], select: Select | None = None) -> Self:
-        """As a user says it.
+    def named(cls, kind: OutputKind, names: Iterable[object], select: Select | None = None) -> Self:
+        """The outputs as a user declares them.
+
+        names: a sequence or an array, such as `model.classes_`; of classes, or of each output's.
 
         Raises:
-            ConfigError: the kind is none, or the names are one text or not each another.
+            ConfigError: `kind` is unknown, or the names are one text or repeat one.
         """
-        if isinstance(names, str):
-            raise ConfigError("names: expected a sequence of names, got one text")
-        return cls(select, kind, tuple(map(str, names)))
+        is_nested = isinstance(names, list | tuple) and all(map(_is_several, names))
+        if is_nested and names:
+            return cls(select, kind, (), tuple(output_names(kind, group) for group in names))
+        return cls(select, kind, output_names(kind, names))
+
+
+def _is_several(names: object) -> bool:
+    """Whether this is several names, and not one."""
+    return isinstance(names, list | tuple | np.ndarray)
+
+
+def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
+    """Names as text: classes as their labels are named, columns as those of a frame are.
+
+    So the class 1 is called as the label 1.0 is, and True as the label True.
+    """
+    if not isinstance(names, Iterable) or isinstance(names, str | bytes):
+        raise ConfigError(f"names: expected a sequence of names, got one {type(names).__name__}")
+    if kind == "probabilities":
+        return tuple(category_name(name) or str(name) for name in names)
+    return tuple(map(str, names))
+
+
+def is_output_list(prediction: Any, rows: int) -> bool:
+    """Whether a result is a list of arrays, one for each output, with a row for each of `rows`."""
+    return (
+        isinstance(prediction, list)
+        and len(prediction) > 0
+        and all(
+            isinstance(output, np.ndarray) and output.ndim == 2 and len(output) == rows
+            for output in prediction
+        )
+    )

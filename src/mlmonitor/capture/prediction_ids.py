@@ -1,17 +1,17 @@
-"""Prediction ids: made only when somebody asks, ordered by time, unique without coordination."""
+"""Prediction ids: created on demand, ordered by time, unique without coordination."""
 
 import uuid
 
 import numpy as np
 
-from mlmonitor.capture.values import is_missing
+from mlmonitor.capture.canonical import is_missing
 
 
 def id_text(identity: object) -> str | None:
     """The text of a caller's id, the same for a prediction and for its label; None for no id.
 
-    A whole float is an integer that passed through a column of floats. What is missing or empty
-    names nothing.
+    A whole float is an integer that passed through a column of floats. Missing and empty values
+    are no ids.
     """
     if is_missing(identity):
         return None
@@ -23,10 +23,10 @@ def id_text(identity: object) -> str | None:
 
 
 def id_or_none(identity: object) -> str | None:
-    """`id_text` of one among many: one that cannot be told is none, its neighbours are kept."""
+    """`id_text`, or None if the value raises: one among many must not cost its neighbours."""
     try:
         return id_text(identity)
-    except Exception:  # noqa: BLE001 - whatever the host's object raises
+    except Exception:  # noqa: BLE001 - the host's object may raise anything
         return None
 
 
@@ -43,7 +43,7 @@ def prediction_id(*, unix_ms: int, chance: bytes) -> str:
 
 
 def made_at_ms(identity: str) -> int | None:
-    """When `identity` was made, in Unix milliseconds; None where it is no version 7 UUID."""
+    """When `identity` was created, in Unix milliseconds, or None if it is not a version 7 UUID."""
     try:
         value = uuid.UUID(identity)
     except (ValueError, AttributeError, TypeError):

@@ -1,7 +1,7 @@
-"""Raw values of a field as the host hands them over, and markers for those that are absent."""
+"""Raw values of a field as the host passes them, and a marker for those that cannot be read."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,7 @@ Values = Sequence[object] | np.ndarray[Any, Any]
 
 
 class Unreadable(tuple[()]):
-    """Stands for a row, or a column, that no value can be read from: each is of a wrong type."""
+    """Stands for a value, row or column that cannot be read: every value in it is a wrong type."""
 
     __slots__ = ()
 
@@ -17,30 +17,48 @@ class Unreadable(tuple[()]):
 UNREADABLE = Unreadable()
 
 
-def unmasked(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A plain ndarray: what a mask hides becomes NaN, NaT, or None."""
+class Instant(NamedTuple):
+    """A point in time since 1970, UTC; a datetime without a zone counts as UTC."""
+
+    microseconds: int
+    nanoseconds: int  # 0 to 999, on top of the microseconds
+
+
+class Duration(NamedTuple):
+    """A length of time."""
+
+    microseconds: int
+    nanoseconds: int  # 0 to 999, on top of the microseconds
+
+
+def unmask(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A plain ndarray: masked values become NaN, NaT, or None."""
     if not isinstance(array, np.ma.MaskedArray):
         return np.asarray(array)
     masked: Any = array
     names = array.dtype.names
     if names is not None:
         plain = np.empty(array.shape, [(name, object) for name in names])
-        for name in names:
-            plain[name] = unmasked(masked[name])
+        for name in names:  # one by one, because numpy would convert an array of times to integers
+            plain[name].flat = [*unmask(masked[name]).flat]
         return plain
-    has_own = array.dtype.kind in "fMm"
-    plain = np.array(masked.data, array.dtype if has_own else object)
-    nothing = np.array("NaT", array.dtype) if array.dtype.kind in "Mm" else np.nan
-    plain[np.ma.getmaskarray(masked)] = nothing if has_own else None
+    has_missing_value = array.dtype.kind in "fMm"
+    plain = np.array(masked.data, array.dtype if has_missing_value else object)
+    missing = np.array("NaT", array.dtype) if array.dtype.kind in "Mm" else np.nan
+    plain[np.ma.getmaskarray(masked)] = missing if has_missing_value else None
     return plain
 
 
-def is_missing(value: object) -> bool:
-    """Whether `value` says that there is no value: None, NaN, NaT, or pandas' NA."""
-    if value is None:
-        return True
-    if isinstance(value, float | np.floating):
-        return bool(np.isnan(value))
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(value))
-    return type(value).__name__ in ("NAType", "NaTType")
+def plain_values(values: Values) -> Sequence[object]:
+    """A column as a sequence of values with the same names and the same numbers.
+
+    An array becomes a list of Python's own values; its datetimes and durations stay numpy's, since
+    Python has none as fine.
+    """
+    if not isinstance(values, np.ndarray):
+        return values
+    plain = unmask(values)
+    if plain.dtype.kind in "Mm":
+        return list(plain)
+    listed: list[object] = plain.tolist()
+    return listed

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.sketches.categories import OTHER, category_name
+from mlmonitor.aggregate.sketches.categories import OTHER
 from mlmonitor.aggregate.window import Span
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions

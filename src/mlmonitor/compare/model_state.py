@@ -8,7 +8,7 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
-from mlmonitor.capture.read.rows import rows_of
+from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
@@ -16,6 +16,7 @@ from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKee
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
+from mlmonitor.errors import SchemaError
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
@@ -73,9 +74,14 @@ class ModelState:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
             self.calls.update_exemplars(entries, self._moment_ns)
 
-    def ingest(self, run: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
-        """Add the rows of calls of one form; raises, adding none, if one cannot be read."""
-        rows = rows_of(run)
+    def ingest(
+        self, run: Sequence[Entry], *, now: float, is_traced: bool = False
+    ) -> SchemaError | None:
+        """Add the rows of calls of one form; raises, adding none, if one cannot be read.
+
+        Returns why predictions did not fit their declared outputs, if they did not.
+        """
+        rows = read_rows(run)
         codes = self.traffic.codes(rows)
         self._keeper.remember(rows, codes, now=now)
         yield_gil()
@@ -84,6 +90,7 @@ class ModelState:
         if is_traced and block is not None and self.traffic.population is not None:
             traced = rows_with_origin(run, block.rows)
             self.traffic.population.update_exemplars(block, *traced, self._moment_ns)
+        return None if rows.fault is None else SchemaError(rows.fault)
 
     def is_forgotten(self, entry: Entry) -> bool:
         """Whether a call that was named late had been read by then, and so waits under no name."""
@@ -92,7 +99,7 @@ class ModelState:
     def remember(self, run: Sequence[Entry], *, now: float) -> None:
         """Keep the predictions of calls of one form, which were counted before they had a name."""
         self.begin_comparing(now=now)
-        rows = rows_of(run)
+        rows = read_rows(run)
         self._keeper.remember(rows, self.traffic.codes(rows), now=now)
 
     def begin_comparing(self, *, now: float) -> None:

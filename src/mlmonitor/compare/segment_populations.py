@@ -85,7 +85,7 @@ class Segmented:
 
     def codes(self, rows: Rows) -> Codes:
         """The segment of each row."""
-        return self._codes.of(rows)
+        return self._codes.encode(rows)
 
     def update(self, block: Block, rows: Rows, codes: Codes, *, now: float) -> None:
         """Take in rows that ended about `now`, read as `block`."""

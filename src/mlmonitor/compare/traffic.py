@@ -64,7 +64,7 @@ class Comparing:
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
         """Compare rows that ended about `now`; return them as they were read."""
-        block = self.reader.block(rows)
+        block = self.reader.read_block(rows)
         yield_gil()
         self.population.update(block, now=now)
         if self.segmented is not None:
@@ -74,7 +74,7 @@ class Comparing:
 
     def count_only(self, rows: Rows) -> None:
         """Count rows without comparing them: the rows that became the reference."""
-        block = self.reader.block(rows)
+        block = self.reader.read_block(rows)
         self.population.count_only(block)
         if self.segmented is not None:
             self.segmented.count_only(block, rows)

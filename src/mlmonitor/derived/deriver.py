@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import KernelPlan
 from mlmonitor.capture.read.reader import Reader
-from mlmonitor.capture.read.refusals import GIVEN, MISSING
+from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.capture.values import Values
 from mlmonitor.derived.anomaly import Distances
 from mlmonitor.derived.columns import DerivedColumns
@@ -84,7 +84,9 @@ class Deriver:
         categorical = list(block.categorical)
         if self._distances is not None:
             score = self._distances.score(block.numeric[self._scored])
-            lost = np.where(np.isnan(score), MISSING, GIVEN).astype(np.int8)
+            lost = np.where(np.isnan(score), RefusalReason.MISSING, RefusalReason.GIVEN).astype(
+                np.int8
+            )
             found[SCORE] = DerivedColumns(score[None, :], lost[None, :])
             categorical.append(_flags(score, self._threshold))
         derived = [found[name] for name in self._names]

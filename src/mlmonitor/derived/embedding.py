@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.read.numbers import plain_floats
-from mlmonitor.capture.read.refusals import MISSING, NONFINITE, WRONG_TYPE, Reasons
-from mlmonitor.capture.values import UNREADABLE, Values, is_missing, unmasked
+from mlmonitor.capture.read.refusals import Reasons, RefusalReason
+from mlmonitor.capture.values import UNREADABLE, Values, unmask
 from mlmonitor.derived.columns import DerivedColumns
 from mlmonitor.derived.matmul import product
 from mlmonitor.formats.reference import EMBEDDING_FIELDS, EmbeddingReference
@@ -45,14 +46,14 @@ def vectors(values: Values, dimensions: int) -> Vectors:
             continue
         vector = as_vector(value)
         if vector is None:
-            reasons[row] = MISSING
+            reasons[row] = RefusalReason.MISSING
         elif not isinstance(vector, np.ndarray) or vector.size != dimensions:
-            reasons[row] = WRONG_TYPE
+            reasons[row] = RefusalReason.WRONG_TYPE
         else:
             matrix[row], known[row] = vector, True
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite((matrix**2).sum(axis=1))
-    reasons[~finite] = NONFINITE
+    reasons[~finite] = RefusalReason.NONFINITE
     if not finite.all():
         matrix[~finite], known = 0.0, known & finite
     return Vectors(matrix, known, reasons)
@@ -74,7 +75,7 @@ def as_vector(value: object) -> object:
 
 
 def _array(value: np.ndarray[Any, Any]) -> object:
-    array = unmasked(value)
+    array = unmask(value)
     if array.ndim != 1 or not array.size:
         return UNREADABLE
     if array.dtype.kind == "O":
@@ -169,7 +170,7 @@ class EmbeddingColumns:
             ]
         )
         reasons = np.tile(found.reasons, (len(EMBEDDING_FIELDS), 1))
-        reasons[1, found.known & ~has_direction] = MISSING
+        reasons[1, found.known & ~has_direction] = RefusalReason.MISSING
         return DerivedColumns(numeric, reasons, features)
 
 

@@ -10,8 +10,9 @@ from math import log
 
 import numpy as np
 
-from mlmonitor.capture.read.refusals import MISSING, WRONG_TYPE
-from mlmonitor.capture.values import UNREADABLE, Values, is_missing
+from mlmonitor.capture.canonical import is_missing
+from mlmonitor.capture.read.refusals import RefusalReason
+from mlmonitor.capture.values import UNREADABLE, Values
 from mlmonitor.derived.columns import DerivedColumns
 from mlmonitor.formats.reference import MOST_FILTER_BITS, TEXT_FIELDS, TextReference
 from mlmonitor.records import ABSENT
@@ -157,9 +158,11 @@ class TextColumns:
                 if words:
                     numeric[2, row] = self._vocabulary.unknown_share(words)
                 else:
-                    reasons[2, row] = MISSING
+                    reasons[2, row] = RefusalReason.MISSING
             elif value is not ABSENT:
-                reasons[:, row] = MISSING if _is_missing(value) else WRONG_TYPE
+                reasons[:, row] = (
+                    RefusalReason.MISSING if _is_missing(value) else RefusalReason.WRONG_TYPE
+                )
         return DerivedColumns(numeric, reasons)
 
 

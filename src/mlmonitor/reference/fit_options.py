@@ -1,5 +1,6 @@
 """What a user says of training data, checked once, with errors that hold the fix."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,13 +9,15 @@ from typing import Any, get_args
 import numpy as np
 
 from mlmonitor.aggregate.season import Season
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.outputs import OutputKind, Outputs
-from mlmonitor.capture.values import is_missing
 from mlmonitor.errors import ConfigError, SchemaError
-from mlmonitor.formats.reference import FieldEntry
+from mlmonitor.formats.reference import CategoricalReference, FieldEntry
 from mlmonitor.records import Kind
 from mlmonitor.reference.thresholds import Thresholds
-from mlmonitor.reference.training_data import checked_name, checked_names
+from mlmonitor.reference.training_data import ACTUAL, checked_name, checked_names
+
+log: logging.Logger = logging.getLogger("mlmonitor")
 
 MOST_BINS = 1_000
 
@@ -48,28 +51,63 @@ def _check_thresholds(thresholds: object) -> None:
         raise ConfigError(f"thresholds: expected {' or '.join(map(repr, names))}")
 
 
-def outputs_of(output: OutputKind, classes: Sequence[str]) -> Outputs:
-    """How predictions are read; raises ConfigError for names that fit no such output."""
-    names = checked_names(classes, "classes")
-    outputs = Outputs(kind=output, names=names)
-    if names and output == "value":
-        raise ConfigError("classes: expected with output='probabilities' only")
-    if len(names) == 1:
-        raise ConfigError("classes: expected two or more, or none to number them")
+def outputs_of(output: OutputKind, classes: Any) -> Outputs:
+    """How predictions are read; raises ConfigError for names that fit no such output.
+
+    classes: a sequence or an array, such as scikit-learn's `classes_`.
+    """
+    if isinstance(classes, str | bytes):
+        raise SchemaError("classes: expected a sequence of names, got one text")
+    outputs = Outputs.named(output, classes)
+    groups = outputs.groups or ((outputs.names,) if outputs.names else ())
+    for names in groups:
+        checked_names(names, "classes")
+        if output == "value":
+            raise ConfigError("classes: expected with output='probabilities' only")
+        if len(names) == 1:
+            raise ConfigError("classes: expected two or more, or none to number them")
     return outputs
 
 
-def check_actuals(entries: Sequence[FieldEntry], classes: Sequence[str]) -> None:
-    """Refuse actuals that are no names where predictions are: nothing of them would be alike.
+def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, Kind]:
+    """The declared kinds; actuals are categories where predictions are names of classes.
+
+    So classes that are integers or truths can be compared with actuals that are.
+    """
+    kinds = kinds_of(schema or {})
+    if outputs.names and has_actuals and ACTUAL not in kinds:
+        kinds[ACTUAL] = Kind.CATEGORICAL
+    return kinds
+
+
+def check_actuals(entries: Sequence[FieldEntry], outputs: Outputs) -> None:
+    """Refuse actuals of which none names a class: they could never equal a prediction.
 
     Raises:
-        SchemaError: they are of another kind.
+        SchemaError: there are actuals and classes, and they have no name in common.
     """
-    kinds = [entry.kind for entry in entries if entry.role == "actual"]
-    if classes and kinds and kinds[0] != "categorical":
-        raise SchemaError(
-            f"actuals: expected names of classes, got {kinds[0]} values: give them, and labels "
-            "later, as names, such as [classes[i] for i in actuals]"
+    for entry in entries:
+        if entry.role != "actual" or not outputs.names:
+            continue
+        names = entry.categories + entry.others if isinstance(entry, CategoricalReference) else []
+        if names and not {*names} & {*outputs.names}:
+            raise SchemaError(
+                "actuals: expected names of classes, but none of the values is one of classes=: "
+                "give them, and labels later, as names, such as [classes[i] for i in actuals]"
+            )
+
+
+def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
+    """Log which columns have no value at all: only that they are missing can be compared."""
+    names = [
+        repr(entry.name[:60]) for entry in entries if entry.rows and entry.missing == entry.rows
+    ]
+    if names:
+        log.warning(
+            "Reference.fit: all values are missing in %s%s: later values count as a change of the "
+            "missing share; leave the column out, or fit on rows that have it",
+            ", ".join(names[:10]),
+            f" and {len(names) - 10} more columns" if len(names) > 10 else "",
         )
 
 

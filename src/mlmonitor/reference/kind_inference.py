@@ -1,13 +1,13 @@
-"""What kind a column of training data is of, as most of its values are."""
+"""The kind of a column of training data, as most of its values have it."""
 
 from collections import Counter
-from datetime import date
+from enum import Enum
 from numbers import Number
 
 import numpy as np
 
-from mlmonitor.aggregate.sketches.categories import category_name
-from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.capture.canonical import canonical, is_missing
+from mlmonitor.capture.values import Duration, Instant, Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Kind
 
@@ -16,59 +16,73 @@ _BY_DTYPE = {
     "i": Kind.NUMERIC,
     "u": Kind.NUMERIC,
     "f": Kind.NUMERIC,
+    "m": Kind.NUMERIC,
     "M": Kind.DATETIME,
     "U": Kind.CATEGORICAL,
     "S": Kind.CATEGORICAL,
     "T": Kind.CATEGORICAL,
 }
+_BY_FORM = {
+    bool: Kind.BOOLEAN,
+    int: Kind.NUMERIC,
+    float: Kind.NUMERIC,
+    Duration: Kind.NUMERIC,
+    Instant: Kind.DATETIME,
+    str: Kind.CATEGORICAL,
+}
 
 
-def known_kind(name: str, values: Values) -> Kind | None:
-    """The kind that most values of a column are of; None where all are missing.
+def infer_kind(name: str, values: Values) -> Kind | None:
+    """The kind of most values of a column, or None if all are missing.
 
     Raises:
-        SchemaError: its values are of no kind known here.
+        SchemaError: most values have no kind.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         kind = _BY_DTYPE.get(values.dtype.kind)
-        if values.dtype.kind in "fM" and kind is not None:
-            return None if np.all(np.isnan(np.asarray(values))) else kind
-    else:
-        found = _kinds_of(list(values))
-        if not found:
+        if values.dtype.kind in "fMm" and np.all(np.isnan(np.asarray(values))):
             return None
-        if set(found) == {Kind.BOOLEAN, Kind.NUMERIC}:
+    else:
+        counts = _count_kinds(list(values))
+        if not counts:
+            return None
+        if set(counts) == {Kind.BOOLEAN, Kind.NUMERIC}:
             return Kind.NUMERIC
-        kind = found.most_common(1)[0][0]
+        kind = counts.most_common(1)[0][0]
     if kind is None:
         raise SchemaError(
-            f"column {name!r}: expected numbers, text, booleans or datetimes; leave it out, turn "
-            f"it into numbers first, or, if it holds vectors, say schema={{{name!r}: 'embedding'}}"
+            f"column {name!r}: expected numbers, text, booleans, datetimes or durations; leave it "
+            "out, convert it to one of these, or, if it holds vectors, declare "
+            f"schema={{{name!r}: 'embedding'}}"
         )
     return kind
 
 
-def _kinds_of(values: list[object]) -> Counter[Kind | None]:
-    """How many values are of each kind: told by their types, of which there are few."""
-    found: Counter[Kind | None] = Counter()
+def _count_kinds(values: list[object]) -> Counter[Kind | None]:
+    """How many values are of each kind, by their types, of which there are few."""
+    counts: Counter[Kind | None] = Counter()
     examples = dict(zip(map(type, values), values, strict=True))
-    for kind, count in Counter(map(type, values)).items():
-        if issubclass(kind, float | np.floating | np.datetime64 | np.timedelta64):
-            count = sum(type(value) is kind and not is_missing(value) for value in values)  # noqa: PLW2901 - NaN is of a type, too
-        elif is_missing(examples[kind]):
-            continue
-        if count:
-            found[_kind_of(examples[kind])] += count
-    return found
+    for kind, total in Counter(map(type, values)).items():
+        count, example = total, examples[kind]
+        if _may_be_missing(kind):
+            present = [value for value in values if type(value) is kind and not is_missing(value)]
+            if not present:
+                continue
+            count, example = len(present), present[0]
+        counts[_kind_of(example)] += count
+    return counts
+
+
+def _may_be_missing(kind: type) -> bool:
+    """Whether some values of a type are missing, such as NaN among floats."""
+    return kind not in (int, str, bool)
 
 
 def _kind_of(value: object) -> Kind | None:
-    if isinstance(value, bool | np.bool_):
-        return Kind.BOOLEAN
-    if isinstance(value, complex | np.complexfloating | np.timedelta64):
+    try:
+        form = canonical(value)
+    except Exception:  # noqa: BLE001 - the host's object may raise anything
         return None
-    if isinstance(value, Number):
-        return Kind.NUMERIC
-    if isinstance(value, date | np.datetime64):
-        return Kind.DATETIME
-    return None if category_name(value) is None else Kind.CATEGORICAL
+    if isinstance(value, Enum) and not isinstance(value, Number) and _BY_FORM.get(type(form)):
+        return Kind.CATEGORICAL
+    return _BY_FORM.get(type(form))

@@ -17,7 +17,7 @@ from mlmonitor.reference.fitting.fit import fit_fields
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.sample_halves import Options
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
-from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import Chunk, Columns, checked_name
 
@@ -124,7 +124,7 @@ class Learner:
         slots.next_chunk(len(column))
         try:
             if declared is None:
-                known_kind(name, column)
+                infer_kind(name, column)
             else:
                 sample.take(column, slots)
                 sample.entry(slots, bins=1, thresholds=None)

@@ -1,7 +1,7 @@
 """The reference: what every field looked like when the model was trained."""
 
 import errno
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -36,9 +36,10 @@ from mlmonitor.reference.fit_options import (
     check_actuals,
     check_options,
     figures_of,
-    kinds_of,
     outputs_of,
+    schema_of,
     season_of,
+    warn_of_missing,
 )
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
@@ -70,9 +71,9 @@ class Reference:
         *,
         predictions: Any = None,
         output: OutputKind = "value",
-        classes: Sequence[str] = (),
+        classes: Iterable[object] = (),
         actuals: Any = None,
-        names: Sequence[str] = (),
+        names: Iterable[object] = (),
         schema: Mapping[str, Kind | str] | None = None,
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
@@ -136,7 +137,8 @@ class Reference:
         strata = Stratification(checked_names(segments, "segments"), max_segments, cycle)
         outputs = outputs_of(output, classes)
         scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
-        derivations = Derivations(kinds_of(schema or {}), strata, scored=scored, seed=seed)
+        kinds = schema_of(schema, outputs, has_actuals=actuals is not None)
+        derivations = Derivations(kinds, strata, scored=scored, seed=seed)
         is_stream = hasattr(features, "__next__")
         parts = chunks(
             features,
@@ -157,7 +159,8 @@ class Reference:
             strata=strata,
         )
         whole = derivations.completed(found, Options(bins, thresholds))
-        check_actuals(whole.fields, classes)
+        check_actuals(whole.fields, outputs)
+        warn_of_missing(whole.fields)
         return cls(
             ReferenceFile(
                 rows=found.rows,

@@ -1,13 +1,14 @@
-"""Training data, in whatever form it is held, as columns by name: chunk by chunk if wished."""
+"""Training data of any form as columns by name, whole or chunk by chunk."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.host.copiers import Copiers, copy_unreadable
-from mlmonitor.capture.host.results import copy_result
+from mlmonitor.capture.host.results import copy_result, is_column
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
@@ -22,7 +23,7 @@ Columns = dict[tuple[Role, str], Values]
 
 
 class Chunk(NamedTuple):
-    """Some training rows: their columns, how many they are, and what parts them."""
+    """Some training rows: their columns, their number, and what splits them into strata."""
 
     columns: Columns
     rows: int
@@ -38,7 +39,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     features: Any,
     predictions: Any,
     actuals: Any,
-    names: Sequence[str],
+    names: Iterable[object],
     *,
     outputs: Outputs = _PLAIN,
     segments: Sequence[str] = (),
@@ -46,26 +47,26 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
 ) -> Iterator[Chunk]:
     """The training data, one chunk after another; data that is not an iterator is one chunk.
 
-    `outputs` says how predictions are read; `segments` names the features that part the rows.
+    `outputs` says how predictions are read; `segments` names the features that split the rows.
 
     Raises:
-        SchemaError: what came is no data, or its parts do not fit each other.
+        SchemaError: an argument is not data, or the arguments do not fit each other.
     """
     is_stream = hasattr(features, "__next__")
-    named = checked_names(names)
+    column_names = checked_names(names)
     predicted = AlignedInput("predictions", predictions, outputs, is_stream=is_stream)
     actual = AlignedInput("actuals", actuals, _PLAIN, is_stream=is_stream)
     dated = AlignedInput("times", times, _PLAIN, is_stream=is_stream)
     for chunk in features if is_stream else [features]:
-        columns, rows = feature_columns(chunk, named)
-        found: Columns = {(Role.FEATURE, name): column for name, column in columns.items()}
+        features_by_name, rows = feature_columns(chunk, column_names)
+        columns: Columns = {(Role.FEATURE, n): column for n, column in features_by_name.items()}
         fields = predicted.next_fields(chunk, rows)
-        found.update({(Role.PREDICTION, name): column for name, column in fields.items()})
+        columns.update({(Role.PREDICTION, name): column for name, column in fields.items()})
         for column in actual.next_fields(chunk, rows, most=1).values():
-            found[Role.ACTUAL, ACTUAL] = column
+            columns[Role.ACTUAL, ACTUAL] = column
         moments = list(dated.next_fields(chunk, rows, most=1).values())
-        parts = [_segment_column(columns, name) for name in segments]
-        yield Chunk(found, rows, StratumKeys(parts, moments[0] if moments else None))
+        segment_columns = [_segment_column(features_by_name, name) for name in segments]
+        yield Chunk(columns, rows, StratumKeys(segment_columns, moments[0] if moments else None))
     for source in (predicted, actual, dated):
         source.finish()
 
@@ -77,7 +78,7 @@ def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
 
 
 class AlignedInput:
-    """What belongs to the features, chunk by chunk: predictions, actuals or times."""
+    """Predictions, actuals or times, chunk by chunk beside the features."""
 
     def __init__(self, what: str, values: Any, outputs: Outputs, *, is_stream: bool) -> None:
         self._what, self._outputs = what, outputs
@@ -86,9 +87,10 @@ class AlignedInput:
         if values is None or callable(values):
             return
         if hasattr(values, "__next__") != is_stream:
-            came = "in chunks: expected an" if is_stream else "whole: expected no"
+            expected = "in chunks: expected an" if is_stream else "whole: expected no"
             raise SchemaError(
-                f"{what}: features come {came} iterator of chunks; a function of a chunk suits both"
+                f"{what}: features are {expected} iterator of chunks; a function of a "
+                "chunk fits both"
             )
         self._parts = values if is_stream else iter([values])
 
@@ -111,7 +113,7 @@ class AlignedInput:
         return {checked_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
-        """Refuse chunks that no features belong to."""
+        """Refuse chunks without features."""
         if self._parts is not None and next(self._parts, self) is not self:
             raise SchemaError(f"{self._what}: more chunks than features have")
 
@@ -120,25 +122,28 @@ def _fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str,
     expected = f"{what}: expected one for each of the {rows} rows"
     if values is None or isinstance(values, set | frozenset) or hasattr(values, "__next__"):
         raise SchemaError(f"{expected}, got {type(values).__name__}")
-    taken = list(values) if isinstance(values, range) else copy_result(values)
-    fields = PredictionColumns(outputs).batch(taken, rows)
-    is_one_value = rows == 1 and (isinstance(taken, _TEXTS) or not hasattr(taken, "__iter__"))
+    copied = list(values) if isinstance(values, range) else copy_result(values)
+    reader = PredictionColumns(outputs)
+    fields = reader.read_batch(copied, rows)
+    if reader.fault is not None:
+        raise SchemaError(reader.fault.replace("prediction", what, 1).replace("names=", "classes="))
+    is_one_value = rows == 1 and (isinstance(copied, _TEXTS) or not hasattr(copied, "__iter__"))
     for column in fields.values():
-        is_spread = len(column) > 0 and column[0] is taken and not is_one_value
+        is_spread = len(column) > 0 and column[0] is copied and not is_one_value
         if is_spread or len(column) != rows or _holds_collections(column):
-            raise SchemaError(f"{expected}, got {_met(taken, rows)}")
+            raise SchemaError(f"{expected}, got {_describe(copied, rows)}")
     return fields
 
 
 def _holds_collections(column: Values) -> bool:
-    """Whether a row has several values, or stands for outputs that fit no rows."""
+    """Whether a row holds several values, or outputs that do not fit the rows."""
     if isinstance(column, np.ndarray):
         return False
     return any(isinstance(value, list | tuple | dict | np.ndarray) for value in column)
 
 
-def _met(values: Any, rows: int) -> str:
-    """What stood in place of one value a row, its values left unsaid."""
+def _describe(values: Any, rows: int) -> str:
+    """What was passed in place of one value a row, without its values."""
     if not hasattr(values, "__len__") or isinstance(values, _TEXTS):
         return f"one {type(values).__name__}"
     if isinstance(values, Mapping):
@@ -147,28 +152,27 @@ def _met(values: Any, rows: int) -> str:
 
 
 def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str, Values], int]:
-    """Columns by name, and how many rows there are, of whatever holds rows.
+    """Columns by name, and the number of rows.
 
     Raises:
         SchemaError: `features` holds no rows, its columns differ in length or share a name, or an
-            array came without `names`.
+            array has no `names`.
     """
     if isinstance(features, Mapping):
-        known = checked_names(features)
-        found = {
-            name: _values(name, column)
-            for name, column in zip(known, features.values(), strict=True)
+        columns = {
+            name: _copy_column(name, column)
+            for name, column in zip(checked_names(features), features.values(), strict=True)
         }
     else:
-        found = _read(features, checked_names(names))
-    rows = max(map(len, found.values()), default=0)
-    for name, column in found.items():
+        columns = _read_features(features, checked_names(names))
+    rows = max(map(len, columns.values()), default=0)
+    for name, column in columns.items():
         if len(column) != rows:
             raise SchemaError(f"column {name!r}: expected {rows} rows, got {len(column)}")
-    return found, rows
+    return columns, rows
 
 
-def _read(features: Any, names: Sequence[str]) -> dict[str, Values]:
+def _read_features(features: Any, names: Sequence[str]) -> dict[str, Values]:
     form, rows, payload = _copied(features)
     match form:
         case PayloadForm.FRAME:
@@ -178,19 +182,19 @@ def _read(features: Any, names: Sequence[str]) -> dict[str, Values]:
         case PayloadForm.MAPPINGS:
             return _row_columns(payload)
         case PayloadForm.MATRIX:
-            _fits(payload.shape[1], names)
+            _check_width(payload.shape[1], names)
             return {name: payload[:, at] for at, name in enumerate(names)}
         case PayloadForm.SEQUENCES:
             return _sequence_columns(payload, names)
         case _:
             raise SchemaError(
                 "features: expected a frame in memory, columns by name, a two-dimensional array, "
-                f"rows, or an iterator of chunks of these; met {_called(features)}"
+                f"rows, or an iterator of chunks of these; got {_type_of(features)}"
             )
 
 
 def _copied(features: Any) -> Copied:
-    if hasattr(features, "to_frame"):  # a series: a column, or one row, and no telling which
+    if hasattr(features, "to_frame"):  # a series is ambiguous: a column, or one row
         return copy_unreadable(features)
     try:
         return Copiers()[type(features)](features)
@@ -198,7 +202,7 @@ def _copied(features: Any) -> Copied:
         return copy_unreadable(features)
 
 
-def _called(features: Any) -> str:
+def _type_of(features: Any) -> str:
     if isinstance(features, list | tuple):
         return "no rows" if not features else f"a list of {type(features[0]).__name__}"
     dimensions = getattr(features, "ndim", None)
@@ -214,78 +218,76 @@ def _frame_columns(native: Any, rows: int) -> dict[str, Values]:
     except narwhals.exceptions.DuplicateError:
         raise SchemaError("features: expected each column name once") from None
     table = ColumnTable(dict(zip(names, frame.iter_columns(), strict=True)), rows)
-    found = {name: table.column(name) for name in names}
-    return {name: column for name, column in found.items() if column is not None}
+    columns = {name: table.column(name) for name in names}
+    return {name: column for name, column in columns.items() if column is not None}
 
 
 def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Values]:
-    named: list[Mapping[Any, object]] = []
+    rows_by_name: list[Mapping[Any, object]] = []
     for at, row in enumerate(rows):
         if row is None:
             raise SchemaError(
                 f"features: row {at}: expected values by name, as the other rows have"
             )
-        named.append(row if all(isinstance(key, str) for key in row) else _with_texts(row))
-    table = MappingTable(named)
-    found = {name: table.column(name) for name in checked_names(table.names())}
-    return {name: column for name, column in found.items() if column is not None}
+        rows_by_name.append(
+            row if all(isinstance(key, str) for key in row) else _with_text_names(row)
+        )
+    table = MappingTable(rows_by_name)
+    columns = {name: table.column(name) for name in checked_names(table.names())}
+    return {name: column for name, column in columns.items() if column is not None}
 
 
-def _with_texts(row: Mapping[Any, object]) -> dict[str, object]:
+def _with_text_names(row: Mapping[Any, object]) -> dict[str, object]:
     return dict(zip(checked_names(row), row.values(), strict=True))
 
 
 def _sequence_columns(rows: Sequence[Sequence[object]], names: Sequence[str]) -> dict[str, Values]:
-    _fits(len(rows[0]), names)
+    _check_width(len(rows[0]), names)
     for at, row in enumerate(rows):
         if len(row) != len(names):
             raise SchemaError(f"features: row {at}: expected {len(names)} values, got {len(row)}")
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
 
 
-def _fits(width: int, names: Sequence[str]) -> None:
+def _check_width(width: int, names: Sequence[str]) -> None:
     if len(names) != width:
-        raise SchemaError(
-            f"features have {width} columns without names: pass names= with {width} of them"
-        )
+        msg = f"features have {width} columns without names: pass names= with {width} of them"
+        raise SchemaError(msg)
 
 
-def _values(name: str, column: Any) -> Values:
-    """One column of a mapping: a copy, as an array where it is one, else as a list."""
-    if isinstance(column, np.ndarray) and column.ndim in (1, 2):
-        return column.copy() if column.ndim == 1 else list(column.copy())
-    if hasattr(column, "to_pylist"):  # pyarrow's own
-        listed: list[object] = column.to_pylist()
-        return listed
-    is_sequence = hasattr(column, "__len__") and hasattr(column, "__getitem__")
-    if not is_sequence or isinstance(column, np.ndarray | Mapping | str | bytes):
+def _copy_column(name: str, column: Any) -> Values:
+    """One column of a mapping, read as `record` reads it: an array, or else a list."""
+    values = None
+    with suppress(Exception):  # the user's object may raise anything: it is not a column
+        values = list(column) if isinstance(column, range) else copy_result(column)
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        values = values.reshape(-1) if values.shape[1] == 1 else list(values)
+    is_one_dimensional = is_column(values) and getattr(values, "ndim", 1) == 1
+    if isinstance(column, set | frozenset) or not is_one_dimensional:
         raise SchemaError(
-            f"column {name!r}: expected a sequence of values, got {_called(column)}; features that "
-            "are a mapping hold a column under each name"
+            f"column {name!r}: expected a sequence of values, got {_type_of(column)}; features "
+            "that are a mapping hold a column under each name"
         )
-    if not hasattr(column, "dtype"):
-        return list(column)
-    values = ColumnTable({name: column}, len(column)).column(name)
-    return [] if values is None else values
+    return cast("Values", values)
 
 
 def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
     """Names as texts, each once.
 
     Raises:
-        SchemaError: a name cannot be one, or stands there twice.
+        SchemaError: a name is empty, too long or not text, or occurs twice.
     """
     if isinstance(names, _TEXTS):
         raise SchemaError(f"{what}: expected a sequence of names, got one text")
-    found = tuple(checked_name(name) for name in names)
-    if len(set(found)) < len(found):
-        twice = next(name for name in found if found.count(name) > 1)
+    texts = tuple(checked_name(name) for name in names)
+    if len(set(texts)) < len(texts):
+        twice = next(name for name in texts if texts.count(name) > 1)
         raise SchemaError(f"column {twice!r}: expected each column name once")
-    return found
+    return texts
 
 
 def checked_name(name: object) -> str:
-    """A column's name as text; raises SchemaError where it is empty, too long, or no text."""
+    """A column's name as text; raises SchemaError if it is empty, too long or not valid text."""
     text = str(name)
     try:
         text.encode()

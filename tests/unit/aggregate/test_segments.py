@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.aggregate.segments import ALL, MISSING, SegmentEncoder, segment_name, segment_values
-from mlmonitor.aggregate.sketches.categories import NAME_CHARACTERS, OTHER
+from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.capture.naming import NAME_CHARACTERS
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 
@@ -79,7 +80,7 @@ def test_codes_are_the_places_of_what_training_calls_the_same_values(
     codes = SegmentEncoder(["x", "y"], kept)
     table = ColumnTable(dict(zip("xy", map(list, columns), strict=True)), len(columns[0]))
     expected = [kept.index(each) if each in kept else len(kept) for each in values]
-    assert codes.of(rows_of(table)).tolist() == expected
+    assert codes.encode(rows_of(table)).tolist() == expected
     assert codes.other == len(kept)
 
 
@@ -98,14 +99,14 @@ def test_arrays_have_the_segments_that_training_saw_in_them(column: np.ndarray) 
     """Of any type that a column may have."""
     values = segment_values([column])
     kept = list(dict.fromkeys(values))
-    codes = SegmentEncoder(["x"], kept).of(rows_of(ColumnTable({"x": column}, len(column))))
+    codes = SegmentEncoder(["x"], kept).encode(rows_of(ColumnTable({"x": column}, len(column))))
     assert [kept[code] for code in codes.tolist()] == values
 
 
 def test_rows_without_the_field_belong_to_the_missing_or_else_to_the_rest() -> None:
     """A row that could not be read, and one that lacks the value, have a segment as well."""
     rows = rows_of(MappingTable([{"line": "motor"}, {}, None, {"line": None}, {"line": "new"}]))
-    assert SegmentEncoder(["line"], [("motor",), (None,)]).of(rows).tolist() == [0, 1, 1, 1, 2]
-    assert SegmentEncoder(["line"], [("motor",)]).of(rows).tolist() == [0, 1, 1, 1, 1]
+    assert SegmentEncoder(["line"], [("motor",), (None,)]).encode(rows).tolist() == [0, 1, 1, 1, 2]
+    assert SegmentEncoder(["line"], [("motor",)]).encode(rows).tolist() == [0, 1, 1, 1, 1]
     nothing = rows_of(ColumnTable({}, 3))
-    assert SegmentEncoder(["line"], [("motor",), (None,)]).of(nothing).tolist() == [1, 1, 1]
+    assert SegmentEncoder(["line"], [("motor",), (None,)]).encode(nothing).tolist() == [1, 1, 1]

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Entry, Shape
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import JOINED_ROWS
@@ -20,9 +21,9 @@ from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.results import copy_columns, copy_result
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
-from mlmonitor.capture.read.rows import Rows, gather, rows_of
+from mlmonitor.capture.read.rows import Rows, gather, read_rows
 from mlmonitor.capture.read.tables import Table, batch_table
-from mlmonitor.capture.values import UNREADABLE, is_missing
+from mlmonitor.capture.values import UNREADABLE
 from mlmonitor.records import Floats
 
 Make = Callable[[dict[str, Any]], Any]
@@ -280,10 +281,10 @@ ONE_ROWS: list[dict[str, list[Any]]] = [
 def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
     """Their values, their types and their order; only such as are alike are read together."""
     calls = [entry(make(columns), float(at)) for at, columns in enumerate(ONE_ROWS)]
-    runs = [rows_of(run) for run in gather(calls)]
+    runs = [read_rows(run) for run in gather(calls)]
     assert 1 < len(runs) < len(calls)
     assert sum(run.count for run in runs) == sum(len(columns["a"]) for columns in ONE_ROWS)
-    alone = [rows_of([call]) for call in calls]
+    alone = [read_rows([call]) for call in calls]
     for name in ("a", "n", "t"):
         assert told(runs, name) == told(alone, name)
     for found in (runs, alone):

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from mlmonitor.capture.entry import Call, Entry, Shape
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.trace_context import SpanSource, Traced, host_span_source, traced
+from mlmonitor.capture.trace_context import SpanSource, Traced, attach_origin, host_span_source
 
 ENTRY: Entry = (Shape((), Outputs()), PayloadForm.MAPPING, 1, {"a": 1.0}, 0.5, 7, None, Call())
 
@@ -39,7 +39,7 @@ def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
 ) -> None:
     """The innermost one; to whoever does not ask, it is an entry like any other."""
     with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
-        found = traced(ENTRY, whence)
+        found = attach_origin(ENTRY, whence)
     context = span.get_span_context()
     assert isinstance(found, Traced)
     assert found.origin == (context.trace_id, context.span_id)
@@ -50,10 +50,10 @@ def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
 
 def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tracer) -> None:
     """Nor with one that is over."""
-    assert traced(ENTRY, whence) is ENTRY
+    assert attach_origin(ENTRY, whence) is ENTRY
     with tracer.start_as_current_span("over"):
         pass
-    assert traced(ENTRY, whence) is ENTRY
+    assert attach_origin(ENTRY, whence) is ENTRY
 
 
 def test_a_trace_that_is_not_kept_is_no_origin(whence: SpanSource) -> None:
@@ -76,7 +76,7 @@ def test_a_broken_tracer_costs_the_origin_alone(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(trace, "get_current_span", broken)
     whence = host_span_source()
     assert whence is not None
-    assert traced(ENTRY, whence) is ENTRY
+    assert attach_origin(ENTRY, whence) is ENTRY
 
 
 def test_the_interface_alone_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Populati
     for columns in batches:
         rows = len(next(iter(columns.values())))
         found = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
-        population.update(reader.block(found), now=1.0)
+        population.update(reader.read_block(found), now=1.0)
     return population, reader
 
 

@@ -159,8 +159,8 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
         [],
         None,
     )
-    block = reader.block(rows)
-    found = dict(parts(block, SegmentEncoder(["line"], [("0",), ("1",)]).of(rows)))
+    block = reader.read_block(rows)
+    found = dict(parts(block, SegmentEncoder(["line"], [("0",), ("1",)]).encode(rows)))
     assert found[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
     assert found[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 

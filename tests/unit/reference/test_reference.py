@@ -96,7 +96,7 @@ def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictio
         actuals=["low", "mid", "mid"],
     )
     watched = Outputs(kind="probabilities", names=("low", "mid", "high"))
-    given = PredictionColumns(watched).columns([PROBABILITIES], [3])
+    given = PredictionColumns(watched).read_calls([PROBABILITIES], [3])
     entries = {e.name: e for e in reference.entries([Role.PREDICTION])}
     assert entries.keys() == given.keys()
     label = entries["prediction"]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.aggregate.sketches.categories import OTHER, category_name
+from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.records import ABSENT
 
 NO_CLASS = -1

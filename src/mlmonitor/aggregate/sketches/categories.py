@@ -1,76 +1,20 @@
-"""Categories: the reference's dictionary, and names for whatever a value may be."""
+"""Categories: the reference's dictionary, and the codes of a column's values in it."""
 
-import hashlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import date
-from enum import Enum
-from operator import methodcaller
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.capture.values import is_missing
+from mlmonitor.capture.canonical import category_name, is_missing, truth_name
+from mlmonitor.capture.read.numbers import name_or_none
+from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.records import ABSENT, Absent
 
 OTHER = "__other__"
 NEW = "__new__"
-
-NAME_CHARACTERS = 200
-
-_MISSING, _WRONG_TYPE, _ABSENT = -1, -2, -3
-
-
-def category_name(value: object) -> str | None:
-    """The text that stands for `value`; None where it is no category (a list, a mapping, ...).
-
-    A long text is cut and marked with a hash of the whole, so that no two become one. Equal
-    numbers have one name, whatever their type; truths have names of their own.
-    """
-    for kinds, name in _NAMES:
-        if isinstance(value, kinds):
-            return name(value)
-    return None
-
-
-def _text_name(value: str) -> str:
-    text = str.__str__(value)  # of a subclass as well, whatever it shows itself as
-    if not text.isascii():  # half a character can be neither saved nor sent: it is spelled out
-        text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= NAME_CHARACTERS else _shortened(text)
-
-
-def _integer_name(value: Any) -> str:
-    number = int(value)
-    return str(number) if abs(number) < 1 << 64 else _shortened(hex(number))
-
-
-def _float_name(value: Any) -> str:
-    number = float(value)
-    return _integer_name(number) if number.is_integer() else repr(number)
-
-
-def _bytes_name(value: bytes) -> str:
-    return _text_name(value.decode("utf-8", "backslashreplace"))
-
-
-_NAMES: tuple[tuple[type | tuple[type, ...], Callable[[Any], str | None]], ...] = (
-    (Enum, lambda member: category_name(member.value)),  # first: many are also str or int
-    (str, _text_name),
-    ((bool, np.bool_), lambda truth: "true" if truth else "false"),
-    ((int, np.integer), _integer_name),
-    ((float, np.floating), _float_name),
-    (date, methodcaller("isoformat")),  # a datetime is a date
-    (np.datetime64, str),
-    (bytes, _bytes_name),
-)
-
-
-def _shortened(text: str) -> str:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return f"{text[: NAME_CHARACTERS - 18]}~{digest}"
 
 
 class Dictionary:
@@ -150,14 +94,14 @@ class Dictionary:
 
     def encode(self, values: Sequence[object]) -> "Encoded":
         """The code of each value, the names of the new ones, and which rarer ones there were."""
-        codes = np.array(self._found(values), np.int64)
-        rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
-        names = (_name_or_none(values[row]) for row in rows)
+        codes = np.array(self._codes_of(values), np.int64)
+        new_rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
+        names = (name_or_none(values[row], category_name) for row in new_rows)
         new = Counter(name for name in names if name is not None)
         others = [values[row] for row in np.flatnonzero(codes == len(self.top)).tolist()]
-        return Encoded(codes, new, self.size, _names_met(others))
+        return Encoded(codes, new, self.size, _distinct_names(others))
 
-    def _found(self, values: Sequence[object]) -> list[int]:
+    def _codes_of(self, values: Sequence[object]) -> list[int]:
         memories = self._memories
         kinds = set(map(type, values))
         if len(kinds) == 1 and (memory := memories.get(kinds.pop())) is not None:
@@ -170,15 +114,13 @@ class Dictionary:
     def code(self, value: object) -> int:
         """The code of one value, worked out: below zero if it is missing, wrong or absent."""
         if value is ABSENT:
-            return _ABSENT
+            return RefusalReason.ABSENT.code
         try:
-            if is_missing(value):
-                return _MISSING
-            name = _truth_name(value) if self.is_boolean else category_name(value)
-        except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no category
-            return _WRONG_TYPE
+            name = truth_name(value) if self.is_boolean else category_name(value)
+        except Exception:  # noqa: BLE001 - a value that raises when it is read is no category
+            return RefusalReason.WRONG_TYPE.code
         if name is None:
-            return _WRONG_TYPE
+            return (RefusalReason.MISSING if is_missing(value) else RefusalReason.WRONG_TYPE).code
         return self._codes.get(name, len(self.top) + self.is_closed)
 
     def remember(self, value: object) -> bool:
@@ -226,7 +168,7 @@ class _Memory(dict[Any, int]):
 
 
 class Encoded:
-    """One categorical column of a block, in codes."""
+    """One categorical column of a block, in codes; `RefusalReason.code` where a value has none."""
 
     __slots__ = ("codes", "counts", "missing", "new", "other", "wrong_type")
 
@@ -240,26 +182,14 @@ class Encoded:
         self.other: frozenset[str] = other
         self.codes: NDArray[np.int64] = codes
         self.new: Counter[str] = new
-        self.missing: int = int(np.count_nonzero(codes == _MISSING))
-        self.wrong_type: int = int(np.count_nonzero(codes == _WRONG_TYPE))
+        self.missing: int = int(np.count_nonzero(codes == RefusalReason.MISSING.code))
+        self.wrong_type: int = int(np.count_nonzero(codes == RefusalReason.WRONG_TYPE.code))
         self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
 
 
-def _names_met(values: list[object]) -> frozenset[str]:
-    """The different names among some values, each text named once however often it comes."""
+def _distinct_names(values: list[object]) -> frozenset[str]:
+    """The different names among some values; each text is named once however often it occurs."""
     texts = {value for value in values if type(value) is str}
     rest = (value for value in values if type(value) is not str)
-    names = map(_name_or_none, (*texts, *rest))
+    names = (name_or_none(value, category_name) for value in (*texts, *rest))
     return frozenset(name for name in names if name is not None)
-
-
-def _name_or_none(value: object) -> str | None:
-    try:
-        return category_name(value)
-    except Exception:  # noqa: BLE001 - it had a name a moment ago; it is counted all the same
-        return None
-
-
-def _truth_name(value: object) -> str | None:
-    is_truth = isinstance(value, bool | np.bool_ | int | float | np.number) and value in (0, 1)
-    return category_name(bool(value)) if is_truth else None

@@ -9,6 +9,7 @@ from mlmonitor.capture.frames import is_frame
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.results import copy_columns, extract_prediction, is_column
+from mlmonitor.capture.outputs import is_output_list
 from mlmonitor.capture.prediction_ids import id_or_none
 from mlmonitor.errors import SchemaError
 
@@ -65,6 +66,8 @@ def _matches_rows(prediction: Any, rows: int) -> bool:
         SchemaError: the numbers differ.
     """
     if rows <= 1 or prediction is None or getattr(prediction, "size", None) == rows:
+        return True
+    if is_output_list(prediction, rows):
         return True
     is_many = is_column(prediction) or is_frame(type(prediction))
     count = len(prediction) if is_many else 1

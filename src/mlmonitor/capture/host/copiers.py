@@ -18,7 +18,7 @@ import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.frames import frame_owner, is_frame, package_of, series_row
-from mlmonitor.capture.values import UNREADABLE, unmasked
+from mlmonitor.capture.values import UNREADABLE, unmask
 from mlmonitor.errors import SchemaError
 
 Copier = Callable[[Any], Copied]
@@ -58,12 +58,12 @@ def copy_unreadable(_features: object) -> Copied:
 def copy_array(array: np.ndarray[Any, Any]) -> Copied:
     """A vector is one row, a matrix is rows; a numeric vector is copied as its bytes."""
     if type(array) is not np.ndarray:
-        array = unmasked(array)
+        array = unmask(array)
     dtype = array.dtype
     if array.ndim == 1 and dtype.kind in "fiubMm" and array.size:
         return _ARRAY, 1, (dtype, array.tobytes())
     if dtype.names is not None:
-        return copy_sequence([_record(dtype.names, row) for row in array.reshape(-1).tolist()])
+        return copy_sequence(_records(array.reshape(-1)))
     if array.ndim == 1:
         return copy_sequence(array.tolist())
     if array.ndim == 2:
@@ -150,17 +150,21 @@ def _copy_named(row: Any) -> Copied:
     return _MAPPING, 1, row._asdict()
 
 
-def _record(names: Sequence[str], row: Sequence[object] | None) -> dict[str, object] | None:
-    """One row of a structured array; None where a mask hides all of it."""
-    return None if row is None else dict(zip(names, row, strict=True))
+def _records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
+    """The rows of a structured array; its times stay numpy's, which are finer than Python's."""
+    names = array.dtype.names or ()
+    columns = [
+        list(array[name]) if array[name].dtype.kind in "Mm" else array[name].tolist()
+        for name in names
+    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _copy_record(record: Any) -> Copied:
     """One row of a structured array."""
-    names = record.dtype.names
-    return (
-        copy_unreadable(record) if names is None else (_MAPPING, 1, _record(names, record.item()))
-    )
+    if record.dtype.names is None:
+        return copy_unreadable(record)
+    return _MAPPING, 1, _records(np.array([record], record.dtype))[0]
 
 
 def _object_copier(kind: type) -> Copier:

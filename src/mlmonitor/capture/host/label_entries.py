@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from mlmonitor.capture.frame_columns import column_values
+from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
-from mlmonitor.capture.values import Values, unmasked
+from mlmonitor.capture.values import Values, unmask
 from mlmonitor.errors import SchemaError
 
 
@@ -92,8 +94,10 @@ def _is_plain(ids: object) -> bool:
 
 def _copied(values: Any) -> Values:
     """Numbers and times as an array of their own, everything else as a list."""
+    if package_of(type(values)) is not None:
+        values = column_values(values)
     dtype = getattr(values, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "iufmM" and getattr(values, "ndim", 1) == 1:
-        return np.array(unmasked(values) if isinstance(values, np.ndarray) else values)
+        return np.array(unmask(values) if isinstance(values, np.ndarray) else values)
     listed: list[object] = values.tolist() if hasattr(values, "tolist") else list(values)
     return listed

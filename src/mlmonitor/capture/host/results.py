@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES, Copied, PayloadForm
+from mlmonitor.capture.frame_columns import copy_column
 from mlmonitor.capture.frames import (
-    column_values,
     frame_owner,
     is_frame,
     is_prediction_frame,
@@ -16,7 +16,10 @@ from mlmonitor.capture.frames import (
 )
 from mlmonitor.capture.host.copiers import ROW_COPIERS, is_value
 from mlmonitor.capture.outputs import Outputs, Select
-from mlmonitor.capture.values import UNREADABLE, unmasked
+from mlmonitor.capture.values import UNREADABLE, unmask
+from mlmonitor.errors import SchemaError
+
+_NAME_CHARACTERS, _MAX_NAMES = 60, 10  # of a result's parts in an error
 
 
 def copy_columns(columns: Mapping[str, Any]) -> Copied:
@@ -160,8 +163,8 @@ def _is_row(kind: type) -> bool:
 def _copy_table(value: Any) -> Any:
     """Copy an array, a frame, or a column of one."""
     if isinstance(value, np.ndarray):
-        return _copy_array(unmasked(value))
-    return frame_owner(type(value))(value) if is_frame(type(value)) else column_values(value)
+        return _copy_array(unmask(value))
+    return frame_owner(type(value))(value) if is_frame(type(value)) else copy_column(value)
 
 
 def _copy_array(array: np.ndarray[Any, Any]) -> Any:
@@ -187,4 +190,22 @@ def _select(result: Any, select: Select) -> Any:
     )  # a frame has `mean` and `count`
     if isinstance(select, str) and not by_item and hasattr(result, select):
         return getattr(result, select)
-    return result[select]
+    try:
+        return result[select]
+    except (KeyError, IndexError, TypeError) as error:
+        raise SchemaError(
+            f"prediction={select!r}: the result has no such part; it {_describe_parts(result)}"
+        ) from error
+
+
+def _describe_parts(result: Any) -> str:
+    """The names of a result's parts, or else its type."""
+    if isinstance(result, Mapping) or is_prediction_frame(result):
+        names = list(result) if isinstance(result, Mapping) else list(result.columns)
+    else:
+        names = [name for name in getattr(result, "__dict__", {}) if not name.startswith("_")]
+    if names:
+        shown = ", ".join(repr(name)[:_NAME_CHARACTERS] for name in names[:_MAX_NAMES])
+        return f"has {shown}" + (f" and {len(names) - _MAX_NAMES} more" * (len(names) > _MAX_NAMES))
+    size = f" of {len(result)}" if isinstance(result, list | tuple | np.ndarray) else ""
+    return f"is one {type(result).__name__}{size}"

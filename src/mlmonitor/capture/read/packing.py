@@ -1,9 +1,8 @@
-"""Rows of plain numbers become one array, in half the time that looking at each number takes.
+"""Rows of plain numbers as one array, in half the time of a look at each number.
 
 `marshal` writes a list of rows in one pass of C: of each value a letter for its exact type, then
 its bits. Where every row has the letters of the first, at the same places, the numbers can be read
-where they stand; where not, nothing is, and the caller has to look at each value. Nothing that was
-written is ever loaded.
+in place; otherwise the caller has to look at each value. Nothing that was written is ever loaded.
 """
 
 from collections.abc import Sequence
@@ -23,9 +22,10 @@ _FLOAT_BYTES, _FLOAT_LETTER = 9, ord("g")
 
 
 class _Layout(NamedTuple):
-    """Of a row: its bytes, which of them tell its types, and where its numbers are, of what kind.
+    """The bytes of one row.
 
-    is_even: whether all of them are floats: then they are at equal distances.
+    letters_at, letters: which bytes hold types, and what they are. numbers: the place and dtype of
+    each number. is_even: whether all numbers are floats, which are at equal distances.
     """
 
     row_bytes: int
@@ -34,8 +34,8 @@ class _Layout(NamedTuple):
     numbers: tuple[tuple[int, str], ...]
     is_even: bool
 
-    def is_kept(self, packed: bytes, rows: int) -> bool:
-        """Whether so many rows, packed one after the other, all have these letters."""
+    def fits(self, packed: bytes, rows: int) -> bool:
+        """Whether these packed rows all have these letters."""
         if len(packed) != _HEAD_BYTES + rows * self.row_bytes:
             return False
         table = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES).reshape(rows, -1)
@@ -46,8 +46,8 @@ class _Layout(NamedTuple):
         return bool((values == _FLOAT_LETTER).all() and (heads == letters[:_HEAD_BYTES]).all())
 
 
-def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
-    """Float64 `[rows, width]`; None unless each column holds floats, or integers below 2**31.
+def pack_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
+    """Float64 `[rows, width]`; None unless each column is of floats, or of integers below 2**31.
 
     Price: some 12 ns a value.
     """
@@ -55,8 +55,8 @@ def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
     layout = _layout(type(first), tuple(map(type, first))) if len(first) == width else None
     if layout is None:
         return None
-    packed = _packed(rows)
-    if packed is None or not layout.is_kept(packed, len(rows)):
+    packed = _dump(rows)
+    if packed is None or not layout.fits(packed, len(rows)):
         return None
     if layout.is_even:
         start, strides = _HEAD_BYTES + layout.numbers[0][0], (layout.row_bytes, _FLOAT_BYTES)
@@ -67,11 +67,11 @@ def packed_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
     return columns.T
 
 
-def packed_floats(values: Sequence[object]) -> Floats | None:
-    """Float64 of each value; None unless there are some, all floats and of the type itself."""
+def pack_floats(values: Sequence[object]) -> Floats | None:
+    """Float64 of each value; None unless there are some and all are of type float itself."""
     if type(values) not in (list, tuple) or not values or type(values[0]) is not float:
         return None
-    packed, size = _packed(values), len(values)
+    packed, size = _dump(values), len(values)
     if packed is None or len(packed) != _HEAD_BYTES + size * _FLOAT_BYTES:
         return None
     letters = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES)[::_FLOAT_BYTES]
@@ -80,8 +80,8 @@ def packed_floats(values: Sequence[object]) -> Floats | None:
     return np.ndarray(size, "<f8", packed, _HEAD_BYTES + 1, _FLOAT_BYTES).copy()
 
 
-def _packed(values: Sequence[object]) -> bytes | None:
-    """What `marshal` writes; None for what it does not, or where the host's audit forbids it."""
+def _dump(values: Sequence[object]) -> bytes | None:
+    """What `marshal` writes; None if it cannot, or if an audit hook of the host forbids it."""
     try:
         return dumps(values, _FORM)  # type: ignore[arg-type]  # else it raises
     except Exception:  # noqa: BLE001 - an audit hook may raise anything
@@ -90,7 +90,7 @@ def _packed(values: Sequence[object]) -> bytes | None:
 
 @lru_cache(maxsize=256)
 def _layout(row: type, kinds: tuple[type, ...]) -> _Layout | None:
-    """How a row of values of these types is written; None if that is nothing to be read here."""
+    """How a row of values of these types is written; None if it cannot be read here."""
     if row not in (tuple, list) or not kinds or not _NUMBERS.keys() >= set(kinds):
         return None
     head = (b"(" if row is tuple else b"[") + len(kinds).to_bytes(4, "little")
@@ -101,5 +101,5 @@ def _layout(row: type, kinds: tuple[type, ...]) -> _Layout | None:
         letters += letter
         numbers.append((at + 1, number))
         at += 1 + np.dtype(number).itemsize
-    told = np.frombuffer(letters, np.uint8)
-    return _Layout(at, np.array(letters_at), told, tuple(numbers), set(kinds) == {float})
+    row_letters = np.frombuffer(letters, np.uint8)
+    return _Layout(at, np.array(letters_at), row_letters, tuple(numbers), set(kinds) == {float})

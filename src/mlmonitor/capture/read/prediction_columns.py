@@ -1,8 +1,9 @@
-"""A model's results as prediction fields, whatever shape they come in.
+"""A model's results as prediction fields, of any form.
 
 One output is called `prediction`. Several are `prediction.<name>`: the keys of a mapping, the
 declared names of an array's columns, or their positions. Class probabilities become one field a
-class, and `prediction` is the label of the most probable one.
+class, and `prediction` is the label of the most probable one. Of a list of arrays, one for each
+output, they are `prediction.<output>` and `prediction.<output>.<name>`.
 """
 
 from collections import Counter
@@ -14,124 +15,169 @@ import numpy as np
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import is_prediction_frame
 from mlmonitor.capture.host.copiers import is_value
-from mlmonitor.capture.outputs import PREDICTION, Outputs
+from mlmonitor.capture.outputs import PREDICTION, Outputs, is_output_list
 from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.tables import batch_table
 from mlmonitor.capture.values import Values
 from mlmonitor.records import ABSENT
 
+NamedColumns = dict[str, Values]
+"""Columns by the name of their output; an only output is called ""."""
+
 
 class PredictionColumns:
     """Reads predictions by one `Outputs`, many calls or one batch at a time."""
 
-    __slots__ = ("_outputs",)
+    __slots__ = ("_outputs", "fault")
 
     def __init__(self, outputs: Outputs) -> None:
+        self.fault: str | None = None
+        """Why predictions did not fit the declared outputs, of the last that did not."""
         self._outputs = outputs
 
-    def columns(self, predictions: Sequence[Any], rows: Sequence[int]) -> dict[str, Values]:
+    def read_calls(self, predictions: Sequence[Any], rows: Sequence[int]) -> NamedColumns:
         """Prediction fields of consecutive calls; call `i` predicted `rows[i]` rows.
 
-        A call's prediction that does not fit its rows is one wrong value a row, so its neighbours
+        A call whose prediction does not fit its rows has one wrong value a row, so its neighbours
         stay in place; a call that failed has none.
         """
         if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
             return {PREDICTION: list(predictions)}
-        parts = [
-            {} if prediction is ABSENT else self._columns(prediction, count)
+        calls = [
+            {} if prediction is ABSENT else self._read_call(prediction, count)
             for prediction, count in zip(predictions, rows, strict=True)
         ]
-        if len(parts) == 1 and parts[0]:
-            return parts[0]
-        names = list(dict.fromkeys(name for part in parts for name in part)) or [PREDICTION]
-        joined: dict[str, list[object]] = {name: [] for name in names}
-        for part, count in zip(parts, rows, strict=True):
-            filler = None if part else ABSENT
-            for name, column in joined.items():
-                column.extend(part.get(name, [filler] * count))
-        return dict(joined)
+        if len(calls) == 1 and calls[0]:
+            return calls[0]
+        names = list(dict.fromkeys(name for fields in calls for name in fields)) or [PREDICTION]
+        columns: dict[str, list[object]] = {name: [] for name in names}
+        for fields, count in zip(calls, rows, strict=True):
+            filler = None if fields else ABSENT
+            for name, column in columns.items():
+                column.extend(fields.get(name, [filler] * count))
+        return dict(columns)
 
-    def batch(self, prediction: Any, rows: int) -> dict[str, Values]:
+    def read_batch(self, prediction: Any, rows: int) -> NamedColumns:
         """Prediction fields of one batch; `prediction` itself in each row where it does not fit."""
-        return self._fields(prediction, rows) or {PREDICTION: [prediction] * rows}
+        return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
-    def _columns(self, prediction: Any, rows: int) -> dict[str, Values]:
+    def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
         """Prediction fields of one call; a wrong value in each row where it does not fit."""
-        return self._fields(prediction, rows) or {PREDICTION: [_misfit(prediction)] * rows}
+        return self._read_fields(prediction, rows) or {PREDICTION: [_misfit(prediction)] * rows}
 
-    def _fields(self, prediction: Any, rows: int) -> dict[str, Values]:
-        """Each output's values, arrays where it came in arrays; empty if nothing fits."""
+    def _read_fields(self, prediction: Any, rows: int) -> NamedColumns:
+        """The fields of one result; empty where nothing fits."""
+        if is_output_list(prediction, rows):
+            if len(prediction) > 1:
+                return self._read_output_list(prediction)
+            (prediction,) = prediction
         if isinstance(prediction, Mapping):
-            named = _of_mapping(prediction, rows)
+            columns = _read_mapping(prediction, rows)
         elif is_prediction_frame(prediction):
-            named = _of_frame(prediction, rows)
+            columns = _read_frame(prediction, rows)
         elif isinstance(prediction, list):
-            named = self._of_list(prediction, rows)
+            columns = self._read_list(prediction, rows)
         else:
-            named = self._of_array(prediction, rows)
-        return _labelled(named) if self._outputs.kind == "probabilities" else _prefixed(named)
+            columns = self._read_array(prediction, rows)
+        return self._finish(columns, PREDICTION)
 
-    def _of_list(self, prediction: list[Any], rows: int) -> dict[str, Values]:
+    def _finish(self, columns: NamedColumns, output: str) -> NamedColumns:
+        """Columns as fields of one output; of class probabilities with its label."""
+        fields = {f"{output}.{name}" if name else output: c for name, c in columns.items()}
+        if self._outputs.kind == "probabilities" and len(columns) > 1:
+            fields[output] = _likeliest(columns)
+        return fields
+
+    def _read_output_list(self, arrays: Sequence[np.ndarray[Any, Any]]) -> NamedColumns:
+        """The fields of each output, as scikit-learn's `predict_proba` and Keras return them."""
+        outputs, fields = self._outputs, NamedColumns()
+        has_names = len(outputs.names) == len(arrays)
+        groups = outputs.groups if len(outputs.groups) == len(arrays) else [()] * len(arrays)
+        if (outputs.names and not has_names) or len(groups) < len(outputs.groups):
+            self._report(len(outputs.names or outputs.groups), len(arrays), "outputs")
+        for place, (matrix, group) in enumerate(zip(arrays, groups, strict=True)):
+            output = f"{PREDICTION}.{outputs.names[place] if has_names else place}"
+            names = group or _position_names(matrix.shape[1])
+            if len(names) != matrix.shape[1]:
+                self._report(len(names), matrix.shape[1], "columns")
+                names = _position_names(matrix.shape[1])
+            columns: NamedColumns = {name: matrix[:, at] for at, name in enumerate(names)}
+            fields |= self._finish(columns, output)
+        return fields
+
+    def _read_list(self, prediction: list[Any], rows: int) -> NamedColumns:
         """Each output's values; empty where there is not one entry a row."""
         if len(prediction) == rows:
-            if _holds(_is_mapping, prediction):
-                return _of_mappings(prediction)
-            if _holds(_is_row, prediction):
-                return self._of_rows(prediction)
+            if _are_mostly(_is_mapping, prediction):
+                return _read_mappings(prediction)
+            if _are_mostly(_is_row, prediction):
+                return self._read_rows(prediction)
             if len(self._outputs.names) < 2:
                 return {"": prediction}
-        return self._of_rows([prediction]) if rows == 1 else {}
+        return self._read_rows([prediction]) if rows == 1 else {}
 
-    def _of_rows(self, prediction: Sequence[Any]) -> dict[str, Values]:
-        """Outputs by position, as many as most rows have; a row of another width is a bad one."""
+    def _read_rows(self, prediction: Sequence[Any]) -> NamedColumns:
+        """Outputs by position, as many as most rows have; a row of another width is a wrong one."""
         widths = Counter(len(row) for row in prediction if _is_row(row))
-        names = self._names(widths.most_common(1)[0][0])
+        width = widths.most_common(1)[0][0]
+        names = self._column_names(width)
+        if len(names) != width:
+            self._report(len(names), width, "columns")
         whole = [
             row if _is_row(row) and len(row) == len(names) else [_misfit(row)] * len(names)
             for row in prediction
         ]
         return {name: [row[at] for row in whole] for at, name in enumerate(names)}
 
-    def _of_array(self, prediction: Any, rows: int) -> dict[str, Values]:
+    def _read_array(self, prediction: Any, rows: int) -> NamedColumns:
         """Each output's values; empty where there is not one entry a row."""
         if is_value(type(prediction)):
             return {"": [prediction]} if rows == 1 else {}
         array = np.asarray(prediction)
         if array.ndim == 1 and array.dtype.hasobject:
-            return self._of_list(array.tolist(), rows)
+            return self._read_list(array.tolist(), rows)
         if array.size == rows and array.ndim <= 2 and len(self._outputs.names) < 2:
             return {"": array.reshape(rows)}
         matrix = array.reshape(1, -1) if array.ndim == 1 and rows == 1 else array
         if matrix.ndim != 2 or len(matrix) != rows:
             return {}
-        names = self._names(matrix.shape[1])
+        names = self._column_names(matrix.shape[1])
         if len(names) != matrix.shape[1]:
+            self._report(len(names), matrix.shape[1], "columns")
             return {}
         return {name: matrix[:, at] for at, name in enumerate(names)}
 
-    def _names(self, width: int) -> Sequence[str]:
-        """What several columns are called: as declared, or by position; one alone has no name."""
-        if len(self._outputs.names) > 1:
-            return self._outputs.names
-        return [str(at) for at in range(width)] if width > 1 else [""]
+    def _column_names(self, width: int) -> Sequence[str]:
+        """The declared names of several columns, or their positions; an only one has no name."""
+        return self._outputs.names if len(self._outputs.names) > 1 else _position_names(width)
+
+    def _report(self, expected: int, got: int, what: str) -> None:
+        self.fault = (
+            f"prediction: expected {expected} {what}, one for each of names=, got {got}: "
+            "name all of them, in their order"
+        )
 
 
-def _of_mapping(prediction: Mapping[Any, Any], rows: int) -> dict[str, Values]:
+def _position_names(width: int) -> Sequence[str]:
+    return [str(at) for at in range(width)] if width > 1 else [""]
+
+
+def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
     """The columns of a mapping; one that does not fit is one wrong value a row."""
-    named: dict[str, Values] = {}
-    for name, value in prediction.items():
+    columns: NamedColumns = {}
+    for key, value in prediction.items():
         if isinstance(value, np.ndarray) and value.size == rows and value.ndim <= 2:
-            named[str(name)] = value.reshape(rows)
+            columns[str(key)] = value.reshape(rows)
         elif isinstance(value, list) and len(value) == rows:
-            named[str(name)] = value
+            columns[str(key)] = value
         elif rows == 1 and is_value(type(value)):
-            named[str(name)] = [value]
+            columns[str(key)] = [value]
         else:
-            named[str(name)] = [_misfit(value)] * rows
-    return named
+            columns[str(key)] = [_misfit(value)] * rows
+    return columns
 
 
-def _of_mappings(prediction: Sequence[Any]) -> dict[str, Values]:
+def _read_mappings(prediction: Sequence[Any]) -> NamedColumns:
     """The columns of rows that name their outputs; an output not named is missing."""
     rows = [
         {str(key): value for key, value in row.items()} if isinstance(row, Mapping) else row
@@ -144,37 +190,28 @@ def _of_mappings(prediction: Sequence[Any]) -> dict[str, Values]:
     }
 
 
-def _of_frame(prediction: Any, rows: int) -> dict[str, Values]:
+def _read_frame(prediction: Any, rows: int) -> NamedColumns:
     table = batch_table(PayloadForm.FRAME, prediction, rows)
     columns = {name: table.column(name) for name in table.names()}
     return {name: column for name, column in columns.items() if column is not None}
 
 
 def _misfit(prediction: Any) -> Any:
-    """What stands in each row for a prediction that is not one: a wrong type, or still nothing."""
+    """A wrong value that stands for a misfit in each row; what is missing stays missing."""
     return [prediction] if prediction is not None and is_value(type(prediction)) else prediction
 
 
-def _prefixed(named: Mapping[str, Values]) -> dict[str, Values]:
-    return {
-        f"{PREDICTION}.{name}" if name else PREDICTION: column for name, column in named.items()
-    }
+def _likeliest(columns: NamedColumns) -> list[object]:
+    """The name of the most probable class of each row; ties go to the first.
 
-
-def _labelled(named: Mapping[str, Values]) -> dict[str, Values]:
-    """The fields of the classes, and the label of the likeliest; ties go to the first.
-
-    A row that lacks the probability of any class has no label. A single column is no choice among
-    classes: it stays a value.
+    A row that lacks the probability of any class has no label.
     """
-    fields = _prefixed(named)
-    if len(named) > 1:
-        matrix = np.stack([parse_floats(column)[0] for column in named.values()])
-        classes = np.array([*named, None], object)
-        known = ~np.isnan(matrix).any(axis=0)
-        best = np.where(known, np.argmax(np.where(known, matrix, 0.0), axis=0), -1)
-        fields[PREDICTION] = classes[best].tolist()
-    return fields
+    matrix = np.stack([parse_floats(column)[0] for column in columns.values()])
+    classes = np.array([*columns, None], object)
+    is_complete = ~np.isnan(matrix).any(axis=0)
+    best = np.where(is_complete, np.argmax(np.where(is_complete, matrix, 0.0), axis=0), -1)
+    labels: list[object] = classes[best].tolist()
+    return labels
 
 
 def _is_row(value: Any) -> bool:
@@ -185,7 +222,7 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _holds(is_kind: Callable[[Any], bool], prediction: Sequence[Any]) -> bool:
-    """Whether half of these or more are of a kind: then another among them is the bad one."""
-    found = sum(map(is_kind, prediction))
-    return found > 0 and 2 * found >= sum(each is not None for each in prediction)
+def _are_mostly(is_kind: Callable[[Any], bool], prediction: Sequence[Any]) -> bool:
+    """Whether half of these or more are of a kind: then the others are the wrong ones."""
+    count = sum(map(is_kind, prediction))
+    return count > 0 and 2 * count >= sum(value is not None for value in prediction)

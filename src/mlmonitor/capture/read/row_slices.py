@@ -1,4 +1,4 @@
-"""Rows cut in two: those that a reference is learned from, and those that are compared with it."""
+"""Rows split in two: those that a reference is learned from, and those compared with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,52 +9,52 @@ from mlmonitor.capture.values import Values
 from mlmonitor.records import Floats
 
 
-def cut_rows(rows: Rows, at: int) -> tuple[Rows, Rows | None]:
-    """The first `at` rows, and the others if there are any.
+def cut_rows(rows: Rows, count: int) -> tuple[Rows, Rows | None]:
+    """The first `count` rows, and the others if there are any.
 
-    Rows are cut and not blocks, because a block has forgotten which of its values were refused.
+    Rows are cut and not blocks, since a block does not keep which of its values were refused.
     """
-    if rows.count <= at:
+    if rows.count <= count:
         return rows, None
-    return _part(rows, 0, at), _part(rows, at, rows.count)
+    return _slice(rows, 0, count), _slice(rows, count, rows.count)
 
 
-def _part(rows: Rows, start: int, stop: int) -> Rows:
+def _slice(rows: Rows, start: int, stop: int) -> Rows:
     return replace(
         rows,
         count=stop - start,
-        features=_Part(rows.features, start, stop),
+        features=_TableSlice(rows.features, start, stop),
         predictions={name: values[start:stop] for name, values in rows.predictions.items()},
         ids=rows.ids[start:stop],
         failed=rows.failed[start:stop],
     )
 
 
-class _Part:
-    """Some rows of a table."""
+class _TableSlice:
+    """Consecutive rows of a table."""
 
     def __init__(self, whole: Table, start: int, stop: int) -> None:
         self.rows: int = stop - start
         self._whole, self._start, self._stop = whole, start, stop
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """As of the whole."""
+        """Those rows of the whole table's."""
         matrix = self._whole.matrix(names)
         return None if matrix is None else matrix[self._start : self._stop]
 
     def column(self, name: str) -> Values | None:
-        """As of the whole."""
+        """Those rows of the whole table's."""
         values = self._whole.column(name)
         return None if values is None else values[self._start : self._stop]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether the whole has no other values."""
+        """Whether the whole table has no other values."""
         return self._whole.holds_only(expected)
 
     def names(self) -> Mapping[str, int]:
-        """How many of these rows have a value; of a name without a column, as if its last had."""
-        whole = self._whole.names().items()
-        counts = {name: self._count(name, total) for name, total in whole}
+        """How many of these rows have a value; without a column the last rows count as those."""
+        totals = self._whole.names().items()
+        counts = {name: self._count(name, total) for name, total in totals}
         return {name: count for name, count in counts.items() if count}
 
     def _count(self, name: str, total: int) -> int:

@@ -1,4 +1,4 @@
-"""The worker's side of capture: payloads of one form become a table that is read by column."""
+"""Payloads of one form as a table that is read by column, in the worker."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.frames import narwhals_values
+from mlmonitor.capture.frame_columns import column_values
+from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.read.numbers import mixed_floats, plain_floats
-from mlmonitor.capture.read.packing import packed_rows
+from mlmonitor.capture.read.packing import pack_rows
 from mlmonitor.capture.values import UNREADABLE, Values
 from mlmonitor.errors import import_extra
 from mlmonitor.records import Floats
@@ -23,13 +24,13 @@ class Table(Protocol):
     rows: int
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Float64 `[rows, names]` where all are numbers already, else None: read the columns."""
+        """Float64 `[rows, names]` if all values are numbers already, else None: read columns."""
 
     def column(self, name: str) -> Values | None:
-        """The values of one column; None, or nothing but None, where no row has it."""
+        """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether there were no values but those under `expected` names, all read before."""
+        """Whether the only values are those of `expected` names, all of them read before."""
 
     def names(self) -> Mapping[str, int]:
         """How many rows have a value under each name."""
@@ -41,13 +42,13 @@ Row = Mapping[Any, Any]
 
 
 class MappingTable:
-    """Rows that name their values; a row of None is a row that could not be read."""
+    """Rows that name their values; None stands for an unreadable row."""
 
     def __init__(self, rows: Sequence[Row | None]) -> None:
         self.rows: int = len(rows)
         self._rows = rows
-        self._is_even = True  # as long as every row had every value it was asked for
-        self._has_all = False  # once every row is known to be one
+        self._is_even = True  # while every row had every value that was asked for
+        self._is_readable = False  # once no row is known to be None
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers."""
@@ -55,7 +56,7 @@ class MappingTable:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items
             return None
-        self._has_all = True
+        self._is_readable = True
         if len(names) == 1:
             floats = plain_floats(values)
             return None if floats is None else floats.reshape(self.rows, 1)
@@ -66,31 +67,31 @@ class MappingTable:
         try:
             return [*map(itemgetter(name), self._rows)]  # type: ignore[arg-type]  # as in `matrix`
         except (KeyError, TypeError):
-            self._settle()
+            self._name_by_text()
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Counted, not compared: as many values as expected and no gap leave room for no other."""
-        return self._is_even and sum(map(len, self._known())) == expected * self.rows
+        """Counted, not compared: with all expected values there is no room for another."""
+        return self._is_even and sum(map(len, self._readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
         """How many rows name each key."""
-        self._settle()
-        return Counter(chain.from_iterable(self._known()))
+        self._name_by_text()
+        return Counter(chain.from_iterable(self._readable_rows()))
 
-    def _known(self) -> Sequence[Row]:
-        if self._has_all:
+    def _readable_rows(self) -> Sequence[Row]:
+        if self._is_readable:
             return self._rows  # type: ignore[return-value]  # none of them is None
         return [row for row in self._rows if row is not None]
 
-    def _settle(self) -> None:
-        """Once there was a gap: name every value by text, as a frame's columns are named."""
+    def _name_by_text(self) -> None:
+        """After a gap: convert all names to text, as a frame's are."""
         if self._is_even:
             self._is_even = False
-            self._rows = [row if row is None else _by_text(row) for row in self._rows]
+            self._rows = [row if row is None else _with_text_names(row) for row in self._rows]
 
 
-def _by_text(row: Row) -> Row | None:
+def _with_text_names(row: Row) -> Row | None:
     try:
         return {key if type(key) is str else str(key): value for key, value in row.items()}
     except Exception:  # noqa: BLE001 - a hostile key: the row cannot be read
@@ -143,11 +144,11 @@ class SequenceTable:
             return {
                 name: sum(at < width for width in widths) for name, at in self._position.items()
             }
-        found = dict.fromkeys(self._position, self.rows)
+        counts = dict.fromkeys(self._position, self.rows)
         for row in self._rows:
             for extra in range(self._width, len(row)):
-                found[f"[{extra}]"] = found.get(f"[{extra}]", 0) + 1
-        return found
+                counts[f"[{extra}]"] = counts.get(f"[{extra}]", 0) + 1
+        return counts
 
 
 class MatrixTable:
@@ -181,13 +182,13 @@ class MatrixTable:
 
     def names(self) -> Mapping[str, int]:
         """The declared names that have a column, and `[position]` for columns beyond them."""
-        known = list(self._position)
-        width = self._matrix.shape[1]
-        return {known[at] if at < len(known) else f"[{at}]": self.rows for at in range(width)}
+        declared = list(self._position)
+        extra = [f"[{at}]" for at in range(len(declared), self._matrix.shape[1])]
+        return dict.fromkeys((declared + extra)[: self._matrix.shape[1]], self.rows)
 
 
 class ColumnTable:
-    """Columns by name; one of another length than the table cannot be matched to rows."""
+    """Columns by name; one whose length differs from the table's is unreadable."""
 
     def __init__(self, columns: Mapping[str, Any], rows: int) -> None:
         self.rows = rows
@@ -199,14 +200,14 @@ class ColumnTable:
         return None
 
     def column(self, name: str) -> Values | None:
-        """The column as an array or a list; unreadable where it has not one value a row.
+        """The column as an array or a list; unreadable unless it has one value a row.
 
         A vector is a value, too.
         """
         if name not in self._columns:
             return None
         column = self._columns[name]
-        values = narwhals_values(column) if hasattr(column, "to_list") else column
+        values = column if package_of(type(column)) is None else column_values(column)
         if isinstance(values, np.ndarray) and values.size == self.rows and values.ndim:
             return values.reshape(-1)
         if isinstance(values, np.ndarray) and values.ndim == 2 and len(values) == self.rows:
@@ -225,8 +226,8 @@ class ColumnTable:
 
 
 def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
-    """Float64 `[rows, width]` of rows that are all so wide; None where not all are numbers."""
-    packed = packed_rows(rows, width)
+    """Float64 `[rows, width]` of rows of that width; None unless all values are numbers."""
+    packed = pack_rows(rows, width)
     if packed is not None:
         return packed
     floats = mixed_floats([*chain.from_iterable(rows)])
@@ -234,14 +235,14 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
 
 
 def _positions(names: Sequence[str], width: int) -> dict[str, int]:
-    """The position under each declared name; where none was declared they are "x0", "x1", ..."""
+    """The position of each declared name; without names they are "x0", "x1", ..."""
     return {name: at for at, name in enumerate(names or [f"x{at}" for at in range(width)])}
 
 
-def table_of(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """One table of all rows in `payloads`, which share `form`; `names` tell positions apart.
+def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
+    """One table of all rows in `payloads`, which share `form`; `names` are those of positions.
 
-    Where there are no names, positions are called "x0", "x1", ...
+    Without names, positions are called "x0", "x1", ...
     """
     if form in (PayloadForm.MAPPINGS, PayloadForm.SEQUENCES):
         form = PayloadForm.MAPPING if form is PayloadForm.MAPPINGS else PayloadForm.SEQUENCE
@@ -268,7 +269,7 @@ def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
     """The table of one batch of columns or of one frame.
 
     Raises:
-        MissingExtra: it is a frame, and what reads frames is not installed.
+        MissingExtra: it is a frame, and narwhals is not installed.
     """
     if form is PayloadForm.COLUMNS:
         return ColumnTable(payload, rows)
@@ -276,12 +277,12 @@ def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
     try:
         frame = narwhals.from_native(payload, eager_only=True)
         return ColumnTable({str(column.name): column for column in frame.iter_columns()}, rows)
-    except Exception:  # noqa: BLE001 - two columns of one name, a table of a kind unknown there
+    except Exception:  # noqa: BLE001 - two columns of one name, or a kind of table unknown there
         return MappingTable([None] * rows)
 
 
 def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """Vectors that were kept as bytes; of one type and length they are one buffer."""
+    """Vectors that were kept as bytes; those of one type and length form one matrix."""
     dtype, first = payloads[0]
     if all(kind == dtype and len(data) == len(first) for kind, data in payloads):
         joined = np.frombuffer(b"".join(data for _, data in payloads), dtype)
@@ -290,7 +291,7 @@ def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
 
 
 def _matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """Matrices of one type and width are one; others would be turned into text, or floats."""
+    """Matrices of one type and width as one; joining others would change their values."""
     if len({(matrix.dtype, matrix.shape[1]) for matrix in payloads}) == 1:
         return MatrixTable(np.concatenate(payloads), names)
     return SequenceTable([list(row) for matrix in payloads for row in matrix], names)

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
-from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
-from mlmonitor.capture.read.refusals import MISSING, column_reasons, refused_counts
-from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.capture.canonical import category_name, is_missing
+from mlmonitor.capture.read.numbers import name_or_none, parse_datetimes, parse_floats
+from mlmonitor.capture.read.refusals import RefusalReason, column_reasons, refused_counts
+from mlmonitor.capture.values import Values, plain_values
 from mlmonitor.records import Block, Field, Floats, Kind
 
 _NO_COUNTS = np.zeros((0, 3), np.int64)
@@ -50,7 +51,9 @@ def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) ->
     numbers, refused = read(values)
     reasons = column_reasons(read, values, numbers, refused)
     verdicts = np.where(
-        reasons == 0, SAYS_SOMETHING, np.where(reasons == MISSING, IS_MISSING, IS_UNREADABLE)
+        reasons == 0,
+        SAYS_SOMETHING,
+        np.where(reasons == RefusalReason.MISSING, IS_MISSING, IS_UNREADABLE),
     )
     identities = (numbers + 0.0).view(np.int64)  # -0.0 + 0.0 is 0.0
     return ActualColumn(Reading(verdicts.astype(np.int8), identities), numbers, reasons, [])
@@ -67,7 +70,7 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
             verdicts[row] = IS_MISSING
     identities = codes.astype(np.int64)
     for row in np.flatnonzero(codes >= len(dictionary.top)).tolist():  # rare or new: one code
-        identities[row] = hash(str(listed[row])) | 1 << 62
+        identities[row] = hash(name_or_none(listed[row], category_name)) | 1 << 62
     reasons = np.zeros(len(listed), np.int8)
     return ActualColumn(
         Reading(verdicts, identities), np.full(len(listed), np.nan), reasons, listed
@@ -75,10 +78,5 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
 
 
 def list_values(values: Values) -> list[Any]:
-    """The values of a column; times as Python's own."""
-    if not isinstance(values, np.ndarray):
-        return list(values)
-    if values.dtype.kind == "M":  # finer ones than Python has would be listed as integers
-        values = values.astype("M8[us]")
-    listed: list[Any] = values.tolist()
-    return listed
+    """The values of a column as a list."""
+    return list(plain_values(values))

@@ -24,7 +24,7 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
-from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import ACTUAL
 
@@ -126,7 +126,7 @@ class LabelledOutcomes:
     def _kind(self, actuals: Values) -> Kind:
         """As the actuals are; where they do not tell, as the predictions are."""
         try:
-            known = known_kind(ACTUAL, actuals)
+            known = infer_kind(ACTUAL, actuals)
         except SchemaError:
             known = None
         predicted = (

@@ -1,10 +1,16 @@
 """Fields that a user declares, checked once against each other and the reference."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from enum import EnumType
 from typing import Any
 
-from mlmonitor.aggregate.sketches.categories import category_name
+import numpy as np
+
+from mlmonitor.capture.canonical import category_name
+from mlmonitor.capture.frame_columns import column_values
+from mlmonitor.capture.frames import package_of
+from mlmonitor.capture.values import plain_values
 from mlmonitor.compare.quality.rules import bound, misfit
 from mlmonitor.errors import ConfigError
 from mlmonitor.records import SOURCES, Field, Kind, Role
@@ -43,7 +49,7 @@ def _checked(field: object) -> Field:
     if field.allowed is not None:
         if has_bound:
             raise ConfigError(f"{where}: expected allowed, or minimum and maximum, not both")
-        _check_allowed(where, field.allowed)
+        field = field._replace(allowed=_read_allowed(where, field.allowed))
     if not isinstance(field.nullable, bool):
         raise ConfigError(f"{where}: nullable: expected True or False")
     if has_bound:
@@ -51,12 +57,17 @@ def _checked(field: object) -> Field:
     return field._replace(role=Role(field.role), kind=Kind(field.kind))
 
 
-def _check_allowed(where: str, allowed: Any) -> None:
-    is_many = isinstance(allowed, Sequence | set | frozenset) and not isinstance(allowed, str)
-    if not is_many or not allowed:
+def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
+    """The allowed values of any collection: a list, a set, an array, a column or an enum."""
+    if isinstance(allowed, np.ndarray) or package_of(type(allowed)) is not None:
+        allowed = plain_values(column_values(allowed))
+    is_several = isinstance(allowed, Collection | EnumType)
+    if not is_several or isinstance(allowed, str | bytes | Mapping) or not len(allowed):
         raise ConfigError(f"{where}: allowed: expected a list of values, one at least")
-    if any(category_name(value) is None for value in allowed):
-        raise ConfigError(f"{where}: allowed: expected texts, numbers or truths")
+    values = tuple(allowed)
+    if any(category_name(value) is None for value in values):
+        raise ConfigError(f"{where}: allowed: expected texts, numbers, truths or times")
+    return values
 
 
 def _check_bounds(where: str, field: Field) -> None:

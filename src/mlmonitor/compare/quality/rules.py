@@ -8,7 +8,8 @@ import numpy as np
 
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.aggregate.sketches.categories import Dictionary, category_name
+from mlmonitor.aggregate.sketches.categories import Dictionary
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.capture.read.numbers import parse_floats
-from mlmonitor.capture.read.refusals import GIVEN, MISSING
+from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.derived.anomaly import Distances, Scaling, shrunk_covariance
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import (
@@ -24,7 +24,7 @@ from mlmonitor.reference.fitting.fit import Fitted
 from mlmonitor.reference.fitting.reservoir import Sample
 from mlmonitor.reference.fitting.sample_halves import Derived, Options, SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification
-from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.training_data import Chunk, Columns
 
 ROWS = 20_000
@@ -145,7 +145,7 @@ class Derivations:
                 kind = self._kinds[name]
                 self._sources[role, name] = Source(role, name, kind, self._rng, self._strata)
             elif self._scored and role is Role.FEATURE:
-                met = self.others.get(name) or known_kind(name, columns[role, name])
+                met = self.others.get(name) or infer_kind(name, columns[role, name])
                 if met in (None, Kind.NUMERIC):
                     self._numeric[name] = Sample(np.nan)
 
@@ -173,7 +173,7 @@ class Derivations:
         )
         flags = [None if np.isnan(x) else bool(x > threshold) for x in score.tolist()]
         field, parts = self._rows.field, found.segments
-        lost = np.where(np.isnan(score), MISSING, GIVEN).astype(np.int8)
+        lost = np.where(np.isnan(score), RefusalReason.MISSING, RefusalReason.GIVEN).astype(np.int8)
         return anomaly, [
             field(SCORE, Kind.NUMERIC, score, lost, parts, options),
             field(ANOMALOUS, Kind.BOOLEAN, flags, lost, parts, options),

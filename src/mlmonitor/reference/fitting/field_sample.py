@@ -5,18 +5,18 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, pad_edges, quantile_edges
-from mlmonitor.aggregate.sketches.categories import category_name
 from mlmonitor.aggregate.sketches.moments import Moments
-from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
-from mlmonitor.capture.read.refusals import NONFINITE, WRONG_TYPE, Reasons, column_reasons
-from mlmonitor.capture.values import Values, is_missing
+from mlmonitor.capture.canonical import is_missing
+from mlmonitor.capture.read.numbers import category_names, parse_datetimes, parse_floats
+from mlmonitor.capture.read.refusals import Reasons, RefusalReason, column_reasons
+from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import QUANTILE_POINTS, CountedEntry, NumericReference
 from mlmonitor.records import Field, Floats, Kind, Role
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
-from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
 
@@ -42,7 +42,7 @@ class FieldSample:
             SchemaError: the values are of no kind, or of another than those before them.
         """
         if self._declared is None:
-            self._settle(known_kind(self.name, values))
+            self._settle(infer_kind(self.name, values))
         if self._kind is None:
             return
         field = Field(self.name, self.role, self._kind)
@@ -69,31 +69,37 @@ class FieldSample:
         """The column, and why values were refused; None where they are missing, and no more."""
         read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
         column, refused = read(values)
-        self.wrong_type += int(refused[WRONG_TYPE - 1])
+        self.wrong_type += int(refused[RefusalReason.WRONG_TYPE.column])
         self.moments.update(column[None, :])
-        told = refused[NONFINITE - 1 :].any()
+        told = refused[RefusalReason.NONFINITE.column :].any()
         return column, column_reasons(read, values, column, refused) if told else None
 
     def _names(self, field: Field, values: Values) -> tuple[Any, Reasons | None]:
-        listed = list(values)
-        texts = {value for value in listed if type(value) is str}
-        known = {text: _category(field, text) for text in texts}
-        column = np.empty(len(listed), object)
-        column[:] = [
-            known[value] if type(value) is str else _category(field, value) for value in listed
+        names = category_names(values, is_boolean=field.kind is Kind.BOOLEAN)
+        column = np.empty(len(names), object)
+        column[:] = names
+        wrong = [
+            row
+            for row in [row for row, name in enumerate(names) if name is None]
+            if not is_missing(values[row])
         ]
-        lost = [at for at, name in enumerate(column) if name is None and not is_missing(listed[at])]
-        self.wrong_type += len(lost)
-        if not lost:
+        self.wrong_type += len(wrong)
+        if not wrong:
             return column, None
-        reasons = np.zeros(len(listed), np.int8)
-        reasons[lost] = WRONG_TYPE
+        reasons = np.zeros(len(names), np.int8)
+        reasons[wrong] = RefusalReason.WRONG_TYPE
         return column, reasons
 
     def rows(self, slots: Reservoir) -> Any:
         """The sampled values: numbers, NaN where missing, or categories, None where missing."""
-        is_numeric = self._kind in (None, Kind.NUMERIC, Kind.DATETIME)
+        is_numeric = self._saved_kind in (Kind.NUMERIC, Kind.DATETIME)
         return (self._sample or Sample(np.nan if is_numeric else None)).rows(slots)
+
+    @property
+    def _saved_kind(self) -> Kind:
+        """A feature without a value may have any later: as a category, since all have names."""
+        unknown = Kind.CATEGORICAL if self.role is Role.FEATURE else Kind.NUMERIC
+        return self._kind or unknown
 
     def entry(self, slots: Reservoir, *, bins: int, thresholds: Thresholds | None) -> CountedEntry:
         """The field as it is saved.
@@ -101,7 +107,7 @@ class FieldSample:
         Raises:
             SchemaError: it was declared to be of a kind that none of its values is of.
         """
-        kind = self._kind or Kind.NUMERIC
+        kind = self._saved_kind
         field = Field(self.name, self.role, kind)
         rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
@@ -115,6 +121,8 @@ class FieldSample:
                 f"column {self.name!r}: expected {kind.value}, as the schema says, but no value is"
             )
         update: dict[str, Any] = refused_of(self.reasons(slots))
+        if self._kind is None and ordered is None:
+            update["is_closed"] = False  # its first values are no new categories, but no more gaps
         update["critical"] = critical_tables(entry, ordered, thresholds)
         return entry.model_copy(update=update)
 
@@ -144,13 +152,3 @@ class FieldSample:
             edges=edges.tolist(),
             counts=bin_counts(upto, np.array([ordered.size]))[0].tolist(),
         )
-
-
-def _category(field: Field, value: object) -> str | None:
-    """A category's name; None where the value is missing or cannot be one."""
-    if is_missing(value):
-        return None
-    if field.kind is Kind.BOOLEAN:
-        known = isinstance(value, bool | np.bool_ | int | float | np.number) and value in (0, 1)
-        return category_name(bool(value)) if known else None
-    return category_name(value)

@@ -3,29 +3,31 @@
 import datetime as dt
 import gc
 import tracemalloc
+import uuid
 import weakref
 from collections import Counter
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate.sketches.categories import (
-    NAME_CHARACTERS,
-    NEW,
-    OTHER,
-    Dictionary,
-    category_name,
-)
-from mlmonitor.capture.values import is_missing
+from mlmonitor.aggregate.sketches.categories import NEW, OTHER, Dictionary
+from mlmonitor.capture.canonical import category_name, is_missing
+from mlmonitor.capture.naming import NAME_CHARACTERS
+from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.records import ABSENT
 from support.strategies import RAW, Colour, Grade, Mood, Opaque, Size
 
-MISSING, WRONG_TYPE, NOT_THERE = -1, -2, -3
+MISSING, WRONG_TYPE, NOT_THERE = (
+    refusal.code
+    for refusal in (RefusalReason.MISSING, RefusalReason.WRONG_TYPE, RefusalReason.ABSENT)
+)
 
 
 def codes(dictionary: Dictionary, *values: object) -> list[int]:
@@ -56,13 +58,26 @@ def codes(dictionary: Dictionary, *values: object) -> list[int]:
         (Mood.GOOD, "good"),
         (Grade.BEST, "1"),
         (dt.date(2024, 5, 1), "2024-05-01"),
-        (dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC), "2024-05-01T12:00:00+00:00"),
+        (dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC), "2024-05-01T12:00:00"),
         (np.datetime64("2024-05-01"), "2024-05-01"),
         ("\ud800", "\\ud800"),
         ([1], None),
         ({}, None),
         ((1,), None),
-        (Decimal(1), None),
+        (Decimal(1), "1"),
+        (Decimal("1.50"), "1.5"),
+        (Fraction(3, 2), "1.5"),
+        (Decimal("1e40"), category_name(10**40)),
+        (np.float32(0.1), "0.1"),
+        (dt.datetime(2024, 5, 1, tzinfo=dt.UTC), "2024-05-01"),
+        (dt.time(12, 30), "12:30:00"),
+        (dt.timedelta(days=1, hours=2), "1 day, 2:00:00"),
+        (np.timedelta64(1_500, "ms"), "0:00:01.500000"),
+        (np.datetime64("2024-05-01T12:00:00.000000001"), "2024-05-01T12:00:00.000000001"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (pd.Period("2024-05", "M"), "2024-05"),
+        (pd.Interval(0, 1), "(0, 1]"),
+        (pa.scalar(1), "1"),
         (1 + 0j, None),
         (Opaque(), None),
         (np.array([1]), None),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.capture.read.numbers import plain_floats
-from mlmonitor.capture.read.packing import packed_floats, packed_rows
+from mlmonitor.capture.read.packing import pack_floats, pack_rows
 
 FLOATS = st.floats()
 SMALL = st.integers(-(1 << 31), (1 << 31) - 1)
@@ -48,7 +48,7 @@ def one_by_one(rows: Sequence[Sequence[object]]) -> Any:
 @given(tables())
 def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object, ...]]) -> None:
     """Signed zeros, denormals, infinities and NaN included."""
-    packed = packed_rows(rows, len(rows[0]))
+    packed = pack_rows(rows, len(rows[0]))
     assert packed is not None
     expected = np.array(one_by_one(rows), np.float64)
     assert packed.tobytes() == expected.tobytes()
@@ -57,7 +57,7 @@ def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object,
 @given(tables())
 def test_lists_are_rows_as_tuples_are(rows: list[tuple[object, ...]]) -> None:
     """As long as all of them are the one or the other."""
-    packed = packed_rows([list(row) for row in rows], len(rows[0]))
+    packed = pack_rows([list(row) for row in rows], len(rows[0]))
     assert packed is not None
     assert packed.tobytes() == np.array(one_by_one(rows), np.float64).tobytes()
 
@@ -71,7 +71,7 @@ def test_one_value_of_another_type_is_never_read_as_a_number(
     at = data.draw(st.integers(0, len(rows[0]) - 1))
     other = data.draw(st.sampled_from(OTHERS))
     rows[row] = (*rows[row][:at], other, *rows[row][at + 1 :])
-    assert packed_rows(rows, len(rows[0])) is None
+    assert pack_rows(rows, len(rows[0])) is None
 
 
 @given(tables(), st.data())
@@ -82,27 +82,27 @@ def test_a_row_of_another_width_or_kind_is_not_read(
     told: list[Any] = [rows[0][1:], (*rows[0], 1.0), None, dict.fromkeys("ab"), list(rows[0])]
     row = data.draw(st.integers(1, len(rows)))
     rows.insert(row, data.draw(st.sampled_from(told)))
-    assert packed_rows(rows, len(rows[0])) is None
+    assert pack_rows(rows, len(rows[0])) is None
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=2, max_size=6))
 def test_numbers_that_trade_places_with_others_are_not_mistaken(rows: list[Any]) -> None:
     """An integer here and a float there: as many bytes, other letters."""
     rows[0], rows[1] = (1, rows[0][1]), (rows[1][0], 1)
-    assert packed_rows(rows, 2) is None
+    assert pack_rows(rows, 2) is None
 
 
 @pytest.mark.parametrize("rows", [[], [()], ((),)])
 def test_nothing_is_packed_as_nothing(rows: Sequence[Sequence[object]]) -> None:
     """No rows, or none with a value."""
-    assert packed_rows(rows, 0) is None
+    assert pack_rows(rows, 0) is None
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=8))
 def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
     """A column of them, as a list or a tuple."""
     for given_as in (values, tuple(values)):
-        packed = packed_floats(given_as)
+        packed = pack_floats(given_as)
         assert packed is not None
         assert packed.tobytes() == np.array(values, np.float64).tobytes()
 
@@ -111,7 +111,7 @@ def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
 def test_a_column_with_anything_else_is_not_read(values: list[Any], other: Any, at: int) -> None:
     """Not a number of floats' own subclasses, either: what they are is for others to say."""
     values.insert(at, other)
-    assert packed_floats(values) is None
+    assert pack_floats(values) is None
 
 
 def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
@@ -136,7 +136,7 @@ def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
 @given(tables())
 def test_the_careful_way_comes_to_the_same(rows: list[tuple[object, ...]]) -> None:
     """So it does not matter by which of them a row was read."""
-    packed = packed_rows(rows, len(rows[0]))
+    packed = pack_rows(rows, len(rows[0]))
     careful = plain_floats([value for row in rows for value in row])
     assert packed is not None
     assert careful is not None

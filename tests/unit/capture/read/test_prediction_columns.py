@@ -35,7 +35,7 @@ class Scored(NamedTuple):
 def fields(result: Any, rows: int = 1, **how: Any) -> dict[str, list[object]]:
     """The prediction fields of one call's result."""
     outputs = Outputs(**how)
-    read = PredictionColumns(outputs).columns([extract_prediction(outputs, result)], [rows])
+    read = PredictionColumns(outputs).read_calls([extract_prediction(outputs, result)], [rows])
     assert all(len(column) == rows for column in read.values())
     return {name: list(column) for name, column in read.items()}
 
@@ -183,7 +183,7 @@ def test_one_bad_result_of_a_batch_leaves_its_neighbours(
 def test_one_bad_call_leaves_its_neighbours() -> None:
     """Calls that are read together keep their places, whatever one of them returned."""
     outputs = Outputs()
-    read = PredictionColumns(outputs).columns(
+    read = PredictionColumns(outputs).read_calls(
         [0.1, [1.0, 2.0], np.ones((5, 5)), ABSENT, None, 0.6], [1, 2, 1, 2, 1, 1]
     )
     column = read["prediction"]
@@ -196,8 +196,8 @@ def test_one_bad_call_leaves_its_neighbours() -> None:
 def test_a_result_is_read_alike_alone_and_in_company(result: object) -> None:
     """What a call predicted does not depend on the calls it is read together with."""
     outputs = Outputs()
-    alone = PredictionColumns(outputs).columns([result], [2])
-    together = PredictionColumns(outputs).columns([result, ABSENT], [2, 1])
+    alone = PredictionColumns(outputs).read_calls([result], [2])
+    together = PredictionColumns(outputs).read_calls([result, ABSENT], [2, 1])
     for name, column in alone.items():
         assert refused(column) == refused(together[name])
         assert together[name][-1] is ABSENT
@@ -206,7 +206,7 @@ def test_a_result_is_read_alike_alone_and_in_company(result: object) -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_results_that_fit_nothing_are_counted_even_if_no_call_fits(count: int) -> None:
     """One misfit, or nothing but unmatched_rules, is counted as such, not as calls that failed."""
-    read = PredictionColumns(Outputs()).columns([np.ones(3)] * count, [2] * count)
+    read = PredictionColumns(Outputs()).read_calls([np.ones(3)] * count, [2] * count)
     assert refused(read["prediction"]) == [0, 0, 2 * count]
 
 
@@ -216,9 +216,9 @@ def test_no_rows_have_no_predictions() -> None:
     for nothing in ([], None, np.empty(0), np.empty((0, 2)), 0.5):
         assert all(
             len(column) == 0
-            for column in PredictionColumns(outputs).columns([nothing], [0]).values()
+            for column in PredictionColumns(outputs).read_calls([nothing], [0]).values()
         )
-    assert PredictionColumns(outputs).columns([[], 0.5], [0, 1])["prediction"] == [0.5]
+    assert PredictionColumns(outputs).read_calls([[], 0.5], [0, 1])["prediction"] == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -286,5 +286,5 @@ def test_an_unknown_kind_of_output_is_refused() -> None:
 
 def test_an_output_that_one_call_lacks_is_missing() -> None:
     """It is missing for that call, and absent by right only for a call that failed."""
-    read = PredictionColumns(Outputs()).columns([{"a": 1.0}, {"b": 2.0}, ABSENT], [1, 1, 1])
+    read = PredictionColumns(Outputs()).read_calls([{"a": 1.0}, {"b": 2.0}, ABSENT], [1, 1, 1])
     assert read == {"prediction.a": [1.0, None, ABSENT], "prediction.b": [None, 2.0, ABSENT]}

@@ -8,7 +8,7 @@ import pytest
 from mlmonitor.capture.entry import Call, Entry, Shape
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.outputs import Outputs
-from mlmonitor.capture.read.rows import gather, rows_of
+from mlmonitor.capture.read.rows import gather, read_rows
 
 SHAPE = Shape(("a", "b"), Outputs())
 
@@ -44,7 +44,7 @@ def test_consecutive_calls_of_one_kind_are_one_run() -> None:
 
 def test_a_failed_call_keeps_its_row() -> None:
     """Its features are read, its prediction is absent, and the neighbours' stay theirs."""
-    rows = rows_of(
+    rows = read_rows(
         [entry({"a": 1}, 0.1), entry({"a": 2}, error="ValueError"), entry({"a": 3}, 0.3)]
     )
     assert rows.count == 3
@@ -56,7 +56,7 @@ def test_a_failed_call_keeps_its_row() -> None:
 def test_batches_and_their_predictions_stay_together() -> None:
     """Batches of two, none and one rows are three rows."""
     batches = [entry([{"a": 1}, {"a": 2}], [0.1, 0.2]), entry([], []), entry([{"a": 3}], [0.3])]
-    rows = rows_of(batches)
+    rows = read_rows(batches)
     assert rows.count == 3
     assert rows.predictions["prediction"] == [0.1, 0.2, 0.3]
 
@@ -81,12 +81,12 @@ def test_telling_calls_apart_runs_no_code_of_the_hosts() -> None:
 
 def test_nobody_asked_for_an_id() -> None:
     """Ids are an empty list then, so that nothing is kept waiting."""
-    assert rows_of([entry({"a": 1}), entry({"a": 2})]).ids == []
+    assert read_rows([entry({"a": 1}), entry({"a": 2})]).ids == []
 
 
 def test_ids_stand_beside_their_rows() -> None:
     """A batch of one by both its names, a row nobody asked about, a batch's ids, and too few."""
-    rows = rows_of(
+    rows = read_rows(
         [
             entry([{"a": 1}], [0.1], identity="one"),
             entry([{"a": 2}], [0.2]),
@@ -104,7 +104,7 @@ def test_ids_stand_beside_their_rows() -> None:
 def test_a_feature_may_hold_the_id(value: object, expected: str | None) -> None:
     """It is text; a whole float is the integer that a column of floats made of it."""
     shape = Shape((), Outputs(), "id")
-    assert list(rows_of([entry({"id": value}, shape=shape)]).ids) == [expected]
+    assert list(read_rows([entry({"id": value}, shape=shape)]).ids) == [expected]
 
 
 def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:
@@ -115,7 +115,7 @@ def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:
         entry({"x": 1}, shape=shape, identity="made too"),
         entry({"id": None}, shape=shape),
     ]
-    assert list(rows_of(calls).ids) == [("mine", "made"), "made too", None]
+    assert list(read_rows(calls).ids) == [("mine", "made"), "made too", None]
 
 
 def test_an_id_that_raises_is_none() -> None:
@@ -127,10 +127,10 @@ def test_an_id_that_raises_is_none() -> None:
 
     shape = Shape((), Outputs(), "id")
     calls = [entry({"id": Hostile()}, shape=shape), entry({"id": "two"}, shape=shape)]
-    assert list(rows_of(calls).ids) == [None, "two"]
+    assert list(read_rows(calls).ids) == [None, "two"]
 
 
 def test_an_array_is_named_by_its_shape() -> None:
     """Names declared with the monitor are those of the columns."""
-    rows = rows_of([entry(np.array([1.0, 2.0])), entry(np.array([3.0, 4.0]))])
+    rows = read_rows([entry(np.array([1.0, 2.0])), entry(np.array([3.0, 4.0]))])
     np.testing.assert_array_equal(rows.features.column("b"), [2.0, 4.0])

@@ -7,7 +7,7 @@ import pytest
 
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
-from mlmonitor.capture.read.tables import batch_table, table_of
+from mlmonitor.capture.read.tables import batch_table, build_table
 from mlmonitor.capture.values import UNREADABLE
 
 NAMES = ("a", "b")
@@ -24,7 +24,7 @@ def payloads(*features: Any) -> tuple[PayloadForm, list[Any]]:
 
 def table(*features: Any, names: tuple[str, ...] = NAMES) -> Any:
     """The table of some calls."""
-    return table_of(*payloads(*features), names)
+    return build_table(*payloads(*features), names)
 
 
 TABLES = {
@@ -75,13 +75,13 @@ def test_what_is_no_number_is_not_read_at_once(bad: object, names: tuple[str, ..
     """A list of one number, in every row, is not taken for that number."""
     mappings = [dict.fromkeys(names, bad)] * 2
     assert table(*mappings).matrix(names) is None
-    assert table_of(PayloadForm.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
+    assert build_table(PayloadForm.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
 
 
 def test_rows_that_lack_a_value_miss_it() -> None:
     """A gap is None, in that row alone."""
     assert table({"a": 1.0}, {"b": 2.0}).column("a") == [1.0, None]
-    assert table_of(PayloadForm.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
+    assert build_table(PayloadForm.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
 
 
 def test_a_row_that_could_not_be_read_is_unreadable_in_every_column() -> None:
@@ -165,7 +165,7 @@ def test_a_column_of_one_column_is_a_column() -> None:
 def test_whole_batches_are_not_joined(form: PayloadForm) -> None:
     """Asking for it is a fault of ours, and says so."""
     with pytest.raises(ValueError, match="one payload at a time"):
-        table_of(form, [], NAMES)
+        build_table(form, [], NAMES)
 
 
 def test_positions_that_nobody_named_are_counted_from_x0() -> None:

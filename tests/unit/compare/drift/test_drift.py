@@ -45,7 +45,7 @@ class Stream:
         """Take in a batch and look."""
         rows = len(columns["amount"])
         table = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
-        self.total.update(self._reader.block(table))
+        self.total.update(self._reader.read_block(table))
         return self.drift.evaluate(self.total, now=now)
 
 
@@ -136,7 +136,7 @@ def test_rows_that_are_skipped_prove_nothing(stream: Stream) -> None:
     before = stream.drift.log10_e_value
     table = stream.rows(2_000, shift=3.0)
     rows = Rows(2_000, ColumnTable(table, 2_000), {}, [], [], None)
-    stream.total.update(Reader(stream.plan.schema).block(rows))
+    stream.total.update(Reader(stream.plan.schema).read_block(rows))
     stream.drift.skip(stream.total)
     assert stream.drift.evaluate(stream.total, now=1.0) == []
     np.testing.assert_allclose(stream.drift.log10_e_value, before, atol=1e-9)

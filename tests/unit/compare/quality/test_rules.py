@@ -156,11 +156,14 @@ WRONG: list[tuple[Any, str]] = [
     ([Field("age", maximum=math.inf)], "'age': maximum: expected a finite number"),
     ([Field("age", minimum="0")], "'age': minimum: expected a finite number"),  # type: ignore[arg-type]  # on purpose
     ([Field("when", minimum=7)], "'when': minimum: expected a datetime"),
-    ([Field("note", nullable=False)], "'note': expected a field that is derived from it"),
+    ([Field("note", nullable=False)], "'note': expected a field derived from it"),
     ([Field("age"), Field("age")], "'age': expected each field once"),
     ([Field("line", allowed=[])], "'line': allowed: expected a list of values"),
     ([Field("line", allowed="home")], "'line': allowed: expected a list of values"),
-    ([Field("line", allowed=[["home"]])], "'line': allowed: expected texts, numbers or truths"),
+    (
+        [Field("line", allowed=[["home"]])],
+        "'line': allowed: expected texts, numbers, truths or times",
+    ),
     ([Field("line", nullable=None)], "'line': nullable: expected True or False"),  # type: ignore[arg-type]  # on purpose
     ([Field("line", kind="word")], "'line': kind: expected one of"),  # type: ignore[arg-type]  # on purpose
     (["age"], "expected Field objects"),

@@ -18,7 +18,7 @@ from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CategoricalReference, CountedEntry, NumericReference
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS
 from mlmonitor.reference.fitting.top_categories import OTHER_CATEGORIES, TOP_CATEGORIES
-from mlmonitor.reference.kind_inference import known_kind
+from mlmonitor.reference.kind_inference import infer_kind
 from support.references import fit_reference
 
 PERSONAL = "Ada Lovelace"
@@ -137,7 +137,7 @@ KINDS: list[tuple[str, Any, Kind | None]] = [
 )
 def test_a_kind_is_what_most_values_are(values: Any, kind: Kind | None) -> None:
     """The kind follows the values that are there; where none is, it is not known."""
-    assert known_kind("x", values) is kind
+    assert infer_kind("x", values) is kind
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,11 @@ from typing import Any
 from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.capture.host.watch.default_features import (
+    LAST_ARGUMENT,
+    choose_features,
+    describe_function,
+)
 from mlmonitor.errors import ConfigError
 
 Arguments = tuple[Any, ...]
@@ -15,7 +20,6 @@ ArgumentReader = Callable[[Arguments, Mapping[str, Any]], Any]
 FeatureCopier = Callable[[Arguments, Mapping[str, Any]], Copied]
 
 _BOUND = ("self", "cls")
-_LAST = ""  # the last positional argument
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values, where () is no row
@@ -31,18 +35,27 @@ def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parame
 
 
 def build_feature_copier(
-    function: Callable[..., Any], features: str | Sequence[str] | None, copiers: Copiers
+    function: Callable[..., Any],
+    features: str | Sequence[str] | None,
+    copiers: Copiers,
+    identity: str | None = None,
 ) -> FeatureCopier:
     """Build a function that copies the features out of a call's arguments.
 
     features: the argument that holds them, or several arguments that are one field each. None
-        means the first argument, or all keyword arguments if the function takes only `**features`.
+        means the first argument, or all keyword arguments if the function takes only `**features`;
+        but where the first is annotated as a number or text, each argument is a feature.
+    identity: an argument that holds the prediction's id and is not a feature.
 
     Raises:
-        ConfigError: the function has no such argument, or none at all.
+        ConfigError: the function has no such argument, or none at all, or several of which nothing
+            says whether the first holds the features or each is one.
     """
     if features is None:
-        features = _choose_argument(function, list_parameters(function))
+        by_name = list_parameters(function)
+        features = choose_features(
+            function, {name: by_name[name] for name in by_name if name != identity}
+        )
     if isinstance(features, str):
         return _copy_from_argument(function, features, copiers)
     readers = {name: build_argument_reader(function, name) for name in features}
@@ -109,11 +122,11 @@ def build_argument_reader(function: Callable[..., Any], name: str) -> ArgumentRe
         ConfigError: the function has no parameter of that name.
     """
     by_name = list_parameters(function)
-    if not by_name and name == _LAST:
+    if not by_name and name == LAST_ARGUMENT:
         return lambda args, _kwargs: args[-1] if args else None
     if name not in by_name:
         raise ConfigError(
-            f"{_describe(function)} has no argument {name!r}; "
+            f"{describe_function(function)} has no argument {name!r}; "
             f"it has: {', '.join(by_name) or 'none'}"
         )
     parameter = by_name[name]
@@ -131,20 +144,3 @@ def build_argument_reader(function: Callable[..., Any], name: str) -> ArgumentRe
             return lambda args, kwargs: (
                 args[position] if len(args) > position else kwargs.get(name, default)
             )
-
-
-def _choose_argument(function: Callable[..., Any], by_name: Mapping[str, inspect.Parameter]) -> str:
-    if not by_name:
-        try:
-            inspect.signature(function)
-        except (TypeError, ValueError):
-            return _LAST  # a builtin without a signature: its last argument is the best guess
-        raise ConfigError(
-            f"{_describe(function)} takes no argument that could hold features: "
-            "use `with monitor.observe(features)` inside it"
-        )
-    return next(iter(by_name))
-
-
-def _describe(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", None) or type(function).__name__

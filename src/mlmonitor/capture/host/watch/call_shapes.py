@@ -18,20 +18,19 @@ class CallShapes:
     def __init__(self, features: tuple[str, ...], guard: Guard) -> None:
         self._features, self._guard = features, guard
         self.plain: Shape = Shape(features, Outputs())
-        self._by_reading: dict[tuple[str, tuple[str, ...]], Shape] = {}
+        self._by_reading: dict[Outputs, Shape] = {}
 
     def get(self, output: OutputKind, names: Sequence[str]) -> Shape:
         """Return the shape for these outputs; a mistake is counted and gives the plain one."""
-        if output == "value" and not names:
+        if output == "value" and type(names) is tuple and not names:  # an array has no truth
             return self.plain
         with self._guard:
             return self._get_or_create(Outputs.named(output, names))
         return self.plain
 
     def _get_or_create(self, outputs: Outputs) -> Shape:
-        key = outputs.kind, outputs.names
-        if key not in self._by_reading:
+        if outputs not in self._by_reading:
             if len(self._by_reading) >= _MAX_SHAPES:
                 self._by_reading.clear()
-            self._by_reading[key] = Shape(self._features, outputs)
-        return self._by_reading[key]
+            self._by_reading[outputs] = Shape(self._features, outputs)
+        return self._by_reading[outputs]

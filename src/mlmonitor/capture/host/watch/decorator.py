@@ -41,7 +41,7 @@ def decorate(
             "watch: expected a function, as in @monitor.watch or monitor.watch(predict)"
         )
     by_argument = shape.identity if shape.identity in list_parameters(function) else None
-    copy_features = build_feature_copier(function, features, recorder.copiers)
+    copy_features = build_feature_copier(function, features, recorder.copiers, by_argument)
     call_shape = shape if by_argument is None else shape._replace(identity=None)
     return wrap_function(
         function,

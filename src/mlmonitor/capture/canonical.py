@@ -1,0 +1,259 @@
+"""The canonical form of a value: one name and one number in every type.
+
+Rows, frames, batches, training data, segments, rules and labels all read values through here, so
+that no two of them can disagree on what a value is.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from math import inf, isnan, nan
+from numbers import Integral, Number, Rational
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.naming import DAY_MICROSECONDS, EPOCH, canonical_name
+from mlmonitor.capture.values import UNREADABLE, Duration, Instant, Unreadable
+
+Canonical = bool | int | float | str | Instant | Duration | Unreadable | None
+"""None stands for a missing value, UNREADABLE for one that is neither a category nor a number."""
+
+_EPOCH_UTC = EPOCH.replace(tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MOST_DIGITS = 5_000  # a decimal of more digits counts as infinite: to write it out takes too long
+_TYPES_KEPT = 1_024  # a service that creates types at run time must not fill the memory with them
+
+_MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")
+_NAMED_BY_TEXT = {
+    ("uuid", "UUID"),
+    ("datetime", "time"),
+    ("ipaddress", "IPv4Address"),
+    ("ipaddress", "IPv6Address"),
+    ("pathlib", "PurePath"),
+    ("pathlib._local", "PurePath"),
+    ("pandas", "Period"),
+    ("pandas", "Interval"),
+}
+"""Types that can be compared and hashed, and whose text is their name; none is imported here."""
+
+
+def canonical(value: object) -> Canonical:
+    """The canonical form of one value; raises what the value raises when it is read."""
+    return _REDUCERS[type(value)](value)
+
+
+def is_missing(value: object) -> bool:
+    """Whether `value` stands for no value: None, NaN, NaT, pandas' NA, a masked or a null one."""
+    if value is None:
+        return True
+    if type(value) is str:
+        return False
+    try:
+        return canonical(value) is None
+    except Exception:  # noqa: BLE001 - a value that raises when it is read is there all the same
+        return False
+
+
+def category_name(value: object) -> str | None:
+    """The text that stands for `value`; None where it is missing or no category.
+
+    Equal numbers of all types have one name, and so have equal moments and durations;
+    truths have names of their own. A long text is cut and marked with a hash of the whole, so that
+    no two become one.
+    """
+    return canonical_name(canonical(value))
+
+
+def truth_name(value: object) -> str | None:
+    """The name of a truth: `true` for True and 1, `false` for False and 0, else None."""
+    reduced = canonical(value)
+    if isinstance(reduced, bool | int | float) and reduced in (0, 1):
+        return canonical_name(bool(reduced))
+    return None
+
+
+def number(value: object) -> float | None:
+    """The number of one value: NaN where it is missing, None where it is not a number.
+
+    A truth is 0 or 1, a duration its seconds; a number beyond the range of floats is infinite.
+    """
+    reduced = canonical(value)
+    if isinstance(reduced, Duration):
+        return _in_seconds(reduced)
+    if reduced is None:
+        return nan
+    if not isinstance(reduced, bool | int | float):
+        return None
+    try:
+        return float(reduced)
+    except OverflowError:
+        return inf if reduced > 0 else -inf
+
+
+def unix_seconds(value: object) -> float | None:
+    """Seconds since 1970 (UTC) of a datetime, a date or text in ISO 8601.
+
+    NaN where the value is missing, None where it is not a moment.
+    """
+    reduced = canonical(value)
+    if isinstance(reduced, str):
+        try:
+            reduced = _reduce_datetime(datetime.fromisoformat(reduced))
+        except ValueError:
+            return None
+    if reduced is None:
+        return nan
+    return _in_seconds(reduced) if isinstance(reduced, Instant) else None
+
+
+def array_parts(
+    array: np.ndarray[Any, Any],
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+    """Microseconds of a datetime64 or timedelta64 array, and nanoseconds on top of them if any.
+
+    Of NaT both are meaningless.
+    """
+    kind = array.dtype.kind
+    unit, _ = np.datetime_data(array.dtype)
+    if unit not in ("ns", "ps", "fs", "as"):
+        return array.astype(f"{kind}8[us]").astype(np.int64), None
+    microseconds, nanoseconds = np.divmod(array.astype(f"{kind}8[ns]").astype(np.int64), 1_000)
+    return microseconds, nanoseconds if nanoseconds.any() else None
+
+
+def _in_seconds(time: Instant | Duration) -> float:
+    """As `parse_floats` and `parse_datetimes` compute it for arrays, down to the last bit."""
+    seconds = time.microseconds / 1e6
+    return seconds + time.nanoseconds / 1e9 if time.nanoseconds else seconds
+
+
+def _reduce_text(value: str) -> str:
+    return str.__str__(value)  # of a subclass as well, however it prints itself
+
+
+def _reduce_float(value: Any) -> float | None:
+    reduced = float(value)
+    return None if isnan(reduced) else reduced
+
+
+def _reduce_bytes(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _reduce_member(member: Any) -> Canonical:
+    return canonical(member.value)
+
+
+def _reduce_scalar(scalar: Any) -> Canonical:
+    return canonical(scalar.as_py())
+
+
+def _reduce_number(value: Any) -> Canonical:
+    """Decimals, fractions and all other types registered as real numbers."""
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Rational):
+        return int(value.numerator) if value.denominator == 1 else _rounded(value)
+    if hasattr(value, "is_nan"):  # a decimal
+        if value.is_nan():
+            return None
+        if value.is_infinite() or value.adjusted() >= _MOST_DIGITS:
+            return inf if value > 0 else -inf
+        return int(value) if value == value.to_integral_value() else _rounded(value)
+    return _reduce_float(value)
+
+
+def _rounded(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
+def _reduce_datetime(value: datetime) -> Instant:
+    aware = value if value.utcoffset() is not None else value.replace(tzinfo=UTC)
+    return Instant((aware - _EPOCH_UTC) // _MICROSECOND, 0)
+
+
+def _reduce_date(value: date) -> Instant:
+    return Instant((value - EPOCH.date()).days * DAY_MICROSECONDS, 0)
+
+
+def _reduce_timedelta(value: timedelta) -> Duration:
+    return Duration(value // _MICROSECOND, 0)
+
+
+def _reduce_numpy_time(value: Any) -> Instant | Duration | None:
+    if np.isnat(value):
+        return None
+    microseconds, nanoseconds = array_parts(np.array([value]))
+    parts = int(microseconds[0]), 0 if nanoseconds is None else int(nanoseconds[0])
+    return Instant(*parts) if isinstance(value, np.datetime64) else Duration(*parts)
+
+
+def _reduce_pandas_time(value: Any) -> Instant | Duration | None:
+    """A timestamp or a timedelta, whose nanoseconds Python's own types lack."""
+    return _reduce_numpy_time(value.asm8)
+
+
+def _unreadable(_value: object) -> Unreadable:
+    return UNREADABLE
+
+
+def _missing(_value: object) -> None:
+    return None
+
+
+Reducer = Callable[[Any], Canonical]
+
+_BY_BASE: tuple[tuple[type | tuple[type, ...], Reducer], ...] = (
+    (Enum, _reduce_member),  # first: many members are also str or int
+    (str, _reduce_text),
+    ((bool, np.bool_), bool),
+    ((np.datetime64, np.timedelta64), _reduce_numpy_time),  # numpy holds durations for integers
+    ((int, np.integer), int),
+    ((float, np.floating), _reduce_float),
+    (datetime, _reduce_datetime),  # a datetime is a date
+    (date, _reduce_date),
+    (timedelta, _reduce_timedelta),
+    (bytes, _reduce_bytes),
+    ((complex, np.complexfloating), _unreadable),
+    (Number, _reduce_number),
+)
+
+
+class _Reducers(dict[type, Reducer]):
+    """How values of each type met so far are reduced; a new type is worked out once."""
+
+    def __missing__(self, kind: type) -> Reducer:
+        if len(self) >= _TYPES_KEPT:
+            self.clear()
+        self[kind] = reducer = _reducer_for(kind)
+        return reducer
+
+
+_REDUCERS = _Reducers()
+
+
+def _reducer_for(kind: type) -> Reducer:
+    if kind is type(None) or kind.__name__ in _MISSING_TYPES:
+        return _missing
+    if issubclass(kind, datetime | timedelta) and hasattr(kind, "asm8"):
+        return _reduce_pandas_time
+    for base, reducer in _BY_BASE:
+        if issubclass(kind, base):
+            return reducer
+    if hasattr(kind, "as_py") and _package(kind) == "pyarrow":
+        return _reduce_scalar
+    return str if any(_origin(base) in _NAMED_BY_TEXT for base in kind.__mro__) else _unreadable
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _origin(kind: type) -> tuple[str, str]:
+    """Where a class is from; pandas moves its own between private modules."""
+    package = _package(kind)
+    return package if package == "pandas" else kind.__module__, kind.__name__

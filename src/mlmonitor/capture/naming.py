@@ -1,0 +1,92 @@
+"""Names of canonical values: the texts that stand for categories in references and metrics."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.values import Duration, Instant, Unreadable
+
+NAME_CHARACTERS = 200
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - names carry no zone
+DAY_MICROSECONDS = 86_400_000_000
+
+
+def canonical_name(form: object) -> str | None:
+    """The name of a value in canonical form; None where it is missing or no category."""
+    return _NAMES[type(form)](form)
+
+
+def _text_name(text: str) -> str:
+    if not text.isascii():  # half a character can be neither saved nor sent: it is spelled out
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= NAME_CHARACTERS else _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return f"{text[: NAME_CHARACTERS - 18]}~{digest}"
+
+
+def _truth_name(value: bool) -> str:  # noqa: FBT001 - the value itself
+    return "true" if value else "false"
+
+
+def _integer_name(value: int) -> str:
+    return str(value) if abs(value) < 1 << 64 else _shortened(hex(value))
+
+
+def _float_name(value: float) -> str:
+    """The shortest text of the number; of a float32 the text of its own precision.
+
+    So 0.1 has one name in both precisions.
+    """
+    if value.is_integer():
+        return _integer_name(int(value))
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.float32(value)
+    return repr(value) if float(single) != value else repr(float(str(single)))
+
+
+def _instant_name(instant: Instant) -> str:
+    """ISO 8601 in UTC without a zone; a midnight is named as its date."""
+    microseconds, nanoseconds = instant
+    try:
+        moment = EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:  # numpy reaches beyond the years 1 to 9999
+        return str(np.datetime64(microseconds, "us"))
+    if nanoseconds:
+        return f"{moment.isoformat(timespec='microseconds')}{nanoseconds:03d}"
+    is_midnight = microseconds % DAY_MICROSECONDS == 0
+    return moment.date().isoformat() if is_midnight else moment.isoformat()
+
+
+def _duration_name(duration: Duration) -> str:
+    """As Python writes a timedelta: `1 day, 2:00:00`."""
+    microseconds, nanoseconds = duration
+    try:
+        length = timedelta(microseconds=microseconds)
+    except OverflowError:
+        return f"{microseconds} us"
+    if not nanoseconds:
+        return str(length)
+    whole = str(length)
+    return f"{whole}{'' if length.microseconds else '.000000'}{nanoseconds:03d}"
+
+
+def _no_name(_form: object) -> None:
+    return None
+
+
+_NAMES: dict[type, Callable[[Any], str | None]] = {
+    str: _text_name,
+    bool: _truth_name,
+    int: _integer_name,
+    float: _float_name,
+    Instant: _instant_name,
+    Duration: _duration_name,
+    type(None): _no_name,
+    Unreadable: _no_name,
+}
