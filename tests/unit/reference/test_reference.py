@@ -112,7 +112,7 @@ def test_classes_that_do_not_fit_are_refused() -> None:
     """Two names for three columns, one text, one name, an unknown output: each is an error."""
     features = {"x": [1.0, 2.0, 3.0]}
     fit = partial(fit_reference, features, predictions=PROBABILITIES)
-    with pytest.raises(SchemaError, match="predictions: expected one for each of the 3 rows"):
+    with pytest.raises(SchemaError, match="predictions: expected 2 columns, one for each of classes=, got 3"):
         fit(output="probabilities", classes=["a", "b"])
     with pytest.raises(SchemaError, match="classes: expected a sequence"):
         fit(output="probabilities", classes="abc")
@@ -272,7 +272,7 @@ def test_fields_are_planned_numeric_first() -> None:
 
 def test_the_band_is_the_mean_and_so_many_deviations() -> None:
     """Range and band of a plan come from the reference; a field without values has neither."""
-    reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]})
+    reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]}, schema={"none": "numeric"})
     x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric
     assert (x.low, x.high, x.band_low, x.band_high) == (1.0, 3.0, 0.0, 4.0)
     assert (none.low, none.high) == (-np.inf, np.inf)

@@ -58,8 +58,8 @@ def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size:
     """Chunks below the sample's limit make the reference of the data handed over whole."""
     cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
     found, whole = (
-        numeric_or_empty(fit_reference(cut)),
-        numeric_or_empty(fit_reference({"x": values})),
+        numeric_or_empty(fit_reference(cut, schema={"x": "numeric"})),
+        numeric_or_empty(fit_reference({"x": values}, schema={"x": "numeric"})),
     )
     for name in ("rows", "missing", "min", "max", "edges", "counts", "quantiles"):
         assert getattr(found, name) == getattr(whole, name)
@@ -68,7 +68,7 @@ def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size:
 
 
 def numeric_or_empty(reference: Reference) -> NumericReference:
-    """The one field, which is numeric whatever was missing."""
+    """The one field, which is numeric."""
     entry = only(reference)
     assert isinstance(entry, NumericReference)
     return entry
@@ -204,7 +204,7 @@ def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:
 )
 def test_every_number_is_in_one_bin_or_missing(values: list[Any], bins: int) -> None:
     """Counts and missing add up; bins hold what their edges say; all are plain finite numbers."""
-    entry = numeric(values, bins=bins)
+    entry = numeric(values, bins=bins, schema={"x": "numeric"})
     finite = [
         float(v) for v in values if v is not None and abs(v) < 2**1024 and np.isfinite(float(v))
     ]
