@@ -112,7 +112,7 @@ def test_classes_that_do_not_fit_are_refused() -> None:
     """Two names for three columns, one text, one name, an unknown output: each is an error."""
     features = {"x": [1.0, 2.0, 3.0]}
     fit = partial(fit_reference, features, predictions=PROBABILITIES)
-    with pytest.raises(SchemaError, match="predictions: expected 2 columns, .*, got 3"):
+    with pytest.raises(SchemaError, match=r"predictions: expected 2 columns, .*, got 3"):
         fit(output="probabilities", classes=["a", "b"])
     with pytest.raises(SchemaError, match="classes: expected a sequence"):
         fit(output="probabilities", classes="abc")
