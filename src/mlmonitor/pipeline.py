@@ -36,7 +36,7 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 @dataclass(frozen=True)
 class Identity:
-    """Who reports: the model, what was declared of it, and this process since its start."""
+    """Who reports: the model, its declared options, and this process since its start."""
 
     model: str
     version: str
@@ -46,16 +46,16 @@ class Identity:
 
     @property
     def attributes(self) -> Attributes:
-        """What every point carries."""
-        known = ("model.name", self.model), ("model.version", self.version)
-        return (*known, (SEGMENT, ALL)) if self.declared.segments else known
+        """The attributes of every point."""
+        model = ("model.name", self.model), ("model.version", self.version)
+        return (*model, (SEGMENT, ALL)) if self.declared.segments else model
 
 
 class Pipeline:
     """The whole line of one process, driven from outside: `tick`, or its three parts one by one.
 
     `now` is a time in seconds since 1970 that never falls. Not thread-safe: `absorb`, `status` and
-    `snapshot` share state; `deliver` and `tell` may run beside them.
+    `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Pipeline:
     ) -> None:
         self._on_alert, self._has_warned = on_alert, False
         self._changed_alerts: deque[Alert] = deque()
-        self._left = 0  # calls of the drain under way
+        self._undrained = 0  # calls of the drain under way that are still in the inbox
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
         self._config, self._identity, self._inbox = config, identity, inbox
@@ -92,7 +92,7 @@ class Pipeline:
             self._state.calls.fine = ExponentialSketch()
         is_kept = any(each.keeps_exemplars for each in deliveries)
         self._wants_traces = config.enabled and config.exemplars and is_kept
-        self._look_for_traces()
+        self._start_tracing()
 
     @property
     def traffic(self) -> Traffic:
@@ -100,11 +100,11 @@ class Pipeline:
         return self._state.traffic
 
     def tick(self, now: float) -> None:
-        """Take in what waits, and export if it is time to."""
+        """Ingest what waits, and export if it is due."""
         self.catch_up(now)
         if self.is_export_due(now):
             self.deliver(self.snapshot(now))
-        self.tell()
+        self.report_alerts()
 
     def is_export_due(self, now: float) -> bool:
         """Whether the interval since the last export has passed; if so, the next one begins."""
@@ -115,50 +115,52 @@ class Pipeline:
         return True
 
     def absorb(self, now: float) -> bool:
-        """Take in one block of what waited when the drain began; whether more of that is left.
+        """Ingest one block of the calls that waited when the drain began; return whether more wait.
 
-        A drain ends though calls keep coming: else a busy service would never be exported. Its
-        labels were taken first, and then what was named late, so that the calls they belong to are
-        in it.
+        A drain ends although calls keep arriving: otherwise a busy service would never export. Its
+        labels are drained first, and then calls that were named late, so that the drain includes
+        the calls they belong to.
         """
-        if self._left == 0:
+        if self._undrained == 0:
             self._state.begin_comparing(now=now)
             if self._state.labels is not None:
                 self._due_labels = self._inbox.labels.drain()
             self._due_late = self._inbox.late.take()
-            self._left = len(self._inbox.calls)
-            self._look_for_traces()
-        entries = self._inbox.calls.take(min(self._left, self._config.block_rows))
-        # None though some were left: a forked child's inbox was emptied, and nothing is to come.
-        self._left = self._left - len(entries) if entries else 0
+            self._undrained = len(self._inbox.calls)
+            self._start_tracing()
+        entries = self._inbox.calls.take(min(self._undrained, self._config.block_rows))
+        # No entries although some were left: the inbox of a forked child was emptied.
+        self._undrained = self._undrained - len(entries) if entries else 0
         with self._inbox.guard:
             is_traced = self._inbox.calls.is_traced
             self._state.count(entries, now=now, is_traced=is_traced)
             yield_gil()
-            self._each(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
-        if self._left == 0:
+            self._ingest_runs(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
+        if self._undrained == 0:
             self._end_drain(now)
-        return self._left > 0
+        return self._undrained > 0
 
-    def _look_for_traces(self) -> None:
-        """Have calls marked with their traces, once the host makes any and somebody keeps them."""
+    def _start_tracing(self) -> None:
+        """Mark calls with their traces once the host makes any and a destination keeps exemplars."""
         if self._wants_traces and not self._inbox.calls.is_traced:
-            whence = host_span_source()
-            if whence is not None:
-                self._inbox.calls.trace(whence)
+            source = host_span_source()
+            if source is not None:
+                self._inbox.calls.trace(source)
 
     def catch_up(self, now: float) -> None:
-        """Take in all that waits now: the rest of the drain under way, if one is, and a whole one.
+        """Ingest everything that waits now: the rest of a drain under way, then a whole one.
 
-        What came since a drain began is not in it.
+        A drain does not include what arrived since it began.
         """
         self._state.begin_comparing(now=now)
-        while self._left > 0:
+        while self._undrained > 0:
             self.absorb(now)
         had_labels = self._state.labels is not None
         while self.absorb(now):
             pass
-        if not had_labels and self._state.labels is not None:  # it learned: now they are taken
+        if (
+            not had_labels and self._state.labels is not None
+        ):  # the reference is learned: labels can be matched
             while self.absorb(now):
                 pass
 
@@ -170,7 +172,7 @@ class Pipeline:
             forgotten = [entry for entry in late if self._state.is_forgotten(entry)]
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
-                self._each(block, partial(self._state.remember, now=now))
+                self._ingest_runs(block, partial(self._state.remember, now=now))
         with self._inbox.guard:
             if labels is not None:
                 labels.take(due, now=now)
@@ -190,10 +192,10 @@ class Pipeline:
                 self._changed_alerts.extend(population.evaluate(now=now))
             yield_gil()
 
-    def tell(self) -> None:
-        """Give each alert that was raised or cleared to `on_alert`, once; it may be slow.
+    def report_alerts(self) -> None:
+        """Call `on_alert` once with each alert that fired or resolved; it may be slow.
 
-        May run beside a look, in another thread: taking an alert and adding one are atomic.
+        May run beside an evaluation in another thread: adding and removing an alert are atomic.
         """
         while self._changed_alerts:
             alert = self._changed_alerts.popleft()
@@ -203,19 +205,21 @@ class Pipeline:
 
     @staticmethod
     def _call(on_alert: Callable[[Alert], object], alert: Alert) -> None:
-        """Give it the alert; what it raises is told as its own, by type."""
+        """Call it; an exception of its own is reported by type."""
         try:
             on_alert(alert)
         except Exception as error:
             raise CallbackError(f"on_alert raised {type(error).__name__}") from error
 
-    def _each(self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
-        """Have each run of calls taken in; if one of them cannot be read, the others still can."""
+    def _ingest_runs(
+        self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]
+    ) -> None:
+        """Apply `step` to each run of calls; a run that cannot be read does not stop the others."""
         for run in gather(entries):
-            self._take(run, step)
+            self._ingest_run(run, step)
             yield_gil()
 
-    def _take(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
+    def _ingest_run(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         try:
             fault = step(run)
             if isinstance(fault, Exception):
@@ -225,12 +229,12 @@ class Pipeline:
                 self._inbox.guard.hold(error)
                 return
             for entry in run:
-                self._take([entry], step)
+                self._ingest_run([entry], step)
 
     def settle(self) -> None:
-        """Give up waiting, before the last snapshot, for what labels belong to, or for a reference.
+        """Count the labels that still wait for a prediction or for a reference; none will arrive.
 
-        Without one they are matched all the same, and so counted, but make no errors.
+        Without a reference they are matched and counted, but add no errors.
         """
         if self._state.labels is None:
             self._state.match_unread(self._inbox.labels.drain())
@@ -269,12 +273,12 @@ class Pipeline:
             log.warning("%s: %s", self._identity.model, warning)
 
     def deliver(self, snapshot: Snapshot) -> bool:
-        """Send to every destination; whether all took all of it. One's failure is not another's."""
+        """Send to every destination, failures apart; return whether all accepted everything."""
         outcomes = [delivery.send(snapshot) for delivery in self._deliveries]
         return all(outcomes)
 
     def load_clients(self) -> None:
-        """Import what has not been imported at set-up; may be slow, and no fork happens then."""
+        """Import what was not imported at set-up; may be slow, and no fork happens meanwhile."""
         load_clients([delivery.exporter for delivery in self._deliveries])
 
     def log_losses(self, rows: int, *, is_delivered: bool) -> None:

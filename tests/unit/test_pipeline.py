@@ -177,14 +177,14 @@ def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
     assert population is not None
 
     def evaluate(*, now: float) -> list[Alert]:
-        line.pipeline.tell()
+        line.pipeline.report_alerts()
         return [second] if now else []
 
     monkeypatch.setattr(population, "evaluate", lambda *, now: [first] if now else [])
     line.pipeline.status(line.clock())
     monkeypatch.setattr(population, "evaluate", evaluate)
     line.pipeline.status(line.clock())
-    line.pipeline.tell()
+    line.pipeline.report_alerts()
     assert told == [first, second]
 
 

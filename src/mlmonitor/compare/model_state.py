@@ -126,12 +126,12 @@ class ModelState:
     @property
     def segment_names(self) -> tuple[str, ...]:
         """The segments, in the order of their codes; none before comparing begins."""
-        segmented = self.traffic.segmented
-        return () if segmented is None else segmented.tally.names
+        segmentation = self.traffic.segmentation
+        return () if segmentation is None else segmentation.tally.names
 
     def segment(self, place: int) -> tuple[Population, ...]:
         """The populations of one segment: features and predictions, then actuals."""
-        owners = (self.traffic.segmented, self.labels)
+        owners = (self.traffic.segmentation, self.labels)
         splits = [owner.split for owner in owners if owner is not None]
         return tuple(split.populations[place] for split in splits if split is not None)
 
@@ -180,5 +180,5 @@ class ModelState:
         total += 0 if reference is None else reference.nbytes
         if comparing is not None:
             total += comparing.deriver.nbytes
-            total += 0 if comparing.segmented is None else comparing.segmented.nbytes
+            total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
         return total + self.calls.latency.memory_bytes + self.pending.memory_bytes

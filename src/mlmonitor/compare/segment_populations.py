@@ -17,15 +17,15 @@ from mlmonitor.records import REFUSED, Block, Counts, Role
 from mlmonitor.reference.reference import Reference
 
 
-class Split:
+class SegmentPopulations:
     """A population for each segment of a reference, and one for the rest, all over one plan.
 
-    The plan is that of the whole, but for the kernels of vectors.
+    The plan is that of the whole, without the kernels of vectors.
 
-    Promise: every row of a block is in one of them, so that any count of theirs adds up to that of
-        the whole. The rest is compared if the reference has one; if not, it is counted alone.
-    Price: what the whole costs in memory, once a segment; in time a sort of the rows by segment,
-        and for each segment met in a block what a block costs that small.
+    Promise: every row of a block is in exactly one of them, so that their counts add up to those of
+        the whole. The rest is compared if the reference has one; otherwise it is only counted.
+    Price: the memory of the whole for each segment; in time, a sort of the rows by segment and, for
+        each segment in a block, a block of its size.
     """
 
     def __init__(
@@ -43,22 +43,24 @@ class Split:
         ]
         self.populations: list[Population] = [
             Population(own, of_segment, options, now=now, segment=name)
-            for name, of_segment in zip(segment_places(reference), [*entries, []], strict=False)
+            for name, of_segment in zip(
+                ordered_segment_names(reference), [*entries, []], strict=False
+            )
         ]
 
     def update(self, block: Block, codes: Codes, *, now: float) -> None:
-        """Take in rows that ended about `now`; `codes` tell the segment of each."""
-        for code, part in parts(block, codes):
+        """Add rows that ended about `now`; `codes` hold the segment of each."""
+        for code, part in split_block(block, codes):
             self.populations[code].update(part, now=now)
             yield_gil()
 
     def count_only(self, block: Block, codes: Codes) -> None:
         """Count rows without comparing them: the rows that became the reference."""
-        for code, part in parts(block, codes):
+        for code, part in split_block(block, codes):
             self.populations[code].count_only(part)
 
 
-class Tally:
+class SegmentTally:
     """Predictions of each segment since the start, and rows of calls that failed."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -67,28 +69,28 @@ class Tally:
         self.failed: Counts = np.zeros(len(self.names), np.int64)
 
     def count(self, rows: Rows, codes: Codes) -> None:
-        """Take in rows whose segments are known; a failed call keeps its own."""
+        """Add rows with these segments; a failed call counts in its own."""
         has_failed = np.array(rows.failed or [False] * rows.count, np.bool_)
         size = len(self.names)
         self.predictions += np.bincount(codes[~has_failed], minlength=size)
         self.failed += np.bincount(codes[has_failed], minlength=size)
 
 
-class Segmented:
-    """What is known of the segments of features and predictions: who is which, and how each is."""
+class Segmentation:
+    """The rows of features and predictions by segment: encoded, compared and counted."""
 
-    def __init__(self, reference: Reference, split: Split) -> None:
-        known = [values for values in reference.segment_values if values is not None]
-        self._codes = SegmentEncoder(reference.segments, known)
-        self.tally: Tally = Tally(segment_places(reference))
-        self.split: Split = split
+    def __init__(self, reference: Reference, split: SegmentPopulations) -> None:
+        segments = [values for values in reference.segment_values if values is not None]
+        self._codes = SegmentEncoder(reference.segments, segments)
+        self.tally: SegmentTally = SegmentTally(ordered_segment_names(reference))
+        self.split: SegmentPopulations = split
 
     def codes(self, rows: Rows) -> Codes:
         """The segment of each row."""
         return self._codes.encode(rows)
 
     def update(self, block: Block, rows: Rows, codes: Codes, *, now: float) -> None:
-        """Take in rows that ended about `now`, read as `block`."""
+        """Add rows that ended about `now`, read as `block`."""
         self.split.update(block, codes, now=now)
         self.tally.count(rows, codes)
 
@@ -100,28 +102,28 @@ class Segmented:
 
     @property
     def nbytes(self) -> int:
-        """Memory of what tells the segments of rows apart; that of `split` is its populations'."""
+        """Memory of the encoder; that of `split` is counted with its populations."""
         return self._codes.nbytes
 
 
-def segment_places(reference: Reference) -> tuple[str, ...]:
+def ordered_segment_names(reference: Reference) -> tuple[str, ...]:
     """The names of the segments in the order of their codes, the rest last."""
     names = reference.segment_names
     return names if names and names[-1] == OTHER else (*names, OTHER)
 
 
-def shared_lens(
-    lens: ComparisonOptions, reference: Reference, *, has_segments: bool
+def share_alpha(
+    options: ComparisonOptions, reference: Reference, *, has_segments: bool
 ) -> ComparisonOptions:
-    """The lens whose level all fields of a model share, those of all segments included."""
+    """The options with `alpha` shared by all fields of a model, those of all segments included."""
     populations = 1 + len(reference.segment_names) * has_segments
-    return lens.shared(reference.monitored * populations)
+    return options.shared(reference.monitored * populations)
 
 
-def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
+def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
     """The rows of each segment, in their order, as a block of their own, without kernels."""
     order = np.argsort(codes, kind="stable")
-    met, starts = np.unique(codes[order], return_index=True)
+    present, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]
     reasons = None if block.reasons is None else block.reasons[:, order]
     refused = _reasons_in_order(block, order) if reasons is None else reasons
@@ -129,7 +131,7 @@ def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
     rows = order.tolist()
     columns = [[values[row] for row in rows] for values in block.categorical]
     stops = [*starts[1:].tolist(), block.rows]
-    for code, start, stop in zip(met.tolist(), starts.tolist(), stops, strict=True):
+    for code, start, stop in zip(present.tolist(), starts.tolist(), stops, strict=True):
         own = slice(start, stop)
         yield (
             code,
@@ -143,13 +145,13 @@ def parts(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
 
 
 def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:
-    """Of a block that does not tell where what was refused: as many of each reason, in turn."""
+    """Reasons for a block that only counts its refused values: as many of each, in order."""
     if not block.refused.any():
         return None
     reasons = np.zeros(block.numeric.shape, np.int8)
     marks = np.arange(1, len(REFUSED) + 1, dtype=np.int8)
-    for at in np.flatnonzero(block.refused.any(axis=1)).tolist():
-        rows = np.flatnonzero(np.isnan(block.numeric[at]))
-        told = np.repeat(marks, block.refused[at])
-        reasons[at, rows[: told.size]] = told[: rows.size]
+    for place in np.flatnonzero(block.refused.any(axis=1)).tolist():
+        rows = np.flatnonzero(np.isnan(block.numeric[place]))
+        counted = np.repeat(marks, block.refused[place])
+        reasons[place, rows[: counted.size]] = counted[: rows.size]
     return reasons[:, order]

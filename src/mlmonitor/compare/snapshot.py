@@ -246,9 +246,9 @@ def _calls(calls: CallStats, now: float) -> CallsSnapshot:
 
 def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
     comparing, labels = state.traffic.comparing, state.labels
-    if comparing is None or comparing.segmented is None:
+    if comparing is None or comparing.segmentation is None:
         return ()
-    tally = comparing.segmented.tally
+    tally = comparing.segmentation.tally
     rows = [segment.rows for segment in comparing.reference.content.segments]
     segments = []
     for place, name in enumerate(tally.names):

@@ -12,7 +12,7 @@ from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.population import Checks, Population
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
-from mlmonitor.compare.segment_populations import Segmented, Split, shared_lens
+from mlmonitor.compare.segment_populations import Segmentation, SegmentPopulations, share_alpha
 from mlmonitor.derived.deriver import Deriver, reader_of
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Declared, Role
@@ -30,7 +30,7 @@ class Comparing:
     deriver: Deriver
     reader: Reader
     population: Population
-    segmented: Segmented | None
+    segmentation: Segmentation | None
 
     @classmethod
     def begin(
@@ -42,7 +42,7 @@ class Comparing:
         entries = reference.entries(_ROLES)
         deriver = Deriver(reference.content, plan.schema)
         reader = reader_of(deriver, plan.schema, ignore=declared.ignore, keeps_reasons=has_segments)
-        shared = shared_lens(options, reference, has_segments=has_segments)
+        shared = share_alpha(options, reference, has_segments=has_segments)
         checks = Checks(
             rules=Rules(plan.schema, declared.fields) if declared.fields else None,
             decomposition=ShiftDecomposition.from_entries(
@@ -55,29 +55,29 @@ class Comparing:
                 significance=shared.significance,
             ),
         )
-        segmented = None
+        segmentation = None
         if has_segments:
-            split = Split(reference, _ROLES, plan, shared, now=now)
-            segmented = Segmented(reference, split)
+            split = SegmentPopulations(reference, _ROLES, plan, shared, now=now)
+            segmentation = Segmentation(reference, split)
         population = Population(plan, entries, shared, now=now, checks=checks)
-        return cls(reference, deriver, reader, population, segmented)
+        return cls(reference, deriver, reader, population, segmentation)
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
         """Compare rows that ended about `now`; return them as they were read."""
         block = self.reader.read_block(rows)
         yield_gil()
         self.population.update(block, now=now)
-        if self.segmented is not None:
-            codes = self.segmented.codes(rows) if codes is None else codes
-            self.segmented.update(block, rows, codes, now=now)
+        if self.segmentation is not None:
+            codes = self.segmentation.codes(rows) if codes is None else codes
+            self.segmentation.update(block, rows, codes, now=now)
         return block
 
     def count_only(self, rows: Rows) -> None:
         """Count rows without comparing them: the rows that became the reference."""
         block = self.reader.read_block(rows)
         self.population.count_only(block)
-        if self.segmented is not None:
-            self.segmented.count_only(block, rows)
+        if self.segmentation is not None:
+            self.segmentation.count_only(block, rows)
 
 
 class Traffic:
@@ -116,13 +116,13 @@ class Traffic:
         return None if self.comparing is None else self.comparing.population
 
     @property
-    def segmented(self) -> Segmented | None:
+    def segmentation(self) -> Segmentation | None:
         """The rows by segment; None without segments, or before comparing begins."""
-        return None if self.comparing is None else self.comparing.segmented
+        return None if self.comparing is None else self.comparing.segmentation
 
     def codes(self, rows: Rows) -> Codes | None:
         """The segment of each row; None without segments, or before comparing begins."""
-        return None if self.segmented is None else self.segmented.codes(rows)
+        return None if self.segmentation is None else self.segmentation.codes(rows)
 
     def begin_comparing(self, *, now: float) -> None:
         """Compare from `now` on if there is a reference; changes nothing if that has begun."""

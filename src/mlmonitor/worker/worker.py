@@ -234,7 +234,7 @@ class Worker:
         while is_more:
             with self._aggregates:
                 is_more = self.pipeline.absorb(self._clock())
-            self.pipeline.tell()
+            self.pipeline.report_alerts()
             time.sleep(0)  # under gevent no other greenlet runs until the worker yields
         now = self._clock()
         is_due = self.pipeline.is_export_due(now)
@@ -244,7 +244,7 @@ class Worker:
             if self._final is not None:
                 self.pipeline.settle()
             snapshot = self.pipeline.snapshot(now)
-        self.pipeline.tell()
+        self.pipeline.report_alerts()
         return self.pipeline.deliver(snapshot)
 
     def restart_after_fork(self) -> None:

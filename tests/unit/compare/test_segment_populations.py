@@ -15,7 +15,12 @@ from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
+from mlmonitor.compare.segment_populations import (
+    SegmentPopulations,
+    ordered_segment_names,
+    share_alpha,
+    split_block,
+)
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.records import ABSENT, Block, Declared, Role
 from support.references import fit_reference
@@ -89,13 +94,13 @@ def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
     found = watched()
     found.ingest(rows_of(calls), now=1.0)
     assert found.population is not None
-    assert found.segmented is not None
-    each = [counts(population) for population in found.segmented.split.populations]
+    assert found.segmentation is not None
+    each = [counts(population) for population in found.segmentation.split.populations]
     for name, whole in counts(found.population).items():
         np.testing.assert_array_equal(sum(part[name] for part in each), whole, err_msg=name)
     failed = sum(prediction is ABSENT for _, prediction in calls)
-    assert found.segmented.tally.failed.sum() == failed
-    assert found.segmented.tally.predictions.sum() == len(calls) - failed
+    assert found.segmentation.tally.failed.sum() == failed
+    assert found.segmentation.tally.predictions.sum() == len(calls) - failed
 
 
 @given(st.lists(CALL, min_size=2, max_size=20), st.data())
@@ -106,10 +111,10 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
     one.ingest(rows_of(calls), now=1.0)
     for piece in (calls[:at], calls[at:]):
         two.ingest(rows_of(piece), now=1.0)
-    assert one.segmented is not None
-    assert two.segmented is not None
+    assert one.segmentation is not None
+    assert two.segmentation is not None
     for mine, theirs in zip(
-        one.segmented.split.populations, two.segmented.split.populations, strict=True
+        one.segmentation.split.populations, two.segmentation.split.populations, strict=True
     ):
         for name, found in counts(mine).items():
             np.testing.assert_array_equal(found, counts(theirs)[name], err_msg=name)
@@ -120,9 +125,9 @@ def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[A
     """A segment is a population of its rows, and of no other's."""
     found = watched()
     found.ingest(rows_of(calls), now=1.0)
-    assert found.segmented is not None
-    for place, population in enumerate(found.segmented.split.populations):
-        known = segment_places(REFERENCE)[place]
+    assert found.segmentation is not None
+    for place, population in enumerate(found.segmentation.split.populations):
+        known = ordered_segment_names(REFERENCE)[place]
         own = [c for c in calls if _place(c[0]["line"]) == known]
         alone = watched()
         if own:
@@ -160,7 +165,7 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
         None,
     )
     block = reader.read_block(rows)
-    found = dict(parts(block, SegmentEncoder(["line"], [("0",), ("1",)]).encode(rows)))
+    found = dict(split_block(block, SegmentEncoder(["line"], [("0",), ("1",)]).encode(rows)))
     assert found[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
     assert found[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 
@@ -169,7 +174,7 @@ def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
     """Each reason is given to as many of the missing values as it was counted for."""
     numeric = np.array([[1.0, np.nan, np.nan, np.nan]])
     block = Block(4, numeric, np.array([[1, 1, 0]]), [])
-    found = [part.refused for _, part in parts(block, np.array([0, 0, 1, 1]))]
+    found = [part.refused for _, part in split_block(block, np.array([0, 0, 1, 1]))]
     assert sum(each.sum() for each in found) == 2
     np.testing.assert_array_equal(sum(found), block.refused)
 
@@ -177,7 +182,7 @@ def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
 def test_a_block_is_parted_in_the_order_of_its_rows() -> None:
     """A stable sort: the rows of a segment come as they came."""
     block = Block(5, np.arange(5.0)[None, :], np.zeros((1, 3), np.int64), [list("abcde")])
-    found = list(parts(block, np.array([2, 0, 2, 0, 2])))
+    found = list(split_block(block, np.array([2, 0, 2, 0, 2])))
     assert [code for code, _ in found] == [0, 2]
     assert [part.numeric[0].tolist() for _, part in found] == [[1, 3], [0, 2, 4]]
     assert [part.categorical[0] for _, part in found] == [["b", "d"], ["a", "c", "e"]]
@@ -187,7 +192,7 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
     """Else it is counted: nothing is known of it to compare it with."""
     for most, known in ((2, True), (4, False)):
         of = reference(max_segments=most)
-        split = Split(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
+        split = SegmentPopulations(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
         assert len(split.populations) == most + 1
         assert split.populations[-1].segment == "__other__"
         assert (split.populations[-1].drift is not None) is known
@@ -197,8 +202,8 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
 def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
     """Five fields, of the whole and of three segments that are compared."""
     assert len(REFERENCE.segment_names) == 3
-    assert shared_lens(LENS, REFERENCE, has_segments=True).level.fields == 5 * 4
-    assert shared_lens(LENS, REFERENCE, has_segments=False).level.fields == 5
+    assert share_alpha(LENS, REFERENCE, has_segments=True).significance.fields == 5 * 4
+    assert share_alpha(LENS, REFERENCE, has_segments=False).significance.fields == 5
 
 
 def test_columns_are_split_like_rows() -> None:
@@ -208,7 +213,7 @@ def test_columns_are_split_like_rows() -> None:
         {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3
     )
     found.ingest(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
-    assert found.segmented is not None
-    home, motor, _ = found.segmented.split.populations
+    assert found.segmentation is not None
+    home, motor, _ = found.segmentation.split.populations
     assert home.window.total().rows == 2
     assert motor.window.total().rows == 1

@@ -181,7 +181,7 @@ def test_an_alert_carries_its_measure_now_beside_the_one_that_fired() -> None:
     assert snapshot.traffic is not None
     assert alert.current == snapshot.traffic.scores["psi"][0]
     assert alert.current != alert.value
-    service.pipeline.tell()
+    service.pipeline.report_alerts()
     fired = next(each for each in service.alerts if each.measure == "psi")
     assert fired.value == alert.value
     assert fired.current == fired.value

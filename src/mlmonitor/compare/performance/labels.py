@@ -19,7 +19,12 @@ from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.performance.actual_reader import ActualColumn, list_values, read_actuals
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.segment_populations import Split, parts, segment_places, shared_lens
+from mlmonitor.compare.segment_populations import (
+    SegmentPopulations,
+    ordered_segment_names,
+    share_alpha,
+    split_block,
+)
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.gil import yield_gil
@@ -40,7 +45,7 @@ class LabelledOutcomes:
         *,
         has_segments: bool = False,
     ) -> None:
-        self.split: Split | None = None
+        self.split: SegmentPopulations | None = None
         self.segment_errors: list[ErrorSums] = []
         self._has_segments = has_segments
         self.pending = pending
@@ -48,10 +53,10 @@ class LabelledOutcomes:
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
         self._knows_actuals = bool(reference.entries([Role.ACTUAL]))  # asked at every export
-        self._lens = shared_lens(lens, reference, has_segments=has_segments)
+        self._lens = share_alpha(lens, reference, has_segments=has_segments)
         if has_segments:
             edges = self.errors.edges
-            self.segment_errors = [ErrorSums(edges) for _ in segment_places(reference)]
+            self.segment_errors = [ErrorSums(edges) for _ in ordered_segment_names(reference)]
 
     def ready(self, *, now: float) -> Population | None:
         """The actuals to report: made now if the reference knows them, else once some have come."""
@@ -108,7 +113,7 @@ class LabelledOutcomes:
         if self.population is not None:
             self.population.update(block, now=now)
         if self.split is not None:
-            for code, part in parts(block, segments):
+            for code, part in split_block(block, segments):
                 if code >= 0:
                     self.split.populations[code].update(part, now=now)
 
@@ -120,7 +125,9 @@ class LabelledOutcomes:
         else:
             plan = Plan.build([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
         if self._has_segments:
-            self.split = Split(self._reference, [Role.ACTUAL], plan, self._lens, now=now)
+            self.split = SegmentPopulations(
+                self._reference, [Role.ACTUAL], plan, self._lens, now=now
+            )
         return Population(plan, entries, self._lens, now=now)
 
     def _kind(self, actuals: Values) -> Kind:
