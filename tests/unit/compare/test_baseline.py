@@ -139,7 +139,7 @@ def test_the_reference_of_some_hours_is_their_mixture() -> None:
         weights = np.zeros((1, 24), np.int64)
         for hour, count in rows.items():
             weights[0, int(hour[1:])] = count
-        found = baseline.against(weights)[0]
+        found = baseline.for_rows(weights)[0]
         return float(found[1] / found.sum()), float(found.sum())
 
     assert against(h5=7) == pytest.approx((0.9, 100))
@@ -147,7 +147,7 @@ def test_the_reference_of_some_hours_is_their_mixture() -> None:
     assert against(h5=5, h6=5) == pytest.approx((0.575, 1 / (0.25 / 100 + 0.25 / 40)))
     assert against(h5=100, h6=40) == pytest.approx((100 / 140, 140))
     assert against(h9=3) == pytest.approx((100 / 140, 1))
-    assert baseline.against(np.zeros((1, 24), np.int64)).sum() == 0
+    assert baseline.for_rows(np.zeros((1, 24), np.int64)).sum() == 0
 
 
 def serve(

@@ -87,7 +87,7 @@ def test_a_shift_is_told_once_with_what_moved_and_where(stream: Stream) -> None:
     assert alert.started_at == 9.0
     assert "before" in alert.reason
     assert "amount" in str(alert)
-    assert stream.drift.is_firing == [True, False, False]
+    assert stream.drift.is_firing.tolist() == [True, False, False]
     assert list(stream.drift.alerts) == found
 
 

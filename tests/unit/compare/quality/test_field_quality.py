@@ -242,7 +242,7 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     streams = list_defects(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
     counts = defect_counts(streams, quality)
-    told = {(s.at, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
+    told = {(s.place, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
     assert told[0, Quality.MISSING] == (50, 950)
     assert told[0, Quality.OUT_OF_RANGE] == (40, 900)
     assert told[1, Quality.NEW_CATEGORY] == (10, 980)
