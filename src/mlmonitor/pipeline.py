@@ -1,7 +1,6 @@
 """One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,11 +14,11 @@ from mlmonitor.capture.read.rows import gather
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot, build_snapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.errors import CallbackError
 from mlmonitor.export.base import Attributes, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.preload import load_clients
@@ -67,8 +66,8 @@ class Pipeline:
         deliveries: Sequence[Delivery],
         on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
-        self._on_alert, self._has_warned = on_alert, False
-        self._changed_alerts: deque[Alert] = deque()
+        self._alerts = AlertDispatcher(on_alert, inbox.guard)
+        self._has_warned = False
         self._undrained = 0  # calls of the drain under way that are still in the inbox
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
@@ -141,7 +140,7 @@ class Pipeline:
         return self._undrained > 0
 
     def _start_tracing(self) -> None:
-        """Mark calls with their traces once the host makes any and a destination keeps exemplars."""
+        """Mark calls with their traces, once the host makes any and a destination keeps them."""
         if self._wants_traces and not self._inbox.calls.is_traced:
             source = host_span_source()
             if source is not None:
@@ -189,27 +188,12 @@ class Pipeline:
         """Evaluate the populations whose last evaluation was this many rows and seconds ago."""
         for population in self._state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
-                self._changed_alerts.extend(population.evaluate(now=now))
+                self._alerts.add(population.evaluate(now=now))
             yield_gil()
 
     def report_alerts(self) -> None:
-        """Call `on_alert` once with each alert that fired or resolved; it may be slow.
-
-        May run beside an evaluation in another thread: adding and removing an alert are atomic.
-        """
-        while self._changed_alerts:
-            alert = self._changed_alerts.popleft()
-            if self._on_alert is not None:
-                with self._inbox.guard:
-                    self._call(self._on_alert, alert)
-
-    @staticmethod
-    def _call(on_alert: Callable[[Alert], object], alert: Alert) -> None:
-        """Call it; an exception of its own is reported by type."""
-        try:
-            on_alert(alert)
-        except Exception as error:
-            raise CallbackError(f"on_alert raised {type(error).__name__}") from error
+        """Call `on_alert` once with each alert that fired or resolved; it may be slow."""
+        self._alerts.dispatch()
 
     def _ingest_runs(
         self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]

@@ -171,7 +171,7 @@ def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
         for name in ("first", "second")
     )
     told: list[Alert] = []
-    monkeypatch.setattr(line.pipeline, "_on_alert", told.append)
+    monkeypatch.setattr(line.pipeline._alerts, "_on_alert", told.append)
     line.pipeline.catch_up(line.clock())
     population = line.pipeline.traffic.population
     assert population is not None

@@ -111,7 +111,7 @@ class LabelsSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class MonitoringHealth:
     """How the monitoring itself fares: rows and figures without room, and errors of its own."""
 
     dropped: int
@@ -147,7 +147,7 @@ class ModelSnapshot:
     unknown_fields: Mapping[str, int]
     unused_ignores: tuple[str, ...]
     unmatched_rules: tuple[str, ...]
-    intake: Intake
+    health: MonitoringHealth
     destinations: Mapping[str, ExportStatus]
     memory_bytes: int
 
@@ -196,7 +196,7 @@ def build_snapshot(
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
         unmatched_rules=() if rules is None else rules.unmatched_rules,
-        intake=Intake(
+        health=MonitoringHealth(
             dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
             internal_errors=inbox.guard.internal_errors,
             last_error=inbox.guard.last,

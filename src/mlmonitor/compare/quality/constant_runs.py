@@ -16,7 +16,7 @@ from mlmonitor.stats.special import log_gamma
 _MISSING = QUALITIES.index(Quality.MISSING)
 
 
-class Run(NamedTuple):
+class RunEvidence(NamedTuple):
     """Log evidence, log probability and rows by stream: constant ones first, then vanished."""
 
     log_e: Floats
@@ -68,7 +68,7 @@ class RunDetector:
         """Leave out everything so far."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
-    def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[Run, Mask]:
+    def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[RunEvidence, Mask]:
         """The run that each stream is in, and which streams have varied, as they should.
 
         total: everything since the start; extremes: smallest and largest of the new values.
@@ -89,7 +89,7 @@ class RunDetector:
             log_chance = np.where(runs, self._log_chance(self._rows), 0.0)
         log_e = np.where(runs, -log_chance - self._stake, -np.inf)
         has_varied = np.concatenate([(valid > 0) & np.isnan(values), valid > 0])
-        return Run(log_e, log_chance, self._rows.copy()), has_varied
+        return RunEvidence(log_e, log_chance, self._rows.copy()), has_varied
 
     def _one_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
         """The value that all new values have, or its category's code; NaN where they vary."""

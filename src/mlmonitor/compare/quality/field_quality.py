@@ -13,7 +13,7 @@ from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS
 from mlmonitor.compare.alerts.significance import Significance
-from mlmonitor.compare.quality.constant_runs import Run, RunDetector
+from mlmonitor.compare.quality.constant_runs import RunDetector, RunEvidence
 from mlmonitor.compare.quality.defects import DESCRIPTIONS, Defect, defect_counts, list_defects
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
@@ -151,7 +151,7 @@ class FieldQuality:
 
     def _evaluate_runs(
         self, total: Profile, extremes: tuple[Floats, Floats], rows: int, *, now: float
-    ) -> tuple[Run, Transitions]:
+    ) -> tuple[RunEvidence, Transitions]:
         run, has_varied = self._runs.evaluate(total, extremes)
         self._varied_rows = np.where(has_varied, self._varied_rows + rows, 0)
         transitions = self._run_states.evaluate(
@@ -164,7 +164,7 @@ class FieldQuality:
         return run, transitions
 
     def _builder(
-        self, proportions: ProportionEvaluation, run: Run, now: float
+        self, proportions: ProportionEvaluation, run: RunEvidence, now: float
     ) -> Callable[[int], Alert]:
         """The alert at a place of `alert_keys`, from what this evaluation found."""
         defects = len(self._defects)
@@ -214,7 +214,7 @@ class FieldQuality:
             reason=f"{description}: {before:.2%} of values to be expected, {share:.2%} now",
         )
 
-    def _run_evidence(self, stream: int, run: Run) -> _Evidence:
+    def _run_evidence(self, stream: int, run: RunEvidence) -> _Evidence:
         rows, is_constant = int(run.rows[stream]), stream < len(self._plan.schema)
         return _Evidence(
             value=1.0,

@@ -28,8 +28,8 @@ def label_points(counts: Mapping[str, int], identity: Attributes) -> Iterator[Po
 
 def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
     """Rows dropped, internal errors, memory, and what became of earlier exports."""
-    yield Point(catalog.DROPPED, identity, snapshot.intake.dropped)
-    yield Point(catalog.FAULTS, identity, snapshot.intake.internal_errors)
+    yield Point(catalog.DROPPED, identity, snapshot.health.dropped)
+    yield Point(catalog.FAULTS, identity, snapshot.health.internal_errors)
     yield from finite_point(catalog.MEMORY, identity, snapshot.memory_bytes)
     for name, export in snapshot.destinations.items():
         destination = (*identity, ("destination", name))
