@@ -220,15 +220,13 @@ class Monitor:
         """
         if self.config.enabled:
             with self._inbox.guard:
-                self._inbox.labels.put(copy_labels(prediction_id, actual))
-                self._worker.ensure_started()
+                self._worker.report(self._inbox.labels.put, copy_labels(prediction_id, actual))
 
     def kpi(self, name: str, value: float) -> None:
         """Report a business figure: its sum, count and distribution are kept under `name`."""
         if self.config.enabled:
             with self._inbox.guard:
-                self._inbox.figures.put([(str(name), value)])
-                self._worker.ensure_started()
+                self._worker.report(self._inbox.figures.put, [(str(name), value)])
 
     @property
     def prediction_id(self) -> str:

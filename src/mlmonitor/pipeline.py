@@ -281,6 +281,11 @@ class Pipeline:
             losses.append(f"the last export was not accepted by every destination ({why})")
         log.warning("%s: closed with losses: %s", self._identity.model, "; ".join(losses))
 
+    def limit_sends(self, timeout_seconds: float) -> None:
+        """Have no send take longer, where the exporter can: the process is about to end."""
+        for delivery in self._deliveries:
+            delivery.limit_sends(timeout_seconds)
+
     def close(self, *, timeout_seconds: float) -> None:
         """Close every destination."""
         for delivery in self._deliveries:

@@ -8,6 +8,7 @@ from threading import RLock
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import Run
 from mlmonitor.capture.trace_context import SpanSource, attach_origin
+from mlmonitor.forks import check_fork, process_mark
 
 
 class Handover:
@@ -98,9 +99,10 @@ class Handover:
 
     def put(self, entry: Entry) -> bool:
         """Take one finished call, or drop it; whether it was taken."""
-        if len(self.entries) < self.room and entry[2] == 1:
+        if entry[2] == 1 and process_mark and len(self.entries) < self.room:
             self.entries.append(entry)
             return True
+        check_fork()
         return self._put_with_care(entry)
 
     def _put_with_care(self, entry: Entry) -> bool:

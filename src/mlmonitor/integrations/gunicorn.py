@@ -5,14 +5,15 @@ a hook as well; with it they do so while gunicorn still logs. Workers of uvicorn
 which runs no hook of gunicorn: they need `mlmonitor.integrations.asgi`.
 """
 
-from mlmonitor.worker.processes import close_all, restart_forked
+from mlmonitor.forks import check_fork
+from mlmonitor.worker.processes import close_all
 
 __all__ = ["post_fork", "worker_exit"]
 
 
 def post_fork(server: object, worker: object) -> None:  # noqa: ARG001 - gunicorn's signature
     """Restart every monitor that was made before the fork, unless Python has done so."""
-    restart_forked()
+    check_fork()
 
 
 def worker_exit(server: object, worker: object) -> None:  # noqa: ARG001 - gunicorn's signature

@@ -1,19 +1,18 @@
 """What all monitors of a process do together when it forks and when it exits."""
 
 import atexit
-import os
 import sys
 import time
 import weakref
 from typing import Protocol
+
+from mlmonitor.forks import check_fork, on_fork
 
 EXIT_SECONDS = 2.0
 
 
 class Driver(Protocol):
     """What closes at exit and restarts after a fork: a worker."""
-
-    pid: int
 
     @property
     def exit_seconds(self) -> float:
@@ -42,6 +41,7 @@ def close_all(*, timeout_seconds: float | None = None) -> None:
 
     None: within two seconds, and each one that recorded batches within `Config.exit_wait_seconds`.
     """
+    check_fork()
     started = time.monotonic()
     drivers = list(_drivers)
     for driver in drivers:  # in parallel: one that hangs must not use up the time of the others
@@ -51,28 +51,39 @@ def close_all(*, timeout_seconds: float | None = None) -> None:
         driver.close(timeout_seconds=max(started + seconds - time.monotonic(), 0.0))
 
 
-def restart_forked() -> None:
-    """Restart, from zero, every monitor made in another process; `os.fork` does so by itself."""
-    for driver in list(_drivers):
-        if driver.pid != os.getpid():
-            driver.restart_after_fork()
-
-
 def _restart_all() -> None:
-    # Without comparing pids: in a pid namespace of its own a child may have its parent's pid.
     for driver in list(_drivers):
         driver.restart_after_fork()
 
 
 def close_with_this_process() -> None:
-    """Register `close_all` in a child of `multiprocessing`, which runs no `atexit` function."""
+    """Register `close_all` in a child process that runs no `atexit` function.
+
+    These are the children of `multiprocessing` and `billiard`, which run finalizers of their own,
+    and the pool processes of Celery, which send a signal and then call `os._exit`.
+    """
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         from multiprocessing.util import Finalize
 
         Finalize(None, close_all, exitpriority=10)
+    if _is_billiard_child():
+        from billiard.util import Finalize as BilliardFinalize
+
+        BilliardFinalize(None, close_all, exitpriority=10)
+        signals = sys.modules.get("celery.signals")
+        if signals is not None:
+            signals.worker_process_shutdown.connect(
+                lambda **_: close_all(), weak=False, dispatch_uid="mlmonitor"
+            )
+
+
+def _is_billiard_child() -> bool:
+    process = sys.modules.get("billiard.process")
+    if process is None:
+        return False
+    return getattr(process.current_process(), "_parent_pid", None) is not None
 
 
 atexit.register(close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_all)
+on_fork(_restart_all)

@@ -1,11 +1,11 @@
 """The worker thread of a monitor: started by the first record, again after a fork, until exit."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from mlmonitor import gil
 from mlmonitor.buffer.backpressure import await_room, runs_event_loop
@@ -13,11 +13,14 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.config import Config
 from mlmonitor.export.base import THREAD_NAME, Snapshot
+from mlmonitor.forks import check_fork
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.worker.processes import EXIT_SECONDS, close_with_this_process, register
 from mlmonitor.worker.wall_clock import Clock
+
+Items = TypeVar("Items")
 
 
 class Worker:
@@ -48,8 +51,8 @@ class Worker:
 
     def _reset(self, reference: Reference | None) -> None:
         """Make everything that belongs to this process alone."""
-        self.pid: int = os.getpid()
         self._thread: threading.Thread | None = None
+        self._is_threadless = False  # whether a record found that no thread can be started
         # Made by `threading` here and not at import, since gevent may have patched it by now. An
         # unpatched lock has one owner for all greenlets: each could take it while another holds it.
         self._starting = threading.RLock()
@@ -78,7 +81,7 @@ class Worker:
         try:
             thread.start()
         except RuntimeError:
-            self._thread = None
+            self._thread, self._is_threadless = None, True
             raise
         close_with_this_process()
 
@@ -95,11 +98,18 @@ class Worker:
             self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             return self._thread
 
+    def report(self, put: Callable[[Items], None], items: Items) -> None:
+        """Add labels or figures to their queue; the thread is started for them."""
+        check_fork()
+        put(items)
+        self.ensure_started()
+
     def hand_over_batch(self, entry: Entry) -> None:
         """Hand over a recorded batch; wait for room, and read waiting rows meanwhile.
 
         Not in a running event loop: there a batch that finds no room is dropped and counted.
         """
+        check_fork()
         self._has_batches = True
         calls = self._inbox.calls
         if not runs_event_loop():
@@ -113,11 +123,13 @@ class Worker:
     @property
     def memory_bytes(self) -> int:
         """Upper bound in bytes of the pipeline's aggregates."""
+        check_fork()
         with self._hold_aggregates():
             return self.pipeline.measure_memory()
 
     def status(self) -> Status:
         """Ingest what waits, then return the pipeline's status."""
+        check_fork()
         with self._hold_aggregates():
             now = self._clock()
             self.pipeline.catch_up(now)
@@ -150,13 +162,22 @@ class Worker:
 
     def flush(self, *, timeout_seconds: float) -> bool:
         """Export everything; return whether all destinations accepted it in time."""
+        check_fork()
         if self._is_closed:
             return False
         with self._inbox.guard:
             self.ensure_started()
-        return self._thread is not None and self._wait_for_flush(
-            self._request_flush(), timeout_seconds
-        )
+        if self._thread is None:
+            return self._export_here(timeout_seconds)
+        return self._wait_for_flush(self._request_flush(), timeout_seconds)
+
+    def _export_here(self, timeout_seconds: float) -> bool:
+        """Export in the calling thread, because no other can be started."""
+        with self._inbox.guard:
+            self.pipeline.load_clients()
+            self.pipeline.limit_sends(timeout_seconds)
+            return self._run_once(is_flush=True)
+        return False
 
     def _request_flush(self) -> int:
         """Request an export from the thread; return its number."""
@@ -188,11 +209,15 @@ class Worker:
         timeout_seconds: `exit_seconds` if None. What is left at the deadline is dropped,
         counted and logged. Later calls return what the first one did.
         """
+        check_fork()
         if self._is_closed:
             return self._is_complete
         self.begin_close()
         seconds = self.exit_seconds if timeout_seconds is None else timeout_seconds
-        is_delivered = not self._final or self._wait_for_flush(self._final, seconds)
+        if self._thread is None:
+            is_delivered = not self._is_threadless or self._export_here(seconds)
+        else:
+            is_delivered = self._wait_for_flush(self._final or 0, seconds)
         self._is_closed = True
         self._inbox.close()
         self._is_complete = self._report_losses(is_delivered=is_delivered)

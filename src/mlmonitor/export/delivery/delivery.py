@@ -69,6 +69,12 @@ class Delivery:
             dict(self.outcomes), self._is_well, self._last_reason, since, dict(self.unanswered)
         )
 
+    def limit_sends(self, timeout_seconds: float) -> None:
+        """Have no send take longer; an exporter that knows no limit is left alone."""
+        limit = getattr(self.exporter, "limit_sends", None)
+        if limit is not None:
+            limit(timeout_seconds)
+
     def close(self, *, timeout_seconds: float) -> None:
         """Close the exporter; an exception of its own is logged by type."""
         try:

@@ -37,6 +37,9 @@ class Transport(Protocol):
     def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
         """Send one request and read its answer."""
 
+    def limit(self, seconds: float) -> None:
+        """Wait at most this long for an answer from now on."""
+
     def rest(self) -> None:
         """Release what is not needed until the next export."""
 
@@ -118,6 +121,10 @@ class OtlpExporter:
                 return self._deliver(process, snapshot)
             finally:
                 process.transport.rest()
+
+    def limit_sends(self, timeout_seconds: float) -> None:
+        """Have no request of this process take longer from now on."""
+        self._process.transport.limit(timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
         """Close connections."""

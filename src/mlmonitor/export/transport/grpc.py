@@ -68,6 +68,10 @@ class GrpcTransport:
             return _read_refusal(error, secrets)
         return read_answer(200, {}, answer, secrets=secrets, now_unix_seconds=now)
 
+    def limit(self, seconds: float) -> None:
+        """Wait at most this long for an answer from now on."""
+        self._timeout_seconds = min(self._timeout_seconds, seconds)
+
     def rest(self) -> None:
         """Do nothing: a channel reconnects by itself."""
 

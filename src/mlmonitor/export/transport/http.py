@@ -71,6 +71,10 @@ class HttpTransport:
                 response.status_code, names, content, secrets=secrets, now_unix_seconds=now
             )
 
+    def limit(self, seconds: float) -> None:
+        """Wait at most this long for an answer from now on."""
+        self._timeout_seconds = min(self._timeout_seconds, seconds)
+
     def rest(self) -> None:
         """Close connections until the next export."""
         if self._session is not None:

@@ -13,6 +13,7 @@ from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, PayloadForm
 from mlmonitor.capture.host.recorder import OpenCall, Recorder, assign_id
 from mlmonitor.capture.host.watch.wrappers import extract_guarded, forget_open_call, record_failure
 from mlmonitor.capture.prediction_ids import id_text
+from mlmonitor.forks import process_mark
 
 _MAPPING = PayloadForm.MAPPING
 
@@ -94,7 +95,7 @@ def make_silent_class(recorder: Recorder) -> type[Observation]:
 def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
     """Make the class of the blocks of a monitor; each leaves a record when it ends."""
     clock, line, entries = recorder.clock, recorder.line, recorder.line.entries
-    set_open, reset_open = recorder.open_call.set, recorder.open_call.reset
+    set_open, reset_open, mark = recorder.open_call.set, recorder.open_call.reset, process_mark
     plain_row, copiers, plain_types, mapping = (
         recorder.plain_row,
         recorder.copiers,
@@ -143,7 +144,7 @@ def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901
             try:
                 entry = (shape, form, rows, payload, prediction, took, None, self._call)
                 self._record = entry
-                if rows == 1 and len(entries) < line.room:
+                if rows == 1 and mark and len(entries) < line.room:
                     entries.append(entry)
                 elif not line.put(entry):
                     self._record = None

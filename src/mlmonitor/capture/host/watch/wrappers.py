@@ -20,6 +20,7 @@ from mlmonitor.capture.host.recorder import PLAIN_CALLS, OpenCall, Recorder
 from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.host.watch.arguments import ArgumentReader, FeatureCopier
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
+from mlmonitor.forks import process_mark
 
 Opener = Callable[[Any, Any], tuple[Call, Copied]]
 Opened = tuple[Call, Copied]
@@ -116,7 +117,7 @@ def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
     clock, copiers = recorder.clock, recorder.copiers
     line, entries = recorder.line, recorder.line.entries
     plain = PLAIN_TYPES if shape.outputs.select is None else frozenset[type]()
-    floats, ndarray = _FLOAT64, _ndarray
+    floats, ndarray, mark = _FLOAT64, _ndarray, process_mark
 
     def call(features: Any) -> Any:  # noqa: PLR0915 - as above
         opened: Call = []
@@ -148,7 +149,7 @@ def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
         prediction = result if type(result) in plain else extract_guarded(recorder, shape, result)
         try:
             entry = (shape, form, rows, payload, prediction, took, None, opened)
-            if rows == 1 and len(entries) < line.room:
+            if rows == 1 and mark and len(entries) < line.room:
                 entries.append(entry)
             else:
                 line.put(entry)
@@ -212,7 +213,7 @@ def record_success(
     prediction = result if is_plain else extract_guarded(recorder, shape, result)
     try:
         line, entry = recorder.line, (shape, form, rows, payload, prediction, took, None, opened)
-        if rows == 1 and len(line.entries) < line.room:
+        if rows == 1 and process_mark and len(line.entries) < line.room:
             line.entries.append(entry)
         else:
             line.put(entry)

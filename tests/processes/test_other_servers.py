@@ -1,0 +1,152 @@
+"""Hypercorn, granian, uWSGI, Celery, loky: 25 predictions made are 25 that arrive.
+
+As in `test_servers`, nothing is exported before a process ends.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from support.collector_sink import Sink
+from support.requests_to import ask_many
+from support.served import SERVICES, Environment, Starter
+
+REQUESTS = 25
+HYPERCORN = ("hypercorn", "--bind", "127.0.0.1:{port}")
+GRANIAN = ("granian", "--host", "127.0.0.1", "--port", "{port}", "--no-log")
+UWSGI = ("run_uwsgi", "--http-socket", "127.0.0.1:{port}", "--master", "--die-on-term")
+SERVERS = {
+    "hypercorn": ("hypercorn", (*HYPERCORN, "fastapi_app:app")),
+    "hypercorn, two workers": ("hypercorn", (*HYPERCORN, "-w", "2", "fastapi_app:app")),
+    "granian": ("granian", (*GRANIAN, "--interface", "asgi", "fastapi_app:app")),
+    "granian, two workers": (
+        "granian",
+        (*GRANIAN, "--interface", "asgi", "--workers", "2", "fastapi_app:app"),
+    ),
+    "uwsgi": ("pyuwsgi", (*UWSGI, "--processes", "2", "--module", "wsgi")),
+    "uwsgi, with threads": (
+        "pyuwsgi",
+        (*UWSGI, "--processes", "2", "--threads", "4", "--module", "wsgi"),
+    ),
+    "uwsgi, lazy apps": (
+        "pyuwsgi",
+        (*UWSGI, "--processes", "2", "--enable-threads", "--lazy-apps", "--module", "wsgi"),
+    ),
+}
+
+
+def require(module: str) -> None:
+    """Skip, with the reason, where the program is not installed."""
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+
+
+def count_instances(sink: Sink) -> int:
+    """The processes that have reported anything."""
+    return len({received.resource["service.instance.id"] for received in sink.points})
+
+
+@pytest.mark.parametrize(("module", "command"), SERVERS.values(), ids=SERVERS)
+def test_every_answer_of_a_server_arrives(
+    module: str, command: tuple[str, ...], serve: Starter, sink: Sink
+) -> None:
+    """25 of 25, and each process that answered is an instance of its own."""
+    require(module)
+    service = serve(*command)
+    answers = ask_many(service.port, REQUESTS)
+    service.stop()
+    assert answers.unanswered == 0, service.said()
+    has_lifespan = command[-1] == "fastapi_app:app"
+    expected = REQUESTS + (2 * count_instances(sink) if has_lifespan else 0)
+    assert sink.total("mlmonitor.predictions", status="ok") == expected, service.said()
+    assert count_instances(sink) >= len(answers.processes)
+
+
+@pytest.mark.parametrize("app", ["celery_app", "celery_hook"])
+@pytest.mark.parametrize("limit", [(), ("--max-tasks-per-child", "4")], ids=["warm", "max tasks"])
+def test_every_task_of_celery_prefork_arrives(
+    app: str, limit: tuple[str, ...], tmp_path: Path, environment: Environment, sink: Sink
+) -> None:
+    """A warm shutdown and `--max-tasks-per-child`, with and without our hook."""
+    require("celery")
+    variables = environment | {"SERVICE_FOLDER": str(tmp_path)}
+    log = (tmp_path / "celery.log").open("wb")
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", app, "worker", "-P", "prefork", "-c", "2", *limit],
+        env=variables | {"C_FORCE_ROOT": "1"},
+        cwd=SERVICES,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    ask = (
+        "from celery_app import score;"
+        f"tasks = [score.delay(float(i)) for i in range({REQUESTS})];"
+        "print(len({task.get(timeout=40) for task in tasks}))"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", ask],
+            env=variables,
+            cwd=SERVICES,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        worker.terminate()
+        worker.wait(40)
+    finally:
+        if worker.poll() is None:
+            os.killpg(worker.pid, 9)
+        log.close()
+    said = (tmp_path / "celery.log").read_text(encoding="utf-8")
+    assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS, said
+    assert count_instances(sink) >= int(done.stdout)
+
+
+SCORE = """
+import sys
+from joblib import Parallel, delayed
+import loky_work
+
+if __name__ == "__main__":
+    results = Parallel(n_jobs=2)(delayed(loky_work.score)(float(i)) for i in range(25))
+    print(len(set(results)))
+"""
+WORK = """
+import os
+from service import predict
+
+def score(amount):
+    predict({"amount": amount, "line": "A"})
+    return os.getpid()
+"""
+
+
+def test_every_prediction_of_joblib_workers_arrives(
+    tmp_path: Path, environment: Environment, sink: Sink
+) -> None:
+    """Functions by name are made where they are used; loky's processes deliver as they end."""
+    require("joblib")
+    (tmp_path / "loky_work.py").write_text(WORK, encoding="utf-8")
+    (tmp_path / "main.py").write_text(SCORE, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, str(tmp_path / "main.py")],
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+        timeout=50,
+    )
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if sink.total("mlmonitor.predictions", status="ok") == REQUESTS:
+            break
+        time.sleep(0.1)
+    assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS
