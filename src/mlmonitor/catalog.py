@@ -13,7 +13,7 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 class Metric(NamedTuple):
     """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning.
 
-    A unit of `field` stands for "whatever the field is measured in", which nobody declared: it is
+    A unit of `field` stands for the unit of the field's values, which nobody declared: it is
     sent as the dimensionless annotation `{value}`.
     """
 
@@ -88,7 +88,7 @@ VALUES = Metric(
     "counter",
     "{value}",
     (*_FIELD, "quality"),
-    "Values met, by what they turned out to be",
+    "Values by quality",
 )
 OUTLIERS = Metric(
     "mlmonitor.field.outliers",
@@ -115,7 +115,7 @@ DISTINCT = Metric(
     "gauge",
     "{value}",
     _FIELD,
-    "Distinct categories met, approximately, over the window",
+    "Distinct categories over the window, approximately",
 )
 REFERENCE_MEAN = Metric(
     "mlmonitor.reference.mean", "gauge", "{value}", _FIELD, "Mean of the reference"
@@ -155,14 +155,14 @@ DRIFT_THRESHOLD = Metric(
     "gauge",
     "{score}",
     (*_FIELD, "measure"),
-    "What the score passes by chance in one window of a hundred of this size",
+    "The 99 % no-drift quantile of the score for a window of this size",
 )
 DRIFT_EVIDENCE = Metric(
     "mlmonitor.drift.evidence",
     "gauge",
     "{score}",
     _FIELD,
-    "Logarithm to base 10 of the e-value: how strongly all rows so far speak for a change",
+    "Logarithm to base 10 of the e-value: how strongly all rows so far indicate a change",
 )
 DRIFT_ALERT = Metric(
     "mlmonitor.drift.alert", "gauge", "{alert}", _FIELD, "1 where evidence and effect size agree"
@@ -179,28 +179,28 @@ DRIFT_CONTRIBUTION_THRESHOLD = Metric(
     "gauge",
     "{value}",
     (*_FIELD, "prediction"),
-    "What the absolute contribution passes by chance in one window of a hundred of this size",
+    "The 99 % no-drift quantile of the absolute contribution for a window of this size",
 )
 QUALITY_SHARE = Metric(
     "mlmonitor.quality.share",
     "gauge",
     "1",
     (*_FIELD, "reason"),
-    "Share of the window's values that are bad for this reason",
+    "Share of the window's values that are invalid for this reason",
 )
 QUALITY_THRESHOLD = Metric(
     "mlmonitor.quality.threshold",
     "gauge",
     "1",
     (*_FIELD, "reason"),
-    "What the share passes by chance in one window of a hundred of this size",
+    "The 99 % no-change quantile of the share for a window of this size",
 )
 QUALITY_ALERT = Metric(
     "mlmonitor.quality.alert",
     "gauge",
     "{alert}",
     (*_FIELD, "reason"),
-    "1 where this is worse than chance explains, or a declared rule is broken",
+    "1 where this is beyond its threshold, or a declared rule is broken",
 )
 VIOLATIONS = Metric(
     "mlmonitor.field.violations",
@@ -229,7 +229,7 @@ ERROR_SIGNED = Metric(
     "gauge",
     "{value}",
     ("bucket",),
-    "Sum of predicted minus actual, by bin of the prediction; may fall, hence a gauge",
+    "Sum of predicted minus actual, by bin of the prediction; may fall, so a gauge",
 )
 LABELLED = Metric(
     "mlmonitor.error.count",
@@ -250,14 +250,14 @@ DROPPED = Metric(
     "mlmonitor.rows.dropped", "counter", "{row}", (), "Rows refused because the buffer was full"
 )
 FAULTS = Metric(
-    "mlmonitor.faults", "counter", "{fault}", (), "Faults of the monitoring itself, held back"
+    "mlmonitor.faults", "counter", "{fault}", (), "Internal errors of the monitoring itself"
 )
 EXPORT_POINTS = Metric(
     "mlmonitor.export.points",
     "counter",
     "{point}",
     ("destination", "outcome"),
-    "What became of the points sent before this export",
+    "Outcomes of the points sent before this export",
 )
 SERIES = Metric(
     "mlmonitor.export.series",
@@ -269,7 +269,7 @@ SERIES = Metric(
 HEARTBEAT = Metric(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"
 )
-MEMORY = Metric("mlmonitor.memory", "gauge", "By", (), "Memory held by the aggregates")
+MEMORY = Metric("mlmonitor.memory", "gauge", "By", (), "Upper bound of the aggregates' memory")
 
 CATALOG: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)

@@ -60,7 +60,7 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
 
 
 def gevent_will_patch() -> bool:
-    """Whether gevent is loaded and has not patched `ssl` yet, which must come before its import."""
+    """Whether gevent is loaded and has not patched `ssl` yet, which must precede its import."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and not monkey.is_module_patched("ssl")
 

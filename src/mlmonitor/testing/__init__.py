@@ -1,4 +1,4 @@
-"""For tests of services that use mlmonitor, or send OTLP metrics by whatever means."""
+"""For tests of services that use mlmonitor, or send OTLP metrics by any means."""
 
 from mlmonitor.testing.clock import ManualClock
 from mlmonitor.testing.in_memory import InMemoryExporter

@@ -2,7 +2,7 @@
 
 
 class ManualClock:
-    """Seconds since 1970 that pass when told to; hand it to `Monitor(clock=...)`.
+    """Seconds since 1970 that pass on request; hand it to `Monitor(clock=...)`.
 
     Raises ValueError if it is asked to go back: the real one never does.
     """

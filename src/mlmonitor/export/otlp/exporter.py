@@ -73,7 +73,7 @@ class OtlpExporter:
     Promise: a failed export loses nothing, because totals are all there is to send, and a delta is
         the difference from the last acknowledgement; a refused part of a snapshot leaves the other
         parts alone; there is no queue. Headers may hold credentials: they are in no repr, log or
-        error. A forked child connects anew and owes nothing for its parent.
+        error. A forked child opens its own connection and owes nothing for its parent.
     Price: a ledger of what was acknowledged for each reporting process, if deltas are sent.
     """
 
@@ -132,7 +132,7 @@ class OtlpExporter:
         self._process.transport.close()
 
     def restart_after_fork(self) -> None:
-        """In a forked child: connect anew, and owe nothing."""
+        """In a forked child: open a new connection, and owe nothing."""
         self._start_process()
 
     def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:

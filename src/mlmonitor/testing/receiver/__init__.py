@@ -1,1 +1,1 @@
-"""A strict OTLP receiver for tests: it checks, adds up, and fails when told to."""
+"""A strict OTLP receiver for tests: it checks, adds up, and fails on demand."""

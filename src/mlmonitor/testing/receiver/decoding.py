@@ -82,7 +82,7 @@ class ResourceSource(NamedTuple):
 
     @property
     def instance(self) -> str:
-        """What tells processes apart: `service.instance.id`, or nothing."""
+        """The identity of the process: `service.instance.id`, or empty."""
         return str(dict(self.resource).get("service.instance.id", ""))
 
 
@@ -109,7 +109,7 @@ class WirePoint(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """A request: its points in order, and the names of metrics that came without any."""
+    """A request: its points in order, and the names of metrics without any."""
 
     points: list[WirePoint]
     empty: list[str]

@@ -10,7 +10,7 @@ GARBAGE = b"<html>Welcome to the gateway</html>"
 
 @dataclass(frozen=True)
 class Refuse:
-    """Answer with an error, take nothing.
+    """Answer with an error, store nothing.
 
     code: an HTTP status; over gRPC a code's name such as "UNAVAILABLE", or the HTTP status that
         stands for it.
@@ -60,7 +60,7 @@ class Drop:
     """Close the connection on an unread request, or on one whose points are stored.
 
     `stored` sends nothing back, `half-way` half of the answer: the client cannot know. Over gRPC
-    the client is told UNAVAILABLE, as it would be by its own transport.
+    the client sees UNAVAILABLE, as its own transport would report.
     """
 
     when: Literal["unread", "stored", "half-way"] = "unread"

@@ -88,7 +88,7 @@ class GrpcServer:
             self._leave(fault, context)
         metadata = dict(context.invocation_metadata())
         head = Head({**metadata, "content-type": PROTOBUF, "content-encoding": ""})
-        answer = intake.take(head, wire, fault, is_told=not isinstance(fault, Drop))
+        answer = intake.handle(head, wire, fault, is_answered=not isinstance(fault, Drop))
         if isinstance(fault, Drop):
             self._abort(context, "UNAVAILABLE", "Socket closed", None)
         if isinstance(fault, Slow):

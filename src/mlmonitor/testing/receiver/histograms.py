@@ -11,7 +11,7 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential
 class HistogramTotal:
     """Counts over `(a, b]` buckets, one more than there are `bounds`, with sum, count and extent.
 
-    `sum`, `min` and `max` are None where a part did not tell them.
+    `sum`, `min` and `max` are None if a part did not report them.
     """
 
     bounds: tuple[float, ...]
@@ -52,7 +52,7 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
 
 
 def total(value: Distribution) -> HistogramTotal:
-    """With explicit bounds, whatever it was sent with."""
+    """With explicit bounds, in either form of arrival."""
     if isinstance(value, Explicit):
         extent = (value.count, value.sum, value.min, value.max)
         return HistogramTotal(value.bounds, value.counts, *extent)
@@ -103,7 +103,7 @@ def _of_both(
     has_one: bool,
     has_other: bool,
 ) -> float | None:
-    """The smaller or larger of what both tell; an empty histogram has nothing to tell."""
+    """The smaller or larger of both reported values; an empty histogram reports none."""
     if not has_one or not has_other:
         return other if has_other else one
     return None if one is None or other is None else pick(one, other)

@@ -60,7 +60,7 @@ class HttpServer:
                 self._held = None
 
     def _stop(self) -> bool:
-        """Whether it was up. The lock is held: who comes back up finds the port held."""
+        """Whether it was up. The lock is held, so that `up` finds the port reserved."""
         server, self._server = self._server, None
         thread, self._thread = self._thread, None
         if server is None or thread is None:
@@ -72,7 +72,7 @@ class HttpServer:
 
 
 def bound(port: int) -> socket.socket:
-    """A socket that holds the port and does not listen: whoever connects is refused."""
+    """A socket that holds the port and does not listen: connections to it are refused."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind((HOST, port))
@@ -150,8 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != intake.backend.path:
             self._refuse(404, "nothing at this path")
             return
-        is_told = not isinstance(fault, Drop)
-        reply = _reply(intake.take(head, wire, fault, is_told=is_told), head, fault)
+        is_answered = not isinstance(fault, Drop)
+        reply = _reply(intake.handle(head, wire, fault, is_answered=is_answered), head, fault)
         self._give(reply, fault)
 
     def do_GET(self) -> None:
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         return chunk
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: the ledger tells."""
+        """Log nothing: the ledger has it."""
 
 
 def _reply(answer: ServerAnswer, head: Head, fault: Fault | None) -> _Reply:

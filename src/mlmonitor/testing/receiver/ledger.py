@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 class Ledger:
-    """Adds up what one receiver has taken. Safe to read while requests come in.
+    """Adds up what one receiver has stored. Safe to read while requests arrive.
 
     Names are those that were sent, or those the backend knows them by. Attributes are the point's
     as sent, the backend's labels, or the resource's; they are compared as text, and those with dots
@@ -145,7 +145,7 @@ class Ledger:
     def wait_until(
         self, condition: "Callable[[Ledger], bool]", *, timeout_seconds: float = 10.0
     ) -> bool:
-        """Whether the condition held within the time; looked at whenever a request has come in."""
+        """Whether the condition held within the time; checked after each request."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_seconds)
 
@@ -157,11 +157,11 @@ class Ledger:
                 self._refused.update(judgement.refused)
                 self._warnings.update(judgement.warnings)
                 for stored in judgement.stored:
-                    self._take(stored)
+                    self._store(stored)
             self._changed.notify_all()
 
-    def _take(self, stored: Stored) -> None:
-        key = SeriesKey.of(stored)
+    def _store(self, stored: Stored) -> None:
+        key = SeriesKey.from_stored(stored)
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = Series(key, stored)
@@ -192,8 +192,8 @@ class Ledger:
 
     def _lines(self) -> Iterator[str]:
         answers = Counter(str(request.status) for request in self._requests)
-        told = ", ".join(f"{count} x {status}" for status, count in answers.items())
-        yield f"Ledger: {self.accepted} points taken, answers: {told or 'none'}"
+        listed = ", ".join(f"{count} x {status}" for status, count in answers.items())
+        yield f"Ledger: {self.accepted} points stored, answers: {listed or 'none'}"
         shown = list(self._series.values())[:_SHOWN_SERIES]
         yield from (f"  {series}" for series in shown)
         if len(self._series) > len(shown):

@@ -1,6 +1,6 @@
 """How a receiver words its refusals: the `google.rpc.Status` of the OTLP specification.
 
-Its definition comes with a package of its own, which is not expected for three fields: they are
+Its definition is in a package of its own, which three fields do not justify: they are
 described here, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
 """
 

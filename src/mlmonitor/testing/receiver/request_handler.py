@@ -1,4 +1,4 @@
-"""What a receiver does with a request, over whatever transport it came."""
+"""What a receiver does with a request, over either transport."""
 
 import threading
 import zlib
@@ -60,7 +60,7 @@ class RequestHandler:
         self._next: list[Fault] = []
 
     def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
-        """Plan the faults of the requests to come, the first of them number 0."""
+        """Plan the faults of the next requests, the first of them number 0."""
         chosen = faults if callable(faults) else [self.checked(fault) for fault in faults]
         with self._lock:
             self._policy, self._number = planned(chosen), 0
@@ -83,7 +83,7 @@ class RequestHandler:
         return fault
 
     def draw(self) -> Fault | None:
-        """What goes wrong with the request that has just come."""
+        """What goes wrong with the request that has just arrived."""
         with self._lock:
             if self._next:
                 return self._next.pop(0)
@@ -97,11 +97,13 @@ class RequestHandler:
 
     def missed(self, fault: Fault, wire: bytes = b"", *, status: int | str | None = None) -> None:
         """Enter a request of which nothing was taken because of its fault."""
-        told = type(fault).__name__
-        self.ledger.write(Request(len(wire), len(wire), 0, status, "", told))
+        fault_name = type(fault).__name__
+        self.ledger.write(Request(len(wire), len(wire), 0, status, "", fault_name))
 
-    def take(self, head: Head, wire: bytes, fault: Fault | None, *, is_told: bool) -> ServerAnswer:
-        """Judge a request, store what is good, enter it. `is_told`: an answer goes back."""
+    def handle(
+        self, head: Head, wire: bytes, fault: Fault | None, *, is_answered: bool
+    ) -> ServerAnswer:
+        """Judge a request, store what is good, enter it. `is_answered`: an answer goes back."""
         with self._lock:
             body, refusal = self._body(head, wire)
             judgement, points = Judgement(), 0
@@ -113,10 +115,15 @@ class RequestHandler:
             elif isinstance(fault, PartialSuccess) and judgement.status == OK:
                 _reject(judgement, fault)
             answer = ServerAnswer(judgement.status, judgement.message, judgement.rejected)
-            told = "" if fault is None else type(fault).__name__
+            fault_name = "" if fault is None else type(fault).__name__
             status: int | str = grpc_code(answer.status) if self._is_grpc else answer.status
             row = Request(
-                len(wire), len(body), points, status if is_told else None, answer.message, told
+                len(wire),
+                len(body),
+                points,
+                status if is_answered else None,
+                answer.message,
+                fault_name,
             )
             self.ledger.write(row, judgement)
         return answer

@@ -35,7 +35,7 @@ class SeriesKey(NamedTuple):
     temporality: Temporality
 
     @classmethod
-    def of(cls, stored: Stored) -> Self:
+    def from_stored(cls, stored: Stored) -> Self:
         """The series of a point."""
         point = stored.point
         return cls(
@@ -110,11 +110,11 @@ class Series:
         )
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{key}={value!r}" for key, value in self.attributes)
+        listed = ", ".join(f"{key}={value!r}" for key, value in self.attributes)
         of = f" of {self.instance}" if self.instance else ""
         form = "" if self.temporality == "none" else f"{self.temporality} "
         newest = self.values[-1][2] if self.values else None
-        return f"{self.name}{{{told}}} {form}{self.kind}{of}: {self.points} points, last {newest}"
+        return f"{self.name}{{{listed}}} {form}{self.kind}{of}: {self.points} points, last {newest}"
 
     def _set(self, time_ns: int, value: float) -> None:
         if time_ns > self.newest_ns:

@@ -46,9 +46,9 @@ class _Run:
 class CumulativeStream:
     """A cumulative series of one process: the newest value of each start time counts.
 
-    A value that falls under one start time is a reset that was not told; as Prometheus does, what
-    was counted before it is kept. Where a series may fall (`is_monotonic` is false), it does not
-    count as one. What arrives late or again changes nothing.
+    A value that falls under one start time is a reset that was not announced; as Prometheus does,
+    what was counted before it is kept. Where a series may fall (`is_monotonic` is false), it does
+    not count as one. What arrives late or again changes nothing.
     """
 
     def __init__(self, *, is_monotonic: bool) -> None:

@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 class Judgement:
     """What becomes of one request.
 
-    `refused` counts points by reason, `warnings` whatever a test should know of though the points
+    `refused` counts points by reason, `warnings` what a test should know although the points
     were taken. `rejected` is what the answer says, which need not be what is true.
     """
 

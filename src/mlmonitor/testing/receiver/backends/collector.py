@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector: takes whatever is valid OTLP, in either temporality."""
+"""An OpenTelemetry collector: accepts all valid OTLP, in either temporality."""
 
 from mlmonitor.testing.receiver.backends.backend import (
     JSON,
@@ -19,7 +19,7 @@ MOST_BYTES = 20 * 1024 * 1024
 class Collector:
     """Keeps every valid point under the name and attributes that it was sent with.
 
-    Stricter than the product, which forwards invalid points as well: here they come back as a
+    Stricter than the product, which forwards invalid points as well: here they are returned as a
     partial success.
     """
 
@@ -47,7 +47,7 @@ class Collector:
 
 
 def labels(point: WirePoint) -> tuple[tuple[str, str], ...]:
-    """What tells a series apart here: all of resource, scope and attributes."""
+    """What identifies a series here: all of resource, scope and attributes."""
     source = point.source
     return (
         *sorted((f"resource.{key}", as_text(value)) for key, value in source.resource),

@@ -97,7 +97,7 @@ def value_fault(value: Value, *, is_managed: bool) -> str | None:
 def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
     """Bounds are finite and ascend; on Managed there are 12 buckets at most, none of them negative.
 
-    Managed "stores" 12 buckets; what becomes of more is not told, so more are refused here. Whether
+    Managed "stores" 12 buckets; more are undocumented, so they are refused here. Whether
     either rule holds for SaaS is not documented.
     """
     bounds = value.bounds
@@ -117,7 +117,7 @@ def time_fault(time_ns: int, *, now: float) -> str | None:
 
 
 class Dynatrace:
-    """Takes delta over HTTP in protobuf; tells of refused points in a partial success.
+    """Accepts deltas over HTTP in protobuf; reports refused points in a partial success.
 
     token: what clients have to send as `Authorization: Api-Token ...` (or `Bearer ...`). None asks
         for nothing. It is never shown.
@@ -159,20 +159,20 @@ class Dynatrace:
             judgement.status, judgement.message = 400, f"Reason: {TOO_MANY_POINTS}"
             judgement.refused[TOO_MANY_POINTS] = len(payload.points)
             return judgement
-        told: dict[str, None] = {}
+        errors: dict[str, None] = {}
         for point in payload.points:
-            reason = self._take(judgement, point, now)
+            reason = self._judge(judgement, point, now)
             if reason is not None:
                 judgement.refused[reason] += 1
-                told[f"Metric dropped: {point.metric.name!r} - Reason: {reason}"] = None
+                errors[f"Metric dropped: {point.metric.name!r} - Reason: {reason}"] = None
         judgement.rejected = judgement.refused.total()
-        if told:
+        if errors:
             opening = "The following issues were encountered while ingesting OTLP metrics:"
-            judgement.message = "\n".join([opening, "Errors:", *told])
+            judgement.message = "\n".join([opening, "Errors:", *errors])
             judgement.status = 200 if judgement.stored else 400
         return judgement
 
-    def _take(self, judgement: Judgement, point: WirePoint, now: float) -> str | None:
+    def _judge(self, judgement: Judgement, point: WirePoint, now: float) -> str | None:
         """Store a point, or say why not."""
         if point.is_absent:
             judgement.warnings["point without a recorded value ignored"] += 1

@@ -1,7 +1,7 @@
 """How Dynatrace turns OTLP names and attributes into metric keys and dimensions.
 
 Source: docs.dynatrace.com, "About OTLP metrics ingest" (limits, metric keys, dimension keys,
-attribute ingestion). All functions are pure; what they change they also tell.
+attribute ingestion). All functions are pure; they report what they change.
 """
 
 import re
@@ -18,7 +18,7 @@ METRIC_KEY_LENGTHS = range(2, 256)
 RESOURCE_DIMENSIONS = ("service.name", "host.", "k8s.", "faas.")
 """Resource attributes, or beginnings of their names, that become dimensions by default.
 
-The beginning of a longer list; whatever an environment adds is its own setting.
+The beginning of a longer list; what an environment adds is its own setting.
 """
 
 _NOT_IN_METRIC_KEY = re.compile(r"[^A-Za-z0-9_.\-]")

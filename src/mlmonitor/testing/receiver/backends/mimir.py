@@ -1,4 +1,4 @@
-"""Mimir with its default limits: what is good is kept, the answer tells of the rest.
+"""Mimir with its default limits: valid points are kept, the answer reports the rest.
 
 Source: grafana/mimir `pkg/distributor/otel.go` (statuses, partial success), `pkg/util/validation/
 limits.go` (limits). Names are translated without suffixes, which is its default.
@@ -66,7 +66,7 @@ class Mimir:
 
     What is wrong with a point in itself makes a 400, the good points kept all the same. What only
     an ingester finds (order, duplicates, the limit on series) makes a 200 with a partial success
-    that says 0 points were rejected: only its message tells.
+    that says 0 points were rejected: only its message shows it.
 
     tenant: what clients have to send as `X-Scope-OrgID`; None asks for nothing.
     most_series: `max_global_series_per_user`.

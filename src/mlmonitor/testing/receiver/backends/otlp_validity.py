@@ -1,4 +1,4 @@
-"""What OTLP itself demands of a point, whoever receives it.
+"""What OTLP itself demands of a point, at any receiver.
 
 Source: opentelemetry-proto, `metrics.proto`, and the specification's metrics data model.
 """

@@ -57,7 +57,7 @@ class Prometheus:
         self._series = Series()
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Protobuf or JSON, plain or gzip; all else is a 400, as whatever cannot be decoded is."""
+        """Protobuf or JSON, plain or gzip; all else, and what cannot be decoded, is a 400."""
         problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip",))
         return Refusal(400, problem) if problem else None
 

@@ -1,4 +1,4 @@
-"""How Prometheus names what comes over OTLP.
+"""How Prometheus names what arrives over OTLP.
 
 Source: prometheus/otlptranslator (`metric_namer.go`, `unit_namer.go`, `label_namer.go`) in the
 strategies `UnderscoreEscapingWithSuffixes`, the default of Prometheus, and
@@ -118,7 +118,7 @@ def labels(point: WirePoint) -> Labels | None:
     """The labels of a point: its attributes, `job` and `instance`; None if a key cannot be named.
 
     Attributes whose names become the same are joined with `;`. Empty values are no labels. The rest
-    of the resource is in `target_info` alone and tells no series apart.
+    of the resource is in `target_info` alone and does not identify series.
     """
     found = Labels({}, [])
     for key, value in sorted(point.attributes, key=lambda pair: pair[0]):

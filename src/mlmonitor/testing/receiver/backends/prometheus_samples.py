@@ -27,7 +27,7 @@ TOO_NEW = "out of bounds: timestamp is too far in the future"
 
 
 class PrometheusSample(NamedTuple):
-    """One value of one series; `value` only has to tell equal from unequal."""
+    """One value of one series; `value` only has to distinguish equal from unequal."""
 
     series: Identity
     time_ms: int
@@ -74,7 +74,7 @@ def _number(value: float) -> str:
 
 
 class SampleHead:
-    """The newest sample of every series; decides which come in order.
+    """The newest sample of every series; decides which are in order.
 
     A batch is put into a `SampleHead` of its own, over this one, and kept or dropped as a whole.
     """
