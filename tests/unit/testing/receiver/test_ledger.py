@@ -304,7 +304,7 @@ def test_what_an_assert_shows_says_what_happened() -> None:
     take(ledger, counter("n", number(1, {"a.b": "c"}, at=1)))
     assert repr(ledger).splitlines() == [repr(ledger)]
     for text in (repr(ledger), str(ledger)):
-        assert "1 points taken, answers: 1 x 200" in text
+        assert "1 points stored, answers: 1 x 200" in text
         assert "n{a.b='c'} delta sum of a: 1 points, last 1" in text
         assert "warnings: delta without an interval: 1" in text
     for at in range(40):
