@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
-from mlmonitor.formats.reference import CategoricalReference, CountedEntry
+from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.formatting import day, moment
 from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats, Kind
 from mlmonitor.stats.eprocess import PRIOR
 
 _MOST_DISCOUNT = 0.9
+_ZERO_WINDOW = 1e-6  # relative to the nearest edge; see `quantile_edges`
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
 MISSING = "missing"
@@ -56,6 +57,8 @@ def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
 def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
 
+    Numeric bins that are empty in the reference share half a count: there is one on either side of
+    each point mass, and half a count for each would expect a good part of a small window there.
     Where the reference has categories of a single row, as many rows will bring categories that it
     does not have (Good and Turing), and the single rows were there by luck. So each category gets
     less than its count, and new categories get what is taken away. Held-out counts need no such
@@ -64,7 +67,11 @@ def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """
     table = np.full((len(entries), width(plan)), PRIOR)
     for place, entry in enumerate(entries):
-        if not isinstance(entry, CategoricalReference) or entry.kind == "boolean":
+        if isinstance(entry, NumericReference):
+            is_empty = np.array(entry.counts) == 0
+            table[place, : is_empty.size][is_empty] = PRIOR / max(int(is_empty.sum()), 1)
+            continue
+        if entry.kind == "boolean":
             continue
         if entry.once and not entry.held_out:
             has_rows = np.array(entry.counts[:-1]) > 0
@@ -97,18 +104,32 @@ def bin_names(plan: Plan, place: int) -> list[str]:
     else:
         edges = _edge_names(plan.numeric[place], plan.schema.numeric[place].kind)
         lows, highs = ["", *edges], [*edges, ""]
-        names = [
-            f"{low} to {high}" if low and high else f"above {low}" if low else f"up to {high}"
-            for low, high in zip(lows, highs, strict=True)
-        ]
+        names = [_bin_name(low, high) for low, high in zip(lows, highs, strict=True)]
     filler = [""] * (width(plan) - 1 - len(names))
     return [*names, *filler, MISSING]
+
+
+def _bin_name(low: str, high: str) -> str:
+    """A bin by its edges; one between edges that print alike holds a single value."""
+    if low == high:
+        return low or "all values"
+    return f"{low} to {high}" if low and high else f"above {low}" if low else f"up to {high}"
+
+
+def _without_zero_window(edges: list[float]) -> list[float]:
+    """Edges where the two around a point mass at zero are zero, as they are beside all others."""
+    is_pair = [edge != 0 and -edge in edges for edge in edges]
+    others = [abs(edge) for edge, paired in zip(edges, is_pair, strict=True) if not paired]
+    scale = _ZERO_WINDOW * min(others, default=1.0)
+    return [0.0 if abs(edge) <= scale else edge for edge in edges]
 
 
 def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
     """Edges as people write them: dates, with the time where two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:
-        return [f"{edge:.4g}" for edge in edges]
-    days = [day(edge) for edge in edges]
-    return days if len(set(days)) == len(days) else [moment(edge) for edge in edges]
+        return [f"{edge:.4g}" for edge in _without_zero_window(edges)]
+    seconds = [round(edge) for edge in edges]  # the edges around a point mass are not whole
+    days = [day(edge) for edge in seconds]
+    has_all = len(set(days)) == len(set(seconds))
+    return days if has_all else [moment(edge) for edge in seconds]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mlmonitor.aggregate.plan import NumericPlan
+from mlmonitor.aggregate.sketches.bins import FLOAT32_TOLERANCE, FLOAT64_TOLERANCE, widen
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry, NumericReference
 from mlmonitor.records import Field, Kind, Role
@@ -14,12 +15,23 @@ def field_of(entry: FieldEntry) -> Field:
 
 
 def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
-    """How a numeric field is cut up; its band is the mean ± `deviations`."""
+    """How a numeric field is cut up; its band is the mean ± `deviations`.
+
+    Range and band are widened by float32's rounding: the same value in another precision is inside.
+    """
     edges = np.array(entry.edges, np.float64)
     if entry.mean is None or entry.stddev is None or entry.min is None or entry.max is None:
         return NumericPlan(edges)
     reach = deviations * entry.stddev
-    return NumericPlan(edges, entry.min, entry.max, entry.mean - reach, entry.mean + reach)
+    is_time = entry.kind == "datetime"
+    tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
+    low, high = widen(entry.min, entry.max, tolerance)
+    if entry.edges and entry.min == 0:  # what counts as zero has no relative tolerance
+        low = min(low, entry.edges[0])
+    if entry.edges and entry.max == 0:
+        high = max(high, entry.edges[-1])
+    band_low, band_high = widen(entry.mean - reach, entry.mean + reach, tolerance)
+    return NumericPlan(edges, low, high, band_low, band_high)
 
 
 def dictionary_of(entry: CategoricalReference) -> Dictionary:

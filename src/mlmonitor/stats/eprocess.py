@@ -90,6 +90,7 @@ class EProcess:
         "_before",
         "_begun",
         "_evaluation",
+        "_least",
         "_order",
         "_present",
         "_reference",
@@ -111,6 +112,7 @@ class EProcess:
         believed = reference + (PRIOR if prior is None else prior)
         self._present = present
         self._reference: Floats = np.where(self._present, believed, 0.0)
+        self._least: Floats = least_belief(prior, present)
         self._restart_rows = restart_rows
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
@@ -188,7 +190,15 @@ class EProcess:
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays."""
-        held = self._reference, self._total, self._starts, self._begun, self._order, self._before
+        held = (
+            self._reference,
+            self._least,
+            self._total,
+            self._starts,
+            self._begun,
+            self._order,
+            self._before,
+        )
         return sum(array.nbytes for array in held)
 
     def _start(self, fields: Counts, slots: Counts) -> None:
@@ -201,7 +211,7 @@ class EProcess:
         """The null, then its alternatives, for rows that came after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
         known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
-        flat = np.where(self._present[fields], PRIOR, 0.0)
+        flat = self._least[fields]
         laws = np.empty((len(CONCENTRATIONS) + 2, *null.shape))
         laws[0], laws[-1] = null, flat
         # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
@@ -228,6 +238,14 @@ class EProcess:
 
     def _stake(self, fields: Counts) -> Floats:
         return log_stake(self._order[: self._used, fields])
+
+
+def least_belief(prior: Floats | None, present: Mask) -> Floats:
+    """What every law believes of each bin at least: half a count, or less where `prior` is less."""
+    if prior is None:
+        return np.where(present, PRIOR, 0.0)
+    is_less = present & (prior > 0)
+    return np.where(is_less, np.minimum(prior, PRIOR), np.where(present, PRIOR, 0.0))
 
 
 def slot_of(order: Counts, *, kept: int) -> Counts:

@@ -9,6 +9,7 @@ from mlmonitor.stats.eprocess import (
     PRIOR,
     ChangeSegment,
     Evaluation,
+    least_belief,
     log_beta,
     log_stake,
     slot_of,
@@ -46,6 +47,7 @@ class SeasonalEProcess:
         "_fresh",
         "_from",
         "_known",
+        "_least",
         "_more",
         "_observed",
         "_order",
@@ -75,7 +77,8 @@ class SeasonalEProcess:
         self._restart_rows, self._season = restart_rows, 0
         # Half a count a bin; of a bin that no season has, half a count in all, as in `EProcess`.
         is_met = reference.sum(axis=1) > 0
-        self._prior: Floats = np.where(present, np.where(is_met, PRIOR, PRIOR / seasons), 0.0)
+        self._least: Floats = least_belief(prior, present)
+        self._prior: Floats = np.where(is_met, self._least, self._least / seasons)
         # What is believed beyond that, in counts of the whole, falls to each season by its rows.
         more = np.zeros((fields, width)) if prior is None else np.maximum(prior - PRIOR, 0.0)
         self._more: Floats = np.where(present, more, 0.0)
@@ -189,7 +192,7 @@ class SeasonalEProcess:
             # Sure of neither the tilt nor the season's shares: the doubts add up.
             sure = 1 / (1 / (concentration + seen) + 1 / np.maximum(known, PRIOR))
             laws.append(sure * _shares(share * ratio))
-        return [*laws, np.where(self._present, PRIOR, 0.0) + np.zeros_like(null)]
+        return [*laws, self._least + np.zeros_like(null)]
 
     def _normalisers(self) -> Floats:
         return np.array([log_beta(law, self._present) for law in self._laws()])

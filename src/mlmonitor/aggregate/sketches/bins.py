@@ -1,37 +1,164 @@
-"""Counts over bins that are frozen when the reference is made: additive, hence exact over a fleet.
+"""Counts over bins that are frozen when the reference is made: additive, so exact over a fleet.
 
 Bin `b` of a field holds the values in `(edges[b - 1], edges[b]]`, as Prometheus' `le` has it; the
 first reaches down to minus infinity, the last up to infinity.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mlmonitor.records import Counts, Floats
 
+FLOAT32_TOLERANCE = 2.0**-22
+"""Relative difference up to which two numbers are one value: four roundings of float32."""
 
-def quantile_edges(ordered: Floats, *, bins: int = 10) -> Floats:
-    """Inner edges that part ascending values into about `bins` bins of equal mass.
+FLOAT64_TOLERANCE = 2.0**-50
+"""The same for numbers that float32 cannot tell apart, such as seconds since 1970."""
 
-    Every edge is one of the values. A value that alone holds a bin's share or more gets a bin to
-    itself: the next smaller value is an edge as well, so that a point mass (the zeros of a
-    zero-inflated field) and its neighbours cannot hide each other's changes. Fewer distinct values
-    than bins give one bin each. At most `2 * bins` bins; no bin is empty in these values.
+_EXACT_INTEGER = 2.0**53
+_MOST_PER_VALUE = 4  # numbers that different precisions and roundings may make of one value
+_LEAST_SHARE = 0.75  # of the tolerance, within which the shortest decimals are chosen
+_MOST_ABSORBED = 0.1  # of a bin's share, by which a window around a point mass may hold others
+_HALVINGS = 60
+_LARGEST = np.finfo(np.float64).max
+
+
+def quantile_edges(
+    ordered: Floats, *, bins: int = 10, tolerance: float = FLOAT32_TOLERANCE
+) -> Floats:
+    """Inner edges that split ascending values into about `bins` bins of equal mass.
+
+    Numbers that differ by `tolerance`, relatively, are one value: an edge lies that far above the
+    value it belongs to, so that no rounding carries the value across. A value that alone holds a
+    bin's share or more is a point mass, and so is each of at most `bins` distinct values. A point
+    mass has an edge on either side, so that nothing else shares its bin; the bins between two
+    masses may be empty in these values. Numbers closer than the tolerance are values of their own
+    where there are more of them than precisions and roundings would make of one.
+
+    Promise: `4 * bins + 1` bins at most, `2 * bins + 1` for at most `bins` distinct values, 3 for a
+        constant; without point masses none is empty.
     """
-    distinct, counts = np.unique(ordered, return_counts=True)
-    if distinct.size <= bins:
-        return distinct[:-1]
-    is_mass = counts * bins >= ordered.size
-    masses = np.flatnonzero(is_mass)
-    spread = distinct[~is_mass]
-    edges = [distinct[masses], distinct[masses[masses > 0] - 1]]
-    parts = bins - masses.size
-    if spread.size and parts > 1:
-        upto = np.cumsum(counts[~is_mass])
-        expected = upto[-1] * np.arange(1, parts) / parts
-        edges.append(spread[np.searchsorted(upto, expected)])
-    inner = np.unique(np.concatenate(edges))
-    below_last: Floats = inner[inner < distinct[-1]]
-    return below_last
+    if ordered.size == 0:
+        return np.empty(0)
+    with np.errstate(over="ignore", under="ignore"):
+        values = _distinct_values(ordered, tolerance)
+        is_mass = (values.counts * bins >= ordered.size) | (values.counts.size <= bins)
+        masses = np.flatnonzero(is_mass)
+        most = int(_MOST_ABSORBED * ordered.size / bins)
+        low, high = _mass_windows(values, masses, tolerance, ordered, most)
+        cuts = _even_cuts(values.counts, is_mass, parts=bins - masses.size)
+        spread = _upper_edges(values, cuts, tolerance)
+    if masses.size:  # an edge inside a mass's window would split what is one value
+        place = np.searchsorted(low, spread, side="right") - 1
+        spread = spread[(place < 0) | (spread > high[place])]
+    edges: Floats = np.unique(np.concatenate([low, high, spread]))
+    return edges
+
+
+class _Values(NamedTuple):
+    """Distinct values in ascending order: the numbers that each spans, and how often it occurs."""
+
+    first: Floats
+    last: Floats
+    counts: Counts
+
+
+def _distinct_values(ordered: Floats, tolerance: float) -> _Values:
+    numbers, counts = np.unique(ordered, return_counts=True)
+    is_whole = bool((np.abs(numbers) <= _EXACT_INTEGER).all() and (numbers % 1 == 0).all())
+    starts = np.arange(numbers.size)
+    if not is_whole:
+        fine = _run_starts(numbers, min(FLOAT64_TOLERANCE, tolerance))
+        coarse = _run_starts(numbers, tolerance)
+        in_coarse = np.searchsorted(coarse, fine, side="right") - 1
+        is_dense = np.bincount(in_coarse) > _MOST_PER_VALUE
+        starts = np.unique(np.concatenate([coarse, fine[is_dense[in_coarse]]]))
+    ends = np.append(starts[1:], numbers.size) - 1
+    return _Values(numbers[starts], numbers[ends], np.add.reduceat(counts, starts))
+
+
+def _run_starts(numbers: Floats, tolerance: float) -> Counts:
+    """Where runs begin whose neighbours differ by no more than the tolerance."""
+    size = np.minimum(np.abs(numbers[1:]), np.abs(numbers[:-1]))
+    starts: Counts = np.append(0, np.flatnonzero(np.diff(numbers) > tolerance * size) + 1)
+    return starts
+
+
+def _mass_windows(
+    values: _Values, masses: Counts, tolerance: float, ordered: Floats, most: int
+) -> tuple[Floats, Floats]:
+    """The edges below and above each point mass; those of two neighbours may coincide.
+
+    most: how many other values a window may hold.
+    """
+    first, last = values.first[masses], values.last[masses]
+    middle = _between(last[:-1], first[1:])
+    floors, ceilings = np.append(-np.inf, middle), np.append(middle, np.inf)
+    # Zero has no relative neighbourhood: its scale is that of the nearest value, or 1.
+    nonzero = np.abs(values.first[values.first != 0])
+    scale = float(nonzero.min()) if nonzero.size else 1.0
+    size = np.maximum(np.abs(first), np.abs(last))
+    reach = tolerance * np.where(size == 0, scale, size)
+    for _ in range(_HALVINGS):
+        upto = np.searchsorted(ordered, last + reach, side="right")
+        held = upto - np.searchsorted(ordered, first - reach, side="left")
+        is_crowded = held - values.counts[masses] > most
+        if not is_crowded.any():
+            break
+        reach = np.where(is_crowded, reach / 2, reach)
+    low = _shorten(first - reach, first - _LEAST_SHARE * reach)
+    high = _shorten(last + _LEAST_SHARE * reach, last + reach)
+    below = np.nextafter(first, -np.inf)
+    low, high = np.maximum(np.minimum(low, below), floors), np.clip(high, last, ceilings)
+    return np.maximum(low, -_LARGEST), np.minimum(high, _LARGEST)
+
+
+def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
+    """The values that end each of `parts` bins of equal mass, point masses aside."""
+    spread = np.flatnonzero(~is_mass)
+    if spread.size == 0 or parts <= 1:
+        return np.empty(0, np.int64)
+    upto = np.cumsum(counts[spread])
+    expected = upto[-1] * np.arange(1, parts) / parts
+    cuts = np.unique(spread[np.searchsorted(upto, expected)])
+    inner: Counts = cuts[cuts < counts.size - 1]
+    return inner
+
+
+def _upper_edges(values: _Values, cuts: Counts, tolerance: float) -> Floats:
+    """An edge above each of some values, below the next one."""
+    last, following = values.last[cuts], values.first[cuts + 1]
+    ceilings = _between(last, following)
+    reach = tolerance * np.abs(last)
+    edges = _shorten(last + _LEAST_SHARE * reach, last + reach)
+    return np.clip(edges, last, ceilings)
+
+
+def _between(low: Floats, high: Floats) -> Floats:
+    """Halfway, and less than `high` in any case."""
+    middle = low / 2 + high / 2
+    between: Floats = np.where((middle >= low) & (middle < high), middle, low)
+    return between
+
+
+def _shorten(low: Floats, high: Floats) -> Floats:
+    """The number of fewest decimal digits between each pair."""
+    return np.array([_shortest(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)])
+
+
+def _shortest(low: float, high: float) -> float:
+    middle = low / 2 + high / 2
+    for digits in range(1, 17):
+        number = float(f"{middle:.{digits}g}")
+        if low <= number <= high:
+            return number
+    return middle
+
+
+def widen(low: float, high: float, tolerance: float = FLOAT32_TOLERANCE) -> tuple[float, float]:
+    """A range that rounding does not leave."""
+    return low - tolerance * abs(low), high + tolerance * abs(high)
 
 
 def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
@@ -40,10 +167,10 @@ def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
     ordered: `[fields, rows]`, ascending, NaN last. probes: `[fields, probes]`, in any order.
     Price: one binary search a probe, 0.2 ns a value in blocks of thousands.
     """
-    found = np.empty(probes.shape, np.int64)
+    upto = np.empty(probes.shape, np.int64)
     for field, values in enumerate(ordered):
-        found[field] = values.searchsorted(probes[field], side="right")
-    return found
+        upto[field] = values.searchsorted(probes[field], side="right")
+    return upto
 
 
 def bin_counts(upto: Counts, valid: Counts) -> Counts:
@@ -53,8 +180,8 @@ def bin_counts(upto: Counts, valid: Counts) -> Counts:
 
 def pad_edges(edges: list[Floats]) -> Floats:
     """Edges of all fields as one array; where a field has fewer, infinity makes empty bins."""
-    width = max((len(each) for each in edges), default=0)
+    width = max((len(inner) for inner in edges), default=0)
     table = np.full((len(edges), width), np.inf)
-    for field, each in enumerate(edges):
-        table[field, : len(each)] = each
+    for field, inner in enumerate(edges):
+        table[field, : len(inner)] = inner
     return table

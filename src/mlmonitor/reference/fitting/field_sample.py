@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, pad_edges, quantile_edges
+from mlmonitor.aggregate.sketches.bins import (
+    FLOAT32_TOLERANCE,
+    FLOAT64_TOLERANCE,
+    bin_counts,
+    counts_up_to,
+    pad_edges,
+    quantile_edges,
+)
 from mlmonitor.aggregate.sketches.moments import Moments
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.read.numbers import category_names, parse_datetimes, parse_floats
@@ -134,7 +141,9 @@ class FieldSample:
 
     def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0
-        edges = quantile_edges(ordered, bins=bins) if has_values else np.empty(0)
+        is_time = field.kind is Kind.DATETIME  # seconds since 1970, never float32
+        tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
+        edges = quantile_edges(ordered, bins=bins, tolerance=tolerance)
         upto = counts_up_to(ordered[None, :], pad_edges([edges]))
         q = np.linspace(0, 1, QUANTILE_POINTS)
         moments = self.moments

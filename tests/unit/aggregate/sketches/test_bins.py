@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate.sketches.bins import bin_counts, counts_up_to, pad_edges, quantile_edges
+from mlmonitor.aggregate.sketches.bins import (
+    FLOAT64_TOLERANCE,
+    bin_counts,
+    counts_up_to,
+    pad_edges,
+    quantile_edges,
+)
 from support import streams
 from support.strategies import FINITE
 
@@ -50,27 +56,40 @@ def test_numpy_says_the_same_off_the_edges(rng: np.random.Generator) -> None:
 
 
 @given(SAMPLES, st.integers(1, 20))
-def test_edges_are_values_and_no_bin_is_empty(drawn: list[float], bins: int) -> None:
-    """Each edge is one of the values, they ascend, each bin holds some, and there are few."""
+def test_edges_ascend_and_split_all_values(drawn: list[float], bins: int) -> None:
+    """Edges are finite and ascend strictly; the bins hold every value, and there are few."""
     ordered = np.sort(np.array(drawn))
     edges = quantile_edges(ordered, bins=bins)
-    assert np.isin(edges, ordered).all()
+    assert np.isfinite(edges).all()
     assert (edges[:-1] < edges[1:]).all()
     counts = brute(ordered, edges)
-    assert min(counts) > 0
     assert sum(counts) == len(drawn)
-    assert len(counts) <= 2 * bins
+    assert len(counts) <= 4 * bins + 1
 
 
-@given(SAMPLES, st.integers(1, 20))
-def test_a_heavy_value_has_a_bin_to_itself(drawn: list[float], bins: int) -> None:
-    """A value with a bin's share or more shares its bin with no other value."""
-    ordered = np.sort(np.array(drawn))
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=21, max_size=200, unique=True))
+def test_without_point_masses_no_bin_is_empty(drawn: list[int]) -> None:
+    """Many distinct values of one row each: every bin holds some of them."""
+    ordered = np.sort(np.array(drawn, np.float64))
+    assert min(brute(ordered, quantile_edges(ordered))) > 0
+
+
+@given(
+    st.dictionaries(st.integers(-1_000, 1_000), st.integers(1, 20), min_size=1, max_size=40),
+    st.integers(1, 20),
+)
+def test_a_heavy_value_shares_its_bin_with_no_number_that_float32_tells_apart(
+    rows: dict[int, int], bins: int
+) -> None:
+    """A point mass alone is in its bin: numbers a little above and below are in others."""
+    ordered = np.sort(np.repeat(np.array([*rows], np.float64), [*rows.values()]))
     edges = quantile_edges(ordered, bins=bins)
     distinct, counts = np.unique(ordered, return_counts=True)
-    place = np.searchsorted(edges, distinct, side="left")
-    for at in np.flatnonzero(counts * bins >= ordered.size):
-        assert (place == place[at]).sum() == 1
+    heavy = distinct[(counts * bins >= ordered.size) | (distinct.size <= bins)]
+    near = np.where(heavy == 0, 1.0, np.abs(heavy)) * 2.0**-20
+    place = np.searchsorted(edges, heavy)
+    for others in (np.setdiff1d(distinct, heavy), heavy - near, heavy + near):
+        assert not np.isin(np.searchsorted(edges, others), place).any()
 
 
 @pytest.mark.parametrize("name", streams.STREAMS)
@@ -84,20 +103,87 @@ def test_bins_of_named_streams_are_even(name: str) -> None:
     assert (np.bincount(place, minlength=counts.size)[heavy] == 1).all()
 
 
+def rounded(values: streams.Floats) -> list[streams.Floats]:
+    """The same values as other programs hand them over."""
+    texts = [f"{value:.12g}" for value in values]
+    return [
+        values.astype(np.float32).astype(np.float64),
+        np.float32(0.1) * np.round(values * 10).astype(np.float32).astype(np.float64),
+        (np.round(values * 10).astype(np.float32) * np.float32(0.1)).astype(np.float64),
+        np.round(values * 10) * 0.1,
+        np.cumsum(np.diff(values, prepend=0.0)),
+        np.array([*map(float, texts)]),
+    ]
+
+
+TENTHS = {
+    "continuous tenths": np.arange(-500, 501) / 10,
+    "four values": np.repeat([0.1, 0.3, 0.7, 1.1], 50),
+    "constant": np.full(20, 0.7),
+    "mostly 0.3": np.sort(np.concatenate([np.full(400, 0.3), np.arange(600) / 10])),
+    "large": 10_000 + np.arange(1_000) / 10,
+}
+
+
+@pytest.mark.parametrize("name", TENTHS)
+def test_values_stay_in_their_bins_in_any_precision(name: str) -> None:
+    """Tenths fitted in one precision and counted in another have the very same counts."""
+    forms = [TENTHS[name], *rounded(TENTHS[name])]
+    for fitted in forms:
+        edges = quantile_edges(np.sort(fitted))
+        expected = brute(fitted, edges)
+        for served in forms:
+            assert brute(served, edges) == expected
+
+
+def test_a_sample_of_two_precisions_has_the_bins_of_one() -> None:
+    """Half of the rows float32, half float64: still one value each, also next to zero."""
+    tenths = np.arange(4) / 10
+    mixed = np.sort(np.concatenate([tenths, np.float32(tenths), np.arange(4) * 0.1]))
+    assert [n for n in brute(mixed, quantile_edges(mixed)) if n] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [1e9 + np.arange(1_000.0), 1.7e9 + np.arange(1_000) / 16, 2.0**40 + np.arange(40.0)],
+    ids=["integers", "fractions of seconds", "large integers"],
+)
+def test_values_that_float32_cannot_hold_stay_apart(fine: streams.Floats) -> None:
+    """Where float32's tolerance would make one value of all, bins are still even."""
+    counts = np.array(brute(fine, quantile_edges(fine)))
+    assert counts.size == 10
+    assert np.ptp(counts) <= 1
+
+
+def test_times_are_told_apart_by_the_second() -> None:
+    """A day's first second and the one before are two values, at the tolerance of float64."""
+    start = 1_700_000_000.0
+    edges = quantile_edges(np.full(9, start), tolerance=FLOAT64_TOLERANCE)
+    assert brute(start + np.array([-1.0, 0.0, 1.0]), edges) == [1, 1, 1]
+
+
 def test_zeros_and_their_neighbours_are_told_apart() -> None:
     """Of a zero-inflated field, less than zero, zero and more than zero are three bins."""
     ordered = np.sort(np.concatenate([np.zeros(700), np.linspace(-1, 1, 301)]))
     edges = quantile_edges(ordered)
-    at = int(np.flatnonzero(edges == 0.0)[0])
-    assert edges[at - 1] < 0.0
+    at = int(np.searchsorted(edges, 0.0))
+    assert edges[at - 1] < 0.0 < edges[at]
     assert brute(ordered, edges)[at] == 701
+    assert brute(np.array([-1e-6, 1e-6]), edges)[at] == 0
 
 
-def test_few_values_have_a_bin_each() -> None:
-    """Fewer values than bins: one bin for each; a constant or an empty field has one for all."""
-    assert quantile_edges(np.array([1.0, 1.0, 2.0, 5.0])).tolist() == [1.0, 2.0]
-    assert quantile_edges(np.full(9, 3.0)).tolist() == []
+def test_what_lies_between_known_values_is_in_a_bin_of_its_own() -> None:
+    """Few values: a bin each, and one on either side; the same around a constant."""
+    edges = quantile_edges(np.array([0.0, 0.0, 10.0, 10.0]))
+    assert brute(np.array([-1.0, 0.0, 5.0, 9.99, 10.0, 11.0]), edges) == [1, 1, 2, 1, 1]
+    assert brute(np.array([2.9, 3.0, 3.1]), quantile_edges(np.full(9, 3.0))) == [1, 1, 1]
     assert quantile_edges(np.empty(0)).tolist() == []
+
+
+def test_edges_are_written_in_few_digits() -> None:
+    """An edge is a short number: it becomes a label in every backend."""
+    edges = quantile_edges(np.arange(1, 1_001) / 10)
+    assert max(len(f"{edge}") for edge in edges) <= 9
 
 
 def test_no_fields_have_no_bins() -> None:
