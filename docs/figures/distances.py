@@ -4,8 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from drawing import BLUE, GREY, ORANGE, save
 
-from mlmonitor.stats.critical_values import CriticalValues, simulate_distances
+from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import psi
+from mlmonitor.stats.simulated_values import simulate_distances
 
 SIZES = np.geomspace(20, 10_000, 25).astype(int)
 WINDOWS, REFERENCE_ROWS = 4_000, 5_000

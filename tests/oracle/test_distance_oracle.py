@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2, chi2_contingency, ks_2samp, wasserstein_distance
 
-from mlmonitor.stats.critical_values import by_law
+from mlmonitor.stats.asymptotic_values import by_law
 from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
@@ -88,8 +88,10 @@ def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
 def test_chance_alone_rarely_passes_the_laws(measure: str, rng: np.random.Generator) -> None:
     """Of 4,000 windows of 500 rows without drift 0.2 to 2 % pass; of Kolmogorov's bound, fewer."""
     shares = np.full(10, 0.1)
-    reference = rng.multinomial(20_000, shares, size=4_000)
-    current = rng.multinomial(500, shares, size=4_000)
+    reference, current = (
+        np.pad(rng.multinomial(rows, shares, size=4_000), ((0, 0), (0, 1)))
+        for rows in (20_000, 500)
+    )
     passed = np.mean(MEASURES[measure](reference, current) > by_law(reference, current)[measure])
     assert (0.0 if measure in ORDERED else 0.002) <= passed < 0.02
 
@@ -109,11 +111,23 @@ def test_hellinger_total_variation_and_chi_square_are_the_textbooks(
     np.testing.assert_allclose(chi_square(a, b), expected, rtol=1e-9)
 
 
-def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(rng: np.random.Generator) -> None:
-    """Where every value is an edge, it is the two-sample statistic itself."""
+@pytest.mark.parametrize("missing", [(0, 0), (300, 10), (10, 2_000)])
+def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(
+    missing: tuple[int, int], rng: np.random.Generator
+) -> None:
+    """Where every value is an edge, it is the two-sample statistic of the values there are."""
     x, y = rng.integers(0, 12, 400), rng.integers(2, 14, 300)
-    a, b = (np.bincount(each, minlength=14)[None] for each in (x, y))
-    assert kolmogorov_smirnov(a, b)[0] == pytest.approx(ks_2samp(x, y).statistic, rel=1e-12)
+    a, b = (
+        np.append(np.bincount(values, minlength=14), lost)[None]
+        for values, lost in zip((x, y), missing, strict=True)
+    )
+    expected = ks_2samp(x, y).statistic
+    assert kolmogorov_smirnov(a, b)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_kolmogorov_smirnov_of_missing_values_alone_is_not_known() -> None:
+    """Without values on one side there is no distribution function to compare."""
+    assert np.isnan(kolmogorov_smirnov(np.array([[5, 5, 0]]), np.array([[0, 0, 9]]))[0])
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, 1.0, 5.0])

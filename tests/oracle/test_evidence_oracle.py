@@ -51,6 +51,18 @@ def test_the_process_is_the_bet_it_is_said_to_be(bins: int, rng: np.random.Gener
     assert evidence.log_e()[0] == pytest.approx(expected, rel=1e-9)
 
 
+def test_leaving_restarts_out_only_lowers_the_evidence(rng: np.random.Generator) -> None:
+    """With sixty restarts and eight of them kept, it is never above the bet on all."""
+    reference = rng.integers(20, 60, (1, 3))
+    rows = np.append(rng.integers(0, 3, 400), rng.integers(0, 2, 200))
+    evidence = EProcess(reference, np.ones((1, 3), np.bool_), restart_rows=10, kept=8)
+    for start in range(0, 600, 10):
+        evidence.update(np.bincount(rows[start : start + 10], minlength=3)[None, :])
+        if start % 100 == 90:
+            bet = naive_log_e(reference[0], rows[: start + 10].tolist(), 10)
+            assert evidence.log_e()[0] <= bet + 1e-9
+
+
 def test_the_marginal_is_the_dirichlet_multinomial_of_the_textbook(
     rng: np.random.Generator,
 ) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.stats.asymptotic_values import asymptotic, asymptotic_wasserstein
-from mlmonitor.stats.critical_values import simulate_distances, simulate_wasserstein
 from mlmonitor.stats.mmd import asymptotic_mmd, simulate_mmd
+from mlmonitor.stats.simulated_values import simulate_distances, simulate_wasserstein
 
 SIZES = np.array(CRITICAL_ROWS)
 COUNTS = {

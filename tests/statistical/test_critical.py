@@ -170,7 +170,7 @@ def test_so_does_the_wasserstein_distance(law: str, size: int, rng: np.random.Ge
         while learned.simulate_next():
             pass
         both = CriticalValues([entry.critical], counts), learned
-        limits = [each.at(np.array([[size]]))[WASSERSTEIN] for each in both]
+        limits = [each.at(np.array([[size, 0]]))[WASSERSTEIN] for each in both]
         digest = TDigest(windows // 4)
         digest.update(LAWS[law].draw(rng, size * windows // 4).reshape(-1, size))
         then = np.broadcast_to(np.array(entry.quantiles[1:-1]), (windows // 4, 99))

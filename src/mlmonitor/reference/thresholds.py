@@ -5,7 +5,7 @@ from typing import Literal
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Floats
 from mlmonitor.stats.asymptotic_values import asymptotic_tables
-from mlmonitor.stats.critical_values import simulate_tables
+from mlmonitor.stats.simulated_values import simulate_tables
 
 Thresholds = Literal["simulated", "asymptotic"]
 

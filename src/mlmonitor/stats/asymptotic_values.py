@@ -11,10 +11,12 @@ from mlmonitor.stats.distance import (
     MEASURES,
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
+    Table,
     chi_square_point,
     sampling_noise,
 )
 from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.special import log_gamma
 
 _NODES = 31  # of the Gauss-Hermite rule
@@ -38,7 +40,7 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
     Source: `asymptotic` for distances of counts, `asymptotic_wasserstein` for that of quantiles.
     """
     is_ordered = isinstance(entry, NumericReference)
-    points = asymptotic(np.array(entry.expected, np.int64), is_ordered=is_ordered)
+    points = asymptotic(possible_counts(entry), is_ordered=is_ordered)
     if isinstance(entry, NumericReference) and ordered is not None and ordered.size:
         points |= asymptotic_wasserstein(ordered, entry.stddev)
     return points
@@ -47,38 +49,44 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     """The 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
 
-    counts: the reference's `[bins]`, missing values last. All but `ks` are sums over bins, and in
-    the limit weighted sums of chi-squares, so a gamma law of the same mean and variance stands for
-    each. The moments are those of beta-binomial counts, which include the reference's own noise.
+    counts: the reference's `[bins]`, missing values last, see `possible_counts`. All but `ks` are
+    sums over bins, and in the limit weighted sums of chi-squares, so a gamma law of the same mean
+    and variance stands for each. The moments are those of beta-binomial counts, which include the
+    reference's own noise.
     `ks` is Kolmogorov's point, or the sum of the edges' normal tails where that is smaller.
     Source: Haldane, "The mean and variance of chi-square", 1940, for moments in place of the limit;
     Satterthwaite, "An approximate distribution of estimates of variance components", 1946, for the
     gamma law; Smirnov, "Table for estimating the goodness of fit", 1948, for `ks`.
     """
-    present = counts[counts > 0]
-    if present.size < 2:
+    if np.count_nonzero(counts) < 2:
         points = {name: (0.0,) * len(CRITICAL_ROWS) for name in MEASURES}
     else:
-        points = _points(tuple(present.tolist()))
+        points = _points(tuple(counts.tolist()))
     return {name: list(points[name]) for name in MEASURES if is_ordered or name != "ks"}
 
 
 @lru_cache(maxsize=512)
 def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
-    reference, sizes = np.array(counts, np.float64), np.array(CRITICAL_ROWS, np.float64)
+    sizes = np.array(CRITICAL_ROWS, np.float64)
+    values = np.array(counts[:-1], np.float64)
+    reference = np.array(counts if counts[-1] else counts[:-1], np.float64)
     rows = reference.sum()
     noise = sampling_noise(sizes, np.full(sizes.size, rows))
+    noise_of_values = sampling_noise(sizes, np.full(sizes.size, values.sum()))
     posterior = reference + PRIOR
     count, weight = _beta_binomial(sizes[:, None, None], posterior, posterior.sum())
     points = {
         name: _gamma_points(term, count, weight, posterior / posterior.sum())
         for name, term in _terms(reference, count, sizes[:, None, None]).items()
     }
-    points["psi_debiased"] = points["psi"] - noise * (len(counts) - 1)
+    # A bin that neither side has rows in is not counted among the degrees of freedom.
+    absent = ((count == 0) * weight).sum(axis=2) * (reference == 0)
+    points["psi_debiased"] = points["psi"] - noise * (reference.size - 1 - absent.sum(axis=1))
     points["js"] = np.minimum(np.sqrt(points["js"]), 1.0)
     points["hellinger"] = np.minimum(np.sqrt(points["hellinger"]), 1.0)
     points["tv"] = np.minimum(points["tv"], 1.0)
-    points["ks"] = np.minimum(_kolmogorov_point(np.cumsum(reference)[:-1] / rows) * noise**0.5, 1)
+    edges = np.cumsum(values)[:-1] / max(values.sum(), 1.0)
+    points["ks"] = np.minimum(_kolmogorov_point(edges) * noise_of_values**0.5, 1)
     return {name: tuple(values.tolist()) for name, values in points.items()}
 
 
@@ -107,15 +115,17 @@ def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]
     p, q = r / rows, count / sizes
     p_smooth = (r + 0.5) / (rows + bins / 2)
     q_smooth = (count + 0.5) / (sizes + bins / 2)
-    middle = (p + q) / 2
-    entropy = q * np.log2(np.where(count > 0, q, 1.0) / middle) + p * np.log2(p / middle)
+    has_rows = r + count > 0
+    middle = np.where(has_rows, (p + q) / 2, 1.0)
+    entropy = q * np.log2(np.where(count > 0, q, 1.0) / middle)
+    entropy += p * np.log2(np.where(r > 0, p, 1.0) / middle)
     ratio = np.sqrt(rows / sizes)
     return {
-        "psi": (q_smooth - p_smooth) * np.log(q_smooth / p_smooth),
+        "psi": has_rows * (q_smooth - p_smooth) * np.log(q_smooth / p_smooth),
         "js": entropy / 2,
         "hellinger": (np.sqrt(p) - np.sqrt(q)) ** 2 / 2,
         "tv": np.abs(p - q) / 2,
-        "chi2": (ratio * count - r / ratio) ** 2 / (r + count),
+        "chi2": (ratio * count - r / ratio) ** 2 / np.where(has_rows, r + count, 1.0),
     }
 
 
@@ -162,6 +172,33 @@ def _kolmogorov_point(shares: Floats) -> float:
         else:
             high = middle
     return high
+
+
+def by_law(reference: Table, current: Table) -> dict[str, Floats]:
+    """The 99 % no-drift quantile of each distance, `[fields]`, from the laws for many rows.
+
+    PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square of `bins - 1` degrees of
+    freedom; the difference of distribution functions Kolmogorov's, an upper bound for bins; total
+    variation a sum of half-normals, which is a little skewed.
+    """
+    n, m = reference.sum(axis=1).astype(np.float64), current.sum(axis=1).astype(np.float64)
+    noise = sampling_noise(n, m)
+    noise_of_values = sampling_noise(reference[:, :-1].sum(axis=1), current[:, :-1].sum(axis=1))
+    freedom = np.maximum(np.count_nonzero(reference + current, axis=1) - 1.0, 1.0)
+    point = chi_square_point(freedom)
+    shares = (reference + current) / np.maximum(n + m, 1.0)[:, None]
+    spread = np.sqrt(shares * (1 - shares) * noise[:, None])
+    middle = np.sqrt(2 / np.pi) * spread.sum(axis=1) / 2
+    around = np.sqrt((1 - 2 / np.pi) * (spread**2).sum(axis=1)) / 2
+    return {
+        "psi": point * noise,
+        "psi_debiased": (point - freedom) * noise,
+        "js": np.minimum(np.sqrt(point * noise / (8 * np.log(2))), 1.0),
+        "hellinger": np.minimum(np.sqrt(point * noise / 8), 1.0),
+        "tv": np.minimum(middle + 2.5 * around, 1.0),
+        "ks": np.minimum(_KOLMOGOROV * np.sqrt(noise_of_values), 1.0),
+        "chi2": point,
+    }
 
 
 def asymptotic_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:

@@ -1,8 +1,8 @@
 """Distances between two histograms over the same bins: pure functions of counts.
 
-All take counts `[fields, bins]` of the reference and of now, and return one number a field; NaN
-where either side has no counts. A bin that is empty on both sides is no bin: so fields of fewer
-bins can be padded.
+All take counts `[fields, bins]` of the reference and of now, missing values last, and return one
+number a field; NaN where either side has no counts. A bin that is empty on both sides is ignored,
+so fields of fewer bins can be padded.
 """
 
 import numpy as np
@@ -108,10 +108,13 @@ def total_variation(reference: Table, current: Table) -> Floats:
 def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
     """The largest difference of the distribution functions at the bins' edges, from 0 to 1.
 
-    For bins that have an order. At the edges only, so never more than between the samples.
+    For bins that have an order, so not of the last column: missing values have no place in it, and
+    both distributions are those of the other values. At the edges only, so never more than between
+    the samples.
     """
-    difference = np.cumsum(_shares(reference) - _shares(current), axis=1)
-    return _where_both(reference, current, np.abs(difference).max(axis=1, initial=0.0))
+    then, now = reference[:, :-1], current[:, :-1]
+    difference = np.cumsum(_shares(then) - _shares(now), axis=1)
+    return _where_both(then, now, np.abs(difference).max(axis=1, initial=0.0))
 
 
 def chi_square(reference: Table, current: Table) -> Floats:
@@ -169,3 +172,6 @@ MEASURES = {
 
 ORDERED = frozenset({"ks"})
 """Those of them that need bins in an order, and so have no meaning for categories."""
+
+OF_VALUES = frozenset({"ks", WASSERSTEIN})
+"""Distances of the values that are there: how many are missing does not enter them."""

@@ -117,7 +117,7 @@ class EProcess:
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
         self._begun: Counts = np.zeros(fields, np.int64)
-        # Which restart a slot holds; -1 while it holds none. Slot 0 keeps the first for good.
+        # Which restart a slot holds; -1 while it holds none.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
         # What each prior's normaliser comes to, worked out once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
@@ -133,12 +133,12 @@ class EProcess:
             return
         self._evaluation = None
         self._total += counts
-        newest = slot_of(self._begun, kept=len(self._order))
+        newest = np.argmax(self._order, axis=0)
         rows = (self._total - self._starts[newest, np.arange(len(newest))]).sum(axis=1)
         due = np.flatnonzero(rows >= self._restart_rows)
         if due.size:
             self._begun[due] += 1
-            self._start(due, slot_of(self._begun[due], kept=len(self._order)))
+            self._start(due, slot_for_restart(self._order[:, due]))
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""
@@ -248,9 +248,23 @@ def least_belief(prior: Floats | None, present: Mask) -> Floats:
     return np.where(is_less, np.minimum(prior, PRIOR), np.where(present, PRIOR, 0.0))
 
 
-def slot_of(order: Counts, *, kept: int) -> Counts:
-    """Where a restart is kept: the first for good, the others in a ring."""
-    return np.where(order == 0, 0, 1 + (order - 1) % (kept - 1))
+def slot_for_restart(order: Counts) -> Counts:
+    """Which slot of each field the next restart takes, `[fields]`.
+
+    order: `[kept, fields]`, the number of the restart in each slot, -1 where it is free. Once all
+    are taken, the first restart stays, and of the others the one goes whose neighbours are closest
+    in the ratio of their ages: so those kept are spaced geometrically over the past.
+    """
+    fields = order.shape[1]
+    by_age = np.argsort(order, axis=0, kind="stable")  # free slots first, then the oldest
+    ordered = np.take_along_axis(order, by_age, axis=0)
+    newest = ordered[-1]
+    ages = np.vstack([newest - ordered + 1, np.zeros(fields, np.int64)]) + 1.0
+    ratios = ages[:-2] / ages[2:]
+    closest = 1 + np.argmin(ratios, axis=0)
+    place = np.where(ordered[0] < 0, 0, closest)
+    slots: Counts = by_age[place, np.arange(fields)]
+    return slots
 
 
 def log_stake(order: Counts) -> Floats:

@@ -6,8 +6,8 @@ import numpy as np
 
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.records import Floats
-from mlmonitor.stats.critical_values import QUANTILE, SIMULATIONS
 from mlmonitor.stats.distance import chi_square_point
+from mlmonitor.stats.simulated_values import QUANTILE, SIMULATIONS
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -12,7 +12,7 @@ from mlmonitor.stats.eprocess import (
     least_belief,
     log_beta,
     log_stake,
-    slot_of,
+    slot_for_restart,
 )
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
@@ -130,7 +130,7 @@ class SeasonalEProcess:
         due = np.flatnonzero(self._fresh >= self._restart_rows)
         if due.size:
             self._begun[due] += 1
-            self._start(due, slot_of(self._begun[due], kept=len(self._order)))
+            self._start(due, slot_for_restart(self._order[:, due]))
 
     def log_e(self) -> Floats:
         """The logarithm of each field's e-value, as of now."""

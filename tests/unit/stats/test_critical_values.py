@@ -2,13 +2,22 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.count_table import entry_counts
 from mlmonitor.formats.reference import CRITICAL_ROWS, dump, load
 from mlmonitor.records import Role
-from mlmonitor.stats.critical_values import CriticalValues, simulate_distances, simulate_wasserstein
-from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
+from mlmonitor.reference.thresholds import Thresholds
+from mlmonitor.stats.critical_values import CriticalValues
+from mlmonitor.stats.distance import (
+    MEASURES,
+    ORDERED,
+    WASSERSTEIN,
+    WASSERSTEIN_RANKS,
+    wasserstein,
+)
+from mlmonitor.stats.simulated_values import simulate_distances, simulate_wasserstein
 from mlmonitor.testing import ManualClock
 
 COUNTS = np.array([500, 300, 150, 50, 0])
@@ -48,16 +57,76 @@ def test_more_rows_leave_less_to_chance(name: str, is_simulated: bool) -> None: 
 
 def test_tables_and_laws_agree_where_rows_are_many() -> None:
     """At 1,000 rows in full bins they differ by less than a tenth; Kolmogorov's is a bound."""
-    counts = np.full(10, 5_000)
+    counts = np.append(np.full(10, 5_000), 0)
     by_table = CriticalValues([simulate_distances(counts, is_ordered=True)], counts[None])
     by_law = CriticalValues([{}], counts[None])
-    rows = np.full((1, 10), 100)
+    rows = np.append(np.full(10, 100), 0)[None]
     for name in MEASURES:
         law, table = by_law.at(rows)[name][0], by_table.at(rows)[name][0]
         if name in ORDERED:
             assert table <= law
         else:
             assert table == pytest.approx(law, rel=0.1)
+
+
+def quantile_distances(
+    ordered: np.ndarray, values: int, windows: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The Wasserstein distance of windows of so many values of a standard normal field."""
+    drawn = np.sort(rng.normal(size=(windows, values)), axis=1)
+    ranks = np.minimum((WASSERSTEIN_RANKS * values).astype(int), values - 1)
+    then = ordered[(WASSERSTEIN_RANKS * ordered.size).astype(int)]
+    return wasserstein(
+        np.broadcast_to(then, (windows, 99)), drawn[:, ranks], np.full(windows, ordered.std())
+    )
+
+
+@pytest.mark.parametrize("missing", [0.3, 0.8, 0.95])
+@pytest.mark.parametrize("digested", [1.0, 0.5])
+def test_wasserstein_exceeds_its_threshold_in_one_window_of_a_hundred(
+    missing: float, digested: float, rng: np.random.Generator
+) -> None:
+    """Missing rows are no values, nor are those that the digest has forgotten."""
+    ordered = np.sort(rng.normal(size=20_000))
+    counts = np.array([[10_000, 10_000, round(20_000 * missing / (1 - missing))]])
+    table = simulate_wasserstein(ordered, float(ordered.std()))
+    rows, windows = 2_000, 1_500
+    values = round(rows * (1 - missing))
+    window = np.array([[values, 0, rows - values]])
+    kept = round(values * digested)
+    limit = CriticalValues([table], counts).at(window, digested=np.array([kept]))[WASSERSTEIN][0]
+    passed = int((quantile_distances(ordered, kept, windows, rng) > limit).sum())
+    assert binomtest(passed, windows, 0.003, "less").pvalue > 1e-3
+    assert binomtest(passed, windows, 0.02, "greater").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("thresholds", ["simulated", "asymptotic"])
+def test_few_windows_of_many_categories_exceed_their_thresholds(
+    thresholds: Thresholds, rng: np.random.Generator
+) -> None:
+    """Two hundred categories, many of which no held-out row has: at most 3 % of windows."""
+    shares = 1 / np.arange(1, 201)
+    shares /= shares.sum()
+    names = np.array([f"c{at:03}" for at in range(200)])
+    exceeding: dict[str, list[float]] = {}
+    for _ in range(12):
+        reference = Reference.fit({"x": rng.choice(names, 3_000, p=shares)}, thresholds=thresholds)
+        (entry,) = reference.content.fields
+        plan = reference.plan([Role.FEATURE], deviations=3)
+        counts = entry_counts([entry], plan)
+        by_name = dict(zip(names, shares, strict=True))
+        listed = np.array([by_name.get(name, 0.0) for name in plan.dictionaries[0].names])
+        others = [by_name[name] for name in plan.dictionaries[0].other]
+        listed[len(plan.dictionaries[0].top)] = sum(others)
+        law = np.zeros(counts.shape[1])
+        law[: listed.size] = listed
+        law[listed.size - 1] += max(1 - law.sum(), 0.0)
+        windows = rng.multinomial(500, law / law.sum(), 200)
+        limits = CriticalValues([entry.critical], counts).at(windows[:1])
+        for name in ("psi", "js", "hellinger", "tv", "chi2"):
+            distances = MEASURES[name](np.broadcast_to(counts, windows.shape), windows)
+            exceeding.setdefault(name, []).append(float((distances > limits[name][0]).mean()))
+    assert max(np.mean(rates) for rates in exceeding.values()) <= 0.03
 
 
 def test_the_same_counts_have_the_same_table() -> None:

@@ -44,7 +44,8 @@ def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b
 def test_equal_histograms_are_at_no_distance(measure: object, a: Table) -> None:
     """A histogram is zero from itself; one without counts is nowhere."""
     assert callable(measure)
-    expected = np.where(a.sum(axis=1) > 0, 0.0, np.nan)
+    counted = a[:, :-1] if measure is BY_NAME["ks"] else a  # missing values have no order
+    expected = np.where(counted.sum(axis=1) > 0, 0.0, np.nan)
     np.testing.assert_allclose(measure(a, a), expected, atol=1e-7)  # a root of what rounding leaves
 
 
@@ -64,11 +65,11 @@ def test_the_order_of_bins_does_not_matter(
 @pytest.mark.parametrize("measure", EVERY)
 @given(a=tables, b=tables, width=st.integers(1, 40))
 def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: int) -> None:
-    """Bins that are empty on both sides are no bins, so fields of fewer bins can be padded."""
+    """Empty bins before the missing values are ignored: fields of fewer bins can be padded."""
     assert callable(measure)
     a, b = fit(a, b)
     none = np.zeros((len(a), width), np.int64)
-    found = measure(np.hstack([a, none]), np.hstack([b, none]))
+    found = measure(*(np.hstack([side[:, :-1], none, side[:, -1:]]) for side in (a, b)))
     np.testing.assert_allclose(found, measure(a, b), rtol=1e-9, atol=1e-7)
 
 

@@ -25,7 +25,7 @@ from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
-from mlmonitor.stats.critical_values import SIMULATION_BYTES, CriticalValues
+from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import (
     MEASURES,
     ORDERED,
@@ -38,6 +38,7 @@ from mlmonitor.stats.distance import (
 )
 from mlmonitor.stats.eprocess import ChangeSegment, EProcess, EvidenceProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
+from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 
 PSI = "psi"
 """The measure that alerts of drift are about."""
@@ -146,7 +147,8 @@ class Drift:
     def thresholds(self, recent: View) -> dict[str, Floats]:
         """What each measure of the window exceeds once in a hundred windows without drift."""
         expected = self._baseline.for_rows(season_rows(recent.profile))
-        thresholds = self._critical.at(profile_counts(recent.profile), expected)
+        digested = recent.shapes.digests.count
+        thresholds = self._critical.at(profile_counts(recent.profile), expected, digested=digested)
         for name in ORDERED:
             thresholds[name][len(self._stddev) :] = np.nan
         return thresholds
