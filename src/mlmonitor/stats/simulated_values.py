@@ -82,7 +82,8 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
         weights[:, -1] = 0
         if counts[-1]:
             windows = _draw_windows(rng, size, weights)
-        distances["ks"].append(kolmogorov_smirnov(against, windows))
+        # Without any value in the reference there is nothing to differ from.
+        distances["ks"].append(np.nan_to_num(kolmogorov_smirnov(against, windows)))
     return {name: _point(np.concatenate(drawn)) for name, drawn in distances.items()}
 
 

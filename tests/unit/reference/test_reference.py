@@ -274,5 +274,8 @@ def test_the_band_is_the_mean_and_so_many_deviations() -> None:
     """Range and band of a plan come from the reference; a field without values has neither."""
     reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]}, schema={"none": "numeric"})
     x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric
-    assert (x.low, x.high, x.band_low, x.band_high) == (1.0, 3.0, 0.0, 4.0)
+    bounds = x.low, x.high, x.band_low, x.band_high
+    assert bounds == pytest.approx((1.0, 3.0, 0.0, 4.0), rel=2**-21)
+    assert x.low <= np.float32(1.0) * (1 - 2**-23)
+    assert x.high >= np.float32(3.0) * (1 + 2**-23)
     assert (none.low, none.high) == (-np.inf, np.inf)

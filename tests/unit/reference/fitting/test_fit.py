@@ -243,8 +243,8 @@ def test_extreme_numbers_make_a_sound_reference(values: Any) -> None:
 def test_a_point_mass_has_a_bin_of_its_own() -> None:
     """Half zeros, as in claims: the zeros are one bin, and no other value is in it."""
     entry = numeric([0.0] * 500 + [float(x) for x in range(1, 501)])
-    assert entry.edges[0] == 0.0
-    assert entry.counts[0] == 500
+    assert entry.edges[0] < 0.0 < entry.edges[1] < 1e-6
+    assert entry.counts[:2] == [0, 500]
 
 
 @pytest.mark.parametrize("values", [[7] * 50, [None] * 50, ["motor"] * 50, [True] * 50])
@@ -309,4 +309,4 @@ def test_other_sequences_are_columns_too() -> None:
 def test_zones_do_not_change_the_moment() -> None:
     """The same moment told in two zones is one value."""
     berlin = WHEN.astimezone(timezone(timedelta(hours=2)))
-    assert numeric([WHEN, berlin]).counts == [2]
+    assert numeric([WHEN, berlin]).counts == [0, 2, 0]
