@@ -34,8 +34,8 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 
     ordered: the sorted sample of a numeric field.
     Promise: within a quarter of the simulated value for windows of 100 rows or more, over bins that
-        expect ten rows or more (`pytest tests/statistical`); in smaller windows, in rarer bins and
-        for the Wasserstein distance of heavy tails the two may differ by more.
+        expect ten rows or more (`pytest -m '' tests/statistical`); in smaller windows, in rarer
+        bins and for the Wasserstein distance of heavy tails the two may differ by more.
     Price: 1 to 10 ms a field; nothing for counts seen before but the Wasserstein distance.
     Source: `asymptotic` for distances of counts, `asymptotic_wasserstein` for that of quantiles.
     """

@@ -56,7 +56,7 @@ def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[fl
     whether the bins before them have an order. Windows are drawn from the reference's posterior:
     its counts, and half a count a bin. Those of distances `OF_VALUES` have no missing values.
     Promise: of windows of 20 to 10,000 rows 0.3 to 2 % exceed it, over references of 1,000 rows or
-        more (`pytest tests/statistical`).
+        more (`pytest -m '' tests/statistical`).
     Price: 2,000 draws a size, about 60 ms for ten bins; nothing for counts seen before.
     """
     key = tuple(counts.tolist())
@@ -101,7 +101,7 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
     """The same for the Wasserstein distance of a numeric field, from its sorted sample.
 
-    The quantiles of a sample are the field's own at random ranks, whatever the field: so the
+    The quantiles of a sample are the field's own at random ranks, for any field, so the
     ranks are drawn once for each size, and looked up.
     """
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):

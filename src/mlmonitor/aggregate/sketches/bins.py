@@ -56,7 +56,7 @@ def quantile_edges(
     return edges
 
 
-class _Values(NamedTuple):
+class _DistinctValues(NamedTuple):
     """Distinct values in ascending order: the numbers that each spans, and how often it occurs."""
 
     first: Floats
@@ -64,7 +64,7 @@ class _Values(NamedTuple):
     counts: Counts
 
 
-def _distinct_values(ordered: Floats, tolerance: float) -> _Values:
+def _distinct_values(ordered: Floats, tolerance: float) -> _DistinctValues:
     numbers, counts = np.unique(ordered, return_counts=True)
     is_whole = bool((np.abs(numbers) <= _EXACT_INTEGER).all() and (numbers % 1 == 0).all())
     starts = np.arange(numbers.size)
@@ -75,7 +75,7 @@ def _distinct_values(ordered: Floats, tolerance: float) -> _Values:
         is_dense = np.bincount(in_coarse) > _MOST_PER_VALUE
         starts = np.unique(np.concatenate([coarse, fine[is_dense[in_coarse]]]))
     ends = np.append(starts[1:], numbers.size) - 1
-    return _Values(numbers[starts], numbers[ends], np.add.reduceat(counts, starts))
+    return _DistinctValues(numbers[starts], numbers[ends], np.add.reduceat(counts, starts))
 
 
 def _run_starts(numbers: Floats, tolerance: float) -> Counts:
@@ -86,7 +86,7 @@ def _run_starts(numbers: Floats, tolerance: float) -> Counts:
 
 
 def _mass_windows(
-    values: _Values, masses: Counts, tolerance: float, ordered: Floats, most: int
+    values: _DistinctValues, masses: Counts, tolerance: float, ordered: Floats, most: int
 ) -> tuple[Floats, Floats]:
     """The edges below and above each point mass; those of two neighbours may coincide.
 
@@ -126,7 +126,7 @@ def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
     return inner
 
 
-def _upper_edges(values: _Values, cuts: Counts, tolerance: float) -> Floats:
+def _upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) -> Floats:
     """An edge above each of some values, below the next one."""
     last, following = values.last[cuts], values.first[cuts + 1]
     ceilings = _between(last, following)
