@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 _WIPE_ON_FORK = 18  # MADV_WIPEONFORK of Linux 4.14, which `mmap` does not name
 
@@ -58,6 +58,28 @@ def make_mark() -> ProcessMark:
         mark = cast("ProcessMark", ctypes.c_byte())
     mark.value = 1
     return mark
+
+
+NO_PICKLE = (
+    "a monitor belongs to its process, so neither it nor what it watches can be pickled by value: "
+    "make it in a module, which the other process imports by name, or inside the function that "
+    "runs there"
+)
+
+
+class PerProcess:
+    """What is shared by copies within a process, and refuses to be pickled for another."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> Any:
+        raise TypeError(NO_PICKLE)
 
 
 process_mark: ProcessMark = make_mark()

@@ -23,6 +23,7 @@ from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery.delivery import name_deliveries
+from mlmonitor.forks import PerProcess
 from mlmonitor.pipeline import Identity, Pipeline
 from mlmonitor.records import Field, Kind
 from mlmonitor.reference.reference import Reference
@@ -32,9 +33,10 @@ from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Watched = TypeVar("Watched")
 
 
-class Monitor:
+class Monitor(PerProcess):
     """Watches one model from inside its service.
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
@@ -121,7 +123,7 @@ class Monitor:
         self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain
 
     @overload
-    def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    def watch(self, function: Watched, /) -> Watched: ...
 
     @overload
     def watch(
@@ -148,11 +150,11 @@ class Monitor:
     ) -> Any:
         """Record every call of a function or coroutine function: features, prediction, latency.
 
-        Use it bare, `@monitor.watch`, or with options. Exceptions pass through and are counted by
-        their type; arguments are copied before the function runs.
+        Exceptions pass through and are counted by their type; arguments are copied beforehand.
 
         Args:
-            function: computes one prediction or a batch; with or without `self`.
+            function: computes one prediction or a batch; with or without `self`. Or a fitted
+                model, whose `predict` and `predict_proba` are then watched.
             features: the argument that holds the features, or several arguments that are a feature
                 each. Default: the first argument.
             prediction: which part of the result is the prediction: a key or attribute, an index, or

@@ -8,10 +8,10 @@ from threading import RLock
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import Run
 from mlmonitor.capture.trace_context import SpanSource, attach_origin
-from mlmonitor.forks import check_fork, process_mark
+from mlmonitor.forks import PerProcess, check_fork, process_mark
 
 
-class Handover:
+class Handover(PerProcess):
     """Entries in the order they ended; a full one drops what comes next, and counts its rows.
 
     Promise: `put` never waits for the worker and never raises; no entry is taken twice; every

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from mlmonitor.capture.entry import Call, Entry, name
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.forks import PerProcess
 
 
 class Line(Protocol):
@@ -42,13 +43,14 @@ class OpenCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(PerProcess):
     """What every watched call of one monitor shares.
 
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
     name_late: receives an entry whose id was first read after it had been appended.
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
+    unobservable: types of results that were reported as holding no prediction yet.
     open_call: the call that is open in the current context, of those that may be suspended:
         coroutines and blocks. A plain call is found on the stack, see `open_call`.
     """
@@ -60,6 +62,7 @@ class Recorder:
     guard: Guard
     copiers: Copiers = field(default_factory=Copiers)
     plain_row: Any = dict
+    unobservable: set[type] = field(default_factory=set)
     open_call: ContextVar[OpenCall | None] = field(
         default_factory=lambda: ContextVar("open_call", default=None)
     )

@@ -20,6 +20,7 @@ ArgumentReader = Callable[[Arguments, Mapping[str, Any]], Any]
 FeatureCopier = Callable[[Arguments, Mapping[str, Any]], Copied]
 
 _BOUND = ("self", "cls")
+_INSTANCES = ("this", "me", "klass", "_self", "_cls", "instance")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values, where () is no row
@@ -31,7 +32,16 @@ def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parame
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
         return {}
-    return {name: parameter for name, parameter in by_name.items() if name not in _BOUND}
+    bound = {*_BOUND, *getattr(function, "keywords", {})} | _name_instance(function, by_name)
+    return {name: parameter for name, parameter in by_name.items() if name not in bound}
+
+
+def _name_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
+    """Return the first parameter of a method if it goes by another name for the instance."""
+    owner, _, _ = getattr(function, "__qualname__", "").rpartition(".")
+    first = next(iter(by_name), "")
+    is_method = bool(owner) and not owner.endswith("<locals>")
+    return {first} if is_method and first in _INSTANCES and len(by_name) > 1 else set()
 
 
 def build_feature_copier(

@@ -2,6 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from inspect import isclass
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from mlmonitor.capture.entry import Shape
@@ -14,13 +18,17 @@ from mlmonitor.capture.host.watch.arguments import (
     is_first_argument,
     list_parameters,
 )
+from mlmonitor.capture.host.watch.proxies import WatchedCallable, WatchedObject
 from mlmonitor.capture.host.watch.wrappers import (
     build_opener,
     wrap_coroutine,
     wrap_single_argument,
     wrap_sync,
 )
+from mlmonitor.capture.outputs import Outputs
 from mlmonitor.errors import ConfigError
+
+FUNCTION_TYPES = (FunctionType, MethodType, BuiltinFunctionType)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +44,15 @@ def decorate(
     if isinstance(function, staticmethod | classmethod):
         inner = decorate(function.__func__, features, recorder=recorder, shape=shape)
         return type(function)(inner)
+    if is_estimator(function):
+        return WatchedObject(
+            function, partial(_wrap_methods, features=features, recorder=recorder, shape=shape)
+        )
+    if isclass(function):
+        raise ConfigError(
+            f"watch: expected a function, got the class {function.__qualname__}: watch its method "
+            "that predicts, or an instance"
+        )
     if not callable(function):
         raise ConfigError(
             "watch: expected a function, as in @monitor.watch or monitor.watch(predict)"
@@ -43,13 +60,48 @@ def decorate(
     by_argument = shape.identity if shape.identity in list_parameters(function) else None
     copy_features = build_feature_copier(function, features, recorder.copiers, by_argument)
     call_shape = shape if by_argument is None else shape._replace(identity=None)
-    return wrap_function(
+    wrapper = wrap_function(
         function,
         recorder=recorder,
         copy_features=copy_features,
         shape=call_shape,
         id_argument=by_argument,
     )
+    evaluate_signature(wrapper, function)
+    if isinstance(function, FUNCTION_TYPES) or inspect.iscoroutinefunction(wrapper):
+        return wrapper
+    return WatchedCallable(function, lambda _wrapped: {"__call__": wrapper})
+
+
+def is_estimator(model: object) -> bool:
+    """Whether it is a fitted model that predicts by a method, not by a call."""
+    return callable(getattr(model, "predict", None)) and not callable(model)
+
+
+def _wrap_methods(
+    model: Any, *, features: str | Sequence[str] | None, recorder: Recorder, shape: Shape
+) -> dict[str, Any]:
+    """Wrap `predict`, and `predict_proba` with the names of the model's classes."""
+    wrappers = {"predict": decorate(model.predict, features, recorder=recorder, shape=shape)}
+    if callable(getattr(model, "predict_proba", None)):
+        classes = [str(label) for label in getattr(model, "classes_", ())]
+        by_class = shape._replace(outputs=Outputs.named("probabilities", classes))
+        wrappers["predict_proba"] = decorate(
+            model.predict_proba, features, recorder=recorder, shape=by_class
+        )
+    return wrappers
+
+
+def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
+    """Evaluate annotations that are text, which FastAPI below 0.124 reads in our module.
+
+    `from __future__ import annotations` makes them text. Names that cannot be evaluated here are
+    left to whoever reads the signature.
+    """
+    annotations = getattr(function, "__annotations__", {})
+    if any(isinstance(annotation, str) for annotation in annotations.values()):
+        with suppress(Exception):
+            wrapper.__signature__ = inspect.signature(function, eval_str=True)
 
 
 def wrap_function(

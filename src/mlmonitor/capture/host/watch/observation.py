@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from mlmonitor.capture.entry import Call, Entry, Shape, name
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, PayloadForm
 from mlmonitor.capture.host.recorder import OpenCall, Recorder, assign_id
-from mlmonitor.capture.host.watch.wrappers import extract_guarded, forget_open_call, record_failure
+from mlmonitor.capture.host.watch.recording import extract_guarded, forget_open_call, record_failure
 from mlmonitor.capture.prediction_ids import id_text
 from mlmonitor.forks import process_mark
 

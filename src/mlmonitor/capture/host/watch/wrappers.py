@@ -6,7 +6,6 @@ untouched.
 """
 
 from collections.abc import Callable
-from contextvars import Token
 from functools import wraps
 from types import CodeType
 from typing import Any
@@ -17,13 +16,19 @@ from mlmonitor.capture.entry import Call, Shape, name
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.host.recorder import PLAIN_CALLS, OpenCall, Recorder
-from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.host.watch.arguments import ArgumentReader, FeatureCopier
+from mlmonitor.capture.host.watch.deferred import DEFERRALS
+from mlmonitor.capture.host.watch.recording import (
+    close_call,
+    extract_guarded,
+    record_deferred,
+    record_failure,
+    record_success,
+)
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
 from mlmonitor.forks import process_mark
 
 Opener = Callable[[Any, Any], tuple[Call, Copied]]
-Opened = tuple[Call, Copied]
 
 _NOTHING = object()
 _MAPPING, _FLOATS = PayloadForm.MAPPING, PayloadForm.FLOATS
@@ -64,6 +69,8 @@ def wrap_sync(function: Any, recorder: Recorder, shape: Shape, begin: Opener) ->
         except BaseException as error:
             record_failure(recorder, shape, (opened, copied), clock() - started, type(error))
             raise
+        if DEFERRALS[type(result)] is not None:
+            return record_deferred(recorder, shape, (opened, copied), started, result)
         record_success(recorder, shape, (opened, copied), clock() - started, result)
         return result
 
@@ -107,7 +114,7 @@ def rename_parameter(function: Any, parameter: str) -> bool:
     return True
 
 
-def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
+def _wrap_features_only(  # noqa: C901, PLR0915 - all in one frame, see above
     function: Any, recorder: Recorder, shape: Shape
 ) -> Any:
     """Wrap a plain function that is passed only the features.
@@ -119,7 +126,7 @@ def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
     plain = PLAIN_TYPES if shape.outputs.select is None else frozenset[type]()
     floats, ndarray, mark = _FLOAT64, _ndarray, process_mark
 
-    def call(features: Any) -> Any:  # noqa: PLR0915 - as above
+    def call(features: Any) -> Any:  # noqa: C901, PLR0915 - as above
         opened: Call = []
         try:
             kind = type(features)
@@ -146,7 +153,14 @@ def _wrap_features_only(  # noqa: PLR0915 - all in one frame, see above
             )
             raise
         took = clock() - started
-        prediction = result if type(result) in plain else extract_guarded(recorder, shape, result)
+        if type(result) in plain:
+            prediction = result
+        elif DEFERRALS[type(result)] is None:
+            prediction = extract_guarded(recorder, shape, result)
+        else:
+            return record_deferred(
+                recorder, shape, (opened, (form, rows, payload)), started, result
+            )
         try:
             entry = (shape, form, rows, payload, prediction, took, None, opened)
             if rows == 1 and mark and len(entries) < line.room:
@@ -188,57 +202,6 @@ def wrap_coroutine(function: Any, recorder: Recorder, shape: Shape, begin: Opene
         return result
 
     return call
-
-
-def close_call(recorder: Recorder, call: OpenCall, token: Token[OpenCall | None]) -> None:
-    """Close a call in its context."""
-    try:
-        recorder.open_call.reset(token)
-    except (ValueError, RuntimeError):
-        forget_open_call(recorder, call)
-
-
-def forget_open_call(recorder: Recorder, call: OpenCall) -> None:
-    """Close a call that ends in another context than the one it began in, or twice."""
-    if recorder.open_call.get() is call:
-        recorder.open_call.set(None)
-
-
-def record_success(
-    recorder: Recorder, shape: Shape, opened_call: Opened, took: int, result: Any
-) -> None:
-    """Append the record of a call that has returned; never raises."""
-    opened, (form, rows, payload) = opened_call
-    is_plain = type(result) in PLAIN_TYPES and shape.outputs.select is None
-    prediction = result if is_plain else extract_guarded(recorder, shape, result)
-    try:
-        line, entry = recorder.line, (shape, form, rows, payload, prediction, took, None, opened)
-        if rows == 1 and process_mark and len(line.entries) < line.room:
-            line.entries.append(entry)
-        else:
-            line.put(entry)
-    except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
-        recorder.guard.hold(fault)
-
-
-def record_failure(
-    recorder: Recorder, shape: Shape, opened_call: Opened, took: int, error: type[BaseException]
-) -> None:
-    """Append the record of a call that has raised; never raises."""
-    opened, (form, rows, payload) = opened_call
-    try:
-        recorder.line.put((shape, form, rows, payload, None, took, error.__name__, opened))
-    except Exception as fault:  # noqa: BLE001 - an error of ours never reaches the host
-        recorder.guard.hold(fault)
-
-
-def extract_guarded(recorder: Recorder, shape: Shape, result: Any) -> Any:
-    """Copy the prediction inside `result`; if that fails, count the error and return None."""
-    try:
-        return extract_prediction(shape.outputs, result)
-    except Exception as fault:  # noqa: BLE001 - the row is kept, its prediction is missing
-        recorder.guard.hold(fault)
-        return None
 
 
 def parse_ids(identity: Any) -> str | list[str | None] | None:

@@ -1,0 +1,60 @@
+"""Results that are not there yet: a plain function may return a future or a coroutine.
+
+It does so where another decorator hides an `async def`, or where it starts a task. The prediction
+is recorded when it is there. Generators and other awaitables cannot be observed without changing
+what the host receives: their rows are recorded without a prediction, and an error says so once.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Awaitable
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, Literal
+
+from mlmonitor.errors import SchemaError
+
+Deferral = Literal["coroutine", "future", "unobservable"] | None
+
+_MAX_TYPES = 1_024
+_FUTURES = (asyncio.Future, concurrent.futures.Future)
+_GENERATORS = (GeneratorType, AsyncGeneratorType)
+
+
+class _Deferrals(dict[type, Deferral]):
+    """How a result of each type is deferred, decided once a type; most are not."""
+
+    def __missing__(self, kind: type) -> Deferral:
+        if len(self) >= _MAX_TYPES:
+            self.clear()
+        self[kind] = deferral = _choose_deferral(kind)
+        return deferral
+
+
+def _choose_deferral(kind: type) -> Deferral:
+    if issubclass(kind, CoroutineType):
+        return "coroutine"
+    if issubclass(kind, _FUTURES):
+        return "future"
+    is_unobservable = issubclass(kind, _GENERATORS) or issubclass(kind, Awaitable)
+    return "unobservable" if is_unobservable else None
+
+
+DEFERRALS = _Deferrals()
+
+__all__ = ["DEFERRALS", "Deferral", "describe_unobservable", "read_error"]
+
+
+def describe_unobservable(kind: type) -> SchemaError:
+    """Say what to do about a result that cannot be observed."""
+    return SchemaError(
+        f"watch: expected a result, got a {kind.__name__} that holds none yet: watch the function "
+        "that computes the prediction, or use `with monitor.observe(features)` where it is there"
+    )
+
+
+def read_error(future: Any) -> type[BaseException] | None:
+    """Return the type of a done future's error, without marking it as retrieved for the host."""
+    if future.cancelled():
+        return asyncio.CancelledError
+    error = getattr(future, "_exception", None)
+    return None if error is None else type(error)
