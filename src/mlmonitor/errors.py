@@ -33,7 +33,7 @@ class SchemaError(MonitorError, TypeError):
 
 
 class CallbackError(MonitorError):
-    """A function of the host, called by us, raised: its type is told, its words are not."""
+    """A function of the host, called by us, raised: its type is reported, its text is not."""
 
 
 class IncompatibleSketch(MonitorError, ValueError):

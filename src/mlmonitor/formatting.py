@@ -85,14 +85,14 @@ def moment(seconds: float) -> str:
 
 def join_counts(counts: Mapping[str, int], *, most: int) -> str:
     """Names with their counts, `most` of them, and how many more there are."""
-    told = ", ".join(
+    listed = ", ".join(
         f"{truncate(name, 40)} {count:,}" for name, count in list(counts.items())[:most]
     )
-    return f"{told} and {len(counts) - most} more" if len(counts) > most else told
+    return f"{listed} and {len(counts) - most} more" if len(counts) > most else listed
 
 
 def truncate(name: str, width: int) -> str:
-    """`name` on one line and no wider than `width`, whatever it holds."""
+    """`name` on one line and no wider than `width`."""
     plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
     if wide(plain) <= width:
         return plain

@@ -45,7 +45,7 @@ MOST_DIMENSIONS = 4_096
 """A longer vector is none that can be read."""
 
 SEASONS = {"hour_of_day": 24, "hour_of_week": 168}
-"""The cycles that traffic may breathe with, and how many seasons each has."""
+"""The cycles that traffic may follow, and how many seasons each has."""
 
 
 class Quality(StrEnum):
@@ -67,7 +67,7 @@ class Field(NamedTuple):
     """One monitored quantity, and what its values must be. `role` and `name` identify it.
 
     To declare rules, give a monitor `fields=[Field("age", minimum=0, nullable=False)]`: values that
-    break one are counted, and told as an alert.
+    break one are counted, and raise an alert.
 
     minimum, maximum: bounds that belong to what is allowed; datetimes for a field of times.
     allowed: the values a category may have. nullable: whether values may be missing. kind: of a
@@ -90,9 +90,9 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a user says of the rows to come, beside the reference.
+    """What a user declares about later rows, beside the reference.
 
-    ignore: features to leave out. segments: features whose values part the rows. schema: kinds
+    ignore: features to leave out. segments: features whose values split the rows. schema: kinds
     that are not to be inferred, by feature. fields: rules that values must keep.
     """
 
@@ -125,7 +125,7 @@ class Block:
     categorical: a sequence of `rows` raw values for each categorical field.
     reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of what was refused; None
         where nothing was, or nobody will split the block.
-    season: the season that the rows came in, where there are seasons.
+    season: the season of the rows, where there are seasons.
     kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
     """
 

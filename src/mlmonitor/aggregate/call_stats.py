@@ -40,7 +40,7 @@ class CallStats:
         self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
     def update(self, entries: Sequence[Entry], *, now: float) -> None:
-        """Take in calls that have ended."""
+        """Add calls that have ended."""
         if not entries:
             self.latency.advance(now)
             return
@@ -62,16 +62,16 @@ class CallStats:
 
     def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
         """Remember the origins of calls that were counted."""
-        known = [entry for entry in entries if isinstance(entry, Traced)]
-        told = (
+        traced = [entry for entry in entries if isinstance(entry, Traced)]
+        origins = (
             (
                 None if entry[5] is None else entry[5] / 1e9,
                 None if entry[6] is None else self._name(entry[6]),
                 entry.origin,
             )
-            for entry in known
+            for entry in traced
         )
-        self.exemplars.update(told, time_ns)
+        self.exemplars.update(origins, time_ns)
 
     def _name(self, error: str) -> str:
         """What errors of a type are counted under."""
@@ -80,7 +80,7 @@ class CallStats:
         return name if is_known else OTHER_ERRORS
 
     def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
-        """Count calls that ended in these errors, or in none, with so many rows."""
+        """Count calls that ended in these errors, or in none, with the rows of each."""
         for error, rows in calls:
             if error is None:
                 self.predictions += rows

@@ -33,7 +33,7 @@ Exemplars = tuple[tuple[int, Exemplar], ...]
 
 
 class ExemplarSlots:
-    """The newest exemplar of each of so many places. Price: 40 bytes a place, whatever comes."""
+    """The newest exemplar of each place. Price: 40 bytes a place, constant."""
 
     def __init__(self, *shape: int) -> None:
         self._held: np.ndarray[Any, Any] = np.zeros(shape, _SLOT)
@@ -41,7 +41,7 @@ class ExemplarSlots:
     def put(
         self, places: _Places, values: Floats, origins: np.ndarray[Any, Any], time_ns: int
     ) -> None:
-        """Take in values of these places; of two for one place, the later one."""
+        """Keep values at these places; the later one wins where two share a place."""
         newest = np.full(self._held.size, -1)  # a whole slot is written for the newest ones alone
         newest[np.ravel_multi_index(places, self._held.shape)] = np.arange(len(values))
         touched = np.flatnonzero(newest >= 0)
@@ -67,7 +67,7 @@ class ExemplarSlots:
 
 
 class CallExemplars:
-    """Of a latency in each bucket, and of an error of each type that `CallStats` tells apart."""
+    """One exemplar for each latency bucket, and one for each error type of `CallStats`."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
@@ -77,7 +77,7 @@ class CallExemplars:
     def update(
         self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int
     ) -> None:
-        """Take in calls: how many seconds they took, the name of their error, their origin."""
+        """Add calls: their seconds, the name of their error, their origin."""
         taken = []
         for seconds, error, origin in calls:
             ids = _ids(origin)
@@ -113,7 +113,7 @@ class FieldExemplars:
     def update(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
-        """Take in some rows of a block, each with its origin."""
+        """Add some rows of a block, each with its origin."""
         values = block.numeric[:, rows]
         ids = _as_column([_ids(origin) for origin in origins])
         pairs = zip(self._edges, values, strict=True)

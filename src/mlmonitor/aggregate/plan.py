@@ -15,7 +15,7 @@ from mlmonitor.records import Field, Floats, Schema
 
 
 class NumericPlan(NamedTuple):
-    """How one numeric field is cut up; without a reference, everything is in range and in band."""
+    """Bins, range and band of one numeric field; without a reference nothing is outside of them."""
 
     edges: Floats
     low: float = -np.inf
@@ -41,7 +41,7 @@ class KernelPlan(NamedTuple):
 class Plan:
     """The shape of a profile. Two profiles merge if their plans are equal: no bin differs.
 
-    edges: `[numeric fields, widest]`, pad_edges with infinity; `bins` tells how many are meant.
+    edges: `[numeric fields, widest]`, padded with infinity; `bins` says how many are real.
     probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
         in a sorted block answers all questions about bins, range and band.
     kernels: of the embeddings, in the order of a block's kernel features.

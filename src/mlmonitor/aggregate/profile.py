@@ -41,7 +41,7 @@ def encode(block: Block, plan: Plan) -> list[Encoded]:
 
 
 class Profile:
-    """Counts, moments and quality of each field; exact under merging, whatever the order.
+    """Counts, moments and quality of each field; exact under merging in any order.
 
     bins: int64 `[numeric fields, bins]`; categories: int64 `[categorical fields, codes]`;
     quality: int64 `[fields, 6]` in the order of `QUALITIES`, numeric fields first; outliers:
@@ -49,8 +49,8 @@ class Profile:
     of range and the unseen are in its bins; the other three kinds are not. sums: float64
     `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
     kernels: float64 `[kernel features]`, the sum over rows.
-    seasons: int64 `[2, seasons]`, rows by the season they came in, and those of them that have a
-    prediction, which a failed call has not.
+    seasons: int64 `[2, seasons]`, rows by season, and those of them that have a prediction: rows of
+    a failed call have none.
 
     Price: `8 * (bins + 15)` bytes a numeric field, 8 a kernel feature, and 16 a season.
     """
@@ -95,11 +95,11 @@ class Profile:
         return found
 
     def update(self, block: Block) -> None:
-        """Take in a block of rows."""
+        """Add a block of rows."""
         self.merge(self.from_digested(digest(block, self.plan), self.plan))
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen; raises IncompatibleSketch unless the plans agree."""
+        """Add what `other` has seen; raises IncompatibleSketch unless the plans agree."""
         if other.plan != self.plan:
             raise IncompatibleSketch("profiles of two references cannot be merged")
         self.rows += other.rows
@@ -115,7 +115,7 @@ class Profile:
             self.kernels += other.kernels
 
     def count_numeric(self, ordered: Floats, valid: Counts, refused: Counts) -> None:
-        """Take in a sorted block of the numeric fields, of whose rows is told elsewhere."""
+        """Add a sorted block of the numeric fields; its rows are counted elsewhere."""
         upto = counts_up_to(ordered, self.plan.probes)
         edges = self.plan.edges.shape[1]
         self.bins += bin_counts(upto[:, :edges], valid)
@@ -133,7 +133,7 @@ class Profile:
             self.sums += sums
 
     def count_categories(self, encoded: Sequence[Encoded]) -> None:
-        """Take in a block of the categorical fields."""
+        """Add a block of the categorical fields."""
         for at, each in enumerate(encoded):
             self.categories[at, : len(each.counts)] += each.counts
             unseen = int(each.counts[-1])
@@ -158,7 +158,7 @@ class Profile:
         }
 
     def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
-        """Take in when the rows of a block came, and how many of them have a prediction."""
+        """Count the rows of a block in their season, and those with a prediction."""
         schema = self.plan.schema
         if self.plan.season is None:
             return

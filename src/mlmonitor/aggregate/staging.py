@@ -24,11 +24,11 @@ class StagingBuffer:
         self._values: Floats | None = None
 
     def has_room(self, rows: int) -> bool:
-        """Whether so many more rows fit."""
+        """Whether this many more rows fit."""
         return self.rows + rows <= self._limit
 
     def add(self, block: Block) -> None:
-        """Lay a block by."""
+        """Append a block."""
         if self._values is None:
             self._values = np.empty((self._fields, self._limit))
         self._values[:, self.rows : self.rows + block.rows] = block.numeric
@@ -36,7 +36,7 @@ class StagingBuffer:
         self.rows += block.rows
 
     def drain_sorted(self) -> tuple[Floats, Counts]:
-        """All of it as a sorted block, and the counts of refused values; it is empty then."""
+        """Empty the buffer: its rows as a sorted block, and the counts of refused values."""
         if self._values is None:
             return np.empty((self._fields, 0)), self._refused
         ordered, refused = self._values[:, : self.rows], self._refused
@@ -48,7 +48,7 @@ class StagingBuffer:
         return ordered, refused
 
     def release(self) -> None:
-        """Give the memory back, when it is empty."""
+        """Free the memory if the buffer is empty."""
         if self.rows == 0:
             self._values = None
 

@@ -43,12 +43,12 @@ class Shapes:
         self.distinct: list[Distinct] = [each for each in found if each is not None]
 
     def update(self, digested: Digested) -> None:
-        """Take in a block."""
+        """Add a block."""
         self.digests.update_sorted(digested.ordered, digested.valid)
         self.count_new(digested.encoded)
 
     def count_new(self, categories: Sequence[Encoded]) -> None:
-        """Take in the categorical fields of a block."""
+        """Add the categorical fields of a block."""
         for at, encoded in enumerate(categories):
             if encoded.new:
                 self.hitters[at].update(encoded.new)
@@ -57,7 +57,7 @@ class Shapes:
                 self.distinct[at].update(rare)
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen."""
+        """Add what `other` has seen."""
         self.digests.merge(other.digests)
         for mine, theirs in zip(self.hitters, other.hitters, strict=True):
             mine.merge(theirs)
@@ -107,7 +107,7 @@ class Window:
         oldest pane is forgotten at once when a new one opens, so that it holds between
         `panes - 1` and `panes` panes of rows. Quantiles forget in halves of the span. A span in
         rows that its panes do not divide is made of fewer panes, and longer by less than one.
-    Price: `memory_bytes`, whatever comes in.
+    Price: `memory_bytes`, constant.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Window:
         self._high = np.full(len(plan.schema), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
-        """Take in rows that ended about `now`, a time in seconds that never falls."""
+        """Add rows that ended about `now`, a time in seconds that never falls."""
         self.advance(now)
         if self.plan.season is not None:
             block.season = self.plan.season.at(now)
@@ -187,7 +187,7 @@ class Window:
         """The smallest and largest value of each field since this was last asked.
 
         Of a categorical field those of numbers that stand for names beyond the listed categories:
-        they are equal if one name alone has come.
+        they are equal if there was one name alone.
         """
         low, high = self._low, self._high
         self._low, self._high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
@@ -220,7 +220,7 @@ class Window:
         return passed
 
     def _ingest(self, block: Block) -> None:
-        """Count the categories of some rows of the open pane, and lay the numbers by."""
+        """Count the categories of some rows in the open pane, and stage their numbers."""
         encoded = encode(block, self.plan)
         self._open.rows += block.rows
         self._open.count_categories(encoded)
@@ -236,7 +236,7 @@ class Window:
             self._fold(np.sort(block.numeric, axis=1), block.refused)
 
     def _fold_staged(self) -> None:
-        """Fold in what was laid by."""
+        """Fold in the staged rows."""
         if self._stage.rows:
             self._fold(*self._stage.drain_sorted())
 

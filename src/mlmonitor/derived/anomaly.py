@@ -10,7 +10,7 @@ from mlmonitor.formats.reference import AnomalyReference
 from mlmonitor.records import Floats
 
 REACH = 5.0
-"""A value counts no further than so many deviations: one wild value is a field's own matter."""
+"""Deviations at which a value is clipped: one extreme value does not make a row anomalous."""
 
 TRIM = 0.01
 LEAST_SHRINKAGE = 1e-3
@@ -91,7 +91,7 @@ class Distances:
 
     The square of the Mahalanobis distance of the fields a row has, which for `k` normal fields is
     a chi-square of `k` degrees of freedom, as a normal deviate (Wilson and Hilferty): about 0 for
-    an ordinary row, 2.3 for one in a hundred, whatever the number of fields it has. Other laws
+    an ordinary row, 2.3 for one in a hundred, for any number of fields. Other laws
     than the normal move the scale, but not the order.
 
     Promise: the fields that a row lacks are left out exactly, as if the others had been all, where

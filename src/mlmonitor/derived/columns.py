@@ -1,4 +1,4 @@
-"""What is derived from one source: columns of numbers, and why a row has none."""
+"""Columns derived from one source, and why a row has no value."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from mlmonitor.records import Counts, Floats
 class DerivedColumns(NamedTuple):
     """Derived fields of some rows.
 
-    numeric: `[fields, rows]`, NaN where there is no number. reasons: of the same shape, why.
+    numeric: `[fields, rows]`, NaN without a value. reasons: the cause, of the same shape.
     kernels: `[kernel features, rows]` of an embedding.
     """
 

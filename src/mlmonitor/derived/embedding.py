@@ -35,7 +35,7 @@ class Vectors(NamedTuple):
 def vectors(values: Values, dimensions: int) -> Vectors:
     """The rows of a column of vectors, arrays or lists of numbers; the refused by reason.
 
-    Another length than `dimensions`, and whatever is no vector, is of a wrong type; a vector with
+    A vector of another length than `dimensions`, or any other value, is of a wrong type; one with
     a NaN or an infinity in it, or too long for a float, is not finite.
     """
     matrix = np.zeros((len(values), dimensions))

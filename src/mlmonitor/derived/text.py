@@ -18,7 +18,7 @@ from mlmonitor.formats.reference import MOST_FILTER_BITS, TEXT_FIELDS, TextRefer
 from mlmonitor.records import ABSENT
 
 CHARACTERS = 4_000
-"""Of a text, so many characters are looked at for words; its length is that of all."""
+"""Characters of a text that are searched for words; its length counts all of them."""
 
 WORD_CHARACTERS = 64
 MOST_WORDS = 100_000
@@ -42,7 +42,7 @@ def words_of(text: str) -> list[str]:
 class Vocabulary:
     """The words that the reference knows: a Bloom filter, from which no word can be read.
 
-    Whoever holds it can still ask it about a word of his own, and be right but for
+    Anyone who holds it can still test a word of their own, and be right but for
     `false_positives`.
 
     Promise: a known word is always known; an unknown one is taken for known with a chance of
@@ -58,7 +58,7 @@ class Vocabulary:
 
     @classmethod
     def from_words(cls, words: Collection[str]) -> "Vocabulary":
-        """The vocabulary of so many words, `MOST_WORDS` at most."""
+        """The vocabulary of some words, `MOST_WORDS` at most."""
         size = min(max(1 << (_BITS_A_WORD * len(words) - 1).bit_length(), 1_024), MOST_FILTER_BITS)
         hashes = min(max(round(log(2) * size / max(len(words), 1)), 1), 16)
         bits = bytearray(size // 8)

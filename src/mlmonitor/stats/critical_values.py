@@ -47,7 +47,7 @@ class CriticalValues:
         }
 
     def simulate_next(self) -> bool:
-        """Simulate one size of window for one field that came without tables; False if none did.
+        """Simulate one size of window for one field without tables; False if none did.
 
         Price: 5 to 30 ms, so that a service that learned its reference can do it between calls;
         fields of the same counts have the same values.

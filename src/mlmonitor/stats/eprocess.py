@@ -1,4 +1,4 @@
-"""Evidence of drift that may be looked at at any time, from counts alone."""
+"""Evidence of drift that is valid at any time, from counts alone."""
 
 from typing import NamedTuple, Protocol
 
@@ -16,9 +16,10 @@ CONCENTRATIONS = (50.0, 300.0)
 
 
 class ChangeSegment(NamedTuple):
-    """The rows that speak loudest against the reference: their counts, and how many they are.
+    """The rows since the restart with the most evidence.
 
-    seasons: how many of them came in each season; of no season where there are none.
+    counts: `[fields, bins]`; rows: `[fields]`.
+    seasons: the rows by season, `[fields, seasons]`; no columns without seasons.
     """
 
     counts: Counts
@@ -27,7 +28,7 @@ class ChangeSegment(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What evidence comes to: the logarithm of each field's e-value, and what speaks loudest."""
+    """The logarithm of each field's e-value, and the change that it shows most clearly."""
 
     log_e: Floats
     change: ChangeSegment
@@ -66,7 +67,7 @@ class EProcess:
     The null says that the counts are drawn as the reference's were: their predictive law is
     Dirichlet-multinomial with the reference's counts and half a count a bin, so that a small
     reference is not taken for the truth. The alternative mixes Dirichlet laws around the null,
-    near and far but no surer than it, and a flat one. Because a change may come late, the process
+    near and far but no surer than it, and a flat one. Because a change may be late, the process
     restarts with the first update after `restart_rows` rows, each restart with a share of the
     stake; rows before a restart belong to its null.
 
@@ -77,13 +78,13 @@ class EProcess:
         (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
     believed of each bin before the reference, in counts, where it is not half a count.
-    Price: `8 * bins * (kept + 3)` bytes a field, and 2 MB for the moment of a look at most; about
-        10 us a field and look. Constant: of all restarts the first and the newest are kept, and
-        dropping others can only lower the evidence.
+    Price: `8 * bins * (kept + 4)` bytes a field, and 2 MB for the moment of a look at most; about
+        10 us a field and look. Constant: `kept` restarts remain, spaced geometrically over the
+        past (`slot_for_restart`); dropping others can only lower the evidence.
     Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
         whose null is one law, not a sample's. Restarts as in Shin, Ramdas and Rinaldo,
-        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alerts come, and
-        these share one stake, which bounds whether any ever comes.
+        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alerts fire, and
+        these share one stake, which bounds whether any ever fires.
     """
 
     __slots__ = (
@@ -119,16 +120,16 @@ class EProcess:
         self._begun: Counts = np.zeros(fields, np.int64)
         # Which restart a slot holds; -1 while it holds none.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
-        # What each prior's normaliser comes to, worked out once a restart.
+        # Each law's normaliser, computed once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
-        self._evaluation: Evaluation | None = None  # of all fields, until something comes in
+        self._evaluation: Evaluation | None = None  # of all fields, until rows are added
 
     def begin_season(self, season: int) -> None:
         """Change nothing: all seasons share one null here."""
 
     def update(self, counts: Counts) -> None:
-        """Take in the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
+        """Add the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
         if not counts.any():
             return
         self._evaluation = None
@@ -145,9 +146,9 @@ class EProcess:
         return self.evaluate().log_e
 
     def evaluate(self, fields: Counts | slice = _ALL) -> Evaluation:
-        """The same, and what speaks loudest: the rows since the restart that gains most.
+        """The e-values, and the rows since the restart that gains most.
 
-        One costs what both do, and asked twice they cost once. fields: if not all are expected.
+        fields: the places of those to evaluate, if not all. Price: cached until rows are added.
         """
         if fields is not _ALL:
             return self._evaluate(fields)
@@ -168,7 +169,7 @@ class EProcess:
     def _evaluate_batch(self, fields: Counts) -> Evaluation:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
-        # What is not staked yet, on restarts to come, stays what it is.
+        # What is staked on later restarts keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
@@ -208,7 +209,7 @@ class EProcess:
         self._before[:, slots, fields] = log_beta(self._laws(self._total[fields], fields), present)
 
     def _laws(self, start: Counts, fields: Counts) -> Floats:
-        """The null, then its alternatives, for rows that came after `start`: `[laws, ...]`."""
+        """The null, then its alternatives, for rows after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
         known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = self._least[fields]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 MMD = "mmd"
-_NORMAL_ROWS = 200  # a mean of so many bounded features is normal
+_NORMAL_ROWS = 200  # a mean of this many bounded features is normal
 
 
 def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:

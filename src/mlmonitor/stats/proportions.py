@@ -1,4 +1,4 @@
-"""Shares of bad values: what chance makes of them at so many rows, and what they surely are."""
+"""Proportions of invalid values: their critical value, and a lower bound of their growth."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _EXACT_ROWS = 1e9  # beyond, the difference of two logarithms of gamma loses its
 
 
 def critical_share(belief: Floats, rows: Counts) -> Floats:
-    """The share that one window in a hundred of so many rows passes, or fewer.
+    """The share that at most one window in a hundred of this many rows exceeds.
 
     belief: `[streams, 2]`, what is known of bad and good values, in counts: the number of bad ones
     is then beta-binomial. Exact up to 64 of them; beyond by a beta law of the same mean and
@@ -44,7 +44,7 @@ def _exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
     none = log_gamma(good + n) - log_gamma(bad + good + n) - log_gamma(good) + log_gamma(bad + good)
     k = np.arange(_EXACT, dtype=np.float64)[None, :]
     left = np.maximum(n[:, None] - k, 0.0)
-    # Where none is left the chance of one more is 0, whatever stands below the line.
+    # Where none is left the chance of one more is 0, for any denominator.
     below = np.maximum((k + 1) * (good[:, None] + n[:, None] - k - 1), 1e-300)
     steps = left * (bad[:, None] + k) / below
     chances = np.exp(none)[:, None] * np.cumprod(np.hstack([np.ones((len(n), 1)), steps]), axis=1)

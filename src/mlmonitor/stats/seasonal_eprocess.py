@@ -1,4 +1,4 @@
-"""Evidence of drift in traffic that breathes: each season has a null of its own."""
+"""Evidence of drift in seasonal traffic: each season has a null of its own."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ _ALTERNATIVES = len(CONCENTRATIONS) + 1
 
 
 class SeasonalEProcess:
-    """As `EProcess`, where the law of the rows depends on the season that they come in.
+    """As `EProcess`, where the law of the rows depends on their season.
 
     A *visit* is a run of rows in one season. Its null: the rows are drawn as those of the same
     season were, in the reference and in earlier visits. Its alternatives: Dirichlet laws around the
@@ -28,7 +28,7 @@ class SeasonalEProcess:
     carries over from one hour to the next.
 
     Promise: while rows are exchangeable within each season with the reference's, the chance that
-        `log_e` *ever* exceeds `ln(1 / alpha)` is at most `alpha`. For, given all that came before a
+        `log_e` *ever* exceeds `ln(1 / alpha)` is at most `alpha`. For, given everything before a
         visit, both its laws are fixed, and so the ratio of their probabilities of the visit's rows
         so far has expectation 1 under the null, visit after visit; mixtures of such products over
         alternatives and restarts, and what is dropped of them, keep that (Ville).
@@ -101,7 +101,7 @@ class SeasonalEProcess:
         self._start(np.arange(fields), np.zeros(fields, np.int64))
 
     def begin_season(self, season: int) -> None:
-        """Rows come in this season from now on."""
+        """Count later rows in this season."""
         if season == self._season:
             return
         counts = self._visit[None] - self._from
@@ -122,7 +122,7 @@ class SeasonalEProcess:
         self._before = self._normalisers()
 
     def update(self, counts: Counts) -> None:
-        """Take in the counts of new rows, `[fields, bins]`, all of the season that has begun."""
+        """Add the counts of new rows, `[fields, bins]`, all of the season that has begun."""
         rows = counts.sum(axis=1)
         self._visit += counts
         self._season_rows[:, self._season] += rows
@@ -137,7 +137,7 @@ class SeasonalEProcess:
         return self.evaluate().log_e
 
     def evaluate(self) -> Evaluation:
-        """The same, and what speaks loudest: the rows since the restart that gains most."""
+        """The e-values, and the rows since the restart that gains most."""
         terms = self._terms()
         unstaked = -np.log(self._begun + 2.0)
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), unstaked)

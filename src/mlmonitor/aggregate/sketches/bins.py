@@ -14,7 +14,7 @@ FLOAT32_TOLERANCE = 2.0**-22
 """Relative difference up to which two numbers are one value: four roundings of float32."""
 
 FLOAT64_TOLERANCE = 2.0**-50
-"""The same for numbers that float32 cannot tell apart, such as seconds since 1970."""
+"""The same for numbers that float32 cannot distinguish, such as seconds since 1970."""
 
 _EXACT_INTEGER = 2.0**53
 _MOST_PER_VALUE = 4  # numbers that different precisions and roundings may make of one value

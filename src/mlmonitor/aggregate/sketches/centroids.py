@@ -80,7 +80,7 @@ def _runs(given: Centroids, cells: int) -> _Runs:
 
 
 def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
-    """Means of ascending points, between the first and the last of them whatever the rounding.
+    """Means of ascending points, always between the first and the last of them.
 
     So equal values stay what they are. Where a sum is beyond all floats, a bound has to do.
     """

@@ -1,7 +1,7 @@
 """Sketches as bytes: a line of JSON that says what follows, the arrays as they lie, a checksum.
 
 Nothing is unpickled and nothing is trusted: kind, version, checksum, types, shapes and lengths are
-checked before an array is made, and no array is longer than the bytes that came.
+checked before an array is made, and no array is longer than the bytes.
 """
 
 import json
@@ -130,7 +130,7 @@ def _layout(kind: str, line: bytes) -> _Layout:
         is_ours = dtype in _TYPES and len(shape) <= _DIMENSIONS and all(map(_is_length, shape))
         # A length of zero lets the others be anything: numpy refuses what it could not address.
         demand(is_ours and math.prod(filter(None, shape)) < _LENGTH, f"{kind}.{name}: not of ours")
-    demand(len({name for name, _, _ in layout}) == len(layout), f"{kind}: an array comes twice")
+    demand(len({name for name, _, _ in layout}) == len(layout), f"{kind}: expected each array once")
     return layout
 
 

@@ -17,7 +17,7 @@ class Distinct:
 
     Promise: within 5 % with 95 % confidence; exact for a handful.
     Price: `NBYTES` bytes; 0.3 us a name and 10 us a call. Only names that the reference does not
-        list come here. The sketch is kept as bytes and revived for each use: objects of the
+        list are counted here. The sketch is kept as bytes and revived for each use: objects of the
         library's extension that outlive the interpreter are reported on stderr as leaks.
     Source: datasketches.apache.org, HLL sketch, 8 bits a bucket, 2**11 buckets.
     """
@@ -35,21 +35,21 @@ class Distinct:
         self._data: bytes = self._empty().serialize_compact()
 
     def update(self, names: Iterable[str]) -> None:
-        """Take in names; repeated ones change nothing."""
+        """Add names; repeated ones change nothing."""
         sketch = self._revived()
         for name in names:
             sketch.update(_hashable(name))
         self._data = sketch.serialize_compact()
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has met."""
+        """Add what `other` has seen."""
         union = self._lib.hll_union(self.LOG_BUCKETS)
         union.update(self._revived())
         union.update(other._revived())
         self._data = union.get_result(self._lib.tgt_hll_type.HLL_8).serialize_compact()
 
     def estimate(self) -> float:
-        """How many different names there were, about."""
+        """The estimated number of different names."""
         return float(self._revived().get_estimate())
 
     def state(self) -> State:

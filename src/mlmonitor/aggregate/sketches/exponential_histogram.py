@@ -13,7 +13,7 @@ class ExponentialSketch:
 
     Promise: exact counts; buckets as narrow as `SIZE` of them can be over the range met, and no
         narrower than at `MAX_SCALE`: over one decade 2.2 %, over two 4.4 %, over five 9.1 %.
-        Sketches of parts merge into the sketch of the whole. Price: 1.3 kB, whatever comes in.
+        Sketches of parts merge into the sketch of the whole. Price: 1.3 kB, constant.
     Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". It is the form
         of Prometheus' native histograms, which know the scales from -4 to 8.
     """
@@ -66,11 +66,11 @@ class ExponentialSketch:
         return self.counts[: int(places[-1]) + 1] if places.size else self.counts[:0]
 
     def update(self, values: Floats) -> None:
-        """Take in a block of values."""
+        """Add a block of values."""
         self.merge(self.from_values(values))
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen."""
+        """Add what `other` has seen."""
         self.zeros += other.zeros
         self.sum += other.sum
         self.min, self.max = min(self.min, other.min), max(self.max, other.max)
@@ -122,9 +122,9 @@ class ExponentialSketch:
         found = cls()
         found.counts = part(state, "counts", np.int64, shape=(cls.SIZE,))
         places = part(state, "places", np.int64, shape=(3,))
-        told = part(state, "told", np.float64, shape=(3,))
+        totals = part(state, "told", np.float64, shape=(3,))
         found.scale, found.offset, found.zeros = places.tolist()
-        found.sum, found.min, found.max = told.tolist()
+        found.sum, found.min, found.max = totals.tolist()
         demand((found.counts >= 0).all() and found.zeros >= 0, "counts: expected none below zero")
         demand(cls.MIN_SCALE <= found.scale <= cls.MAX_SCALE, "places: no such scale")
         is_first = found.counts[0] > 0 if found.counts.any() else found.offset == 0
@@ -133,7 +133,7 @@ class ExponentialSketch:
             int(np.floor(np.ldexp(float(power), found.scale))) - 1 for power in (-1_074, 1_024)
         )
         demand(lowest <= found.offset and found.last <= highest + 1, "places: no such bucket")
-        demand(not np.isnan(told).any(), "told: expected numbers")
+        demand(not np.isnan(totals).any(), "told: expected numbers")
         return found
 
 

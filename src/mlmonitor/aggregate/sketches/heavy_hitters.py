@@ -23,7 +23,7 @@ class HeavyHitters:
     """Space-Saving: the `size` names with the highest counts.
 
     Promise: `count - error <= true count <= count` for every name kept, and every name met more
-        than `total / size` times is kept. Merging keeps both, in whatever order.
+        than `total / size` times is kept. Merging keeps both, in any order.
     Price: `NAME_NBYTES` bytes a name at most, for names of at most 200 characters; 0.5 us for each
         different name of a block, and as much for each one kept.
     Source: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements in
@@ -43,12 +43,12 @@ class HeavyHitters:
         self._counts: dict[str, tuple[int, int]] = {}
 
     def update(self, names: Mapping[str, int]) -> None:
-        """Take in names with how often each was met."""
+        """Add names with their counts."""
         self._join({name: (count, 0) for name, count in names.items()}, floor=0)
         self.total += sum(names.values())
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has met; raises IncompatibleSketch unless sizes agree."""
+        """Add what `other` has seen; raises IncompatibleSketch unless sizes agree."""
         if other.size != self.size:
             raise IncompatibleSketch(f"{other.size} heavy hitters into {self.size}")
         self._join(other._counts, floor=other._floor())
@@ -94,7 +94,7 @@ class HeavyHitters:
         found._counts = dict(
             zip(_split_names(text, lengths), zip(counts, errors, strict=True), strict=True)
         )
-        demand(len(found._counts) == len(rows), "names: one comes twice")
+        demand(len(found._counts) == len(rows), "names: expected each once")
         return found
 
     def _join(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
@@ -119,7 +119,10 @@ class HeavyHitters:
 
 def _split_names(text: bytes, lengths: list[int]) -> list[str]:
     """Names of the given lengths in bytes, which together are `text`."""
-    demand(min(lengths, default=0) >= 0 and sum(lengths) == len(text), "names: not as long as told")
+    demand(
+        min(lengths, default=0) >= 0 and sum(lengths) == len(text),
+        "names: expected their lengths to add up",
+    )
     ends = accumulate(lengths)
     try:
         return [

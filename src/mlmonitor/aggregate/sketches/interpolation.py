@@ -4,7 +4,7 @@ import numpy as np
 
 from mlmonitor.records import Floats
 
-_FAR = 1e307  # four times this is no float any more
+_FAR = 1e307  # four times this overflows
 
 
 def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:

@@ -72,11 +72,11 @@ class Moments:
         return found, sums
 
     def update(self, values: Floats) -> None:
-        """Take in a block `[fields, rows]`."""
+        """Add a block `[fields, rows]`."""
         self.merge(self.from_block(values))
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen; raises IncompatibleSketch unless it has as many fields."""
+        """Add what `other` has seen; raises IncompatibleSketch unless it has as many fields."""
         if len(other.count) != len(self.count):
             raise IncompatibleSketch(f"moments of {len(other.count)} fields into {len(self.count)}")
         count = self.count + other.count

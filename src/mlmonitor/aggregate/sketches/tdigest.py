@@ -50,11 +50,11 @@ class TDigest:
         self._known: tuple[NDArray[np.intp], Floats, Floats] | None = None
 
     def update(self, values: Floats) -> None:
-        """Take in a block `[fields, rows]`."""
+        """Add a block `[fields, rows]`."""
         self.update_sorted(np.sort(values, axis=1))
 
     def update_sorted(self, ordered: Floats, valid: Counts | None = None) -> None:
-        """Take in a block whose rows ascend, NaN last, as `np.sort` leaves them.
+        """Add a block whose rows ascend, NaN last, as `np.sort` leaves them.
 
         valid: how many values each field has before its NaN, if that is known.
         """
@@ -75,7 +75,7 @@ class TDigest:
             self._absorb(Centroids(ordered, known.astype(np.float64), known))
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen; raises IncompatibleSketch unless shapes agree."""
+        """Add what `other` has seen; raises IncompatibleSketch unless shapes agree."""
         if other.means.shape != self.means.shape:
             raise IncompatibleSketch(f"digest {other.means.shape} into {self.means.shape}")
         if not other.weights.any():
@@ -168,7 +168,7 @@ class TDigest:
         begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
         middle = (begin + upto) / 2
         whole, largest = upto[:, -1:], self.max[fields, None]
-        # A point's values lie at one place from its first rank to its last, so it comes twice.
+        # A point's values lie at one place from its first rank to its last, so it is listed twice.
         ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
         ranks = np.where(held[:, :, None], ranks, whole[:, :, None])
         ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
