@@ -46,10 +46,10 @@ class Guard:
         with suppress(Exception):  # the host's handlers may fail as well
             where = _find_origin(error)
             log.warning(
-                "internal error %d of the monitoring held back: %s at %s",
+                "internal error %d of the monitoring held back: %s%s",
                 internal_errors,
                 what,
-                where,
+                f" at {where}" if where else "",
             )
 
     def __enter__(self) -> None:
@@ -77,7 +77,10 @@ def _describe(error: Exception) -> str:
 
 
 def _find_origin(error: Exception) -> str:
-    """The innermost of our lines that `error` passed, or else the line that raised it."""
+    """The innermost of our lines that `error` passed, or else the line that raised it.
+
+    Empty for an error that was counted without being raised.
+    """
     where, trace, is_ours = "", error.__traceback__, False
     while trace is not None:
         code = trace.tb_frame.f_code
