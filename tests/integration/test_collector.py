@@ -208,7 +208,7 @@ def test_everything_on_the_wire_is_in_the_catalogue(
             assert math.isfinite(point.as_double)
 
 
-def test_counters_are_cumulative_whole_numbers_that_are_born_at_zero(
+def test_counters_are_cumulative_whole_numbers_that_start_at_zero(
     collector: Collector, rng: np.random.Generator
 ) -> None:
     """Each series starts at 0, never falls, keeps its start time, and is an integer throughout."""

@@ -86,7 +86,7 @@ def test_a_config_is_frozen() -> None:
         Config().panes = 7  # type: ignore[misc]  # that is what is tested
 
 
-def test_several_faults_are_told_together() -> None:
+def test_several_mistakes_are_reported_together() -> None:
     """One run shows all that is wrong."""
     with pytest.raises(ConfigError, match=r"window_slices: .*; baseline_rows: "):
         Config(window_slices=0, baseline_rows=0)
@@ -176,7 +176,7 @@ def test_only_true_switches_everything_off() -> None:
 
 
 @given(st.dictionaries(st.sampled_from([f"MLMONITOR_{n.upper()}" for n in NAMES]), st.text()))
-def test_whatever_variables_hold_is_a_config_or_a_config_error(environ: dict[str, str]) -> None:
+def test_any_text_in_variables_gives_a_config_or_a_config_error(environ: dict[str, str]) -> None:
     """No text in a variable raises anything else."""
     try:
         found = Config.from_environment(environ)
@@ -210,7 +210,7 @@ def test_an_unknown_filter_of_exemplars_is_ignored_with_a_warning() -> None:
     assert "hunter2" not in warning
 
 
-def test_a_misspelt_option_is_told_what_it_may_have_meant() -> None:
+def test_a_misspelt_option_is_refused_with_the_closest_names() -> None:
     """The nearest names, and the page with all of them; nothing is near to nonsense."""
     with pytest.raises(ConfigError, match=r"window_secs: no such option; did you mean window_se.*"):
         Config(window_secs=3)

@@ -61,9 +61,7 @@ def test_dynatrace_takes_all_of_it_and_no_token_is_shown(
     assert out.count("ok ") == len(KINDS) + 1
 
 
-def test_what_is_refused_is_told_with_its_remedy(
-    told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_is_reported_with_its_remedy(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Totals sent to Dynatrace by the standard variables: gauges pass, the rest does not."""
     with OtlpReceiver(profile="dynatrace", token=TOKEN) as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{receiver.url}/api/v2/otlp")
@@ -76,7 +74,7 @@ def test_what_is_refused_is_told_with_its_remedy(
     assert TOKEN not in out + err
 
 
-def test_whoever_cannot_be_reached_is_asked_once(told: Told) -> None:
+def test_an_unreachable_destination_is_tried_once(told: Told) -> None:
     """Nothing listens: one failure, and no others that say the same."""
     status = main(["doctor", "--destination", "collector", "--url", "http://127.0.0.1:9"])
     assert status == 1
@@ -94,7 +92,7 @@ def test_whoever_cannot_be_reached_is_asked_once(told: Told) -> None:
         (["--destination", "environment"], "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
-def test_a_wrong_configuration_is_told_apart_from_a_refusal(
+def test_a_wrong_configuration_has_another_status_than_a_refusal(
     arguments: list[str], expected: str, told: Told
 ) -> None:
     """Exit status 2, and one line that holds the fix."""
@@ -136,7 +134,7 @@ def test_a_variable_that_cannot_be_used_fails_the_trial_and_is_named(
     assert "hunter2" not in out
 
 
-def test_a_reference_tells_how_many_series_it_makes(saved: Path, told: Told) -> None:
+def test_a_reference_shows_how_many_series_it_makes(saved: Path, told: Told) -> None:
     """More segments, more series; a name that backends would cut is warned of."""
     counts = []
     with OtlpReceiver(profile="collector") as receiver:

@@ -39,7 +39,7 @@ def test_a_secret_is_not_written_anywhere() -> None:
             write(Secret("hunter2"))
 
 
-def test_what_others_repeat_of_it_is_taken_out() -> None:
+def test_a_secret_is_removed_from_a_servers_words() -> None:
     """Servers may answer with what they were sent; an empty secret hides nothing."""
     secrets = [Secret("hunter2hunter2"), Secret("")]
     assert redact("who is hunter2hunter2?", secrets) == "who is ***?"

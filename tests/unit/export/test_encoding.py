@@ -124,7 +124,7 @@ def test_lengths_are_as_protobuf_writes_them(number: int) -> None:
     assert int.from_bytes(varint(number)[-1:], "big") < 128
 
 
-def test_tags_come_from_the_descriptors() -> None:
+def test_tags_are_read_from_the_descriptors() -> None:
     """Packed numbers have the wire type of bytes, whatever their own."""
     from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 

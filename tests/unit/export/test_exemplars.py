@@ -153,7 +153,9 @@ def requests_of(exporter: OtlpExporter) -> list[bytes]:
     return bodies
 
 
-def test_each_destination_is_told_until_it_has_taken_them(sink: Sink, tracer: trace.Tracer) -> None:
+def test_exemplars_are_sent_until_each_destination_has_stored_them(
+    sink: Sink, tracer: trace.Tracer
+) -> None:
     """One that refused gets them with the next export; one that has them does not, nor ever again.
 
     The clock stands still: what is new is told apart by more than its time.
@@ -180,7 +182,7 @@ def test_each_destination_is_told_until_it_has_taken_them(sink: Sink, tracer: tr
     assert told == [first, later]
 
 
-def test_dynatrace_and_whoever_wants_none_get_none(
+def test_dynatrace_and_switched_off_exemplars_get_none(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nobody looks for spans either."""

@@ -116,7 +116,7 @@ def test_ten_minutes_without_anyone_there(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_goes_wrong_at_random(
+def test_an_hour_of_random_faults_loses_nothing(
     receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator, seed: int
 ) -> None:
     """Unavailable, overloaded, too large, dropped, flapping: half of all requests, for an hour."""
@@ -181,9 +181,7 @@ def test_a_request_without_an_answer_is_sent_again_and_counted_by_its_kind(
             assert total > service.rows
 
 
-def test_what_is_refused_in_part_is_refused_for_good(
-    clock: ManualClock, rng: np.random.Generator
-) -> None:
+def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Generator) -> None:
     """A delta that a backend will not have is not sent for ever: it is counted as rejected."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)

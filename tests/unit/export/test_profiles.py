@@ -80,7 +80,7 @@ def test_a_base_url_is_enough(make: Any, given: str, used: str) -> None:
         (mimir, "http://m:9009/prometheus", "queries"),
     ],
 )
-def test_a_wrong_url_is_met_with_the_right_one(make: Any, given: str, said: str) -> None:
+def test_a_wrong_url_is_refused_with_the_right_one(make: Any, given: str, said: str) -> None:
     """The message holds the fix, and no secret."""
     with pytest.raises(ConfigError, match=said) as caught:
         make(given)
@@ -97,7 +97,7 @@ def test_a_token_of_the_wrong_shape_is_refused_and_not_repeated(token: str) -> N
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_token_may_come_from_a_variable_or_a_file(
+def test_a_token_is_read_from_a_variable_or_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without any the error names all three ways."""

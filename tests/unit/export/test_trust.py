@@ -250,7 +250,7 @@ def test_a_proxy_is_gone_through(by: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert "s3cret" not in repr(exporter) + repr(exporter._access)
 
 
-def test_a_dead_proxy_is_told_apart_from_a_dead_destination() -> None:
+def test_a_dead_proxy_has_another_reason_than_a_dead_destination() -> None:
     """What is to be mended differs."""
     exporter = Otlp.collector("http://collector.example:4318", proxy="http://127.0.0.1:9")
     with pytest.raises(

@@ -70,6 +70,9 @@ class ProviderSender:
     wants_fine_durations = False
 
     def __init__(self, provider: Any) -> None:
+        from mlmonitor.export.opentelemetry.metrics_data import convert_attributes
+
+        self._convert = convert_attributes  # imported here: no import may be under way at a fork
         self._newest: tuple[int, dict[Metric, Observations]] = (os.getpid(), {})
         with _lock:
             instruments = _instruments.get(provider)
@@ -84,7 +87,7 @@ class ProviderSender:
         for family in translate(snapshot.families, DYNATRACE):
             for point in Snapshot("", "", 0, 0, [family]).points:
                 count += 1
-                for metric, value, attributes in _flatten(point):
+                for metric, value, attributes in _flatten(point, self._convert(point.attributes)):
                     by_metric[metric].append((value, attributes))
         self._newest = os.getpid(), dict(by_metric)
         return Delivered(count, 0)
@@ -98,11 +101,10 @@ class ProviderSender:
         """Do nothing: the provider is the host's, and its last collection shows the last totals."""
 
 
-def _flatten(point: Point) -> Iterator[tuple[Metric, int | float, dict[str, str]]]:
+def _flatten(
+    point: Point, attributes: dict[str, str]
+) -> Iterator[tuple[Metric, int | float, dict[str, str]]]:
     """A point as numbers: a histogram of durations becomes cumulative counters per bound."""
-    from mlmonitor.export.opentelemetry.metrics_data import convert_attributes
-
-    attributes = convert_attributes(point.attributes)
     if not isinstance(point.value, HistogramValue):
         yield point.metric, point.value, attributes
         return

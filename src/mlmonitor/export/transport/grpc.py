@@ -102,6 +102,8 @@ def _read_refusal(error: Any, secrets: list[Secret]) -> Answer:
     reason = f"{code} {details}".strip()
     if _UNTRUSTED in details:
         reason = f"{code} its certificate is not trusted; pass ca_file"
+    if code == "DEADLINE_EXCEEDED":
+        reason = f"{code}: no connection or no answer in time"
     if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
         return Answer("too_large", 0, reason)
     return Answer(_UNANSWERED.get(code, "refused"), 0, reason, _read_pause(error))

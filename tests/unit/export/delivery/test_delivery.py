@@ -24,7 +24,7 @@ def count(value: int, *more: tuple[str, str]) -> Point:
     return Point(catalog.PREDICTIONS, (*WHO, *more), value)
 
 
-def test_a_series_is_born_at_zero_when_it_was_zero(exporter: InMemoryExporter) -> None:
+def test_a_series_starts_at_zero_when_it_was_zero(exporter: InMemoryExporter) -> None:
     """The first value is 0 at the start; of a later series, 0 at the time of the export before."""
     delivery = Delivery(exporter, "memory")
     assert delivery.send(snapshot(count(5)))
@@ -41,7 +41,7 @@ def test_a_series_is_born_at_zero_when_it_was_zero(exporter: InMemoryExporter) -
     assert len(exporter.snapshots) == 5
 
 
-def test_histograms_are_born_empty_and_gauges_are_not_born(exporter: InMemoryExporter) -> None:
+def test_histograms_start_empty_and_gauges_have_no_zero(exporter: InMemoryExporter) -> None:
     """A gauge has no zero to start from."""
     histogram = HistogramValue((1.0,), (2, 3), 4.0, 0.5, 2.0)
     points = Point(catalog.DURATION, WHO, histogram), Point(catalog.MEAN, WHO, 3.5)
@@ -95,7 +95,7 @@ def test_a_partial_success_is_counted_and_not_called_success() -> None:
     }
 
 
-def test_whatever_an_exporter_raises_stays_here(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_exception_of_an_exporter_leaves_the_delivery(caplog: pytest.LogCaptureFixture) -> None:
     """A user's exporter may even exit; its message may hold a secret and is not logged."""
 
     class Broken(InMemoryExporter):
@@ -113,7 +113,7 @@ def test_whatever_an_exporter_raises_stays_here(caplog: pytest.LogCaptureFixture
     assert "s3cret" not in caplog.text
 
 
-def test_destinations_of_one_name_are_told_apart() -> None:
+def test_destinations_of_one_name_get_numbers() -> None:
     """Two collectors have two series of outcomes."""
     exporters = [
         InMemoryExporter("collector"),

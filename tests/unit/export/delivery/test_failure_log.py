@@ -10,7 +10,7 @@ from mlmonitor.export.delivery.failure_log import FailureLog
 LOG = logging.getLogger("mlmonitor")
 
 
-def test_each_reason_is_told_the_first_second_fourth_eighth_time(
+def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One reason does not hide another, and all is told anew once it has been well."""
@@ -51,7 +51,7 @@ def echo() -> Iterator[list[str]]:
     LOG.removeHandler(handler)
 
 
-def test_a_handler_that_fails_as_we_do_is_not_told_of_it(echo: list[str]) -> None:
+def test_a_handler_that_fails_as_we_do_causes_no_loop(echo: list[str]) -> None:
     """What is logged while a line of ours is being logged is dropped: there is no loop."""
     failures = FailureLog("c")
     failures.report("down", points=5, outcome="failed")

@@ -24,7 +24,7 @@ def snapshot(*families: Family, time_ns: int = 2_000) -> Snapshot:
     return Snapshot("i", "s", START, time_ns, families)
 
 
-def test_only_what_is_new_is_born() -> None:
+def test_only_new_series_are_sent_as_zero() -> None:
     """Also where the series are a new object, and where only some of them are new."""
     zeros, first = ZeroPoints(), counter("a", "b")
     (zero,) = zeros.collect([first])
@@ -37,7 +37,7 @@ def test_only_what_is_new_is_born() -> None:
     assert late.series.attributes == ((("status", "c"),),)
 
 
-def test_what_has_no_number_yet_is_born_when_it_has_one() -> None:
+def test_a_series_without_a_number_is_sent_as_zero_once_it_has_one() -> None:
     """A counter that is not finite has no point, and no zero."""
     zeros, nan = ZeroPoints(), float("nan")
     family = counter("a", "b", values=[1.0, nan])
@@ -48,7 +48,7 @@ def test_what_has_no_number_yet_is_born_when_it_has_one() -> None:
     assert late.series.attributes == ((("status", "b"),),)
 
 
-def test_a_histogram_that_hides_its_sum_is_born_without_one() -> None:
+def test_a_histogram_without_a_sum_has_a_zero_without_one() -> None:
     """Else the first value would be one of another form."""
     known = np.array([1.0, 2.0])
     block = Histograms(
@@ -62,7 +62,7 @@ def test_a_histogram_that_hides_its_sum_is_born_without_one() -> None:
     assert np.isnan(zero.values.min).all()
 
 
-def test_a_birth_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExporter) -> None:
+def test_a_zero_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExporter) -> None:
     """After a long outage it is dated later: Prometheus takes nothing of more than an hour ago."""
     delivery = Delivery(exporter, "memory")
     exporter.is_down = True
@@ -88,7 +88,7 @@ class Refusing(InMemoryExporter):
         return super().send(snapshot)
 
 
-def test_zeros_that_are_refused_for_good_hold_nothing_up() -> None:
+def test_zeros_that_are_refused_permanently_hold_nothing_up() -> None:
     """A backend at its limit of series would else get nothing any more."""
     exporter = Refusing(ExportRefused)
     delivery = Delivery(exporter, "memory")
@@ -109,7 +109,7 @@ def test_zeros_that_do_not_arrive_are_waited_for() -> None:
     assert delivery.outcomes["failed"] == 6
 
 
-def test_whoever_gets_deltas_is_sent_no_zeros(exporter: InMemoryExporter) -> None:
+def test_a_destination_of_deltas_is_sent_no_zeros(exporter: InMemoryExporter) -> None:
     """Deltas begin at zero anyway."""
     exporter.sends_zero_points = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
     assert Delivery(exporter, "memory").send(snapshot(counter("a")))

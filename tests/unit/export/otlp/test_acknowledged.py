@@ -32,7 +32,7 @@ def counter(series: Series, values: np.ndarray) -> Family:  # type: ignore[type-
 
 
 @given(steps, st.sampled_from([np.int64, np.float64]), st.sampled_from(["anew", "kept"]))
-def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, anew: str) -> None:
+def test_stored_and_new_add_up_to_the_total(steps: Steps, kind: type, anew: str) -> None:
     """Row by row, whether or not the series are a new object each time; intervals meet."""
     ledger, series = AcknowledgedTotals(), Series(attributes(3))
     total, taken = np.zeros(3, kind), np.zeros(3, kind)
@@ -56,7 +56,7 @@ def test_what_was_taken_and_what_is_new_are_the_total(steps: Steps, kind: type, 
 
 
 @given(steps)
-def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
+def test_stored_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
     """Counts and sums of the acknowledged intervals are those of all values."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     counts, sums = np.zeros((1, 3), np.int64), np.zeros(1)
@@ -76,7 +76,7 @@ def test_histograms_are_taken_as_a_whole(steps: Steps) -> None:
     assert np.isclose(taken_sum, sums[0]) or (taken != counts).any()
 
 
-def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
+def test_the_first_delta_starts_with_the_series_and_is_sent_even_if_zero() -> None:
     """A series is told of once as zero; after that, nothing new is not worth a point."""
     ledger, series = AcknowledgedTotals(), Series(attributes(2))
     first = ledger.delta(counter(series, np.array([0, 5])), first_ns=BORN)
@@ -89,7 +89,7 @@ def test_the_first_delta_begins_at_birth_and_says_even_nothing() -> None:
     assert second.start_ns.tolist() == [2_000, 2_000, 2_000]
 
 
-def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
+def test_a_series_that_returns_continues_where_it_stopped() -> None:
     """What was taken before it went is not sent again."""
     ledger = AcknowledgedTotals()
     ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), first_ns=BORN).settle(
@@ -101,7 +101,7 @@ def test_a_series_that_comes_back_goes_on_where_it_stopped() -> None:
     assert back.start_ns.tolist() == [2_000, 2_000]
 
 
-def test_a_total_that_fell_began_anew() -> None:
+def test_a_total_that_fell_has_restarted() -> None:
     """What it counts now is all new; a float that fell by its last digit is the same."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     for values, told in ((10, 10), (4, 4), (6, 2)):

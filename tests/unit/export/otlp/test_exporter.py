@@ -170,7 +170,7 @@ def test_a_server_that_drips_does_not_hold_an_export() -> None:
             stop.set()
 
 
-def test_whoever_asks_to_be_left_alone_is_left_alone(
+def test_a_destination_that_asks_for_a_pause_gets_it(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
     """The worker does not wait: the next exports are left out."""
@@ -249,7 +249,7 @@ def test_an_endless_redirect_ends(exporter: OtlpExporter, receiver: OtlpReceiver
     assert len(receiver.ledger.requests) == 4
 
 
-def test_a_collector_that_comes_back_has_everything(
+def test_a_collector_that_returns_gets_everything(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
     """Refused connections cost nothing but time."""

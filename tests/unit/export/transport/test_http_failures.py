@@ -184,7 +184,7 @@ def test_a_bundle_that_holds_no_certificates_is_a_reason(
     assert "hunter2" not in error
 
 
-def test_the_two_ways_to_get_no_answer_are_told_apart() -> None:
+def test_the_two_kinds_of_a_missing_answer_raise_different_errors() -> None:
     """Totals: the error's type says which it was, and both are sent again."""
     with serving(close_after_request) as port:
         error = fail(Otlp.collector(f"http://127.0.0.1:{port}", timeout_seconds=2))

@@ -13,9 +13,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.bina
 
 
 @given(st.dictionaries(st.text(), SCALARS, max_size=5), st.integers(-(2**63), 2**63 - 1))
-def test_attributes_and_values_come_out_as_they_went_in(
-    attributes: dict[str, object], value: int
-) -> None:
+def test_attributes_and_values_survive_decoding(attributes: dict[str, object], value: int) -> None:
     """With their types; a missing value is None."""
     sent = request(counter("n", number(value, attributes, at=1, since=0)), resource=attributes)
     (point,) = decode(sent.SerializeToString()).points

@@ -118,7 +118,7 @@ def test_a_partial_success_leaves_out_the_last_points(receiver: OtlpReceiver) ->
     assert receiver.ledger.refused == {"rejected by the script": 2}
 
 
-def test_a_backend_that_refuses_does_so_whatever_the_script_says() -> None:
+def test_a_backend_refuses_regardless_of_the_script() -> None:
     """A script makes no bad request good."""
     with OtlpReceiver("prometheus", clock=lambda: NOW) as receiver:
         for fault in (PartialSuccess(1), Garbage(), Slow(0.0)):
@@ -126,7 +126,7 @@ def test_a_backend_that_refuses_does_so_whatever_the_script_says() -> None:
             assert send(receiver, one()).status == 500
 
 
-def test_garbage_is_an_answer_of_200_whose_points_were_taken(receiver: OtlpReceiver) -> None:
+def test_garbage_is_an_answer_of_200_whose_points_were_stored(receiver: OtlpReceiver) -> None:
     """A client that insists on OTLP in the answer would send them again."""
     receiver.next(Garbage())
     reply = send(receiver, one())
@@ -156,7 +156,7 @@ LOST = {
 
 
 @pytest.mark.parametrize(("fault", "taken"), LOST.values(), ids=LOST)
-def test_a_client_that_gets_no_answer_cannot_know_whether_its_points_were_taken(
+def test_a_client_without_an_answer_cannot_know_whether_its_points_were_stored(
     receiver: OtlpReceiver, fault: Fault, taken: int
 ) -> None:
     """All of these look alike from outside; the ledger knows."""
@@ -229,7 +229,7 @@ def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
     held.close()
 
 
-def test_it_may_go_down_by_script_until_it_is_told_to_come_up(receiver: OtlpReceiver) -> None:
+def test_it_goes_down_by_script_until_it_is_switched_on(receiver: OtlpReceiver) -> None:
     """The request that met it is cut off unread."""
     receiver.script([None, Down()])
     assert send(receiver, one()).status == 200
@@ -241,7 +241,7 @@ def test_it_may_go_down_by_script_until_it_is_told_to_come_up(receiver: OtlpRece
     assert receiver.ledger.total("n") == 2
 
 
-def test_up_and_down_may_be_said_twice(receiver: OtlpReceiver) -> None:
+def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
     """Nothing happens the second time."""
     port = receiver.port
     receiver.up()

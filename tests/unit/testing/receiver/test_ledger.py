@@ -134,7 +134,7 @@ def test_cumulative_points_that_are_sent_again_change_nothing(
 
 
 @given(steps)
-def test_delta_points_that_are_sent_again_count_twice_and_are_told(
+def test_delta_points_that_are_sent_again_count_twice_and_are_reported(
     script: list[tuple[str, str, int]],
 ) -> None:
     """That is what the backend would do: each resent interval overlaps itself."""
@@ -207,7 +207,7 @@ def test_a_gauge_is_its_newest_value_by_its_own_time() -> None:
     assert ledger.gauge("g") == ledger.gauge("g", m="x") == 30
 
 
-def test_gauges_that_go_back_or_contradict_themselves_are_told() -> None:
+def test_gauges_that_go_back_or_contradict_themselves_are_reported() -> None:
     """The same point again is fine."""
     ledger = Ledger()
     for at, value in ((2, 1), (2, 1), (2, 3), (1, 1)):
@@ -241,7 +241,7 @@ def test_a_sum_that_may_fall_has_no_resets() -> None:
     assert not ledger.warnings
 
 
-def test_a_start_time_inside_an_earlier_run_is_told() -> None:
+def test_a_start_time_inside_an_earlier_run_is_reported() -> None:
     """Two processes of one identity, or a clock that went back."""
     ledger = Ledger()
     for since, at in ((0, 10), (5, 11)):
@@ -249,7 +249,7 @@ def test_a_start_time_inside_an_earlier_run_is_told() -> None:
     assert ledger.warnings == {"start time inside an earlier run": 1}
 
 
-def test_a_delta_without_an_interval_is_told() -> None:
+def test_a_delta_without_an_interval_is_reported() -> None:
     """Its start time is needed to see gaps and overlaps."""
     ledger = Ledger()
     take(ledger, counter("n", number(1, at=1)), counter("n", number(1, at=1, since=1)))

@@ -178,7 +178,7 @@ def test_the_official_exporter_tries_again_after_a_lost_answer(
 
 
 @pytest.mark.parametrize(("seconds", "tries"), [(0, 9), (3_600, 8)])
-def test_the_official_exporter_waits_as_long_as_it_is_told(
+def test_the_official_exporter_waits_as_long_as_it_is_asked_to(
     receiver: OtlpReceiver,
     make: Callable[..., MetricExporter],
     protocol: str,
@@ -259,7 +259,7 @@ def test_bytes_that_are_no_otlp_are_an_invalid_argument_over_grpc() -> None:
         assert receiver.ledger.requests[0].status == "INVALID_ARGUMENT"
 
 
-def test_over_grpc_it_goes_down_and_comes_up_on_the_same_port() -> None:
+def test_over_grpc_it_goes_down_and_up_on_the_same_port() -> None:
     """Connections are refused in between."""
     grpc = pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver(protocol="grpc", clock=lambda: NOW) as receiver:
@@ -318,7 +318,7 @@ def test_other_paths_and_methods_are_not_there(profile: str) -> None:
         assert receiver.ledger.refused == {"nothing at this path": 6, "wrong method": 1}
 
 
-def test_a_body_may_come_in_chunks() -> None:
+def test_a_body_may_arrive_in_chunks() -> None:
     """As Go's clients send one whose length they do not know."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         data = request(gauge("g", number(5))).SerializeToString()

@@ -80,7 +80,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.mark.parametrize("metric", VALID.values(), ids=VALID)
-def test_what_is_valid_is_taken(receiver: OtlpReceiver, metric: object) -> None:
+def test_valid_points_are_stored(receiver: OtlpReceiver, metric: object) -> None:
     """In either temporality, of any age, with any attributes."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
@@ -111,7 +111,7 @@ def test_buckets_that_do_not_add_up_are_refused(
 
 
 @pytest.mark.parametrize("profile", ["prometheus", "mimir"])
-def test_other_backends_take_some_of_it_and_the_ledger_tells(profile: str) -> None:
+def test_other_backends_store_some_of_it_and_the_ledger_shows_which(profile: str) -> None:
     """They do not look at bucket counts."""
     point = buckets([1, 2], [1], sum=1)
     point.count = 4
@@ -156,7 +156,7 @@ def test_a_small_body_that_holds_very_much_is_a_413(receiver: OtlpReceiver) -> N
     assert receiver.ledger.requests[0].body_bytes < 21 * 1024 * 1024
 
 
-def test_series_are_told_apart_by_all_that_was_sent(receiver: OtlpReceiver) -> None:
+def test_series_are_identified_by_everything_that_was_sent(receiver: OtlpReceiver) -> None:
     """Resource, scope and attributes; times and values are as they were sent."""
     for pod in ("a", "b"):
         send(receiver, gauge("g", number(1, {"x": 1}, at=1, since=-1)), resource={"pod": pod})

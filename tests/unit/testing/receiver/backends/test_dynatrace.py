@@ -88,7 +88,7 @@ def receiver() -> Iterator[OtlpReceiver]:
         yield receiver
 
 
-def test_delta_counters_are_taken_and_cumulative_ones_refused_by_name(
+def test_delta_counters_are_stored_and_cumulative_ones_refused_by_name(
     receiver: OtlpReceiver,
 ) -> None:
     """The answer is 200 all the same: the reason is in the partial success."""
@@ -105,7 +105,7 @@ def test_delta_counters_are_taken_and_cumulative_ones_refused_by_name(
     assert receiver.ledger.refused == {rules.CUMULATIVE_SUM: 1}
 
 
-def test_sums_that_may_fall_are_taken_in_either_temporality(receiver: OtlpReceiver) -> None:
+def test_sums_that_may_fall_are_stored_in_either_temporality(receiver: OtlpReceiver) -> None:
     """Cumulative they are gauges, delta they are counters."""
     sums = [
         counter(name, number(2, since=-60), temporality=temporality, is_monotonic=False)
@@ -130,7 +130,7 @@ def test_a_point_that_breaks_a_rule_is_refused_alone(
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_rules_is_taken_in_silence(
+def test_a_point_just_inside_the_rules_is_stored_without_a_warning(
     receiver: OtlpReceiver, metric: object
 ) -> None:
     """No reason and no warning: 200 with an empty answer."""
@@ -226,14 +226,14 @@ def test_a_token_is_asked_for_where_one_was_configured(
         assert "secret" not in repr(receiver) + str(reply) + repr(receiver.ledger.requests)
 
 
-def test_names_are_mended_and_what_was_mended_is_told(receiver: OtlpReceiver) -> None:
+def test_names_are_repaired_and_the_repair_is_reported(receiver: OtlpReceiver) -> None:
     """The point is taken under the mended key, and found under both."""
     send(receiver, gauge("1st métric", number(7)))
     assert receiver.ledger.gauge("_st_m_tric") == receiver.ledger.gauge("1st métric") == 7
     assert receiver.ledger.warnings == {"metric key changed: '1st métric' to '_st_m_tric'": 1}
 
 
-def test_a_unit_that_is_too_long_is_dropped_and_told(receiver: OtlpReceiver) -> None:
+def test_a_unit_that_is_too_long_is_dropped_and_reported(receiver: OtlpReceiver) -> None:
     """The point is taken without it."""
     send(receiver, gauge("long", number(1), unit="u" * 64))
     assert receiver.ledger.warnings == {"unit dropped, it is too long: 'long'": 1}
@@ -246,7 +246,7 @@ def test_a_point_without_a_recorded_value_is_ignored(receiver: OtlpReceiver) -> 
     assert not receiver.ledger.refused
 
 
-def test_two_processes_that_write_one_series_at_one_time_are_told(
+def test_two_processes_that_write_one_series_at_one_time_are_reported(
     receiver: OtlpReceiver,
 ) -> None:
     """`service.instance.id` is no dimension by default: Dynatrace cannot tell workers apart."""
@@ -260,7 +260,7 @@ def test_two_processes_that_write_one_series_at_one_time_are_told(
     assert receiver.ledger.warnings == {"two processes wrote one series at one time": 1}
 
 
-def test_series_that_become_one_when_their_dimensions_are_cut_are_told(
+def test_series_that_become_one_when_their_dimensions_are_cut_are_reported(
     receiver: OtlpReceiver,
 ) -> None:
     """Values that differ after 255 characters alone are one series in Dynatrace."""

@@ -25,7 +25,7 @@ def a_point(attributes: Any, *, scope: Any = (), resource: Any = ()) -> WirePoin
 
 
 @given(st.text())
-def test_a_dimension_key_is_valid_whatever_was_sent(key: str) -> None:
+def test_any_dimension_key_becomes_a_valid_one(key: str) -> None:
     """Lower case letters, digits, `-._`, at most 100; not starting with a digit, `-` or dot."""
     found = dimension_key(key)
     if found is not None:
@@ -36,7 +36,7 @@ def test_a_dimension_key_is_valid_whatever_was_sent(key: str) -> None:
 
 
 @given(st.text())
-def test_a_metric_key_is_valid_whatever_was_sent(name: str) -> None:
+def test_any_metric_key_becomes_a_valid_one(name: str) -> None:
     """Letters, digits, `-._`; not starting with a digit, `-` or dot; mending is done once."""
     found = metric_key(name)
     if found is not None:
@@ -64,7 +64,7 @@ def test_keys_of_dimensions(sent: str, kept: str | None) -> None:
 @pytest.mark.parametrize(
     ("value", "kept"), [("text", "text"), (True, "true"), (False, "false"), (-3, "-3")]
 )
-def test_text_truth_and_whole_numbers_are_taken_as_text(value: object, kept: str) -> None:
+def test_texts_booleans_and_integers_are_stored_as_text(value: object, kept: str) -> None:
     """Nothing is told: that is what the documentation says."""
     assert dimensions(a_point({"k": value}), ()) == ({"k": kept}, [])
 

@@ -94,14 +94,14 @@ def test_a_delta_is_refused_in_words_that_are_known(receiver: OtlpReceiver) -> N
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_limits_is_taken(receiver: OtlpReceiver, metric: object) -> None:
+def test_a_point_just_inside_the_limits_is_stored(receiver: OtlpReceiver, metric: object) -> None:
     """200, and nothing to tell."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
     assert receiver.ledger.accepted == 1
 
 
-def test_order_is_told_by_a_partial_success_that_rejects_nothing(
+def test_wrong_order_is_reported_by_a_partial_success_that_rejects_nothing(
     receiver: OtlpReceiver,
 ) -> None:
     """The point is lost all the same: a client that reads the number alone does not learn it."""

@@ -89,7 +89,7 @@ def test_what_cannot_be_translated_fails_its_whole_request(
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_rules_is_taken(receiver: OtlpReceiver, metric: object) -> None:
+def test_a_point_just_inside_the_rules_is_stored(receiver: OtlpReceiver, metric: object) -> None:
     """200, and nothing to tell."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
@@ -97,7 +97,7 @@ def test_a_point_just_inside_the_rules_is_taken(receiver: OtlpReceiver, metric: 
     assert not receiver.ledger.warnings
 
 
-def test_samples_of_a_series_come_in_order(receiver: OtlpReceiver) -> None:
+def test_samples_of_a_series_arrive_in_order(receiver: OtlpReceiver) -> None:
     """Later is taken, earlier is a 400, and so is another value for the same millisecond."""
     assert send(receiver, gauge("g", number(1, at=10))).status == 200
     assert send(receiver, gauge("g", number(1, at=10.0004))).status == 200
@@ -166,7 +166,7 @@ def test_a_histogram_and_a_gauge_may_collide_as_well(receiver: OtlpReceiver) -> 
     assert send(receiver, made, gauge("h.size", number(2))).status == 200
 
 
-def test_processes_are_told_apart_by_their_instance(receiver: OtlpReceiver) -> None:
+def test_processes_are_identified_by_their_instance(receiver: OtlpReceiver) -> None:
     """Without `service.instance.id` two workers write one series."""
     for instance, statuses in (({"service.instance.id": "{}"}, [200, 200]), ({}, [200, 400])):
         replies = [
@@ -193,7 +193,7 @@ def test_metrics_are_found_under_the_names_of_prometheus(receiver: OtlpReceiver)
     assert receiver.ledger.total("my.requests", {"http.method": "PUT"}) == 0
 
 
-def test_a_counter_that_falls_under_one_start_time_is_told(receiver: OtlpReceiver) -> None:
+def test_a_counter_that_falls_under_one_start_time_is_reported(receiver: OtlpReceiver) -> None:
     """It is read as Prometheus reads it: as a reset. With a new start time nothing is odd."""
     for at, since, value in ((1, 0, 5), (2, 0, 3), (4, 3, 1)):
         send(receiver, counter("c", number(value, at=at, since=since), temporality=CUMULATIVE))
@@ -222,7 +222,7 @@ def test_a_body_may_be_gzip_but_not_deflate(receiver: OtlpReceiver) -> None:
     assert post(receiver, data, {"Content-Type": "text/plain"}).status == 400
 
 
-def test_json_is_taken_and_answered_in_json(receiver: OtlpReceiver) -> None:
+def test_json_is_read_and_answered_in_json(receiver: OtlpReceiver) -> None:
     """Whole numbers are strings there."""
     point = {"asInt": "7", "timeUnixNano": str(NOW * 10**9)}
     metric = {"name": "g", "gauge": {"dataPoints": [point]}}

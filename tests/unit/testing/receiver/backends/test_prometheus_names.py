@@ -55,7 +55,7 @@ def test_the_catalogue_promises_these_names(metric: object) -> None:
 
 
 @given(st.text(), st.text(max_size=6), st.sampled_from(["gauge", "counter", "histogram"]))
-def test_a_name_is_valid_whatever_was_sent(name: str, unit: str, kind: str) -> None:
+def test_any_name_becomes_a_valid_one(name: str, unit: str, kind: str) -> None:
     """`[a-zA-Z_:][a-zA-Z0-9_:]*`, or there is none."""
     for with_suffixes in (True, False):
         found = metric_name(head(name, unit, kind), with_suffixes=with_suffixes)
@@ -104,7 +104,7 @@ def test_a_series_has_its_attributes_job_and_instance_as_labels() -> None:
     assert found.notes == []
 
 
-def test_attributes_that_become_one_label_are_joined_and_told() -> None:
+def test_attributes_that_become_one_label_are_joined_and_reported() -> None:
     """In the order of their keys, with a semicolon."""
     sent = request(gauge("g", number(1, {"a_b": "2", "a.b": "1"})))
     found = labels(decode(sent.SerializeToString()).points[0])
