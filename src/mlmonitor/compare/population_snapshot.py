@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mlmonitor.aggregate.exemplars import Exemplars, FieldExemplars
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
@@ -60,3 +62,18 @@ class PopulationSnapshot:
     exemplars: TracedValues | None
     explained_by: ExplainedBy | None
     shift: Shift | None
+
+    def count_categories(self, position: int) -> float | None:
+        """How many categories of a categorical field the window holds, by its place among these.
+
+        Exact for the categories of the dictionary, an estimate for others; None if there are others
+        and the extra that counts them is not installed.
+        """
+        top = len(self.plan.dictionaries[position].top)
+        counts = self.view.profile.categories[position]
+        listed = int(np.count_nonzero(counts[:top]))
+        shapes = self.view.shapes
+        if shapes.distinct:
+            return listed + round(shapes.distinct[position].estimate())
+        has_others = counts[top:].any() or shapes.hitters[position].total
+        return None if has_others else float(listed)

@@ -131,25 +131,9 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
-        distinct=distinct_categories(population, position),
+        distinct=population.count_categories(position),
         is_id_like=bool(population.entries) and population.entries[place].is_id_like,
     )
-
-
-def distinct_categories(population: PopulationSnapshot, position: int) -> float | None:
-    """How many categories of a categorical field the window holds, by its place among these.
-
-    Exact for the categories of the dictionary, an estimate for others; None if there are others and
-    the extra that counts them is not installed.
-    """
-    top = len(population.plan.dictionaries[position].top)
-    counts = population.view.profile.categories[position]
-    listed = int(np.count_nonzero(counts[:top]))
-    shapes = population.view.shapes
-    if shapes.distinct:
-        return listed + round(shapes.distinct[position].estimate())
-    has_others = counts[top:].any() or shapes.hitters[position].total
-    return None if has_others else float(listed)
 
 
 def _quality(profile: Profile, place: int) -> dict[Quality, int]:

@@ -16,7 +16,7 @@ from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.stats.distance import jensen_shannon, psi
-from mlmonitor.status.field_status import FieldStatus, distinct_categories, field_statuses
+from mlmonitor.status.field_status import FieldStatus, field_statuses
 from support.references import fit_reference
 
 SPAN = Span(3_600.0, None, 60)
@@ -135,9 +135,9 @@ def test_distinct_categories_are_counted() -> None:
     reference = fit_reference({"c": ["a", "b", "c"], "x": [1.0] * 3})
     population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
     compared = population.snapshot(now=2.0)
-    assert distinct_categories(compared, 0) == 3
+    assert compared.count_categories(0) == 3
     compared.view.shapes.distinct.clear()  # as where the extra is not installed
-    assert distinct_categories(compared, 0) is None
+    assert compared.count_categories(0) is None
 
 
 def test_a_window_that_is_over_leaves_quality_alone() -> None:

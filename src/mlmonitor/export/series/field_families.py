@@ -10,7 +10,6 @@ from mlmonitor.export.base import Attributes, Family, Histograms
 from mlmonitor.export.series.field_series import FieldSeries
 from mlmonitor.export.series.grouping import SnapshotCache
 from mlmonitor.records import Floats
-from mlmonitor.status.field_status import distinct_categories
 
 
 def population_families(
@@ -70,7 +69,7 @@ def _numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Fa
 
 def _distinct(population: PopulationSnapshot) -> Floats:
     positions = range(len(population.plan.schema.categorical))
-    counts = (distinct_categories(population, position) for position in positions)
+    counts = (population.count_categories(position) for position in positions)
     return np.array([np.nan if count is None else count for count in counts], np.float64)
 
 
