@@ -16,7 +16,7 @@ from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.quality.defects import streams_of
+from mlmonitor.compare.quality.defects import list_defects
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
 from mlmonitor.records import Floats, Quality
 from mlmonitor.stats.eprocess import EProcess
@@ -55,8 +55,8 @@ MOST = int(binom.ppf(0.999, STREAMS, ALPHA))
 
 def belief_of(reference: Reference, quality: Quality) -> tuple[float, float]:
     """What a reference lets expect of its only field."""
-    streams = streams_of(reference.entries([Role.FEATURE]))
-    return next(stream.belief for stream in streams if stream.quality is quality)
+    defects = list_defects(reference.entries([Role.FEATURE]))
+    return next(defect.belief for defect in defects if defect.quality is quality)
 
 
 def continuous(rng: np.random.Generator, rows: int) -> Truth:
