@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlmonitor import Config, Monitor
+from mlmonitor import Config, Monitor, Otlp
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.testing import InMemoryExporter
 from mlmonitor.worker import processes
@@ -163,25 +163,51 @@ def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
 
 
-def test_where_no_thread_can_be_started_the_host_does_not_notice(
+def refuse_thread(_thread: threading.Thread) -> None:
+    """Stand in for `Thread.start` where no more can be had."""
+    raise RuntimeError("can't start new thread")
+
+
+def test_where_no_thread_can_be_started_flush_exports_in_the_calling_thread(
     exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the end of the interpreter, say: a fault is counted, and the next record tries again."""
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
+    """At a process limit, say: an error is counted, and the next record tries again."""
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(threading.Thread, "start", refuse_thread)
         assert predict({"a": 1.0}) == 1.0
-        assert not monitor.flush(timeout_seconds=5)
+        assert monitor.flush(timeout_seconds=5)
+        assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
     assert predict({"a": 1.0}) == 1.0
     assert monitor.flush(timeout_seconds=10)
     assert monitor.status().internal_errors == 2
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
     monitor.close()
+
+
+def test_where_no_thread_can_be_started_close_exports_in_the_calling_thread(
+    exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the end of the interpreter: nothing recorded is lost in silence."""
+    monkeypatch.setattr(threading.Thread, "start", refuse_thread)
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    monitor.record({"a": [1.0, 2.0]}, [1.0, 2.0])
+    assert monitor.close(timeout_seconds=5)
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
+
+
+def test_a_close_without_a_thread_is_false_if_the_destination_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not take longer than it may, either."""
+    monkeypatch.setattr(threading.Thread, "start", refuse_thread)
+    exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=600)
+    monitor = Monitor("m", exporters=[exporter], config=QUIET)
+    monitor.record({"a": [1.0]}, [1.0])
+    started = time.monotonic()
+    assert not monitor.close(timeout_seconds=2)
+    assert time.monotonic() - started < 20
 
 
 def test_every_flush_answers_for_what_came_before_it(exporter: InMemoryExporter) -> None:
@@ -209,8 +235,6 @@ def test_every_flush_answers_for_what_came_before_it(exporter: InMemoryExporter)
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_counts_from_zero_under_a_name_of_its_own(sink: Sink) -> None:
     """Parent and child report what each of them did; the sum is what happened."""
-    from mlmonitor import Otlp
-
     exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
