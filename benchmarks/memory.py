@@ -53,10 +53,10 @@ def whylogs_bytes(rows: int) -> int:
 
 def population(monitor: Monitor) -> Population:
     """Features and prediction: what the fields are part of."""
-    watched = monitor._worker.pipeline.traffic  # noqa: SLF001 - to weigh it by itself
-    found = watched.ready(now=monitor._clock())  # noqa: SLF001 - as the worker would
-    assert found is not None
-    return found
+    traffic = monitor._worker.pipeline.traffic  # noqa: SLF001 - to weigh it by itself
+    traffic.begin_comparing(now=monitor._clock())  # noqa: SLF001 - as the worker would
+    assert traffic.population is not None
+    return traffic.population
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over

@@ -100,7 +100,7 @@ def test_a_name_that_never_came_is_told_with_one_that_is_near(
     """A slip of the pen is seen; what came, or is in the reference, is not told."""
     status, _ = served(reference, rng, ["agee", "age", "sum"])
     assert status.unused_ignores == ("agee (there is age)",)
-    assert "ignored fields that never came: agee (there is age)" in str(status)
+    assert "ignored fields that never arrived: agee (there is age)" in str(status)
 
 
 def test_fewer_fields_share_the_level(reference: Reference) -> None:

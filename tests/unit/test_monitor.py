@@ -517,5 +517,5 @@ def test_the_last_fault_is_told(reference: Reference, exporter: InMemoryExporter
         assert status.internal_errors == 1
         assert status.last_error is not None
         assert "ids" in status.last_error
-        assert "last fault" in str(status)
+        assert "last error" in str(status)
         assert "s3cret" not in str(status)

@@ -1,4 +1,4 @@
-"""What was found, in the lines of a printed status."""
+"""Findings as lines of a printed status."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
@@ -8,35 +8,37 @@ from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.formatting import duration, join_counts, short, signed, truncate
 
 NAMED = 10
-"""So many names are told in a line; the others are counted."""
+"""How many names a line lists; the others are counted."""
 
 NAME_COLUMNS = 24
-"""Of a terminal, for a field's name."""
+"""Columns of a terminal for a field's name."""
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[str]:
-    """The alerts that hold, a line each."""
+    """The alerts that are firing, a line each."""
     lines = [f"alert: {alert}" for alert in alerts[:NAMED]]
     more = len(alerts) - NAMED
     return [*lines, f"alert: {more} more"] if more > 0 else lines
 
 
 def ids_lines(names: Sequence[str]) -> list[str]:
-    """The fields of which each row has a value of its own."""
-    told = f"ids? nothing to compare in {join_names(names)}: declare it text, or ignore it"
-    return [told] if names else []
+    """The fields that have a different value in almost every row."""
+    line = f"ids? nothing to compare in {join_names(names)}: declare it text, or ignore it"
+    return [line] if names else []
 
 
 def why_lines(shift: Shift | None) -> list[str]:
-    """The shift of the mean prediction, and the features whose mix does more than chance."""
+    """The shift of the mean prediction, and the features whose mix exceeds its threshold."""
     if shift is None:
         return []
     parts = [each for each in shift.contributions if each.is_beyond_chance]
     if not parts:
         return []
-    told = [f"{truncate(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
+    effects = [f"{truncate(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
     moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
-    return [f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {join_names(told)}"]
+    return [
+        f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {join_names(effects)}"
+    ]
 
 
 def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:
@@ -49,12 +51,12 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
     return lines
 
 
-def name_lines(vain: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
-    """Names that were to be ignored and never came, and those that came and are not known."""
+def name_lines(unused: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
+    """Names to ignore that never arrived, and names that the reference does not know."""
     lines = []
-    if vain:
-        told = join_names([truncate(name, 2 * NAME_COLUMNS) for name in vain])
-        lines.append(f"ignored fields that never came: {told}")
+    if unused:
+        names = join_names([truncate(name, 2 * NAME_COLUMNS) for name in unused])
+        lines.append(f"ignored fields that never arrived: {names}")
     if unknown:
         lines.append(f"fields the reference does not know: {join_counts(unknown, most=NAMED)}")
     return lines
@@ -67,7 +69,7 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome; that none arrived is said first."""
+    """Points by outcome; if none arrived, that comes first."""
     if outcomes.get("accepted"):
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
@@ -75,7 +77,11 @@ def exported(outcomes: Mapping[str, int]) -> str:
 
 
 def trouble_lines(reason: str, since_success: float | None) -> list[str]:
-    """Why points did not arrive, all of it, and for how long none has."""
-    when = "never taken" if since_success is None else f"last taken {duration(since_success)} ago"
-    told = truncate(f"{when}; {reason}", 1_000)
-    return wrap(told, width=110, initial_indent="  ", subsequent_indent="    ")
+    """Why points did not arrive, unabridged, and for how long none has."""
+    when = (
+        "never accepted"
+        if since_success is None
+        else f"last accepted {duration(since_success)} ago"
+    )
+    text = truncate(f"{when}; {reason}", 1_000)
+    return wrap(text, width=110, initial_indent="  ", subsequent_indent="    ")

@@ -15,10 +15,10 @@ def shown(reference: Reference) -> str:
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
     if content.training_metrics:
-        told = (
+        metrics = (
             f"{truncate(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items()
         )
-        lines.append(f"at training: {', '.join(told)}")
+        lines.append(f"at training: {', '.join(metrics)}")
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = [_row(entry) for entry in content.fields]
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])
@@ -27,18 +27,18 @@ def shown(reference: Reference) -> str:
 
 def _row(entry: FieldEntry) -> tuple[str, ...]:
     if not isinstance(entry, CountedEntry):
-        # A text or an embedding: what is derived has rows of its own.
+        # A text or an embedding: the fields derived from it have lines of their own.
         values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
         return (truncate(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
-    known = (truncate(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
+    cells = (truncate(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
     missing = counted(entry.missing)
     if not isinstance(entry, NumericReference):
-        return (*known, missing, *["-"] * 5, str(len(entry.categories)))
+        return (*cells, missing, *["-"] * 5, str(len(entry.categories)))
     middle = entry.quantiles[_MIDDLE] if entry.quantiles else None
     numbers = entry.mean, entry.stddev, entry.min, middle, entry.max
     if entry.kind == "datetime":
         spread = "-" if entry.stddev is None else duration(entry.stddev)
-        told = [day(entry.mean), spread, *map(day, numbers[2:])]
+        texts = [day(entry.mean), spread, *map(day, numbers[2:])]
     else:
-        told = list(map(short, numbers))
-    return (*known, missing, *told, str(len(entry.counts)))
+        texts = list(map(short, numbers))
+    return (*cells, missing, *texts, str(len(entry.counts)))

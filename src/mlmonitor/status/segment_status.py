@@ -1,4 +1,4 @@
-"""What a status tells of a segment: everything by attribute, one line in print."""
+"""The status of one segment: everything by attribute, one line in print."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class SegmentStatus:
     """One segment over the window; its `fields` are as those of the whole.
 
     predictions, failed: rows since the start. reference_rows: of the same segment of the
-    reference; 0 where it has none, and then nothing is compared. alerts: those that hold, of drift
-    and of quality.
+    reference; 0 where it has none, and then nothing is compared. alerts: how many are
+    firing, of drift and of quality.
     """
 
     name: str
@@ -37,27 +37,27 @@ class SegmentStatus:
         return self.predictions + self.failed
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """The field of that name and role; raises KeyError where there is none."""
+        """The field of that name and role; raises KeyError if there is none."""
         return field_named(name, role, self.fields)
 
     def __str__(self) -> str:
-        told = f"{amount(self.predictions, 'prediction')}, {self.failed:,} failed, "
-        told += f"{self.window_rows:,} in the window"
+        text = f"{amount(self.predictions, 'prediction')}, {self.failed:,} failed, "
+        text += f"{self.window_rows:,} in the window"
         if not self.reference_rows:
-            return f"{told}; not in the reference, so not compared"
+            return f"{text}; not in the reference, so not compared"
         names = {each.name: 1 for each in self.fields if each.has_moved}
-        told += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
+        text += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
         if self.performance is not None:
-            told += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
-        return told
+            text += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
+        return text
 
 
 def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
     """A line for each segment."""
-    met = [each for each in segments.values() if each.reference_rows or each.rows]
-    shown: Sequence[SegmentStatus] = met[:_LINES]
+    active = [each for each in segments.values() if each.reference_rows or each.rows]
+    shown: Sequence[SegmentStatus] = active[:_LINES]
     lines = [f"segment {truncate(each.name, _NAME)}: {each}" for each in shown]
-    more = len(met) - len(shown)
+    more = len(active) - len(shown)
     return [*lines, f"{amount(more, 'more segment')}"] if more else lines
 
 

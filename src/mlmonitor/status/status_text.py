@@ -42,7 +42,7 @@ def format_status(status: Status) -> str:
 
 
 def _head(status: Status) -> list[str]:
-    """Who, since when, and how it goes."""
+    """The model, its reference, and its calls."""
     title = truncate(f"{status.model} {status.version}".strip(), 60)
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
@@ -52,10 +52,10 @@ def _head(status: Status) -> list[str]:
     if status.reference_warning is not None:
         lines.append(status.reference_warning)
     failed = sum(status.errors.values())
-    told = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
+    counts = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
-        told += f" ({join_counts(status.errors, most=NAMED)})"
-    lines.append(f"{told}, {status.window_rows:,} in the window")
+        counts += f" ({join_counts(status.errors, most=NAMED)})"
+    lines.append(f"{counts}, {status.window_rows:,} in the window")
     if status.dropped:
         lines.append(_dropped(status, failed))
     if status.latency_seconds:
@@ -65,29 +65,29 @@ def _head(status: Status) -> list[str]:
 
 
 def _dropped(status: Status, failed: int) -> str:
-    came = status.predictions + failed + status.dropped
-    told = f"{amount(status.dropped, 'row')} dropped ({share(status.dropped, came)})"
-    if status.state == "closed":  # a closed monitor drops whatever comes
-        return told
-    return f"{told}: raise Config.buffer_rows or record less"
+    offered = status.predictions + failed + status.dropped
+    text = f"{amount(status.dropped, 'row')} dropped ({share(status.dropped, offered)})"
+    if status.state == "closed":  # a closed monitor drops every row
+        return text
+    return f"{text}: raise Config.buffer_rows or record less"
 
 
 def _reference(status: Status) -> str:
     if status.reference_rows == 0 and status.state != "watching":
         expected = amount(status.baseline_rows, "row")
         return f"learning a reference: {status.learned_rows:,} of {expected}"
-    told = f"reference of {amount(status.reference_rows, 'row')}"
+    text = f"reference of {amount(status.reference_rows, 'row')}"
     if status.is_reference_learned:
-        return f"{told}, learned from the first rows of this service, which are not in the window"
-    return told
+        return f"{text}, learned from the first rows of this service, which are not in the window"
+    return text
 
 
 def _fields(status: Status) -> list[str]:
     if not status.fields:
         return []
     if not any(each.count or _bad(each) for each in status.fields):
-        came = any(sum(each.quality.values()) for each in status.fields)
-        return ["no rows in the window" if came else "no rows yet"]
+        has_rows = any(sum(each.quality.values()) for each in status.fields)
+        return ["no rows in the window" if has_rows else "no rows yet"]
     head = ("field", "role", "count", "bad", "mean", "sd", "p5", "p50", "p95", "psi ", "js")
     rows = [_row(each) for each in status.fields]
     return ["", *table([head, *rows], left=(0, 1)), ""]
@@ -99,8 +99,8 @@ def _row(each: FieldStatus) -> tuple[str, ...]:
         spread = "-" if each.stddev is None else duration(each.stddev)
         numbers = [day(each.mean), spread, *map(day, quantiles)]
     else:
-        found = each.mean, each.stddev, *quantiles
-        numbers = [short(zero_if_rounding(number, scale=each.stddev)) for number in found]
+        moments = each.mean, each.stddev, *quantiles
+        numbers = [short(zero_if_rounding(number, scale=each.stddev)) for number in moments]
     if each.distinct is not None:
         numbers[0] = f"{counted(round(each.distinct))} distinct"
     return (
@@ -125,7 +125,7 @@ def _bad(each: FieldStatus) -> int:
 
 
 def _alerts(status: Status) -> list[str]:
-    """What an engineer would want to look at, the furthest first."""
+    """What deserves attention, the largest changes first."""
     lines = alert_lines(status.alerts)
     scored = [each for each in status.fields if each.psi is not None]
     moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
@@ -144,8 +144,10 @@ def _alerts(status: Status) -> list[str]:
     lines += _bad_lines(status.fields)
     new = [each for each in status.fields if each.new_categories]
     for each in new[:_LINES]:
-        met = {hit.name: hit.count for hit in each.new_categories}
-        lines.append(f"new in {truncate(each.name, NAME_COLUMNS)}: {join_counts(met, most=_LINES)}")
+        counts = {hit.name: hit.count for hit in each.new_categories}
+        lines.append(
+            f"new in {truncate(each.name, NAME_COLUMNS)}: {join_counts(counts, most=_LINES)}"
+        )
     if len(new) > _LINES:
         lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
     lines += rule_lines(status.violations, status.unmatched_rules)
@@ -154,12 +156,12 @@ def _alerts(status: Status) -> list[str]:
 
 
 def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
-    """Fields with bad values, those of the most first, and how they are bad."""
+    """Fields with defective values, those with the most first, by reason."""
     lines = []
     bad = sorted((each for each in fields if _bad(each)), key=_bad, reverse=True)
     for each in bad[:_LINES]:
-        found = each.window_quality.items()
-        reasons = {q.value: n for q, n in found if n and q is not Quality.VALID}
+        qualities = each.window_quality.items()
+        reasons = {q.value: n for q, n in qualities if n and q is not Quality.VALID}
         lines.append(
             f"bad in {truncate(each.name, NAME_COLUMNS)}: {join_counts(reasons, most=NAMED)}"
         )
@@ -174,7 +176,7 @@ def _moved(each: FieldStatus) -> str:
 
 
 def _monitoring(status: Status) -> list[str]:
-    """Ground truth, destinations, and how the monitoring itself fares."""
+    """Ground truth, destinations, and the health of the monitoring itself."""
     lines = []
     if status.performance is not None:
         p = status.performance
@@ -192,9 +194,9 @@ def _monitoring(status: Status) -> list[str]:
         lines.append(f"labels: {join_counts(status.labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
         lines.append(f"exported to {truncate(destination, 60)}: {exported(outcomes)}")
-        known = status.destinations.get(destination)
-        if known is not None and not known.is_well and known.last_reason is not None:
-            lines += trouble_lines(known.last_reason, known.seconds_since_success)
+        export = status.destinations.get(destination)
+        if export is not None and not export.is_well and export.last_reason is not None:
+            lines += trouble_lines(export.last_reason, export.seconds_since_success)
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "
@@ -202,5 +204,5 @@ def _monitoring(status: Status) -> list[str]:
             f"{amount(status.internal_errors, 'internal error')}"
         )
         if status.last_error is not None:
-            lines.append(f"last fault: {truncate(status.last_error, 110)}")
+            lines.append(f"last error: {truncate(status.last_error, 110)}")
     return lines

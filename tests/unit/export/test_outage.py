@@ -231,7 +231,7 @@ def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
             assert not service.minute()
             service.check(receiver)
             told = str(service.monitor.status())
-    assert "never taken; Otlp.collector" in told
+    assert "never accepted; Otlp.collector" in told
 
 
 def test_new_series_are_not_held_up_by_a_pause_that_is_over(

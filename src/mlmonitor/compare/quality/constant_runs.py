@@ -43,7 +43,7 @@ class RunDetector:
         reference, is_bin = entry_counts(entries, plan), possible_bins(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
         varied = np.array([_varied(entry) for entry in entries], np.bool_)
-        # Bins that stand for many categories: their names tell whether all values are equal.
+        # Bins that stand for many categories: their names show whether all values are equal.
         self._is_value = is_bin[:, :-1].copy()
         self._single: Floats = self._belief[:, :-1].copy()
         for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):

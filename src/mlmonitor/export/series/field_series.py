@@ -109,6 +109,6 @@ def _shares(
             yield attributes, count / total
         return
     names = population.plan.dictionaries[place - len(population.plan.schema.numeric)].names
-    counted = expected if entry.held_out else expected[:-1]  # else nothing is known of new ones
+    counted = expected if entry.held_out else expected[:-1]  # else new ones were not counted
     for name, count in zip(names, counted, strict=False):
         yield (("bin", name),), count / total
