@@ -23,8 +23,9 @@ from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery.delivery import name_deliveries
+from mlmonitor.export.series.identity import Identity
 from mlmonitor.forks import PerProcess
-from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.pipeline import Pipeline
 from mlmonitor.records import Field, Kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
@@ -41,8 +42,7 @@ class Monitor(PerProcess):
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
         bounded by `memory_bytes`, the buffer, and the rows a reference is learned from; every
-        recorded row is counted, readable or not. Exports happen in one daemon thread, which the
-        first record starts.
+        recorded row is counted, readable or not. One daemon thread, started late, exports.
     Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
 
     Args:

@@ -2,52 +2,32 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
-from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import gather
 from mlmonitor.capture.trace_context import host_span_source
-from mlmonitor.catalog import SEGMENT
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot, build_snapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.export.base import Attributes, Snapshot
+from mlmonitor.export.base import Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.describer import Describer
+from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.status import Status
 
 log: logging.Logger = logging.getLogger("mlmonitor")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who reports: the model, its declared options, and this process since its start."""
-
-    model: str
-    version: str
-    instance: str = ""
-    started_at: float = 0.0
-    declared: Declared = field(default_factory=Declared)
-
-    @property
-    def attributes(self) -> Attributes:
-        """The attributes of every point."""
-        model = ("model.name", self.model), ("model.version", self.version)
-        return (*model, (SEGMENT, ALL)) if self.declared.segments else model
 
 
 class Pipeline:

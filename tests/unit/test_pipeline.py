@@ -9,7 +9,8 @@ from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.export.delivery.delivery import name_deliveries
-from mlmonitor.pipeline import Identity, Pipeline
+from mlmonitor.export.series.identity import Identity
+from mlmonitor.pipeline import Pipeline
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.references import fit_reference
 
