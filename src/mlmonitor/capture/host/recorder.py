@@ -37,6 +37,15 @@ class OpenCall:
         """When it began, in nanoseconds of the monotonic clock."""
         return self._started
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it has ended in another context, so that this one still holds it."""
+        return self._started < 0
+
+    def forget(self) -> None:
+        """Mark it as ended for the context that still holds it."""
+        self._started = -1
+
     def ensure_id(self, recorder: "Recorder") -> str:
         """Return its id, made now if nobody has read it before."""
         return assign_id(recorder, self._call)
@@ -87,6 +96,8 @@ def find_open_id(recorder: Recorder) -> str | None:
     the one that began later is the inner one.
     """
     suspended = recorder.open_call.get()
+    if suspended is not None and suspended.is_forgotten:
+        suspended = None
     began = 0 if suspended is None else suspended.started
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - CPython's and PyPy's
     while frame is not None:

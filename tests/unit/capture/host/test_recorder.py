@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,30 @@ def test_a_task_of_a_coroutine_sees_the_call_it_belongs_to(monitor: Monitor) -> 
         return {monitor.prediction_id, in_task, in_thread}
 
     assert len(asyncio.run(predict(ROW))) == 1
+
+
+def test_a_block_that_was_closed_by_another_task_is_over_in_the_first_as_well(
+    monitor: Monitor,
+) -> None:
+    """An async generator's block: the id of a finished block is never given."""
+
+    async def stream() -> AsyncIterator[str]:
+        with monitor.observe(ROW) as block:
+            yield block.id
+
+    async def serve() -> None:
+        generator = stream()
+        assert await anext(generator) == monitor.prediction_id
+        await asyncio.create_task(_close(generator))
+        with pytest.raises(LookupError):
+            _ = monitor.prediction_id
+
+    asyncio.run(serve())
+    assert monitor.status().errors == {"GeneratorExit": 1}
+
+
+async def _close(generator: Any) -> None:
+    await generator.aclose()
 
 
 def test_a_thread_of_its_own_is_in_no_call(monitor: Monitor) -> None:
