@@ -77,6 +77,11 @@ class OpenTelemetry:
         """Export or show a snapshot; raise ExportError if nothing was stored."""
         return self._sender.send(snapshot)
 
+    def limit_sends(self, timeout_seconds: float) -> None:
+        """Have no export of this process take longer; a provider exports by itself."""
+        if isinstance(self._sender, SdkSender):
+            self._sender.limit_sends(timeout_seconds)
+
     def close(self, *, timeout_seconds: float) -> None:
         """Shut down the exporter; a provider stays open."""
         self._sender.close(timeout_seconds=timeout_seconds)

@@ -28,6 +28,7 @@ class SdkSender:
         self._converter: SnapshotConverter | None = None
         self._instance = ""
         self._is_closed = False
+        self._timeout_seconds = _TIMEOUT_SECONDS
 
     @property
     def sends_zero_points(self) -> bool:
@@ -47,11 +48,17 @@ class SdkSender:
         if not prepared.points:
             return Delivered(0, 0)
         with suppress_instrumentation():
-            result = self._exporter.export(prepared.data, timeout_millis=_TIMEOUT_SECONDS * 1_000)
+            result = self._exporter.export(
+                prepared.data, timeout_millis=self._timeout_seconds * 1_000
+            )
         if result is not MetricExportResult.SUCCESS:
             raise ExportError(f"{type(self._exporter).__name__} reports a failure; see its own log")
         prepared.settle()
         return Delivered(prepared.points, 0)
+
+    def limit_sends(self, timeout_seconds: float) -> None:
+        """Ask the exporter for shorter exports from now on; not every exporter heeds it."""
+        self._timeout_seconds = min(self._timeout_seconds, timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
         """Flush and shut down the exporter, once."""

@@ -36,12 +36,13 @@ class Scripted(MetricExporter):
         self.failures = list(failures)
         self.stored: list[MetricsData] = []
         self.closed = 0
+        self.timeouts: list[float] = []
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_options: Any
     ) -> MetricExportResult:
         """Fail once for each failure that is left, and store the data otherwise."""
-        del timeout_millis
+        self.timeouts.append(timeout_millis)
         failure = self.failures.pop(0) if self.failures else None
         if isinstance(failure, Exception):
             raise failure
@@ -179,6 +180,19 @@ def test_an_exporter_that_prefers_exponential_histograms_gets_them(
         assert monitor.flush(timeout_seconds=20)
     (point,) = points(sdk.stored[-1], "mlmonitor.prediction.duration", {})
     assert sum(point.positive.bucket_counts) + point.zero_count == point.count == 1
+
+
+def test_the_exit_shortens_the_exports_of_an_exporter() -> None:
+    """As with our own: the exit of a process does not wait ten seconds for a dead backend."""
+    sdk = Scripted()
+    monitor = Monitor("m", exporters=[OpenTelemetry(sdk)])
+    monitor.record({"x": [1.0]}, [1.0])
+    assert monitor.flush(timeout_seconds=20)
+    monitor._worker.pipeline.limit_sends(0.5)
+    assert monitor.flush(timeout_seconds=20)
+    monitor.close()
+    assert sdk.timeouts[0] == 10_000
+    assert sdk.timeouts[-1] <= 500
 
 
 def test_the_console_exporter_prints_a_snapshot(reference: Reference, clock: ManualClock) -> None:
