@@ -104,10 +104,9 @@ def test_wasserstein_exceeds_its_threshold_in_one_window_of_a_hundred(
 def test_few_windows_of_many_categories_exceed_their_thresholds(
     thresholds: Thresholds, rng: np.random.Generator
 ) -> None:
-    """Two hundred categories, many of which no held-out row has: at most 3 % of windows."""
-    shares = 1 / np.arange(1, 201)
-    shares /= shares.sum()
-    names = np.array([f"c{at:03}" for at in range(200)])
+    """Five frequent categories and 1,000 rare ones, half of those listed in no held-out row."""
+    shares = np.append(np.full(5, 0.1), np.full(1_000, 0.0005))
+    names = np.array([f"c{at:04}" for at in range(shares.size)])
     exceeding: dict[str, list[float]] = {}
     for _ in range(12):
         reference = Reference.fit({"x": rng.choice(names, 3_000, p=shares)}, thresholds=thresholds)
@@ -126,7 +125,7 @@ def test_few_windows_of_many_categories_exceed_their_thresholds(
         for name in ("psi", "js", "hellinger", "tv", "chi2"):
             distances = MEASURES[name](np.broadcast_to(counts, windows.shape), windows)
             exceeding.setdefault(name, []).append(float((distances > limits[name][0]).mean()))
-    assert max(np.mean(rates) for rates in exceeding.values()) <= 0.03
+    assert max(np.mean(rates) for rates in exceeding.values()) <= 0.05
 
 
 def test_the_same_counts_have_the_same_table() -> None:
