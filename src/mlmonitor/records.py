@@ -70,8 +70,9 @@ class Field(NamedTuple):
     break one are counted, and raise an alert.
 
     minimum, maximum: bounds that belong to what is allowed; datetimes for a field of times.
-    allowed: the values a category may have. nullable: whether values may be missing. kind: of a
-    declared field it need not be said: the reference knows.
+    allowed: the values a category may have. nullable: whether values may be missing. public:
+    whether a category of fewer than five rows may be named outside the process. kind: of a declared
+    field it need not be said: the reference knows.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Field(NamedTuple):
     maximum: float | datetime | None = None
     allowed: Collection[object] | None = None
     nullable: bool = True
+    public: bool = False
 
     @property
     def is_numeric(self) -> bool:

@@ -232,7 +232,7 @@ def test_several_fields_make_a_segment_together(
     ("fit", "options", "named"),
     [
         ({}, {"segments": ["line"]}, r"Reference.fit\(..., segments=\['line'\]\)"),
-        ({"segments": ["age"]}, {"segments": ["line"]}, "knows 'age'"),
+        ({"segments": ["age"]}, {"segments": ["line"]}, "this one has 'age'"),
         ({"segments": ["line"]}, {"segments": "line"}, "sequence of names"),
         (
             {"segments": ["line"]},

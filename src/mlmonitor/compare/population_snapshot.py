@@ -63,6 +63,14 @@ class PopulationSnapshot:
     explained_by: ExplainedBy | None
     shift: Shift | None
 
+    @property
+    def is_id_like(self) -> Mask:
+        """Which numeric fields hold ids: their extremes, quantiles and exemplars are not shown."""
+        numeric = len(self.plan.schema.numeric)
+        if not self.entries:
+            return np.zeros(numeric, np.bool_)
+        return np.array([entry.is_id_like for entry in self.entries[:numeric]], np.bool_)
+
     def count_categories(self, position: int) -> float | None:
         """How many categories of a categorical field the window holds, by its place among these.
 

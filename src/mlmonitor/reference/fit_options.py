@@ -2,31 +2,150 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from mlmonitor.aggregate.season import Season
 from mlmonitor.capture.canonical import is_missing
-from mlmonitor.capture.outputs import OutputKind, Outputs
+from mlmonitor.capture.outputs import PREDICTION, OutputKind, Outputs
+from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
-from mlmonitor.records import Kind
-from mlmonitor.reference.thresholds import Thresholds
-from mlmonitor.reference.training_data import ACTUAL, checked_name, checked_names
+from mlmonitor.records import Field, Kind, Role
+from mlmonitor.reference.thresholds import FieldOptions, Thresholds
+from mlmonitor.reference.training_data import ACTUAL, Columns, checked_name, checked_names
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
 MOST_BINS = 1_000
 
+SeasonName = Literal["hour_of_day", "hour_of_week"]
+
 _BOUNDS = {"bins": (1, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_000 - 1)}
 
 
-def season_of(season: Any, timezone: Any, times: object) -> Season | None:
-    """The cycle that rows are compared by; raises ConfigError where it cannot be told."""
-    if (season is None) != (times is None):
+@dataclass(frozen=True)
+class FitOptions:
+    """All that is told of training data beside the data, checked before any work.
+
+    scored: whether rows are scored as a whole, or the features to score them by. cycle: what
+    `season` means.
+    """
+
+    outputs: Outputs
+    names: tuple[str, ...]
+    kinds: Mapping[str, Kind]
+    trained_at: datetime | None
+    importances: dict[str, float]
+    training_metrics: dict[str, float]
+    scored: bool | tuple[str, ...]
+    segments: tuple[str, ...]
+    max_segments: int
+    season: SeasonName | None
+    season_timezone: str
+    cycle: Season | None
+    fields: FieldOptions
+    seed: int
+
+    @classmethod
+    def check(  # noqa: PLR0913 - those of `Reference.fit`
+        cls,
+        *,
+        output: OutputKind,
+        classes: Any,
+        names: Any,
+        schema: Any,
+        fields: Any,
+        trained_at: Any,
+        importances: Any,
+        training_metrics: Any,
+        anomaly_score: Any,
+        segments: Any,
+        max_segments: Any,
+        season: Any,
+        season_timezone: Any,
+        has_times: bool,
+        has_actuals: bool,
+        bins: Any,
+        thresholds: Any,
+        seed: Any,
+    ) -> Self:
+        """The options of `Reference.fit`.
+
+        Raises:
+            ConfigError, SchemaError: one of them is not what it has to be; the message names it.
+        """
+        check_options(thresholds, bins=bins, seed=seed, max_segments=max_segments)
+        is_all = isinstance(anomaly_score, bool)
+        outputs = outputs_of(output, classes)
+        labels = {PREDICTION} if outputs.names else set()
+        return cls(
+            outputs=outputs,
+            names=_names_of("names", names),
+            kinds=schema_of(schema, outputs, has_actuals=has_actuals),
+            trained_at=aware(trained_at),
+            importances=figures_of("importances", importances),
+            training_metrics=figures_of("training_metrics", training_metrics),
+            scored=anomaly_score if is_all else _names_of("anomaly_score", anomaly_score),
+            segments=_names_of("segments", segments),
+            max_segments=int(max_segments),
+            season=season,
+            season_timezone=season_timezone,
+            cycle=season_of(season, season_timezone, has_times=has_times),
+            # Names of classes are the user's own: none of them is a person's.
+            fields=FieldOptions(int(bins), thresholds, public_names(fields) | labels),
+            seed=int(seed),
+        )
+
+
+def check_columns(columns: Columns, options: FitOptions) -> None:
+    """Refuse options that name columns which the data does not have.
+
+    Raises:
+        SchemaError: so it is; or actuals are no names of classes.
+    """
+    features = {name for role, name in columns if role is Role.FEATURE}
+    known = {name for _, name in columns}
+    scored = () if isinstance(options.scored, bool) else options.scored
+    for what, names, of in (
+        ("schema", options.kinds, known),
+        ("fields", options.fields.public, known | {PREDICTION}),
+    ):
+        for name in sorted(set(names) - of):
+            raise SchemaError(f"{what}: there is no column {name!r}")
+    for name in scored:
+        kind = options.kinds.get(name)
+        is_numeric = name in features and (kind or Kind.NUMERIC) is Kind.NUMERIC
+        if not is_numeric:
+            raise SchemaError(f"anomaly_score: {name!r}: expected the name of a numeric feature")
+    if options.outputs.names and (Role.ACTUAL, ACTUAL) in columns:
+        actuals = category_names(columns[Role.ACTUAL, ACTUAL])
+        _check_actual_names({name for name in actuals if name is not None}, options.outputs)
+
+
+def public_names(fields: Any) -> frozenset[str]:
+    """The names of the fields that are declared public; raises ConfigError for what is no field."""
+    if isinstance(fields, Field | str) or not isinstance(fields, Sequence):
+        raise ConfigError("fields: expected a list of them, such as [Field('city', public=True)]")
+    for field in fields:
+        if not isinstance(field, Field):
+            raise ConfigError(f"fields: expected Field objects, got {type(field).__name__}")
+    return frozenset(field.name for field in fields if field.public)
+
+
+def _names_of(what: str, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, Iterable):
+        raise SchemaError(f"{what}: expected a sequence of names, got {type(names).__name__}")
+    return checked_names(names, what)
+
+
+def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
+    """The cycle that rows are compared by; raises ConfigError where there is none to know."""
+    if (season is None) == has_times:
         raise ConfigError(
             "season: expected together with times, the datetimes of the rows: one tells nothing "
             "without the other"
@@ -74,7 +193,7 @@ def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, 
 
     So classes that are integers or truths can be compared with actuals that are.
     """
-    kinds = kinds_of(schema or {})
+    kinds = kinds_of({} if schema is None else schema)
     if outputs.names and has_actuals and ACTUAL not in kinds:
         kinds[ACTUAL] = Kind.CATEGORICAL
     return kinds
@@ -87,14 +206,16 @@ def check_actuals(entries: Sequence[FieldEntry], outputs: Outputs) -> None:
         SchemaError: there are actuals and classes, and they have no name in common.
     """
     for entry in entries:
-        if entry.role != "actual" or not outputs.names:
-            continue
-        names = entry.categories + entry.others if isinstance(entry, CategoricalReference) else []
-        if names and not {*names} & {*outputs.names}:
-            raise SchemaError(
-                "actuals: expected names of classes, but none of the values is one of classes=: "
-                "give them, and labels later, as names, such as [classes[i] for i in actuals]"
-            )
+        if entry.role == "actual" and isinstance(entry, CategoricalReference):
+            _check_actual_names({*entry.categories, *entry.others}, outputs)
+
+
+def _check_actual_names(names: set[str], outputs: Outputs) -> None:
+    if outputs.names and names and names.isdisjoint(outputs.names):
+        raise SchemaError(
+            "actuals: expected names of classes, but none of the values is one of classes=: "
+            "give them, and labels later, as names, such as [classes[i] for i in actuals]"
+        )
 
 
 def warn_of_missing(entries: Sequence[FieldEntry]) -> None:

@@ -11,14 +11,15 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import ABSENT, SOURCES, Declared, Role
+from mlmonitor.reference.fit_options import public_names
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.fit import fit_fields
 from mlmonitor.reference.fitting.reservoir import Reservoir
-from mlmonitor.reference.fitting.sample_halves import Options
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.reference import Reference
+from mlmonitor.reference.thresholds import FieldOptions
 from mlmonitor.reference.training_data import Chunk, Columns, checked_name
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class Learner:
         columns = self._columns(count)
         met = {name for _, name in columns}
         schema = self._declared.schema.items()
-        strata = Stratification(self._declared.segments, self._most_segments, None)
+        public = public_names(self._declared.fields)
+        strata = Stratification(self._declared.segments, self._most_segments, None, public)
+        # The service is running: it cannot spare what simulated thresholds would cost.
+        options = FieldOptions(thresholds=None, public=public)
         derivations = Derivations(
             {name: kind for name, kind in schema if name in met}, strata, is_lenient=True
         )
@@ -74,12 +78,11 @@ class Learner:
             derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
             schema=derivations.others,
             sample_rows=None,
-            bins=10,
             rng=_unused_rng(),
-            thresholds=None,  # the service is running: what it would cost it cannot spare
             strata=strata,
+            options=options,
         )
-        whole = derivations.completed(found, Options(bins=10, thresholds=None))
+        whole = derivations.completed(found, options)
         content = ReferenceFile(
             rows=found.rows,
             rows_seen=found.rows_seen,
@@ -127,7 +130,7 @@ class Learner:
                 infer_kind(name, column)
             else:
                 sample.take(column, slots)
-                sample.entry(slots, bins=1, thresholds=None)
+                sample.entry(slots, FieldOptions(bins=1, thresholds=None))
         except SchemaError:
             return False
         return True

@@ -7,10 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import uuid4
-
-import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.season import Season
@@ -31,25 +29,11 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Field, Kind, Role
-from mlmonitor.reference.fit_options import (
-    aware,
-    check_actuals,
-    check_options,
-    figures_of,
-    outputs_of,
-    schema_of,
-    season_of,
-    warn_of_missing,
-)
-from mlmonitor.reference.fitting.derived_fields import Derivations
-from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
-from mlmonitor.reference.fitting.sample_halves import Options
-from mlmonitor.reference.fitting.stratification import Stratification
+from mlmonitor.reference.fit_options import FitOptions, SeasonName
+from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.reference.thresholds import Thresholds
-from mlmonitor.reference.training_data import checked_names, chunks
 
-SeasonName = Literal["hour_of_day", "hour_of_week"]
 _OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
 
 
@@ -75,6 +59,7 @@ class Reference:
         actuals: Any = None,
         names: Iterable[object] = (),
         schema: Mapping[str, Kind | str] | None = None,
+        fields: Sequence[Field] = (),
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
         training_metrics: Mapping[str, float] | None = None,
@@ -107,6 +92,8 @@ class Reference:
                 `classes`, and labels the same.
             names: of the columns of an array.
             schema: kinds not to infer; text and embedding (a column of vectors) never are.
+            fields: declared as for a monitor; `Field(name, public=True)` keeps the names of
+                categories of fewer than five rows, which are withheld otherwise.
             trained_at: when the model was trained; a naive time is taken as UTC.
             importances: of features, as the model tells them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
@@ -132,51 +119,27 @@ class Reference:
             ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
                 `season` or the time zone is unknown, or one of `times` and `season` is missing.
         """
-        check_options(thresholds, bins=bins, seed=seed, max_segments=max_segments)
-        cycle = season_of(season, season_timezone, times)
-        strata = Stratification(checked_names(segments, "segments"), max_segments, cycle)
-        outputs = outputs_of(output, classes)
-        scored = anomaly_score if isinstance(anomaly_score, bool) else checked_names(anomaly_score)
-        kinds = schema_of(schema, outputs, has_actuals=actuals is not None)
-        derivations = Derivations(kinds, strata, scored=scored, seed=seed)
-        is_stream = hasattr(features, "__next__")
-        parts = chunks(
-            features,
-            predictions,
-            actuals,
-            names,
-            outputs=outputs,
-            segments=strata.fields,
-            times=times,
-        )
-        found = fit_fields(
-            derivations.passing(parts),
-            schema=derivations.others,
-            sample_rows=SAMPLE_ROWS if is_stream else None,
+        options = FitOptions.check(
+            output=output,
+            classes=classes,
+            names=names,
+            schema=schema,
+            fields=fields,
+            trained_at=trained_at,
+            importances=importances,
+            training_metrics=training_metrics,
+            anomaly_score=anomaly_score,
+            segments=segments,
+            max_segments=max_segments,
+            season=season,
+            season_timezone=season_timezone,
+            has_times=times is not None,
+            has_actuals=actuals is not None,
             bins=bins,
-            rng=np.random.default_rng(seed),
             thresholds=thresholds,
-            strata=strata,
+            seed=seed,
         )
-        whole = derivations.completed(found, Options(bins, thresholds))
-        check_actuals(whole.fields, outputs)
-        warn_of_missing(whole.fields)
-        return cls(
-            ReferenceFile(
-                rows=found.rows,
-                rows_seen=found.rows_seen,
-                trained_at=aware(trained_at),
-                importances=figures_of("importances", importances),
-                training_metrics=figures_of("training_metrics", training_metrics),
-                anomaly=whole.anomaly,
-                fields=whole.fields,
-                explained=found.explained,
-                segmented_by=list(strata.fields),
-                segments=whole.segments,
-                season=season,
-                season_timezone=season_timezone,
-            )
-        )
+        return cls(fit_reference(TrainingData(features, predictions, actuals, times), options))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -1,6 +1,6 @@
-"""Which way the critical values of a reference's distances are worked out."""
+"""How each field of a reference is summarised, and which way its critical values are worked out."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Floats
@@ -8,6 +8,18 @@ from mlmonitor.stats.asymptotic_values import asymptotic_tables
 from mlmonitor.stats.simulated_values import simulate_tables
 
 Thresholds = Literal["simulated", "asymptotic"]
+
+
+class FieldOptions(NamedTuple):
+    """How fields are summarised.
+
+    bins: of equal mass, for a number. thresholds: None leaves critical values to the service.
+    public: fields whose rare categories may be named.
+    """
+
+    bins: int = 10
+    thresholds: Thresholds | None = "simulated"
+    public: frozenset[str] = frozenset()
 
 
 def critical_tables(

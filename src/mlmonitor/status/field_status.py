@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
+from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
@@ -91,6 +92,8 @@ def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
 def _numeric_status(population: PopulationSnapshot, place: int, field: Field) -> FieldStatus:
     moments = population.view.profile.moments
     has_values = moments.count[place] > 0
+    is_id_like = bool(population.is_id_like[place])
+    has_extremes = has_values and not is_id_like
     quantiles = zip(STATUS_QUANTILES, population.quantiles[place].tolist(), strict=True)
     return FieldStatus(
         name=field.name,
@@ -101,15 +104,16 @@ def _numeric_status(population: PopulationSnapshot, place: int, field: Field) ->
         window_quality=_quality(population.view.profile, place),
         mean=_number(moments.mean[place]) if has_values else None,
         stddev=_number(moments.stddev[place]) if has_values else None,
-        min=_number(moments.min[place]) if has_values else None,
-        max=_number(moments.max[place]) if has_values else None,
-        quantiles={q: x for q, x in quantiles if np.isfinite(x)},
+        min=_number(moments.min[place]) if has_extremes else None,
+        max=_number(moments.max[place]) if has_extremes else None,
+        quantiles={q: x for q, x in quantiles if np.isfinite(x) and not is_id_like},
         psi=_score(population.scores, "psi", place),
         psi_threshold=_score(population.thresholds, "psi", place),
         log10_e_value=_number(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
         mmd=_score(population.scores, MMD, place),
+        is_id_like=is_id_like,
     )
 
 
@@ -117,7 +121,10 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
     position = place - len(population.plan.schema.numeric)
     counts = population.view.profile.categories[position]
     shapes = population.view.shapes
-    shown = [hit for hit in shapes.hitters[position].top() if hit.count - hit.error >= _SHOWN_FROM]
+    entry = population.entries[place] if population.entries else None
+    is_public = isinstance(entry, CategoricalReference) and entry.public
+    least = 1 if is_public else _SHOWN_FROM
+    shown = [hit for hit in shapes.hitters[position].top() if hit.count - hit.error >= least]
     return FieldStatus(
         name=field.name,
         role=field.role,

@@ -129,7 +129,7 @@ def test_the_file_is_json_that_a_person_can_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     small().save(path)
     text = path.read_text("utf-8")
-    assert text.startswith('{\n "format": "mlmonitor.reference",\n "version": 1,\n')
+    assert text.startswith('{\n "format": "mlmonitor.reference",\n "version": 2,\n')
     assert text.endswith("}\n")
     assert json.loads(text)["fields"][0]["mean"] == 7 / 3
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
-from mlmonitor import SchemaError
+from mlmonitor import Field, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from support.references import fit_reference
 
@@ -73,7 +73,7 @@ UPPER_EDGES = [1.0000002, 2.0000004, 4.0000008]
 @pytest.mark.parametrize("form", FORMS)
 def test_the_form_of_the_data_does_not_matter(form: str) -> None:
     """The same rows in any form make the same reference."""
-    found = fit_reference(FORMS[form](), names=["x", "line"])
+    found = fit_reference(FORMS[form](), names=["x", "line"], fields=[Field("line", public=True)])
     x, line = found.content.fields
     assert isinstance(x, NumericReference)
     assert isinstance(line, CategoricalReference)
@@ -128,7 +128,10 @@ def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> Non
 def test_labels_are_categories() -> None:
     """A classifier's predictions and actuals are counted by label."""
     found = fit_reference(
-        {"x": [0, 1, 2]}, predictions=["yes", "no", "yes"], actuals=np.array(["no", "no", "yes"])
+        {"x": [0, 1, 2]},
+        predictions=["yes", "no", "yes"],
+        actuals=np.array(["no", "no", "yes"]),
+        fields=[Field("prediction", public=True), Field("actual", public=True)],
     )
     _, prediction, actual = found.content.fields
     assert isinstance(prediction, CategoricalReference)

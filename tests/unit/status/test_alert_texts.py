@@ -23,7 +23,8 @@ def columns(rng: np.random.Generator, count: int) -> dict[str, Any]:
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
     """Of sound rows."""
-    return fit_reference(columns(rng, ROWS), predictions=rng.normal(size=ROWS))
+    town = Field("town", public=True)
+    return fit_reference(columns(rng, ROWS), predictions=rng.normal(size=ROWS), fields=[town])
 
 
 def found(

@@ -10,6 +10,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.count_table import entry_counts, possible_bins, profile_counts
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Floats, Mask, Quality
+from mlmonitor.reference.disclosure import LEAST_ROWS
 from mlmonitor.stats.eprocess import PRIOR
 from mlmonitor.stats.special import log_gamma
 
@@ -49,7 +50,9 @@ class RunDetector:
         for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):
             top = len(dictionary.top)
             self._is_value[place, top:] = False
-            most = self._belief[place, :top].max(initial=PRIOR)
+            # A withheld category had too few rows to be listed, even where none is.
+            least = PRIOR if dictionary.is_closed else LEAST_ROWS + PRIOR
+            most = self._belief[place, :top].max(initial=least)
             self._single[place, top:] = np.minimum(self._single[place, top:], most)
         # Rising factorials are convex in the belief: the worst case is that all categories are as
         # frequent as the most frequent one.
@@ -156,7 +159,8 @@ def _varied(entry: CountedEntry) -> bool:
     """Whether the reference had more than one value."""
     if isinstance(entry, NumericReference):
         return bool(entry.stddev)
-    return sum(count > 0 for count in entry.counts) > 1
+    is_varied_elsewhere = entry.id_like or entry.once + entry.twice > 1
+    return is_varied_elsewhere or sum(count > 0 for count in entry.counts) > 1
 
 
 def _log_all(belief: Floats, whole: Floats, n: Floats) -> Floats:

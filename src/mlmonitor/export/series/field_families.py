@@ -46,24 +46,29 @@ def _field_series(
 
 def _numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Family]:
     total, recent = population.total, population.view.profile.moments
-    smallest = np.where(total.moments.count > 0, total.moments.min, np.nan)
-    largest = np.where(total.moments.count > 0, total.moments.max, np.nan)
+    has_any = total.moments.count > 0
+    # Extremes, quantiles and exemplars of an id-like field are ids.
+    is_shown = ~population.is_id_like
+    smallest = np.where(has_any & is_shown, total.moments.min, np.nan)
+    largest = np.where(has_any & is_shown, total.moments.max, np.nan)
     # A sum that falls looks like a restart, so it is sent only while no value was negative.
-    sums = np.where(smallest < 0, np.nan, total.sums)
+    sums = np.where(has_any & (total.moments.min < 0), np.nan, total.sums)
     histograms = Histograms(series.bounds, total.bins, sums, smallest, largest)
     traced = population.exemplars
     bins, sides = ((), ()) if traced is None else (traced.bins, traced.sides)
+    bins = tuple(pair for pair in bins if is_shown[pair[0]])
+    sides = tuple(pair for pair in sides if is_shown[pair[0] // 2])
     yield Family(catalog.DISTRIBUTION, series.numeric, histograms, bins)
     yield Family(catalog.OUTLIERS, series.sides, total.outliers.ravel(), sides)
     has_values = recent.count > 0
     for metric, values in (
         (catalog.MEAN, recent.mean),
         (catalog.STDDEV, recent.stddev),
-        (catalog.MIN, recent.min),
-        (catalog.MAX, recent.max),
+        (catalog.MIN, np.where(is_shown, recent.min, np.nan)),
+        (catalog.MAX, np.where(is_shown, recent.max, np.nan)),
     ):
         yield Family(metric, series.numeric, np.where(has_values, values, np.nan))
-    quantiles = np.where(has_values[:, None], population.quantiles, np.nan)
+    quantiles = np.where((has_values & is_shown)[:, None], population.quantiles, np.nan)
     yield Family(catalog.QUANTILE, series.quantiles, quantiles.ravel())
 
 

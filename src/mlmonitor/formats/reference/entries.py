@@ -54,6 +54,7 @@ class FieldReference(BaseModel):
     missing: Count
     nonfinite: Count = 0
     wrong_type: Count = 0
+    id_like: bool = False
     critical: CriticalTable = {}
     seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
@@ -61,8 +62,8 @@ class FieldReference(BaseModel):
 
     @property
     def is_id_like(self) -> bool:
-        """Whether its values look like ids; numbers never do."""
-        return False
+        """Whether almost all values were different, as ids are."""
+        return self.id_like
 
     @property
     def nbytes(self) -> int:
@@ -81,6 +82,7 @@ class NumericReference(FieldReference):
     """One numeric or datetime field: moments, range, quantiles, and counts over its bins.
 
     `missing` counts rows without a usable number; `counts` are over `edges` in the form `(a, b]`.
+    Where it is `id_like`, edges, quantiles and range are rounded, so that none is a row's own.
     """
 
     kind: Literal["numeric", "datetime"]
@@ -146,7 +148,6 @@ class CategoricalReference(FieldReference):
     once: Count = 0
     twice: Count = 0
     held_out: Annotated[list[Count], Field(max_length=10_003)] = []
-    id_like: bool = False
     public: bool = False
 
     @property
@@ -158,11 +159,6 @@ class CategoricalReference(FieldReference):
         them is the only one to have was as good as new: it is counted as such (Good 1953).
         """
         return self.held_out or [*self.counts, 0, self.missing]
-
-    @property
-    def is_id_like(self) -> bool:
-        """Whether almost all values were different, so that nothing can be compared."""
-        return self.id_like
 
     @property
     def nbytes(self) -> int:

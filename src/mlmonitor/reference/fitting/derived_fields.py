@@ -22,9 +22,10 @@ from mlmonitor.records import SOURCES, Kind, Role
 from mlmonitor.reference.fitting.derived_source import Source
 from mlmonitor.reference.fitting.fit import Fitted
 from mlmonitor.reference.fitting.reservoir import Sample
-from mlmonitor.reference.fitting.sample_halves import Derived, Options, SampleHalves
+from mlmonitor.reference.fitting.sample_halves import Derived, SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.kind_inference import infer_kind
+from mlmonitor.reference.thresholds import FieldOptions
 from mlmonitor.reference.training_data import Chunk, Columns
 
 ROWS = 20_000
@@ -81,7 +82,7 @@ class Derivations:
             own = {i: values for i, values in chunk.columns.items() if i[1] not in self._kinds}
             yield chunk._replace(columns=own)
 
-    def completed(self, found: Fitted, options: Options) -> FittedReference:
+    def completed(self, found: Fitted, options: FieldOptions) -> FittedReference:
         """What was found, with what was derived.
 
         Raises:
@@ -149,7 +150,9 @@ class Derivations:
                 if met in (None, Kind.NUMERIC):
                     self._numeric[name] = Sample(np.nan)
 
-    def _judged(self, found: Fitted, options: Options) -> tuple[AnomalyReference, list[Derived]]:
+    def _judged(
+        self, found: Fitted, options: FieldOptions
+    ) -> tuple[AnomalyReference, list[Derived]]:
         names = self._scored_names(found.entries)
         values = np.stack([self._numeric[name].rows(self._rows.slots) for name in names])
         design, rest = self._rows.halves

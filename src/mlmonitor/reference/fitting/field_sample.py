@@ -20,11 +20,12 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import QUANTILE_POINTS, CountedEntry, NumericReference
 from mlmonitor.records import Field, Floats, Kind, Role
+from mlmonitor.reference.disclosure import coarsen, coarsen_range, is_number_id_like
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
 from mlmonitor.reference.kind_inference import infer_kind
-from mlmonitor.reference.thresholds import Thresholds, critical_tables
+from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 
 
 class FieldSample:
@@ -33,12 +34,15 @@ class FieldSample:
     Until a value tells the kind, all values are missing, and only their number is kept.
     """
 
-    def __init__(self, role: Role, name: str, *, declared: Kind | None) -> None:
+    def __init__(
+        self, role: Role, name: str, *, declared: Kind | None, is_public: bool = False
+    ) -> None:
         self.role: Role = role
         self.name: str = name
         self.moments: Moments = Moments(1)
         self.wrong_type: int = 0
         self._kind = self._declared = declared
+        self._is_public = is_public
         self._sample: Sample | None = None
         self._reasons: Sample | None = None  # none but that values are missing
 
@@ -108,7 +112,7 @@ class FieldSample:
         unknown = Kind.CATEGORICAL if self.role is Role.FEATURE else Kind.NUMERIC
         return self._kind or unknown
 
-    def entry(self, slots: Reservoir, *, bins: int, thresholds: Thresholds | None) -> CountedEntry:
+    def entry(self, slots: Reservoir, options: FieldOptions) -> CountedEntry:
         """The field as it is saved.
 
         Raises:
@@ -119,9 +123,9 @@ class FieldSample:
         rows = self.rows(slots)
         ordered = np.sort(rows)[: np.count_nonzero(~np.isnan(rows))] if field.is_numeric else None
         entry = (
-            categorical(field, rows)
+            categorical(field, rows, is_public=self._is_public)
             if ordered is None
-            else self._numeric(field, ordered, rows.size, bins)
+            else self._numeric(field, ordered, rows.size, options.bins)
         )
         if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
@@ -130,7 +134,7 @@ class FieldSample:
         update: dict[str, Any] = refused_of(self.reasons(slots))
         if self._kind is None and ordered is None:
             update["is_closed"] = False  # its first values are no new categories, but no more gaps
-        update["critical"] = critical_tables(entry, ordered, thresholds)
+        update["critical"] = critical_tables(entry, ordered, options.thresholds)
         return entry.model_copy(update=update)
 
     def reasons(self, slots: Reservoir) -> Reasons:
@@ -143,10 +147,20 @@ class FieldSample:
         has_values = ordered.size > 0
         is_time = field.kind is Kind.DATETIME  # seconds since 1970, never float32
         tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
-        edges = quantile_edges(ordered, bins=bins, tolerance=tolerance)
-        upto = counts_up_to(ordered[None, :], pad_edges([edges]))
-        q = np.linspace(0, 1, QUANTILE_POINTS)
         moments = self.moments
+        low, high = float(moments.min[0]), float(moments.max[0])
+        id_like = not self._is_public and is_number_id_like(ordered)
+        edges = quantile_edges(ordered, bins=bins, tolerance=tolerance)
+        quantiles = np.empty(0)
+        if has_values:
+            quantiles = np.quantile(ordered, _GRID, method="inverted_cdf")
+        if id_like:
+            edges = np.unique(coarsen(edges, low, high))
+            low, high = coarsen_range(low, high)
+            quantiles = np.clip(
+                coarsen(quantiles, float(ordered[0]), float(ordered[-1])), low, high
+            )
+        upto = counts_up_to(ordered[None, :], pad_edges([edges]))
         return NumericReference(
             name=field.name,
             role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
@@ -155,9 +169,13 @@ class FieldSample:
             missing=rows - ordered.size,
             mean=float(moments.mean[0]) if has_values else None,
             stddev=float(moments.stddev[0]) if has_values else None,
-            min=float(moments.min[0]) if has_values else None,
-            max=float(moments.max[0]) if has_values else None,
-            quantiles=np.quantile(ordered, q, method="inverted_cdf").tolist() if has_values else [],
+            min=low if has_values else None,
+            max=high if has_values else None,
+            quantiles=quantiles.tolist(),
+            id_like=id_like,
             edges=edges.tolist(),
             counts=bin_counts(upto, np.array([ordered.size]))[0].tolist(),
         )
+
+
+_GRID = np.linspace(0, 1, QUANTILE_POINTS)

@@ -14,7 +14,7 @@ from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
-from mlmonitor.reference.thresholds import Thresholds
+from mlmonitor.reference.thresholds import FieldOptions
 from mlmonitor.reference.training_data import Chunk, Columns
 
 if TYPE_CHECKING:
@@ -38,20 +38,18 @@ class Fitted(NamedTuple):
     explained: str | None
 
 
-def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
+def fit_fields(
     parts: Iterator[Chunk],
     *,
     schema: Mapping[str, Kind],
     sample_rows: int | None,
-    bins: int,
     rng: "Generator",
-    thresholds: Thresholds | None = "simulated",
     strata: Stratification,
+    options: FieldOptions,
 ) -> Fitted:
     """What training data looks like, field by field and part by part.
 
-    thresholds: how critical values are worked out; None leaves them to the service. strata: by
-    what the rows are parted.
+    strata: by what the rows are split.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
@@ -63,7 +61,7 @@ def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
         if rows == 0:
             continue
         if not samples:
-            samples = _begun(columns, schema)
+            samples = _begin(columns, schema, options.public)
         if columns.keys() != samples.keys():
             odd = sorted(f"{name!r}" for _, name in columns.keys() ^ samples.keys())
             raise SchemaError(f"chunks differ in their columns: {', '.join(odd[:10])}")
@@ -74,10 +72,10 @@ def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
     if slots.seen == 0:
         raise SchemaError("features: expected at least one column with at least one row")
     fields = list(samples.values())
-    entries = [sample.entry(slots, bins=bins, thresholds=thresholds) for sample in fields]
+    entries = [sample.entry(slots, options) for sample in fields]
     told = explain(entries, lambda at: fields[at].rows(slots))
     parted = [
-        StratifiedField(entry, sample.rows(slots), sample.reasons(slots), thresholds=thresholds)
+        StratifiedField(entry, sample.rows(slots), sample.reasons(slots), options.thresholds)
         for entry, sample in zip(told.entries, fields, strict=True)
     ]
     entries = [strata.whole(field, slots) for field in parted]
@@ -85,11 +83,14 @@ def fit_fields(  # noqa: PLR0913 - one name for each thing that decides
     return Fitted(entries, slots.kept, slots.seen, segments, told.prediction)
 
 
-def _begun(columns: Columns, schema: Mapping[str, Kind]) -> dict[tuple[Role, str], FieldSample]:
+def _begin(
+    columns: Columns, schema: Mapping[str, Kind], public: frozenset[str]
+) -> dict[tuple[Role, str], FieldSample]:
     known = {name for _, name in columns}
     for name in schema:
         if name not in known:
             raise SchemaError(f"schema: there is no column {name!r}")
     return {
-        (role, name): FieldSample(role, name, declared=schema.get(name)) for role, name in columns
+        (role, name): FieldSample(role, name, declared=schema.get(name), is_public=name in public)
+        for role, name in columns
     }

@@ -13,17 +13,10 @@ from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.fitting.stratified_field import StratifiedField, refused_of
-from mlmonitor.reference.thresholds import Thresholds
+from mlmonitor.reference.thresholds import FieldOptions
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-
-class Options(NamedTuple):
-    """How derived fields are fitted, as `fitted` fits others."""
-
-    bins: int
-    thresholds: Thresholds | None
 
 
 class Derived(NamedTuple):
@@ -68,14 +61,14 @@ class SampleHalves:
         column: Values,
         reasons: Reasons,
         segments: Sequence[SegmentReference],
-        options: Options,
+        options: FieldOptions,
     ) -> Derived:
         """The field whose values in the second half are `column`."""
         slots = Reservoir(None, self._rng)  # draws nothing: all rows are kept
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.take(column, slots)
-        entry = sample.entry(slots, bins=options.bins, thresholds=options.thresholds)
+        entry = sample.entry(slots, options)
         entry = entry.model_copy(update=refused_of(reasons))
         parted = StratifiedField(entry, sample.rows(slots), reasons, thresholds=options.thresholds)
         at = self.halves[1]

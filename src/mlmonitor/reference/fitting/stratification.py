@@ -13,6 +13,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts
+from mlmonitor.reference.disclosure import least_count
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
 
@@ -30,16 +31,22 @@ class Stratification:
     Price: 16 bytes a sampled row, and the name of every segment met.
     """
 
-    def __init__(self, segments: Sequence[str], most: int, season: Season | None) -> None:
+    def __init__(
+        self,
+        segments: Sequence[str],
+        most: int,
+        season: Season | None,
+        public: frozenset[str] = frozenset(),
+    ) -> None:
         self.fields: tuple[str, ...] = tuple(segments)
         self.season: Season | None = season
-        self._most = most
+        self._most, self._public = most, public
         self._ids: dict[SegmentValues, int] = {}
         self._segment, self._season = Sample(0.0), Sample(0.0)
 
     def sibling(self) -> "Stratification":
         """The same parts, for the slots of another sample of the same rows."""
-        found = Stratification(self.fields, self._most, self.season)
+        found = Stratification(self.fields, self._most, self.season, self._public)
         found._ids = self._ids
         return found
 
@@ -87,7 +94,7 @@ class Stratification:
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir
     ) -> list[SegmentReference]:
-        """Each segment of the most rows, and the rest as one."""
+        """Each segment of the most rows that may be named, and the rest as one."""
         if not self.fields:
             return []
         seasons = self._seasons(slots, None)
@@ -106,7 +113,9 @@ class Stratification:
         names = list(self._ids)
         counts = np.bincount(ids, minlength=len(names)).tolist()
         ranked = sorted(range(len(names)), key=lambda at: (-counts[at], repr(names[at])))
-        kept = [at for at in ranked if counts[at]][: self._most]
+        is_public = self._public.issuperset(self.fields)
+        least = 1 if is_public else least_count(counts)
+        kept = [at for at in ranked if counts[at] >= least][: self._most]
         for at in kept:
             yield names[at], np.flatnonzero(ids == at)
         rest = np.flatnonzero(~np.isin(ids, kept))

@@ -17,6 +17,7 @@ from mlmonitor.formats.reference import (
     segment_entry,
 )
 from mlmonitor.records import REFUSED, Counts, Floats, Quality
+from mlmonitor.reference.disclosure import coarsen
 from mlmonitor.reference.fitting.top_categories import Rare
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
@@ -37,7 +38,6 @@ class StratifiedField:
         entry: CountedEntry,
         values: NDArray[np.generic],
         reasons: Reasons,
-        *,
         thresholds: Thresholds | None,
     ) -> None:
         self._entry, self._values, self._reasons = entry, values, reasons
@@ -64,7 +64,7 @@ class StratifiedField:
         ordered: Floats | None = None
         if isinstance(self._entry, NumericReference):
             ordered = np.sort(self._values[rows].astype(np.float64))[: rows.size - counts[-1]]
-            found = found.model_copy(update=_spread(ordered))
+            found = found.model_copy(update=_spread(ordered, self._entry))
         if not rows.size:
             return found
         critical = critical_tables(segment_entry(self._entry, found), ordered, self._thresholds)
@@ -110,16 +110,22 @@ def refused_of(reasons: Reasons) -> dict[str, Any]:
     }
 
 
-def _spread(ordered: Floats) -> dict[str, object]:
+def _spread(ordered: Floats, entry: NumericReference) -> dict[str, object]:
     """Moments, range and quantiles of some numbers; nothing where there are none."""
     if not ordered.size:
         return {}
     moments = Moments.from_block(ordered[None, :])
     ranks = np.linspace(0, 1, QUANTILE_POINTS)
+    quantiles = np.quantile(ordered, ranks, method="inverted_cdf")
+    low, high = float(moments.min[0]), float(moments.max[0])
+    if entry.id_like and entry.min is not None and entry.max is not None:
+        # The whole's range and its rounding: nothing of a segment's rows is closer to them.
+        low, high = entry.min, entry.max
+        quantiles = np.clip(coarsen(quantiles, low, high), low, high)
     return {
         "mean": float(moments.mean[0]),
         "stddev": float(moments.stddev[0]),
-        "min": float(moments.min[0]),
-        "max": float(moments.max[0]),
-        "quantiles": np.quantile(ordered, ranks, method="inverted_cdf").tolist(),
+        "min": low,
+        "max": high,
+        "quantiles": quantiles.tolist(),
     }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Field, Kind
+from mlmonitor.reference.disclosure import is_id_like, least_count
 
 TOP_CATEGORIES = 50
 OTHER_CATEGORIES = 2_000
@@ -26,57 +27,76 @@ class CategoryCounts(NamedTuple):
     once: int
     twice: int
     held_out: list[int]
+    id_like: bool
+    public: bool
 
 
-def ranked(sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = ()) -> CategoryCounts:
+def ranked(
+    sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = (), *, is_public: bool = False
+) -> CategoryCounts:
     """The categories of a sample of names, None where one is missing; `fixed` ones are listed all.
 
-    Where there are more than `TOP_CATEGORIES`, half of the rows, drawn by a seed, choose which are
-    listed, and the other half is counted in `held_out`. Price: half of the rows' worth of belief
-    in fields of so many categories; chosen and counted by the same rows, the listed would look
+    Where there are more than `TOP_CATEGORIES`, or some may not be named, half of the rows, drawn by
+    a seed, choose which are listed, and the other half is counted in `held_out`. Price: half of the
+    rows' worth of belief in such fields; chosen and counted by the same rows, the listed would look
     rarer in every window.
     """
     counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     names = [name for name, _ in order if name not in (OTHER, NEW)]
+    least = 1 if is_public or fixed else least_count(counts.values())
+    is_withheld = any(count < least for count in counts.values())
     held: np.ndarray[Any, Any] | None = None
     if fixed:
         top = list(fixed)
-    elif len(order) <= TOP_CATEGORIES:
+    elif len(order) <= TOP_CATEGORIES and not is_withheld:
         top = names
     else:
         is_held = _is_held(len(sample))
-        choosing = Counter(sample[~is_held].tolist())
-        names.sort(key=lambda name: (-choosing[name], name))
-        top, held = names[:TOP_CATEGORIES], sample[is_held]
+        top, held = _chosen(sample[~is_held], names, least), sample[is_held]
         top.sort(key=lambda name: (-counts[name], name))
     listed = set(top)
     rest = [(name, count) for name, count in order if name not in listed]
-    is_closed = len(rest) <= OTHER_CATEGORIES
-    met = Counter(counts.values())
+    is_closed = len(rest) <= OTHER_CATEGORIES and not is_withheld
+    frequencies = Counter(counts.values())
     singles = {name for name, count in rest if count == 1} if is_closed else set()
     return CategoryCounts(
         categories=top,
         counts=[counts.get(name, 0) for name in top] + [sum(count for _, count in rest)],
         missing=missing,
-        others=[name for name, _ in rest[:OTHER_CATEGORIES]],
+        others=[] if is_withheld else [name for name, _ in rest[:OTHER_CATEGORIES]],
         is_closed=is_closed,
-        once=met[1],
-        twice=met[2],
+        once=frequencies[1],
+        twice=frequencies[2],
         held_out=[] if held is None else _held_out(held, top, singles),
+        id_like=not fixed and is_id_like(counts.values()),
+        public=is_public,
     )
 
 
-def categorical(field: Field, sample: np.ndarray[Any, Any]) -> CategoricalReference:
-    """The entry of a categorical or boolean field."""
-    found = ranked(sample, ("false", "true") if field.kind is Kind.BOOLEAN else ())
+def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int) -> list[str]:
+    """The categories that half of the rows choose: the most frequent in it that may be named.
+
+    The other half has no say, so that it counts a name it alone has among the others.
+    """
+    counts = Counter(choosing.tolist())
+    frequent = [name for name in names if counts[name] >= least]
+    return sorted(frequent, key=lambda name: (-counts[name], name))[:TOP_CATEGORIES]
+
+
+def categorical(
+    field: Field, sample: np.ndarray[Any, Any], *, is_public: bool = False
+) -> CategoricalReference:
+    """The entry of a categorical or boolean field; `is_public`: whether rare ones may be named."""
+    fixed = ("false", "true") if field.kind is Kind.BOOLEAN else ()
+    counted = ranked(sample, fixed, is_public=is_public)
     return CategoricalReference(
         name=field.name,
         role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
         kind=field.kind.value,  # type: ignore[arg-type]  # no other comes here
         rows=len(sample),
-        **found._asdict(),
+        **counted._asdict(),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Kind, Reference
+from mlmonitor import Field, Kind, Reference
 from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import LabelStatus, Pending
 from mlmonitor.capture.host.label_entries import LabelEntry
@@ -24,6 +24,7 @@ from support.references import fit_reference
 SPAN = Span(3_600.0, None, 60)
 LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
 X = {"x": [1.0, 2.0, 3.0, 4.0]}
+PUBLIC = [Field("actual", public=True)]
 
 
 def labels_of(reference: Reference, limit: int = 1_000) -> tuple[LabelledOutcomes, Pending]:
@@ -75,7 +76,7 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
 
 def test_class_labels_are_compared_with_the_reference() -> None:
     """Actuals of a classifier are categories; a class never seen in training is told."""
-    reference = fit_reference(X, predictions=list("abab"), actuals=list("aabb"))
+    reference = fit_reference(X, predictions=list("abab"), actuals=list("aabb"), fields=PUBLIC)
     labels, pending = labels_of(reference)
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
     labels.take(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmonitor import FormatError, Reference
+from mlmonitor import Field, FormatError, Reference
 from mlmonitor.formats.reference import VERSION, dump, load
 
 PRIVATE = "Ada L"
@@ -33,6 +33,7 @@ def sound() -> Json:
         importances={"x": 0.5},
         training_metrics={"mae": 1.5},
         schema={"when": "datetime"},
+        fields=[Field("line", public=True)],
     )
     found: Json = json.loads(dump(reference.content))
     return found

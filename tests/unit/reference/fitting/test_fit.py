@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor import Kind, Reference, SchemaError
+from mlmonitor import Field, Kind, Reference, SchemaError
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CategoricalReference, CountedEntry, NumericReference
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS
@@ -22,6 +22,9 @@ from mlmonitor.reference.kind_inference import infer_kind
 from support.references import fit_reference
 
 PERSONAL = "Ada Lovelace"
+
+
+PUBLIC = [Field("x", public=True)]
 
 
 def only(reference: Reference) -> CountedEntry:
@@ -99,7 +102,7 @@ def test_whole_data_is_used_whole() -> None:
 @pytest.mark.parametrize("blank", [[None, None], [], [np.nan], np.array([np.nan, np.nan])])
 def test_a_chunk_without_values_does_not_settle_a_kind(blank: Any) -> None:
     """A column that is missing throughout the first chunk is what its first value says."""
-    entry = only(fit_reference(iter([{"x": blank}, {"x": ["motor", "home"]}])))
+    entry = only(fit_reference(iter([{"x": blank}, {"x": ["motor", "home"]}]), fields=PUBLIC))
     assert isinstance(entry, CategoricalReference)
     assert (entry.missing, entry.counts) == (len(blank), [1, 1, 0])
 
@@ -164,7 +167,7 @@ def test_moments_are_seconds_since_1970(dtype: str) -> None:
 )
 def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any) -> None:
     """A declared kind is how the values are read; those that cannot be are missing."""
-    entry = only(fit_reference({"x": values}, schema={"x": kind}))
+    entry = only(fit_reference({"x": values}, schema={"x": kind}, fields=PUBLIC))
     assert entry.kind == kind
     if isinstance(entry, CategoricalReference):
         assert sorted(entry.categories) == shown
@@ -265,7 +268,7 @@ def test_missing_booleans_are_missing() -> None:
 def test_too_many_categories_leave_the_list_open() -> None:
     """Of 10,000 the 50 most frequent are counted, 2,000 known by name, and more are said to be."""
     values = ["often"] * 50 + ["second"] * 30 + [f"c{at}" for at in range(9_998)]
-    entry = categorical(values)
+    entry = categorical(values, fields=PUBLIC)
     assert entry.categories[:2] == ["often", "second"]
     assert (len(entry.categories), len(entry.others)) == (TOP_CATEGORIES, OTHER_CATEGORIES)
     assert entry.is_closed is False
@@ -274,14 +277,14 @@ def test_too_many_categories_leave_the_list_open() -> None:
 
 def test_a_category_cannot_pose_as_ours() -> None:
     """A value that is called as our bins are is counted among the others, not beside them."""
-    entry = categorical([OTHER, NEW, OTHER, "motor"])
+    entry = categorical([OTHER, NEW, OTHER, "motor"], fields=PUBLIC)
     assert entry.categories == ["motor"]
     assert (entry.counts, sorted(entry.others)) == ([1, 3], sorted([OTHER, NEW]))
 
 
 def test_text_that_no_file_can_hold_is_spelled_out() -> None:
     """A lone surrogate becomes an escape, so that the reference can be saved."""
-    assert categorical(["\ud800", "x"]).categories == ["\\ud800", "x"]
+    assert categorical(["\ud800", "x"], fields=PUBLIC).categories == ["\\ud800", "x"]
 
 
 def test_masked_values_are_missing() -> None:

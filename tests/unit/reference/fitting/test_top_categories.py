@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from mlmonitor.compare.count_table import entry_counts, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
-from mlmonitor.records import Role
+from mlmonitor.records import Field, Role
 from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES, ranked
 from support.references import fit_reference
+
+PUBLIC = [Field("c", public=True)]
 
 names = st.lists(st.one_of(st.none(), st.integers(0, 200).map(str)), min_size=1, max_size=400)
 
@@ -38,18 +40,60 @@ def test_held_out_rows_are_counted_only_where_some_categories_are_not_listed(
     values: list[str | None],
 ) -> None:
     """Where all are listed nothing was chosen, and all rows are counted."""
-    found = ranked(sample(values))
+    found = ranked(sample(values), is_public=True)
     if len(set(values) - {None}) <= TOP_CATEGORIES:
         assert found.held_out == []
     else:
-        assert len(found.held_out) == TOP_CATEGORIES + 3
+        assert len(found.held_out) == len(found.categories) + 3
         assert sum(found.held_out) < len(values)
+
+
+@given(names)
+def test_no_category_of_fewer_than_five_rows_is_named_unless_the_vocabulary_is_closed(
+    values: list[str | None],
+) -> None:
+    """Neither as listed nor among the others; what is withheld is counted."""
+    counted = ranked(sample(values))
+    exact = Counter(value for value in values if value is not None)
+    frequent = sum(count for count in exact.values() if count >= 5)
+    is_vocabulary = len(exact) <= 50 and frequent >= 0.99 * exact.total()
+    for name in counted.categories + counted.others:
+        assert exact[name] >= 5 or is_vocabulary
+    assert sum(counted.counts) == exact.total()
+    assert not counted.is_closed or set(counted.categories + counted.others) == set(exact)
+
+
+def test_a_rare_class_of_a_closed_vocabulary_keeps_its_name() -> None:
+    """Two rows in a thousand of a field with three values: they are classes, not persons."""
+    counted = ranked(sample(["no"] * 700 + ["yes"] * 298 + ["maybe"] * 2))
+    assert counted.categories == ["no", "yes", "maybe"]
+    assert counted.is_closed
+    assert counted.held_out == []
+
+
+def test_ids_are_counted_and_not_named() -> None:
+    """Where each row has its own value, all rows are of other categories."""
+    counted = ranked(sample([f"customer-{at}" for at in range(1_000)]))
+    assert counted.id_like
+    assert (counted.categories, counted.others, counted.counts) == ([], [], [1_000])
+    assert sum(counted.held_out) == counted.held_out[0] > 400
+
+
+def test_categories_of_one_half_of_the_rows_do_not_fill_the_list(rng: np.random.Generator) -> None:
+    """A name that the choosing half never saw is not listed: held out rows would flatter it."""
+    values = [f"c{at}" for at in (rng.zipf(1.3, 120) % 200)]
+    column = sample(list(values))
+    counted = ranked(column, is_public=True)
+    is_held = np.random.default_rng(120).random(120) < 0.5
+    assert len(set(values)) > 10
+    if counted.held_out:
+        assert set(counted.categories) <= set(column[~is_held])
 
 
 def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:
     """Of 500 equally frequent categories the 50 chosen hold a tenth, by the rows held out."""
     values = [f"c{at}" for at in rng.integers(0, 500, 5_000)]
-    found = ranked(sample(list(values)))
+    found = ranked(sample(list(values)), is_public=True)
     chosen, whole = sum(found.held_out[:TOP_CATEGORIES]), sum(found.held_out)
     flattered = sum(found.counts[:-1]) / sum(found.counts)
     assert abs(chosen / whole - 0.1) < 4 * np.sqrt(0.09 / whole)
@@ -60,7 +104,7 @@ def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> No
     """As many held out rows as had a category for themselves are counted as new."""
     values = ["often"] * 2_000 + [f"c{at}" for at in range(1_000)]
     rng.shuffle(values)
-    entry = fit_reference({"c": values}).entries([Role.FEATURE])[0]
+    entry = fit_reference({"c": values}, fields=PUBLIC).entries([Role.FEATURE])[0]
     assert isinstance(entry, CategoricalReference)
     *_, new, _ = entry.held_out
     assert entry.expected == entry.held_out
@@ -70,7 +114,7 @@ def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> No
 def test_where_all_are_listed_the_belief_makes_room_for_new_ones() -> None:
     """Categories met once are believed by less than their count, new ones by what that comes to."""
     values = ["often"] * 100 + ["a", "b", "c"]
-    reference = fit_reference({"c": values, "flag": [True] + [False] * 102})
+    reference = fit_reference({"c": values, "flag": [True] + [False] * 102}, fields=PUBLIC)
     entries = reference.entries([Role.FEATURE])
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     prior = prior_counts(entries, plan)

@@ -1,0 +1,66 @@
+"""Which categories may be named outside the process: those that are not a few persons' own."""
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+
+from mlmonitor.records import Floats
+
+LEAST_ROWS = 5
+"""A category of fewer rows may be one person's: its name stays in the process."""
+
+MOST_CLOSED = 50
+CLOSED_SHARE = 0.99
+
+ID_LEAST = 1e6
+"""Whole numbers below are too short for ids: counts and amounts are often all different, too."""
+
+ID_ROWS = 20
+
+
+def least_count(counts: Collection[int]) -> int:
+    """The least rows that a category needs for its name to be kept; `counts` are the rows of each.
+
+    A closed vocabulary keeps all its names: at most 50 of them, and 99 % of the rows in categories
+    of five rows or more. Of others, a category needs five rows.
+    Source: the minimum frequency rule of statistical disclosure control (Hundepool et al.,
+    "Statistical disclosure control", 2012, chapter 4).
+    """
+    frequent = sum(count for count in counts if count >= LEAST_ROWS)
+    distinct = sum(count > 0 for count in counts)
+    is_closed = distinct <= MOST_CLOSED and frequent >= CLOSED_SHARE * sum(counts)
+    return 1 if is_closed else LEAST_ROWS
+
+
+def is_id_like(counts: Collection[int]) -> bool:
+    """Whether categories look like ids: many, and none of more than a handful of rows."""
+    return len(counts) > MOST_CLOSED and max(counts) <= LEAST_ROWS
+
+
+def is_number_id_like(ordered: Floats) -> bool:
+    """Whether sorted numbers look like ids: whole, of seven digits or more, each in one row."""
+    if ordered.size < ID_ROWS or not np.isfinite(ordered).all() or np.abs(ordered).min() < ID_LEAST:
+        return False
+    is_whole = bool((ordered == np.floor(ordered)).all())
+    return is_whole and bool((np.diff(ordered) > 0).all())
+
+
+def coarsen(numbers: Floats, low: float, high: float) -> Floats:
+    """The numbers, rounded to a power of ten between a hundredth and a tenth of `high - low`.
+
+    Promise: rounding keeps the order, and 10 to 100 values are distinct over the range.
+    """
+    step = _step(low, high)
+    coarse: Floats = np.round(numbers / step) * step
+    return coarse
+
+
+def coarsen_range(low: float, high: float) -> tuple[float, float]:
+    """The range, rounded outwards by the same step, so that no value is outside of it."""
+    step = _step(low, high)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
+
+
+def _step(low: float, high: float) -> float:
+    return float(10.0 ** (math.floor(math.log10(max(high - low, 100.0))) - 1))

@@ -1,0 +1,83 @@
+"""From training data and checked options to the content of a reference."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.formats.reference import ReferenceFile
+from mlmonitor.reference.fit_options import (
+    FitOptions,
+    check_actuals,
+    check_columns,
+    warn_of_missing,
+)
+from mlmonitor.reference.fitting.derived_fields import Derivations
+from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
+from mlmonitor.reference.fitting.stratification import Stratification
+from mlmonitor.reference.training_data import Chunk, chunks
+
+
+class TrainingData(NamedTuple):
+    """What a reference is fitted on: rows, and what belongs to each."""
+
+    features: Any
+    predictions: Any
+    actuals: Any
+    times: Any
+
+
+def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
+    """The content of a reference of `data`.
+
+    Raises:
+        SchemaError: the data has no rows, or contradicts itself or the options.
+    """
+    strata = Stratification(
+        options.segments, options.max_segments, options.cycle, options.fields.public
+    )
+    derivations = Derivations(options.kinds, strata, scored=options.scored, seed=options.seed)
+    is_stream = hasattr(data.features, "__next__")
+    fitted = fit_fields(
+        derivations.passing(_checked_chunks(data, options)),
+        schema=derivations.others,
+        sample_rows=SAMPLE_ROWS if is_stream else None,
+        rng=np.random.default_rng(options.seed),
+        strata=strata,
+        options=options.fields,
+    )
+    whole = derivations.completed(fitted, options.fields)
+    check_actuals(whole.fields, options.outputs)
+    warn_of_missing(whole.fields)
+    return ReferenceFile(
+        rows=fitted.rows,
+        rows_seen=fitted.rows_seen,
+        trained_at=options.trained_at,
+        importances=options.importances,
+        training_metrics=options.training_metrics,
+        anomaly=whole.anomaly,
+        fields=whole.fields,
+        explained=fitted.explained,
+        segmented_by=list(strata.fields),
+        segments=whole.segments,
+        season=options.season,
+        season_timezone=options.season_timezone,
+    )
+
+
+def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
+    """The chunks; the first with rows is checked against the options before any work."""
+    is_checked = False
+    for chunk in chunks(
+        data.features,
+        data.predictions,
+        data.actuals,
+        options.names,
+        outputs=options.outputs,
+        segments=options.segments,
+        times=data.times,
+    ):
+        if chunk.rows and not is_checked:
+            check_columns(chunk.columns, options)
+            is_checked = True
+        yield chunk

@@ -1,0 +1,58 @@
+"""What of a reference may leave the process, field by field, as people read it in a terminal."""
+
+from mlmonitor.formats.reference import (
+    CategoricalReference,
+    EmbeddingReference,
+    FieldEntry,
+    NumericReference,
+    TextReference,
+)
+from mlmonitor.formatting import amount, table, truncate
+from mlmonitor.reference.reference import Reference
+
+_NAME = 24
+
+
+def privacy_text(reference: Reference) -> str:
+    """Each field, what is kept of its values, and what is withheld; then the segments."""
+    content = reference.content
+    head = ("field", "role", "kind", "may leave", "names withheld")
+    rows = [_row(entry) for entry in content.fields]
+    lines = [f"reference of {amount(content.rows, 'row')}: no row is kept", ""]
+    lines += table([head, *rows], left=(0, 1, 2, 3, 4))
+    if content.segments:
+        named = sum(segment.values is not None for segment in content.segments)
+        rest = sum(segment.rows for segment in content.segments if segment.values is None)
+        lines += ["", f"segments: {named} named, {amount(rest, 'row')} in the rest, without names"]
+    return "\n".join(lines)
+
+
+def _row(entry: FieldEntry) -> tuple[str, ...]:
+    kept, withheld = _disclosure(entry)
+    return truncate(entry.name, _NAME), entry.role, entry.kind, kept, withheld
+
+
+def _disclosure(entry: FieldEntry) -> tuple[str, str]:
+    """What is kept of a field, and what is not."""
+    match entry:
+        case NumericReference(id_like=True):
+            return "mean, sd, rounded bins", "range, quantiles: ids?"
+        case NumericReference():
+            return "mean, sd, range, bins", "-"
+        case CategoricalReference():
+            return _categories(entry)
+        case TextReference():
+            return "Bloom filter of words", "all texts"
+        case EmbeddingReference():
+            return "centroid, kernel mean", "all vectors"
+
+
+def _categories(entry: CategoricalReference) -> tuple[str, str]:
+    names = len(entry.categories) + len(entry.others)
+    others = entry.counts[-1]
+    if entry.public:
+        return f"{amount(names, 'name')}, public", "-"
+    if entry.is_closed:
+        return f"{amount(names, 'name')}", "-"
+    reason = ": ids?" if entry.is_id_like else ""
+    return f"{amount(names, 'name')}", f"of {amount(others, 'row')}{reason}"

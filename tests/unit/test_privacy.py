@@ -1,0 +1,242 @@
+"""A whole run over planted personal data: none of it leaves the process, in any form."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Field, Monitor, Otlp, Reference
+from mlmonitor.cli.main import main
+from mlmonitor.formats.reference import CategoricalReference, NumericReference
+from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
+from mlmonitor.testing.receiver.request_handler import Intake
+from support.references import fit_reference
+
+ROWS = 400
+PLANTED = "zq"
+"""Every planted text begins with it; planted numbers are in `IDS` and nothing else is."""
+
+IDS = np.random.default_rng(9).choice(np.arange(10_000_001, 99_999_999), 2 * ROWS, replace=False)
+RARE = 4
+
+
+class People(NamedTuple):
+    """Rows of personal data, with predictions and actuals that hold some, too."""
+
+    features: dict[str, Any]
+    predictions: dict[str, Any]
+    actuals: list[str]
+
+
+def people(first: int, rows: int = ROWS) -> People:
+    """Rows of which each is another person; a few cities and words are frequent."""
+    numbers = range(first, first + rows)
+    rng = np.random.default_rng(first)
+    rare = [f"{PLANTED}town{at // RARE}" for at in numbers]
+    frequent = rng.choice(["north", "south"], rows).tolist()
+    return People(
+        {
+            "name": [f"{PLANTED}Mary Smith{at}" for at in numbers],
+            "email": [f"{PLANTED}.mary{at}@example.com" for at in numbers],
+            "iban": [f"{PLANTED}NL91ABNA{at:010d}" for at in numbers],
+            "customer": IDS[list(numbers)].tolist(),
+            "customer_text": [f"{PLANTED}{at:08d}" for at in numbers],
+            "comment": [f"{PLANTED}mary{at} called about {PLANTED}claim{at}" for at in numbers],
+            "city": [
+                t if at % 10 == 0 else f for at, t, f in zip(numbers, rare, frequent, strict=True)
+            ],
+            "age": rng.normal(45, 10, rows).tolist(),
+        },
+        {
+            "prediction": rng.normal(size=rows).tolist(),
+            "reason": [f"{PLANTED}because{at}" for at in numbers],
+        },
+        [f"{PLANTED}truth{at}" for at in numbers],
+    )
+
+
+def fitted(**options: Any) -> Reference:
+    """A reference of personal data."""
+    data = people(0)
+    return fit_reference(
+        data.features,
+        predictions=data.predictions,
+        actuals=data.actuals,
+        schema={"comment": "text"},
+        segments=["city"],
+        **options,
+    )
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """All bytes that receivers are sent, decompressed."""
+    bodies: list[bytes] = []
+    judge: Callable[..., Any] = Intake._judged
+
+    def judged(self: Intake, head: Any, body: bytes) -> Any:
+        bodies.append(body)
+        return judge(self, head, body)
+
+    monkeypatch.setattr(Intake, "_judged", judged)
+    return bodies
+
+
+def assert_clean(where: str, text: str | bytes) -> None:
+    """No planted text and no planted number is in it."""
+    whole = text if isinstance(text, bytes) else text.encode()
+    assert PLANTED.encode() not in whole, where
+    for number in IDS.tolist():
+        assert str(number).encode() not in whole, where
+        assert np.float64(number).tobytes() not in whole, where  # as protobuf has a double
+
+
+def test_no_planted_value_leaves_the_process_in_a_whole_run(
+    wire: list[bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reference, exports over HTTP and gRPC, logs, reprs, status text and JSON."""
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "people.reference.json"
+    reference = fitted()
+    reference.save(path)
+    memory, clock, alerts = InMemoryExporter(), ManualClock(), []
+    live = people(ROWS)
+    with OtlpReceiver() as over_http, OtlpReceiver(protocol="grpc") as over_grpc:
+        with Monitor(
+            "people",
+            reference=Reference.load(path),
+            segments=["city"],
+            exporters=[
+                Otlp.collector(over_http.url),
+                Otlp.collector(over_grpc.url, protocol="grpc"),
+                memory,
+            ],
+            on_alert=alerts.append,
+            clock=clock,
+        ) as monitor:
+            for _ in range(5):
+                monitor.record(live.features, live.predictions, ids=live.features["email"])
+                monitor.label(live.features["email"], live.actuals)
+            monitor.kpi("saved", 12.5)
+            monitor.flush()
+            status = monitor.status()
+        assert over_http.ledger.total("mlmonitor.predictions")
+        assert over_grpc.ledger.total("mlmonitor.predictions")
+    assert alerts
+    assert len(wire) >= 2
+    for body in wire:
+        assert_clean("wire", body)
+    for form in (repr(status), str(status), repr(status.fields), repr(status.alerts)):
+        assert_clean("status", form)
+    assert_clean("alerts", repr([(alert, alert.reason) for alert in alerts]))
+    assert_clean("memory", repr(memory.points if hasattr(memory, "points") else memory.__dict__))
+    assert_clean("log", caplog.text)
+    assert_clean("file", path.read_bytes())
+    assert_clean(
+        "reference", repr(reference) + repr(reference.content) + repr(reference.segment_names)
+    )
+
+
+def test_what_is_withheld_is_counted_and_compared() -> None:
+    """Every row is in the counts, and a flood of rare names is found."""
+    reference = fitted()
+    entries = {entry.name: entry for entry in reference.content.fields}
+    city = entries["city"]
+    assert isinstance(city, CategoricalReference)
+    assert sorted(city.categories) == ["north", "south"]
+    assert city.counts[-1] == ROWS // 10
+    assert sum(city.counts) == ROWS
+    assert set(reference.segment_names) == {"north", "south", "__other__"}
+    with Monitor("people", reference=reference, exporters=[], clock=ManualClock()) as monitor:
+        live = people(ROWS)
+        live.features["city"] = [f"{PLANTED}village{at}" for at in range(ROWS)]
+        monitor.record(live.features, live.predictions)
+        status = monitor.status()
+    assert status.field("city").has_alert
+    assert status.field("city").quality["valid"] == ROWS
+
+
+def test_ids_are_named_as_such_whether_they_are_texts_or_numbers() -> None:
+    """A reference says which fields nothing can be compared in."""
+    reference = fitted()
+    assert {
+        "name",
+        "email",
+        "iban",
+        "customer",
+        "customer_text",
+        "prediction.reason",
+        "actual",
+    } <= set(reference.id_like)
+    assert not {"age", "city", "prediction.prediction"} & set(reference.id_like)
+
+
+def test_numbers_that_are_ids_are_compared_over_rounded_bins() -> None:
+    """No edge, quantile or extreme is a row's; every row is in a bin."""
+    entry = next(e for e in fitted().content.fields if e.name == "customer")
+    assert isinstance(entry, NumericReference)
+    assert entry.min is not None
+    assert entry.max is not None
+    kept = {*entry.edges, *entry.quantiles, entry.min, entry.max}
+    assert not kept & {float(number) for number in IDS.tolist()}
+    assert sum(entry.counts) == ROWS
+    assert len(entry.edges) >= 5
+    assert max(entry.counts) < ROWS / 3
+
+
+def test_a_field_declared_public_keeps_all_its_names() -> None:
+    """Towns are not persons, says the user."""
+    reference = fitted(fields=[Field("city", public=True)])
+    entry = next(e for e in reference.content.fields if e.name == "city")
+    assert isinstance(entry, CategoricalReference)
+    assert entry.public
+    assert f"{PLANTED}town0" in entry.categories + entry.others
+    assert any(PLANTED in name for name in reference.segment_names)
+
+
+def test_a_new_category_is_named_from_its_fifth_row_on() -> None:
+    """Fewer rows may be one person's."""
+    reference = fit_reference({"line": ["motor", "home"] * 100})
+    with Monitor("m", reference=reference, exporters=[], clock=ManualClock()) as monitor:
+        monitor.record({"line": ["motor"] * 20 + ["boat"] * 5 + ["plane"] * 4}, np.zeros(29))
+        field = monitor.status().field("line")
+    assert [hit.name for hit in field.new_categories] == ["boat"]
+    assert field.quality["new_category"] == 9
+
+
+def test_the_privacy_of_a_saved_reference_is_shown_field_by_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is kept and what is withheld, without a value of either."""
+    path = tmp_path / "people.reference.json"
+    fitted().save(path)
+    assert main(["reference", "show", "--privacy", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert_clean("shown", out)
+    lines = {line.split()[0]: line for line in out.splitlines() if line}
+    assert "0 names" in lines["email"]
+    assert "of 400 rows: ids?" in lines["email"]
+    assert "rounded bins" in lines["customer"]
+    assert "2 names" in lines["city"]
+    assert "of 40 rows" in lines["city"]
+    assert "Bloom filter" in lines["comment"]
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_a_service_without_a_reference_learns_one_that_names_no_one() -> None:
+    """The first rows become the reference by the same rules."""
+    data = people(0)
+    memory = InMemoryExporter()
+    config = Config(baseline_rows=200)
+    with Monitor("people", exporters=[memory], clock=ManualClock(), config=config) as monitor:
+        monitor.record(data.features, data.predictions)
+        monitor.record(data.features, data.predictions)
+        monitor.flush()
+        status = monitor.status()
+    assert status.field("city").count
+    texts = repr(status) + str(status) + repr(memory.__dict__)
+    names = [f"{PLANTED}Mary", f"{PLANTED}.mary", f"{PLANTED}NL91", f"{PLANTED}town"]
+    assert not [name for name in names if name in texts]
