@@ -12,7 +12,7 @@ from mlmonitor import Config, Field, Monitor, Otlp, Reference
 from mlmonitor.cli.main import main
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
-from mlmonitor.testing.receiver.request_handler import Intake
+from mlmonitor.testing.receiver.request_handler import RequestHandler
 from support.references import fit_reference
 
 ROWS = 400
@@ -75,13 +75,13 @@ def fitted(**options: Any) -> Reference:
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """All bytes that receivers are sent, decompressed."""
     bodies: list[bytes] = []
-    judge: Callable[..., Any] = Intake._judged
+    judge: Callable[..., Any] = RequestHandler._judged
 
-    def judged(self: Intake, head: Any, body: bytes) -> Any:
+    def judged(self: RequestHandler, head: Any, body: bytes) -> Any:
         bodies.append(body)
         return judge(self, head, body)
 
-    monkeypatch.setattr(Intake, "_judged", judged)
+    monkeypatch.setattr(RequestHandler, "_judged", judged)
     return bodies
 
 
