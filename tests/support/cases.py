@@ -18,3 +18,8 @@ def slow_case(case: Any) -> Any:
     """One case that only `make test-slow` runs; a tuple is its several arguments."""
     values = case if isinstance(case, tuple) else (case,)
     return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def name_typed(value: object) -> str:
+    """A value as the name of a case, with its type: numpy 1 shows its scalars as Python's."""
+    return f"{type(value).__name__} {value!r}"

@@ -22,6 +22,7 @@ from mlmonitor.capture.canonical import category_name, is_missing
 from mlmonitor.capture.naming import NAME_CHARACTERS
 from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.records import ABSENT
+from support.cases import name_typed
 from support.strategies import RAW, Colour, Grade, Mood, Opaque, Size
 
 MISSING, WRONG_TYPE, NOT_THERE = (
@@ -82,7 +83,7 @@ def codes(dictionary: Dictionary, *values: object) -> list[int]:
         (Opaque(), None),
         (np.array([1]), None),
     ],
-    ids=repr,
+    ids=name_typed,
 )
 def test_values_have_names(value: object, name: str | None) -> None:
     """Equal numbers have one name, truths their own, enum members that of their value."""

@@ -14,6 +14,7 @@ from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.read.numbers import finite, parse_datetimes, parse_floats
 from mlmonitor.capture.values import unmask
 from mlmonitor.records import ABSENT
+from support.cases import name_typed
 
 VALID, MISSING, NONFINITE, WRONG_TYPE = "valid", "missing", "nonfinite", "wrong type"
 
@@ -69,12 +70,12 @@ def verdict(values: object) -> tuple[str, float]:
         (np.float16(0.5), 0.5),
         (np.uint64(2**63), float(2**63)),
         (np.bool_(0), 0.0),
-        (np.longdouble("1.5"), 1.5),
+        (np.longdouble("2.5"), 2.5),
         (timedelta(minutes=1), 60.0),
         (np.timedelta64(1500, "ms"), 1.5),
         (pd.Timedelta(2, "s"), 2.0),
     ],
-    ids=repr,
+    ids=name_typed,
 )
 def test_whatever_is_a_number_is_read_as_one(value: object, expected: float) -> None:
     """Each real number of Python or numpy is its float; a duration is its seconds."""
@@ -94,7 +95,7 @@ def test_whatever_is_a_number_is_read_as_one(value: object, expected: float) -> 
         pd.NA,
         pd.NaT,
     ],
-    ids=repr,
+    ids=name_typed,
 )
 def test_every_way_to_say_nothing_is_missing(value: object) -> None:
     """None, NaN, NaT and pandas' NA are counted as missing, and `is_missing` knows most of them."""
@@ -216,7 +217,7 @@ def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
         assert refused.tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"soon", [], int], ids=repr)
+@pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"soon", [], int], ids=name_typed)
 def test_what_is_no_moment_is_of_a_wrong_type(value: object) -> None:
     """A number is no moment in time, nor is text that is no ISO date."""
     _, refused = parse_datetimes([value])
@@ -269,7 +270,7 @@ def test_a_mask_becomes_the_missing_value_of_its_type(
     assert repr(plain.tolist()) == repr(expected)
 
 
-@pytest.mark.parametrize("cell", [np.array(2.5), np.array([2.5]), [2.5]], ids=repr)
+@pytest.mark.parametrize("cell", [np.array(2.5), np.array([2.5]), [2.5]], ids=name_typed)
 def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -> None:
     """Its owner may have changed what is in it by the time it would be read."""
     for values in ([cell, 1.0], [cell]):

@@ -119,7 +119,11 @@ KINDS: list[tuple[str, Any, Kind | None]] = [
     ("booleans among numbers", [True, 2], Kind.NUMERIC),
     ("text", ["a", None, float("nan")], Kind.CATEGORICAL),
     ("text array", np.array(["a"]), Kind.CATEGORICAL),
-    ("variable text array", np.array(["a"], np.dtypes.StringDType()), Kind.CATEGORICAL),
+    *(
+        [("variable text array", np.array(["a"], np.dtypes.StringDType()), Kind.CATEGORICAL)]
+        if hasattr(np.dtypes, "StringDType")  # since numpy 2
+        else []
+    ),
     ("bytes", [b"a"], Kind.CATEGORICAL),
     ("mostly text", ["a", "b", 1], Kind.CATEGORICAL),
     ("mostly numbers", [1, 2, "a", float("nan")], Kind.NUMERIC),
