@@ -32,7 +32,7 @@ def sound() -> Json:
         actuals=[1.0, 2.0, 3.0, 4.0, 5.0],
         importances={"x": 0.5},
         training_metrics={"mae": 1.5},
-        schema={"when": "datetime"},
+        schema={"when": "datetime", "none": "numeric"},
         fields=[Field("line", public=True)],
     )
     found: Json = json.loads(dump(reference.content))
