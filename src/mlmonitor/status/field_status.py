@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
-from mlmonitor.formats.reference import CategoricalReference
+from mlmonitor.formats.reference import QUANTILE_POINTS, CategoricalReference, NumericReference
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
@@ -17,6 +17,22 @@ MOVED_PSI = 0.1
 
 _SHOWN_HITTERS = 5
 _SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not shown
+
+
+@dataclass(frozen=True)
+class TrainingStats:
+    """What the reference holds of a field, beside which its live statistics are read.
+
+    quantiles: at the ranks of `STATUS_QUANTILES`. distinct: categories of a categorical field.
+    missing: share of its values that could not be read.
+    """
+
+    rows: int
+    missing: float
+    mean: float | None = None
+    stddev: float | None = None
+    quantiles: Mapping[float, float] = field(default_factory=dict, repr=False)
+    distinct: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +45,10 @@ class FieldStatus:
     that the reference does not know. log10_e_value: the evidence of a change since the start.
     has_alert: whether an alert of drift is firing.
     is_id_like: whether the reference's values were almost all different, so that nothing is
-    population.
+    compared. training: the same statistics of the reference; None without one.
+    scores, thresholds: each distance of the window from the reference by measure (`psi`,
+    `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and what it exceeds once
+    in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
     mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
     """
 
@@ -53,6 +72,9 @@ class FieldStatus:
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
     is_id_like: bool = False
     mmd: float | None = None
+    training: TrainingStats | None = None
+    scores: Mapping[str, float] = field(default_factory=dict, repr=False)
+    thresholds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def missing(self) -> int:
@@ -61,7 +83,7 @@ class FieldStatus:
 
     @property
     def has_moved(self) -> bool:
-        """Whether PSI is beyond `MOVED_PSI` and beyond its threshold at this many rows."""
+        """Whether PSI is beyond `MOVED_PSI` and its threshold: once in a hundred by chance."""
         if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
             return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
@@ -112,6 +134,9 @@ def _numeric_status(population: PopulationSnapshot, place: int, field: Field) ->
         log10_e_value=_number(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
+        training=_training(population, place),
+        scores=_by_measure(population.scores, place),
+        thresholds=_by_measure(population.thresholds, place),
         mmd=_score(population.scores, MMD, place),
         is_id_like=is_id_like,
     )
@@ -137,10 +162,33 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
         log10_e_value=_number(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
+        training=_training(population, place),
+        scores=_by_measure(population.scores, place),
+        thresholds=_by_measure(population.thresholds, place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=population.count_categories(position),
         is_id_like=bool(population.entries) and population.entries[place].is_id_like,
     )
+
+
+def _training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
+    """What the reference holds of the field at `place`."""
+    if not population.entries:
+        return None
+    entry = population.entries[place]
+    missing = entry.missing / max(entry.rows, 1)
+    if isinstance(entry, NumericReference):
+        ranks = np.linspace(0.0, 1.0, QUANTILE_POINTS)
+        points = np.interp(STATUS_QUANTILES, ranks, entry.quantiles) if entry.quantiles else ()
+        quantiles = dict(zip(STATUS_QUANTILES, map(float, points), strict=False))
+        return TrainingStats(entry.rows, missing, entry.mean, entry.stddev, quantiles)
+    distinct = np.count_nonzero(entry.counts[:-1]) + len(entry.others)
+    return TrainingStats(entry.rows, missing, distinct=float(distinct))
+
+
+def _by_measure(scores: Mapping[str, Floats], place: int) -> dict[str, float]:
+    numbers = {measure: _number(values[place]) for measure, values in scores.items()}
+    return {measure: number for measure, number in numbers.items() if number is not None}
 
 
 def _quality(profile: Profile, place: int) -> dict[Quality, int]:

@@ -1,11 +1,22 @@
 """Findings as lines of a printed status."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
+from textwrap import fill, wrap
 
-from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.compare.alerts.alert import SELF_EXPLANATORY, Alert
 from mlmonitor.compare.drift.decomposition import Shift
-from mlmonitor.formatting import duration, join_counts, short, signed, truncate
+from mlmonitor.formatting import (
+    amount,
+    duration,
+    join_counts,
+    moment,
+    short,
+    signed,
+    truncate,
+    wide,
+)
+from mlmonitor.status.field_table import WIDTH
 
 NAMED = 10
 """How many names a line lists; the others are counted."""
@@ -13,12 +24,48 @@ NAMED = 10
 NAME_COLUMNS = 24
 """Columns of a terminal for a field's name."""
 
+_ADVICE = {
+    "new_category": "a new spelling or a new code? correct it upstream, or fit a new reference",
+    "missing": "ask who fills this field",
+    "wrong_type": "the type changed upstream",
+    "nonfinite": "look for divisions by zero and overflows upstream",
+    "out_of_range": "check the unit of this field, and whether new kinds of rows are scored",
+    "constant": "the field may be stuck or filled with a default upstream",
+    "vanished": "the field is no longer filled: its name or its source may have changed",
+    "new_field": "if the model uses it, fit a new reference; otherwise ignore it",
+}
+
+
+def fit_line(line: str) -> str:
+    """A line that is wider than a terminal, on several; continued lines are indented."""
+    if wide(line) <= WIDTH:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return fill(line, WIDTH, subsequent_indent=indent, drop_whitespace=True)
+
 
 def alert_lines(alerts: Sequence[Alert]) -> list[str]:
-    """The alerts that are firing, a line each."""
-    lines = [f"alert: {alert}" for alert in alerts[:NAMED]]
+    """The alerts that are firing: what each was when it fired, what it is now, and why."""
+    if not alerts:
+        return []
+    lines = [f"{amount(len(alerts), 'alert')} firing"]
+    for alert in alerts[:NAMED]:
+        since = f"since {moment(alert.started_at)} UTC"
+        lines += [f"  {alert_title(alert)}", f"    {since}; {alert.reason}"]
+        lines += [f"    {advice}" for advice in [_ADVICE.get(alert.measure)] if advice]
     more = len(alerts) - NAMED
-    return [*lines, f"alert: {more} more"] if more > 0 else lines
+    return [*lines, f"  and {more} more"] if more > 0 else lines
+
+
+def alert_title(alert: Alert) -> str:
+    """What is wrong, how much it was when the alert fired, and how much it is now."""
+    who = alert.field if alert.field == alert.role.value else f"{alert.role.value} {alert.field}"
+    where = "" if alert.segment == ALL else f" in {alert.segment}"
+    title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"
+    if alert.measure in SELF_EXPLANATORY:
+        return title
+    then = f"{alert.value:.3f} over {amount(alert.rows, 'row')} then"
+    return f"{title} {then}, {alert.current:.3f} now; threshold {alert.threshold:.3f}"
 
 
 def ids_lines(names: Sequence[str]) -> list[str]:
@@ -84,4 +131,4 @@ def trouble_lines(reason: str, since_success: float | None) -> list[str]:
         else f"last accepted {duration(since_success)} ago"
     )
     text = truncate(f"{when}; {reason}", 1_000)
-    return wrap(text, width=110, initial_indent="  ", subsequent_indent="    ")
+    return wrap(text, width=WIDTH, initial_indent="  ", subsequent_indent="    ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.compare.alerts.alert import Alert
@@ -66,6 +66,25 @@ class Status:
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
         """The field of that name and role; raises KeyError if there is none."""
         return field_named(name, role, self.fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The status as dicts, lists, strings, numbers and None."""
+        from mlmonitor.status.documents import to_plain
+
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The same as one JSON object, without NaN or Infinity."""
+        from mlmonitor.status.documents import to_json
+
+        return to_json(self, indent=indent)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from mlmonitor.status.documents import to_html
+
+        return to_html(self)
 
     def __str__(self) -> str:
         from mlmonitor.status.status_text import format_status  # it imports this module

@@ -4,23 +4,21 @@ from collections.abc import Sequence
 
 from mlmonitor.formatting import (
     amount,
-    counted,
-    day,
     duration,
     join_counts,
     share,
     short,
-    table,
     truncate,
     zero_if_rounding,
 )
-from mlmonitor.records import Kind, Quality
-from mlmonitor.status.field_status import MOVED_PSI, FieldStatus
+from mlmonitor.status.field_status import FieldStatus
+from mlmonitor.status.field_table import field_table, invalid_lines
 from mlmonitor.status.lines import (
     NAME_COLUMNS,
     NAMED,
     alert_lines,
     exported,
+    fit_line,
     ids_lines,
     join_names,
     name_lines,
@@ -37,8 +35,9 @@ _LINES = 5  # lines of one kind
 def format_status(status: Status) -> str:
     """The status as text, the most important lines first."""
     segments = segment_lines(status.segments)
-    parts = _head(status), _fields(status), _alerts(status), segments, _monitoring(status)
-    return "\n".join(line for lines in parts for line in lines)
+    fields = field_table(status.fields)
+    parts = _head(status), fields, _alerts(status), segments, _monitoring(status)
+    return "\n".join(fit_line(line) for lines in parts for line in lines)
 
 
 def _head(status: Status) -> list[str]:
@@ -82,97 +81,34 @@ def _reference(status: Status) -> str:
     return text
 
 
-def _fields(status: Status) -> list[str]:
-    if not status.fields:
-        return []
-    if not any(each.count or _bad(each) for each in status.fields):
-        has_rows = any(sum(each.quality.values()) for each in status.fields)
-        return ["no rows in the window" if has_rows else "no rows yet"]
-    head = ("field", "role", "count", "bad", "mean", "sd", "p5", "p50", "p95", "psi ", "js")
-    rows = [_row(each) for each in status.fields]
-    return ["", *table([head, *rows], left=(0, 1)), ""]
-
-
-def _row(each: FieldStatus) -> tuple[str, ...]:
-    quantiles = [each.quantiles.get(q) for q in (0.05, 0.5, 0.95)]
-    if each.kind is Kind.DATETIME:
-        spread = "-" if each.stddev is None else duration(each.stddev)
-        numbers = [day(each.mean), spread, *map(day, quantiles)]
-    else:
-        moments = each.mean, each.stddev, *quantiles
-        numbers = [short(zero_if_rounding(number, scale=each.stddev)) for number in moments]
-    if each.distinct is not None:
-        numbers[0] = f"{counted(round(each.distinct))} distinct"
-    return (
-        truncate(each.name, NAME_COLUMNS),
-        each.role.value,
-        counted(each.count),
-        counted(_bad(each)),
-        *numbers,
-        f"{_score(each.psi)}{'*' if each.has_moved else ' '}",
-        _score(each.jensen_shannon),
-    )
-
-
-def _score(score: float | None) -> str:
-    return "-" if score is None else f"{score:.3f}"
-
-
-def _bad(each: FieldStatus) -> int:
-    return sum(
-        count for quality, count in each.window_quality.items() if quality is not Quality.VALID
-    )
-
-
 def _alerts(status: Status) -> list[str]:
-    """What deserves attention, the largest changes first."""
+    """What an engineer wants to look at: alerts first, then what is known about their causes."""
     lines = alert_lines(status.alerts)
-    scored = [each for each in status.fields if each.psi is not None]
-    moved = sorted((each for each in scored if each.has_moved), key=lambda each: -(each.psi or 0))
-    if moved:
-        lines.append(f"moved*: {join_names([_moved(f) for f in moved])}")
-    elif scored:
-        lines.append(
-            f"moved: none of {amount(len(scored), 'field')} (psi beyond {MOVED_PSI} and chance)"
-        )
-    ids = [truncate(each.name, NAME_COLUMNS) for each in status.fields if each.is_id_like]
-    lines += ids_lines(ids) + why_lines(status.why)
-    apart = [
-        f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in status.fields if f.mmd is not None
-    ]
-    lines += [f"mmd: {join_names(apart)}"] if apart else []
-    lines += _bad_lines(status.fields)
-    new = [each for each in status.fields if each.new_categories]
-    for each in new[:_LINES]:
-        counts = {hit.name: hit.count for hit in each.new_categories}
-        lines.append(
-            f"new in {truncate(each.name, NAME_COLUMNS)}: {join_counts(counts, most=_LINES)}"
-        )
-    if len(new) > _LINES:
-        lines.append(f"new in {amount(len(new) - _LINES, 'more field')}")
+    scored = [field for field in status.fields if field.psi is not None]
+    if scored and not status.alerts:
+        lines.append(f"no alerts: {amount(len(scored), 'field')} compared with training")
+    ids = [truncate(field.name, NAME_COLUMNS) for field in status.fields if field.is_id_like]
+    lines += why_lines(status.why) + ids_lines(ids)
+    embeddings = [field for field in status.fields if field.mmd is not None]
+    distances = [f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in embeddings]
+    lines += [f"mmd: {join_names(distances)}"] if distances else []
+    lines += invalid_lines(status.fields, most=_LINES)
+    lines += _new_category_lines(status.fields)
     lines += rule_lines(status.violations, status.unmatched_rules)
-    vain = status.unused_ignores if status.predictions else ()
-    return lines + name_lines(vain, status.unknown_fields)
+    ignores = status.unused_ignores if status.predictions else ()
+    return lines + name_lines(ignores, status.unknown_fields)
 
 
-def _bad_lines(fields: Sequence[FieldStatus]) -> list[str]:
-    """Fields with defective values, those with the most first, by reason."""
+def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:
+    """New categories that may be shown, by field."""
+    with_new = [field for field in fields if field.new_categories]
     lines = []
-    bad = sorted((each for each in fields if _bad(each)), key=_bad, reverse=True)
-    for each in bad[:_LINES]:
-        qualities = each.window_quality.items()
-        reasons = {q.value: n for q, n in qualities if n and q is not Quality.VALID}
-        lines.append(
-            f"bad in {truncate(each.name, NAME_COLUMNS)}: {join_counts(reasons, most=NAMED)}"
-        )
-    if len(bad) > _LINES:
-        lines.append(f"bad in {amount(len(bad) - _LINES, 'more field')}")
-    return lines
-
-
-def _moved(each: FieldStatus) -> str:
-    rows = sum(each.window_quality.values())
-    return f"{truncate(each.name, NAME_COLUMNS)} (psi {each.psi:.3f} over {amount(rows, 'row')})"
+    for field in with_new[:_LINES]:
+        counts = {hit.name: hit.count for hit in field.new_categories}
+        name = truncate(field.name, NAME_COLUMNS)
+        lines.append(f"new in {name}: {join_counts(counts, most=_LINES)}")
+    more = len(with_new) - _LINES
+    return [*lines, f"new in {amount(more, 'more field')}"] if more > 0 else lines
 
 
 def _monitoring(status: Status) -> list[str]:
@@ -204,5 +140,5 @@ def _monitoring(status: Status) -> list[str]:
             f"{amount(status.internal_errors, 'internal error')}"
         )
         if status.last_error is not None:
-            lines.append(f"last error: {truncate(status.last_error, 110)}")
+            lines.append(f"last error: {status.last_error}")
     return lines

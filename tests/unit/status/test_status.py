@@ -1,5 +1,7 @@
 """What a status prints."""
 
+import json
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,7 @@ from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.formatting import wide
-from mlmonitor.status.field_status import MOVED_PSI
+from mlmonitor.status.field_status import MOVED_PSI, TrainingStats
 
 GOOD = dict.fromkeys(Quality, 0) | {Quality.VALID: 1_000}
 
@@ -64,13 +66,13 @@ WATCHING = Status(
 
 
 def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
-    """What moved, the furthest first, what is bad, and what is new each have their line."""
+    """Traffic, invalid values, new names, labels and exports each have their line."""
     text = str(WATCHING)
     assert text.startswith("claims-severity 7: watching; reference of 4,000 rows\n")
     assert "12,345 predictions, 3 failed (ValueError 3), 10,000 in the window" in text
     assert "latency p50 1.2 ms, p99 30 ms" in text
-    assert "moved*: age (psi 0.412 over 1,012 rows), line (psi 0.200 over 1,000 rows)" in text
-    assert "bad in age: missing 12\n" in text
+    assert "no alerts: 4 fields compared with training" in text
+    assert "invalid in age: missing 12\n" in text
     assert "new in line: caravan 80" in text
     assert "fields the reference does not know: extra 5" in text
     assert "performance on 95 labelled: MAE 3772, RMSE 5876, bias 12" in text
@@ -80,20 +82,7 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
 
 def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
     """Names of categories, quantiles and extremes are there to be read, but not by accident."""
-    alert = Alert(
-        field="line",
-        role=Role.FEATURE,
-        segment="all",
-        measure="psi",
-        value=0.3,
-        current=0.4,
-        threshold=0.1,
-        log10_e_value=5.0,
-        state="firing",
-        rows=500,
-        started_at=0.0,
-        reason="caravan: 1.0% before, 30.0% now",
-    )
+    alert = firing(field="line", reason="caravan: 1.0% before, 30.0% now")
     text = repr(replace(WATCHING, alerts=(alert,)))
     assert "'line'" in text
     for secret in ("caravan", "98765", "4963"):
@@ -109,11 +98,50 @@ def test_a_field_has_moved_beyond_the_tolerance_and_beyond_chance() -> None:
     assert not field(psi=None).has_moved
 
 
-def test_that_nothing_moved_is_said() -> None:
+def firing(**changes: Any) -> Alert:
+    """An alert of a feature that fired over 500 rows."""
+    facts: dict[str, Any] = {
+        "field": "age",
+        "role": Role.FEATURE,
+        "segment": "all",
+        "measure": "psi",
+        "value": 0.412,
+        "current": 0.031,
+        "threshold": 0.1,
+        "log10_e_value": 5.0,
+        "state": "firing",
+        "rows": 500,
+        "started_at": 1_790_000_000.0,
+        "reason": "above 60: 10.0% before, 30.0% now",
+    }
+    return Alert(**(facts | changes))
+
+
+def test_without_alerts_the_status_says_how_many_fields_were_compared() -> None:
     """Silence would leave open whether anything was compared."""
-    quiet = replace(WATCHING, fields=(field(), blank("empty")))
-    assert "moved: none of 1 field (" in str(quiet)
-    assert "moved" not in str(replace(WATCHING, fields=(blank("empty"),)))
+    quiet = replace(WATCHING, fields=(field(psi=0.5), blank("empty")))
+    assert "no alerts: 1 field compared with training" in str(quiet)
+    assert "no alerts" not in str(replace(WATCHING, fields=(blank("empty"),)))
+
+
+def test_an_alert_says_what_it_was_then_and_what_it_is_now() -> None:
+    """An alert of yesterday does not read as if it were today's."""
+    text = str(replace(WATCHING, alerts=(firing(), firing(measure="new_category"))))
+    assert "2 alerts firing\n" in text
+    assert "  feature age: psi 0.412 over 500 rows then, 0.031 now; threshold 0.100\n" in text
+    assert "    since 2026-09-21 14:13:20 UTC; above 60: 10.0% before, 30.0% now\n" in text
+    assert "correct it upstream, or fit a new reference" in text
+    assert "no alerts" not in text
+
+
+def test_the_table_shows_training_beside_live_and_marks_alerts_alone() -> None:
+    """A PSI that chance explains is not marked, however large it is."""
+    trained = TrainingStats(rows=4_000, missing=0.0, mean=8_000.0, stddev=9_500.0)
+    fields = field(training=trained, psi=0.9), field("age", training=trained, has_alert=True)
+    lines = str(replace(WATCHING, fields=fields)).splitlines()
+    first, second = (next(x for x in lines if x.startswith(f"  {f.name} ")) for f in fields)
+    assert first.split()[1:] == ["1,000", "0", "8186", "9804", "8000", "9500", "0.900", "0.020"]
+    assert second.split()[-1] == "ALERT"
 
 
 def test_bad_values_are_counted_over_the_window_like_the_others() -> None:
@@ -121,8 +149,8 @@ def test_bad_values_are_counted_over_the_window_like_the_others() -> None:
     then = GOOD | {Quality.MISSING: 700}
     now = GOOD | {Quality.MISSING: 12}
     text = str(replace(WATCHING, fields=(field("age", quality=then, window_quality=now),)))
-    assert re.search(r"^age +feature +1,000 +12 ", text, re.MULTILINE)
-    assert "bad in age: missing 12\n" in text
+    assert re.search(r"^  age +1,000 +12 ", text, re.MULTILINE)
+    assert "invalid in age: missing 12\n" in text
     assert "700" not in text
     assert field("age", quality=then, window_quality=now).missing == 700
 
@@ -134,9 +162,9 @@ def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
     assert "\nno rows yet\n" in str(replace(WATCHING, fields=(never,)))
     assert "\nno rows in the window\n" in str(replace(WATCHING, fields=(past,)))
     for fields in ((never,), (past,)):
-        assert "---" not in str(replace(WATCHING, fields=fields))
+        assert "threshold" not in str(replace(WATCHING, fields=fields))
     only_bad = blank("age", quality=dict.fromkeys(Quality, 0) | {Quality.MISSING: 3})
-    assert "---" in str(replace(WATCHING, fields=(only_bad,)))
+    assert "threshold" in str(replace(WATCHING, fields=(only_bad,)))
 
 
 def test_one_is_not_many() -> None:
@@ -145,7 +173,12 @@ def test_one_is_not_many() -> None:
         "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
     )
     text = str(replace(one, fields=(field(),)))
-    for told in ("reference of 1 row\n", "1 prediction,", "none of 1 field ", "1 internal error"):
+    for told in (
+        "reference of 1 row\n",
+        "1 prediction,",
+        "no alerts: 1 field ",
+        "1 internal error",
+    ):
         assert told in text
     assert "1 row dropped" in text
 
@@ -155,7 +188,7 @@ def test_the_dust_of_rounding_is_printed_as_zero() -> None:
     dusty = field("x", mean=-3.1e-15, stddev=1.0, quantiles={0.05: -1.6, 0.5: 2e-17, 0.95: 1.6})
     tiny = field("y", mean=3.1e-15, stddev=2e-15, quantiles={})
     text = str(replace(WATCHING, fields=(dusty, tiny)))
-    assert re.search(r"^x .* 0 +1 +-1.6 +0 +1.6 ", text, re.MULTILINE)
+    assert re.search(r"^  x +1,000 +0 +0 +1 ", text, re.MULTILINE)
     assert "3.10e-15" in text
 
 
@@ -163,7 +196,7 @@ def test_a_categorical_field_tells_how_many_categories_it_met() -> None:
     """It has no mean; the number of its categories stands there, where it is known."""
     fields = (field(), blank("line", kind=Kind.CATEGORICAL, count=9, distinct=1_234.4))
     text = str(replace(WATCHING, fields=fields))
-    assert re.search(r"^line +feature +9 +0 +1,234 distinct +- ", text, re.MULTILINE)
+    assert re.search(r"^  line +9 +0 +1,234 names ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +257,8 @@ def test_every_state_is_told(status: Status, said: str) -> None:
 def lines_of_table(status: Status) -> list[str]:
     """The head and the rows of the printed table."""
     lines = str(status).splitlines()
-    rule = next(at for at, line in enumerate(lines) if line.startswith("---"))
-    return [lines[rule - 1], *lines[rule + 1 : rule + 1 + len(status.fields)]]
+    head = next(place for place, line in enumerate(lines) if "threshold" in line)
+    return [lines[head], *lines[head + 2 : head + 2 + len(status.fields)]]
 
 
 NAMES = st.text(min_size=1, max_size=40)
@@ -238,27 +271,28 @@ NUMBER = st.one_of(st.none(), st.floats())
 )
 @settings(max_examples=30)
 def test_the_table_is_aligned_and_readable(rows: list[tuple[Any, ...]], kind: Kind) -> None:
-    """Whatever names and numbers: aligned, at most 130 columns, and never None, nan or inf."""
+    """For any names and numbers: aligned, at most 100 columns, and never None, nan or inf."""
     fields = tuple(
         field(name, kind=kind, mean=mean, stddev=sd and abs(sd), count=count, psi=None)
         for name, mean, sd, count in rows
     )
     table = lines_of_table(replace(WATCHING, fields=fields))
-    assert len({wide(line) for line in table}) == 1
-    assert wide(table[0]) <= 130
+    ends = {wide(line) for line in table}
+    assert len(ends) == 1
+    assert ends.pop() <= 100
     for line in table[1:]:
-        assert not re.search(r"\b(None|nan|inf)\b", line[wide("x" * 24) :].replace("�", ""))
+        assert not re.search(r"\b(None|nan|inf)\b", line[-60:].replace("�", ""))
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:
-    """With long names, dates and large numbers the whole table stays within 120 columns."""
+    """With long names, dates and large numbers the whole status stays within 100 columns."""
     fields = (
         field("días_abiertos_保险理赔金额的一个很长的名字", count=123_456_789),
         field("opened", kind=Kind.DATETIME, mean=1.7e9, stddev=1e6, quantiles={0.5: 1.7e9}),
         field("huge", mean=-1.234e300, psi=12.345, role=Role.PREDICTION),
     )
     text = str(replace(WATCHING, fields=fields))
-    assert max(wide(line) for line in text.splitlines()) <= 120
+    assert max(wide(line) for line in text.splitlines()) <= 100
     assert "2023-11-14" in text
 
 
@@ -267,9 +301,9 @@ def test_a_hundred_fields_do_not_hide_the_alerts() -> None:
     bad = GOOD | {Quality.MISSING: 3}
     new = (Hitter("n", 9, 0),)
     fields = tuple(field(f"f{at}", psi=0.5, quality=bad, new_categories=new) for at in range(100))
-    text = str(replace(WATCHING, fields=fields, unknown_fields={f"u{at}": 1 for at in range(70)}))
-    assert "and 90 more" in text
-    assert "bad in 95 more fields" in text
+    status = replace(WATCHING, fields=fields, unknown_fields={f"u{at}": 1 for at in range(70)})
+    text = " ".join(str(status).split())
+    assert "invalid in 95 more fields" in text
     assert text.count("new in") == 6
     assert "and 60 more" in text
 
@@ -281,3 +315,23 @@ def test_a_field_is_found_by_name_and_role() -> None:
     assert WATCHING.field("age").missing == 12
     with pytest.raises(KeyError, match=r"no feature is called 'prediction'; .* role='prediction'"):
         WATCHING.field("prediction")
+
+
+def test_a_status_is_json_for_every_parser() -> None:
+    """No NaN, no Infinity; names of attributes are keys, enums are their values."""
+    status = replace(WATCHING, alerts=(firing(log10_e_value=math.inf),))
+    plain = json.loads(status.to_json(), parse_constant=pytest.fail)
+    assert plain == status.to_dict()
+    assert plain["fields"][1]["quality"]["missing"] == 12
+    assert plain["alerts"][0]["log10_e_value"] is None
+    assert plain["fields"][3]["new_categories"] == [{"name": "caravan", "count": 80, "error": 0}]
+
+
+def test_a_notebook_shows_names_as_text_whatever_they_are() -> None:
+    """Markup in a name is shown, and not run."""
+    hostile = "<script>alert('x')</script>"
+    status = replace(WATCHING, model=hostile, fields=(field(hostile),))
+    status = replace(status, alerts=(firing(field=hostile),), reference_warning=hostile)
+    page = status._repr_html_()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 4

@@ -9,7 +9,7 @@ from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]
 
-_SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
+SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures whose reason says everything: a threshold beside them would mean nothing."""
 
 
@@ -49,7 +49,7 @@ class Alert:
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.state == "resolved":
             return f"{who}{where}: {self.measure} recovered"
-        if self.measure in _SELF_EXPLANATORY:
+        if self.measure in SELF_EXPLANATORY:
             return f"{who}{where}: {self.measure}; {self.reason}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "

@@ -1,0 +1,111 @@
+"""The fields of a status as a table: live beside training, score beside threshold."""
+
+from collections.abc import Sequence
+
+from mlmonitor.formatting import (
+    amount,
+    counted,
+    day,
+    duration,
+    short,
+    table,
+    truncate,
+    wide,
+    zero_if_rounding,
+)
+from mlmonitor.records import Kind, Quality, Role
+from mlmonitor.status.field_status import FieldStatus, TrainingStats
+
+WIDTH = 100
+"""Columns of a terminal that a printed status keeps to."""
+
+_HEAD = ("", "rows", "invalid", "  mean", "    sd", "  mean", "    sd", "psi", "threshold", "")
+_LIVE, _TRAINING, _DRIFT = 3, 5, 7  # where each group of columns begins
+_GROUPS = {
+    Role.FEATURE: "features",
+    Role.DERIVED: "derived fields",
+    Role.PREDICTION: "predictions",
+    Role.ACTUAL: "actuals",
+    Role.KPI: "KPIs",
+}
+
+
+def invalid_count(field: FieldStatus) -> int:
+    """The values of the window that are not valid, of all kinds."""
+    counts = field.window_quality.items()
+    return sum(count for quality, count in counts if quality is not Quality.VALID)
+
+
+def field_table(fields: Sequence[FieldStatus]) -> list[str]:
+    """Lines of at most `WIDTH` columns: the fields by role, and `ALERT` beside those that fire one.
+
+    A window without rows is a line in place of a table of dashes.
+    """
+    if not any(field.count or invalid_count(field) for field in fields):
+        had_rows = any(sum(field.quality.values()) for field in fields)
+        return [] if not fields else ["no rows in the window" if had_rows else "no rows yet"]
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for role, title in _GROUPS.items():
+        group = [field for field in fields if field.role is role]
+        if group:
+            rows += [(title, *[""] * (len(_HEAD) - 1)), *map(_row, group)]
+    fixed = sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
+    names = max(WIDTH - fixed, 8)
+    rows = [(truncate(row[0], names), *row[1:]) for row in rows]
+    lines = table(rows, left=(0, len(_HEAD) - 1))
+    return ["", _captions(lines[0], rows), lines[0], *lines[2:], ""]
+
+
+def _captions(head: str, rows: Sequence[Sequence[str]]) -> str:
+    """The line above the head, which says which columns are live and which are of training."""
+    widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
+    starts = [sum(width + 2 for width in widths[:place]) for place in range(len(widths))]
+    line = " " * len(head)
+    for place, caption in ((_LIVE, "now"), (_TRAINING, "at training"), (_DRIFT, "drift")):
+        end = starts[place + 1] + widths[place + 1]
+        start = max(end - max(len(caption), widths[place + 1] + 1), 0)
+        line = line[:start].ljust(start) + caption.rjust(end - start) + line[end:]
+    return line.rstrip()
+
+
+def _row(field: FieldStatus) -> tuple[str, ...]:
+    training = field.training
+    return (
+        f"  {field.name}",
+        counted(field.count),
+        counted(invalid_count(field)),
+        *_numbers(field, field.mean, field.stddev, field.distinct),
+        *_training_numbers(field, training),
+        "-" if field.psi is None else f"{field.psi:.3f}",
+        "-" if field.psi_threshold is None else f"{field.psi_threshold:.3f}",
+        "ALERT" if field.has_alert else ("id-like" if field.is_id_like else ""),
+    )
+
+
+def _training_numbers(field: FieldStatus, training: TrainingStats | None) -> tuple[str, str]:
+    if training is None:
+        return "-", "-"
+    return _numbers(field, training.mean, training.stddev, training.distinct)
+
+
+def _numbers(
+    field: FieldStatus, mean: float | None, stddev: float | None, distinct: float | None
+) -> tuple[str, str]:
+    """Mean and standard deviation; how many categories there are if it has none."""
+    if field.kind is Kind.DATETIME:
+        return day(mean), "-" if stddev is None else duration(stddev)
+    if field.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
+        return ("-" if distinct is None else f"{counted(round(distinct))} names"), ""
+    return short(zero_if_rounding(mean, scale=stddev)), short(stddev)
+
+
+def invalid_lines(fields: Sequence[FieldStatus], *, most: int) -> list[str]:
+    """How the values of fields are invalid; those with the most first, `most` of them."""
+    invalid = sorted(filter(invalid_count, fields), key=invalid_count, reverse=True)
+    lines = []
+    for field in invalid[:most]:
+        counts = field.window_quality.items()
+        reasons = [f"{q} {n:,}" for q, n in counts if n and q is not Quality.VALID]
+        lines.append(f"invalid in {truncate(field.name, 24)}: {', '.join(reasons)}")
+    more = len(invalid) - most
+    return [*lines, f"invalid in {amount(more, 'more field')}"] if more > 0 else lines
