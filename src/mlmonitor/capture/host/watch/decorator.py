@@ -96,7 +96,7 @@ def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
     """Evaluate annotations that are text, which FastAPI below 0.124 reads in our module.
 
     `from __future__ import annotations` makes them text. Names that cannot be evaluated here are
-    left to whoever reads the signature.
+    left to the reader of the signature.
     """
     annotations = getattr(function, "__annotations__", {})
     if any(isinstance(annotation, str) for annotation in annotations.values()):
