@@ -1,0 +1,195 @@
+"""Sums by bucket that merge by addition: the states under every performance measure."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.codec import State, demand, part
+from mlmonitor.errors import IncompatibleSketch
+from mlmonitor.records import Counts, Floats
+
+Buckets = NDArray[np.int64]
+"""The bucket of each row; a row of a bucket below 0 counts in none."""
+
+Range = slice | int
+
+
+class RegressionSums:
+    """Sums over pairs of numbers, from which all measures of regression and their intervals follow.
+
+    table: float64 `[terms, buckets]`, in the order of `TERMS`. Of an error e = predicted - actual
+    and of d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
+    `over2` the squares of errors above zero, `a` sums |actual|, `ea` |e| |actual|, `r` the ratio
+    |e| / |actual| over the `nonzero` pairs whose actual is not zero, and `r2` its square.
+
+    Promise: merging is addition. A sum beyond all floats is infinite or NaN; nothing warns.
+    Price: 136 bytes a bucket.
+    """
+
+    TERMS: ClassVar[tuple[str, ...]] = (
+        *("n", "abs", "e", "e2", "e4", "over2", "d", "d2", "d3", "d4", "e2d", "e2d2"),
+        *("a", "ea", "nonzero", "r", "r2"),
+    )
+
+    __slots__ = ("center", "table")
+
+    def __init__(self, buckets: int, center: float = 0.0) -> None:
+        self.center: float = center
+        self.table: Floats = np.zeros((len(self.TERMS), buckets))
+
+    def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
+        """Add pairs; one with a NaN on either side is left out."""
+        is_known = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
+        predicted, actual, buckets = predicted[is_known], actual[is_known], buckets[is_known]
+        with np.errstate(all="ignore"):
+            for row, term in enumerate(self._terms(predicted, actual)):
+                self.table[row] += np.bincount(buckets, term, self.table.shape[1])
+
+    def _terms(self, predicted: Floats, actual: Floats) -> list[Floats]:
+        e, d = predicted - actual, actual - self.center
+        size, e2, d2, a = np.abs(e), e * e, d * d, np.abs(actual)
+        is_nonzero = a > 0
+        ratio = np.where(is_nonzero, size / np.where(is_nonzero, a, 1.0), 0.0)
+        over = np.maximum(e, 0.0) ** 2
+        errors = [np.ones_like(e), size, e, e2, e2 * e2, over, d, d2, d2 * d, d2 * d2]
+        return [*errors, e2 * d, e2 * d2, a, size * a, is_nonzero * 1.0, ratio, ratio * ratio]
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has seen; raises IncompatibleSketch unless buckets and center agree."""
+        if self.table.shape != other.table.shape or self.center != other.center:
+            raise IncompatibleSketch("regression sums over different buckets cannot be merged")
+        with np.errstate(all="ignore"):
+            self.table += other.table
+
+    def terms(self, bucket: Range = slice(None)) -> dict[str, float]:
+        """Each sum over some buckets, all unless one is named; and the center."""
+        chosen = self.table[:, bucket].reshape(len(self.TERMS), -1).sum(axis=1)
+        return {"center": self.center, **dict(zip(self.TERMS, chosen.tolist(), strict=True))}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.table.nbytes
+
+    def state(self) -> State:
+        """All there is to know, as arrays."""
+        return {"center": np.array([self.center]), "table": self.table}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        table = part(state, "table", np.float64, ndim=2)
+        demand(table.shape[0] == len(cls.TERMS), "table: expected a row for each term")
+        counts = table[[cls.TERMS.index("n"), cls.TERMS.index("nonzero")]]
+        demand((counts >= 0).all(), "table: expected counts of zero or more")
+        sums = cls(table.shape[1], float(part(state, "center", np.float64, shape=(1,))[0]))
+        sums.table = table
+        return sums
+
+
+class MeanSums:
+    """Counts, sums and sums of squares of values a row, by bucket: means and their intervals.
+
+    table: float64 `[3, names, buckets]`. A NaN says that the row has no such value.
+    Promise: merging is addition. Price: 24 bytes a name and bucket.
+    """
+
+    __slots__ = ("names", "table")
+
+    def __init__(self, names: tuple[str, ...], buckets: int) -> None:
+        self.names: tuple[str, ...] = names
+        self.table: Floats = np.zeros((3, len(names), buckets))
+
+    def update(self, name: str, values: Floats, buckets: Buckets) -> None:
+        """Add the values of one name."""
+        is_known = np.isfinite(values) & (buckets >= 0)
+        values, buckets = values[is_known], buckets[is_known]
+        place, size = self.names.index(name), self.table.shape[2]
+        with np.errstate(over="ignore"):
+            self.table[0, place] += np.bincount(buckets, minlength=size)
+            self.table[1, place] += np.bincount(buckets, values, size)
+            self.table[2, place] += np.bincount(buckets, values * values, size)
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has seen; raises IncompatibleSketch unless names and buckets agree."""
+        if self.names != other.names or self.table.shape != other.table.shape:
+            raise IncompatibleSketch("sums of different measures cannot be merged")
+        self.table += other.table
+
+    def terms(self, name: str, bucket: Range = slice(None)) -> tuple[float, float, float]:
+        """The count, the sum and the sum of squares of one name over some buckets."""
+        chosen = self.table[:, self.names.index(name), bucket].reshape(3, -1).sum(axis=1)
+        count, total, squares = chosen.tolist()
+        return count, total, squares
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.table.nbytes
+
+    def state(self) -> State:
+        """All there is to know but the names, as arrays."""
+        return {"table": self.table}
+
+    @classmethod
+    def from_state(cls, state: State, names: tuple[str, ...]) -> Self:
+        """The inverse of `state`; raises FormatError for arrays that do not fit the names."""
+        table = part(state, "table", np.float64, ndim=3)
+        demand(table.shape[:2] == (3, len(names)), "table: expected three rows for each name")
+        demand((table[[0, 2]] >= 0).all(), "table: expected counts of zero or more")
+        sums = cls(names, table.shape[2])
+        sums.table = table
+        return sums
+
+
+class ConfusionMatrix:
+    """How often each class was predicted where each was true, by bucket.
+
+    counts: int64 `[buckets, classes, classes]`, actual before predicted.
+    Promise: exact; merging is addition. Price: 8 bytes a pair of classes and bucket.
+    """
+
+    __slots__ = ("counts",)
+
+    def __init__(self, buckets: int, classes: int) -> None:
+        self.counts: Counts = np.zeros((buckets, classes, classes), np.int64)
+
+    def update(self, predicted: Buckets, actual: Buckets, buckets: Buckets) -> None:
+        """Add pairs of class codes; one below zero on either side is left out."""
+        is_known = (predicted >= 0) & (actual >= 0) & (buckets >= 0)
+        size = self.counts.shape[1]
+        cells = (buckets[is_known] * size + actual[is_known]) * size + predicted[is_known]
+        added = np.bincount(cells, minlength=self.counts.size)
+        self.counts += added.reshape(self.counts.shape)
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has seen; raises IncompatibleSketch unless classes and buckets agree."""
+        if self.counts.shape != other.counts.shape:
+            raise IncompatibleSketch("confusion matrices of different classes cannot be merged")
+        self.counts += other.counts
+
+    def matrix(self, bucket: Range = slice(None)) -> Counts:
+        """Actual before predicted, over some buckets, all unless one is named."""
+        size = self.counts.shape[1]
+        matrix: Counts = self.counts[bucket].reshape(-1, size, size).sum(axis=0)
+        return matrix
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counts.nbytes
+
+    def state(self) -> State:
+        """All there is to know but the names of the classes, as arrays."""
+        return {"counts": self.counts}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        counts = part(state, "counts", np.int64, ndim=3)
+        demand(counts.shape[1] == counts.shape[2], "counts: expected as many rows as columns")
+        demand((counts >= 0).all(), "counts: expected counts of zero or more")
+        matrix = cls(counts.shape[0], counts.shape[1])
+        matrix.counts = counts
+        return matrix

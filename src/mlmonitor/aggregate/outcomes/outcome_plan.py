@@ -1,0 +1,113 @@
+"""What is compared where predictions meet their actuals: the task, its classes, its measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
+from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.records import Floats
+
+Task = Literal["regression", "binary", "multiclass", "ranking"]
+
+MOST_SCORED_CLASSES = 32
+"""Classes whose scores are kept, each with a histogram of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomMetric:
+    """A measure of one's own: the mean of what `function(predicted, actual)` returns for each row.
+
+    function: takes two arrays of one length, numbers or, for classes, their names; returns one
+    number a row, NaN where a row has none. Means are additive, so they merge over any fleet.
+    """
+
+    name: str
+    function: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomePlan:
+    """Two states of outcomes merge if their plans are equal.
+
+    classes: names by code; a class that is not among them has the next code. positive: the code of
+    the positive one of two. center: near the mean actual, for sums of powers. has_scores: whether
+    probabilities arrive with the predictions. threshold: a score above it means the positive class.
+    """
+
+    task: Task
+    classes: tuple[str, ...] = ()
+    positive: int = 1
+    center: float = 0.0
+    has_scores: bool = False
+    threshold: float = 0.5
+    metrics: tuple[CustomMetric, ...] = ()
+
+    @property
+    def mean_names(self) -> tuple[str, ...]:
+        """Measures that are means of values a row."""
+        own = tuple(metric.name for metric in self.metrics)
+        if self.task == "ranking":
+            return ("ndcg", "mrr", *own)
+        return ("log_loss", "brier", *own) if self.has_scores else own
+
+    @property
+    def scored(self) -> int:
+        """How many classes have a histogram of scores: one of two is enough."""
+        if not self.has_scores:
+            return 0
+        return 1 if self.task == "binary" else len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of all codes, that of further classes last."""
+        return (*self.classes, OTHER)
+
+    def without_scores(self) -> "OutcomePlan":
+        """The same, but for scores: what is kept by bucket of many classes."""
+        return replace(self, has_scores=False)
+
+
+class OutcomeBlock(NamedTuple):
+    """Pairs of predictions and actuals, read.
+
+    predicted, actual: numbers, NaN where there is none. predicted_class, actual_class: codes of the
+    plan's classes, -1 where there is none. scores: float64 `[scored classes, rows]`. own: a column
+    of values a row for each of the plan's measures that are means.
+    """
+
+    predicted: Floats
+    actual: Floats
+    predicted_class: Buckets
+    actual_class: Buckets
+    scores: Floats
+    means: dict[str, Floats]
+
+    @property
+    def rows(self) -> int:
+        """How many pairs there are."""
+        return len(self.predicted)
+
+
+def score_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
+    """Log loss and Brier score of each row; NaN where a probability is missing or out of range."""
+    scores, actual = block.scores, block.actual_class
+    is_sound = ((scores >= 0) & (scores <= 1)).all(axis=0) & (actual >= 0)
+    with np.errstate(all="ignore"):
+        if plan.task == "binary":
+            is_positive = actual == plan.positive
+            chance = np.where(is_positive, scores[0], 1 - scores[0])
+            squares = (scores[0] - is_positive) ** 2
+        else:
+            codes = np.arange(len(scores))[:, None]
+            is_class = codes == actual
+            chance = np.where(is_class, scores, 0.0).sum(axis=0)
+            squares = ((scores - is_class) ** 2).sum(axis=0)
+        least = np.finfo(np.float64).eps  # as scikit-learn clips
+        loss = -np.log(np.clip(chance, least, 1 - least))
+    return {
+        "log_loss": np.where(is_sound, loss, np.nan),
+        "brier": np.where(is_sound, squares, np.nan),
+    }

@@ -1,0 +1,101 @@
+"""All sums over labelled predictions, for the buckets of one dimension."""
+
+from typing import Self
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.bucket_sums import (
+    Buckets,
+    ConfusionMatrix,
+    MeanSums,
+    RegressionSums,
+)
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.aggregate.outcomes.score_histogram import ScoreHistogram
+from mlmonitor.aggregate.sketches.codec import State, demand, nest, within
+from mlmonitor.errors import IncompatibleSketch
+
+
+class OutcomeTables:
+    """One confusion matrix, one score histogram, one set of sums under every measure of a task.
+
+    Promise: additive. Any order and any split of the rows gives the same counts, and the same sums
+        but for rounding. Price: `nbytes`, which rows do not change.
+    """
+
+    __slots__ = ("confusion", "means", "plan", "regression", "scores")
+
+    def __init__(self, plan: OutcomePlan, buckets: int) -> None:
+        self.plan: OutcomePlan = plan
+        is_regression = plan.task == "regression"
+        classes = len(plan.class_names) if plan.task in ("binary", "multiclass") else 0
+        self.regression: RegressionSums = RegressionSums(buckets * is_regression, plan.center)
+        self.confusion: ConfusionMatrix = ConfusionMatrix(buckets, classes)
+        self.scores: ScoreHistogram = ScoreHistogram(buckets, plan.scored)
+        self.means: MeanSums = MeanSums(plan.mean_names, buckets)
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets there are."""
+        return int(self.means.table.shape[2])
+
+    def update(self, block: OutcomeBlock, buckets: Buckets) -> None:
+        """Add pairs; `buckets` holds the bucket of each, -1 for none."""
+        if self.plan.task == "regression":
+            self.regression.update(block.predicted, block.actual, buckets)
+        elif self.plan.task != "ranking":
+            self.confusion.update(block.predicted_class, block.actual_class, buckets)
+        is_known = np.where(block.actual_class >= 0, buckets, -1)
+        for place in range(self.plan.scored):
+            code = self.plan.positive if self.plan.task == "binary" else place
+            self.scores.update(place, block.scores[place], block.actual_class == code, is_known)
+        for name in self.plan.mean_names:
+            self.means.update(name, block.means[name], buckets)
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has seen; raises IncompatibleSketch unless plans and buckets agree."""
+        if self.plan != other.plan or self.buckets != other.buckets:
+            raise IncompatibleSketch("outcomes of different tasks or buckets cannot be merged")
+        self.regression.merge(other.regression)
+        self.confusion.merge(other.confusion)
+        self.scores.merge(other.scores)
+        self.means.merge(other.means)
+
+    def copy(self) -> "OutcomeTables":
+        """The same sums, which later rows do not change."""
+        twin = OutcomeTables(self.plan, self.buckets)
+        twin.merge(self)
+        return twin
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        parts = self.regression, self.confusion, self.scores, self.means
+        return sum(part.nbytes for part in parts)
+
+    def state(self) -> State:
+        """All there is to know but the plan, as arrays."""
+        return {
+            **nest("regression", self.regression.state()),
+            **nest("confusion", self.confusion.state()),
+            **nest("scores", self.scores.state()),
+            **nest("means", self.means.state()),
+        }
+
+    @classmethod
+    def from_state(cls, state: State, plan: OutcomePlan) -> Self:
+        """The inverse of `state`; raises FormatError for arrays that do not fit the plan."""
+        means = MeanSums.from_state(within("means", state), plan.mean_names)
+        tables = cls(plan, means.table.shape[2])
+        regression = RegressionSums.from_state(within("regression", state))
+        confusion = ConfusionMatrix.from_state(within("confusion", state))
+        scores = ScoreHistogram.from_state(within("scores", state))
+        fits = (
+            regression.table.shape == tables.regression.table.shape
+            and confusion.counts.shape == tables.confusion.counts.shape
+            and scores.counts.shape == tables.scores.counts.shape
+        )
+        demand(fits, "outcomes: of another task, other classes or other buckets")
+        tables.regression, tables.confusion = regression, confusion
+        tables.scores, tables.means = scores, means
+        return tables

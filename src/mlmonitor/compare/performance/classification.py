@@ -1,0 +1,242 @@
+"""Measures of classification, computed from one confusion matrix and one score histogram."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.score_histogram import SCORE_EDGES
+from mlmonitor.compare.performance.estimate import (
+    NAN,
+    TWO_SIDED_95,
+    Estimate,
+    estimate,
+    estimate_proportion,
+)
+from mlmonitor.records import Counts, Floats
+
+CALIBRATION_BINS = 10
+
+
+class CalibrationBin(NamedTuple):
+    """Rows whose score lies in `(start, end]`: what was predicted, and what became true.
+
+    low, high: of the share that was positive, 95 times in a hundred.
+    """
+
+    start: float
+    end: float
+    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    mean_score: float
+    share: float
+    low: float
+    high: float
+
+
+class ThresholdOutcome(NamedTuple):
+    """What a threshold would have decided. gain: the share of all positives that it flags."""
+
+    threshold: float
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+    precision: float
+    gain: float
+
+
+def compute_binary(matrix: Counts, positive: int) -> dict[str, Estimate]:
+    """Measures of two classes; `matrix` holds actual before predicted, further classes last."""
+    tp = float(matrix[positive, positive])
+    fp, fn = float(matrix[:, positive].sum()) - tp, float(matrix[positive].sum()) - tp
+    tn = float(matrix.sum()) - tp - fp - fn
+    recall, specificity = estimate_proportion(tp, tp + fn), estimate_proportion(tn, tn + fp)
+    return {
+        "accuracy": estimate_proportion(float(np.trace(matrix)), float(matrix.sum())),
+        "precision": estimate_proportion(tp, tp + fp),
+        "recall": recall,
+        "f1": _f1(tp, fp + fn),
+        "specificity": specificity,
+        "balanced_accuracy": _balanced(matrix),
+    }
+
+
+def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
+    """Measures of several classes: means over the classes that were true or predicted.
+
+    The interval of each follows from the delta method, cell by cell.
+    """
+    used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
+    m = matrix[np.ix_(used, used)].astype(np.float64)
+    if not used.size:
+        return {}
+    rows, columns, right = m.sum(axis=1), m.sum(axis=0), np.diag(m)
+    parts = {
+        "precision": _Part.divide(right, columns).of_columns(),
+        "recall": _Part.divide(right, rows).of_rows(),
+        "f1": _Part.divide(2 * right, rows + columns).of_both(),
+        "specificity": _Part.divide(m.sum() - rows - columns + right, m.sum() - rows).of_others(),
+    }
+    found = {
+        "accuracy": estimate_proportion(float(right.sum()), float(m.sum())),
+        "balanced_accuracy": _balanced(matrix),
+    }
+    return found | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
+
+
+class _Part(NamedTuple):
+    """A ratio for each class; each method adds the pull of every cell on their sum.
+
+    The pull is the derivative of the sum of all classes' ratios by the count of the cell.
+    """
+
+    values: Floats
+    weights: Floats
+
+    @classmethod
+    def divide(cls, numerators: Floats, wholes: Floats) -> "_Part":
+        """The ratios, zero where there is nothing to divide by."""
+        weights = np.where(wholes > 0, 1.0 / np.where(wholes > 0, wholes, 1.0), 0.0)
+        return cls(numerators * weights, weights)
+
+    def of_columns(self) -> tuple[Floats, Floats]:
+        """A cell counts in the whole of its column."""
+        return self.values, (np.eye(len(self.values)) - self.values) * self.weights
+
+    def of_rows(self) -> tuple[Floats, Floats]:
+        """A cell counts in the whole of its row."""
+        return self.values, ((np.eye(len(self.values)) - self.values) * self.weights).T
+
+    def of_both(self) -> tuple[Floats, Floats]:
+        """A cell counts in the wholes of its row and its column, and twice if it is right."""
+        pull = self.values * self.weights
+        return self.values, np.diag(2 * self.weights) - pull[:, None] - pull
+
+    def of_others(self) -> tuple[Floats, Floats]:
+        """A cell counts in the wholes of all classes but its row's."""
+        gain = (1 - self.values) * self.weights
+        missed = np.where(np.eye(len(gain)) > 0, 0.0, self.weights)
+        return self.values, gain.sum() - gain[:, None] - missed
+
+
+def _macro(values: Floats, influence: Floats, m: Floats) -> Estimate:
+    variance = float((m * influence**2).sum()) / len(values) ** 2
+    return estimate(float(values.mean()), variance, float(m.sum()), low=0.0, high=1.0)
+
+
+def _f1(tp: float, wrong: float) -> Estimate:
+    whole = 2 * tp + wrong
+    if whole == 0:
+        return Estimate(NAN, NAN, NAN, 0)
+    value = 2 * tp / whole
+    variance = (tp * (2 - 2 * value) ** 2 + wrong * value**2) / whole**2
+    return estimate(value, variance, tp + wrong, low=0.0, high=1.0)
+
+
+def _balanced(matrix: Counts) -> Estimate:
+    """The mean recall of the classes that were true."""
+    rows = matrix.sum(axis=1)
+    used = np.flatnonzero(rows)
+    if not used.size:
+        return Estimate(NAN, NAN, NAN, 0)
+    recall = np.diag(matrix)[used] / rows[used]
+    variance = (recall * (1 - recall) / rows[used]).sum() / len(used) ** 2
+    return estimate(float(recall.mean()), float(variance), float(rows.sum()), low=0.0, high=1.0)
+
+
+def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
+    """The area under the ROC curve, and how far binning may have moved it.
+
+    counts: `[2, bins]`, negatives before positives. The interval is DeLong's, widened by the error.
+    Source: DeLong, DeLong, Clarke-Pearson (1988).
+    """
+    negative, positive = counts.astype(np.float64)
+    n, p = negative.sum(), positive.sum()
+    if not n or not p:
+        return Estimate(NAN, NAN, NAN, int(n + p)), NAN
+    below = (np.cumsum(negative) - negative / 2) / n
+    above = (p - np.cumsum(positive) + positive / 2) / p
+    value = float((positive * below).sum() / p)
+    spread = (positive * (below - value) ** 2).sum() / max(p - 1, 1) / p
+    spread += (negative * (above - value) ** 2).sum() / max(n - 1, 1) / n
+    error = float((positive * negative).sum() / (2 * p * n))
+    found = estimate(value, float(spread), float(n + p), low=0.0, high=1.0)
+    return _widen(found, error), error
+
+
+def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
+    """Average precision, and how far binning may have moved it.
+
+    Source: Boyd, Eng, Page, "Area under the precision-recall curve" (2013), for the interval.
+    """
+    negative, positive = counts[:, ::-1].astype(np.float64)
+    p, n = positive.sum(), negative.sum()
+    if not p:
+        return Estimate(NAN, NAN, NAN, int(n)), NAN
+    found, false = np.cumsum(positive), np.cumsum(negative)
+    has_rows = positive > 0
+    tp, fp, new = found[has_rows], false[has_rows], positive[has_rows]
+    value = float((new * tp / (tp + fp)).sum() / p)
+    # Within a bin the best order has all positives first, the worst all negatives.
+    best = float((new * tp / (tp + fp - negative[has_rows])).sum() / p)
+    worst = float((new * (tp - new + 1) / (tp - new + 1 + fp)).sum() / p)
+    error = max(best - value, value - worst)
+    if not 0 < value < 1:
+        return Estimate(value, NAN, NAN, int(n + p)), error
+    logit = np.log(value / (1 - value))
+    half = TWO_SIDED_95 / np.sqrt(p * value * (1 - value))
+    low, high = (float(1 / (1 + np.exp(-(logit + side * half)))) for side in (-1, 1))
+    return _widen(Estimate(value, low, high, int(n + p)), error), error
+
+
+def _widen(found: Estimate, error: float) -> Estimate:
+    low, high = max(found.low - error, 0.0), min(found.high + error, 1.0)
+    return found._replace(low=low, high=high)
+
+
+def _calibration_groups() -> Counts:
+    """The calibration bin of each score bin."""
+    tops = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
+    return np.searchsorted(tops, SCORE_EDGES - 1e-12).astype(np.int64)
+
+
+def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, ...]:
+    """The calibration curve: the mean score and the share of positives in each tenth with rows."""
+    groups = _calibration_groups()
+    positives = np.bincount(groups, counts[1], CALIBRATION_BINS)
+    rows = np.bincount(groups, counts.sum(axis=0), CALIBRATION_BINS)
+    totals = np.bincount(groups, sums, CALIBRATION_BINS)
+    curve = []
+    for place in np.flatnonzero(rows).tolist():
+        share = estimate_proportion(float(positives[place]), float(rows[place]))
+        start, end = place / CALIBRATION_BINS, (place + 1) / CALIBRATION_BINS
+        score = float(totals[place] / rows[place])
+        curve.append(CalibrationBin(start, end, share.count, score, *share[:3]))
+    return tuple(curve)
+
+
+def compute_ece(counts: Counts, sums: Floats, brier: float) -> Estimate:
+    """The expected calibration error over ten bins of equal width.
+
+    Source: Naeini, Cooper, Hauskrecht (2015). Its interval takes the sign of each bin as given.
+    """
+    n = float(counts.sum())
+    if not n:
+        return Estimate(NAN, NAN, NAN, 0)
+    groups = _calibration_groups()
+    gaps = np.bincount(groups, counts[1] - sums, CALIBRATION_BINS)
+    value = float(np.abs(gaps).sum() / n)
+    return estimate(value, max(brier - value**2, 0.0) / n, n, low=0.0, high=1.0)
+
+
+def compute_threshold(counts: Counts, threshold: float) -> ThresholdOutcome:
+    """What flagging each score above a threshold would have meant.
+
+    The threshold is moved down to an edge between two bins, which is reported.
+    """
+    place = max(int(np.searchsorted(SCORE_EDGES, threshold + 1e-12, side="right")) - 1, 0)
+    negative, positive = counts
+    tp, fp = int(positive[place + 1 :].sum()), int(negative[place + 1 :].sum())
+    fn, tn = int(positive.sum()) - tp, int(negative.sum()) - fp
+    with np.errstate(all="ignore"):
+        precision, gain = (float(np.divide(tp, whole)) for whole in (tp + fp, tp + fn))
+    return ThresholdOutcome(float(SCORE_EDGES[place]), tp, fp, fn, tn, precision, gain)

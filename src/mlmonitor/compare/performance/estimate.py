@@ -1,0 +1,60 @@
+"""A measure with its confidence interval."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+NAN = float("nan")
+Basis = Literal["realised", "estimated", "reference"]
+
+TWO_SIDED_95 = 1.959963984540054
+"""What a normal deviate passes, either way, once in twenty."""
+
+
+class Estimate(NamedTuple):
+    """The value of a measure, and the interval that holds the true one 95 times in a hundred.
+
+    count: the labelled predictions behind it. basis: `realised` from labels, `estimated` without
+    them, or `reference` for what was measured at training. low, high: NaN where too little is known
+    for an interval.
+    """
+
+    value: float
+    low: float
+    high: float
+    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    basis: Basis = "realised"
+
+
+def estimate(value: float, variance: float, count: float, *, low: float, high: float) -> Estimate:
+    """A value with a normal interval, kept within the bounds of its measure.
+
+    variance: of the value, not of a row. The interval is unknown below two rows.
+    """
+    if count < 2 or not np.isfinite(variance):
+        return Estimate(float(value), NAN, NAN, int(count))
+    half = TWO_SIDED_95 * float(np.sqrt(max(variance, 0.0)))
+    return Estimate(float(value), max(value - half, low), min(value + half, high), int(count))
+
+
+def estimate_mean(
+    count: float, total: float, squares: float, *, low: float = -np.inf, high: float = np.inf
+) -> Estimate:
+    """The mean of values a row, from their count, sum and sum of squares."""
+    if count == 0:
+        return Estimate(NAN, NAN, NAN, 0)
+    with np.errstate(all="ignore"):
+        mean = total / count
+        variance = max(squares / count - mean * mean, 0.0) / max(count - 1, 1)
+    return estimate(mean, variance, count, low=low, high=high)
+
+
+def estimate_proportion(successes: float, trials: float) -> Estimate:
+    """A proportion with Wilson's interval. Source: Wilson (1927)."""
+    if trials == 0:
+        return Estimate(NAN, NAN, NAN, 0)
+    share, z2 = successes / trials, TWO_SIDED_95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    spread = share * (1 - share) / trials + z2 / (4 * trials * trials)
+    half = TWO_SIDED_95 * float(np.sqrt(spread)) / (1 + z2 / trials)
+    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0), int(trials))

@@ -1,0 +1,204 @@
+"""What a labelled model achieves: every measure with its interval, whole and by bucket."""
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.bucket_sums import Range
+from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.compare.performance.classification import (
+    CalibrationBin,
+    ThresholdOutcome,
+    compute_binary,
+    compute_calibration,
+    compute_ece,
+    compute_multiclass,
+    compute_pr_auc,
+    compute_roc_auc,
+    compute_threshold,
+)
+from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
+from mlmonitor.compare.performance.regression import compute_regression
+
+Dimensions = Mapping[str, tuple[tuple[str, ...], OutcomeTables]]
+"""Dimension to the names of its buckets and its tables."""
+
+
+class Performance(Mapping[str, Estimate]):
+    """Measures by name, each an `Estimate`: `performance["mae"].value`.
+
+    Immutable. A measure that nothing was labelled for is not there. `auc_error` says how far the
+    bins of the score histogram may have moved `roc_auc` and `pr_auc`; their intervals include it.
+    """
+
+    def __init__(
+        self,
+        tables: OutcomeTables,
+        bucket: Range = slice(None),
+        dimensions: Dimensions | None = None,
+    ) -> None:
+        self._tables, self._bucket = tables, bucket
+        self._dimensions = dimensions or {}
+        self.auc_error: dict[str, float] = {}
+        self._estimates = self._compute()
+
+    def __getitem__(self, measure: str) -> Estimate:
+        return self._estimates[measure]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._estimates)
+
+    def __len__(self) -> int:
+        return len(self._estimates)
+
+    def __repr__(self) -> str:
+        pairs = (f"{name}={e.value:.4g}" for name, e in self.items())
+        return f"Performance(count={self.count}, {', '.join(pairs)})"
+
+    @property
+    def task(self) -> str:
+        """`regression`, `binary`, `multiclass` or `ranking`."""
+        return self._tables.plan.task
+
+    @property
+    def count(self) -> int:
+        """Labelled predictions."""
+        if self.task == "regression":
+            return int(self._tables.regression.terms(self._bucket)["n"])
+        if self.task == "ranking":
+            return int(self._tables.means.terms("ndcg", self._bucket)[0])
+        return int(self._tables.confusion.matrix(self._bucket).sum())
+
+    @property
+    def mae(self) -> float:
+        """The mean absolute error; NaN where the task has none."""
+        return self._value("mae")
+
+    @property
+    def rmse(self) -> float:
+        """The root of the mean squared error; NaN where the task has none."""
+        return self._value("rmse")
+
+    @property
+    def bias(self) -> float:
+        """The mean of predicted minus actual; NaN where the task has none."""
+        return self._value("bias")
+
+    def _value(self, measure: str) -> float:
+        found = self._estimates.get(measure)
+        return NAN if found is None else found.value
+
+    @property
+    def confusion(self) -> dict[str, dict[str, int]]:
+        """Counts by actual, then predicted class; classes without rows are left out."""
+        names = self._tables.plan.class_names
+        matrix = self._tables.confusion.matrix(self._bucket)
+        used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1)).tolist()
+        return {names[i]: {names[j]: int(matrix[i, j]) for j in used} for i in used}
+
+    @property
+    def calibration(self) -> tuple[CalibrationBin, ...]:
+        """The calibration curve of the positive class; of several classes see `calibration_of`."""
+        return self._calibration(0) if self.task == "binary" else ()
+
+    def calibration_of(self, name: str) -> tuple[CalibrationBin, ...]:
+        """The calibration curve of one of several classes; empty where it has no scores."""
+        classes = self._tables.plan.classes
+        if self.task == "binary":
+            return self.calibration if name == classes[self._tables.plan.positive] else ()
+        return self._calibration(classes.index(name)) if name in classes else ()
+
+    def _calibration(self, place: int) -> tuple[CalibrationBin, ...]:
+        if place >= self._tables.plan.scored:
+            return ()
+        return compute_calibration(*self._tables.scores.outcomes(place, self._bucket))
+
+    def at(self, threshold: float) -> ThresholdOutcome:
+        """What another threshold would have decided, of two classes with scores.
+
+        Raises:
+            LookupError: no scores were kept.
+        """
+        if self.task != "binary" or not self._tables.plan.scored:
+            raise LookupError("at: expected two classes and a score for each prediction")
+        return compute_threshold(self._tables.scores.outcomes(0, self._bucket)[0], threshold)
+
+    def pinball(self, quantile: float) -> Estimate:
+        """The pinball loss of a model that predicts this quantile.
+
+        Raises:
+            LookupError: the task is not regression, or nothing is labelled.
+        """
+        if not self.mae >= 0:
+            raise LookupError("pinball: expected labelled numbers")
+        return compute_regression(self._tables.regression.terms(self._bucket), quantile=quantile)[
+            "pinball"
+        ]
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What `by` takes."""
+        return tuple(self._dimensions)
+
+    def by(self, dimension: str) -> dict[str, Self]:
+        """The performance of each bucket that has labels: of `prediction`, or a declared field.
+
+        Raises:
+            LookupError: there is no such dimension.
+        """
+        if dimension not in self._dimensions:
+            known = ", ".join(self._dimensions) or "none"
+            raise LookupError(f"by: expected a dimension that is kept, which are: {known}")
+        names, tables = self._dimensions[dimension]
+        parts = {name: type(self)(tables, place) for place, name in enumerate(names)}
+        return {name: part for name, part in parts.items() if part.count}
+
+    def _compute(self) -> dict[str, Estimate]:
+        if self.task == "regression":
+            found = compute_regression(self._tables.regression.terms(self._bucket))
+        elif self.task == "ranking":
+            found = {}
+        else:
+            found = self._compute_classes()
+        for name in self._tables.plan.mean_names:
+            terms = self._tables.means.terms(name, self._bucket)
+            if terms[0]:
+                found[name] = estimate_mean(*terms)
+        if self._tables.plan.scored and "brier" in found:
+            self._add_scores(found)
+        return found
+
+    def _compute_classes(self) -> dict[str, Estimate]:
+        matrix = self._tables.confusion.matrix(self._bucket)
+        if not matrix.any():
+            return {}
+        if self.task == "binary":
+            return compute_binary(matrix, self._tables.plan.positive)
+        return compute_multiclass(matrix)
+
+    def _add_scores(self, found: dict[str, Estimate]) -> None:
+        """ROC AUC, PR AUC and calibration: of several classes the mean of one against the rest."""
+        plan = self._tables.plan
+        parts: dict[str, list[Estimate]] = {"roc_auc": [], "pr_auc": [], "ece": []}
+        errors: dict[str, list[float]] = {"roc_auc": [], "pr_auc": []}
+        for place in range(plan.scored):
+            counts, sums = self._tables.scores.outcomes(place, self._bucket)
+            if not counts[1].any():
+                continue
+            squares = found["brier"].value if plan.task == "binary" else 1.0
+            for name, compute in (("roc_auc", compute_roc_auc), ("pr_auc", compute_pr_auc)):
+                value, error = compute(counts)
+                parts[name].append(value)
+                errors[name].append(error)
+            parts["ece"].append(compute_ece(counts, sums, squares))
+        for name, values in parts.items():
+            if values:
+                found[name] = _mean_of(values)
+        self.auc_error = {name: float(np.mean(e)) for name, e in errors.items() if e}
+
+
+def _mean_of(values: list[Estimate]) -> Estimate:
+    """The mean of dependent estimates; its interval is as wide as theirs are on average."""
+    value, low, high = (float(np.mean([each[place] for each in values])) for place in range(3))
+    return Estimate(value, low, high, max(each.count for each in values))

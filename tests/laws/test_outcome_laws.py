@@ -1,0 +1,156 @@
+"""Laws over every state of labelled predictions, and over every measure computed from them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmonitor.aggregate.outcomes.outcome_plan import (
+    CustomMetric,
+    OutcomeBlock,
+    OutcomePlan,
+    score_losses,
+)
+from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.errors import FormatError, IncompatibleSketch
+
+BUCKETS = 3
+WITHIN = CustomMetric("within", lambda predicted, actual: abs(predicted - actual) <= 1)
+PLANS = {
+    "regression": OutcomePlan("regression", center=5.0, metrics=(WITHIN,)),
+    "binary": OutcomePlan("binary", ("no", "yes"), has_scores=True),
+    "binary, labels alone": OutcomePlan("binary", ("no", "yes")),
+    "multiclass": OutcomePlan("multiclass", ("a", "b", "c"), has_scores=True),
+    "ranking": OutcomePlan("ranking"),
+}
+
+
+def pairs(plan: OutcomePlan, rows: int, seed: int) -> tuple[OutcomeBlock, np.ndarray[Any, Any]]:
+    """Predictions and actuals of a task, some missing, and the bucket of each."""
+    rng = np.random.default_rng(seed)
+    actual, predicted = rng.normal(5, 3, (2, rows))
+    predicted[rng.random(rows) < 0.1] = np.nan
+    classes = rng.integers(-1, len(plan.classes) + 1, (2, rows))
+    scores = rng.dirichlet(np.ones(max(len(plan.classes), 2)), rows).T[: plan.scored]
+    block = OutcomeBlock(predicted, actual, classes[0], classes[1], scores, {})
+    if plan.has_scores:
+        block.means.update(score_losses(plan, block))
+    for name in set(plan.mean_names) - set(block.means):
+        block.means[name] = rng.random(rows)
+    return block, rng.integers(-1, BUCKETS, rows)
+
+
+def part_of(block: OutcomeBlock, rows: Any) -> OutcomeBlock:
+    """Some of the pairs."""
+    means = {name: values[rows] for name, values in block.means.items()}
+    columns = (block.predicted, block.actual, block.predicted_class, block.actual_class)
+    return OutcomeBlock(*(column[rows] for column in columns), block.scores[:, rows], means)
+
+
+def filled(plan: OutcomePlan, rows: int, seed: int) -> OutcomeTables:
+    """Tables that have seen some rows."""
+    tables = OutcomeTables(plan, BUCKETS)
+    tables.update(*pairs(plan, rows, seed))
+    return tables
+
+
+def same(one: OutcomeTables, two: OutcomeTables) -> None:
+    """Equal counts, and sums equal but for rounding; so too every measure, whole and by bucket."""
+    for name, array in one.state().items():
+        np.testing.assert_allclose(two.state()[name], array, rtol=1e-9, atol=1e-9, err_msg=name)
+    for bucket in (slice(None), 0, 1, 2):
+        first, second = Performance(one, bucket), Performance(two, bucket)
+        assert first.keys() == second.keys()
+        for measure, estimate in first.items():
+            np.testing.assert_allclose(second[measure][:3], estimate[:3], rtol=1e-6, atol=1e-6)
+
+
+every_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+sizes, seeds = st.integers(0, 40), st.integers(0, 1_000)
+
+
+@every_plan
+@given(st.tuples(sizes, sizes, sizes), seeds)
+def test_merging_is_associative_and_commutative(
+    plan: OutcomePlan, rows: tuple[int, int, int], seed: int
+) -> None:
+    """(a + b) + c equals c + (b + a)."""
+    a, b, c = (filled(plan, size, seed + at) for at, size in enumerate(rows))
+    left, right = a.copy(), b.copy()
+    left.merge(b)
+    left.merge(c)
+    right.merge(a)
+    whole = c.copy()
+    whole.merge(right)
+    same(left, whole)
+
+
+@every_plan
+@given(sizes, seeds)
+def test_an_empty_state_is_the_identity_of_merging(plan: OutcomePlan, rows: int, seed: int) -> None:
+    """On either side."""
+    tables = filled(plan, rows, seed)
+    left, right = OutcomeTables(plan, BUCKETS), tables.copy()
+    left.merge(tables)
+    right.merge(OutcomeTables(plan, BUCKETS))
+    same(left, tables)
+    same(right, tables)
+
+
+@every_plan
+@given(sizes, seeds, st.lists(st.integers(0, 40), max_size=4))
+def test_rows_in_any_order_and_in_any_batches_are_the_rows_at_once(
+    plan: OutcomePlan, rows: int, seed: int, cuts: list[int]
+) -> None:
+    """A permutation, split anywhere, in one state or merged from one a batch."""
+    block, buckets = pairs(plan, rows, seed)
+    order = np.random.default_rng(seed).permutation(rows)
+    batches, merged = OutcomeTables(plan, BUCKETS), OutcomeTables(plan, BUCKETS)
+    for chosen in np.split(order, sorted(min(cut, rows) for cut in cuts)):
+        batches.update(part_of(block, chosen), buckets[chosen])
+        one = OutcomeTables(plan, BUCKETS)
+        one.update(part_of(block, chosen), buckets[chosen])
+        merged.merge(one)
+    whole = filled(plan, rows, seed)
+    same(batches, whole)
+    same(merged, whole)
+
+
+@every_plan
+@given(sizes, seeds)
+def test_a_state_survives_as_arrays(plan: OutcomePlan, rows: int, seed: int) -> None:
+    """What was written is what is read."""
+    tables = filled(plan, rows, seed)
+    same(OutcomeTables.from_state(tables.state(), plan), tables)
+
+
+@every_plan
+@given(sizes, seeds)
+def test_each_value_lies_within_its_interval(plan: OutcomePlan, rows: int, seed: int) -> None:
+    """And shares within 0 and 1."""
+    performance = Performance(filled(plan, rows, seed))
+    for measure, e in performance.items():
+        if not np.isnan(e.low):
+            assert e.low - 1e-9 <= e.value <= e.high + 1e-9, measure
+        if measure in ("accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "ece"):
+            assert np.isnan(e.value) or 0 <= e.value <= 1, measure
+
+
+@every_plan
+def test_states_of_different_plans_are_not_merged(plan: OutcomePlan) -> None:
+    """Nor those of other buckets."""
+    others = [other for other in PLANS.values() if other is not plan]
+    for twin in [OutcomeTables(other, BUCKETS) for other in others] + [OutcomeTables(plan, 2)]:
+        with pytest.raises(IncompatibleSketch):
+            OutcomeTables(plan, BUCKETS).merge(twin)
+
+
+@every_plan
+def test_arrays_of_another_plan_are_refused(plan: OutcomePlan) -> None:
+    """A state belongs to its task and classes."""
+    other = PLANS["multiclass" if plan.task != "multiclass" else "regression"]
+    with pytest.raises(FormatError):
+        OutcomeTables.from_state(filled(other, 10, 0).state(), plan)
