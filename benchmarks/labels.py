@@ -17,7 +17,7 @@ from harness import Figure, Timing, main
 from memory import resident_bytes
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.buffer.pending import Pending
-from mlmonitor.compare.performance.labels import PredictionKeeper
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 
 LABELS = 200_000
 WAITING = 1_000_000

@@ -10,6 +10,8 @@ import typing as _typing
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.watch.observation import Observation
     from mlmonitor.compare.alerts.alert import Alert
+    from mlmonitor.compare.performance.cohorts import Cohort
+    from mlmonitor.compare.performance.estimate import Estimate
     from mlmonitor.compare.snapshot import ExportStatus
     from mlmonitor.config import Config
     from mlmonitor.errors import (
@@ -28,7 +30,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
-    from mlmonitor.records import Field, Kind, Quality, Role
+    from mlmonitor.records import Field, Kind, Metric, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
@@ -61,7 +63,9 @@ _MODULES = {
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
     "monitor": ("Monitor",),
-    "records": ("Field", "Kind", "Quality", "Role"),
+    "compare.performance.cohorts": ("Cohort",),
+    "compare.performance.estimate": ("Estimate",),
+    "records": ("Field", "Kind", "Metric", "Quality", "Role"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -87,8 +91,10 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Alert",
+    "Cohort",
     "Config",
     "ConfigError",
+    "Estimate",
     "ExportClosed",
     "ExportError",
     "ExportRefused",
@@ -100,6 +106,7 @@ __all__ = [
     "FormatError",
     "IncompatibleSketch",
     "Kind",
+    "Metric",
     "MissingExtra",
     "Monitor",
     "MonitorError",

@@ -91,6 +91,17 @@ class Config(BaseModel):
         le=100_000_000,
         description="Predictions remembered while they wait for a label.",
     )
+    pending_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Predictions older than this wait no longer for a label; None: no such limit.",
+    )
+    cohort_seconds: float = Field(
+        default=86_400.0,
+        ge=1,
+        le=366 * 86_400,
+        description="Length of a cohort: performance is kept by time of prediction.",
+    )
     alpha: float = Field(
         default=0.01, gt=0, lt=1, description="Chance that any field ever alerts without drift."
     )

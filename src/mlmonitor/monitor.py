@@ -13,7 +13,6 @@ from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
-from mlmonitor.capture.host.label_entries import copy_labels
 from mlmonitor.capture.host.recorder import Recorder, find_open_id
 from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
@@ -24,9 +23,10 @@ from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
+from mlmonitor.feedback import Feedback
 from mlmonitor.forks import PerProcess
 from mlmonitor.pipeline import Pipeline
-from mlmonitor.records import Field, Kind
+from mlmonitor.records import Field, Kind, Metric
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.worker.wall_clock import Clock, never_falling_clock
@@ -37,7 +37,7 @@ R = TypeVar("R")
 Watched = TypeVar("Watched")
 
 
-class Monitor(PerProcess):
+class Monitor(PerProcess, Feedback):
     """Watches one model from inside its service.
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
@@ -62,6 +62,9 @@ class Monitor(PerProcess):
         segments: features whose values split the traffic: everything is then counted, compared and
             exported for each segment as well, against the same segment of the reference, which
             must be made with the same `segments`. A learned reference learns its segments, too.
+        buckets: edges between the buckets of numeric features, by which performance is kept besides
+            the prediction's own, such as `{"claimed_amount": [1_000, 10_000]}`.
+        metrics: measures of your own, such as `Metric("within_10_percent", function)`.
         on_alert: called in the worker once for each alert that fires or resolves; an exception it
             raises is counted.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
@@ -85,6 +88,8 @@ class Monitor(PerProcess):
         fields: Sequence[Field] = (),
         schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
+        buckets: Mapping[str, Sequence[float]] | None = None,
+        metrics: Sequence[Metric] = (),
         on_alert: Callable[[Alert], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
@@ -105,6 +110,11 @@ class Monitor(PerProcess):
             segments=segments,
             schema=schema,
             fields=fields,
+        )
+        declared = replace(
+            declared,
+            buckets=options.check_buckets(buckets),
+            metrics=options.check_metrics(metrics),
         )
         self._identity = Identity(str(model), str(version), declared=declared)
         names = options.check_names("features", features) or options.list_features(self._reference)
@@ -214,21 +224,6 @@ class Monitor(PerProcess):
             with self._inbox.guard:
                 for entry in self._capture.build_entries(batch, output, names):
                     self._worker.hand_over_batch(entry)
-
-    def label(self, prediction_id: object, actual: Any) -> None:
-        """Report the actual of one prediction, or of several: ids and actuals of one length.
-
-        The newest `Config.pending_predictions` of this process can be labelled.
-        """
-        if self.config.enabled:
-            with self._inbox.guard:
-                self._worker.report(self._inbox.labels.put, copy_labels(prediction_id, actual))
-
-    def kpi(self, name: str, value: float) -> None:
-        """Report a business figure: its sum, count and distribution are kept under `name`."""
-        if self.config.enabled:
-            with self._inbox.guard:
-                self._worker.report(self._inbox.figures.put, [(str(name), value)])
 
     @property
     def prediction_id(self) -> str:

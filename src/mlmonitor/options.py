@@ -1,22 +1,28 @@
 """Check the arguments of a monitor once, with errors that say what to do."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import isfinite
 from os import PathLike
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
-from mlmonitor.records import Declared, Field, Kind, Role
+from mlmonitor.records import Declared, Field, Kind, Metric, Role
 from mlmonitor.reference.fit_options import kinds_of
 from mlmonitor.reference.reference import Reference
 
 F = TypeVar("F")
+
+MOST_EDGES = 100
+"""Between the buckets of one feature."""
 
 
 def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
@@ -80,6 +86,35 @@ def build_declared(
         schema=merge_schema(schema, reference),
         fields=declared_fields(fields, reference),
     )
+
+
+def check_buckets(buckets: Mapping[str, Sequence[Any]] | None) -> dict[str, tuple[float, ...]]:
+    """Return the edges between buckets of each feature, checked."""
+    checked = {}
+    for name, edges in (buckets or {}).items():
+        numbers = [edge for edge in edges if isinstance(edge, int | float) and isfinite(edge)]
+        is_ascending = all(low < high for low, high in pairwise(numbers))
+        if not numbers or len(numbers) < len(edges) or not is_ascending:
+            raise ConfigError(
+                f"buckets: expected ascending numbers for {name!r}, such as [1_000, 10_000]"
+            )
+        if len(numbers) > MOST_EDGES or name in ("prediction", "segment"):
+            raise ConfigError(
+                f"buckets: expected at most {MOST_EDGES} edges, of a feature that is not called "
+                "'prediction' or 'segment', by which performance is kept anyway"
+            )
+        checked[str(name)] = tuple(map(float, numbers))
+    return checked
+
+
+def check_metrics(metrics: Sequence[Any]) -> tuple[Metric, ...]:
+    """Return the user's measures, checked."""
+    names = [metric.name for metric in metrics if isinstance(metric, Metric)]
+    if len(names) < len(metrics) or len(set(names)) < len(names):
+        raise ConfigError("metrics: expected Metric(name, function) each, with names that differ")
+    if set(names) & MEASURES:
+        raise ConfigError(f"metrics: expected names other than {', '.join(sorted(MEASURES))}")
+    return tuple(metrics)
 
 
 def merge_schema(

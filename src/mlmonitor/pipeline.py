@@ -155,6 +155,7 @@ class Pipeline:
         with self._inbox.guard:
             if labels is not None:
                 labels.take(due, now=now)
+        self._end_drain_of_outcomes(now)
         figures = self._inbox.figures.take()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
@@ -163,6 +164,15 @@ class Pipeline:
         self._evaluate(
             now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
         )
+
+    def _end_drain_of_outcomes(self, now: float) -> None:
+        """Add pairs of predictions and actuals; those of a model that still learns wait."""
+        if self._inbox.outcomes.is_empty or not self._state.begin_outcomes(now=now):
+            return
+        for outcomes in self._inbox.outcomes.take():
+            with self._inbox.guard:
+                self._state.ingest_outcomes(outcomes, now=now)
+            yield_gil()
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
         """Evaluate the populations whose last evaluation was this many rows and seconds ago."""

@@ -1,10 +1,10 @@
 """The words the stages share: fields, schemas, and the block of rows that travels the line."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,17 +91,32 @@ class Field(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """A measure of one's own: the mean of what `function(predicted, actual)` returns for each row.
+
+    function: takes two arrays of one length, of numbers or, for classes, of their names; returns
+    one number a row, NaN where a row has none. Means are additive: they merge over any fleet.
+    """
+
+    name: str
+    function: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What a user declares about later rows, beside the reference.
 
     ignore: features to leave out. segments: features whose values split the rows. schema: kinds
-    that are not to be inferred, by feature. fields: rules that values must keep.
+    that are not to be inferred, by feature. fields: rules that values must keep. buckets:
+    edges between the buckets of a feature, by which performance is kept. metrics: further measures.
     """
 
     ignore: frozenset[str] = frozenset()
     segments: tuple[str, ...] = ()
     schema: Mapping[str, Kind] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
+    buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
 
 
 class Schema:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.aggregate.outcomes.outcome_plan import (
-    CustomMetric,
     OutcomeBlock,
     OutcomePlan,
     score_losses,
@@ -16,9 +15,10 @@ from mlmonitor.aggregate.outcomes.outcome_plan import (
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.records import Metric
 
 BUCKETS = 3
-WITHIN = CustomMetric("within", lambda predicted, actual: abs(predicted - actual) <= 1)
+WITHIN = Metric("within", lambda predicted, actual: abs(predicted - actual) <= 1)
 PLANS = {
     "regression": OutcomePlan("regression", center=5.0, metrics=(WITHIN,)),
     "binary": OutcomePlan("binary", ("no", "yes"), has_scores=True),

@@ -10,6 +10,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry
 
 Named = tuple[str, object]
 Item = TypeVar("Item")
@@ -54,6 +55,16 @@ class Queue(Generic[Item]):
         return len(self._items)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._items
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the next item is taken."""
+        return self._held < self._limit
+
+    @property
     def is_open(self) -> bool:
         """Whether it takes anything at all."""
         return self._limit > 0
@@ -67,18 +78,24 @@ class Queue(Generic[Item]):
         return taken
 
 
-class Inbox:
-    """Finished calls, labels, figures `(name, value)`, and internal errors.
+def _count_pairs(outcomes: OutcomeEntry) -> int:
+    return len(outcomes.actuals)
 
-    late: calls that were named when they had been handed over already.
+
+class Inbox:
+    """Finished calls, labels, outcomes, figures `(name, value)`, and internal errors.
+
+    outcomes: predictions with their actuals. late: calls that were named after they had been
+    handed over.
     """
 
-    __slots__ = ("calls", "figures", "guard", "labels", "late")
+    __slots__ = ("calls", "figures", "guard", "labels", "late", "outcomes")
 
     def __init__(self, limit_rows: int, limit_labels: int = 0) -> None:
         self.guard: Guard = Guard()
         self.calls: Handover = Handover(limit_rows)
         self.labels: LabelQueue = LabelQueue(max(limit_rows, limit_labels))
+        self.outcomes: Queue[OutcomeEntry] = Queue(limit_rows, size_of=_count_pairs)
         self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
 
@@ -91,6 +108,7 @@ class Inbox:
         """Take no more of anything: what comes from now on is dropped, and counted."""
         self.calls.close()
         self.labels.close()
+        self.outcomes.close()
         self.late.close()
         self.figures.close()
 
@@ -99,5 +117,6 @@ class Inbox:
         self.guard.clear()
         self.calls.clear()
         self.labels.clear()
+        self.outcomes.clear()
         self.late.clear()
         self.figures.clear()

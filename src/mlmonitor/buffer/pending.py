@@ -107,6 +107,11 @@ class Pending:
         self.evicted: int = 0
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
 
+    def add_columns(self, columns: Mapping[str, str]) -> None:
+        """Keep more of each prediction; only before the first one is kept."""
+        if self._rows is None:
+            self._columns.update(columns)
+
     def __len__(self) -> int:
         return 0 if self._rows is None else self._rows.waiting
 
@@ -135,7 +140,7 @@ class Pending:
         hashes = hash_ids(texts, len(texts))
         _, newest = np.unique(hashes[::-1], return_index=True)
         kept = np.sort(len(hashes) - 1 - newest)
-        chosen = {name: column[rows[kept]] for name, column in columns.items()}
+        chosen = {n: column[rows[kept]] for n, column in columns.items() if n in self._columns}
         chosen[_PREDICTED_AT] = np.full(len(kept), now)
         if self._rows is None:
             self._rows = WaitingRows(self._limit, self._columns)

@@ -8,11 +8,13 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.kpis import Kpis
-from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKeeper
+from mlmonitor.compare.performance.labels import LabelledOutcomes
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
@@ -49,8 +51,13 @@ class ModelState:
             span, significance, config.heavy_hitters, config.outlier_deviations
         )
         self.calls: CallStats = CallStats(span, now=started_at)
-        self.pending: Pending = Pending(config.pending_predictions, PredictionKeeper.COLUMNS)
-        self._keeper = PredictionKeeper(self.pending)
+        self.pending: Pending = Pending(
+            config.pending_predictions,
+            PredictionKeeper.COLUMNS,
+            max_age_seconds=config.pending_seconds,
+        )
+        self._metrics = declared.metrics
+        self._keeper = PredictionKeeper(self.pending, declared.buckets, config.cohort_seconds)
         self.kpis: Kpis = Kpis(span)
         self.traffic: Traffic = Traffic(
             reference,
@@ -105,12 +112,35 @@ class ModelState:
     def begin_comparing(self, *, now: float) -> None:
         """Compare from `now` on if there is a reference; changes nothing if that has begun."""
         self.traffic.begin_comparing(now=now)
-        reference = self.traffic.reference
-        if self.labels is None and reference is not None:
-            self.labels = LabelledOutcomes(
-                reference, self.pending, self._options, has_segments=self.has_segments
-            )
-            self.labels.ready(now=now)
+        if self.labels is None and self.traffic.reference is not None:
+            self._begin_labels(self.traffic.reference, now=now)
+
+    def _begin_labels(self, reference: Reference | None, *, now: float) -> None:
+        self.labels = LabelledOutcomes(
+            reference,
+            self._keeper,
+            self._options,
+            has_segments=self.has_segments and reference is not None,
+            metrics=self._metrics,
+        )
+        self.labels.ready(now=now)
+
+    def begin_outcomes(self, *, now: float) -> bool:
+        """Whether pairs can be ingested: not while rows are learned from.
+
+        A process that records nothing but pairs needs no reference: its classes, and whether the
+        actuals are numbers, follow from the first of them.
+        """
+        learner = self.traffic.learner
+        if self.labels is None and learner is not None and not learner.rows:
+            self._begin_labels(None, now=now)
+        return self.labels is not None
+
+    def ingest_outcomes(self, outcomes: OutcomeEntry, *, now: float) -> None:
+        """Add pairs of predictions and actuals that were reported together."""
+        if self.labels is not None:
+            rows = read_rows([outcomes.entry])
+            self.labels.ingest_pairs(rows, self.traffic.codes(rows), outcomes, now=now)
 
     def match_unread(self, entries: Sequence[LabelEntry]) -> None:
         """Match labels that there is no reference for: they are counted, but make no errors."""
@@ -176,6 +206,8 @@ class ModelState:
         total += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         total += sum(each.nbytes for each in sums)
+        tracker = None if self.labels is None else self.labels.tracker
+        total += 0 if tracker is None else tracker.nbytes
         reference, comparing = self.traffic.reference, self.traffic.comparing
         total += 0 if reference is None else reference.nbytes
         if comparing is not None:

@@ -16,6 +16,9 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.gil import yield_gil
@@ -91,7 +94,7 @@ class CallsSnapshot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentSnapshot:
-    """One segment: rows since the start, its populations, and its errors if it is labelled."""
+    """One segment: rows since the start, its populations, and what its labels say, if any."""
 
     name: str
     predictions: int
@@ -99,15 +102,21 @@ class SegmentSnapshot:
     reference_rows: int
     populations: tuple[PopulationSnapshot, ...]
     errors: ErrorSums | None
+    performance: Performance | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelsSnapshot:
-    """Labels by what became of them, those that still wait, and the errors of the matched ones."""
+    """Labels by what became of them, those that still wait, and what the matched ones say.
+
+    performance: None before the first matched label. cohorts: the oldest first.
+    """
 
     counts: Mapping[str, int]
     waiting: int
     errors: ErrorSums | None
+    performance: Performance | None = None
+    cohorts: tuple[Cohort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +201,7 @@ def build_snapshot(
         actuals=None if state.actuals is None else state.actuals.snapshot(now=now),
         kpis=tuple(each.snapshot(now=now) for each in state.kpis.populations.values()),
         segments=_segments(state, now),
-        labels=_labels(state, inbox),
+        labels=_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
         unmatched_rules=() if rules is None else rules.unmatched_rules,
@@ -250,6 +259,8 @@ def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
         return ()
     tally = comparing.segmentation.tally
     rows = [segment.rows for segment in comparing.reference.content.segments]
+    tracker = None if labels is None else labels.tracker
+    performances = {} if tracker is None else tracker.performance().by(SEGMENT)
     segments = []
     for place, name in enumerate(tally.names):
         segments.append(
@@ -260,21 +271,25 @@ def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
                 reference_rows=rows[place] if place < len(rows) else 0,
                 populations=tuple(each.snapshot(now=now) for each in state.segment(place)),
                 errors=None if labels is None else _copy(labels.segment_errors[place]),
+                performance=performances.get(name),
             )
         )
         yield_gil()
     return tuple(segments)
 
 
-def _labels(state: ModelState, inbox: Inbox) -> LabelsSnapshot:
+def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
     """Labels of a model that still learns wait in the inbox for its reference."""
     counts = {status.value: count for status, count in state.pending.counts.items()}
     counts["dropped"] = inbox.labels.dropped + inbox.late.dropped
     waiting = len(inbox.labels) if state.labels is None else 0
+    tracker = None if state.labels is None else state.labels.tracker
     return LabelsSnapshot(
         counts=MappingProxyType(counts),
         waiting=state.pending.waiting + waiting,
         errors=None if state.labels is None else _copy(state.labels.errors),
+        performance=None if tracker is None else tracker.performance(),
+        cohorts=() if tracker is None else tracker.cohorts(now=now),
     )
 
 

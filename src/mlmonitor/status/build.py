@@ -13,7 +13,6 @@ from mlmonitor.status.status import Status
 def build_status(snapshot: ModelSnapshot) -> Status:
     """The status at the time of the snapshot."""
     reference, traffic, labels = snapshot.reference, snapshot.traffic, snapshot.labels
-    errors = labels.errors
     return Status(
         model=snapshot.model,
         version=snapshot.version,
@@ -32,7 +31,8 @@ def build_status(snapshot: ModelSnapshot) -> Status:
         fields=_fields(snapshot.whole),
         unknown_fields=dict(snapshot.unknown_fields),
         labels={**labels.counts, "waiting": labels.waiting},
-        performance=None if errors is None else errors.performance(),
+        performance=labels.performance or None,
+        cohorts=labels.cohorts,
         training_metrics={} if reference is None else dict(reference.training_metrics),
         exports={name: each.outcomes for name, each in snapshot.destinations.items()},
         destinations=dict(snapshot.destinations),
@@ -57,7 +57,7 @@ def segment_status(segment: SegmentSnapshot) -> SegmentStatus:
         window_rows=segment.populations[0].view.profile.rows,
         reference_rows=segment.reference_rows,
         fields=_fields(segment.populations),
-        performance=None if segment.errors is None else segment.errors.performance(),
+        performance=segment.performance,
         alerts=sum(len(population.alerts) for population in segment.populations),
     )
 

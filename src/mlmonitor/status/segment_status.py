@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlmonitor.aggregate.outcomes.regression_sums import Performance
-from mlmonitor.formatting import amount, short, truncate
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
+from mlmonitor.status.performance_text import performance_text
 
 _NAME = 40  # columns of a terminal for a segment's name
 _NAMED = 5  # fields named in a line
@@ -48,7 +49,7 @@ class SegmentStatus:
         names = {each.name: 1 for each in self.fields if each.has_moved}
         text += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
         if self.performance is not None:
-            text += f"; MAE {short(self.performance.mae)} on {self.performance.count:,}"
+            text += f"; {performance_text(self.performance, most=1)} on {self.performance.count:,}"
         return text
 
 

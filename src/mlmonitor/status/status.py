@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mlmonitor.aggregate.outcomes.regression_sums import Performance
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
@@ -25,6 +26,8 @@ class Status:
     why: the shift of the mean prediction, and the part of each feature in it.
     labels: by what became of them; the prediction of a `missing` or an `unreadable` one still
     waits.
+    performance: what the labels say, since the start; None before the first that is matched.
+    cohorts: the same by the time of prediction, with the maturity of each, the oldest first.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: names to ignore that neither the reference nor any row has had.
@@ -50,6 +53,7 @@ class Status:
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     performance: Performance | None = None
+    cohorts: tuple[Cohort, ...] = ()
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     memory_bytes: int = 0

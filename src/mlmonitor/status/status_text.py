@@ -26,6 +26,7 @@ from mlmonitor.status.lines import (
     trouble_lines,
     why_lines,
 )
+from mlmonitor.status.performance_text import performance_text
 from mlmonitor.status.segment_status import segment_lines
 from mlmonitor.status.status import Status
 
@@ -116,18 +117,16 @@ def _monitoring(status: Status) -> list[str]:
     lines = []
     if status.performance is not None:
         p = status.performance
-        lines.append(
-            f"performance on {p.count:,} labelled: MAE {short(p.mae)}, RMSE {short(p.rmse)}, "
-            f"bias {short(zero_if_rounding(p.bias, scale=p.rmse))}"
-        )
+        lines.append(f"performance on {p.count:,} labelled: {performance_text(p)}")
         if status.training_metrics:
             trained = (
                 f"{truncate(k, NAME_COLUMNS)} {short(v)}"
                 for k, v in status.training_metrics.items()
             )
             lines.append(f"at training: {join_names(list(trained))}")
-    if any(status.labels.values()):
-        lines.append(f"labels: {join_counts(status.labels, most=NAMED)}")
+    labels = {name: count for name, count in status.labels.items() if count}
+    if labels:
+        lines.append(f"labels: {join_counts(labels, most=NAMED)}")
     for destination, outcomes in status.exports.items():
         lines.append(f"exported to {truncate(destination, 60)}: {exported(outcomes)}")
         export = status.destinations.get(destination)

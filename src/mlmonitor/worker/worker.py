@@ -11,6 +11,7 @@ from mlmonitor import gil
 from mlmonitor.buffer.backpressure import await_room, runs_event_loop
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry
 from mlmonitor.config import Config
 from mlmonitor.export.base import THREAD_NAME, Snapshot
 from mlmonitor.forks import check_fork
@@ -115,6 +116,18 @@ class Worker:
         if not runs_event_loop():
             await_room(calls, self._read_block, timeout_seconds=self._config.record_wait_seconds)
         calls.put(entry)
+
+    def hand_over_outcomes(self, outcomes: OutcomeEntry) -> None:
+        """Hand over pairs of predictions and actuals; make room first if there is none.
+
+        Not in a running event loop: there pairs that find no room are dropped and counted.
+        """
+        check_fork()
+        self._has_batches = True
+        if not self._inbox.outcomes.has_room and not runs_event_loop():
+            with self._hold_aggregates():
+                self.pipeline.catch_up(self._clock())
+        self.report(self._inbox.outcomes.put, [outcomes])
 
     def _read_block(self) -> None:
         with self._hold_aggregates():

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmonitor import FieldStatus, Kind, Quality, Role, Status
-from mlmonitor.aggregate.outcomes.regression_sums import Performance
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
+from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formatting import wide
 from mlmonitor.status.field_status import MOVED_PSI, TrainingStats
 
@@ -42,6 +44,15 @@ def blank(name: str, **told: Any) -> FieldStatus:
     return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_threshold": None} | told))
 
 
+def labelled(count: int, *, mae: float, rmse: float, bias: float) -> Performance:
+    """The performance of a regression with these measures."""
+    tables = OutcomeTables(OutcomePlan("regression"), 1)
+    sums = {"n": count, "abs": count * mae, "e2": count * rmse**2, "e": count * bias}
+    for term, value in sums.items():
+        tables.regression.table[tables.regression.TERMS.index(term)] = value
+    return Performance(tables)
+
+
 WATCHING = Status(
     model="claims-severity",
     version="7",
@@ -59,7 +70,7 @@ WATCHING = Status(
     ),
     unknown_fields={"extra": 5},
     labels={"matched": 95, "late": 0},
-    performance=Performance(95, 3_772.0, 5_876.0, 12.0),
+    performance=labelled(95, mae=3_772.0, rmse=5_876.0, bias=12.0),
     exports={"collector": {"accepted": 463, "failed": 0}},
     memory_bytes=14_000_000,
 )

@@ -62,6 +62,10 @@ class RegressionSums:
         with np.errstate(all="ignore"):
             self.table += other.table
 
+    def reset(self, bucket: int) -> None:
+        """Forget one bucket."""
+        self.table[:, bucket] = 0.0
+
     def terms(self, bucket: Range = slice(None)) -> dict[str, float]:
         """Each sum over some buckets, all unless one is named; and the center."""
         chosen = self.table[:, bucket].reshape(len(self.TERMS), -1).sum(axis=1)
@@ -117,6 +121,10 @@ class MeanSums:
             raise IncompatibleSketch("sums of different measures cannot be merged")
         self.table += other.table
 
+    def reset(self, bucket: int) -> None:
+        """Forget one bucket."""
+        self.table[:, :, bucket] = 0.0
+
     def terms(self, name: str, bucket: Range = slice(None)) -> tuple[float, float, float]:
         """The count, the sum and the sum of squares of one name over some buckets."""
         chosen = self.table[:, self.names.index(name), bucket].reshape(3, -1).sum(axis=1)
@@ -168,6 +176,10 @@ class ConfusionMatrix:
         if self.counts.shape != other.counts.shape:
             raise IncompatibleSketch("confusion matrices of different classes cannot be merged")
         self.counts += other.counts
+
+    def reset(self, bucket: int) -> None:
+        """Forget one bucket."""
+        self.counts[bucket] = 0
 
     def matrix(self, bucket: Range = slice(None)) -> Counts:
         """Actual before predicted, over some buckets, all unless one is named."""

@@ -1,14 +1,13 @@
 """What is compared where predictions meet their actuals: the task, its classes, its measures."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
 from mlmonitor.aggregate.sketches.categories import OTHER
-from mlmonitor.records import Floats
+from mlmonitor.records import Floats, Metric
 
 Task = Literal["regression", "binary", "multiclass", "ranking"]
 
@@ -17,24 +16,13 @@ MOST_SCORED_CLASSES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class CustomMetric:
-    """A measure of one's own: the mean of what `function(predicted, actual)` returns for each row.
-
-    function: takes two arrays of one length, numbers or, for classes, their names; returns one
-    number a row, NaN where a row has none. Means are additive, so they merge over any fleet.
-    """
-
-    name: str
-    function: Callable[[Any, Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
 class OutcomePlan:
     """Two states of outcomes merge if their plans are equal.
 
     classes: names by code; a class that is not among them has the next code. positive: the code of
     the positive one of two. center: near the mean actual, for sums of powers. has_scores: whether
-    probabilities arrive with the predictions. threshold: a score above it means the positive class.
+    scores arrive with the predictions, and has_probabilities whether these are probabilities, not
+    decision values. has_histogram: whether scores are kept, not only the losses they make.
     """
 
     task: Task
@@ -42,8 +30,9 @@ class OutcomePlan:
     positive: int = 1
     center: float = 0.0
     has_scores: bool = False
-    threshold: float = 0.5
-    metrics: tuple[CustomMetric, ...] = ()
+    has_probabilities: bool = True
+    has_histogram: bool = True
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def mean_names(self) -> tuple[str, ...]:
@@ -51,12 +40,12 @@ class OutcomePlan:
         own = tuple(metric.name for metric in self.metrics)
         if self.task == "ranking":
             return ("ndcg", "mrr", *own)
-        return ("log_loss", "brier", *own) if self.has_scores else own
+        return ("log_loss", "brier", *own) if self.has_scores and self.has_probabilities else own
 
     @property
     def scored(self) -> int:
         """How many classes have a histogram of scores: one of two is enough."""
-        if not self.has_scores:
+        if not self.has_scores or not self.has_histogram:
             return 0
         return 1 if self.task == "binary" else len(self.classes)
 
@@ -65,9 +54,9 @@ class OutcomePlan:
         """The names of all codes, that of further classes last."""
         return (*self.classes, OTHER)
 
-    def without_scores(self) -> "OutcomePlan":
-        """The same, but for scores: what is kept by bucket of many classes."""
-        return replace(self, has_scores=False)
+    def without_histogram(self) -> "OutcomePlan":
+        """The same, but for the histogram: what is kept for many buckets."""
+        return replace(self, has_histogram=False)
 
 
 class OutcomeBlock(NamedTuple):

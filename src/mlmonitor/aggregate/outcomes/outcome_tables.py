@@ -61,6 +61,14 @@ class OutcomeTables:
         self.scores.merge(other.scores)
         self.means.merge(other.means)
 
+    def reset(self, bucket: int) -> None:
+        """Forget one bucket."""
+        if self.plan.task == "regression":
+            self.regression.reset(bucket)
+        self.confusion.reset(bucket)
+        self.scores.reset(bucket)
+        self.means.reset(bucket)
+
     def copy(self) -> "OutcomeTables":
         """The same sums, which later rows do not change."""
         twin = OutcomeTables(self.plan, self.buckets)

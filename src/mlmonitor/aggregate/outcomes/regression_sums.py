@@ -9,7 +9,7 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
 
 
-class Performance(NamedTuple):
+class ErrorMeans(NamedTuple):
     """How far labelled predictions were off. `bias` is the mean of predicted minus actual."""
 
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
@@ -58,7 +58,7 @@ class ErrorSums:
             self.squared += other.squared
             self.signed += other.signed
 
-    def performance(self) -> Performance | None:
+    def performance(self) -> ErrorMeans | None:
         """Over all buckets; None before the first labelled prediction."""
         n = int(self.count.sum())
         if n == 0:
@@ -66,7 +66,7 @@ class ErrorSums:
         with np.errstate(over="ignore", invalid="ignore"):  # beyond all floats: inf, or NaN
             sums = self.absolute.sum(), self.squared.sum(), self.signed.sum()
         mae, mse, bias = (float(each) / n for each in sums)
-        return Performance(n, mae, float(np.sqrt(mse)), bias)
+        return ErrorMeans(n, mae, float(np.sqrt(mse)), bias)
 
     @property
     def nbytes(self) -> int:

@@ -10,8 +10,10 @@ from mlmonitor.capture.frame_columns import column_values
 from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
+from mlmonitor.capture.read.numbers import parse_datetimes
 from mlmonitor.capture.values import Values, unmask
 from mlmonitor.errors import SchemaError
+from mlmonitor.records import Floats
 
 
 class LabelEntry(NamedTuple):
@@ -19,45 +21,73 @@ class LabelEntry(NamedTuple):
 
     ids: list[str]
     actuals: Values
+    times: Floats | None = None
+    """When each became known, in seconds since 1970; None: on arrival."""
 
     def rows(self, chosen: Sequence[int] | np.ndarray[Any, Any]) -> "LabelEntry":
         """The labels at some places."""
         places = np.asarray(chosen, np.int64)
-        if isinstance(self.actuals, np.ndarray):
-            actuals: Values = self.actuals[places]
-        else:
-            actuals = [self.actuals[place] for place in places.tolist()]
-        return LabelEntry([self.ids[place] for place in places.tolist()], actuals)
+        ids = [self.ids[place] for place in places.tolist()]
+        times = None if self.times is None else self.times[places]
+        return LabelEntry(ids, select_rows(self.actuals, places), times)
 
     def blocks(self, size: int) -> "Iterable[LabelEntry]":
         """The labels in order, at most `size` at once."""
         for start in range(0, len(self.ids), size):
             stop = start + size
-            yield LabelEntry(self.ids[start:stop], self.actuals[start:stop])
+            times = None if self.times is None else self.times[start:stop]
+            yield LabelEntry(self.ids[start:stop], self.actuals[start:stop], times)
 
 
-def copy_labels(ids: object, actuals: Any) -> LabelEntry:
+def select_rows(values: Values, places: np.ndarray[Any, Any]) -> Values:
+    """The values at some places of a column."""
+    if isinstance(values, np.ndarray):
+        chosen: Values = values[places]
+        return chosen
+    return [values[place] for place in places.tolist()]
+
+
+def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
     """Copy the label of one id, or those of many in any container.
 
     Raises:
-        SchemaError: there is not one actual for each id.
+        SchemaError: there is not one actual for each id, or neither one time nor one for each.
     """
     is_many = isinstance(ids, Iterable) and not is_value(type(ids))
     if not is_many or getattr(ids, "ndim", 1) == 0:
-        return LabelEntry([id_text(ids) or ""], [actuals])
+        return LabelEntry([id_text(ids) or ""], [actuals], _read_label_times(times, 1))
     names = _names(cast("Iterable[object]", ids))
-    values = _copied(actuals)
+    values = copy_column(actuals)
     if len(names) != len(values):
         raise SchemaError(
             f"label: expected an actual for each of the {len(names)} ids, got {len(values)}"
         )
-    return LabelEntry(names, values)
+    return LabelEntry(names, values, _read_label_times(times, len(names)))
+
+
+def _read_label_times(times: object, count: int) -> Floats | None:
+    if times is None:
+        return None
+    seconds = read_times(times)
+    if seconds.size not in (1, count):
+        raise SchemaError(f"label: expected one time, or one for each of the {count} labels")
+    return np.broadcast_to(seconds, count)
+
+
+def read_times(moments: Any) -> Floats:
+    """Seconds since 1970 of one moment or of many: numbers, datetimes, or texts in ISO 8601."""
+    is_many = hasattr(moments, "__len__") and not isinstance(moments, str)
+    column = copy_column(moments if is_many else [moments])
+    numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
+    if numbers.dtype.kind in "iuf":
+        return numbers.astype(np.float64)
+    return parse_datetimes(column)[0]
 
 
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
     """The same labels in the same order, in few entries: neighbours of one type become one."""
     joined = []
-    for dtype, group in groupby(entries, key=_dtype_name):
+    for (dtype, is_timed), group in groupby(entries, key=_likeness):
         parts = list(group)
         if len(parts) == 1:
             joined += parts
@@ -67,13 +97,18 @@ def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
             actuals: Values = [value for part in parts for value in part.actuals]
         else:
             actuals = np.concatenate([cast("Any", part.actuals) for part in parts])
-        joined.append(LabelEntry(ids, actuals))
+        times = [part.times for part in parts if part.times is not None]
+        joined.append(LabelEntry(ids, actuals, np.concatenate(times) if is_timed else None))
     return joined
 
 
-def _dtype_name(entry: LabelEntry) -> str:
-    """Of an array its type, of a list nothing. As a name: numpy takes None for a float."""
-    return str(entry.actuals.dtype) if isinstance(entry.actuals, np.ndarray) else ""
+def _likeness(entry: LabelEntry) -> tuple[str, bool]:
+    """What neighbours share: the name of an array's type, and whether times were given.
+
+    A name, not the type: numpy takes None for a float.
+    """
+    name = str(entry.actuals.dtype) if isinstance(entry.actuals, np.ndarray) else ""
+    return name, entry.times is not None
 
 
 def _names(ids: Iterable[object]) -> list[str]:
@@ -92,8 +127,8 @@ def _is_plain(ids: object) -> bool:
     return isinstance(ids, np.ndarray) and ids.dtype.kind in "iufU" and ids.ndim == 1
 
 
-def _copied(values: Any) -> Values:
-    """Numbers and times as an array of their own, everything else as a list."""
+def copy_column(values: Any) -> Values:
+    """Copy numbers and times as an array, everything else as a list."""
     if package_of(type(values)) is not None:
         values = column_values(values)
     dtype = getattr(values, "dtype", None)

@@ -23,6 +23,7 @@ class ActualColumn(NamedTuple):
     raw: the values themselves where they are categories, else nothing.
     """
 
+    actuals: Values
     reading: Reading
     numbers: Floats
     reasons: NDArray[np.int8]
@@ -56,7 +57,8 @@ def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) ->
         np.where(reasons == RefusalReason.MISSING, IS_MISSING, IS_UNREADABLE),
     )
     identities = (numbers + 0.0).view(np.int64)  # -0.0 + 0.0 is 0.0
-    return ActualColumn(Reading(verdicts.astype(np.int8), identities), numbers, reasons, [])
+    reading = Reading(verdicts.astype(np.int8), identities)
+    return ActualColumn(values, reading, numbers, reasons, [])
 
 
 def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
@@ -72,9 +74,8 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
     for row in np.flatnonzero(codes >= len(dictionary.top)).tolist():  # rare or new: one code
         identities[row] = hash(name_or_none(listed[row], category_name)) | 1 << 62
     reasons = np.zeros(len(listed), np.int8)
-    return ActualColumn(
-        Reading(verdicts, identities), np.full(len(listed), np.nan), reasons, listed
-    )
+    reading = Reading(verdicts, identities)
+    return ActualColumn(values, reading, np.full(len(listed), np.nan), reasons, listed)
 
 
 def list_values(values: Values) -> list[Any]:

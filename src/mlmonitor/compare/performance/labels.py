@@ -1,23 +1,25 @@
 """Ground truth: matched with its prediction, watched as a field, and turned into error sums."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mlmonitor.aggregate.outcomes.class_codes import NO_CLASS, ClassCodes
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.segments import Codes
-from mlmonitor.buffer.pending import Matches, Pending, Reading
+from mlmonitor.buffer.id_index import Positions
+from mlmonitor.buffer.pending import SAYS_SOMETHING, Pending, Reading
 from mlmonitor.buffer.waiting_rows import Column
-from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.host.label_entries import LabelEntry, select_rows
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.performance.actual_reader import ActualColumn, list_values, read_actuals
+from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actuals
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
+from mlmonitor.compare.performance.task import Evidence, infer_plan
+from mlmonitor.compare.performance.tracker import OutcomeTracker
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import (
     SegmentPopulations,
@@ -26,9 +28,9 @@ from mlmonitor.compare.segment_populations import (
     split_block,
 )
 from mlmonitor.errors import SchemaError
-from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import ABSENT, Block, Field, Floats, Kind, Role
+from mlmonitor.records import Block, Field, Floats, Kind, Metric, Role
 from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import ACTUAL
@@ -39,22 +41,28 @@ class LabelledOutcomes:
 
     def __init__(
         self,
-        reference: Reference,
-        pending: Pending,
+        reference: Reference | None,
+        keeper: PredictionKeeper,
         lens: ComparisonOptions,
         *,
         has_segments: bool = False,
+        metrics: tuple[Metric, ...] = (),
     ) -> None:
         self.split: SegmentPopulations | None = None
         self.segment_errors: list[ErrorSums] = []
         self._has_segments = has_segments
-        self.pending = pending
+        self.pending: Pending = keeper.pending
+        self.tracker: OutcomeTracker | None = None
+        """All measures, from the first pair on."""
+        self._keeper, self._metrics = keeper, metrics
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
-        self._knows_actuals = bool(reference.entries([Role.ACTUAL]))  # asked at every export
-        self._lens = share_alpha(lens, reference, has_segments=has_segments)
-        if has_segments:
+        self._knows_actuals = bool(_entries(reference, Role.ACTUAL))  # asked at every export
+        self._lens = lens
+        if reference is not None:
+            self._lens = share_alpha(lens, reference, has_segments=has_segments)
+        if has_segments and reference is not None:
             edges = self.errors.edges
             self.segment_errors = [ErrorSums(edges) for _ in ordered_segment_names(reference)]
 
@@ -74,6 +82,8 @@ class LabelledOutcomes:
         for entry, is_last_try in self.pending.due(entries):
             self._match(entry, is_last_try=is_last_try, now=now)
             yield_gil()
+        if self.tracker is not None:
+            self.tracker.raise_failures()
 
     def _match(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> None:
         if self.population is None:
@@ -94,14 +104,77 @@ class LabelledOutcomes:
         matches = self.pending.match(entry, read, is_last_try=is_last_try)
         if column is None or not matches.rows.size:
             return
-        segments = matches.columns["segment"].astype(np.int64)
-        block = column.block(matches.rows, keeps_reasons=self._has_segments)
-        self._update(block, segments, now=now)
-        if plan.schema.fields[0].is_numeric:
-            self._add_errors(matches, column.numbers[matches.rows], segments)
+        labelled_at = np.full(len(entry.ids), now) if entry.times is None else entry.times
+        times = np.stack([matches.columns["predicted_at"], labelled_at[matches.rows]])
+        self._ingest(matches.columns, column, matches.rows, times, now=now)
 
-    def _add_errors(self, matches: Matches, actuals: Floats, segments: Codes) -> None:
-        predicted = matches.columns["predicted"]
+    def ingest_pairs(
+        self, rows: Rows, codes: Codes | None, outcomes: OutcomeEntry, *, now: float
+    ) -> None:
+        """Add predictions and the actuals reported with them; those of failed calls have none."""
+        if self.population is None:
+            self.population = self._begin(outcomes.actuals, now=now)
+        plan = self.population.plan
+        book = plan.dictionaries[0] if plan.dictionaries else None
+        column = read_actuals(outcomes.actuals, plan.schema.fields[0], book)
+        columns = self._keeper.columns(rows, codes)
+        predicted_at = np.where(np.isnan(outcomes.predicted_at), now, outcomes.predicted_at)
+        self._keeper.count_predictions(predicted_at)
+        times = np.stack([predicted_at, np.full(rows.count, now)])
+        self._ingest(columns, column, np.arange(rows.count), times, now=now)
+        if self.tracker is not None:
+            self.tracker.raise_failures()
+
+    def _ingest(
+        self,
+        columns: Mapping[str, Column],
+        column: ActualColumn,
+        rows: Positions,
+        times: Floats,
+        *,
+        now: float,
+    ) -> None:
+        """Add pairs: what is kept of predictions, and some rows of a column of actuals.
+
+        times: `[2, rows]`, when they were predicted and when their actual became known.
+        """
+        segments = columns["segment"].astype(np.int64)
+        self._update(column.block(rows, keeps_reasons=self._has_segments), segments, now=now)
+        numbers = column.numbers[rows]
+        if not len(column.raw):
+            self._add_errors(columns["predicted"], numbers, segments)
+        if self.tracker is None:
+            self._begin_tracking(columns, select_rows(column.actuals, rows))
+        is_read = column.reading.verdicts[rows] == SAYS_SOMETHING
+        if self.tracker is not None and is_read.any():
+            self.tracker.update(
+                {name: values[is_read] for name, values in columns.items()},
+                select_rows(column.actuals, rows[is_read]),
+                numbers[is_read],
+                predicted_at=times[0, is_read],
+                labelled_at=times[1, is_read],
+            )
+
+    def _begin_tracking(self, columns: Mapping[str, Column], actuals: Values) -> None:
+        if self.population is None:
+            return
+        codes = np.unique(columns["class"])
+        names = [self._keeper.classes.names[code] for code in codes[codes >= 0].tolist()]
+        plan = infer_plan(
+            self._reference,
+            self.population.plan.schema.fields[0],
+            self._keeper.scores,
+            Evidence(actuals, columns["predicted"], names),
+            self._metrics,
+        )
+        if plan is not None:
+            places: Sequence[str] = ()
+            if self._has_segments and self._reference is not None:
+                places = ordered_segment_names(self._reference)
+            edges = self.errors.edges
+            self.tracker = OutcomeTracker(plan, self._keeper, edges=edges, segments=places)
+
+    def _add_errors(self, predicted: Floats, actuals: Floats, segments: Codes) -> None:
         self.errors.update(predicted, actuals)
         for code, sums in enumerate(self.segment_errors):
             own = segments == code
@@ -119,12 +192,12 @@ class LabelledOutcomes:
 
     def _begin(self, actuals: Values, *, now: float) -> Population:
         """The population of actuals, as the reference knows them, or else as they come."""
-        entries = self._reference.entries([Role.ACTUAL])
-        if entries:
+        entries = _entries(self._reference, Role.ACTUAL)
+        if entries and self._reference is not None:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
         else:
             plan = Plan.build([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
-        if self._has_segments:
+        if self._has_segments and self._reference is not None:
             self.split = SegmentPopulations(
                 self._reference, [Role.ACTUAL], plan, self._lens, now=now
             )
@@ -137,49 +210,17 @@ class LabelledOutcomes:
         except SchemaError:
             known = None
         predicted = (
-            e.kind for e in self._reference.entries([Role.PREDICTION]) if e.name == PREDICTION
+            e.kind for e in _entries(self._reference, Role.PREDICTION) if e.name == PREDICTION
         )
         return known or Kind(next(predicted, Kind.NUMERIC))
 
 
-class PredictionKeeper:
-    """What is kept of each prediction until its label arrives: a number, a class, a segment."""
-
-    COLUMNS: ClassVar[dict[str, str]] = {"predicted": "f8", "class": "i4", "segment": "i2"}
-
-    def __init__(self, pending: Pending) -> None:
-        self.pending = pending
-        self.classes: ClassCodes = ClassCodes()
-
-    def remember(self, rows: Rows, codes: Codes | None, *, now: float) -> None:
-        """Keep the predictions of rows whose id somebody asked for, and their segments' codes.
-
-        Of several outputs the first is kept, unless one is called `prediction`.
-        """
-        if not rows.ids or not rows.predictions or not any(rows.ids):
-            return
-        values = rows.predictions.get(PREDICTION, next(iter(rows.predictions.values())))
-        ids = rows.ids
-        if rows.failed:
-            is_made = [value is not ABSENT for value in values]
-            ids = [name if made else None for name, made in zip(ids, is_made, strict=True)]
-        numbers, refused = parse_floats(values)
-        classes = np.full(len(numbers), NO_CLASS, np.int32)
-        if refused[-1] or _has_truths(values):
-            classes = self.classes.encode(list_values(values))
-        segments = np.full(len(numbers), -1) if codes is None else codes
-        columns: dict[str, Column] = {"predicted": numbers, "class": classes, "segment": segments}
-        self.pending.remember(ids, columns, now=now)
+def _entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
+    return [] if reference is None else reference.entries([role])
 
 
-def _has_truths(values: Values) -> bool:
-    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
-        return bool(values.dtype.kind == "b")
-    return not {bool, np.bool_}.isdisjoint(map(type, values))
-
-
-def _prediction_edges(reference: Reference) -> Floats:
-    for entry in reference.entries([Role.PREDICTION]):
+def _prediction_edges(reference: Reference | None) -> Floats:
+    for entry in _entries(reference, Role.PREDICTION):
         if isinstance(entry, NumericReference) and entry.name == PREDICTION:
             return np.array(entry.edges, np.float64)
     return np.empty(0)

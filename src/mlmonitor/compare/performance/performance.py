@@ -21,6 +21,26 @@ from mlmonitor.compare.performance.classification import (
 from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
 from mlmonitor.compare.performance.regression import compute_regression
 
+MEASURES = frozenset(
+    {
+        *(
+            "mae",
+            "rmse",
+            "bias",
+            "mape",
+            "wape",
+            "r2",
+            "pinball",
+            "accuracy",
+            "precision",
+            "recall",
+        ),
+        *("f1", "specificity", "balanced_accuracy"),
+        *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ndcg", "mrr"),
+    }
+)
+"""The names that custom metrics cannot have."""
+
 Dimensions = Mapping[str, tuple[tuple[str, ...], OutcomeTables]]
 """Dimension to the names of its buckets and its tables."""
 
@@ -110,7 +130,8 @@ class Performance(Mapping[str, Estimate]):
         return self._calibration(classes.index(name)) if name in classes else ()
 
     def _calibration(self, place: int) -> tuple[CalibrationBin, ...]:
-        if place >= self._tables.plan.scored:
+        plan = self._tables.plan
+        if place >= plan.scored or not plan.has_probabilities:
             return ()
         return compute_calibration(*self._tables.scores.outcomes(place, self._bucket))
 
@@ -165,7 +186,7 @@ class Performance(Mapping[str, Estimate]):
             terms = self._tables.means.terms(name, self._bucket)
             if terms[0]:
                 found[name] = estimate_mean(*terms)
-        if self._tables.plan.scored and "brier" in found:
+        if self._tables.plan.scored and found:
             self._add_scores(found)
         return found
 
@@ -186,12 +207,13 @@ class Performance(Mapping[str, Estimate]):
             counts, sums = self._tables.scores.outcomes(place, self._bucket)
             if not counts[1].any():
                 continue
-            squares = found["brier"].value if plan.task == "binary" else 1.0
             for name, compute in (("roc_auc", compute_roc_auc), ("pr_auc", compute_pr_auc)):
                 value, error = compute(counts)
                 parts[name].append(value)
                 errors[name].append(error)
-            parts["ece"].append(compute_ece(counts, sums, squares))
+            if plan.has_probabilities:
+                squares = found["brier"].value if plan.task == "binary" else 1.0
+                parts["ece"].append(compute_ece(counts, sums, squares))
         for name, values in parts.items():
             if values:
                 found[name] = _mean_of(values)

@@ -16,13 +16,15 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.performance.labels import LabelledOutcomes, PredictionKeeper
+from mlmonitor.compare.performance.labels import LabelledOutcomes
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.records import ABSENT, Quality
 from mlmonitor.status.field_status import field_statuses
 from support.references import fit_reference
 
 SPAN = Span(3_600.0, None, 60)
 LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4)
+KEEPERS: dict[int, PredictionKeeper] = {}
 X = {"x": [1.0, 2.0, 3.0, 4.0]}
 PUBLIC = [Field("actual", public=True)]
 
@@ -30,7 +32,8 @@ PUBLIC = [Field("actual", public=True)]
 def labels_of(reference: Reference, limit: int = 1_000) -> tuple[LabelledOutcomes, Pending]:
     """Nothing labelled yet."""
     pending = Pending(limit, PredictionKeeper.COLUMNS)
-    return LabelledOutcomes(reference, pending, LENS), pending
+    keeper = KEEPERS[id(pending)] = PredictionKeeper(pending)
+    return LabelledOutcomes(reference, keeper, LENS), pending
 
 
 def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
@@ -40,7 +43,8 @@ def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
 
 def remember(pending: Pending, rows: Rows) -> None:
     """Keep the predictions of one drain."""
-    PredictionKeeper(pending).remember(rows, None, now=0.0)
+    keeper = KEEPERS.get(id(pending)) or PredictionKeeper(pending)
+    keeper.remember(rows, None, now=0.0)
 
 
 def entries(*labels: tuple[str, Any]) -> list[LabelEntry]:

@@ -1,0 +1,96 @@
+"""Cohorts of prediction time: how many were predicted, and how many have their label by when."""
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+MOST_COHORTS = 60
+"""Older cohorts make room for newer ones."""
+
+_NONE = -(1 << 62)
+
+
+class CohortTable:
+    """Counts by cohort: predictions made in the same period of `seconds`.
+
+    delays: int64 `[cohorts, cohorts]`: labels by cohort and by the period they arrived in, counted
+    from the cohort's own; the last counts all later ones.
+
+    Promise: exact for the newest `MOST_COHORTS` periods; a row of an older one is in none.
+    Price: 30 KB.
+    """
+
+    __slots__ = ("delays", "labelled", "periods", "predicted", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds: float = seconds
+        self.periods: Counts = np.full(MOST_COHORTS, _NONE)
+        """The period that each place stands for."""
+        self.predicted: Counts = np.zeros(MOST_COHORTS, np.int64)
+        self.labelled: Counts = np.zeros(MOST_COHORTS, np.int64)
+        self.delays: Counts = np.zeros((MOST_COHORTS, MOST_COHORTS), np.int64)
+
+    def places(self, times: Floats) -> tuple[Counts, list[int]]:
+        """The place of the cohort of each time, -1 if it is too old; and the places newly begun."""
+        periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
+        newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
+        begun = []
+        for period in np.unique(periods[periods > newest - MOST_COHORTS]).tolist():
+            place = period % MOST_COHORTS
+            if self.periods[place] != period:
+                self._reset(place, period)
+                begun.append(place)
+        is_kept = (periods > newest - MOST_COHORTS) & ~np.isnan(times)
+        return np.where(is_kept, periods % MOST_COHORTS, -1), begun
+
+    def count_predictions(self, places: Counts) -> None:
+        """Count predictions by the places of their cohorts."""
+        self.predicted += np.bincount(places[places >= 0], minlength=MOST_COHORTS)
+
+    def count_labels(self, places: Counts, labelled_at: Floats) -> None:
+        """Count labels by the places of their predictions' cohorts, and when they arrived."""
+        is_kept = places >= 0
+        places, labelled_at = places[is_kept], labelled_at[is_kept]
+        self.labelled += np.bincount(places, minlength=MOST_COHORTS)
+        delays = np.floor(labelled_at / self.seconds).astype(np.int64) - self.periods[places]
+        delays = np.clip(delays, 0, MOST_COHORTS - 1)
+        cells = np.bincount(places * MOST_COHORTS + delays, minlength=MOST_COHORTS**2)
+        self.delays += cells.reshape(self.delays.shape)
+
+    def order(self) -> list[int]:
+        """The places in use, the oldest cohort first."""
+        newest = self.periods.max()
+        used = np.flatnonzero((self.periods > newest - MOST_COHORTS) & (self.periods != _NONE))
+        ordered: list[int] = used[np.argsort(self.periods[used])].tolist()
+        return ordered
+
+    def shares_by_age(self, now: float) -> Floats:
+        """The share of all labels to come that a cohort has after each whole period: chain ladder.
+
+        From one age to the next, labels grow by the factor that the cohorts old enough have shown.
+        NaN for ages that no cohort has passed. Beyond the oldest cohort nothing more is expected.
+        Source: Mack, "Distribution-free calculation of the standard error of chain ladder" (1993).
+        """
+        order = self.order()
+        current = int(np.floor(now / self.seconds))
+        ages = current - self.periods[order]  # whole periods that have ended, the cohort's included
+        totals = np.cumsum(self.delays[order], axis=1)
+        known = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
+        shares = np.full(MOST_COHORTS, np.nan)
+        share = 1.0
+        for age in range(known - 1, -1, -1):
+            shares[age] = share
+            before, after = totals[ages > age, age - 1].sum(), totals[ages > age, age].sum()
+            if age and after:
+                share *= before / after
+        return shares
+
+    def _reset(self, place: int, period: int) -> None:
+        self.periods[place] = period
+        self.predicted[place] = self.labelled[place] = 0
+        self.delays[place] = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.delays.nbytes + 3 * self.predicted.nbytes

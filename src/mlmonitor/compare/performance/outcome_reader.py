@@ -1,0 +1,119 @@
+"""Pairs of predictions and actuals as a block that every state of outcomes is updated with."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
+from mlmonitor.aggregate.outcomes.outcome_plan import (
+    OutcomeBlock,
+    OutcomePlan,
+    score_losses,
+)
+from mlmonitor.aggregate.sketches.categories import category_name
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.actual_reader import list_values
+from mlmonitor.compare.performance.prediction_keeper import SCORE, PredictionKeeper
+from mlmonitor.compare.performance.task import match_names
+from mlmonitor.records import Floats, Metric
+
+
+class OutcomeReader:
+    """Reads what was kept of predictions, and their actuals, by one plan.
+
+    Classes are compared by name, whatever their type. A score above 0.5, or a decision value above
+    0, means the positive class where no class was predicted. Price: a few numpy calls a block.
+    """
+
+    def __init__(self, plan: OutcomePlan, keeper: PredictionKeeper) -> None:
+        self.plan = plan
+        self._classes, self._scores = keeper.classes, keeper.scores
+        self._names_no_class = plan.has_scores and (not self._scores or keeper.predicts_scores)
+        self.failures: dict[str, str] = {}
+        """Custom metrics that raised, and the type of what they raised last."""
+
+    def read(self, columns: Mapping[str, Column], actuals: Values, numbers: Floats) -> OutcomeBlock:
+        """The block of some pairs; `numbers` holds the actuals that are numbers."""
+        predicted = columns["predicted"]
+        if self.plan.task == "regression":
+            nothing = np.full(len(predicted), -1)
+            block = OutcomeBlock(predicted, numbers, nothing, nothing, np.empty((0, 0)), {})
+        else:
+            block = self._read_classes(columns, actuals)
+        if self.plan.has_scores and self.plan.has_probabilities:
+            block.means.update(score_losses(self.plan, block))
+        for metric in self.plan.metrics:
+            block.means[metric.name] = self._measure(metric, block)
+        return block
+
+    def _read_classes(self, columns: Mapping[str, Column], actuals: Values) -> OutcomeBlock:
+        actual = self._codes(self._classes.encode(list_values(actuals)))
+        predicted = self._codes(columns["class"])
+        scores = self._read_scores(columns)
+        numbers = columns["predicted"]
+        is_open = (predicted < 0) & ~np.isnan(numbers)
+        if is_open.any() and not self._names_no_class:
+            predicted[is_open] = self._name_numbers(numbers[is_open])
+        if self.plan.has_scores:
+            predicted = np.where(predicted < 0, self._decide(scores), predicted)
+        if not self.plan.has_probabilities:
+            with np.errstate(over="ignore"):
+                scores = 1.0 / (1.0 + np.exp(-scores))
+        return OutcomeBlock(numbers, numbers * np.nan, predicted, actual, scores, {})
+
+    def _codes(self, codes: Column) -> Buckets:
+        """Codes of names as codes of the plan's classes."""
+        table = np.array([*match_names(self._classes.names, self.plan.classes), -1], np.int64)
+        return table[codes]
+
+    def _name_numbers(self, numbers: Floats) -> Buckets:
+        """The class that each number names."""
+        values, places = np.unique(numbers, return_inverse=True)
+        names = [category_name(value) or "" for value in values.tolist()]
+        return np.array(match_names(names, self.plan.classes), np.int64)[places]
+
+    def _decide(self, scores: Floats) -> Buckets:
+        """The class that the scores speak for, -1 where they are missing."""
+        plan = self.plan
+        is_known = ~np.isnan(scores).any(axis=0)
+        if plan.task == "binary":
+            threshold = 0.5 if plan.has_probabilities else 0.0
+            code = np.where(scores[0] > threshold, plan.positive, 1 - plan.positive)
+        else:
+            code = np.argmax(np.where(is_known, scores, 0.0), axis=0)
+        return np.where(is_known, code, -1)
+
+    def _read_scores(self, columns: Mapping[str, Column]) -> Floats:
+        """`[scored classes, rows]`, in the order of the classes."""
+        plan, rows = self.plan, len(columns["predicted"])
+        if not plan.has_scores:
+            return np.empty((0, rows))
+        if not self._scores:
+            return columns["predicted"][None, :]
+        found = {name: columns[f"{SCORE}prediction.{name}"] for name in self._scores}
+        if plan.task == "binary":
+            name = plan.classes[plan.positive]
+            last = self._scores[min(len(self._scores), 2) - 1]
+            return found.get(name, found[last])[None, :]
+        return np.stack([found[name] for name in plan.classes])
+
+    def _measure(self, metric: Metric, block: OutcomeBlock) -> Floats:
+        """The values of one metric; NaN throughout where it raises or returns something else."""
+        if self.plan.task == "regression":
+            arguments: tuple[Column, Column] = block.predicted, block.actual
+        else:
+            names = np.array([*self.plan.class_names, None], object)
+            arguments = names[block.predicted_class], names[block.actual_class]
+        nothing = np.full(block.rows, np.nan)
+        try:
+            values = np.asarray(metric.function(*arguments), np.float64)
+        except Exception as error:  # noqa: BLE001 - the user's code, reported by its type
+            self.failures[metric.name] = type(error).__name__
+            return nothing
+        if values.shape != nothing.shape:
+            self.failures[metric.name] = "expected one number for each row"
+            return nothing
+        if self.plan.task == "regression":
+            values = np.where(np.isnan(block.predicted) | np.isnan(block.actual), np.nan, values)
+        return values

@@ -1,0 +1,139 @@
+"""What is kept of a prediction until its actual is known."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.class_codes import NO_CLASS, ClassCodes, ClassIndex
+from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
+from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
+from mlmonitor.aggregate.segments import Codes
+from mlmonitor.buffer.pending import Pending
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.actual_reader import list_values
+from mlmonitor.records import ABSENT, Floats
+
+SCORE = "score."
+BUCKET = "bucket."
+
+
+class PredictionKeeper:
+    """Turns predictions into columns of numbers, and remembers those whose id is known.
+
+    Columns: `predicted`, the prediction as a number; `class`, its code among `classes`, where it is
+    no number; `segment`; a score for each further output that is a number; and the bucket of each
+    declared field. Which outputs there are is decided by the first rows.
+
+    buckets: field to the edges between its buckets. Price: `COLUMNS`, 8 bytes a score, 2 a field.
+    """
+
+    COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}
+
+    def __init__(
+        self,
+        pending: Pending,
+        buckets: Mapping[str, Sequence[float]] | None = None,
+        cohort_seconds: float = 86_400.0,
+    ) -> None:
+        self.pending = pending
+        self.classes: ClassCodes = ClassCodes()
+        self.buckets: dict[str, Floats] = {
+            name: np.array(edges, np.float64) for name, edges in (buckets or {}).items()
+        }
+        self.cohorts: CohortTable = CohortTable(cohort_seconds)
+        self.new_cohorts: list[int] = []
+        """Places of cohorts that began since somebody looked."""
+        self._outputs: tuple[str, ...] | None = None
+        self.predicts_scores: bool = False
+        """Whether the prediction is one of the scores, so that no output names a class."""
+        pending.add_columns({f"{BUCKET}{name}": "i2" for name in self.buckets})
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of the outputs that are kept as scores, without their common prefix."""
+        return tuple(name.removeprefix(f"{PREDICTION}.") for name in self._outputs or ())
+
+    def remember(self, rows: Rows, codes: Codes | None, *, now: float) -> None:
+        """Keep the predictions of rows whose id somebody asked for, and their segments' codes."""
+        if not rows.ids or not rows.predictions or not any(rows.ids):
+            return
+        ids = rows.ids
+        if rows.failed:
+            values = next(iter(rows.predictions.values()))
+            is_made = [value is not ABSENT for value in values]
+            ids = [name if made else None for name, made in zip(ids, is_made, strict=True)]
+        self.pending.remember(ids, self.columns(rows, codes), now=now)
+        named = sum(name is not None for name in ids)
+        self.count_predictions(np.full(named, now))
+
+    def count_predictions(self, predicted_at: Floats) -> None:
+        """Count predictions that may get a label, by cohort."""
+        places, begun = self.cohorts.places(predicted_at)
+        self.new_cohorts += begun
+        self.cohorts.count_predictions(places)
+
+    def columns(self, rows: Rows, codes: Codes | None) -> dict[str, Column]:
+        """All that is kept of the predictions of some rows."""
+        primary = _primary(rows.predictions)
+        values = rows.predictions[primary]
+        numbers, refused = parse_floats(values)
+        classes: ClassIndex = np.full(len(numbers), NO_CLASS, np.int32)
+        if refused[-1] or _has_truths(values):
+            classes = self.classes.encode(list_values(values))
+        segments = np.full(len(numbers), -1) if codes is None else codes
+        columns: dict[str, Column] = {"predicted": numbers, "class": classes, "segment": segments}
+        for name in self._choose_outputs(rows.predictions):
+            output = rows.predictions.get(name)
+            missing = np.full(len(numbers), np.nan)
+            columns[f"{SCORE}{name}"] = missing if output is None else parse_floats(output)[0]
+        for field, edges in self.buckets.items():
+            column = rows.features.column(field)
+            columns[f"{BUCKET}{field}"] = _bucket_of(column, edges, len(numbers))
+        return columns
+
+    def _choose_outputs(self, predictions: Mapping[str, Values]) -> tuple[str, ...]:
+        if self._outputs is None:
+            others = [name for name in predictions if name != PREDICTION]
+            numeric = [name for name in others if _is_numeric(predictions[name])]
+            self._outputs = tuple(numeric[:MOST_SCORED_CLASSES]) if len(predictions) > 1 else ()
+            self.pending.add_columns({f"{SCORE}{name}": "f8" for name in self._outputs})
+            self.predicts_scores = bool(self._outputs) and _primary(predictions) in self._outputs
+        return self._outputs
+
+
+def _primary(predictions: Mapping[str, Values]) -> str:
+    """`prediction` itself, else the first output that is a class, else the first."""
+    if PREDICTION in predictions:
+        return PREDICTION
+    labels = (name for name, values in predictions.items() if not _is_numeric(values))
+    return next(labels, next(iter(predictions)))
+
+
+def _is_numeric(values: Values) -> bool:
+    """Whether the first values are numbers, or missing."""
+    return not parse_floats(values[:16])[1][-1] and not _has_truths(values[:16])
+
+
+def _has_truths(values: Values) -> bool:
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return bool(values.dtype.kind == "b")
+    return not {bool, np.bool_}.isdisjoint(map(type, values))
+
+
+def _bucket_of(values: Values | None, edges: Floats, rows: int) -> Codes:
+    """Bucket `i` holds what is above edge `i - 1` and at most edge `i`; -1 for unknown values."""
+    if values is None:
+        return np.full(rows, -1)
+    numbers, _ = parse_floats(values)
+    return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers, side="left"))
+
+
+def bucket_names(edges: Sequence[float]) -> tuple[str, ...]:
+    """The buckets between some edges, as intervals."""
+    texts = ["-inf", *(f"{edge:.15g}" for edge in edges), "inf"]
+    return tuple(f"({low}, {high}{')' if high == 'inf' else ']'}" for low, high in pairwise(texts))

@@ -1,0 +1,181 @@
+"""Which task a model has: read from its reference, or from the first labels."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
+from mlmonitor.aggregate.sketches.categories import category_name
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.actual_reader import list_values
+from mlmonitor.formats.reference import CategoricalReference, CountedEntry, NumericReference
+from mlmonitor.records import Field, Floats, Kind, Metric, Role
+from mlmonitor.reference.reference import Reference
+
+MOST_KNOWN_CLASSES = 64
+"""Further classes share one row and one column of the confusion matrix."""
+
+_TRUTHS = {"true": "1", "false": "0"}
+
+
+class Evidence(NamedTuple):
+    """What the first labelled predictions look like.
+
+    predicted: the predictions as numbers. predicted_names: the names of those that are classes.
+    """
+
+    actuals: Values
+    predicted: Floats
+    predicted_names: Sequence[str]
+
+
+def infer_plan(
+    reference: Reference | None,
+    actual: Field,
+    scores: Sequence[str],
+    evidence: Evidence,
+    metrics: tuple[Metric, ...] = (),
+) -> OutcomePlan | None:
+    """The plan of a model's outcomes; None where actuals and predictions cannot be compared.
+
+    Classes are compared as categories are: `1`, `1.0` and "1" are one. Two classes have a positive
+    one: that of the second score, or else the last in order, so `True`, 1 and "yes" before "no".
+    """
+    if actual.kind is Kind.DATETIME:
+        return None
+    entries = _entries(reference)
+    if actual.is_numeric and not _is_binary(entries, evidence) and not _has_classes(evidence):
+        return OutcomePlan("regression", center=_center(entries, evidence), metrics=metrics)
+    classes = _classes(entries, scores, evidence)
+    if len(classes) > 2 and not 0 < len(classes) <= MOST_KNOWN_CLASSES:
+        classes = classes[:MOST_KNOWN_CLASSES]
+    is_score = _predicts_scores(entries, evidence)
+    has_scores = bool(scores) or is_score
+    if len(classes) == 2:
+        positive = _positive(classes, scores)
+        low, high = _range(entries, scores, evidence)
+        return OutcomePlan(
+            "binary",
+            classes,
+            positive,
+            has_scores=has_scores,
+            has_probabilities=low >= 0 and high <= 1,
+            metrics=metrics,
+        )
+    is_scored = set(map(str, scores)) == set(classes)
+    return OutcomePlan("multiclass", classes, has_scores=is_scored, metrics=metrics)
+
+
+def _entries(reference: Reference | None) -> dict[tuple[Role, str], CountedEntry]:
+    roles = (Role.PREDICTION, Role.ACTUAL)
+    found = [] if reference is None else reference.entries(roles)
+    return {(Role(entry.role), entry.name): entry for entry in found}
+
+
+def _actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry | None:
+    return next((e for (role, _), e in entries.items() if role is Role.ACTUAL), None)
+
+
+def _is_zero_or_one(entry: CountedEntry | None) -> bool:
+    """Whether all values were 0 or 1: then, and only then, the variance is mean (1 - mean)."""
+    if not isinstance(entry, NumericReference) or entry.mean is None or entry.stddev is None:
+        return False
+    if entry.min != 0 or entry.max != 1:
+        return False
+    rows = sum(entry.counts)
+    variance = entry.stddev**2 * (rows - 1) / rows
+    return bool(np.isclose(variance, entry.mean * (1 - entry.mean), rtol=1e-6))
+
+
+def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
+    """Whether numeric actuals are the classes 0 and 1."""
+    entry = _actual(entries)
+    if entry is not None:
+        return _is_zero_or_one(entry)
+    values = list_values(evidence.actuals)
+    are_whole = bool(values) and all(type(value) in (int, bool) for value in values)
+    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    are_shares = bool(((predicted >= 0) & (predicted <= 1)).all())
+    return are_whole and set(values) <= {0, 1} and are_shares and predicted.size > 0
+
+
+def _has_classes(evidence: Evidence) -> bool:
+    """Whether predictions are names of classes, though actuals are numbers."""
+    return len(evidence.predicted_names) > 0 and bool(np.isnan(evidence.predicted).all())
+
+
+def _predicts_scores(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
+    """Whether the prediction itself is a score: a number that is not the number of a class."""
+    entry = entries.get((Role.PREDICTION, PREDICTION))
+    if entry is not None:
+        return isinstance(entry, NumericReference) and not _is_zero_or_one(entry)
+    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    return bool(predicted.size and (predicted != np.round(predicted)).any())
+
+
+def _center(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> float:
+    entry = _actual(entries) or entries.get((Role.PREDICTION, PREDICTION))
+    if isinstance(entry, NumericReference) and entry.mean is not None:
+        return entry.mean
+    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    return float(np.median(predicted)) if predicted.size else 0.0
+
+
+def _classes(
+    entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
+) -> tuple[str, ...]:
+    """Every class that is known: true or predicted in training, scored, or met first."""
+    if len(scores) > 1 and not all(name.isdigit() for name in scores):
+        return tuple(scores)
+    names: dict[str, None] = {}
+    for entry in entries.values():
+        if isinstance(entry, CategoricalReference):
+            names.update(dict.fromkeys([*entry.categories, *entry.others]))
+        elif _is_zero_or_one(entry):
+            names.update({"0": None, "1": None})
+    if _actual(entries) is None:
+        found = map(category_name, list_values(evidence.actuals))
+        names.update(dict.fromkeys(name for name in found if name is not None))
+        names.update(dict.fromkeys(evidence.predicted_names))
+    if names.keys() & _TRUTHS.keys():
+        names = dict.fromkeys(("false", "true"))
+    if not names.keys() - {"0", "1"}:
+        names = dict.fromkeys(("0", "1"))
+    return tuple(sorted(names))
+
+
+def _positive(classes: tuple[str, ...], scores: Sequence[str]) -> int:
+    return classes.index(scores[1]) if len(scores) == 2 and scores[1] in classes else 1
+
+
+def _range(
+    entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
+) -> tuple[float, float]:
+    """The range of the scores in training; of the first predictions where that is not known."""
+    names = [f"{PREDICTION}.{name}" for name in scores] or [PREDICTION]
+    known = [entries.get((Role.PREDICTION, name)) for name in names]
+    numeric = [entry for entry in known if isinstance(entry, NumericReference)]
+    lows = [entry.min for entry in numeric if entry.min is not None]
+    highs = [entry.max for entry in numeric if entry.max is not None]
+    if lows and highs:
+        return min(lows), max(highs)
+    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    if scores or not predicted.size:
+        return 0.0, 1.0
+    return float(predicted.min()), float(predicted.max())
+
+
+def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """The code of each name among the classes; that after the last for one that is not there.
+
+    1 and true, 0 and false are one where only one of the two is a class.
+    """
+    codes = {name: code for code, name in enumerate(classes)}
+    for truth, digit in _TRUTHS.items():
+        if truth in codes:
+            codes.setdefault(digit, codes[truth])
+        elif digit in codes:
+            codes.setdefault(truth, codes[digit])
+    return [codes.get(name, len(classes)) for name in names]

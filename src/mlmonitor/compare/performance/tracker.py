@@ -1,0 +1,112 @@
+"""Labelled predictions of one model: read once, added to every dimension that is kept."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
+from mlmonitor.compare.performance.outcome_reader import OutcomeReader
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
+from mlmonitor.errors import CallbackError
+from mlmonitor.records import Floats
+
+SEGMENT, PREDICTION = "segment", "prediction"
+
+
+class OutcomeTracker:
+    """What labels say of a model, whole and by part.
+
+    Parts are the buckets of the prediction and of declared fields, segments, and cohorts.
+    edges: between the buckets of a numeric prediction. segments: their names.
+    Price: `nbytes`, fixed from the start.
+    """
+
+    def __init__(
+        self,
+        plan: OutcomePlan,
+        keeper: PredictionKeeper,
+        *,
+        edges: Floats,
+        segments: Sequence[str] = (),
+    ) -> None:
+        self.plan = plan
+        self._keeper, self._edges = keeper, edges
+        self._reader = OutcomeReader(plan, keeper)
+        is_numeric = plan.task == "regression" or (plan.task == "binary" and len(edges) > 0)
+        self._has_edges = is_numeric
+        predicted = bucket_names(edges.tolist()) if is_numeric else plan.class_names
+        names = {PREDICTION: tuple(predicted), SEGMENT: tuple(segments)}
+        names |= {field: bucket_names(e.tolist()) for field, e in keeper.buckets.items()}
+        part = plan if plan.task == "binary" else plan.without_histogram()
+        self._whole = OutcomeTables(plan, 1)
+        self._parts = {
+            dimension: (buckets, OutcomeTables(part, len(buckets)))
+            for dimension, buckets in names.items()
+            if buckets
+        }
+        self._cohorts = CohortTracker(keeper.cohorts, plan)
+
+    def update(
+        self,
+        columns: Mapping[str, Column],
+        actuals: Values,
+        numbers: Floats,
+        *,
+        predicted_at: Floats,
+        labelled_at: Floats,
+    ) -> None:
+        """Add pairs: what was kept of the predictions, and their actuals."""
+        block = self._reader.read(columns, actuals, numbers)
+        self._whole.update(block, np.zeros(block.rows, np.int64))
+        for dimension, (_, tables) in self._parts.items():
+            tables.update(block, self._buckets(dimension, columns, block))
+        self._cohorts.reset(self._keeper.new_cohorts)
+        self._keeper.new_cohorts = []
+        self._cohorts.update(block, predicted_at, labelled_at)
+
+    def _buckets(
+        self, dimension: str, columns: Mapping[str, Column], block: OutcomeBlock
+    ) -> Buckets:
+        if dimension == SEGMENT:
+            return columns["segment"].astype(np.int64)
+        if dimension != PREDICTION:
+            return columns[f"{BUCKET}{dimension}"].astype(np.int64)
+        if not self._has_edges:
+            return block.predicted_class
+        predicted = columns["predicted"]
+        found = np.searchsorted(self._edges, predicted, side="left")
+        return np.where(np.isnan(predicted), -1, found)
+
+    def performance(self) -> Performance:
+        """What is known now, as a value of its own."""
+        parts = {name: (names, tables.copy()) for name, (names, tables) in self._parts.items()}
+        return Performance(self._whole.copy(), dimensions=parts)
+
+    def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
+        """Performance by the time of prediction, the oldest cohort first."""
+        self._cohorts.reset(self._keeper.new_cohorts)
+        self._keeper.new_cohorts = []
+        return self._cohorts.cohorts(now=now)
+
+    def raise_failures(self) -> None:
+        """Report custom metrics that could not be computed since the last report.
+
+        Raises:
+            CallbackError: it names them.
+        """
+        failures, self._reader.failures = self._reader.failures, {}
+        if failures:
+            listed = ", ".join(f"{name} ({reason})" for name, reason in failures.items())
+            raise CallbackError(f"metrics: {listed}")
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        parts = sum(tables.nbytes for _, tables in self._parts.values())
+        return self._whole.nbytes + parts + self._cohorts.nbytes

@@ -1,0 +1,71 @@
+"""The part of a monitor that reports what became of predictions."""
+
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.host.batch import build_batch_entry
+from mlmonitor.capture.host.host_capture import HostCapture
+from mlmonitor.capture.host.label_entries import copy_column, copy_labels
+from mlmonitor.capture.host.outcome_entries import check_pairs, pair_outcomes
+from mlmonitor.config import Config
+from mlmonitor.worker.worker import Worker
+
+
+class Feedback:
+    """Labels, outcomes and business figures of one model. A disabled monitor ignores them."""
+
+    config: Config
+    _inbox: Inbox
+    _worker: Worker
+    _capture: HostCapture
+
+    def label(self, prediction_id: object, actual: Any, at: object = None) -> None:
+        """Report the actual of one prediction, or of several: ids and actuals of one length.
+
+        The newest `Config.pending_predictions` of this process can be labelled; in another process
+        use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
+        datetime, once or for each; if not given, now. Never raises: `status().labels` counts what
+        became of each label, and `status().last_error` names a mistake.
+        """
+        if self.config.enabled:
+            with self._inbox.guard:
+                self._worker.report(self._inbox.labels.put, copy_labels(prediction_id, actual, at))
+
+    def record_outcomes(
+        self,
+        predictions: Any,
+        actuals: Any,
+        predicted_at: object = None,
+        features: Any = None,
+    ) -> None:
+        """Report predictions together with their actuals, in any process, without ids.
+
+        Use it where labels are joined elsewhere: in a nightly job, or after a restart. The pairs
+        count in performance alone, not as traffic.
+        predictions: as in `record`. actuals: one for each. predicted_at: when they were predicted,
+        once or for each, which decides their cohort; if not given, now. features: columns or a
+        frame, for segments and buckets. Never raises, as `label`.
+        """
+        if self.config.enabled:
+            with self._inbox.guard:
+                values = copy_column(actuals)
+                if features is None:
+                    check_pairs(predictions, len(values))
+                rows = np.empty((len(values), 0)) if features is None else features
+                entry = build_batch_entry(
+                    rows,
+                    predictions,
+                    None,
+                    shape=self._capture.shapes.plain,
+                    copiers=self._capture.recorder.copiers,
+                    guard=self._inbox.guard,
+                )
+                self._worker.hand_over_outcomes(pair_outcomes(entry, values, predicted_at))
+
+    def kpi(self, name: str, value: float) -> None:
+        """Report a business figure: its sum, count and distribution are kept under `name`."""
+        if self.config.enabled:
+            with self._inbox.guard:
+                self._worker.report(self._inbox.figures.put, [(str(name), value)])

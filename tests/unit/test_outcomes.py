@@ -1,0 +1,297 @@
+"""Performance as a user sees it: any task, any form of scores and classes, by bucket and cohort."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from mlmonitor import Config, ConfigError, Metric, Monitor, Reference, Status
+from mlmonitor.testing import ManualClock
+
+ROWS = 400
+DAY = 86_400.0
+
+
+def made(reference: Reference | None = None, **options: Any) -> Monitor:
+    """A monitor that nobody but the test drives."""
+    tuning = options.pop("config", {})
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **tuning)
+    return Monitor("m", reference=reference, exporters=[], config=config, **options)
+
+
+def fitted(features: Any, predictions: Any, actuals: Any = None) -> Reference:
+    """A reference without simulations."""
+    return Reference.fit(
+        features, predictions=predictions, actuals=actuals, thresholds="asymptotic"
+    )
+
+
+@pytest.fixture
+def truth() -> np.ndarray[Any, Any]:
+    """A third of the rows are positive."""
+    return np.random.default_rng(1).random(ROWS) < 1 / 3
+
+
+@pytest.fixture
+def score(truth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Probabilities that know something of the truth."""
+    noise = np.random.default_rng(2).normal(0, 0.2, ROWS)
+    return np.clip(0.35 + 0.3 * truth + noise, 0, 1)
+
+
+def status_of(predictions: Any, actuals: Any, **options: Any) -> Status:
+    """What a monitor of pairs alone reports."""
+    with made(**options) as monitor:
+        monitor.record_outcomes(predictions, actuals)
+        status = monitor.status()
+    assert (status.internal_errors, status.last_error) == (0, None)
+    return status
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda s: s,
+        lambda s: s.tolist(),
+        lambda s: {"score": s},
+        lambda s: pd.DataFrame({"prediction": s}),
+        lambda s: np.stack([1 - s, s], axis=1),
+        lambda s: {"0": 1 - s, "1": s},
+        lambda s: pd.DataFrame({"label": np.where(s > 0.5, "1", "0"), "score": s}),
+    ],
+    ids=["array", "list", "named", "frame", "two columns", "two names", "label and score"],
+)
+@pytest.mark.parametrize(
+    "actual",
+    [lambda t: t, lambda t: t.astype(int), lambda t: t.astype(int).tolist()],
+    ids=["bools", "integers", "listed"],
+)
+def test_two_classes_with_scores_in_every_common_form(
+    form: Any, actual: Any, truth: Any, score: Any
+) -> None:
+    """Bools and integers are one truth; the measures are scikit-learn's."""
+    found = status_of(form(score), actual(truth)).performance
+    assert found is not None
+    assert found.task == "binary"
+    assert found["accuracy"].value == metrics.accuracy_score(truth, score > 0.5)
+    assert found["brier"].value == pytest.approx(metrics.brier_score_loss(truth, score), rel=1e-9)
+    area = metrics.roc_auc_score(truth, score)
+    assert abs(found["roc_auc"].value - area) <= found.auc_error["roc_auc"]
+    assert sum(part.count for part in found.calibration) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("predicted", "actual"),
+    [
+        (["yes", "no", "yes"], ["yes", "yes", "no"]),
+        ([1, 0, 1], [True, True, False]),
+        ([True, False, True], [1, 1, 0]),
+        ([1.0, 0.0, 1.0], [True, True, False]),
+        (np.array([True, False, True]), np.array([True, True, False])),
+    ],
+    ids=["texts", "integers, bools", "bools, integers", "floats, bools", "arrays"],
+)
+def test_classes_are_compared_by_name_whatever_their_type(predicted: Any, actual: Any) -> None:
+    """One right, one missed, one false alarm."""
+    found = status_of(predicted, actual).performance
+    assert found is not None
+    assert found["accuracy"].value == pytest.approx(1 / 3)
+    assert found["recall"].value == found["precision"].value == 0.5
+
+
+def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -> None:
+    """Their threshold is zero."""
+    values = 10 * (score - 0.5)
+    with made(
+        Reference.fit({"x": values}, predictions=values, actuals=truth, thresholds="asymptotic")
+    ) as monitor:
+        monitor.record_outcomes(values, truth)
+        found = monitor.status().performance
+    assert found is not None
+    assert found["accuracy"].value == metrics.accuracy_score(truth, values > 0)
+    assert found["roc_auc"].value == pytest.approx(metrics.roc_auc_score(truth, values), abs=0.02)
+    assert not found.keys() & {"log_loss", "brier", "ece"}
+    assert found.calibration == ()
+
+
+def test_several_classes_with_probabilities(truth: Any) -> None:
+    """Recorded with ids, labelled afterwards."""
+    rng = np.random.default_rng(3)
+    scores = rng.dirichlet([1, 1, 1], ROWS)
+    actual = np.array(["a", "b", "c"])[[rng.choice(3, p=row) for row in scores]]
+    ids = [str(at) for at in range(ROWS)]
+    with made(config={"baseline_rows": 100}) as monitor:
+        monitor.record(
+            {"x": rng.normal(size=ROWS)},
+            scores,
+            ids=ids,
+            output="probabilities",
+            names=["a", "b", "c"],
+        )
+        monitor.label(ids, actual)
+        status = monitor.status()
+    found = status.performance
+    assert found is not None
+    predicted = np.array(["a", "b", "c"])[scores.argmax(axis=1)]
+    assert found["f1"].value == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
+    assert found["log_loss"].value == pytest.approx(metrics.log_loss(actual, scores), rel=1e-9)
+    matrix = metrics.confusion_matrix(actual, predicted)
+    assert [list(row.values()) for row in found.confusion.values()] == matrix.tolist()
+    by_class = found.by("prediction")
+    assert by_class["a"].count == (predicted == "a").sum()
+    assert "accuracy" in str(status)
+
+
+def test_a_class_that_was_never_predicted_is_in_the_confusion_matrix() -> None:
+    """Its recall is zero, and a class that nobody knew counts as another."""
+    reference = Reference.fit(
+        {"x": [0.0] * 6},
+        predictions=list("aabbaa"),
+        actuals=list("aabbcc"),
+        thresholds="asymptotic",
+    )
+    with made(reference) as monitor:
+        monitor.record_outcomes(list("aabb"), list("abcz"))
+        found = monitor.status().performance
+    assert found is not None
+    assert found.confusion["c"]["b"] == 1
+    assert found.confusion["__other__"]["b"] == 1
+
+
+def _labelled_by_line(features: dict[str, Any], predicted: Any, actual: Any) -> Status:
+    reference = Reference.fit(
+        features, predictions=predicted, actuals=actual, segments=["line"], thresholds="asymptotic"
+    )
+    ids = [f"c{at}" for at in range(ROWS)]
+    buckets = {"claimed_amount": [1_000, 10_000]}
+    with made(reference, segments=["line"], buckets=buckets) as monitor:
+        monitor.record(features, predicted, ids=ids)
+        monitor.label(ids, actual)
+        return monitor.status()
+
+
+def test_performance_by_the_buckets_of_a_declared_field() -> None:
+    """As numpy counts them; also by segment, and by bin of the prediction."""
+    rng = np.random.default_rng(4)
+    claimed = rng.uniform(0, 20_000, ROWS)
+    line = rng.choice(["motor", "home"], ROWS)
+    predicted, actual = claimed * 0.9, claimed * rng.normal(0.9, 0.1, ROWS)
+    features = {"claimed_amount": claimed, "line": line}
+    status = _labelled_by_line(features, predicted, actual)
+    error = np.abs(predicted - actual)
+    assert status.performance is not None
+    found = status.performance.by("claimed_amount")
+    assert list(found) == ["(-inf, 1000]", "(1000, 10000]", "(10000, inf)"]
+    middle = (claimed > 1_000) & (claimed <= 10_000)
+    assert found["(1000, 10000]"]["mae"].value == pytest.approx(error[middle].mean(), rel=1e-9)
+    motor = status.performance.by("segment")["motor"]
+    assert motor == status.segments["motor"].performance
+    assert motor["mae"].value == pytest.approx(error[line == "motor"].mean(), rel=1e-9)
+    whole = sum(part.count for part in status.performance.by("prediction").values())
+    assert whole == status.performance.count == ROWS
+    with pytest.raises(LookupError, match="claimed_amount"):
+        status.performance.by("nothing")
+
+
+def test_a_metric_of_ones_own_is_a_mean_over_rows() -> None:
+    """With its interval; what it raises is no loss for the others, and is reported by name."""
+    share = Metric("within_10_percent", lambda p, a: np.abs(p - a) <= 0.1 * np.abs(a))
+    broken = Metric("broken", lambda p, a: p / a.nothing)
+    with made(metrics=[share, broken]) as monitor:
+        monitor.record_outcomes([1.0, 2.0, 3.0, np.nan], [1.05, 2.5, 3.0, 1.0])
+        status = monitor.status()
+    assert status.performance is not None
+    assert status.performance["within_10_percent"].value == pytest.approx(2 / 3)
+    assert "broken" not in status.performance
+    assert "broken" in (status.last_error or "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"buckets": {"x": []}},
+        {"buckets": {"x": [2, 1]}},
+        {"buckets": {"x": ["a"]}},
+        {"buckets": {"prediction": [1]}},
+        {"metrics": [abs]},
+        {"metrics": [Metric("mae", abs)]},
+    ],
+    ids=["no edge", "falling", "texts", "prediction", "no metric", "a name that is taken"],
+)
+def test_wrong_buckets_and_metrics_are_refused(options: dict[str, Any]) -> None:
+    """At once, by the name of the option."""
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        made(**options)
+
+
+def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> None:
+    """Both sides forget the oldest."""
+    rows = 120_000
+    ids, x = [f"{at}" for at in range(rows)], np.arange(float(rows))
+    with made(
+        Reference.fit({"x": x[:500]}, predictions=x[:500], thresholds="asymptotic")
+    ) as monitor:
+        monitor.record({"x": x}, x, ids=ids)
+        monitor.label(ids, x + 1)
+        monitor.status()
+        status = monitor.status()
+    assert status.labels["matched"] == 50_000
+    assert status.performance is not None
+    assert status.performance["bias"].value == -1
+
+
+def test_cohorts_show_how_mature_they_are() -> None:
+    """A tenth of the labels arrives on each of ten days: each cohort is as mature as it is old."""
+    clock = ManualClock(DAY * 20_000)
+    with made(config={"baseline_rows": 10}, clock=clock) as monitor:
+        for day in range(20):
+            ids = [f"{day}-{at}" for at in range(10)]
+            monitor.record({"x": np.ones(10)}, np.ones(10), ids=ids)
+            monitor.status()
+            for back in range(min(day + 1, 10)):
+                monitor.label(f"{day - back}-{back}", 1.0 + (day - back))
+            monitor.status()
+            clock.advance(DAY)
+        cohorts = monitor.status().cohorts
+    assert [cohort.predicted for cohort in cohorts] == [10] * 20
+    assert [cohort.labelled for cohort in cohorts] == [10] * 11 + list(range(9, 0, -1))
+    assert cohorts[-1].maturity == pytest.approx(0.1)
+    assert cohorts[-4].maturity == pytest.approx(0.4)
+    assert cohorts[0].maturity == 1.0
+    assert cohorts[3].performance["bias"].value == -3
+    assert cohorts[0].start == datetime.fromtimestamp(DAY * 20_000, UTC)
+
+
+def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
+    """Given as datetimes, as numbers, or once for all."""
+    moments = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 2)]
+    with made() as monitor:
+        monitor.record_outcomes([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], predicted_at=moments)
+        monitor.record_outcomes([1.0], [2.0], predicted_at=moments[0].timestamp())
+        monitor.record_outcomes([1.0], [2.0], predicted_at="2026-01-02T09:00:00+00:00")
+        cohorts = monitor.status().cohorts
+    assert [cohort.labelled for cohort in cohorts] == [2, 3]
+    assert cohorts[0].performance["mae"].value == 0.5
+
+
+def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:
+    """Both numbers are reported."""
+    with made() as monitor:
+        monitor.record_outcomes([1.0, 2.0], [1.0])
+        assert "each of the 2 predictions, got 1" in (monitor.status().last_error or "")
+
+
+def test_predictions_wait_no_longer_than_they_may() -> None:
+    """After an hour their labels are too late."""
+    clock = ManualClock(1_000_000.0)
+    with made(config={"pending_seconds": 3_600, "baseline_rows": 2}, clock=clock) as monitor:
+        monitor.record({"x": np.ones(3)}, np.ones(3), ids=list("abc"))
+        monitor.status()
+        clock.advance(3_601.0)
+        monitor.label("a", 1.0)
+        monitor.status()
+        labels = monitor.status().labels
+    assert (labels["matched"], labels["unknown"]) == (0, 1)
