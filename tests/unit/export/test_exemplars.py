@@ -48,7 +48,9 @@ def predict(features: dict[str, float]) -> float:
     return features["amount"]
 
 
-def traces(sink: Sink, metric: catalog.Metric, **attributes: str) -> list[tuple[float, str]]:
+def traces(
+    sink: Sink, metric: catalog.MetricDefinition, **attributes: str
+) -> list[tuple[float, str]]:
     """Value and trace of each exemplar of a metric, in the order they came."""
     return [
         (one.as_double, one.trace_id.hex())

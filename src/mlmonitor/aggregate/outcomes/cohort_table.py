@@ -65,7 +65,7 @@ class CohortTable:
         return ordered
 
     def shares_by_age(self, now: float) -> Floats:
-        """The share of all labels to come that a cohort has after each whole period: chain ladder.
+        """The share of its labels that a cohort has after each whole period: chain ladder.
 
         From one age to the next, labels grow by the factor that the cohorts old enough have shown.
         NaN for ages that no cohort has passed. Beyond the oldest cohort nothing more is expected.

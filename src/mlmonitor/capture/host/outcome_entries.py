@@ -24,7 +24,7 @@ class OutcomeEntry(NamedTuple):
 
 
 def check_pairs(predictions: Any, actuals: int) -> None:
-    """Check that there is one prediction for each actual, where both come in one column.
+    """Check that there is one prediction for each actual, where both are columns.
 
     Raises:
         SchemaError: the numbers differ.

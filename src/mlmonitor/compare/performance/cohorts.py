@@ -15,8 +15,8 @@ from mlmonitor.records import Floats
 class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
 
-    labelled: how many of the `predicted` have a label so far. maturity: the share of all labels to
-    come that have arrived, as earlier cohorts suggest; None while none is old enough to say.
+    labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
+    that have arrived, as earlier cohorts suggest; None while none is old enough to say.
     `labelled / predicted` stays below it where some predictions never get a label.
     """
 

@@ -10,8 +10,8 @@ from mlmonitor.aggregate.outcomes.outcome_plan import (
     OutcomePlan,
     score_losses,
 )
-from mlmonitor.aggregate.sketches.categories import category_name
 from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
 from mlmonitor.compare.performance.prediction_keeper import SCORE, PredictionKeeper
@@ -22,7 +22,7 @@ from mlmonitor.records import Floats, Metric
 class OutcomeReader:
     """Reads what was kept of predictions, and their actuals, by one plan.
 
-    Classes are compared by name, whatever their type. A score above 0.5, or a decision value above
+    Classes are compared by name, so 1 and "1" are one. A score above 0.5, or a decision value above
     0, means the positive class where no class was predicted. Price: a few numpy calls a block.
     """
 

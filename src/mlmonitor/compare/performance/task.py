@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
-from mlmonitor.aggregate.sketches.categories import category_name
+from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values

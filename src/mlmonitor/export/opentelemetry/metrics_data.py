@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from mlmonitor.catalog import IDENTITY, Metric
+from mlmonitor.catalog import IDENTITY, MetricDefinition
 from mlmonitor.export.base import (
     Attributes,
     Family,
@@ -89,7 +89,7 @@ class SnapshotConverter:
 
     def convert(self, snapshot: Snapshot) -> Prepared:
         """Convert a snapshot; its deltas are settled once they have been stored."""
-        grouped: dict[Metric, list[Any]] = {}
+        grouped: dict[MetricDefinition, list[Any]] = {}
         deltas: list[Delta] = []
         for family in snapshot.families:
             yield_gil()
@@ -131,7 +131,7 @@ class SnapshotConverter:
         start: Any = None if point.metric.kind == "gauge" else start_ns
         return sdk.NumberDataPoint(attributes, start, time_ns, value, _convert_exemplars(point))
 
-    def _make_metric(self, metric: Metric, points: list[Any]) -> sdk.Metric:
+    def _make_metric(self, metric: MetricDefinition, points: list[Any]) -> sdk.MetricDefinition:
         data: Any = sdk.Gauge(points)
         if metric.kind == "counter":
             data = sdk.Sum(points, _temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs
@@ -140,7 +140,7 @@ class SnapshotConverter:
             data = sdk.ExponentialHistogram(points, temporality)
         elif metric.kind == "histogram":
             data = sdk.Histogram(points, _temporality(self._preference.histograms_as_deltas))
-        return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
+        return sdk.MetricDefinition(metric.name, metric.meaning, metric.unit, data)
 
 
 def convert_attributes(attributes: Attributes) -> dict[str, str]:

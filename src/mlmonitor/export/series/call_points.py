@@ -7,12 +7,12 @@ from mlmonitor import catalog
 from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.catalog import Metric
+from mlmonitor.catalog import MetricDefinition
 from mlmonitor.compare.snapshot import CallsSnapshot
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 
 
-def finite_point(metric: Metric, attributes: Attributes, value: float) -> Iterator[Point]:
+def finite_point(metric: MetricDefinition, attributes: Attributes, value: float) -> Iterator[Point]:
     """The point of a float; none if it is not finite."""
     if math.isfinite(value):
         yield Point(metric, attributes, float(value))

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.catalog import Metric
+from mlmonitor.catalog import MetricDefinition
 from mlmonitor.export.base import Family, Histograms, HistogramValue, Point, Series
 
-_Key = tuple[Metric, type]
+_Key = tuple[MetricDefinition, type]
 
 
 class SnapshotCache:

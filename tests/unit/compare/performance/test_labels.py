@@ -64,8 +64,8 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
     remember(pending, predicted(list(ids), {"prediction": [p for p, _ in pairs]}))
     labels.take(entries(*((i, a) for i, (_, a) in zip(ids, pairs, strict=True))), now=1.0)
     p, a = np.array(pairs).T
-    bucket = (p[:, None] > np.array([-10.0, 0.0])).sum(axis=1)
-    for at in range(3):
+    bucket = (p[:, None] > labels.errors.edges).sum(axis=1)
+    for at in range(len(labels.errors.edges) + 1):
         error = (p - a)[bucket == at]
         assert labels.errors.count[at] == error.size
         assert labels.errors.absolute[at] == pytest.approx(np.abs(error).sum())
