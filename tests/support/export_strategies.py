@@ -95,7 +95,7 @@ def _legal(attributes: Attributes) -> dict[str, str]:
 
 def _metric(
     metric: MetricDefinition, group: list[Point], start_ns: int, time_ns: int
-) -> sdk.MetricDefinition:
+) -> sdk.Metric:
     total = sdk.AggregationTemporality.CUMULATIVE
     data: Any
     if metric.kind == "histogram":
@@ -113,7 +113,7 @@ def _metric(
             for point in group
         ]
         data = sdk.Gauge(numbers) if start is None else sdk.Sum(numbers, total, True)  # noqa: FBT003 - theirs
-    return sdk.MetricDefinition(metric.name, metric.meaning, metric.unit, data)
+    return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
 
 
 def _traced(point: Point) -> list[SdkExemplar]:

@@ -32,7 +32,7 @@ class MonitorCollector:
 
     def collect(self) -> Iterator[Any]:
         """Yield every metric of the monitor at this moment."""
-        from prometheus_client.core import MetricDefinition as PrometheusMetric
+        from prometheus_client.core import Metric as PrometheusMetric
 
         grouped: dict[MetricDefinition, list[Point]] = {}
         for point in self._read_points():

@@ -131,7 +131,7 @@ class SnapshotConverter:
         start: Any = None if point.metric.kind == "gauge" else start_ns
         return sdk.NumberDataPoint(attributes, start, time_ns, value, _convert_exemplars(point))
 
-    def _make_metric(self, metric: MetricDefinition, points: list[Any]) -> sdk.MetricDefinition:
+    def _make_metric(self, metric: MetricDefinition, points: list[Any]) -> sdk.Metric:
         data: Any = sdk.Gauge(points)
         if metric.kind == "counter":
             data = sdk.Sum(points, _temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs
@@ -140,7 +140,7 @@ class SnapshotConverter:
             data = sdk.ExponentialHistogram(points, temporality)
         elif metric.kind == "histogram":
             data = sdk.Histogram(points, _temporality(self._preference.histograms_as_deltas))
-        return sdk.MetricDefinition(metric.name, metric.meaning, metric.unit, data)
+        return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
 
 
 def convert_attributes(attributes: Attributes) -> dict[str, str]:
