@@ -148,9 +148,9 @@ def test_several_classes_with_probabilities(truth: Any) -> None:
 def test_a_class_that_was_never_predicted_is_in_the_confusion_matrix() -> None:
     """Its recall is zero, and a class that nobody knew counts as another."""
     reference = Reference.fit(
-        {"x": [0.0] * 6},
-        predictions=list("aabbaa"),
-        actuals=list("aabbcc"),
+        {"x": [0.0] * 36},
+        predictions=list("aabbaa") * 6,
+        actuals=list("aabbcc") * 6,
         thresholds="asymptotic",
     )
     with made(reference) as monitor:

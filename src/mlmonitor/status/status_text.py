@@ -9,7 +9,6 @@ from mlmonitor.formatting import (
     share,
     short,
     truncate,
-    zero_if_rounding,
 )
 from mlmonitor.status.field_status import FieldStatus
 from mlmonitor.status.field_table import field_table, invalid_lines
