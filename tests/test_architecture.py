@@ -35,8 +35,6 @@ LEFT: dict[str, set[str]] = {
         "Series",
     },
     "methods": {
-        "buffer/handover.py",
-        "buffer/inbox.py",
         "compare/performance/labels.py",
         "reference/fitting/derived_fields.py",
         "reference/fitting/derived_source.py",
@@ -48,8 +46,6 @@ LEFT: dict[str, set[str]] = {
     "words": {
         "aggregate/outcomes/regression_sums.py",
         "aggregate/sketches/categories.py",
-        "buffer/handover.py",
-        "buffer/inbox.py",
         "compare/drift/decomposition.py",
         "compare/performance/labels.py",
         "formats/reference/derived_entries.py",

@@ -104,10 +104,10 @@ class Pipeline:
             self._state.begin_comparing(now=now)
             if self._state.labels is not None:
                 self._due_labels = self._inbox.labels.drain()
-            self._due_late = self._inbox.late.take()
+            self._due_late = self._inbox.late.drain()
             self._undrained = len(self._inbox.calls)
             self._start_tracing()
-        entries = self._inbox.calls.take(min(self._undrained, self._config.block_rows))
+        entries = self._inbox.calls.drain(min(self._undrained, self._config.block_rows))
         # No entries although some were left: the inbox of a forked child was emptied.
         self._undrained = self._undrained - len(entries) if entries else 0
         with self._inbox.guard:
@@ -156,7 +156,7 @@ class Pipeline:
             if labels is not None:
                 labels.take(due, now=now)
         self._end_drain_of_outcomes(now)
-        figures = self._inbox.figures.take()
+        figures = self._inbox.figures.drain()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
         with self._inbox.guard:
@@ -169,7 +169,7 @@ class Pipeline:
         """Add pairs of predictions and actuals; those of a model that still learns wait."""
         if self._inbox.outcomes.is_empty or not self._state.begin_outcomes(now=now):
             return
-        for outcomes in self._inbox.outcomes.take():
+        for outcomes in self._inbox.outcomes.drain():
             with self._inbox.guard:
                 self._state.ingest_outcomes(outcomes, now=now)
             yield_gil()

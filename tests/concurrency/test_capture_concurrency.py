@@ -67,9 +67,9 @@ def test_every_row_put_by_eight_threads_is_taken_or_counted(rows: int, limit: in
     taken = []
     while any(thread.is_alive() for thread in threads):
         most = max(most, len(handover))
-        taken += handover.take(64)
+        taken += handover.drain(64)
         handover.dropped_rows()
-    taken += handover.take(10**9)
+    taken += handover.drain(10**9)
     seen = [entry[3] for entry in taken]
     assert len(seen) == len(set(seen))
     assert sum(entry[2] for entry in taken) + handover.dropped_rows() == THREADS * each * rows

@@ -153,7 +153,7 @@ def test_what_waits_to_be_named_is_bounded_by_the_buffer(reference: Reference) -
         batch = np.ones((8, 1))
         for _ in range(4):
             block = observed(monitor, batch, np.ones(8))
-            monitor._inbox.calls.take(1)  # as if the worker had read it
+            monitor._inbox.calls.drain(1)  # as if the worker had read it
             assert block.id
         assert len(monitor._inbox.late._items) == 2
         assert monitor.status().labels["dropped"] == 2

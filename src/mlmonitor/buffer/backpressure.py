@@ -17,8 +17,8 @@ def await_room(
     """Call `read_block` until `calls` has room for a batch; return whether it has.
 
     `read_block` ingests one block of the waiting entries in the calling thread, beside the worker.
-    It is called at least once if there is no room, so that a job with a timeout of 0 helps, too.
-    A closed buffer never has room again, so it is not waited for.
+    It is called at least once if there is no room, so a job with a timeout of 0 makes progress.
+    A closed buffer never has room again, so there is no wait for it.
     Price: nothing if there is room.
     """
     deadline: float | None = None
@@ -32,7 +32,7 @@ def await_room(
 
 
 def runs_event_loop() -> bool:
-    """Whether the calling thread runs an asyncio event loop, which must not be kept waiting."""
+    """Whether the calling thread runs an asyncio event loop, which must not be blocked."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return False

@@ -1,4 +1,4 @@
-"""The bounded hand-over from many host threads to one worker."""
+"""The bounded queue from many host threads to one worker."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from mlmonitor.forks import PerProcess, check_fork, process_mark
 
 
 class Handover(PerProcess):
-    """Entries in the order they ended; a full one drops what comes next, and counts its rows.
+    """Entries in the order their calls ended; a full queue drops new entries and counts their rows.
 
-    Promise: `put` never waits for the worker and never raises; no entry is taken twice; every
-        dropped row is counted. It may hold one entry more per host thread than its limit.
+    Promise: `put` never waits for the worker and never raises; no entry is drained twice; every
+        dropped row is counted. It may exceed its limit by one entry per host thread.
     Price: one `deque.append` for a single row. A batch takes a lock for two additions. While the
-        host traces, a call and a look at the current span more.
+        host traces, each entry also costs a call that reads the current span.
     """
 
     __slots__ = (
@@ -27,10 +27,10 @@ class Handover(PerProcess):
         "_is_open",
         "_limit",
         "_lock",
-        "_looks",
         "_lost",
+        "_reads_of_drops",
         "_room",
-        "_whence",
+        "_span_source",
         "entries",
         "on_first",
         "room",
@@ -40,32 +40,32 @@ class Handover(PerProcess):
         self._limit = limit_rows
         self._is_closed = False
         self.entries: deque[Entry] = deque()
-        """A single row may be appended here by whoever finds fewer of them than `room`.
+        """A wrapper appends a single row here directly while there are fewer entries than `room`.
 
-        There is none for them while the host traces: whoever looks finds it full, and comes to
-        `put`, where an entry gets its origin. So nobody pays for this who does not trace.
+        `room` is 0 while the host traces, so that every entry passes through `put` and gets its
+        origin there. A host that does not trace pays nothing for this.
         """
         self.on_first: Callable[[], object] = bool
-        """Called with the first entry of each process, in the host's thread."""
+        """Called at the first entry of each process, in the host's thread."""
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, as a forked child must: what it holds is its parent's."""
+        """Drop everything, as a forked child must: the entries are its parent's."""
         self.entries.clear()
         self._batch_rows = 0
-        # A finalizer may record while this thread is inside: hence a lock it can take again.
+        # Reentrant, because a finalizer may record while this thread holds the lock.
         self._lock = RLock()
-        # `next` on a C counter is atomic where `+= 1` is not; looking costs one tick, see below.
+        # `next` on a C counter is atomic, `+= 1` is not; `dropped_rows` adds a tick of its own.
         self._drops = count()
-        self._looks = 0
+        self._reads_of_drops = 0
         self._lost = 0
         self._is_open = False
-        self._whence: SpanSource | None = None
-        self._room = 0  # of which others see what `_open` shows them
+        self._span_source: SpanSource | None = None
+        self._room = 0  # `room` is what the wrappers see of it, see `_open`
         self.room: int = 0
 
     def close(self) -> None:
-        """Take no more: what comes from now on is dropped, and counted."""
+        """Drop and count every entry from now on."""
         with self._lock:
             self._is_closed = True
             self._open(0)
@@ -77,64 +77,64 @@ class Handover(PerProcess):
 
     @property
     def has_room(self) -> bool:
-        """Whether the next entry is kept; one that is not open yet has all its room."""
+        """Whether the next entry is kept; a queue that is not open yet is empty."""
         room = self._room if self._is_open else self._limit
         return not self._is_closed and len(self.entries) < room
 
     @property
     def is_traced(self) -> bool:
         """Whether entries may have origins."""
-        return self._whence is not None
+        return self._span_source is not None
 
-    def trace(self, whence: SpanSource) -> None:
-        """Give each entry that is put from now on its origin."""
+    def trace(self, span_source: SpanSource) -> None:
+        """Attach its origin to each entry that is put from now on."""
         with self._lock:
-            self._whence = whence
+            self._span_source = span_source
             self._open(self._room)
 
     def _open(self, room: int) -> None:
-        """Have so much room from now on, and show it; under the lock."""
+        """Set the room and publish it to the wrappers; call it under the lock."""
         self._room = room
-        self.room = room if self._whence is None else 0
+        self.room = room if self._span_source is None else 0
 
     def put(self, entry: Entry) -> bool:
-        """Take one finished call, or drop it; whether it was taken."""
+        """Add the entry of a finished call, or drop it; return whether it was added."""
         if entry[2] == 1 and process_mark and len(self.entries) < self.room:
             self.entries.append(entry)
             return True
         check_fork()
-        return self._put_with_care(entry)
+        return self._put_slowly(entry)
 
-    def _put_with_care(self, entry: Entry) -> bool:
-        """What is no single row, or has an origin, or comes to a full, closed, or unopened line."""
+    def _put_slowly(self, entry: Entry) -> bool:
+        """Add any entry: a batch, a traced one, or one for a full, closed or unopened queue."""
         if self._is_closed:
             with self._lock:
                 self._lost += entry[2]
             return False
         is_first = not self._is_open and self._begin()
-        rows, whence = entry[2], self._whence
-        is_taken = True
+        rows, span_source = entry[2], self._span_source
+        is_added = True
         if rows != 1:
-            is_taken = self._put_batch(
-                entry if whence is None else attach_origin(entry, whence), rows
+            is_added = self._put_batch(
+                entry if span_source is None else attach_origin(entry, span_source), rows
             )
         elif len(self.entries) < self._room:
-            self.entries.append(entry if whence is None else attach_origin(entry, whence))
+            self.entries.append(entry if span_source is None else attach_origin(entry, span_source))
         else:
             next(self._drops)
-            is_taken = False
+            is_added = False
         if is_first:
             try:
                 self.on_first()
             except BaseException:
-                with self._lock:  # whoever comes next tries again
+                with self._lock:  # so that the next entry tries again
                     self._open(0)
                     self._is_open = False
                 raise
-        return is_taken
+        return is_added
 
     def _begin(self) -> bool:
-        """Make room, and only then let others know; whether nobody else has done so."""
+        """Open the queue, its room first; return whether this thread was the first to do so."""
         with self._lock:
             is_first = not (self._is_open or self._is_closed)
             if is_first:
@@ -143,7 +143,7 @@ class Handover(PerProcess):
             return is_first
 
     def _put_batch(self, entry: Entry, rows: int) -> bool:
-        """A batch is taken whole as long as there is any room, however large it is."""
+        """Add a batch whole if there is any room, however large the batch is."""
         with self._lock:
             if len(self.entries) < self._room:
                 self._batch_rows += rows
@@ -153,35 +153,38 @@ class Handover(PerProcess):
             self._lost += rows
             return False
 
-    def take(self, limit: int) -> Run:
-        """The oldest entries, at most `limit`; a racing `put` lands in this list or the next."""
+    def drain(self, limit: int) -> Run:
+        """Remove and return the oldest entries, at most `limit`.
+
+        A concurrent `put` ends up in this list or in the next.
+        """
         popleft = self.entries.popleft
-        taken = Run([popleft() for _ in range(min(limit, len(self.entries)))])
+        run = Run([popleft() for _ in range(min(limit, len(self.entries)))])
         if self._batch_rows:
             with self._lock:
-                self._batch_rows -= sum(entry[2] for entry in taken if entry[2] != 1)
+                self._batch_rows -= sum(entry[2] for entry in run if entry[2] != 1)
                 if not self._is_closed:
                     self._open(self._limit - self._batch_rows)
-        return taken
+        return run
 
     @property
     def waiting_rows(self) -> int:
-        """About how many rows wait, those of batches included."""
+        """Approximate number of waiting rows, including those of batches."""
         return len(self.entries) + self._batch_rows
 
     def discard_waiting(self) -> int:
-        """Drop what waits, and count it; return how many rows that are."""
-        entries = self.take(len(self.entries))
+        """Drop and count the waiting rows; return their number."""
+        entries = self.drain(len(self.entries))
         rows = sum(entry[2] for entry in entries)
         with self._lock:
             self._lost += rows
         return rows
 
     def dropped_rows(self) -> int:
-        """Rows dropped so far. For the worker alone: a look is itself a tick of the counter."""
+        """Rows dropped so far. For the worker alone: reading adds a tick to the counter."""
         with self._lock:
-            dropped = next(self._drops) - self._looks
-            self._looks += 1
+            dropped = next(self._drops) - self._reads_of_drops
+            self._reads_of_drops += 1
             return dropped + self._lost
 
     def __len__(self) -> int:

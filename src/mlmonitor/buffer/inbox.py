@@ -1,4 +1,4 @@
-"""Everything the host hands over, in one place that a forked child can empty."""
+"""Everything the host hands over, in one place that a forked child can clear."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,36 +17,36 @@ Item = TypeVar("Item")
 
 
 class Queue(Generic[Item]):
-    """Items in order of arrival; a full queue drops what comes next, and counts it.
+    """Items in order of arrival; a full queue drops new items and counts them.
 
-    size_of: what an item takes of the limit; one, where it is not given. A queue that has any room
-    takes the next item whole.
+    size_of: how much of the limit an item uses; 1 by default. A queue that has any room adds the
+    next item whole.
     """
 
-    __slots__ = ("_held", "_items", "_limit", "_lock", "_size_of", "dropped")
+    __slots__ = ("_items", "_limit", "_lock", "_size", "_size_of", "dropped")
 
     def __init__(self, limit: int, size_of: Callable[[Item], int] = lambda _: 1) -> None:
         self._limit, self._size_of = limit, size_of
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, with a lock of its own again."""
+        """Drop everything and make a new lock, as a forked child must."""
         self._items: deque[Item] = deque()
-        self._held = 0
+        self._size = 0
         self._lock = RLock()
         self.dropped: int = 0
 
     def close(self) -> None:
-        """Take no more: what comes from now on is dropped, and counted."""
+        """Drop and count every item from now on."""
         with self._lock:
             self._limit = 0
 
     def put(self, items: Iterable[Item]) -> None:
-        """Take the items, or as many as there is room for."""
+        """Add items while there is room; drop and count the others."""
         with self._lock:
             for item in items:
-                if self._held < self._limit:
-                    self._held += self._size_of(item)
+                if self._size < self._limit:
+                    self._size += self._size_of(item)
                     self._items.append(item)
                 else:
                     self.dropped += 1
@@ -61,21 +61,21 @@ class Queue(Generic[Item]):
 
     @property
     def has_room(self) -> bool:
-        """Whether the next item is taken."""
-        return self._held < self._limit
+        """Whether the next item is added."""
+        return self._size < self._limit
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes anything at all."""
+        """Whether the limit is above 0."""
         return self._limit > 0
 
-    def take(self) -> list[Item]:
-        """Everything that is here now."""
+    def drain(self) -> list[Item]:
+        """Remove and return all items."""
         with self._lock:
-            taken = list(self._items)
+            items = list(self._items)
             self._items.clear()
-            self._held = 0
-        return taken
+            self._size = 0
+        return items
 
 
 def _count_pairs(outcomes: OutcomeEntry) -> int:
@@ -85,7 +85,7 @@ def _count_pairs(outcomes: OutcomeEntry) -> int:
 class Inbox:
     """Finished calls, labels, outcomes, figures `(name, value)`, and internal errors.
 
-    outcomes: predictions with their actuals. late: calls that were named after they had been
+    outcomes: predictions with their actuals. late: calls that got their id after they had been
     handed over.
     """
 
@@ -100,12 +100,12 @@ class Inbox:
         self.figures: Queue[Named] = Queue(limit_rows)
 
     def name_late(self, entry: Entry) -> None:
-        """Take a call that has been handed over, and may have been read before it had an id."""
-        if self.late.is_open:  # else it is no loss: there will be no label for it
+        """Add a call that got its id after it was handed over; the worker may have read it."""
+        if self.late.is_open:  # otherwise nothing is lost: no label will be reported for it
             self.late.put((entry,))
 
     def close(self) -> None:
-        """Take no more of anything: what comes from now on is dropped, and counted."""
+        """Close every queue: drop and count all that arrives from now on."""
         self.calls.close()
         self.labels.close()
         self.outcomes.close()
@@ -113,7 +113,7 @@ class Inbox:
         self.figures.close()
 
     def clear(self) -> None:
-        """Forget everything, as a forked child must: what is here is its parent's."""
+        """Drop everything, as a forked child must: the items are its parent's."""
         self.guard.clear()
         self.calls.clear()
         self.labels.clear()

@@ -7,12 +7,12 @@ from mlmonitor.capture.host.label_entries import LabelEntry, join_entries
 
 
 class LabelQueue:
-    """Labels in order of arrival; when it is full the oldest make room, and are counted.
+    """Labels in order of arrival; a full queue drops the oldest and counts them.
 
-    Predictions drop out in the same order: the newest of both are there to meet. What one call
-    reports is kept or dropped as a whole, and the newest call is always kept.
+    Predictions are evicted in the same order, so the newest labels can still be joined. The labels
+    of one call are kept or dropped as a whole, and the newest call is always kept.
 
-    Price: the labels of one call, or else `limit` of them.
+    Price: the labels of one call, or `limit` labels if that is more.
     """
 
     __slots__ = ("_entries", "_limit", "_lock", "_rows", "dropped")
@@ -22,19 +22,19 @@ class LabelQueue:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, with a lock of its own again."""
+        """Drop everything and make a new lock, as a forked child must."""
         self._entries: deque[LabelEntry] = deque()
         self._rows = 0
         self._lock = RLock()
         self.dropped: int = 0
 
     def close(self) -> None:
-        """Take no more: what arrives from now on is dropped, and counted."""
+        """Drop and count every label from now on."""
         with self._lock:
             self._limit = 0
 
     def put(self, entry: LabelEntry) -> None:
-        """Keep some labels; older ones make room."""
+        """Add labels; drop and count the oldest ones beyond the limit."""
         with self._lock:
             if self._limit == 0:
                 self.dropped += len(entry.ids)
@@ -50,7 +50,7 @@ class LabelQueue:
         return self._rows
 
     def drain(self) -> list[LabelEntry]:
-        """Everything that is here now, in few entries."""
+        """Remove and return all labels, in as few entries as possible."""
         with self._lock:
             entries = list(self._entries)
             self._entries.clear()

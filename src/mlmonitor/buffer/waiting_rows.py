@@ -1,4 +1,4 @@
-"""Predictions in order of arrival, in flat arrays, found by the hash of their id."""
+"""Predictions in order of arrival, in flat arrays that are indexed by the hash of the id."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from mlmonitor.buffer.id_index import Hashes, IdIndex, Positions
 Column = np.ndarray[Any, Any]
 
 _FREE, WAITING, LABELLED = 0, 1, 2
-_SPARE = 8  # one position in eight is kept for new rows before old ones are cleared
+_SPARE = 8  # one extra position per eight rows, so that old rows are cleared rarely
 
 
 class WaitingRows:
-    """The newest `limit` predictions that wait, and labelled ones as far as there is room.
+    """The newest `limit` waiting predictions, and labelled ones while there is room.
 
-    A ring: rows are written at its end, and the oldest that waits makes room for a new one. One
-    that has its label stays, so that a second label is recognised, until its place is needed.
+    A ring buffer: a new row is written at its end and evicts the oldest waiting one if needed. A
+    labelled row stays until its place is needed, so that a second label is recognised.
 
-    columns: name to dtype of what is kept of each row.
-    Price: `nbytes_of`, once the first row is there.
+    columns: name to dtype of the values kept for each row.
+    Price: `nbytes_of`, from the first row on.
     """
 
     __slots__ = ("_capacity", "_head", "_index", "_limit", "_state", "_tail", "columns", "waiting")
@@ -39,25 +39,25 @@ class WaitingRows:
 
     @staticmethod
     def nbytes_of(limit: int, columns: Mapping[str, str]) -> int:
-        """The bytes that `limit` predictions take, with what moving them takes for a moment."""
-        each = sum(np.dtype(dtype).itemsize for dtype in columns.values())
+        """Bytes that `limit` predictions need, including the arrays that move them."""
+        row_bytes = sum(np.dtype(dtype).itemsize for dtype in columns.values())
         moving = 16
-        return (limit + limit // _SPARE + 1) * (IdIndex.bytes_each + 1 + each + moving) + 8_000
+        return (limit + limit // _SPARE + 1) * (IdIndex.bytes_each + 1 + row_bytes + moving) + 8_000
 
     def find(self, hashes: Hashes) -> tuple[Positions, NDArray[np.uint8]]:
-        """Where each is, -1 where it is nowhere; and its state: waiting, labelled, or neither."""
+        """The position of each hash, -1 if it has none; its state: waiting, labelled or free."""
         positions = self._index.find(hashes)
         return positions, np.where(positions < 0, _FREE, self._state[positions]).astype(np.uint8)
 
     def append(self, hashes: Hashes, columns: Mapping[str, Column]) -> int:
-        """Keep rows, of which no two have one id; how many of these or older ones were put out.
+        """Store rows with distinct ids; return how many waiting or new rows this evicted.
 
-        A row whose id is there already takes its place as the newest.
+        A row whose id is stored already replaces the older row.
         """
         surplus = max(len(hashes) - self._limit, 0)
         hashes, columns = hashes[surplus:], {name: c[surplus:] for name, c in columns.items()}
-        known = self._index.find(hashes)
-        self._release(known[known >= 0])
+        old_positions = self._index.find(hashes)
+        self._release(old_positions[old_positions >= 0])
         evicted = self._evict(max(self.waiting + len(hashes) - self._limit, 0))
         self._make_room(len(hashes))
         positions = (self._tail + np.arange(len(hashes))) % self._capacity
@@ -71,19 +71,19 @@ class WaitingRows:
         return surplus + evicted + len(hashes) - count
 
     def settle(self, positions: Positions) -> None:
-        """Mark rows that wait as labelled; each once."""
+        """Mark waiting rows as labelled; no position may repeat."""
         self._state[positions] = LABELLED
         self.waiting -= len(positions)
 
     def evict_before(self, name: str, least: float) -> int:
-        """Put out the oldest rows while their value of a column is below `least`; how many."""
+        """Evict the oldest rows whose value in column `name` is below `least`; return how many."""
         order = self._order()
         is_late = self.columns[name][order] < least
         stop = order.size if is_late.all() else int(np.argmin(is_late))
         return self._evict(int(np.count_nonzero(self._state[order[:stop]] == WAITING)))
 
     def oldest(self, name: str) -> float | None:
-        """What `column` says of the row that has waited longest; None where none waits."""
+        """The value in column `name` of the row that has waited longest; None if none waits."""
         if self.waiting == 0:
             return None
         self._skip_free()
@@ -99,14 +99,14 @@ class WaitingRows:
         return np.arange(self._head, self._tail) % self._capacity
 
     def _release(self, positions: Positions) -> None:
-        """Forget rows in any state."""
+        """Free the positions of rows in any state."""
         if positions.size:
             self.waiting -= int(np.count_nonzero(self._state[positions] == WAITING))
             self._index.remove(positions)
             self._state[positions] = _FREE
 
     def _evict(self, count: int) -> int:
-        """Put out the oldest rows that wait."""
+        """Evict the `count` oldest waiting rows."""
         left = count
         start = self._head
         while left > 0:
@@ -120,7 +120,7 @@ class WaitingRows:
         return count
 
     def _skip_free(self) -> None:
-        """Begin at the first row that is kept."""
+        """Move the head to the first row in use."""
         while self._head < self._tail:
             stop = min(self._head + 1_024, self._tail)
             used = np.flatnonzero(self._state[np.arange(self._head, stop) % self._capacity])
@@ -130,7 +130,7 @@ class WaitingRows:
             self._head = stop
 
     def _make_room(self, count: int) -> None:
-        """Clear rows away until `count` more fit: labelled ones, the oldest first."""
+        """Compact the ring until `count` more rows fit; drop the oldest labelled rows if needed."""
         if self._tail - self._head + count <= self._capacity:
             return
         order = self._order()

@@ -1,4 +1,4 @@
-"""What all monitors of a process do together when it forks and when it exits."""
+"""Close the monitors of a process at exit, and restart them in forked children."""
 
 import atexit
 import sys
@@ -12,11 +12,11 @@ EXIT_SECONDS = 2.0
 
 
 class Driver(Protocol):
-    """What closes at exit and restarts after a fork: a worker."""
+    """A worker, as this module sees it: it closes at exit and restarts after a fork."""
 
     @property
     def exit_seconds(self) -> float:
-        """How long its exit may take."""
+        """How many seconds its exit may take."""
 
     def begin_close(self) -> None:
         """Request the last export, and do not wait for it."""
@@ -37,9 +37,9 @@ def register(driver: Driver) -> None:
 
 
 def close_all(*, timeout_seconds: float | None = None) -> None:
-    """Close every monitor of this process within `timeout_seconds` in all.
+    """Close every monitor of this process within `timeout_seconds` in total.
 
-    None: within two seconds, and each one that recorded batches within `Config.exit_wait_seconds`.
+    None: two seconds, or `Config.exit_wait_seconds` for a monitor that recorded batches.
     """
     check_fork()
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Wall time that never falls."""
+"""Wall time that never goes backwards."""
 
 import time
 from collections.abc import Callable
@@ -9,19 +9,20 @@ CLOCK_STEP_SECONDS = 1.0
 
 
 def never_falling_clock() -> Clock:
-    """Wall time at the pace of the monotonic clock: a system clock set back does not move it back.
+    """Build a clock of wall time that runs at the rate of the monotonic clock.
 
-    A wall clock that has run ahead, as after a machine slept, is caught up with.
+    It does not go back if the system clock is set back. It jumps forward to a system clock that is
+    more than `CLOCK_STEP_SECONDS` ahead, as after the machine slept.
     """
     offset = time.time() - time.monotonic()
 
     def now() -> float:
         nonlocal offset
-        told = offset + time.monotonic()
-        ahead = time.time() - told
+        seconds = offset + time.monotonic()
+        ahead = time.time() - seconds
         if ahead > CLOCK_STEP_SECONDS:
             offset += ahead
-            return told + ahead
-        return told
+            return seconds + ahead
+        return seconds
 
     return now

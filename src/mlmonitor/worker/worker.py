@@ -1,4 +1,4 @@
-"""The worker thread of a monitor: started by the first record, again after a fork, until exit."""
+"""The worker thread of a monitor: the first record of each process starts it."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ class Worker:
         self._new_pipeline, self._inbox = new_pipeline, inbox
         self._config, self._clock = config, clock
         self._is_closed = False
-        self._is_complete = True  # of a closed one: whether nothing was lost
+        self._is_complete = True  # once closed: whether nothing was lost
         self._reset(reference)
         inbox.calls.on_first = self.ensure_started
         if not config.enabled:
@@ -51,19 +51,19 @@ class Worker:
         register(self)
 
     def _reset(self, reference: Reference | None) -> None:
-        """Make everything that belongs to this process alone."""
+        """Create the state that belongs to this process alone."""
         self._thread: threading.Thread | None = None
         self._is_threadless = False  # whether a record found that no thread can be started
-        # Made by `threading` here and not at import, since gevent may have patched it by now. An
-        # unpatched lock has one owner for all greenlets: each could take it while another holds it.
+        # Created here and not at import, because gevent may have patched `threading` by now. All
+        # greenlets share the ownership of an unpatched lock.
         self._starting = threading.RLock()
         self._aggregates = threading.RLock()
         self._wake = threading.Condition()
-        self._requested = 0  # number of the last flush requested, and of the last one answered
-        self._answered = 0
-        self._final: int | None = None  # number of the flush that closes, once requested
+        self._requested = 0  # number of the last requested flush, see `_answered`
+        self._answered = 0  # number of the last completed flush
+        self._final: int | None = None  # number of the closing flush, once requested
         self._is_delivered = True
-        self._has_batches = False  # whether this process is a batch job, whose exit waits
+        self._has_batches = False  # whether this process records batches: its exit waits longer
         self._waiting_threads: set[int] = set()  # threads that wait for the aggregates
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
@@ -100,15 +100,15 @@ class Worker:
             return self._thread
 
     def report(self, put: Callable[[Items], None], items: Items) -> None:
-        """Add labels or figures to their queue; the thread is started for them."""
+        """Add labels or figures to their queue, and start the thread."""
         check_fork()
         put(items)
         self.ensure_started()
 
     def hand_over_batch(self, entry: Entry) -> None:
-        """Hand over a recorded batch; wait for room, and read waiting rows meanwhile.
+        """Hand over a recorded batch; while there is no room, read waiting rows in this thread.
 
-        Not in a running event loop: there a batch that finds no room is dropped and counted.
+        In a running event loop a batch without room is dropped and counted at once.
         """
         check_fork()
         self._has_batches = True
@@ -120,7 +120,7 @@ class Worker:
     def hand_over_outcomes(self, outcomes: OutcomeEntry) -> None:
         """Hand over pairs of predictions and actuals; make room first if there is none.
 
-        Not in a running event loop: there pairs that find no room are dropped and counted.
+        In a running event loop pairs without room are dropped and counted at once.
         """
         check_fork()
         self._has_batches = True
@@ -141,7 +141,7 @@ class Worker:
             return self.pipeline.measure_memory()
 
     def status(self) -> Status:
-        """Ingest what waits, then return the pipeline's status."""
+        """Ingest the waiting rows, then return the pipeline's status."""
         check_fork()
         with self._hold_aggregates():
             now = self._clock()
@@ -150,7 +150,7 @@ class Worker:
         return replace(status, state="closed") if self._is_closed else status
 
     def snapshot(self) -> Snapshot:
-        """Ingest what waits, then return every series, for a reader in another thread."""
+        """Ingest the waiting rows, then return every series, for a reader in another thread."""
         with self._hold_aggregates():
             now = self._clock()
             self.pipeline.catch_up(now)
@@ -158,7 +158,7 @@ class Worker:
 
     @contextmanager
     def _hold_aggregates(self) -> Iterator[None]:
-        """Hold the aggregates; the worker does not pause while this thread waits for them."""
+        """Hold the lock of the aggregates; the worker does not pause while this thread waits."""
         self._waiting_threads.add(threading.get_ident())
         try:
             with self._aggregates:
@@ -167,7 +167,7 @@ class Worker:
             self._waiting_threads.discard(threading.get_ident())
 
     def _pause_seconds(self) -> float:
-        """How long to pause: not while a thread waits for the worker, briefly if it is behind."""
+        """Seconds to pause: 0 while a thread waits for the worker, few if it is behind."""
         if self._waiting_threads or self._requested > self._answered:
             return 0.0
         is_behind = self._inbox.calls.waiting_rows > self._config.buffer_rows // 8
@@ -185,7 +185,7 @@ class Worker:
         return self._wait_for_flush(self._request_flush(), timeout_seconds)
 
     def _export_here(self, timeout_seconds: float) -> bool:
-        """Export in the calling thread, because no other can be started."""
+        """Export in the calling thread, because no thread can be started."""
         with self._inbox.guard:
             self.pipeline.load_clients()
             self.pipeline.limit_sends(timeout_seconds)
@@ -205,7 +205,7 @@ class Worker:
             return done and self._is_delivered
 
     def begin_close(self) -> None:
-        """Request the last export from a started thread, and do not wait for it."""
+        """Request the last export from the thread if it was started; do not wait for it."""
         if self._final is None and not self._is_closed:
             # Set before the request: the thread settles pending labels in the last export.
             self._final = self._requested + 1
@@ -213,14 +213,14 @@ class Worker:
 
     @property
     def exit_seconds(self) -> float:
-        """How long the exit may take: two seconds in a service, longer where batches wait."""
+        """How long the exit may take: two seconds in a service, longer if it recorded batches."""
         return self._config.exit_wait_seconds if self._has_batches else EXIT_SECONDS
 
     def close(self, *, timeout_seconds: float | None = None) -> bool:
         """Export a last time and stop; return whether every row was exported and accepted.
 
-        timeout_seconds: `exit_seconds` if None. What is left at the deadline is dropped,
-        counted and logged. Later calls return what the first one did.
+        timeout_seconds: `exit_seconds` if None. Rows left at the deadline are dropped, counted
+        and logged. Later calls return the result of the first.
         """
         check_fork()
         if self._is_closed:
@@ -236,13 +236,13 @@ class Worker:
         self._is_complete = self._report_losses(is_delivered=is_delivered)
         with self._wake:
             self._wake.notify_all()
-        self.pipeline.close(timeout_seconds=0.0)  # a send that waits to try again gives up
+        self.pipeline.close(timeout_seconds=0.0)  # a send that waits for its next attempt gives up
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(0.1 if is_delivered else 0.0)
         return self._is_complete
 
     def _report_losses(self, *, is_delivered: bool) -> bool:
-        """Count and log the rows that were not read, and an export that failed; False if any."""
+        """Count and log unread rows and a failed export; return whether there was neither."""
         rows = self._inbox.calls.discard_waiting()
         with self._inbox.guard:
             self.pipeline.log_losses(rows, is_delivered=is_delivered)
@@ -267,7 +267,7 @@ class Worker:
                     self._wake.notify_all()
 
     def _run_once(self, *, is_flush: bool) -> bool:
-        """Ingest what waits, a block at a time so that others get the lock, and export if due."""
+        """Ingest the waiting rows, releasing the lock after each block, and export if due."""
         is_more = True
         while is_more:
             with self._aggregates:
@@ -286,7 +286,7 @@ class Worker:
         return self.pipeline.deliver(snapshot)
 
     def restart_after_fork(self) -> None:
-        """Restart in a forked child, from zero, with locks, a thread and an identity of its own.
+        """Restart from zero in a forked child, with its own locks, thread and identity.
 
         A reference that was learned before the fork is kept. If the restart fails, the child's
         monitor is closed, because its counts are those of its parent.

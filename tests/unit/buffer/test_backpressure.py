@@ -31,14 +31,14 @@ def test_with_room_nothing_is_read_by_the_host() -> None:
     """A buffer that is not full, or not open yet, has room."""
     for calls in (Handover(10), full_handover(1)):
         if not calls.has_room:
-            calls.take(1)
+            calls.drain(1)
         assert await_room(calls, pytest.fail, timeout_seconds=0.0)
 
 
 def test_a_full_buffer_is_read_until_there_is_room() -> None:
     """One block is enough here, so one block is read."""
     calls, reads = full_handover(), []
-    assert await_room(calls, lambda: reads.append(calls.take(1)), timeout_seconds=60.0)
+    assert await_room(calls, lambda: reads.append(calls.drain(1)), timeout_seconds=60.0)
     assert len(reads) == 1
 
 

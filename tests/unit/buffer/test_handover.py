@@ -27,9 +27,9 @@ def test_entries_come_out_in_the_order_they_went_in() -> None:
     handover = Handover(100)
     for at in range(10):
         handover.put(entry(at=at))
-    assert [each[3] for each in handover.take(4)] == [0, 1, 2, 3]
-    assert [each[3] for each in handover.take(100)] == [4, 5, 6, 7, 8, 9]
-    assert handover.take(100) == []
+    assert [each[3] for each in handover.drain(4)] == [0, 1, 2, 3]
+    assert [each[3] for each in handover.drain(100)] == [4, 5, 6, 7, 8, 9]
+    assert handover.drain(100) == []
 
 
 def test_a_full_one_drops_the_newest_and_counts_them() -> None:
@@ -39,7 +39,7 @@ def test_a_full_one_drops_the_newest_and_counts_them() -> None:
         handover.put(entry(at=at))
     assert len(handover) == 10
     assert handover.dropped_rows() == 15
-    assert [each[3] for each in handover.take(100)] == list(range(10))
+    assert [each[3] for each in handover.drain(100)] == list(range(10))
 
 
 def test_looking_at_the_drops_changes_nothing() -> None:
@@ -59,7 +59,7 @@ def test_a_batch_is_taken_whole_or_dropped_whole() -> None:
     handover.put(entry(8))
     handover.put(entry(8))
     handover.put(entry())
-    assert rows(handover.take(100)) == 16
+    assert rows(handover.drain(100)) == 16
     assert handover.dropped_rows() == 9
 
 
@@ -69,7 +69,7 @@ def test_room_comes_back_when_entries_are_taken() -> None:
     for _ in range(50):
         handover.put(entry(5))
         handover.put(entry())
-        assert rows(handover.take(10)) == 5
+        assert rows(handover.drain(10)) == 5
     assert handover.dropped_rows() == 50
 
 
@@ -102,10 +102,10 @@ def test_while_the_host_traces_all_entries_come_through_put() -> None:
     for _ in range(5):
         assert handover.room == 0
         handover.put(entry())
-    handover.take(1)
+    handover.drain(1)
     handover.put(entry(5))
     assert handover.room == 0
-    found = handover.take(100)
+    found = handover.drain(100)
     assert [each.origin for each in found if isinstance(each, Traced)] == [(1, 1), (1, 2), (1, 2)]
     assert handover.dropped_rows() == 3
     handover.close()
@@ -131,12 +131,12 @@ def test_rows_are_taken_or_dropped_and_the_bound_holds(
     put = taken = 0
     for step in steps:
         if step < 0:
-            taken += rows(handover.take(3))
+            taken += rows(handover.drain(3))
         else:
             handover.put(entry(step))
             put += step
         assert len(handover) <= limit
     dropped = handover.dropped_rows()
-    held = rows(handover.take(10_000))
+    held = rows(handover.drain(10_000))
     assert put == taken + dropped + held
     assert held < limit + max([1, *steps])

@@ -11,9 +11,9 @@ def test_a_queue_keeps_the_first_and_counts_the_rest() -> None:
     queue = Queue(5)
     queue.put([(str(at), at) for at in range(4)])
     queue.put([(str(at), at) for at in range(4, 7)])
-    assert [value for _, value in queue.take()] == [0, 1, 2, 3, 4]
+    assert [value for _, value in queue.drain()] == [0, 1, 2, 3, 4]
     assert queue.dropped == 2
-    assert queue.take() == []
+    assert queue.drain() == []
 
 
 def test_a_drained_queue_has_room_again() -> None:
@@ -21,7 +21,7 @@ def test_a_drained_queue_has_room_again() -> None:
     queue = Queue(1)
     for at in range(3):
         queue.put([("x", at)])
-        assert queue.take() == [("x", at)]
+        assert queue.drain() == [("x", at)]
     assert queue.dropped == 0
 
 
@@ -38,8 +38,8 @@ def test_items_of_many_threads_are_kept_or_counted() -> None:
         thread.start()
     taken = 0
     while any(thread.is_alive() for thread in threads):
-        taken += len(queue.take())
-    taken += len(queue.take())
+        taken += len(queue.drain())
+    taken += len(queue.drain())
     assert taken + queue.dropped == 16_000
 
 
@@ -53,5 +53,5 @@ def test_a_cleared_inbox_holds_nothing() -> None:
     inbox.clear()
     assert inbox.guard.internal_errors == 0
     assert (inbox.labels.drain(), inbox.labels.dropped) == ([], 0)
-    assert (inbox.figures.take(), inbox.figures.dropped) == ([], 0)
+    assert (inbox.figures.drain(), inbox.figures.dropped) == ([], 0)
     assert len(inbox.calls) == 0
