@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 MetricKind = Literal["counter", "gauge", "histogram"]
 
 
-class MetricDefinition(NamedTuple):
+class MetricSpec(NamedTuple):
     """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning.
 
     A unit of `field` stands for the unit of the field's values, which nobody declared: it is
@@ -41,41 +41,41 @@ SEGMENT = "segment"
 
 _FIELD = ("field", "role")
 
-PREDICTIONS = MetricDefinition(
+PREDICTIONS = MetricSpec(
     "mlmonitor.predictions", "counter", "{prediction}", ("status", "error.type"), "Predictions made"
 )
-DURATION = MetricDefinition(
+DURATION = MetricSpec(
     "mlmonitor.prediction.duration", "histogram", "s", (), "Time in the wrapped call, per call"
 )
-DURATION_BUCKET = MetricDefinition(
+DURATION_BUCKET = MetricSpec(
     "mlmonitor.prediction.duration.bucket",
     "counter",
     "{prediction}",
     ("le",),
     "Calls of at most `le` seconds; for OpenTelemetry providers, which have no such histogram",
 )
-DURATION_SUM = MetricDefinition(
+DURATION_SUM = MetricSpec(
     "mlmonitor.prediction.duration.sum",
     "counter",
     "s",
     (),
     "Time in the wrapped call, all calls together; for an OpenTelemetry provider",
 )
-DISTRIBUTION = MetricDefinition(
+DISTRIBUTION = MetricSpec(
     "mlmonitor.field.distribution",
     "histogram",
     "{value}",
     _FIELD,
     "Values of a numeric field over the reference's bins",
 )
-BIN = MetricDefinition(
+BIN = MetricSpec(
     "mlmonitor.field.bin",
     "counter",
     "{value}",
     (*_FIELD, "bin"),
     "Values of a field in each of the reference's bins",
 )
-SUM = MetricDefinition(
+SUM = MetricSpec(
     "mlmonitor.field.sum",
     "counter",
     "{value}",
@@ -83,204 +83,217 @@ SUM = MetricDefinition(
     "Sum of a numeric field's values, as long as none was negative; for Dynatrace and "
     "OpenTelemetry providers, which get bins instead of distributions",
 )
-VALUES = MetricDefinition(
-    "mlmonitor.field.values",
-    "counter",
-    "{value}",
-    (*_FIELD, "quality"),
-    "Values by quality",
+VALUES = MetricSpec(
+    "mlmonitor.field.values", "counter", "{value}", (*_FIELD, "quality"), "Values by quality"
 )
-OUTLIERS = MetricDefinition(
+OUTLIERS = MetricSpec(
     "mlmonitor.field.outliers",
     "counter",
     "{value}",
     (*_FIELD, "side"),
     "Values beyond the reference's mean plus or minus k standard deviations",
 )
-MEAN = MetricDefinition("mlmonitor.field.mean", "gauge", "{value}", _FIELD, "Mean over the window")
-STDDEV = MetricDefinition(
+MEAN = MetricSpec("mlmonitor.field.mean", "gauge", "{value}", _FIELD, "Mean over the window")
+STDDEV = MetricSpec(
     "mlmonitor.field.stddev", "gauge", "{value}", _FIELD, "Standard deviation over the window"
 )
-MIN = MetricDefinition(
-    "mlmonitor.field.min", "gauge", "{value}", _FIELD, "Smallest value in the window"
-)
-MAX = MetricDefinition(
-    "mlmonitor.field.max", "gauge", "{value}", _FIELD, "Largest value in the window"
-)
-QUANTILE = MetricDefinition(
+MIN = MetricSpec("mlmonitor.field.min", "gauge", "{value}", _FIELD, "Smallest value in the window")
+MAX = MetricSpec("mlmonitor.field.max", "gauge", "{value}", _FIELD, "Largest value in the window")
+QUANTILE = MetricSpec(
     "mlmonitor.field.quantile",
     "gauge",
     "{value}",
     (*_FIELD, "quantile"),
     "Quantile over the window, from the t-digest",
 )
-DISTINCT = MetricDefinition(
-    "mlmonitor.field.distinct",
-    "gauge",
-    "{value}",
-    _FIELD,
-    "Distinct categories over the window, approximately",
+DISTINCT = MetricSpec(
+    "mlmonitor.field.distinct", "gauge", "{value}", _FIELD, "Distinct categories, approximately"
 )
-REFERENCE_MEAN = MetricDefinition(
+REFERENCE_MEAN = MetricSpec(
     "mlmonitor.reference.mean", "gauge", "{value}", _FIELD, "Mean of the reference"
 )
-REFERENCE_STDDEV = MetricDefinition(
+REFERENCE_STDDEV = MetricSpec(
     "mlmonitor.reference.stddev", "gauge", "{value}", _FIELD, "Standard deviation of the reference"
 )
-REFERENCE_LOWER = MetricDefinition(
+REFERENCE_LOWER = MetricSpec(
     "mlmonitor.reference.lower", "gauge", "{value}", _FIELD, "Lower end of the anomaly band"
 )
-REFERENCE_UPPER = MetricDefinition(
+REFERENCE_UPPER = MetricSpec(
     "mlmonitor.reference.upper", "gauge", "{value}", _FIELD, "Upper end of the anomaly band"
 )
-REFERENCE_BIN = MetricDefinition(
+REFERENCE_BIN = MetricSpec(
     "mlmonitor.reference.bin",
     "gauge",
     "1",
     (*_FIELD, "bin", "gt", "le"),
     "Share of the reference in each bin, which for numbers is (gt, le]",
 )
-REFERENCE_VALUES = MetricDefinition(
-    "mlmonitor.reference.values",
-    "gauge",
-    "{value}",
-    _FIELD,
-    "Values behind the shares of the reference",
+REFERENCE_VALUES = MetricSpec(
+    "mlmonitor.reference.values", "gauge", "{value}", _FIELD, "Values behind the reference's shares"
 )
-DRIFT_SCORE = MetricDefinition(
-    "mlmonitor.drift.score",
-    "gauge",
-    "{score}",
-    (*_FIELD, "measure"),
-    "Distance of the window from the reference",
+DRIFT_SCORE = MetricSpec(
+    "mlmonitor.drift.score", "gauge", "{score}", (*_FIELD, "measure"), "Distance to the reference"
 )
-DRIFT_THRESHOLD = MetricDefinition(
+DRIFT_THRESHOLD = MetricSpec(
     "mlmonitor.drift.threshold",
     "gauge",
     "{score}",
     (*_FIELD, "measure"),
     "The 99 % no-drift quantile of the score for a window of this size",
 )
-DRIFT_EVIDENCE = MetricDefinition(
+DRIFT_EVIDENCE = MetricSpec(
     "mlmonitor.drift.evidence",
     "gauge",
     "{score}",
     _FIELD,
     "Logarithm to base 10 of the e-value: how strongly all rows so far indicate a change",
 )
-DRIFT_ALERT = MetricDefinition(
+DRIFT_ALERT = MetricSpec(
     "mlmonitor.drift.alert", "gauge", "{alert}", _FIELD, "1 where evidence and effect size agree"
 )
-DRIFT_CONTRIBUTION = MetricDefinition(
+DRIFT_CONTRIBUTION = MetricSpec(
     "mlmonitor.drift.contribution",
     "gauge",
     "{value}",
     (*_FIELD, "prediction"),
     "Part of the shift of the mean prediction that this field's changed mix makes alone",
 )
-DRIFT_CONTRIBUTION_THRESHOLD = MetricDefinition(
+DRIFT_CONTRIBUTION_THRESHOLD = MetricSpec(
     "mlmonitor.drift.contribution.threshold",
     "gauge",
     "{value}",
     (*_FIELD, "prediction"),
     "The 99 % no-drift quantile of the absolute contribution for a window of this size",
 )
-QUALITY_SHARE = MetricDefinition(
+QUALITY_SHARE = MetricSpec(
     "mlmonitor.quality.share",
     "gauge",
     "1",
     (*_FIELD, "reason"),
     "Share of the window's values that are invalid for this reason",
 )
-QUALITY_THRESHOLD = MetricDefinition(
+QUALITY_THRESHOLD = MetricSpec(
     "mlmonitor.quality.threshold",
     "gauge",
     "1",
     (*_FIELD, "reason"),
     "The 99 % no-change quantile of the share for a window of this size",
 )
-QUALITY_ALERT = MetricDefinition(
+QUALITY_ALERT = MetricSpec(
     "mlmonitor.quality.alert",
     "gauge",
     "{alert}",
     (*_FIELD, "reason"),
     "1 where this is beyond its threshold, or a declared rule is broken",
 )
-VIOLATIONS = MetricDefinition(
+VIOLATIONS = MetricSpec(
     "mlmonitor.field.violations",
     "counter",
     "{value}",
     (*_FIELD, "constraint"),
-    "Values that break a declared rule",
+    "Values against a rule",
 )
-LABELS = MetricDefinition(
-    "mlmonitor.labels", "counter", "{label}", ("status",), "Ground truth received"
-)
-ERROR_ABSOLUTE = MetricDefinition(
+LABELS = MetricSpec("mlmonitor.labels", "counter", "{label}", ("status",), "Ground truth received")
+ERROR_ABSOLUTE = MetricSpec(
     "mlmonitor.error.absolute",
     "counter",
     "{value}",
-    ("bucket",),
-    "Sum of absolute errors of labelled predictions, by bin of the prediction",
+    ("field", "bucket"),
+    "Sum of absolute errors of labelled predictions, by bin of the prediction or declared bucket",
 )
-ERROR_SQUARED = MetricDefinition(
+ERROR_SQUARED = MetricSpec(
     "mlmonitor.error.squared",
     "counter",
     "{value}",
-    ("bucket",),
-    "Sum of squared errors of labelled predictions, by bin of the prediction",
+    ("field", "bucket"),
+    "Sum of squared errors of labelled predictions, by bin of the prediction or declared bucket",
 )
-ERROR_SIGNED = MetricDefinition(
+ERROR_SIGNED = MetricSpec(
     "mlmonitor.error.signed",
     "gauge",
     "{value}",
-    ("bucket",),
-    "Sum of predicted minus actual, by bin of the prediction; may fall, so a gauge",
+    ("field", "bucket"),
+    "Sum of predicted minus actual, by bin of the prediction or declared bucket; may fall, so a "
+    "gauge",
 )
-LABELLED = MetricDefinition(
+LABELLED = MetricSpec(
     "mlmonitor.error.count",
     "counter",
     "{prediction}",
-    ("bucket",),
-    "Labelled predictions behind the error sums, by bin of the prediction",
+    ("field", "bucket"),
+    "Labelled predictions behind the error sums, by bin of the prediction or declared bucket",
 )
-PERFORMANCE = MetricDefinition(
+PERFORMANCE = MetricSpec(
     "mlmonitor.performance",
     "gauge",
     "{score}",
     ("measure", "basis"),
-    "Mean absolute error, root mean squared error and bias, realised and as trained",
+    "Each measure of the task, realised over all labels since the start, and as trained",
 )
-MODEL_AGE = MetricDefinition(
-    "mlmonitor.model.age", "gauge", "s", (), "Time since the model was trained"
+ACTUAL = MetricSpec(
+    "mlmonitor.actual",
+    "gauge",
+    "{value}",
+    ("field", "bucket"),
+    "Sum of the actuals of labelled predictions; may fall, so a gauge",
 )
-DROPPED = MetricDefinition(
+CONFUSION = MetricSpec(
+    "mlmonitor.confusion",
+    "counter",
+    "{prediction}",
+    ("actual", "predicted"),
+    "Labelled predictions by actual and predicted class",
+)
+SCORE_BIN = MetricSpec(
+    "mlmonitor.score.bin",
+    "counter",
+    "{prediction}",
+    ("class", "bin", "le", "actual"),
+    "Labelled predictions by the score of a class, in twenty bins, and whether it was the class",
+)
+COHORT_PREDICTIONS = MetricSpec(
+    "mlmonitor.cohort.predictions",
+    "counter",
+    "{prediction}",
+    ("cohort",),
+    "Predictions that may get a label, by the start of the period they were made in",
+)
+COHORT_LABELLED = MetricSpec(
+    "mlmonitor.cohort.labelled", "counter", "{prediction}", ("cohort",), "Those that have a label"
+)
+MATURITY = MetricSpec(
+    "mlmonitor.labels.maturity",
+    "gauge",
+    "1",
+    (),
+    "Labelled share of the predictions in cohorts that have almost all labels they will get",
+)
+MODEL_AGE = MetricSpec("mlmonitor.model.age", "gauge", "s", (), "Time since the model was trained")
+DROPPED = MetricSpec(
     "mlmonitor.rows.dropped", "counter", "{row}", (), "Rows refused because the buffer was full"
 )
-FAULTS = MetricDefinition(
+FAULTS = MetricSpec(
     "mlmonitor.faults", "counter", "{fault}", (), "Internal errors of the monitoring itself"
 )
-EXPORT_POINTS = MetricDefinition(
+EXPORT_POINTS = MetricSpec(
     "mlmonitor.export.points",
     "counter",
     "{point}",
     ("destination", "outcome"),
     "Outcomes of the points sent before this export",
 )
-SERIES = MetricDefinition(
+SERIES = MetricSpec(
     "mlmonitor.export.series",
     "gauge",
     "{series}",
     ("state",),
     "Series of this process: sent, or left out because Config.max_series was reached",
 )
-HEARTBEAT = MetricDefinition(
+HEARTBEAT = MetricSpec(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"
 )
-MEMORY = MetricDefinition(
-    "mlmonitor.memory", "gauge", "By", (), "Upper bound of the aggregates' memory"
-)
+MEMORY = MetricSpec("mlmonitor.memory", "gauge", "By", (), "Upper bound of the aggregates' memory")
 
-CATALOG: tuple[MetricDefinition, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, MetricDefinition)
+CATALOG: tuple[MetricSpec, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, MetricSpec)
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlmonitor import catalog
 from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Attributes, Family, Histograms, Series, Snapshot
 from mlmonitor.export.otlp.attribute_limits import KEY_LIMIT, VALUE_LIMIT, legalize_value
@@ -177,12 +177,12 @@ def _make_families() -> Iterator[tuple[str, Family]]:
     yield "categories", _numbers(catalog.BIN, (*field, ("bin", "a category, spelt ü")), one)
 
 
-def _numbers(metric: MetricDefinition, attributes: Attributes, values: Floats | Counts) -> Family:
+def _numbers(metric: MetricSpec, attributes: Attributes, values: Floats | Counts) -> Family:
     return Family(metric, Series([attributes]), values)
 
 
 def _histogram(
-    metric: MetricDefinition, attributes: Attributes, bounds: Sequence[float], sums: Floats
+    metric: MetricSpec, attributes: Attributes, bounds: Sequence[float], sums: Floats
 ) -> Family:
     counts = np.zeros((1, len(bounds) + 1), np.int64)
     counts[0, 1] = 1

@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from mlmonitor.aggregate.exemplars import Exemplar
-from mlmonitor.catalog import CATALOG, MetricDefinition
+from mlmonitor.catalog import CATALOG, MetricSpec
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
 
@@ -37,7 +37,7 @@ def histograms(draw: st.DrawFn) -> HistogramValue:
     return HistogramValue(bounds, tuple(draw(some)), draw(told), draw(told), draw(told))
 
 
-def _values(metric: MetricDefinition) -> st.SearchStrategy[Any]:
+def _values(metric: MetricSpec) -> st.SearchStrategy[Any]:
     if metric.kind == "histogram":
         return histograms()
     if metric.kind == "gauge":
@@ -54,7 +54,7 @@ exemplars = st.builds(
 )
 
 
-def _exemplars(metric: MetricDefinition) -> st.SearchStrategy[tuple[Exemplar, ...]]:
+def _exemplars(metric: MetricSpec) -> st.SearchStrategy[tuple[Exemplar, ...]]:
     if metric.kind == "gauge":
         return st.just(())
     return st.lists(exemplars, max_size=3).map(tuple)
@@ -73,7 +73,7 @@ def by_the_sdk(
     found: list[Point], *, start_ns: int, time_ns: int, resource: Attributes, version: str
 ) -> ExportMetricsServiceRequest:
     """The same points through OpenTelemetry's encoder."""
-    grouped: dict[MetricDefinition, list[Point]] = defaultdict(list)
+    grouped: dict[MetricSpec, list[Point]] = defaultdict(list)
     for point in found:
         grouped[point.metric].append(point)
     metrics = [_metric(metric, group, start_ns, time_ns) for metric, group in grouped.items()]
@@ -93,9 +93,7 @@ def _legal(attributes: Attributes) -> dict[str, str]:
     return {legalize_key(key): legalize_value(value) for key, value in attributes}
 
 
-def _metric(
-    metric: MetricDefinition, group: list[Point], start_ns: int, time_ns: int
-) -> sdk.Metric:
+def _metric(metric: MetricSpec, group: list[Point], start_ns: int, time_ns: int) -> sdk.Metric:
     total = sdk.AggregationTemporality.CUMULATIVE
     data: Any
     if metric.kind == "histogram":

@@ -28,6 +28,8 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "poll_interval_seconds": [0, -1, NAN, INF, 3_601],
     "export_interval_seconds": [0, 0.05, NAN, INF, 86_401],
     "pending_predictions": [-1, 1 << 40],
+    "pending_seconds": [0, -1.0, NAN, INF, "a month"],
+    "cohort_seconds": [0, 0.5, NAN, INF, 40_000_000],
     "outlier_deviations": [0, -3, NAN, INF, 1_001],
     "exemplars": ["maybe", 2, None],
     "heavy_hitters": [0, 1_001],

@@ -9,6 +9,7 @@ import pytest
 
 from mlmonitor import Alert, Config, ConfigError, FormatError, Monitor, Reference
 from mlmonitor.buffer.pending import Pending
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.records import Quality
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.references import fit_reference
@@ -343,7 +344,7 @@ def test_memory_is_bounded_by_what_it_says(
             clock.advance(10)
         assert monitor.memory_bytes == before
         fields = 5  # two features, the prediction, the actual, the latency
-        rest = 50_000 * Pending.BYTES_EACH + reference.nbytes
+        rest = Pending(50_000, PredictionKeeper.COLUMNS).memory_bytes + reference.nbytes
         assert (before - rest) / fields < 32 * 1024
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from mlmonitor import Config, ConfigError, Metric, Monitor, Reference, Status
-from mlmonitor.testing import ManualClock
+from mlmonitor.testing import InMemoryExporter, ManualClock
 
 ROWS = 400
 DAY = 86_400.0
@@ -295,3 +295,55 @@ def test_predictions_wait_no_longer_than_they_may() -> None:
         monitor.status()
         labels = monitor.status().labels
     assert (labels["matched"], labels["unknown"]) == (0, 1)
+
+
+def exported(**options: Any) -> tuple[Monitor, InMemoryExporter]:
+    """A monitor, and what receives its series."""
+    exporter = InMemoryExporter()
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    return Monitor("m", exporters=[exporter], config=config, **options), exporter
+
+
+def test_a_backend_adds_up_the_errors_of_a_fleet_by_declared_bucket() -> None:
+    """Sums of two processes give the MAE and the bias of both, in every bucket."""
+    rng = np.random.default_rng(7)
+    claimed = rng.uniform(0, 2_000, 2 * ROWS)
+    error = rng.normal(0, 10, 2 * ROWS)
+    totals = dict.fromkeys(("count", "absolute", "signed"), 0.0)
+    for own in np.split(np.arange(2 * ROWS), 2):
+        monitor, exporter = exported(buckets={"claimed_amount": [1_000]})
+        with monitor:
+            features = {"claimed_amount": claimed[own]}
+            monitor.record_outcomes(claimed[own] + error[own], claimed[own], features=features)
+            monitor.flush()
+            labels = {"field": "claimed_amount", "bucket": "(1000, inf)"}
+            for name in totals:
+                totals[name] += exporter.value(f"mlmonitor.error.{name}", labels)
+            assert exporter.value("mlmonitor.actual", labels) == pytest.approx(
+                claimed[own][claimed[own] > 1_000].sum()
+            )
+    expected = error[claimed > 1_000]
+    assert totals["count"] == expected.size
+    assert totals["absolute"] / totals["count"] == pytest.approx(np.abs(expected).mean())
+    assert totals["signed"] / totals["count"] == pytest.approx(expected.mean())
+
+
+def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: Any) -> None:
+    """Each from one place; the scores by outcome add up to the rows."""
+    monitor, exporter = exported()
+    moment = datetime(2026, 1, 5, tzinfo=UTC)
+    with monitor:
+        monitor.record_outcomes(score, truth, predicted_at=moment)
+        monitor.flush()
+        labels = {"measure": "accuracy", "basis": "realised"}
+        accuracy = exporter.value("mlmonitor.performance", labels)
+        assert accuracy == metrics.accuracy_score(truth, score > 0.5)
+        cell = {"actual": "true", "predicted": "false"}
+        missed = int((truth & (score <= 0.5)).sum())
+        assert exporter.value("mlmonitor.confusion", cell) == missed
+        last = {"class": "true", "le": "0.50", "actual": "true"}
+        own = truth & (score > 0.45) & (score <= 0.5)
+        assert exporter.value("mlmonitor.score.bin", last) == own.sum()
+        cohort = {"cohort": moment.isoformat()}
+        assert exporter.value("mlmonitor.cohort.labelled", cohort) == ROWS
+        assert exporter.value("mlmonitor.labels.maturity", {}) == 1.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.exemplars import Exemplar, Exemplars
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.records import Counts, Floats
 
 __all__ = [
@@ -76,7 +76,7 @@ class Family(NamedTuple):
     exemplars: by row, the oldest of a row first.
     """
 
-    metric: MetricDefinition
+    metric: MetricSpec
     series: Series
     values: Floats | Counts | Histograms
     exemplars: Exemplars = ()
@@ -100,7 +100,7 @@ class HistogramValue(NamedTuple):
 class Point(NamedTuple):
     """One series at one moment: Python ints and floats, never numpy's, never NaN or infinite."""
 
-    metric: MetricDefinition
+    metric: MetricSpec
     attributes: Attributes
     value: int | float | HistogramValue
     exemplars: tuple[Exemplar, ...] = ()

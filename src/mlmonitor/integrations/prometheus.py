@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlmonitor.catalog import IDENTITY, MetricDefinition
+from mlmonitor.catalog import IDENTITY, MetricSpec
 from mlmonitor.errors import import_extra
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
@@ -34,7 +34,7 @@ class MonitorCollector:
         """Yield every metric of the monitor at this moment."""
         from prometheus_client.core import Metric as PrometheusMetric
 
-        grouped: dict[MetricDefinition, list[Point]] = {}
+        grouped: dict[MetricSpec, list[Point]] = {}
         for point in self._read_points():
             grouped.setdefault(point.metric, []).append(point)
         for metric, points in grouped.items():

@@ -48,9 +48,7 @@ def predict(features: dict[str, float]) -> float:
     return features["amount"]
 
 
-def traces(
-    sink: Sink, metric: catalog.MetricDefinition, **attributes: str
-) -> list[tuple[float, str]]:
+def traces(sink: Sink, metric: catalog.MetricSpec, **attributes: str) -> list[tuple[float, str]]:
     """Value and trace of each exemplar of a metric, in the order they came."""
     return [
         (one.as_double, one.trace_id.hex())

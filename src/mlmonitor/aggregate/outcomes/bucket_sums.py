@@ -184,6 +184,8 @@ class ConfusionMatrix:
     def matrix(self, bucket: Range = slice(None)) -> Counts:
         """Actual before predicted, over some buckets, all unless one is named."""
         size = self.counts.shape[1]
+        if not size:
+            return np.zeros((0, 0), np.int64)
         matrix: Counts = self.counts[bucket].reshape(-1, size, size).sum(axis=0)
         return matrix
 

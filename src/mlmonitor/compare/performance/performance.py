@@ -1,12 +1,13 @@
 """What a labelled model achieves: every measure with its interval, whole and by bucket."""
 
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.bucket_sums import Range
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.aggregate.outcomes.score_histogram import SCORE_EDGES
 from mlmonitor.compare.performance.classification import (
     CalibrationBin,
     ThresholdOutcome,
@@ -20,6 +21,7 @@ from mlmonitor.compare.performance.classification import (
 )
 from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
 from mlmonitor.compare.performance.regression import compute_regression
+from mlmonitor.records import Counts, Floats
 
 MEASURES = frozenset(
     {
@@ -43,6 +45,15 @@ MEASURES = frozenset(
 
 Dimensions = Mapping[str, tuple[tuple[str, ...], OutcomeTables]]
 """Dimension to the names of its buckets and its tables."""
+
+
+class ErrorTotals(NamedTuple):
+    """Sums over labelled predictions: of errors, and of the actuals themselves."""
+
+    absolute: float
+    squared: float
+    signed: float
+    actual: float
 
 
 class Performance(Mapping[str, Estimate]):
@@ -156,6 +167,34 @@ class Performance(Mapping[str, Estimate]):
         return compute_regression(self._tables.regression.terms(self._bucket), quantile=quantile)[
             "pinball"
         ]
+
+    @property
+    def error_sums(self) -> ErrorTotals | None:
+        """The sums behind the measures of regression; None for another task."""
+        if self.task != "regression":
+            return None
+        t = self._tables.regression.terms(self._bucket)
+        return ErrorTotals(t["abs"], t["e2"], t["e"], t["d"] + t["n"] * t["center"])
+
+    def score_counts(self, tops: Floats) -> dict[str, Counts]:
+        """Counts `[2, bins]` of the scores of each class up to some of the edges.
+
+        Rows that were not of the class stand before those that were. tops: ascending, the last 1.
+        """
+        plan = self._tables.plan
+        names = [plan.classes[plan.positive]] if plan.task == "binary" else plan.classes
+        found = {}
+        for place, name in enumerate(names[: plan.scored]):
+            counts, _ = self._tables.scores.outcomes(place, self._bucket)
+            groups = np.searchsorted(tops, SCORE_EDGES - 1e-12)
+            rows = [np.bincount(groups, row, len(tops)).astype(np.int64) for row in counts]
+            found[name] = np.stack(rows)
+        return found
+
+    @property
+    def declared_fields(self) -> tuple[str, ...]:
+        """Fields whose buckets were declared."""
+        return tuple(name for name in self._dimensions if name not in ("prediction", "segment"))
 
     @property
     def dimensions(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from mlmonitor.catalog import IDENTITY, MetricDefinition
+from mlmonitor.catalog import IDENTITY, MetricSpec
 from mlmonitor.export.base import (
     Attributes,
     Family,
@@ -89,7 +89,7 @@ class SnapshotConverter:
 
     def convert(self, snapshot: Snapshot) -> Prepared:
         """Convert a snapshot; its deltas are settled once they have been stored."""
-        grouped: dict[MetricDefinition, list[Any]] = {}
+        grouped: dict[MetricSpec, list[Any]] = {}
         deltas: list[Delta] = []
         for family in snapshot.families:
             yield_gil()
@@ -131,7 +131,7 @@ class SnapshotConverter:
         start: Any = None if point.metric.kind == "gauge" else start_ns
         return sdk.NumberDataPoint(attributes, start, time_ns, value, _convert_exemplars(point))
 
-    def _make_metric(self, metric: MetricDefinition, points: list[Any]) -> sdk.Metric:
+    def _make_metric(self, metric: MetricSpec, points: list[Any]) -> sdk.Metric:
         data: Any = sdk.Gauge(points)
         if metric.kind == "counter":
             data = sdk.Sum(points, _temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs

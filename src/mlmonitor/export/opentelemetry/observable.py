@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mlmonitor import catalog
-from mlmonitor.catalog import CATALOG, MetricDefinition
+from mlmonitor.catalog import CATALOG, MetricSpec
 from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
 from mlmonitor.export.otlp.backends import DYNATRACE
 from mlmonitor.export.otlp.dialect import translate
@@ -48,7 +48,7 @@ class Instruments:
         """Observe one more monitor."""
         self._senders.add(sender)
 
-    def _make_callback(self, metric: MetricDefinition) -> Callable[[Any], Iterable[Any]]:
+    def _make_callback(self, metric: MetricSpec) -> Callable[[Any], Iterable[Any]]:
         from opentelemetry.metrics import Observation
 
         def observe(_options: Any) -> Iterator[Any]:
@@ -73,7 +73,7 @@ class ProviderSender:
         from mlmonitor.export.opentelemetry.metrics_data import convert_attributes
 
         self._convert = convert_attributes  # imported here: no import may be under way at a fork
-        self._newest: tuple[int, dict[MetricDefinition, Observations]] = (os.getpid(), {})
+        self._newest: tuple[int, dict[MetricSpec, Observations]] = (os.getpid(), {})
         with _lock:
             instruments = _instruments.get(provider)
             if instruments is None:
@@ -82,7 +82,7 @@ class ProviderSender:
 
     def send(self, snapshot: Snapshot) -> Delivered:
         """Replace what the instruments show."""
-        by_metric: dict[MetricDefinition, Observations] = defaultdict(list)
+        by_metric: dict[MetricSpec, Observations] = defaultdict(list)
         count = 0
         for family in translate(snapshot.families, DYNATRACE):
             for point in Snapshot("", "", 0, 0, [family]).points:
@@ -92,7 +92,7 @@ class ProviderSender:
         self._newest = os.getpid(), dict(by_metric)
         return Delivered(count, 0)
 
-    def observations(self, metric: MetricDefinition) -> Observations:
+    def observations(self, metric: MetricSpec) -> Observations:
         """The newest values of one metric, with their attributes."""
         pid, by_metric = self._newest
         return by_metric.get(metric, []) if pid == os.getpid() else []
@@ -103,7 +103,7 @@ class ProviderSender:
 
 def _flatten(
     point: Point, attributes: dict[str, str]
-) -> Iterator[tuple[MetricDefinition, int | float, dict[str, str]]]:
+) -> Iterator[tuple[MetricSpec, int | float, dict[str, str]]]:
     """A point as numbers: a histogram of durations becomes cumulative counters per bound."""
     if not isinstance(point.value, HistogramValue):
         yield point.metric, point.value, attributes

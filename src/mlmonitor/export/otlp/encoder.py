@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.export.base import Family, Histograms, Snapshot, has_point
 from mlmonitor.export.otlp.acknowledged import AcknowledgedTotals, Delta
 from mlmonitor.export.otlp.backends import BackendProfile, Limits
@@ -110,7 +110,7 @@ class Outgoing:
         self._deltas[key] = delta, np.flatnonzero(delta.rows)
         self._append(metric, _KINDS[metric.kind], points)
 
-    def _append(self, metric: MetricDefinition, kind: str, points: Points) -> None:
+    def _append(self, metric: MetricSpec, kind: str, points: Points) -> None:
         self._batches.append(PointBatch(metric, kind, points, len(self._batches)))
         self._open += len(points)
 

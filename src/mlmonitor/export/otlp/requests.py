@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.export.otlp.backends import Limits
 from mlmonitor.export.otlp.point_templates import Points
 from mlmonitor.export.otlp.protobuf import CUMULATIVE, DELTA, metric_message, request_message
@@ -20,7 +20,7 @@ class PointBatch(NamedTuple):
     kind: the field of OTLP's metric that holds them.
     """
 
-    metric: MetricDefinition
+    metric: MetricSpec
     kind: str
     points: Points
     key: int

@@ -6,13 +6,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mlmonitor import catalog
-from mlmonitor.catalog import IDENTITY, MetricDefinition
+from mlmonitor.catalog import IDENTITY, MetricSpec
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES
 from mlmonitor.export.base import Attributes, Family, Histograms, Mask, Point, Series
 from mlmonitor.records import QUALITIES, Counts
 from mlmonitor.stats.distance import MEASURES, ORDERED, WASSERSTEIN
 
-DETAIL: tuple[tuple[MetricDefinition, ...], ...] = (
+DETAIL: tuple[tuple[MetricSpec, ...], ...] = (
     (catalog.QUANTILE,),
     (catalog.REFERENCE_BIN,),
     (catalog.DRIFT_THRESHOLD, catalog.QUALITY_THRESHOLD, catalog.DRIFT_CONTRIBUTION_THRESHOLD),

@@ -7,12 +7,12 @@ from mlmonitor import catalog
 from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.profile import Profile
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.compare.snapshot import CallsSnapshot
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 
 
-def finite_point(metric: MetricDefinition, attributes: Attributes, value: float) -> Iterator[Point]:
+def finite_point(metric: MetricSpec, attributes: Attributes, value: float) -> Iterator[Point]:
     """The point of a float; none if it is not finite."""
     if math.isfinite(value):
         yield Point(metric, attributes, float(value))
@@ -30,7 +30,7 @@ def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
 
 
 def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
-    """The additive error sums by bucket, and the measures they give."""
+    """The additive error sums by bucket of the prediction."""
     uppers = [*map(str, sums.edges.tolist()), "+Inf"]
     for bucket, upper in enumerate(uppers):
         labels = (*identity, ("bucket", upper))
@@ -38,11 +38,6 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
         yield from finite_point(catalog.ERROR_ABSOLUTE, labels, sums.absolute[bucket])
         yield from finite_point(catalog.ERROR_SQUARED, labels, sums.squared[bucket])
         yield from finite_point(catalog.ERROR_SIGNED, labels, sums.signed[bucket])
-    performance = sums.performance()
-    if performance is not None:
-        for measure in ("mae", "rmse", "bias"):
-            labels = (*identity, ("measure", measure), ("basis", "realised"))
-            yield from finite_point(catalog.PERFORMANCE, labels, getattr(performance, measure))
 
 
 def _latencies(total: Profile) -> HistogramValue:

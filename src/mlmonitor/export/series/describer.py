@@ -12,6 +12,11 @@ from mlmonitor.export.series.call_points import call_points, error_points
 from mlmonitor.export.series.field_families import population_families
 from mlmonitor.export.series.grouping import SnapshotCache, group_points
 from mlmonitor.export.series.health_points import health_points, label_points, reference_points
+from mlmonitor.export.series.performance_points import (
+    additive_points,
+    cohort_points,
+    performance_points,
+)
 from mlmonitor.gil import yield_gil
 
 
@@ -55,6 +60,10 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     yield from label_points(snapshot.labels.counts, identity)
     if snapshot.labels.errors is not None:
         yield from error_points(snapshot.labels.errors, identity)
+    if snapshot.labels.performance is not None:
+        yield from performance_points(snapshot.labels.performance, identity)
+        yield from additive_points(snapshot.labels.performance, identity)
+    yield from cohort_points(snapshot.labels.cohorts, identity)
     yield from _segment_points(snapshot, identity)
     if snapshot.reference is not None:
         yield from reference_points(snapshot.reference, identity, now=snapshot.time)
@@ -75,3 +84,5 @@ def _segment_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
             yield Point(catalog.PREDICTIONS, (*own, ("status", status)), count)
         if segment.errors is not None:
             yield from error_points(segment.errors, own)
+        if segment.performance is not None:
+            yield from performance_points(segment.performance, own)

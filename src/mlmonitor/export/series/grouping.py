@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.catalog import MetricDefinition
+from mlmonitor.catalog import MetricSpec
 from mlmonitor.export.base import Family, Histograms, HistogramValue, Point, Series
 
-_Key = tuple[MetricDefinition, type]
+_Key = tuple[MetricSpec, type]
 
 
 class SnapshotCache:

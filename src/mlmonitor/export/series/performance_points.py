@@ -1,0 +1,67 @@
+"""What labels say of a model as points: measures, and counts that any backend can add up."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mlmonitor import catalog
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.export.base import Attributes, Point
+from mlmonitor.export.series.call_points import finite_point
+
+_SCORE_BINS = 20
+_MATURE = 0.95
+
+
+def performance_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+    """Every measure of the task, and the confusion matrix."""
+    for measure, estimate in performance.items():
+        labels = (*identity, ("measure", measure), ("basis", estimate.basis))
+        yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
+    for actual, row in performance.confusion.items():
+        for predicted, count in row.items():
+            labels = (*identity, ("actual", actual), ("predicted", predicted))
+            yield Point(catalog.CONFUSION, labels, count)
+
+
+def additive_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+    """Sums by declared field, and scores by outcome, from which measures over a fleet follow."""
+    for field in performance.declared_fields:
+        for bucket, part in performance.by(field).items():
+            labels = (*identity, ("field", field), ("bucket", bucket))
+            yield Point(catalog.LABELLED, labels, part.count)
+            yield from _error_points(part, labels)
+    yield from _score_points(performance, identity)
+
+
+def _error_points(part: Performance, labels: Attributes) -> Iterator[Point]:
+    sums = part.error_sums
+    if sums is not None:
+        yield from finite_point(catalog.ERROR_ABSOLUTE, labels, sums.absolute)
+        yield from finite_point(catalog.ERROR_SQUARED, labels, sums.squared)
+        yield from finite_point(catalog.ERROR_SIGNED, labels, sums.signed)
+        yield from finite_point(catalog.ACTUAL, labels, sums.actual)
+
+
+def _score_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+    """Twenty bins of equal width for each class that has scores."""
+    tops = np.arange(1, _SCORE_BINS + 1) / _SCORE_BINS
+    for name, counts in performance.score_counts(tops).items():
+        for is_class, row in zip(("false", "true"), counts.tolist(), strict=True):
+            for place, count in enumerate(row):
+                where = ("bin", str(place)), ("le", f"{tops[place]:.2f}"), ("actual", is_class)
+                yield Point(catalog.SCORE_BIN, (*identity, ("class", name), *where), count)
+
+
+def cohort_points(cohorts: Sequence[Cohort], identity: Attributes) -> Iterator[Point]:
+    """Predictions and labels of each cohort, and the labelled share of the mature ones."""
+    for cohort in cohorts:
+        labels = (*identity, ("cohort", cohort.start.isoformat()))
+        yield Point(catalog.COHORT_PREDICTIONS, labels, cohort.predicted)
+        yield Point(catalog.COHORT_LABELLED, labels, cohort.labelled)
+    mature = [each for each in cohorts if each.maturity is not None and each.maturity >= _MATURE]
+    predicted = sum(cohort.predicted for cohort in mature)
+    if predicted:
+        share = sum(cohort.labelled for cohort in mature) / predicted
+        yield Point(catalog.MATURITY, identity, share)
