@@ -1,4 +1,4 @@
-"""Deliver the last window of an ASGI service: on SIGTERM uvicorn runs no `atexit` function."""
+"""Deliver the last window of an ASGI service, because uvicorn runs no `atexit` on SIGTERM."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -21,11 +21,11 @@ class MonitorMiddleware:
     """Closes a monitor when its service ends: `app.add_middleware(MonitorMiddleware, monitor=...)`.
 
     Promise: requests and the messages of the app's own lifespan pass through untouched. The monitor
-        is closed after the app has shut down, or failed to, and before the server learns of it,
+        is closed after the app has shut down, or failed to, and before the server is notified,
         because a server may then end its process at once. If the app supports no lifespan, the
-        middleware answers the server in its place. Exceptions of the app are raised.
-    Price: one more coroutine a request, and at the end up to two seconds in which the event loop is
-        blocked. The server must run with its lifespan on (uvicorn: not `--lifespan off`).
+        middleware answers the server in its place. Exceptions of the app pass through.
+    Price: one more coroutine per request; at shutdown the event loop is blocked for up to two
+        seconds. The server must run with its lifespan on (uvicorn: not `--lifespan off`).
     Source: ASGI specification, "Lifespan protocol" 2.0.
     """
 
@@ -84,7 +84,7 @@ class _Lifespan:
         await self._send_message({"type": "lifespan.shutdown.complete"})
 
     def _close_at_the_end(self) -> None:
-        """Close if this was the shutdown; a server may go on after a failed start."""
+        """Close if the server has requested the shutdown; it may go on after a failed start."""
         if self._received == "lifespan.shutdown":
             self._close()
 
@@ -96,8 +96,8 @@ class _Lifespan:
 async def lifespan(monitor: Monitor) -> AsyncIterator[Monitor]:
     """Close the monitor at the end of a lifespan of your own.
 
-    `async with lifespan(monitor): yield`. Put it outermost, so that the last export holds what
-    others record while they shut down. It takes at most two seconds.
+    `async with lifespan(monitor): yield`. Make it the outermost context, so that the last export
+    includes what others record while they shut down. It takes at most two seconds.
     """
     try:
         yield monitor

@@ -1,10 +1,10 @@
-"""Hooks for Celery: call `connect()` where the app is made.
+"""Hooks for Celery: call `connect()` in the module that creates the app.
 
 Pool processes of `prefork` end by `os._exit`, after the signal `worker_process_shutdown`: the hook
-closes all monitors then, on a warm shutdown and at `--max-tasks-per-child`. A monitor whose process
-has imported `celery.signals` before its first record connects by itself, so the hook is needed only
-where something else runs tasks under billiard. The pools `solo` and `threads` end as Python
-programs do.
+closes all monitors then, on a warm shutdown and at `--max-tasks-per-child`. A monitor connects by
+itself if its process imported `celery.signals` before the first record, so the hook is needed only
+if something else runs tasks under billiard. The pools `solo` and `threads` exit as Python programs
+do.
 """
 
 from mlmonitor.forks import check_fork
@@ -14,7 +14,7 @@ __all__ = ["connect"]
 
 
 def connect() -> None:
-    """Restart monitors when a pool process begins, and close them when it ends.
+    """Restart monitors when a pool process starts, and close them when it ends.
 
     Raises:
         ImportError: Celery is not installed.

@@ -1,6 +1,6 @@
-"""The host's own `/metrics`: a collector for `prometheus_client`."""
+"""A collector for `prometheus_client`, which adds the monitor to the host's own `/metrics`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlmonitor.catalog import IDENTITY, MetricSpec
@@ -16,18 +16,18 @@ __all__ = ["MonitorCollector", "collector"]
 
 
 class MonitorCollector:
-    """What `prometheus_client` asks at each scrape; made by `collector`.
+    """The collector that `prometheus_client` calls at each scrape; build it with `collector`.
 
-    Promise: the names, labels and figures are those that Prometheus stores of `Otlp.prometheus`,
-        with everything included that was recorded before the scrape.
-    Price: a snapshot per scrape, in the thread that scrapes: about 20 us a sample.
+    Promise: names, labels and values are those that Prometheus stores for `Otlp.prometheus`, and
+        include everything recorded before the scrape.
+    Price: a snapshot per scrape, in the thread of the scrape: about 20 us a sample.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def describe(self) -> list[Any]:
-        """Nothing: which series there are is only known at a scrape."""
+        """Return no series, because they are known only at a scrape."""
         return []
 
     def collect(self) -> Iterator[Any]:
@@ -54,16 +54,16 @@ def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> 
     """Register a monitor in a registry of `prometheus_client`, by default the global one.
 
     The host's own `/metrics` then shows the monitor's metrics beside its own. A scrape reaches one
-    process: with several workers give each a port of its own, or push by OTLP. The multiprocess
+    process: with several workers, give each a port of its own or push by OTLP. The multiprocess
     mode of `prometheus_client` does not call collectors.
 
     Raises:
         MissingExtra: `prometheus_client` is not installed.
     """
     client: Any = import_extra("prometheus_client", extra="prometheus")
-    made = MonitorCollector(monitor)
-    (client.REGISTRY if registry is None else registry).register(made)
-    return made
+    monitor_collector = MonitorCollector(monitor)
+    (client.REGISTRY if registry is None else registry).register(monitor_collector)
+    return monitor_collector
 
 
 def _add_samples(family: Any, name: str, point: Point) -> None:
@@ -75,17 +75,18 @@ def _add_samples(family: Any, name: str, point: Point) -> None:
         return
     from prometheus_client.utils import floatToGoString
 
+    format_bound: Callable[[float], str] = floatToGoString  # untyped in 0.26
     total = 0
     for bound, count in zip((*value.bounds, float("inf")), value.counts, strict=True):
         total += count
-        family.add_sample(f"{name}_bucket", {**labels, "le": floatToGoString(bound)}, total)
+        family.add_sample(f"{name}_bucket", {**labels, "le": format_bound(bound)}, total)
     family.add_sample(f"{name}_count", labels, total)
     if value.sum is not None:
         family.add_sample(f"{name}_sum", labels, value.sum)
 
 
 def _make_labels(attributes: Attributes) -> dict[str, str]:
-    """Labels as Prometheus translates attributes; an empty version is left out."""
+    """Translate attributes to labels as Prometheus does; leave out an empty version."""
     return {
         legalize_key(key).replace(".", "_"): legalize_value(value)
         for key, value in attributes

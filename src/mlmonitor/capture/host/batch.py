@@ -28,8 +28,8 @@ def build_batch_entry(
 ) -> Entry:
     """Copy the batch. An unreadable part is counted as an internal error; its rows are kept.
 
-    If nothing can be read from `features`, there are as many rows as predictions. Predictions
-    whose number differs from the rows are recorded as missing.
+    If nothing can be read from `features`, the predictions decide the number of rows. Predictions
+    whose number differs from that of the rows are recorded as missing.
     """
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
@@ -60,7 +60,7 @@ def build_batch_entry(
 
 
 def _matches_rows(prediction: Any, rows: int) -> bool:
-    """Whether there is one prediction a row; a single row may have any.
+    """Whether there is one prediction per row; a single row accepts any prediction.
 
     Raises:
         SchemaError: the numbers differ.
@@ -77,7 +77,7 @@ def _matches_rows(prediction: Any, rows: int) -> bool:
 
 
 def _check_columns(what: str, columns: Mapping[Any, Any], rows: int) -> None:
-    """Raise SchemaError for columns whose length differs from the rows; the others are kept."""
+    """Raise SchemaError if the length of a column is not the number of rows."""
     if rows <= 1:
         return
     wrong = [

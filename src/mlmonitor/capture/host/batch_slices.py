@@ -1,4 +1,4 @@
-"""Large batches in slices, so that recording one takes a bounded amount of memory."""
+"""Slice large batches, so that recording one needs a bounded amount of memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from mlmonitor.capture.frames import is_frame
 
 
 class RecordedBatch(NamedTuple):
-    """What the host recorded in one call, not copied yet."""
+    """The arguments of one call of `record`, before they are copied."""
 
     features: Any
     predictions: Any
@@ -18,11 +18,11 @@ class RecordedBatch(NamedTuple):
 
 
 def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedBatch]:
-    """The batch in order, at most `rows_per_slice` rows at a time.
+    """Yield the batch in order, at most `rows_per_slice` rows at a time.
 
     Arrays and frames are sliced without copying. A batch stays whole if it is small, or if one of
-    its parts cannot be sliced by row: not one entry a row, or a type that has no slices.
-    Price: one slice of each column; no value is looked at.
+    its parts cannot be sliced by row: it lacks one entry per row, or its type has no slices.
+    Price: one slice of each column; no value is read.
     """
     rows = _row_count(batch.features)
     if rows is None or rows <= rows_per_slice or not _fits(batch, rows):
@@ -34,7 +34,7 @@ def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedB
 
 
 def _row_count(features: Any) -> int | None:
-    """How many rows there are; None where `features` are not rows that can be sliced."""
+    """Number of rows; None if `features` cannot be sliced by row."""
     if isinstance(features, np.ndarray):
         is_rows = features.ndim == 2 or (features.ndim == 1 and features.dtype.names is not None)
         return len(features) if is_rows else None
@@ -49,13 +49,13 @@ def _row_count(features: Any) -> int | None:
 
 
 def _fits(batch: RecordedBatch, rows: int) -> bool:
-    """Whether predictions and ids have one entry a row."""
+    """Whether predictions and ids have one entry per row."""
     ids_fit = batch.ids is None or _length(batch.ids) == rows
     return ids_fit and (batch.predictions is None or _has_rows(batch.predictions, rows))
 
 
 def _has_rows(predictions: Any, rows: int) -> bool:
-    """Whether there is one prediction a row, in one container or in one for each output."""
+    """Whether there is one prediction per row, in one container or in one per output."""
     if isinstance(predictions, Mapping):
         return all(_length(column) == rows for column in predictions.values())
     if _is_outputs(predictions, rows):
@@ -64,13 +64,13 @@ def _has_rows(predictions: Any, rows: int) -> bool:
 
 
 def _is_outputs(predictions: Any, rows: int) -> bool:
-    """Whether these are several outputs, an array each, as `predict_proba` may return them."""
+    """Whether `predictions` is a list with an array per output, as from `predict_proba`."""
     is_list = isinstance(predictions, list) and 0 < len(predictions) < rows
     return is_list and all(isinstance(p, np.ndarray) and len(p) == rows for p in predictions)
 
 
 def _length(column: Any) -> int | None:
-    """How many entries a column has; None for what is not a column that can be sliced."""
+    """Length of a column; None if it cannot be sliced."""
     if isinstance(column, list | tuple):
         return len(column)
     if isinstance(column, np.ndarray):

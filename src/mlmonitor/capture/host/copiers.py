@@ -1,8 +1,8 @@
-"""Copy what the host passes, in the cheapest form that keeps every value.
+"""Copy the features that the host passes, in the cheapest form that keeps every value.
 
 A copier turns features into `(form, rows, payload)`. Rows, matrices and columns are copied; single
-values are kept, since numbers and texts are immutable. A container inside a row is shared, but none
-of its values is read: it counts as a wrong type. The worker validates; nothing is validated here.
+values are kept, since numbers and texts are immutable. A container inside a row is neither copied
+nor read: it counts as a value of a wrong type. The worker validates; nothing is validated here.
 """
 
 import dataclasses
@@ -24,18 +24,18 @@ from mlmonitor.errors import SchemaError
 Copier = Callable[[Any], Copied]
 
 
-# Reading a member from its class costs twice what building the tuple does.
+# Reading an enum member from its class costs twice as much as building the tuple.
 _MAPPING, _SEQUENCE, _ARRAY = PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY
 
 SPARSE_VALUES = 100_000
 """A larger sparse matrix is not read, because it would be made dense in the host's thread."""
 
-_TYPES_KEPT = 1_024  # a service that makes types as it goes must not fill the memory with them
+_TYPES_KEPT = 1_024  # a service that creates types at run time must not fill the memory
 _SCALARS = (str, bytes, Number, date, timedelta, np.generic, type(None), Enum)
 
 
 class Copiers(dict[type, Copier]):
-    """The copier for each type of features; that of a new type is chosen once."""
+    """Maps a type of features to its copier, which is chosen at the first use."""
 
     def __missing__(self, kind: type) -> Copier:
         if len(self) >= _TYPES_KEPT:
@@ -46,17 +46,17 @@ class Copiers(dict[type, Copier]):
 
 
 def copy_mapping(features: Mapping[str, object]) -> Copied:
-    """One row that names its values."""
+    """Copy one row of named values."""
     return _MAPPING, 1, dict(features)
 
 
 def copy_unreadable(_features: object) -> Copied:
-    """Something no row can be read from."""
+    """Return the payload for features that cannot be read as a row."""
     return UNREADABLE_ROW
 
 
 def copy_array(array: np.ndarray[Any, Any]) -> Copied:
-    """A vector is one row, a matrix is rows; a numeric vector is copied as its bytes."""
+    """Copy a vector as one row, a matrix as rows; a numeric vector is copied as its bytes."""
     if type(array) is not np.ndarray:
         array = unmask(array)
     dtype = array.dtype
@@ -73,10 +73,10 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
 
 
 def copy_sequence(features: Sequence[Any]) -> Copied:
-    """A sequence of values is one row; a sequence of rows is a batch, as is an empty one.
+    """Copy a sequence of values as one row, and one of rows, or an empty one, as a batch.
 
-    If rows and values are mixed, the majority decides and the others are invalid. A row that names
-    its values is never a value, so one such row makes a batch.
+    If rows and values are mixed, the majority decides and the others are invalid. A row of named
+    values cannot be a value, so one such row makes the sequence a batch.
     """
     if PLAIN_TYPES.issuperset(map(type, features)):
         if not features:
@@ -96,7 +96,7 @@ def copy_sequence(features: Sequence[Any]) -> Copied:
 
 
 def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
-    """Copy one row of several, as MAPPING or SEQUENCE; an unreadable one leaves the others."""
+    """Copy one row of several, as MAPPING or SEQUENCE; an error affects only this row."""
     if row is None:
         return None, None
     try:
@@ -113,7 +113,7 @@ def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
 def _only(
     form: PayloadForm, copied: Sequence[tuple[PayloadForm | None, Any]], *, empty: Any, bad: Any
 ) -> Any:
-    """Payloads of `form`; `empty` for a row that is None, `bad` for one of any other form."""
+    """Keep payloads of `form`; put `empty` for a row of None, `bad` for any other form."""
     return [
         payload if row_form is form else (empty if row_form is None else bad)
         for row_form, payload in copied
@@ -137,7 +137,7 @@ def _copier_for(kind: type) -> Copier:
 
 
 def _copy_sparse(matrix: Any) -> Copied:
-    """Copy the rows of a sparse matrix with their zeros, up to a limit."""
+    """Copy a sparse matrix as a dense one, up to `SPARSE_VALUES` values."""
     if math.prod(matrix.shape) > SPARSE_VALUES:
         raise SchemaError(
             f"features: expected a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
@@ -151,7 +151,7 @@ def _copy_named(row: Any) -> Copied:
 
 
 def _records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
-    """The rows of a structured array; its times stay numpy's, which are finer than Python's."""
+    """Rows of a structured array; times stay numpy's, whose resolution Python lacks."""
     names = array.dtype.names or ()
     columns = [
         list(array[name]) if array[name].dtype.kind in "Mm" else array[name].tolist()
@@ -161,14 +161,14 @@ def _records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
 
 
 def _copy_record(record: Any) -> Copied:
-    """One row of a structured array."""
+    """Copy one row of a structured array."""
     if record.dtype.names is None:
         return copy_unreadable(record)
     return _MAPPING, 1, _records(np.array([record], record.dtype))[0]
 
 
 def _object_copier(kind: type) -> Copier:
-    """For pydantic models, dataclasses, attrs classes, msgspec structs and plain objects."""
+    """Copier for pydantic models, dataclasses, attrs classes, msgspec structs, plain objects."""
     if hasattr(kind, "model_fields") and hasattr(kind, "__pydantic_validator__"):
         return _copy_model
     names = getattr(kind, "__struct_fields__", None)
@@ -217,7 +217,7 @@ ROW_COPIERS: Copiers = Copiers()
 
 
 class _Values(dict[type, bool]):
-    """Which types are values; decided once a type."""
+    """Caches for each type whether its objects are values."""
 
     def __missing__(self, kind: type) -> bool:
         if len(self) >= _TYPES_KEPT:

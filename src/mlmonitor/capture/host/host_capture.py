@@ -24,7 +24,7 @@ _ENTRIES_IN_BUFFER = 4
 
 
 class HostCapture:
-    """Everything a monitor does in the host's threads; a disabled one leaves functions alone.
+    """Everything a monitor does in the host's threads; a disabled monitor wraps no function.
 
     A large batch becomes several entries: the worker reads one while the next is copied.
     """
@@ -43,7 +43,7 @@ class HostCapture:
         """Build the decorator that watches functions with these options.
 
         Raises:
-            ConfigError: when applied to something that cannot be watched.
+            ConfigError: from the decorator, if its target cannot be watched.
         """
         shape = Shape(self._features, outputs, id_from)
 
@@ -56,7 +56,7 @@ class HostCapture:
     def build_entries(
         self, batch: RecordedBatch, output: OutputKind, names: Sequence[str]
     ) -> Iterator[Entry]:
-        """Copy a batch into entries of bounded size; its unreadable parts are counted."""
+        """Copy a batch into entries of bounded size; count its unreadable parts."""
         shape = self.shapes.get(output, names)
         for part in slice_batch(batch, self._rows_per_entry):
             yield build_batch_entry(

@@ -17,22 +17,22 @@ from mlmonitor.records import Floats
 
 
 class LabelEntry(NamedTuple):
-    """Some labels: the id of each prediction, "" where it names none, and the truth about it."""
+    """Labels: the id of each prediction, "" if it has none, and its actual value."""
 
     ids: list[str]
     actuals: Values
     times: Floats | None = None
-    """When each became known, in seconds since 1970; None: on arrival."""
+    """When each label was observed, in seconds since 1970; None: on arrival."""
 
     def rows(self, chosen: Sequence[int] | np.ndarray[Any, Any]) -> "LabelEntry":
-        """The labels at some places."""
+        """Select labels by position."""
         places = np.asarray(chosen, np.int64)
         ids = [self.ids[place] for place in places.tolist()]
         times = None if self.times is None else self.times[places]
         return LabelEntry(ids, select_rows(self.actuals, places), times)
 
     def blocks(self, size: int) -> "Iterable[LabelEntry]":
-        """The labels in order, at most `size` at once."""
+        """Yield the labels in order, at most `size` at a time."""
         for start in range(0, len(self.ids), size):
             stop = start + size
             times = None if self.times is None else self.times[start:stop]
@@ -40,7 +40,7 @@ class LabelEntry(NamedTuple):
 
 
 def select_rows(values: Values, places: np.ndarray[Any, Any]) -> Values:
-    """The values at some places of a column."""
+    """Select values of a column by position."""
     if isinstance(values, np.ndarray):
         chosen: Values = values[places]
         return chosen
@@ -48,10 +48,11 @@ def select_rows(values: Values, places: np.ndarray[Any, Any]) -> Values:
 
 
 def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
-    """Copy the label of one id, or those of many in any container.
+    """Copy the label of one id, or the labels of many ids in any container.
 
     Raises:
-        SchemaError: there is not one actual for each id, or neither one time nor one for each.
+        SchemaError: the number of actuals is not that of the ids, or there are several times but
+            not one for each label.
     """
     is_many = isinstance(ids, Iterable) and not is_value(type(ids))
     if not is_many or getattr(ids, "ndim", 1) == 0:
@@ -75,7 +76,7 @@ def _read_label_times(times: object, count: int) -> Floats | None:
 
 
 def read_times(moments: Any) -> Floats:
-    """Seconds since 1970 of one moment or of many: numbers, datetimes, or texts in ISO 8601."""
+    """Convert one time or many to seconds since 1970: numbers, datetimes, ISO 8601 texts."""
     is_many = hasattr(moments, "__len__") and not isinstance(moments, str)
     column = copy_column(moments if is_many else [moments])
     numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
@@ -85,7 +86,7 @@ def read_times(moments: Any) -> Floats:
 
 
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
-    """The same labels in the same order, in few entries: neighbours of one type become one."""
+    """Join neighbouring entries of one type; labels and their order stay the same."""
     joined = []
     for (dtype, is_timed), group in groupby(entries, key=_likeness):
         parts = list(group)
@@ -103,16 +104,16 @@ def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
 
 
 def _likeness(entry: LabelEntry) -> tuple[str, bool]:
-    """What neighbours share: the name of an array's type, and whether times were given.
+    """Key of entries that can be joined: the name of the array's dtype, and whether it has times.
 
-    A name, not the type: numpy takes None for a float.
+    The name and not the dtype, because numpy reads a dtype of None as float.
     """
     name = str(entry.actuals.dtype) if isinstance(entry.actuals, np.ndarray) else ""
     return name, entry.times is not None
 
 
 def _names(ids: Iterable[object]) -> list[str]:
-    """The text of each id; texts are ids as they are."""
+    """Convert ids to text; texts stay as they are."""
     listed: list[Any] = cast("Any", ids).tolist() if _is_plain(ids) else list(ids)
     kinds = set(map(type, listed))
     if kinds <= {str}:
@@ -123,7 +124,7 @@ def _names(ids: Iterable[object]) -> list[str]:
 
 
 def _is_plain(ids: object) -> bool:
-    """Whether numpy lists them as Python's own numbers and texts, without a loss."""
+    """Whether `tolist` returns Python's own numbers and texts without loss."""
     return isinstance(ids, np.ndarray) and ids.dtype.kind in "iufU" and ids.ndim == 1
 
 

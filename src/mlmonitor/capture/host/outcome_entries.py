@@ -13,9 +13,9 @@ from mlmonitor.records import Floats
 
 
 class OutcomeEntry(NamedTuple):
-    """Some pairs: an entry of predictions, and an actual for each of its rows.
+    """Pairs: an entry of predictions, and an actual for each of its rows.
 
-    predicted_at: seconds since 1970, of each row; NaN where it was not given.
+    predicted_at: when each row was predicted, in seconds since 1970; NaN if it was not given.
     """
 
     entry: Entry
@@ -24,7 +24,7 @@ class OutcomeEntry(NamedTuple):
 
 
 def check_pairs(predictions: Any, actuals: int) -> None:
-    """Check that there is one prediction for each actual, where both are columns.
+    """Check that there is one prediction for each actual, if both are columns.
 
     Raises:
         SchemaError: the numbers differ.
@@ -38,7 +38,7 @@ def check_pairs(predictions: Any, actuals: int) -> None:
 
 
 def pair_outcomes(entry: Entry, actuals: Values, predicted_at: Any) -> OutcomeEntry:
-    """Pair an entry with the actuals of its rows, and the time of prediction: of all, or of each.
+    """Pair an entry with the actuals of its rows, and with one time of prediction or one per row.
 
     Raises:
         SchemaError: there is not one actual, or not one time, for each prediction.

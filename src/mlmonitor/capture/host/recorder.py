@@ -1,4 +1,4 @@
-"""What all watched calls of a monitor share, and how the open call is found."""
+"""State that all watched calls of a monitor share, and the search for the open call."""
 
 import sys
 from collections import deque
@@ -15,7 +15,7 @@ from mlmonitor.forks import PerProcess
 
 
 class Line(Protocol):
-    """Where records go: to `put`, or straight to `entries` for a single row while there is room."""
+    """The destination of records: `put`, or `entries` for a single row while there is room."""
 
     entries: deque[Entry]
     room: int
@@ -34,26 +34,26 @@ class OpenCall:
 
     @property
     def started(self) -> int:
-        """When it began, in nanoseconds of the monotonic clock."""
+        """When the call began, in nanoseconds of the monotonic clock."""
         return self._started
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether it has ended in another context, so that this one still holds it."""
+        """Whether the call has ended in another context and is still stored in this one."""
         return self._started < 0
 
     def forget(self) -> None:
-        """Mark it as ended for the context that still holds it."""
+        """Mark the call as ended, for a context in which it is still stored."""
         self._started = -1
 
     def ensure_id(self, recorder: "Recorder") -> str:
-        """Return its id, made now if nobody has read it before."""
+        """Return the id of the call; create it at the first read."""
         return assign_id(recorder, self._call)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder(PerProcess):
-    """What every watched call of one monitor shares.
+    """State that all watched calls of one monitor share.
 
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
@@ -82,7 +82,7 @@ PLAIN_CALLS: set[CodeType] = set()
 
 
 def assign_id(recorder: Recorder, call: Call) -> str:
-    """Return the id of `call`, made now if nobody has read it before."""
+    """Return the id of `call`; create it at the first read."""
     if not call:
         name(call, recorder.new_id())
     return str(call[0])
@@ -92,8 +92,8 @@ def find_open_id(recorder: Recorder) -> str | None:
     """Return the id of the innermost open call of this monitor, or None if none is open here.
 
     A plain call is not kept in the context, which would add a third to the price of every call. It
-    is found on the stack instead, at 0.1 us a frame. Of a plain call and a call in the context,
-    the one that began later is the inner one.
+    is found on the stack instead, at 0.1 us a frame. If there is a plain call and a call in the
+    context, the later one is the inner one.
     """
     suspended = recorder.open_call.get()
     if suspended is not None and suspended.is_forgotten:

@@ -1,4 +1,4 @@
-"""Copy results and columns, as deep as values can be read from them and no deeper."""
+"""Copy results and columns, down to the depth at which values are read."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ _NAME_CHARACTERS, _MAX_NAMES = 60, 10  # of a result's parts in an error
 def copy_columns(columns: Mapping[str, Any]) -> Copied:
     """Copy columns by name, as `record` receives them.
 
-    The most frequent column length is the number of rows; if no column has a length, it is one row.
+    The most frequent length is the number of rows; without any column of values, there is one row.
     """
     copies = {str(name): _copy_column(column) for name, column in columns.items()}
     lengths = Counter(len(copy) for copy in copies.values() if is_column(copy))
@@ -36,7 +36,7 @@ def copy_columns(columns: Mapping[str, Any]) -> Copied:
 
 
 def is_column(value: object) -> bool:
-    """Whether a copied value holds one value a row."""
+    """Whether a copied value holds one value per row."""
     return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
@@ -51,8 +51,8 @@ def copy_result(value: Any) -> Any:
     """Copy `value` so that its owner can no longer change the copy.
 
     Scalars and frames keep their type, other collections become lists or arrays, and any other
-    object with named values becomes a dict. UNREADABLE stands for what is not read: an object
-    inside an object, a container below `ResultCopier.DEPTH` others, elements beyond
+    object with named values becomes a dict. UNREADABLE replaces parts that are not copied: an
+    object inside an object, a container below `ResultCopier.DEPTH` others, elements beyond
     `ResultCopier.ELEMENTS`.
     """
     kind = type(value)
@@ -68,10 +68,10 @@ def copy_result(value: Any) -> Any:
 
 
 class ResultCopier:
-    """Copies one result, with a limit on what is copied of the objects it refers to.
+    """Copies one result, with a limit on the elements of nested objects.
 
     Price: each element of a result and of its rows or columns is visited once; below them, and
-        inside an object, at most `ELEMENTS` are.
+        inside an object, at most `ELEMENTS` are visited.
     """
 
     DEPTH = 2
@@ -83,7 +83,7 @@ class ResultCopier:
         self._left = self.ELEMENTS
 
     def copy(self, value: Any, depth: int, *, is_inside: bool) -> Any:
-        """Copy `value`, which is nested in `depth` containers and perhaps inside an object."""
+        """Copy `value`, which is nested in `depth` containers and may be inside an object."""
         kind = type(value)
         if kind in PLAIN_TYPES:
             return value
@@ -144,7 +144,7 @@ class ResultCopier:
                 return UNREADABLE
 
     def _reserve(self, values: Collection[Any], depth: int, *, is_inside: bool) -> bool:
-        """Reserve room for these elements; return whether there was enough."""
+        """Reserve room for this many elements; return whether there was enough."""
         if depth > self.DEPTH:
             return False
         if depth == self.DEPTH or (is_inside and depth > 0):
@@ -156,12 +156,12 @@ class ResultCopier:
 
 
 def _is_row(kind: type) -> bool:
-    """Whether objects of this type hold named values, or are one value, by their attributes."""
+    """Whether objects of this type hold named values, judged by the attributes of the type."""
     return issubclass(kind, np.void) or not issubclass(kind, Collection) or hasattr(kind, "_fields")
 
 
 def _copy_table(value: Any) -> Any:
-    """Copy an array, a frame, or a column of one."""
+    """Copy an array, a frame, or a column of a frame."""
     if isinstance(value, np.ndarray):
         return _copy_array(unmask(value))
     return frame_owner(type(value))(value) if is_frame(type(value)) else copy_column(value)
@@ -199,7 +199,7 @@ def _select(result: Any, select: Select) -> Any:
 
 
 def _describe_parts(result: Any) -> str:
-    """The names of a result's parts, or else its type."""
+    """Names of a result's parts, or its type if it has none."""
     if isinstance(result, Mapping) or is_prediction_frame(result):
         names = list(result) if isinstance(result, Mapping) else list(result.columns)
     else:

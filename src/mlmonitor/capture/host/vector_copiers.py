@@ -1,4 +1,4 @@
-"""Copy the vectors inside rows, because their owner can change them in place."""
+"""Copy the vectors inside rows, because the host can change them in place."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ from mlmonitor.records import MOST_DIMENSIONS
 
 
 class VectorCopiers(Copiers):
-    """Copiers for a model that has embeddings: the values under `names` are copied, too.
+    """Copiers for a model with embeddings: they also copy the values under `names`.
 
     Price: a copy of each vector in the host's thread; models without vectors pay nothing.
     """

@@ -23,11 +23,11 @@ _BOUND = ("self", "cls")
 _INSTANCES = ("this", "me", "klass", "_self", "_cls", "instance")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values, where () is no row
+_NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values; () is not a row
 
 
 def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the function's parameters without the bound one; none where there is no signature."""
+    """Return the function's parameters except the bound one; none if it has no signature."""
     try:
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
@@ -53,13 +53,13 @@ def build_feature_copier(
     """Build a function that copies the features out of a call's arguments.
 
     features: the argument that holds them, or several arguments that are one field each. None
-        means the first argument, or all keyword arguments if the function takes only `**features`;
-        but where the first is annotated as a number or text, each argument is a feature.
+        means the first argument, or all keyword arguments if the function takes only `**features`.
+        If the first is annotated as a number or text, each argument is a feature.
     identity: an argument that holds the prediction's id and is not a feature.
 
     Raises:
-        ConfigError: the function has no such argument, or none at all, or several of which nothing
-            says whether the first holds the features or each is one.
+        ConfigError: the function has no such argument or none at all, or it is unclear whether the
+            first argument holds the features or each argument is one.
     """
     if features is None:
         by_name = list_parameters(function)
@@ -79,7 +79,7 @@ def build_feature_copier(
 
 
 class PositionalFeatures:
-    """Copies the features from one position, or by name where the call passed them so."""
+    """Copies the features from one position, or by name if the call passed them by name."""
 
     __slots__ = ("_copiers", "_read", "position")
 
@@ -102,7 +102,7 @@ def is_first_argument(copy_features: FeatureCopier) -> bool:
 def find_only_parameter(function: Callable[..., Any]) -> str | None:
     """Return the name of the function's only parameter if every call has to pass it.
 
-    Read from its code: the signature of a decorated function may be that of another.
+    Read from its code, because a decorator may give it the signature of another function.
     """
     bound = int(isinstance(function, MethodType))
     plain = function.__func__ if isinstance(function, MethodType) else function

@@ -1,4 +1,4 @@
-"""Shapes of blocks and batches: how their outputs are read, which each call of them states."""
+"""Shapes of blocks and batches, which state at each call how to read their outputs."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from mlmonitor.capture.entry import Shape
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.outputs import OutputKind, Outputs
 
-_MAX_SHAPES = 256  # a host that makes up names as it goes must not fill the memory with them
+_MAX_SHAPES = 256  # a host that creates names at run time must not fill the memory
 
 
 class CallShapes:
@@ -21,8 +21,8 @@ class CallShapes:
         self._by_reading: dict[Outputs, Shape] = {}
 
     def get(self, output: OutputKind, names: Sequence[str]) -> Shape:
-        """Return the shape for these outputs; a mistake is counted and gives the plain one."""
-        if output == "value" and type(names) is tuple and not names:  # an array has no truth
+        """Return the shape for these outputs; count invalid ones, which give the default shape."""
+        if output == "value" and type(names) is tuple and not names:  # an array has no truth value
             return self.plain
         with self._guard:
             return self._get_or_create(Outputs.named(output, names))

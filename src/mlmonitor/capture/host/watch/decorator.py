@@ -1,4 +1,4 @@
-"""Watch functions of every kind; what happens around a call is in `wrappers`."""
+"""Watch functions of every kind; the code around each call is in `wrappers`."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -37,9 +37,10 @@ R = TypeVar("R")
 def decorate(
     function: Any, features: str | Sequence[str] | None, *, recorder: Recorder, shape: Shape
 ) -> Any:
-    """Wrap a function, `staticmethod` or `classmethod`; `features` names the arguments with them.
+    """Wrap a function, `staticmethod` or `classmethod`; `features` names arguments.
 
-    If the identity of `shape` is an argument of the function, it is not looked for among features.
+    If the identity of `shape` is an argument of the function, ids are read from that argument and
+    not from a feature.
     """
     if isinstance(function, staticmethod | classmethod):
         inner = decorate(function.__func__, features, recorder=recorder, shape=shape)
@@ -74,7 +75,7 @@ def decorate(
 
 
 def is_estimator(model: object) -> bool:
-    """Whether it is a fitted model that predicts by a method, not by a call."""
+    """Whether `model` is a fitted model that predicts by a method and is not callable."""
     return callable(getattr(model, "predict", None)) and not callable(model)
 
 
@@ -93,10 +94,10 @@ def _wrap_methods(
 
 
 def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Evaluate annotations that are text, which FastAPI below 0.124 reads in our module.
+    """Evaluate annotations that are text, because FastAPI below 0.124 evaluates them in our module.
 
-    `from __future__ import annotations` makes them text. Names that cannot be evaluated here are
-    left to the reader of the signature.
+    `from __future__ import annotations` makes them text. A name that cannot be evaluated here
+    stays text.
     """
     annotations = getattr(function, "__annotations__", {})
     if any(isinstance(annotation, str) for annotation in annotations.values()):

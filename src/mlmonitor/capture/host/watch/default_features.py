@@ -1,4 +1,4 @@
-"""Choose the arguments that are features where the user does not name them."""
+"""Choose the arguments that are features if the user does not name them."""
 
 import inspect
 import re
@@ -24,16 +24,16 @@ _AROUND_SCALARS = frozenset(
 def choose_features(
     function: Callable[..., Any], by_name: Mapping[str, inspect.Parameter]
 ) -> str | Sequence[str]:
-    """The argument that holds the features, or all arguments that are a feature each.
+    """The argument that holds the features, or a tuple of all arguments if each is a feature.
 
     Raises:
-        ConfigError: there is no argument, or nothing says which of the two it is.
+        ConfigError: there is no argument, or it is unclear which of the two applies.
     """
     if not by_name:
         try:
             inspect.signature(function)
         except (TypeError, ValueError):
-            return LAST_ARGUMENT  # a builtin without a signature: its last argument is likeliest
+            return LAST_ARGUMENT  # a builtin without a signature: assume its last argument
         raise ConfigError(
             f"{describe_function(function)} takes no argument that could hold features: "
             "use `with monitor.observe(features)` inside it"
@@ -58,7 +58,7 @@ def choose_features(
 
 
 def describe_function(function: Callable[..., Any]) -> str:
-    """The name of a function in messages."""
+    """Name of a function for messages."""
     return getattr(function, "__qualname__", None) or type(function).__name__
 
 
@@ -71,7 +71,7 @@ def _may_be_scalar(annotation: Any) -> bool:
 
 
 def _is_scalar(annotation: Any) -> bool:
-    """Whether an annotation, or its text, means one number, text or time."""
+    """Whether an annotation, or its text, denotes one number, text or time."""
     if annotation is inspect.Parameter.empty:
         return False
     text = annotation if isinstance(annotation, str) else str(annotation)

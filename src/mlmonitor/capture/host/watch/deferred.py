@@ -1,8 +1,9 @@
 """Results that are not there yet: a plain function may return a future or a coroutine.
 
-It does so where another decorator hides an `async def`, or where it starts a task. The prediction
-is recorded when it is there. Generators and other awaitables cannot be observed without changing
-what the host receives: their rows are recorded without a prediction, and an error says so once.
+This happens if another decorator hides an `async def`, or if the function starts a task. The
+prediction is recorded when it is ready. Generators and other awaitables cannot be observed without
+changing the object that the host receives: their rows are recorded without a prediction, and one
+error reports it.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ _GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 
 class _Deferrals(dict[type, Deferral]):
-    """How a result of each type is deferred, decided once a type; most are not."""
+    """Caches for each type how its results are deferred; None for most."""
 
     def __missing__(self, kind: type) -> Deferral:
         if len(self) >= _MAX_TYPES:
@@ -45,7 +46,7 @@ __all__ = ["DEFERRALS", "Deferral", "describe_unobservable", "read_error"]
 
 
 def describe_unobservable(kind: type) -> SchemaError:
-    """Say what to do about a result that cannot be observed."""
+    """Build the error that says what to do about a result that cannot be observed."""
     return SchemaError(
         f"watch: expected a result, got a {kind.__name__} that holds none yet: watch the function "
         "that computes the prediction, or use `with monitor.observe(features)` where it is there"

@@ -1,8 +1,8 @@
 """One prediction made inside a `with` or `async with` block.
 
-Each monitor has a class of its own, whose methods close over what its blocks share: a lookup in the
-block would cost as much as reading the clock. Our own errors are counted; an exception of the block
-passes through untouched.
+Each monitor has a class of its own, whose methods close over the state that its blocks share: a
+lookup in the block would cost as much as reading the clock. Our own errors are counted; an
+exception of the block passes through untouched.
 """
 
 from types import TracebackType
@@ -21,8 +21,8 @@ _MAPPING = PayloadForm.MAPPING
 class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
-    Set `value` to what was predicted; `id` names the prediction when its label is reported, and
-    may be read in the block or after it.
+    Set `value` to the prediction. Read `id` in the block or after it, and pass it with the label
+    of the prediction.
     An exception passes through and is counted. A block that sets no value records a missing
     prediction. A monitor that is switched off records nothing; `value` and `id` work as usual.
     """
@@ -44,7 +44,7 @@ class Observation(OpenCall):
 
     @property
     def id(self) -> str:
-        """The prediction's id: the caller's, or one made when it is first read."""
+        """The prediction's id: the caller's, or one that is created at the first read."""
         return self.ensure_id(self._recorder)
 
     def ensure_id(self, recorder: Recorder) -> str:

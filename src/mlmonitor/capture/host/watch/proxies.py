@@ -1,4 +1,4 @@
-"""Stand-ins for watched objects that are more than functions: their attributes stay reachable."""
+"""Proxies for watched objects that are more than functions: their attributes stay available."""
 
 import copy
 from collections.abc import Callable
@@ -9,9 +9,10 @@ from mlmonitor.forks import NO_PICKLE
 
 
 class WatchedObject:
-    """Calls `wrappers` instead of the attributes of those names; everything else is the object's.
+    """A proxy that replaces some attributes of an object by wrappers.
 
-    `isinstance`, attributes and methods are those of the wrapped object; setting one sets it there.
+    `isinstance`, all other attributes and methods are those of the wrapped object; setting an
+    attribute sets it there.
     """
 
     __slots__ = ("__weakref__", "__wrapped__", "_rewrap", "_wrappers")
@@ -31,7 +32,7 @@ class WatchedObject:
 
     def __getattr__(self, name: str) -> Any:
         if name in WatchedObject.__slots__:
-            raise AttributeError(name)  # asked for before there is an object to ask
+            raise AttributeError(name)  # read before `__init__` has set the wrapped object
         wrappers: dict[str, Any] = self._wrappers
         return wrappers[name] if name in wrappers else getattr(self.__wrapped__, name)
 

@@ -1,4 +1,4 @@
-"""Hand over the record of a call that has ended, now or once its result is there."""
+"""Hand over the record of a call, when it has returned or when its deferred result is ready."""
 
 from collections.abc import Callable
 from contextvars import Token
@@ -15,7 +15,7 @@ Opened = tuple[Call, Copied]
 
 
 def close_call(recorder: Recorder, call: OpenCall, token: Token[OpenCall | None]) -> None:
-    """Close a call in its context."""
+    """Restore the context as it was before the call."""
     try:
         recorder.open_call.reset(token)
     except (ValueError, RuntimeError):
@@ -49,7 +49,7 @@ def record_success(
 def record_deferred(
     recorder: Recorder, shape: Shape, opened_call: Opened, started: int, result: Any
 ) -> Any:
-    """Record a result once it is there; return what the host receives in its place."""
+    """Record a result when it is ready; return the object that the host receives in its place."""
     kind = type(result)
     deferral = DEFERRALS[kind]
     if deferral == "coroutine":

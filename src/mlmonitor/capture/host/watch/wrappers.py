@@ -38,7 +38,7 @@ _FLOAT64, _ndarray = np.dtype(np.float64), np.ndarray
 def build_opener(
     recorder: Recorder, copy_features: FeatureCopier, read_id: ArgumentReader | None
 ) -> Opener:
-    """Build what runs before a call: it copies the features and reads the id, by place or name."""
+    """Build the function that copies the features and reads the id before each call."""
     guard = recorder.guard
 
     def begin(args: Any, kwargs: Any) -> tuple[Call, Copied]:
@@ -49,7 +49,7 @@ def build_opener(
         if read_id is not None:
             with guard:
                 own_id = parse_ids(read_id(args, kwargs))
-                if own_id is not None:  # an id of None would prevent that one is made
+                if own_id is not None:  # an id of None would keep one from being created
                     name(opened, own_id)
         return opened, copied
 
@@ -81,11 +81,11 @@ def wrap_sync(function: Any, recorder: Recorder, shape: Shape, begin: Opener) ->
 def wrap_single_argument(
     function: Any, recorder: Recorder, shape: Shape, otherwise: Any, *, only: str | None = None
 ) -> Any:
-    """Wrap a plain function whose first argument is the features, and mostly the only one.
+    """Wrap a plain function whose first argument, usually its only one, holds the features.
 
     otherwise: called if there are more arguments, or if the features are passed by name.
     only: the name of its parameter if it has just one. Python then checks that a call passes it, by
-        place or by name, which saves an eighth of the price.
+        position or by name, which saves an eighth of the price.
     """
     one = _wrap_features_only(function, recorder, shape)
     is_only = only is not None and rename_parameter(one, only)
@@ -105,7 +105,7 @@ def wrap_single_argument(
 
 
 def rename_parameter(function: Any, parameter: str) -> bool:
-    """Rename the parameter of our function to that of the host's, so that it can be named."""
+    """Rename our function's parameter to the host's, so that callers can pass it by name."""
     code = _get_code(function)
     others = {*code.co_varnames[1:], *code.co_freevars, *code.co_cellvars}
     if parameter in others:
@@ -180,7 +180,7 @@ def _get_code(function: Any) -> CodeType:
 
 
 def wrap_coroutine(function: Any, recorder: Recorder, shape: Shape, begin: Opener) -> Any:
-    """Wrap a coroutine function; its calls may be suspended, so the context keeps them."""
+    """Wrap a coroutine function; its calls may be suspended, so they are kept in the context."""
     clock = recorder.clock
 
     @wraps(function)
@@ -205,7 +205,7 @@ def wrap_coroutine(function: Any, recorder: Recorder, shape: Shape, begin: Opene
 
 
 def parse_ids(identity: Any) -> str | list[str | None] | None:
-    """Return an id as text, or one for each of several rows; None if none was given."""
+    """Return an id as text, or a list with one per row; None if none was given."""
     is_one = is_value(type(identity)) or getattr(identity, "ndim", 1) == 0
     is_many = isinstance(identity, list | tuple) or hasattr(identity, "__array__")
     return id_text(identity) if is_one or not is_many else [id_or_none(value) for value in identity]
