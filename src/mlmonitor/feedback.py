@@ -8,7 +8,12 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.batch import build_batch_entry
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import copy_column, copy_labels
-from mlmonitor.capture.host.outcome_entries import check_pairs, pair_outcomes
+from mlmonitor.capture.host.outcome_entries import (
+    are_rankings,
+    check_pairs,
+    copy_rankings,
+    pair_outcomes,
+)
 from mlmonitor.config import Config
 from mlmonitor.worker.worker import Worker
 
@@ -44,12 +49,17 @@ class Feedback:
 
         Use it where labels are joined elsewhere: in a nightly job, or after a restart. The pairs
         count in performance alone, not as traffic.
-        predictions: as in `record`. actuals: one for each. predicted_at: when they were predicted,
+        predictions: as in `record`. actuals: one for each. Of a ranking: a row of scores, and a row
+        of relevances, for each query. predicted_at: when they were predicted,
         once or for each, which decides their cohort; if not given, now. features: columns or a
         frame, for segments and buckets. Never raises, as `label`.
         """
         if self.config.enabled:
             with self._inbox.guard:
+                if are_rankings(actuals):
+                    rankings = copy_rankings(predictions, actuals, predicted_at)
+                    self._worker.hand_over_outcomes(rankings)
+                    return
                 values = copy_column(actuals)
                 if features is None:
                     check_pairs(predictions, len(values))

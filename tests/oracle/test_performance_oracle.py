@@ -9,6 +9,7 @@ from sklearn import metrics
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan, score_losses
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.ranking import measure_rankings
 
 ROWS = 4_000
 PROCESSES = 8
@@ -162,6 +163,22 @@ def test_multiclass_classification_is_scikit_learns(processes: int) -> None:
     assert {name: found[name].value for name in expected} == pytest.approx(expected, rel=1e-9)
     area = metrics.roc_auc_score(actual, scores, multi_class="ovr", average="macro")
     assert abs(found["roc_auc"].value - area) <= found.auc_error["roc_auc"] + 1e-12
+
+
+def test_rankings_are_scikit_learns() -> None:
+    """NDCG among the ten highest scores; the reciprocal rank of the first relevant item."""
+    rng = np.random.default_rng(8)
+    scores, relevance = rng.random((200, 25)), rng.poisson(0.3, (200, 25)).astype(float)
+    relevance[0] = 0.0
+    found = measure_rankings(scores, relevance)
+    for query in range(1, 200):
+        if relevance[query].any():
+            expected = metrics.ndcg_score(relevance[[query]], scores[[query]], k=10)
+            assert found["ndcg"][query] == pytest.approx(expected, rel=1e-9)
+        ranks = np.flatnonzero(relevance[query][np.argsort(-scores[query])][:10] > 0)
+        assert found["mrr"][query] == (1 / (ranks[0] + 1) if ranks.size else 0.0)
+    assert np.isnan(found["ndcg"][0])
+    assert found["mrr"][0] == 0.0
 
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])

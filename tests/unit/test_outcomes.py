@@ -277,6 +277,24 @@ def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
     assert cohorts[0].performance["mae"].value == 0.5
 
 
+@pytest.mark.parametrize(
+    ("scores", "relevances"),
+    [
+        ([[0.9, 0.1, 0.5], [0.2, 0.8]], [[0, 1, 1], [0, 1]]),
+        (np.array([[0.9, 0.1, 0.5], [0.2, 0.8, 0.1]]), np.array([[0, 1, 1], [0, 1, 0]])),
+    ],
+    ids=["lists", "arrays"],
+)
+def test_rankings_are_pairs_of_rows(scores: Any, relevances: Any) -> None:
+    """The second item of the first query is the first relevant one; the other query is right."""
+    found = status_of(scores, relevances).performance
+    assert found is not None
+    assert found.task == "ranking"
+    assert found.count == 2
+    assert found["mrr"].value == 0.75
+    assert 0.8 < found["ndcg"].value < 0.9
+
+
 def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:
     """Both numbers are reported."""
     with made() as monitor:

@@ -10,7 +10,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
-from mlmonitor.capture.host.outcome_entries import OutcomeEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 
 Named = tuple[str, object]
 Item = TypeVar("Item")
@@ -78,7 +78,7 @@ class Queue(Generic[Item]):
         return items
 
 
-def _count_pairs(outcomes: OutcomeEntry) -> int:
+def _count_pairs(outcomes: OutcomeEntry | RankingEntry) -> int:
     return len(outcomes.actuals)
 
 
@@ -95,7 +95,7 @@ class Inbox:
         self.guard: Guard = Guard()
         self.calls: Handover = Handover(limit_rows)
         self.labels: LabelQueue = LabelQueue(max(limit_rows, limit_labels))
-        self.outcomes: Queue[OutcomeEntry] = Queue(limit_rows, size_of=_count_pairs)
+        self.outcomes: Queue[OutcomeEntry | RankingEntry] = Queue(limit_rows, size_of=_count_pairs)
         self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
 

@@ -8,7 +8,7 @@ from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
-from mlmonitor.capture.host.outcome_entries import OutcomeEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
@@ -136,9 +136,13 @@ class ModelState:
             self._begin_labels(None, now=now)
         return self.labels is not None
 
-    def ingest_outcomes(self, outcomes: OutcomeEntry, *, now: float) -> None:
+    def ingest_outcomes(self, outcomes: OutcomeEntry | RankingEntry, *, now: float) -> None:
         """Add pairs of predictions and actuals that were reported together."""
-        if self.labels is not None:
+        if self.labels is None:
+            return
+        if isinstance(outcomes, RankingEntry):
+            self.labels.ingest_rankings(outcomes, now=now)
+        else:
             rows = read_rows([outcomes.entry])
             self.labels.ingest_pairs(rows, self.traffic.codes(rows), outcomes, now=now)
 

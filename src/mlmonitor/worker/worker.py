@@ -11,7 +11,7 @@ from mlmonitor import gil
 from mlmonitor.buffer.backpressure import await_room, runs_event_loop
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
-from mlmonitor.capture.host.outcome_entries import OutcomeEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.config import Config
 from mlmonitor.export.base import THREAD_NAME, Snapshot
 from mlmonitor.forks import check_fork
@@ -117,7 +117,7 @@ class Worker:
             await_room(calls, self._read_block, timeout_seconds=self._config.record_wait_seconds)
         calls.put(entry)
 
-    def hand_over_outcomes(self, outcomes: OutcomeEntry) -> None:
+    def hand_over_outcomes(self, outcomes: OutcomeEntry | RankingEntry) -> None:
         """Hand over pairs of predictions and actuals; make room first if there is none.
 
         In a running event loop pairs without room are dropped and counted at once.

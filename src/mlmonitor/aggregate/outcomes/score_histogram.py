@@ -12,7 +12,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 def _edges() -> Floats:
     """Steps of 0.005, and finer ones towards 0 and 1: there each edge has 1.05 times the odds."""
-    logits = np.arange(-16.0, -5.3, 0.05)
+    logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
     edges: Floats = np.unique(np.concatenate([np.arange(201) / 200, low, 1.0 - low]))
     return edges
@@ -29,7 +29,7 @@ class ScoreHistogram:
     were. sums: float64 `[buckets, classes, bins]`.
     Promise: exact; merging is addition. What two scores of one bin say about their order is lost:
         `auc_error` of the classification measures bounds what that does to ROC AUC.
-    Price: 24 bytes a bin, of which there are 629, for each class and bucket.
+    Price: 24 bytes a bin, of which there are 761, for each class and bucket.
     """
 
     __slots__ = ("counts", "sums")

@@ -23,6 +23,52 @@ class OutcomeEntry(NamedTuple):
     predicted_at: Floats
 
 
+class RankingEntry(NamedTuple):
+    """Rankings of some queries: scores and relevances `[queries, items]`, NaN where an item ends.
+
+    predicted_at: as of `OutcomeEntry`.
+    """
+
+    scores: Floats
+    actuals: Floats
+    predicted_at: Floats
+
+
+def are_rankings(actuals: Any) -> bool:
+    """Whether each actual is a row of its own: the relevances of the items of one query."""
+    if isinstance(actuals, np.ndarray):
+        return actuals.ndim == 2
+    is_list = isinstance(actuals, list) and len(actuals) > 0
+    return is_list and all(isinstance(row, list | tuple | np.ndarray) for row in actuals)
+
+
+def copy_rankings(scores: Any, relevances: Any, predicted_at: Any) -> RankingEntry:
+    """Copy rows of scores and of relevances, which may differ in length from query to query.
+
+    Raises:
+        SchemaError: there is not one relevance for each score.
+    """
+    own, others = (_pad(rows) for rows in (scores, relevances))
+    if own.shape != others.shape or (np.isnan(own) != np.isnan(others)).all(axis=1).any():
+        raise SchemaError(
+            f"record_outcomes: expected a relevance for each score, got {others.shape[0]} rows of "
+            f"relevances and {own.shape[0]} of scores, up to {others.shape[1]} and {own.shape[1]} "
+            "long"
+        )
+    times = np.full(1, np.nan) if predicted_at is None else read_times(predicted_at)
+    return RankingEntry(own, others, np.broadcast_to(times, len(own)))
+
+
+def _pad(rows: Any) -> Floats:
+    if isinstance(rows, np.ndarray) and rows.ndim == 2:
+        return np.array(rows, np.float64)
+    columns = [np.asarray(row, np.float64).reshape(-1) for row in rows]
+    padded = np.full((len(columns), max(map(len, columns), default=0)), np.nan)
+    for place, column in enumerate(columns):
+        padded[place, : len(column)] = column
+    return padded
+
+
 def check_pairs(predictions: Any, actuals: int) -> None:
     """Check that there is one prediction for each actual, if both are columns.
 

@@ -214,7 +214,7 @@ def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, .
     return tuple(curve)
 
 
-def compute_ece(counts: Counts, sums: Floats, brier: float) -> Estimate:
+def compute_ece(counts: Counts, sums: Floats) -> Estimate:
     """The expected calibration error over ten bins of equal width.
 
     Source: Naeini, Cooper, Hauskrecht (2015). Its interval takes the sign of each bin as given.
@@ -225,7 +225,10 @@ def compute_ece(counts: Counts, sums: Floats, brier: float) -> Estimate:
     groups = _calibration_groups()
     gaps = np.bincount(groups, counts[1] - sums, CALIBRATION_BINS)
     value = float(np.abs(gaps).sum() / n)
-    return estimate(value, max(brier - value**2, 0.0) / n, n, low=0.0, high=1.0)
+    rows = counts.sum(axis=0)
+    mean = sums / np.maximum(rows, 1)
+    squares = float((counts[1] * (1 - mean) ** 2 + counts[0] * mean**2).sum()) / n
+    return estimate(value, max(squares - value**2, 0.0) / n, n, low=0.0, high=1.0)
 
 
 def compute_threshold(counts: Counts, threshold: float) -> ThresholdOutcome:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.segments import Codes
@@ -11,13 +12,14 @@ from mlmonitor.buffer.id_index import Positions
 from mlmonitor.buffer.pending import SAYS_SOMETHING, Pending, Reading
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.host.label_entries import LabelEntry, select_rows
-from mlmonitor.capture.host.outcome_entries import OutcomeEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actuals
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
+from mlmonitor.compare.performance.ranking import measure_rankings
 from mlmonitor.compare.performance.task import Evidence, infer_plan
 from mlmonitor.compare.performance.tracker import OutcomeTracker
 from mlmonitor.compare.population import Population
@@ -124,6 +126,24 @@ class LabelledOutcomes:
         self._ingest(columns, column, np.arange(rows.count), times, now=now)
         if self.tracker is not None:
             self.tracker.raise_failures()
+
+    def ingest_rankings(self, rankings: RankingEntry, *, now: float) -> None:
+        """Add rankings of queries; the first of them make the task."""
+        if self.tracker is None:
+            plan = OutcomePlan("ranking")
+            self.tracker = OutcomeTracker(plan, self._keeper, edges=np.empty(0))
+        if self.tracker.plan.task != "ranking":
+            raise SchemaError(
+                f"record_outcomes: expected one actual for each prediction, as before "
+                f"({self.tracker.plan.task}), got a row of them"
+            )
+        queries = len(rankings.scores)
+        nothing, codes = np.full(queries, np.nan), np.full(queries, -1)
+        means = measure_rankings(rankings.scores, rankings.actuals)
+        block = OutcomeBlock(nothing, nothing, codes, codes, np.empty((0, queries)), means)
+        predicted_at = np.where(np.isnan(rankings.predicted_at), now, rankings.predicted_at)
+        self._keeper.count_predictions(predicted_at)
+        self.tracker.add(block, predicted_at=predicted_at, labelled_at=np.full(queries, now))
 
     def _ingest(
         self,

@@ -251,8 +251,7 @@ class Performance(Mapping[str, Estimate]):
                 parts[name].append(value)
                 errors[name].append(error)
             if plan.has_probabilities:
-                squares = found["brier"].value if plan.task == "binary" else 1.0
-                parts["ece"].append(compute_ece(counts, sums, squares))
+                parts["ece"].append(compute_ece(counts, sums))
         for name, values in parts.items():
             if values:
                 found[name] = _mean_of(values)

@@ -63,9 +63,13 @@ class OutcomeTracker:
     ) -> None:
         """Add pairs: what was kept of the predictions, and their actuals."""
         block = self._reader.read(columns, actuals, numbers)
-        self._whole.update(block, np.zeros(block.rows, np.int64))
         for dimension, (_, tables) in self._parts.items():
             tables.update(block, self._buckets(dimension, columns, block))
+        self.add(block, predicted_at=predicted_at, labelled_at=labelled_at)
+
+    def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
+        """Add pairs to the whole and to their cohorts alone."""
+        self._whole.update(block, np.zeros(block.rows, np.int64))
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
         self._cohorts.update(block, predicted_at, labelled_at)
