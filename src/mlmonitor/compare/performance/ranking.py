@@ -12,8 +12,8 @@ def measure_rankings(scores: Floats, relevances: Floats, top: int = TOP) -> dict
     """NDCG and reciprocal rank of each query, among its `top` highest scores.
 
     scores, relevances: `[queries, items]`, NaN where a query has fewer items. Items of relevance
-    above 0 are relevant; equal scores keep the order given. A query without relevant items has no nDCG, as it
-    could not be better, and a reciprocal rank of 0.
+    above 0 are relevant; equal scores keep the order given. A query without relevant items has no
+    nDCG, as it could not be better, and a reciprocal rank of 0.
     Source: Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (2002).
     """
     is_item = ~(np.isnan(scores) | np.isnan(relevances))
