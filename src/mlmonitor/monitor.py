@@ -29,7 +29,7 @@ from mlmonitor.pipeline import Pipeline
 from mlmonitor.records import Field, Kind, Metric
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
-from mlmonitor.worker.wall_clock import Clock, never_falling_clock
+from mlmonitor.worker.wall_clock import Clock, ProcessClock
 from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
@@ -97,7 +97,7 @@ class Monitor(PerProcess, Feedback):
         if not model:
             raise ConfigError("model: expected a name")
         self.config: Config = options.resolve_config(config, os.environ)
-        self._clock = clock or never_falling_clock()
+        self._clock = clock or ProcessClock()
         self._on_alert = options.check_callable("on_alert", on_alert)
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(

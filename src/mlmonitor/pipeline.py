@@ -29,6 +29,8 @@ from mlmonitor.status.status import Status
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
+_TIE_NS = 1_000_000_000  # within which snapshots in quick succession are kept apart
+
 
 class Pipeline:
     """The whole line of one process, driven from outside: `tick`, or its three parts one by one.
@@ -137,9 +139,7 @@ class Pipeline:
         had_labels = self._state.labels is not None
         while self.absorb(now):
             pass
-        if (
-            not had_labels and self._state.labels is not None
-        ):  # the reference is learned: labels can be matched
+        if not had_labels and self._state.labels is not None:  # the reference is learned now
             while self.absorb(now):
                 pass
 
@@ -214,17 +214,24 @@ class Pipeline:
             self._state.match_unread(self._inbox.labels.drain())
         self._state.pending.settle()
 
-    def snapshot(self, now: float) -> Snapshot:
-        """Every series at `now`; no two snapshots of a process share a time."""
+    def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
+        """Every series at `now`, stamped with `wall`, the system's time, or else with `now`.
+
+        It falls when that clock is set back: each delivery keeps its series from falling with it.
+        """
         model = self.model_snapshot(now)
         self._warn_of_other_model(model)
-        self._last_time_ns = max(int(now * 1e9), self._last_time_ns + 1_000_000)
+        stamp_ns = int((now if wall is None else wall) * 1e9)
+        if 0 <= self._last_time_ns - stamp_ns < _TIE_NS:
+            stamp_ns = self._last_time_ns + 1_000_000
+        self._last_time_ns = stamp_ns
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,
             start_unix_ns=int(self._identity.started_at * 1e9),
             time_unix_ns=self._last_time_ns,
             families=self._describer.describe(model),
+            made_unix_ns=int(now * 1e9),
         )
 
     def model_snapshot(self, now: float) -> ModelSnapshot:

@@ -111,8 +111,8 @@ class Snapshot:
     """All of one process at one moment; counters and histograms count from the start.
 
     `families` holds the points by columns, as the library's own exporters read them; `points` is
-    the same, one by one, built on first use. `made_unix_ns` is the current time if the points have
-    another: zeros of new series carry the time of the export before.
+    the same, one by one, built on first use. Points are stamped by the system's clock.
+    `made_unix_ns` is the time by the clock that never falls, or 0 if both are the same.
     """
 
     instance: str

@@ -1,4 +1,4 @@
-"""Wall time that never goes backwards."""
+"""Wall time: the system's for stamps, and one that never falls for everything else."""
 
 import time
 from collections.abc import Callable
@@ -8,21 +8,28 @@ Clock = Callable[[], float]
 CLOCK_STEP_SECONDS = 1.0
 
 
-def never_falling_clock() -> Clock:
-    """Build a clock of wall time that runs at the rate of the monotonic clock.
+class ProcessClock:
+    """Wall time at the pace of the monotonic clock: a system clock set back does not move it back.
 
-    It does not go back if the system clock is set back. It jumps forward to a system clock that is
-    more than `CLOCK_STEP_SECONDS` ahead, as after the machine slept.
+    A wall clock that has run ahead, as after a machine slept, is caught up with. `wall` is the
+    system's time, which may fall: exports are stamped with it.
     """
-    offset = time.time() - time.monotonic()
 
-    def now() -> float:
-        nonlocal offset
-        seconds = offset + time.monotonic()
-        ahead = time.time() - seconds
+    def __init__(self, *, wall: Clock = time.time, monotonic: Clock = time.monotonic) -> None:
+        self.wall: Clock = wall
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
+
+    def __call__(self) -> float:
+        """Return the time since 1970 in seconds, never less than before."""
+        now = self._offset + self._monotonic()
+        ahead = self.wall() - now
         if ahead > CLOCK_STEP_SECONDS:
-            offset += ahead
-            return seconds + ahead
-        return seconds
+            self._offset += ahead
+            return now + ahead
+        return now
 
-    return now
+
+def read_wall(clock: Clock) -> float:
+    """Read the system's time; a clock of another kind has one time only."""
+    return clock.wall() if isinstance(clock, ProcessClock) else clock()

@@ -19,7 +19,7 @@ from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.worker.processes import EXIT_SECONDS, close_with_this_process, register
-from mlmonitor.worker.wall_clock import Clock
+from mlmonitor.worker.wall_clock import Clock, read_wall
 
 Items = TypeVar("Items")
 
@@ -154,7 +154,7 @@ class Worker:
         with self._hold_aggregates():
             now = self._clock()
             self.pipeline.catch_up(now)
-            return self.pipeline.snapshot(now)
+            return self.pipeline.snapshot(now, wall=read_wall(self._clock))
 
     @contextmanager
     def _hold_aggregates(self) -> Iterator[None]:
@@ -281,7 +281,7 @@ class Worker:
         with self._aggregates:
             if self._final is not None:
                 self.pipeline.settle()
-            snapshot = self.pipeline.snapshot(now)
+            snapshot = self.pipeline.snapshot(now, wall=read_wall(self._clock))
         self.pipeline.report_alerts()
         return self.pipeline.deliver(snapshot)
 

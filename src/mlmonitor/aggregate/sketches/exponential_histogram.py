@@ -92,6 +92,27 @@ class ExponentialSketch:
             np.add.at(counts, places[used] - offset, side.counts[used])
         self.scale, self.offset, self.counts = scale, offset, counts
 
+    def since(self, earlier: Self) -> Self:
+        """The values added after `earlier`, a copy of this sketch; all of them if it is not one.
+
+        `min` and `max` stay those of the whole: it is not known when they were added.
+        """
+        rest = self.copy()
+        steps = earlier.scale - self.scale
+        places = ((earlier.offset + np.arange(self.SIZE)) >> max(steps, 0)) - self.offset
+        used = earlier.counts > 0
+        is_inside = bool(((places >= 0) & (places < self.SIZE))[used].all())
+        if steps < 0 or not is_inside or earlier.zeros > self.zeros:
+            return rest
+        np.subtract.at(rest.counts, places[used], earlier.counts[used])
+        if (rest.counts < 0).any():
+            return self.copy()
+        rest.zeros -= earlier.zeros
+        rest.sum = max(rest.sum - earlier.sum, 0.0)
+        lowest = int(np.flatnonzero(rest.counts)[0]) if rest.counts.any() else 0
+        rest.counts, rest.offset = np.roll(rest.counts, -lowest), rest.offset + lowest
+        return rest
+
     @property
     def last(self) -> int:
         """The index of the highest bucket that is not empty."""

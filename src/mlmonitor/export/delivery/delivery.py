@@ -6,6 +6,7 @@ from dataclasses import replace
 from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.errors import ExportError, ExportRefused
 from mlmonitor.export.base import Delivered, Exporter, Snapshot
+from mlmonitor.export.delivery.continuity import Continuity
 from mlmonitor.export.delivery.failure_log import FailureLog
 from mlmonitor.export.delivery.zero_points import ZeroPoints
 
@@ -31,12 +32,14 @@ class Delivery:
         self.name: str = name
         self.outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         self.unanswered: dict[str, int] = {"closed": 0, "timeout": 0}
-        self._zeros = ZeroPoints() if getattr(exporter, "sends_zero_points", True) else None
+        sends_zeros = bool(getattr(exporter, "sends_zero_points", True))
+        self._zeros = ZeroPoints() if sends_zeros else None
+        self._continuity = Continuity(is_delta=not sends_zeros)
         self._failures = FailureLog(name)
         self._is_well = True
         self._last_reason: str | None = None
         self._last_time_ns = 0
-        self._last_success_ns: int | None = None
+        self._last_success: float | None = None  # by the clock that never falls
 
     @property
     def wants_fine_durations(self) -> bool:
@@ -50,21 +53,27 @@ class Delivery:
 
     def send(self, snapshot: Snapshot) -> bool:
         """Deliver a snapshot; return whether the destination stored all of it."""
-        if self._zeros is not None and not self._send_zeros(snapshot, self._zeros):
+        if self._continuity.is_interrupted(snapshot):
+            self._begin_series(snapshot)
+        adapted = self._continuity.adapt(snapshot)
+        if self._zeros is not None and not self._send_zeros(adapted, self._zeros):
             return False
-        delivered = self._deliver(snapshot)
+        delivered = self._deliver(adapted)
         if isinstance(delivered, Exception):
+            if not isinstance(delivered, ExportRefused):
+                self._continuity.book(snapshot, adapted.time_unix_ns, None)
             return False
-        self._last_time_ns = snapshot.time_unix_ns
+        self._continuity.book(snapshot, adapted.time_unix_ns, delivered)
         if delivered.accepted:
-            self._last_success_ns = snapshot.time_unix_ns
+            self._last_time_ns = adapted.time_unix_ns
+            self._last_success = snapshot.now
         return not _problems(delivered)
 
     def status(self, now: float) -> ExportStatus:
         """Summarise all points so far, and when and why an export last succeeded and failed."""
         since = None
-        if self._last_success_ns is not None:
-            since = max(now - self._last_success_ns / 1e9, 0.0)
+        if self._last_success is not None:
+            since = max(now - self._last_success, 0.0)
         return ExportStatus(
             dict(self.outcomes), self._is_well, self._last_reason, since, dict(self.unanswered)
         )
@@ -82,6 +91,17 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - theirs; it must not reach the host
             log.warning("closing %s failed: %s", self.name, type(error).__name__)
 
+    def _begin_series(self, snapshot: Snapshot) -> None:
+        """Begin new series after the clock was set back, each counter from zero."""
+        self.outcomes["possibly_doubled"] += self._continuity.begin_series(snapshot)
+        self._last_time_ns = 0
+        if self._zeros is not None:
+            self._zeros = ZeroPoints()
+        log.warning(
+            "%s: the clock was set back: its series continue under another service.instance.id",
+            self.name,
+        )
+
     def _send_zeros(self, snapshot: Snapshot, zero_points: ZeroPoints) -> bool:
         """Send zeros for new series; return whether their values may follow.
 
@@ -92,8 +112,8 @@ class Delivery:
         if zeros:
             oldest = snapshot.time_unix_ns - OLDEST_ZERO_NS
             before = max(self._last_time_ns, snapshot.start_unix_ns, oldest)
-            now = snapshot.time_unix_ns
-            earlier = replace(snapshot, families=zeros, time_unix_ns=before, made_unix_ns=now)
+            made_ns = int(snapshot.now * 1e9)
+            earlier = replace(snapshot, families=zeros, time_unix_ns=before, made_unix_ns=made_ns)
             outcome = self._deliver(earlier, behind=snapshot.size)
             if isinstance(outcome, Exception) and not isinstance(outcome, ExportRefused):
                 return False
