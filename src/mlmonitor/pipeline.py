@@ -268,12 +268,8 @@ class Pipeline:
             return
         losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
         if not is_delivered:
-            failed = {each.name: each.status(0.0) for each in self._deliveries}
-            reasons = [
-                f"{name}: {status.last_reason}"
-                for name, status in failed.items()
-                if not status.is_well
-            ]
+            exports = [(delivery.name, delivery.status(0.0)) for delivery in self._deliveries]
+            reasons = [f"{name}: {it.last_reason}" for name, it in exports if not it.is_well]
             why = "; ".join(reasons) or "it did not end in time"
             losses.append(f"the last export was not accepted by every destination ({why})")
         log.warning("%s: closed with losses: %s", self._identity.model, "; ".join(losses))
