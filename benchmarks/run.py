@@ -17,6 +17,7 @@ BENCHMARKS: tuple[str, ...] = (
     "parts",
     "imports",
     "memory",
+    "fit",
     "accuracy",
     "export",
     "scale",
@@ -24,7 +25,7 @@ BENCHMARKS: tuple[str, ...] = (
     "alerts",
 )
 # Not the tails: they are those of the machine, unless it does nothing else.
-QUICK = ("capture", "worker", "imports", "memory", "accuracy", "export", "scale")
+QUICK = ("capture", "worker", "imports", "memory", "fit", "accuracy", "export", "scale")
 
 
 def succeeds(name: str, *, is_quick: bool) -> bool:

@@ -61,8 +61,11 @@ def infer_kind(name: str, values: Values) -> Kind | None:
 def _count_kinds(values: list[object]) -> Counter[Kind | None]:
     """How many values are of each kind, by their types, of which there are few."""
     counts: Counter[Kind | None] = Counter()
-    examples = dict(zip(map(type, values), values, strict=True))
-    for kind, total in Counter(map(type, values)).items():
+    types = [*map(type, values)]
+    if types.count(str) == len(types) > 0:  # most columns of names: the rest is two passes more
+        return Counter({Kind.CATEGORICAL: len(types)})
+    examples = dict(zip(types, values, strict=True))
+    for kind, total in Counter(types).items():
         count, example = total, examples[kind]
         if _may_be_missing(kind):
             present = [value for value in values if type(value) is kind and not is_missing(value)]

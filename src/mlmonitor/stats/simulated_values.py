@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlmonitor.formats.reference import (
     CRITICAL_ROWS,
@@ -15,7 +16,6 @@ from mlmonitor.formats.reference import (
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.distance import (
     MEASURES,
-    OF_VALUES,
     ORDERED,
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
@@ -23,6 +23,7 @@ from mlmonitor.stats.distance import (
     wasserstein,
 )
 from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.joint_distances import joint_distances
 from mlmonitor.stats.reference_counts import possible_counts
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
         weights = rng.standard_gamma(belief, (_BATCH_WINDOWS, len(counts)))
         windows = _draw_windows(rng, size, weights)
         against = np.broadcast_to(reference, windows.shape)
-        for name, measure in MEASURES.items():
-            if name not in OF_VALUES:
-                distances[name].append(measure(against, windows))
+        for name, drawn in joint_distances(reference[0], windows).items():
+            distances[name].append(drawn)
         weights[:, -1] = 0
         if counts[-1]:
             windows = _draw_windows(rng, size, weights)
@@ -107,15 +107,24 @@ def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, lis
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):
         return {}
 
-    def at(ranks: Floats) -> Floats:
-        return ordered[np.minimum((ranks * ordered.size).astype(np.intp), ordered.size - 1)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = ordered / stddev
+        then = scaled[_quantile_rows(ordered.size, 1, ordered.size)]
+        points = []
+        for size in CRITICAL_ROWS:
+            moved = scaled[_quantile_rows(size, 0, ordered.size)]
+            moved -= then
+            points.append(_point(np.abs(moved, out=moved).mean(axis=1)))
+    return {WASSERSTEIN: points}
 
-    scale, then = np.full(SIMULATIONS, stddev), at(_ranks(ordered.size, 1))
-    moved = (wasserstein(then, at(_ranks(size, 0)), scale) for size in CRITICAL_ROWS)
-    return {WASSERSTEIN: [_point(distances) for distances in moved]}
+
+@lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
+def _quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
+    """`[draws, ranks]`: which of `rows` sorted values the quantiles of `size` values are."""
+    return np.minimum((_ranks(size, stream) * rows).astype(np.int32), rows - 1)
 
 
-@lru_cache(maxsize=2 * len(CRITICAL_ROWS))
+@lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
 def _ranks(size: int, stream: int) -> Floats:
     return _draw_ranks(size, SIMULATIONS, np.random.default_rng([size, stream]))
 
@@ -134,11 +143,12 @@ def _point(distances: Floats) -> float:
 
     Of two values that such a distance takes, the one that closer to 1 % pass, or 1.5 % at most.
     """
-    point = float(np.quantile(distances, QUANTILE, method="higher"))
-    below = float(distances.max(initial=-np.inf, where=distances < point))
-    most, least = np.mean(distances > below), np.mean(distances > point)
-    if np.isfinite(below) and most <= _LARGEST_EXCEEDANCE and most * least < (1 - QUANTILE) ** 2:
-        point = below
+    ordered, draws = np.sort(distances), distances.size
+    point = float(ordered[math.ceil(QUANTILE * (draws - 1))])
+    first, last = np.searchsorted(ordered, point), np.searchsorted(ordered, point, side="right")
+    most, least = 1 - first / draws, 1 - last / draws
+    if first and most <= _LARGEST_EXCEEDANCE and most * least < (1 - QUANTILE) ** 2:
+        point = float(ordered[first - 1])
     if point == 0:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(abs(point))) - _DIGITS + 1)

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.count_table import entry_counts
 from mlmonitor.formats.reference import CRITICAL_ROWS, dump, load
-from mlmonitor.records import Role
+from mlmonitor.records import Field, Role
 from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import (
@@ -109,7 +109,8 @@ def test_few_windows_of_many_categories_exceed_their_thresholds(
     names = np.array([f"c{at:04}" for at in range(shares.size)])
     exceeding: dict[str, list[float]] = {}
     for _ in range(12):
-        reference = Reference.fit({"x": rng.choice(names, 3_000, p=shares)}, thresholds=thresholds)
+        sample = {"x": rng.choice(names, 3_000, p=shares)}
+        reference = Reference.fit(sample, fields=[Field("x", public=True)], thresholds=thresholds)
         (entry,) = reference.content.fields
         plan = reference.plan([Role.FEATURE], deviations=3)
         counts = entry_counts([entry], plan)

@@ -65,15 +65,19 @@ class _DistinctValues(NamedTuple):
 
 
 def _distinct_values(ordered: Floats, tolerance: float) -> _DistinctValues:
-    numbers, counts = np.unique(ordered, return_counts=True)
+    first_rows = np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
+    numbers, counts = ordered[first_rows], np.diff(first_rows, append=ordered.size)
     is_whole = bool((np.abs(numbers) <= _EXACT_INTEGER).all() and (numbers % 1 == 0).all())
     starts = np.arange(numbers.size)
     if not is_whole:
         fine = _run_starts(numbers, min(FLOAT64_TOLERANCE, tolerance))
         coarse = _run_starts(numbers, tolerance)
-        in_coarse = np.searchsorted(coarse, fine, side="right") - 1
+        is_start = np.zeros(numbers.size, np.bool_)
+        is_start[coarse] = True
+        in_coarse = np.cumsum(is_start)[fine] - 1
         is_dense = np.bincount(in_coarse) > _MOST_PER_VALUE
-        starts = np.unique(np.concatenate([coarse, fine[is_dense[in_coarse]]]))
+        is_start[fine[is_dense[in_coarse]]] = True
+        starts = np.flatnonzero(is_start)
     ends = np.append(starts[1:], numbers.size) - 1
     return _DistinctValues(numbers[starts], numbers[ends], np.add.reduceat(counts, starts))
 

@@ -67,6 +67,10 @@ def category_names(values: Values, *, is_boolean: bool = False) -> list[str | No
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufMm":
         return distinct_names(unmask(values), read)
     listed = plain_values(values)
+    types = [*map(type, listed)]
+    if types.count(str) == len(types):
+        names = {text: read(text) for text in set(listed)}
+        return [*map(names.__getitem__, listed)]
     by_text = {text: read(text) for text in {v for v in listed if type(v) is str}}
     return [by_text[v] if type(v) is str else name_or_none(v, read) for v in listed]
 

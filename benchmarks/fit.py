@@ -1,0 +1,59 @@
+"""What `Reference.fit` costs: 100,000 rows of 40 mixed columns, the first fit of a process.
+
+CPU of a fresh process each time, imports aside: thresholds of counts seen before are remembered,
+and would make every later fit look cheaper than the one that a training job pays for.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from harness import Figure, in_turns, main
+
+ROWS = 100_000
+BUDGET_SECONDS = {"simulated": 3.0, "asymptotic": 1.0}
+
+_FIT = """
+import time
+import narwhals, numpy as np, pandas as pd
+from mlmonitor import Reference
+rng = np.random.default_rng(0)
+columns = {{}}
+for at in range(20):
+    normal, skewed = rng.normal(at, 1 + at, {rows}), rng.lognormal(0, 1, {rows})
+    columns[f"number{{at}}"] = normal if at % 2 else skewed
+for at in range(5):
+    columns[f"count{{at}}"] = rng.poisson(3 + at, {rows})
+    columns[f"gaps{{at}}"] = np.where(rng.random({rows}) < 0.1, np.nan, rng.random({rows}))
+for at in range(8):
+    names = np.array([f"name{{place}}" for place in range(4 + 10 * at)])
+    columns[f"category{{at}}"] = names[np.minimum(rng.zipf(1.5, {rows}), names.size) - 1]
+for at in range(2):
+    columns[f"truth{{at}}"] = rng.random({rows}) < 0.3
+frame = pd.DataFrame(columns)
+started = time.process_time()
+Reference.fit(frame, thresholds={thresholds!r})
+print(time.process_time() - started)
+"""
+
+
+def seconds_of(thresholds: str) -> float:
+    """CPU seconds of one fit in a process of its own."""
+    code = _FIT.format(rows=ROWS, thresholds=thresholds)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    timings = in_turns(
+        {name: lambda name=name: seconds_of(name) for name in BUDGET_SECONDS},  # type: ignore[misc]
+        rounds=2 if is_quick else 5,
+    )
+    for name, budget in BUDGET_SECONDS.items():
+        timing = timings[name]
+        yield Figure(f"{name} thresholds", timing.best, "s", budget, f"{budget:g} s", timing.spread)
+
+
+if __name__ == "__main__":
+    sys.exit(main("fit", measure, __doc__ or ""))
