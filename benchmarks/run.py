@@ -17,6 +17,7 @@ BENCHMARKS: tuple[str, ...] = (
     "parts",
     "imports",
     "memory",
+    "labels",
     "fit",
     "accuracy",
     "export",
@@ -25,7 +26,7 @@ BENCHMARKS: tuple[str, ...] = (
     "alerts",
 )
 # Not the tails: they are those of the machine, unless it does nothing else.
-QUICK = ("capture", "worker", "imports", "memory", "fit", "accuracy", "export", "scale")
+QUICK = ("capture", "worker", "imports", "memory", "labels", "fit", "accuracy", "export", "scale")
 
 
 def succeeds(name: str, *, is_quick: bool) -> bool:

@@ -346,6 +346,21 @@ def test_a_backend_adds_up_the_errors_of_a_fleet_by_declared_bucket() -> None:
     assert totals["signed"] / totals["count"] == pytest.approx(expected.mean())
 
 
+def test_a_class_of_few_rows_is_not_named_outside_the_process() -> None:
+    """It may be one person's; from five rows on it is."""
+    monitor, exporter = exported()
+    actuals = ["rare"] * 4 + ["usual"] * 9 + ["other"] * 9
+    with monitor:
+        monitor.record_outcomes(["usual"] * 22, actuals)
+        monitor.flush()
+        cell = {"actual": "rare", "predicted": "usual"}
+        with pytest.raises(KeyError):
+            exporter.value("mlmonitor.confusion", cell)
+        monitor.record_outcomes(["usual"], ["rare"])
+        monitor.flush()
+        assert exporter.value("mlmonitor.confusion", cell) == 5
+
+
 def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: Any) -> None:
     """Each from one place; the scores by outcome add up to the rows."""
     monitor, exporter = exported()

@@ -77,6 +77,9 @@ class WaitingRows:
 
     def evict_before(self, name: str, least: float) -> int:
         """Evict the oldest rows whose value in column `name` is below `least`; return how many."""
+        oldest = self.oldest(name)
+        if oldest is None or oldest >= least:
+            return 0
         order = self._order()
         is_late = self.columns[name][order] < least
         stop = order.size if is_late.all() else int(np.argmin(is_late))

@@ -9,6 +9,7 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.series.call_points import finite_point
+from mlmonitor.reference.disclosure import LEAST_ROWS
 
 _SCORE_BINS = 20
 _MATURE = 0.95
@@ -19,8 +20,18 @@ def performance_points(performance: Performance, identity: Attributes) -> Iterat
     for measure, estimate in performance.items():
         labels = (*identity, ("measure", measure), ("basis", estimate.basis))
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
-    for actual, row in performance.confusion.items():
-        for predicted, count in row.items():
+    yield from _confusion_points(performance, identity)
+
+
+def _confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+    """Counts of the classes that may be named: those of five rows or more."""
+    confusion = performance.confusion
+    rows = {name: sum(row.values()) for name, row in confusion.items()}
+    columns = {name: sum(row[name] for row in confusion.values()) for name in confusion}
+    named = [name for name in confusion if max(rows[name], columns[name]) >= LEAST_ROWS]
+    for actual in named:
+        for predicted in named:
+            count = confusion[actual][predicted]
             labels = (*identity, ("actual", actual), ("predicted", predicted))
             yield Point(catalog.CONFUSION, labels, count)
 
@@ -48,6 +59,8 @@ def _score_points(performance: Performance, identity: Attributes) -> Iterator[Po
     """Twenty bins of equal width for each class that has scores."""
     tops = np.arange(1, _SCORE_BINS + 1) / _SCORE_BINS
     for name, counts in performance.score_counts(tops).items():
+        if counts[1].sum() < LEAST_ROWS:
+            continue
         for is_class, row in zip(("false", "true"), counts.tolist(), strict=True):
             for place, count in enumerate(row):
                 where = ("bin", str(place)), ("le", f"{tops[place]:.2f}"), ("actual", is_class)
