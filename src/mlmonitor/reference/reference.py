@@ -175,20 +175,27 @@ class Reference:
             fresh.unlink(missing_ok=True)
 
     def __repr__(self) -> str:
-        told = [amount(self.rows, "row")]
+        parts = [amount(self.rows, "row")]
+        if self.copied_rows:
+            parts.append(amount(self.copied_rows, "copied row"))
         for role in Role:
             count = sum(entry.role == role for entry in self.content.fields)
             if count:
-                told.append(
+                parts.append(
                     f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
                 )
-        told += [f"ids? {truncate(name, 40)}" for name in self.id_like]
-        return f"Reference({', '.join(told)})"
+        parts += [f"ids? {truncate(name, 40)}" for name in self.id_like]
+        return f"Reference({', '.join(parts)})"
 
     @property
     def rows(self) -> int:
         """How many rows stand behind the counts."""
         return self.content.rows
+
+    @property
+    def copied_rows(self) -> int:
+        """Rows that are copies of others, as oversampling makes them; 0 where nobody can say."""
+        return self.content.copied_rows
 
     @cached_property
     def nbytes(self) -> int:

@@ -14,6 +14,8 @@ def shown(reference: Reference) -> str:
     content = reference.content
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
+    if content.copied_rows:
+        lines.append(f"{counted(content.copied_rows)} of them copies of other rows: oversampled?")
     if content.training_metrics:
         metrics = (
             f"{truncate(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items()

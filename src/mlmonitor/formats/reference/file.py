@@ -30,7 +30,8 @@ FILE_BYTES = 64 << 20
 class ReferenceFile(BaseModel):
     """A whole reference, as it stands in its file.
 
-    `explained` names the prediction that the entries' `predicted` is about, if there is one.
+    `explained` names the prediction that the entries' `predicted` is about, if there is one;
+    `copied_rows` counts rows that are copies of earlier ones, where that can be said.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -41,6 +42,7 @@ class ReferenceFile(BaseModel):
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     rows: Count
     rows_seen: Count
+    copied_rows: Count = 0
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
@@ -61,6 +63,7 @@ class ReferenceFile(BaseModel):
         roles = [role for role, _ in identities]
         want(roles.count("actual") <= 1, "fields: expected one actual at most")
         want(self.rows <= self.rows_seen, "rows: expected at most rows_seen")
+        want(self.copied_rows <= self.rows, "copied_rows: expected at most rows")
         for at, field in enumerate(self.fields):
             is_part = field.role == "derived" or field.kind in ("text", "embedding")
             most = self.rows_seen if is_part else self.rows

@@ -10,6 +10,7 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.fitting.binned_predictions import explain
+from mlmonitor.reference.fitting.copied_rows import count_copied_rows
 from mlmonitor.reference.fitting.field_sample import FieldSample
 from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification
@@ -28,7 +29,8 @@ __all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fit_fields"]
 class Fitted(NamedTuple):
     """The entries of all fields, the rows behind them, the rows seen, and the segments.
 
-    explained: the prediction that the entries tell the mean of, bin by bin.
+    explained: the prediction whose mean the entries hold, bin by bin. copied_rows: see
+    `count_copied_rows`.
     """
 
     entries: list[CountedEntry]
@@ -36,6 +38,7 @@ class Fitted(NamedTuple):
     rows_seen: int
     segments: list[SegmentReference]
     explained: str | None
+    copied_rows: int
 
 
 def fit_fields(
@@ -80,7 +83,9 @@ def fit_fields(
     ]
     entries = [strata.whole(field, slots) for field in parted]
     segments = strata.segments(parted, slots)
-    return Fitted(entries, slots.kept, slots.seen, segments, told.prediction)
+    features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
+    copied = count_copied_rows(features)
+    return Fitted(entries, slots.kept, slots.seen, segments, told.prediction, copied)
 
 
 def _begin(

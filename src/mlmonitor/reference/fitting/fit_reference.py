@@ -12,6 +12,7 @@ from mlmonitor.reference.fit_options import (
     check_columns,
     warn_of_missing,
 )
+from mlmonitor.reference.fitting.copied_rows import warn_of_copied_rows
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
 from mlmonitor.reference.fitting.stratification import Stratification
@@ -49,9 +50,11 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
     whole = derivations.completed(fitted, options.fields)
     check_actuals(whole.fields, options.outputs)
     warn_of_missing(whole.fields)
+    warn_of_copied_rows(fitted.copied_rows, fitted.rows)
     return ReferenceFile(
         rows=fitted.rows,
         rows_seen=fitted.rows_seen,
+        copied_rows=fitted.copied_rows,
         trained_at=options.trained_at,
         importances=options.importances,
         training_metrics=options.training_metrics,
