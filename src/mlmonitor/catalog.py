@@ -186,6 +186,13 @@ QUALITY_ALERT = MetricSpec(
     (*_FIELD, "reason"),
     "1 where this is beyond its threshold, or a declared rule is broken",
 )
+SERVICE_ALERT = MetricSpec(
+    "mlmonitor.service.alert",
+    "gauge",
+    "{alert}",
+    ("measure",),
+    "1 where more calls fail, or calls take longer, than among the first of the process",
+)
 VIOLATIONS = MetricSpec(
     "mlmonitor.field.violations",
     "counter",

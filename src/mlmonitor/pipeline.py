@@ -175,10 +175,10 @@ class Pipeline:
             yield_gil()
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Evaluate the populations whose last evaluation was this many rows and seconds ago."""
-        for population in self._state.due(rows=rows, seconds=seconds, now=now):
+        """Evaluate what was last evaluated this many rows and seconds ago."""
+        for due in self._state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
-                self._alerts.add(population.evaluate(now=now))
+                self._alerts.add(due.evaluate(now=now))
             yield_gil()
 
     def report_alerts(self) -> None:

@@ -21,6 +21,7 @@ class Role(StrEnum):
     ACTUAL = "actual"
     KPI = "kpi"
     DERIVED = "derived"  # worked out of others: a text's length, a row's distance
+    SERVICE = "service"  # the calls themselves: their failures and latency
 
 
 class Kind(StrEnum):

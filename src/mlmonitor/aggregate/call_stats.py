@@ -1,6 +1,7 @@
 """Calls, not rows: how many predictions were made, which failed, and how long a call took."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.read.rows import columns_of
 from mlmonitor.capture.trace_context import Traced
-from mlmonitor.records import Block, Field, Kind, Role
+from mlmonitor.records import Block, Field, Floats, Kind, Mask, Role
 
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
@@ -21,6 +22,27 @@ _STAGE_ROWS = 3_072  # one field alone: folding costs the same for more of its v
 ERROR_TYPES = 64
 NAME_CHARACTERS = 200
 OTHER_ERRORS = "__other__"
+
+
+class TimedCalls(NamedTuple):
+    """Calls whose duration is known, in order: how long each took, and whether it failed."""
+
+    seconds: Floats
+    has_failed: Mask
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No calls."""
+        return cls(np.empty(0), np.empty(0, np.bool_))
+
+    def append(self, other: Self) -> Self:
+        """These calls, then those of `other`."""
+        joined = (np.concatenate(pair) for pair in zip(self, other, strict=True))
+        return type(self)(*joined)
+
+    def part(self, start: int, stop: int | None) -> Self:
+        """The calls from `start` up to `stop`, counted as slices are."""
+        return type(self)(self.seconds[start:stop], self.has_failed[start:stop])
 
 
 class CallStats:
@@ -39,26 +61,29 @@ class CallStats:
         """All latencies in exponential buckets, for destinations that want them so."""
         self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
-    def update(self, entries: Sequence[Entry], *, now: float) -> None:
-        """Add calls that have ended."""
+    def update(self, entries: Sequence[Entry], *, now: float) -> TimedCalls:
+        """Add calls that have ended; return those whose duration is known."""
         if not entries:
             self.latency.advance(now)
-            return
+            return TimedCalls.empty()
         _, _, counts, _, _, durations, errors, _ = columns_of(entries)
-        if errors.count(None) == len(errors):
-            self.predictions += sum(counts)
-        else:
+        has_errors = errors.count(None) < len(errors)
+        if has_errors:
             self._count(zip(errors, counts, strict=True))
-        if durations.count(None):
-            durations = tuple(each for each in durations if each is not None)
-        if durations:
-            seconds = np.fromiter(durations, np.float64, len(durations))[None] / 1e9
-            block = Block(len(durations), seconds, np.zeros((1, 3), np.int64), [])
-            self.latency.update(block, now=now)
-            if self.fine is not None:
-                self.fine.update(seconds[0])
         else:
+            self.predictions += sum(counts)
+        calls = _timed_calls(durations, errors if has_errors else None)
+        self._update_latency(calls.seconds, now)
+        return calls
+
+    def _update_latency(self, seconds: Floats, now: float) -> None:
+        if not seconds.size:
             self.latency.advance(now)
+            return
+        block = Block(seconds.size, seconds[None], np.zeros((1, 3), np.int64), [])
+        self.latency.update(block, now=now)
+        if self.fine is not None:
+            self.fine.update(seconds)
 
     def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
         """Remember the origins of calls that were counted."""
@@ -87,3 +112,18 @@ class CallStats:
             else:
                 key = self._name(error)
                 self.errors[key] = self.errors.get(key, 0) + rows
+
+
+def _timed_calls(
+    durations: Sequence[int | None], errors: Sequence[str | None] | None
+) -> TimedCalls:
+    """The calls with a duration in nanoseconds; errors: None if no call failed."""
+    if durations.count(None):
+        timed = [place for place, each in enumerate(durations) if each is not None]
+        durations = [durations[place] for place in timed]
+        errors = None if errors is None else [errors[place] for place in timed]
+    size = len(durations)
+    seconds = np.fromiter(durations, np.float64, size) / 1e9
+    if errors is None:
+        return TimedCalls(seconds, np.zeros(size, np.bool_))
+    return TimedCalls(seconds, np.fromiter((e is not None for e in errors), np.bool_, size))

@@ -16,6 +16,7 @@ from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.service.service_alerts import ServiceAlerts
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.errors import SchemaError
@@ -51,6 +52,7 @@ class ModelState:
             span, significance, config.heavy_hitters, config.outlier_deviations
         )
         self.calls: CallStats = CallStats(span, now=started_at)
+        self.service: ServiceAlerts = ServiceAlerts(significance, now=started_at)
         self.pending: Pending = Pending(
             config.pending_predictions,
             PredictionKeeper.COLUMNS,
@@ -76,7 +78,7 @@ class ModelState:
         is_traced: whether some may have an origin. The exemplars of each drain get a time of their
         own, which separates those that were exported from those that were not.
         """
-        self.calls.update(entries, now=now)
+        self.service.ingest(self.calls.update(entries, now=now))
         if is_traced:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
             self.calls.update_exemplars(entries, self._moment_ns)
@@ -180,12 +182,13 @@ class ModelState:
         populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
         return tuple(each for each in populations if each is not None)
 
-    def due(self, *, rows: int, seconds: float, now: float) -> list[Population]:
-        """The populations whose last evaluation was this many rows and seconds ago."""
+    def due(self, *, rows: int, seconds: float, now: float) -> list[Population | ServiceAlerts]:
+        """The populations, and the service, last evaluated this many rows and seconds ago."""
+        candidates: tuple[Population | ServiceAlerts, ...] = (*self.populations, self.service)
         return [
-            population
-            for population in self.populations
-            if population.unevaluated_rows >= rows and now - population.evaluated_at >= seconds
+            each
+            for each in candidates
+            if each.unevaluated_rows >= rows and now - each.evaluated_at >= seconds
         ]
 
     def simulate_next(self) -> None:
@@ -217,4 +220,5 @@ class ModelState:
         if comparing is not None:
             total += comparing.deriver.nbytes
             total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
+        total += self.service.nbytes
         return total + self.calls.latency.memory_bytes + self.pending.memory_bytes

@@ -6,13 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
-
-from mlmonitor.aggregate.call_stats import CallStats
-from mlmonitor.aggregate.exemplars import Exemplar
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
-from mlmonitor.aggregate.profile import Profile
-from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.model_state import ModelState
@@ -20,11 +14,10 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.service.calls_snapshot import CallsSnapshot, snapshot_calls
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.gil import yield_gil
 from mlmonitor.reference.reference import Reference
-
-LATENCY_QUANTILES = (0.5, 0.95, 0.99)
 
 Phase = Literal["waiting", "learning", "watching"]
 
@@ -73,23 +66,6 @@ class Learning:
     phase: Phase
     learned_rows: int
     baseline_rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallsSnapshot:
-    """Calls since the start, and the latency quantiles of the window, in seconds.
-
-    errors: failed rows by type. latency: a profile of one field. fine: the same latencies in
-    exponential buckets, if a destination wants them.
-    """
-
-    predictions: int
-    errors: Mapping[str, int]
-    latency: Profile
-    latency_quantiles: Mapping[float, float]
-    fine: ExponentialSketch | None
-    duration_exemplars: tuple[Exemplar, ...]
-    error_exemplars: Mapping[str, tuple[Exemplar, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +151,8 @@ class ModelSnapshot:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """The alerts that are firing."""
-        return tuple(alert for population in self.populations for alert in population.alerts)
+        populations = (alert for each in self.populations for alert in each.alerts)
+        return (*self.calls.alerts, *populations)
 
 
 def build_snapshot(
@@ -196,7 +173,7 @@ def build_snapshot(
         time=now,
         learning=_learning(traffic),
         reference=None if traffic.reference is None else _reference(traffic.reference, now),
-        calls=_calls(state.calls, now),
+        calls=snapshot_calls(state.calls, state.service, now=now),
         traffic=None if population is None else population.snapshot(now=now),
         actuals=None if state.actuals is None else state.actuals.snapshot(now=now),
         kpis=tuple(each.snapshot(now=now) for each in state.kpis.populations.values()),
@@ -233,23 +210,6 @@ def _reference(reference: Reference, now: float) -> ReferenceInfo:
         trained_at=reference.trained_at,
         training_metrics=MappingProxyType(dict(reference.content.training_metrics)),
         season=info,
-    )
-
-
-def _calls(calls: CallStats, now: float) -> CallsSnapshot:
-    calls.latency.advance(now)
-    digests = calls.latency.view().shapes.digests
-    seconds = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()
-    quantiles = zip(LATENCY_QUANTILES, seconds, strict=True)
-    errors = dict(calls.errors)
-    return CallsSnapshot(
-        predictions=calls.predictions,
-        errors=MappingProxyType(errors),
-        latency=calls.latency.total(),
-        latency_quantiles=MappingProxyType({q: s for q, s in quantiles if not np.isnan(s)}),
-        fine=None if calls.fine is None else calls.fine.copy(),
-        duration_exemplars=calls.exemplars.durations,
-        error_exemplars=MappingProxyType({e: calls.exemplars.of_error(e) for e in errors}),
     )
 
 

@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-DRIFT_PART, QUALITY_PART = 0.8, 0.2
-"""Parts of `alpha` for drift and for quality: changes of quality are the more glaring ones."""
+DRIFT_PART, QUALITY_PART, SERVICE_PART = 0.8, 0.16, 0.04
+"""Parts of `alpha` for drift, quality and the service: the more glaring a change, the smaller."""
 
 STREAMS_PER_FIELD = 7
 """The most streams of quality a field has: five defects, constant, vanished."""
+
+SERVICE_STREAMS = 2
+"""Failures and latency."""
 
 NAMES = 64
 """How many names that the reference does not know are evaluated one by one."""
@@ -37,6 +40,11 @@ class Significance(NamedTuple):
     def quality_threshold(self) -> float:
         """The `log_e` of a quality stream that fires."""
         return self._threshold(STREAMS_PER_FIELD * self.fields + NAMES, QUALITY_PART)
+
+    @property
+    def service_threshold(self) -> float:
+        """The `log_e` of a stream of the service that fires."""
+        return self._threshold(SERVICE_STREAMS, SERVICE_PART)
 
     def _threshold(self, streams: int, part: float) -> float:
         # The chances of all streams add up, however they depend on each other (union bound).

@@ -8,7 +8,7 @@ from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.catalog import MetricSpec
-from mlmonitor.compare.snapshot import CallsSnapshot
+from mlmonitor.compare.service.calls_snapshot import CallsSnapshot
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 
 
@@ -19,7 +19,7 @@ def finite_point(metric: MetricSpec, attributes: Attributes, value: float) -> It
 
 
 def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Predictions by status and the latency histogram."""
+    """Predictions by status, the latency histogram, and the alerts on both."""
     ok = (*identity, ("status", "ok"))
     yield Point(catalog.PREDICTIONS, ok, calls.predictions)
     for error, count in calls.errors.items():
@@ -27,6 +27,8 @@ def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
         yield Point(catalog.PREDICTIONS, failed, count, calls.error_exemplars[error])
     histogram = _latencies(calls.latency)._replace(fine=calls.fine)
     yield Point(catalog.DURATION, identity, histogram, calls.duration_exemplars)
+    for measure, is_firing in calls.is_firing.items():
+        yield Point(catalog.SERVICE_ALERT, (*identity, ("measure", measure)), float(is_firing))
 
 
 def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:

@@ -1,0 +1,1 @@
+"""The service itself: failures and latency of its calls, beside its own first ones."""

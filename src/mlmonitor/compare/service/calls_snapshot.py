@@ -1,0 +1,56 @@
+"""The calls of one model at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from mlmonitor.aggregate.call_stats import CallStats
+from mlmonitor.aggregate.exemplars import Exemplar
+from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.service.service_alerts import ServiceAlerts
+
+LATENCY_QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class CallsSnapshot:
+    """Calls since the start, and the latency quantiles of the window, in seconds.
+
+    errors: failed rows by type. latency: a profile of one field. fine: the same latencies in
+    exponential buckets, if a destination wants them. alerts: on failures and latency. is_firing:
+    by measure.
+    """
+
+    predictions: int
+    errors: Mapping[str, int]
+    latency: Profile
+    latency_quantiles: Mapping[float, float]
+    fine: ExponentialSketch | None
+    duration_exemplars: tuple[Exemplar, ...]
+    error_exemplars: Mapping[str, tuple[Exemplar, ...]]
+    alerts: tuple[Alert, ...] = ()
+    is_firing: Mapping[str, bool] = field(default_factory=dict)
+
+
+def snapshot_calls(calls: CallStats, service: ServiceAlerts, *, now: float) -> CallsSnapshot:
+    """The calls at `now`; updates `current` of the alerts."""
+    calls.latency.advance(now)
+    digests = calls.latency.view().shapes.digests
+    seconds = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()
+    quantiles = zip(LATENCY_QUANTILES, seconds, strict=True)
+    errors = dict(calls.errors)
+    return CallsSnapshot(
+        predictions=calls.predictions,
+        errors=MappingProxyType(errors),
+        latency=calls.latency.total(),
+        latency_quantiles=MappingProxyType({q: s for q, s in quantiles if not np.isnan(s)}),
+        fine=None if calls.fine is None else calls.fine.copy(),
+        duration_exemplars=calls.exemplars.durations,
+        error_exemplars=MappingProxyType({e: calls.exemplars.of_error(e) for e in errors}),
+        alerts=service.alerts,
+        is_firing=MappingProxyType(service.is_firing),
+    )

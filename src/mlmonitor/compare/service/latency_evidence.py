@@ -1,0 +1,104 @@
+"""Latency of calls beside that of the first ones: evidence over bins, effect by quantiles."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.open_alerts import Transitions
+from mlmonitor.compare.alerts.recovery import Recovery
+from mlmonitor.records import Counts, Floats, Mask
+from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.proportions import growth_lower_bound
+
+QUANTILES: Final = (0.5, 0.99)
+"""Those that must not grow: the latency of most calls, and that of the slowest."""
+
+GROWTH: Final = 1.5
+"""A quantile within one and a half times its usual value does not matter."""
+
+LEAST_GROWTH_SECONDS: Final = (0.001, 0.005)
+"""Nor does less than this; a thread may wait 5 ms for the interpreter alone."""
+
+_EDGE_RANKS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+_KEPT = 8  # restarts, as for proportions
+
+
+class LatencyEvaluation(NamedTuple):
+    """Transitions of one evaluation, and its strongest change.
+
+    quantile: the place in `QUANTILES` of the one that grew most beyond its limit.
+    """
+
+    transitions: Transitions
+    log10_e: float
+    rows: int
+    quantile: int
+
+
+class LatencyEvidence:
+    """Whether the median or the 99th percentile of latency has grown by more than its tolerance.
+
+    first: durations that decide the edges between bins and the usual quantiles. held_out: later
+    ones, whose counts over these bins are the null of an `EProcess`: as the edges do not depend on
+    them, they are exchangeable with all that follow. A quantile has grown beyond its limit if more
+    calls exceed the limit than may exceed the quantile itself, by a 90 % lower bound.
+    Price: constant memory; a sorted search of each duration in ten edges.
+    """
+
+    def __init__(self, first: Floats, held_out: Floats, *, threshold: float, min_rows: int) -> None:
+        self.usual_seconds: Floats = np.quantile(first, QUANTILES)
+        self.limit_seconds: Floats = np.maximum(
+            self.usual_seconds * GROWTH, self.usual_seconds + LEAST_GROWTH_SECONDS
+        )
+        self._edges: Floats = np.unique([*np.quantile(first, _EDGE_RANKS), *self.limit_seconds])
+        self._above = np.searchsorted(self._edges, self.limit_seconds) + 1
+        exceeding = 1 - np.array(QUANTILES)
+        self._belief: Floats = first.size * np.stack([exceeding, 1 - exceeding], axis=1)
+        counts = self.count(held_out)
+        self._evidence = EProcess(counts, np.ones(counts.shape, np.bool_), kept=_KEPT)
+        self._states = AlertStates(1, threshold=threshold, tolerance=0.0, min_rows=min_rows)
+        self._recovery = Recovery(counts.shape)
+        self._counts: Counts = np.zeros_like(counts)
+
+    def count(self, seconds: Floats) -> Counts:
+        """How many durations fall in each bin, `[1, bins]`."""
+        places = np.searchsorted(self._edges, seconds)
+        return np.bincount(places, minlength=self._edges.size + 1)[None]
+
+    def evaluate(self, new: Counts, *, now: float) -> LatencyEvaluation:
+        """Weigh the counts of new durations."""
+        self._evidence.update(new)
+        self._counts += new
+        log_e, change = self._evidence.evaluate()
+        growth = self._growth(change.counts)
+        transitions = self._states.evaluate(
+            log_e,
+            growth.max(axis=1),
+            change.rows.astype(np.float64),
+            has_recovered=self._recovery.evaluate(self._counts, self._shows_nothing),
+            now=now,
+        )
+        self._recovery.restart(transitions.fired, self._counts, change.rows)
+        self._evidence.reset(transitions.resolved)
+        return LatencyEvaluation(
+            transitions,
+            float(log_e[0] / np.log(10)),
+            int(change.rows[0]),
+            int(np.argmax(growth[0] > 0)),
+        )
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether the alert is firing."""
+        return bool(self._states.is_firing[0])
+
+    def _growth(self, counts: Counts) -> Floats:
+        """Lower bounds of how much the share beyond each limit has grown, `[1, quantiles]`."""
+        slow = np.array([int(counts[0, above:].sum()) for above in self._above], np.int64)
+        rows = np.full(slow.size, int(counts.sum()), np.int64)
+        return growth_lower_bound(self._belief, slow, rows)[None]
+
+    def _shows_nothing(self, counts: Counts) -> Mask:
+        shows_nothing: Mask = self._growth(counts).max(axis=1) <= 0
+        return shows_nothing
