@@ -11,11 +11,7 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 
 
 class MetricSpec(NamedTuple):
-    """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning.
-
-    A unit of `field` stands for the unit of the field's values, which nobody declared: it is
-    sent as the dimensionless annotation `{value}`.
-    """
+    """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning."""
 
     name: str
     kind: MetricKind
@@ -187,11 +183,7 @@ QUALITY_ALERT = MetricSpec(
     "1 where this is beyond its threshold, or a declared rule is broken",
 )
 SERVICE_ALERT = MetricSpec(
-    "mlmonitor.service.alert",
-    "gauge",
-    "{alert}",
-    ("measure",),
-    "1 where more calls fail, or calls take longer, than among the first of the process",
+    "mlmonitor.service.alert", "gauge", "{alert}", ("measure",), "1 where failures or latency grew"
 )
 VIOLATIONS = MetricSpec(
     "mlmonitor.field.violations",
