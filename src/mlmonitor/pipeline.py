@@ -205,14 +205,13 @@ class Pipeline:
             for entry in run:
                 self._ingest_run([entry], step)
 
-    def settle(self) -> None:
+    def settle(self, now: float) -> None:
         """Count the labels that still wait for a prediction or for a reference; none will arrive.
 
-        Without a reference they are matched and counted, but add no errors.
+        Without a reference they are matched and counted, but only pairs add to performance.
         """
-        if self._state.labels is None:
-            self._state.match_unread(self._inbox.labels.drain())
-        self._state.pending.settle()
+        with self._inbox.guard:
+            self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 
     def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
         """Every series at `now`, stamped with `wall`, the system's time, or else with `now`.

@@ -265,6 +265,35 @@ def test_cohorts_show_how_mature_they_are() -> None:
     assert cohorts[0].start == datetime.fromtimestamp(DAY * 20_000, UTC)
 
 
+def test_labels_may_say_when_they_became_known() -> None:
+    """Half of a cohort's labels took two days: a cohort of yesterday is half mature."""
+    clock = ManualClock(DAY * 20_000)
+    with made(config={"baseline_rows": 5}, clock=clock) as monitor:
+        monitor.record({"x": np.ones(10)}, np.ones(10), ids=[f"a{at}" for at in range(10)])
+        monitor.status()
+        clock.advance(4 * DAY)
+        monitor.record({"x": np.ones(10)}, np.ones(10), ids=[f"b{at}" for at in range(10)])
+        monitor.status()
+        clock.advance(DAY)
+        times = [DAY * 20_000 + 60] * 5 + [DAY * 20_002] * 5
+        monitor.label([f"a{at}" for at in range(10)], np.ones(10), at=times)
+        first, second = monitor.status().cohorts
+    assert (first.labelled, first.maturity) == (10, 1.0)
+    assert (second.labelled, second.maturity) == (0, 0.5)
+
+
+def test_pairs_of_a_model_that_never_learned_a_reference_count_at_the_end() -> None:
+    """They wait for the reference as long as there may be one."""
+    with made(config={"baseline_rows": 1_000}) as monitor:
+        monitor.record({"x": np.ones(3)}, np.ones(3))
+        monitor.record_outcomes([1.0, 2.0], [1.0, 3.0])
+        assert monitor.status().performance is None
+        monitor.close()
+        performance = monitor.status().performance
+    assert performance is not None
+    assert performance["mae"].value == 0.5
+
+
 def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
     """Given as datetimes, as numbers, or once for all."""
     moments = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 2)]

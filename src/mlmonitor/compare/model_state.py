@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
 from mlmonitor.aggregate.window import Span
+from mlmonitor.buffer.inbox import Queue
+from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
-from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.compare.alerts.significance import Significance
@@ -148,10 +149,21 @@ class ModelState:
             rows = read_rows([outcomes.entry])
             self.labels.ingest_pairs(rows, self.traffic.codes(rows), outcomes, now=now)
 
-    def match_unread(self, entries: Sequence[LabelEntry]) -> None:
-        """Match labels that there is no reference for: they are counted, but make no errors."""
-        for entry, is_last_try in self.pending.due(entries):
-            self.pending.match(entry, is_last_try=is_last_try)
+    def settle(
+        self, labels: LabelQueue, outcomes: Queue[OutcomeEntry | RankingEntry], *, now: float
+    ) -> None:
+        """Count what still waits for a prediction or a reference; a reference will not be learned.
+
+        Such labels make no errors; pairs need no reference.
+        """
+        if self.labels is None:
+            for entry, is_last_try in self.pending.due(labels.drain()):
+                self.pending.match(entry, is_last_try=is_last_try)
+            if not outcomes.is_empty:
+                self._begin_labels(None, now=now)
+        self.pending.settle()
+        for pairs in outcomes.drain():
+            self.ingest_outcomes(pairs, now=now)
 
     @property
     def populations(self) -> tuple[Population, ...]:

@@ -85,12 +85,13 @@ class SegmentSnapshot:
 class LabelsSnapshot:
     """Labels by what became of them, those that still wait, and what the matched ones say.
 
-    performance: None before the first matched label. cohorts: the oldest first.
+    evicted: predictions put out unlabelled. performance: None before the first matched label.
     """
 
     counts: Mapping[str, int]
     waiting: int
     errors: ErrorSums | None
+    evicted: int = 0
     performance: Performance | None = None
     cohorts: tuple[Cohort, ...] = ()
 
@@ -241,12 +242,13 @@ def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
 def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
     """Labels of a model that still learns wait in the inbox for its reference."""
     counts = {status.value: count for status, count in state.pending.counts.items()}
-    counts["dropped"] = inbox.labels.dropped + inbox.late.dropped
+    counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
     waiting = len(inbox.labels) if state.labels is None else 0
     tracker = None if state.labels is None else state.labels.tracker
     return LabelsSnapshot(
         counts=MappingProxyType(counts),
         waiting=state.pending.waiting + waiting,
+        evicted=state.pending.evicted,
         errors=None if state.labels is None else _copy(state.labels.errors),
         performance=None if tracker is None else tracker.performance(),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
@@ -254,6 +256,5 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
 
 
 def _copy(errors: ErrorSums) -> ErrorSums:
-    copied = ErrorSums(errors.edges)
-    copied.merge(errors)
+    (copied := ErrorSums(errors.edges)).merge(errors)
     return copied

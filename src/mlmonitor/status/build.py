@@ -30,7 +30,7 @@ def build_status(snapshot: ModelSnapshot) -> Status:
         latency_seconds=dict(snapshot.calls.latency_quantiles),
         fields=_fields(snapshot.whole),
         unknown_fields=dict(snapshot.unknown_fields),
-        labels={**labels.counts, "waiting": labels.waiting},
+        labels={**labels.counts, "waiting": labels.waiting, "evicted": labels.evicted},
         performance=labels.performance or None,
         cohorts=labels.cohorts,
         training_metrics={} if reference is None else dict(reference.training_metrics),

@@ -280,7 +280,7 @@ class Worker:
             return True
         with self._aggregates:
             if self._final is not None:
-                self.pipeline.settle()
+                self.pipeline.settle(now)
             snapshot = self.pipeline.snapshot(now, wall=read_wall(self._clock))
         self.pipeline.report_alerts()
         return self.pipeline.deliver(snapshot)
