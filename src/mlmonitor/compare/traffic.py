@@ -134,7 +134,7 @@ class Traffic:
         rest: Rows | None = rows
         if self.learner is not None:
             first, rest = cut_rows(rows, self.learner.expected - self.learner.learned)
-            if self.learner.take(first):
+            if self.learner.ingest(first):
                 self._finish_learning(self.learner, now=now)
         if rest is None or self.comparing is None:
             return None

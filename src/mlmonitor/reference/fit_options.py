@@ -30,7 +30,7 @@ _BOUNDS = {"bins": (1, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_
 
 @dataclass(frozen=True)
 class FitOptions:
-    """All that is told of training data beside the data, checked before any work.
+    """All that is given with training data beside the data, checked before any work.
 
     scored: whether rows are scored as a whole, or the features to score them by. cycle: what
     `season` means.
@@ -109,11 +109,11 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
         SchemaError: so it is; or actuals are no names of classes.
     """
     features = {name for role, name in columns if role is Role.FEATURE}
-    known = {name for _, name in columns}
+    column_names = {name for _, name in columns}
     scored = () if isinstance(options.scored, bool) else options.scored
     for what, names, of in (
-        ("schema", options.kinds, known),
-        ("fields", options.fields.public, known | {PREDICTION}),
+        ("schema", options.kinds, column_names),
+        ("fields", options.fields.public, column_names | {PREDICTION}),
     ):
         for name in sorted(set(names) - of):
             raise SchemaError(f"{what}: there is no column {name!r}")
@@ -147,7 +147,7 @@ def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
     """The cycle that rows are compared by; raises ConfigError where there is none to know."""
     if (season is None) == has_times:
         raise ConfigError(
-            "season: expected together with times, the datetimes of the rows: one tells nothing "
+            "season: expected together with times, the datetimes of the rows: one means nothing "
             "without the other"
         )
     return None if season is None else Season(season, timezone)
@@ -234,15 +234,15 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
 
 def kinds_of(schema: Any) -> dict[str, Kind]:
     """The kinds that were declared; raises SchemaError for what is none."""
-    known = ", ".join(each.value for each in Kind)
+    kind_names = ", ".join(kind.value for kind in Kind)
     if not isinstance(schema, Mapping):
-        raise SchemaError(f"schema: expected a mapping of column to one of {known}")
+        raise SchemaError(f"schema: expected a mapping of column to one of {kind_names}")
     kinds = {}
     for name, kind in schema.items():
         try:
             kinds[str(name)] = Kind(kind)
         except ValueError:
-            raise SchemaError(f"schema: {name!r}: expected one of {known}") from None
+            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}") from None
     return kinds
 
 
@@ -252,7 +252,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
         return {}
     if not isinstance(figures, Mapping):
         raise SchemaError(f"{what}: expected a mapping of name to number")
-    found = {}
+    numbers = {}
     for name, value in figures.items():
         try:
             number = float(value)
@@ -260,8 +260,8 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
             number = math.nan
         if not math.isfinite(number):
             raise SchemaError(f"{what}: {name!r}: expected a finite number")
-        found[checked_name(name)] = number
-    return found
+        numbers[checked_name(name)] = number
+    return numbers
 
 
 def aware(moment: Any) -> datetime | None:

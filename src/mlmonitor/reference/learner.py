@@ -53,7 +53,7 @@ class Learner:
         """How many rows were kept so far."""
         return sum(rows.count for rows in self.rows)
 
-    def take(self, rows: Rows) -> bool:
+    def ingest(self, rows: Rows) -> bool:
         """Keep these rows; whether they are enough now."""
         self.rows.append(rows)
         return self.learned >= self.expected
@@ -65,16 +65,16 @@ class Learner:
         """
         count = min(self.learned, self.expected)
         columns = self._columns(count)
-        met = {name for _, name in columns}
+        names = {name for _, name in columns}
         schema = self._declared.schema.items()
         public = public_names(self._declared.fields)
         strata = Stratification(self._declared.segments, self._most_segments, None, public)
         # The service is running: it cannot spare what simulated thresholds would cost.
         options = FieldOptions(thresholds=None, public=public)
         derivations = Derivations(
-            {name: kind for name, kind in schema if name in met}, strata, is_lenient=True
+            {name: kind for name, kind in schema if name in names}, strata, is_lenient=True
         )
-        found = fit_fields(
+        fitted = fit_fields(
             derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
             schema=derivations.others,
             sample_rows=None,
@@ -82,12 +82,12 @@ class Learner:
             strata=strata,
             options=options,
         )
-        whole = derivations.completed(found, options)
+        whole = derivations.completed(fitted, options)
         content = ReferenceFile(
-            rows=found.rows,
-            rows_seen=found.rows_seen,
+            rows=fitted.rows,
+            rows_seen=fitted.rows_seen,
             fields=whole.fields,
-            explained=found.explained,
+            explained=fitted.explained,
             segmented_by=list(strata.fields),
             segments=whole.segments,
         )
@@ -101,23 +101,27 @@ class Learner:
 
     def _columns(self, count: int) -> Columns:
         """Every column met in the first `count` rows, None where a row had no value."""
-        columns = {each: self._column(each, count) for each in self._known()}
-        return {each: c for each, c in columns.items() if c is not None and self._is_known(each, c)}
+        columns = {identity: self._column(identity, count) for identity in self._learnable()}
+        return {
+            identity: c
+            for identity, c in columns.items()
+            if c is not None and self._is_learnable(identity, c)
+        }
 
     def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
         """One column; None if no row has it."""
         column: list[object] = [None] * count
-        start, is_met = 0, False
+        start, has_column = 0, False
         for rows in self.rows:
             stop = min(start + rows.count, count)
             values = _column(rows, identity)
             if values is not None:
-                is_met, met = True, values[: stop - start]
-                column[start:stop] = [None if value is ABSENT else value for value in met]
+                has_column, values_kept = True, values[: stop - start]
+                column[start:stop] = [None if value is ABSENT else value for value in values_kept]
             start = stop
-        return column if is_met else None
+        return column if has_column else None
 
-    def _is_known(self, identity: tuple[Role, str], column: list[object]) -> bool:
+    def _is_learnable(self, identity: tuple[Role, str], column: list[object]) -> bool:
         """Whether values are of a kind that can be learned, and of that which was declared."""
         role, name = identity
         declared = self._declared.schema.get(name)
@@ -129,25 +133,25 @@ class Learner:
             if declared is None:
                 infer_kind(name, column)
             else:
-                sample.take(column, slots)
+                sample.ingest(column, slots)
                 sample.entry(slots, FieldOptions(bins=1, thresholds=None))
         except SchemaError:
             return False
         return True
 
-    def _known(self) -> list[tuple[Role, str]]:
+    def _learnable(self) -> list[tuple[Role, str]]:
         """The fields that may be learned, in the order they were met."""
-        found: Counter[tuple[Role, str]] = Counter()
+        counts: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
             hidden = self._declared.ignore | {rows.identity}
             for name, count in rows.features.names().items():
                 if name not in hidden and _is_name(name):
-                    found[Role.FEATURE, name] += count
+                    counts[Role.FEATURE, name] += count
             for name in rows.predictions:
                 if _is_name(name):
-                    found[Role.PREDICTION, name] += rows.count
-        kept = {each for each, _ in found.most_common(self.FIELDS)}
-        return [each for each in found if each in kept]
+                    counts[Role.PREDICTION, name] += rows.count
+        kept = {identity for identity, _ in counts.most_common(self.FIELDS)}
+        return [identity for identity in counts if identity in kept]
 
 
 def _unused_rng() -> "Generator":

@@ -1,4 +1,4 @@
-"""How the entries of a reference cut up what comes."""
+"""How the entries of a reference bin live values."""
 
 import numpy as np
 

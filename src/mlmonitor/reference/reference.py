@@ -42,7 +42,7 @@ class Reference:
     """Summaries of the training data: bins with counts, moments, quantiles, categories. No rows.
 
     Make one with `fit` where the model is trained, `save` it beside the model, and give it, or its
-    path, to `Monitor`. `is_learned` tells that it was made from a service's first rows instead.
+    path, to `Monitor`. `is_learned`: it was made from a service's first rows instead.
     """
 
     content: ReferenceFile
@@ -95,15 +95,15 @@ class Reference:
             fields: declared as for a monitor; `Field(name, public=True)` keeps the names of
                 categories of fewer than five rows, which are withheld otherwise.
             trained_at: when the model was trained; a naive time is taken as UTC.
-            importances: of features, as the model tells them.
+            importances: of features, as the model reports them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
             anomaly_score: whether rows are scored as a whole, by how far their numeric features are
                 from these rows' (`anomaly_score`, `anomalous`); or the features to score them by.
             segments: features whose values split the rows, for `Monitor(segments=...)`: each is
                 compared with the same segment of these rows. A segment costs what a whole does.
-            max_segments: how many are told apart, those of the most rows; the others are one.
+            max_segments: how many are kept, those with the most rows; the others are one.
             times: when each row was, in the same forms as `actuals`; naive times are taken as UTC.
-            season: `hour_of_day` or `hour_of_week`, for traffic that breathes: rows are then
+            season: `hour_of_day` or `hour_of_week`, for seasonal traffic: rows are then
                 compared with those of the same hours. Wanted with `times`.
             season_timezone: whose hours, such as `Europe/Amsterdam`.
             bins: how many bins of equal mass a numeric field gets.
@@ -156,7 +156,7 @@ class Reference:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to `path` as JSON that a person can read and compare.
 
-        Promise: whoever reads `path` meanwhile finds the old file or the new one, never a part.
+        Promise: a reader of `path` meanwhile gets the old file or the new one, never a part.
 
         Raises:
             FormatError: it would be larger than what `load` accepts.
@@ -206,7 +206,7 @@ class Reference:
 
     @property
     def trained_at(self) -> datetime | None:
-        """When the model was trained, if that was told."""
+        """When the model was trained, if that was given."""
         return self.content.trained_at
 
     @property
@@ -222,7 +222,7 @@ class Reference:
     @property
     def id_like(self) -> tuple[str, ...]:
         """Fields whose values are almost all different: there is nothing to compare in them."""
-        return tuple(each.name for each in self.content.fields if each.is_id_like)
+        return tuple(entry.name for entry in self.content.fields if entry.is_id_like)
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -232,8 +232,8 @@ class Reference:
     @property
     def segment_values(self) -> list[SegmentValues | None]:
         """What each segment is, None standing for the rest."""
-        found = [each.values for each in self.content.segments]
-        return [None if values is None else tuple(values) for values in found]
+        values_by_segment = [segment.values for segment in self.content.segments]
+        return [None if values is None else tuple(values) for values in values_by_segment]
 
     @property
     def segment_names(self) -> tuple[str, ...]:
@@ -242,12 +242,12 @@ class Reference:
 
     @property
     def season(self) -> Season | None:
-        """The hours that rows are compared by; None where it does not matter when they came."""
+        """The hours that rows are compared by; None if rows are compared regardless of time."""
         content = self.content
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def without(self, names: Collection[str]) -> "Reference":
-        """The same where no feature has one of these names; what it is parted by stays."""
+        """The same where no feature has one of these names; what splits its rows stays."""
         return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
@@ -260,9 +260,9 @@ class Reference:
         if segment is not None:
             part = self.content.segments[segment]
             entries = [segment_entry(e, f) for e, f in zip(entries, part.fields, strict=True)]
-        found = [entry for entry in entries if Role(entry.role) in roles]
+        chosen = [entry for entry in entries if Role(entry.role) in roles]
         return sorted(
-            found, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)
+            chosen, key=lambda e: (not field_of(e).is_numeric, Role(e.role) is Role.DERIVED)
         )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:

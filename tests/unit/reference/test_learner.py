@@ -28,7 +28,7 @@ def learned(*parts: Rows, expected: int | None = None, ignore: Sequence[str] = (
     learner = Learner(
         expected or sum(rows.count for rows in parts), Declared(ignore=frozenset(ignore))
     )
-    took = [learner.take(rows) for rows in parts]
+    took = [learner.ingest(rows) for rows in parts]
     assert took == [False] * (len(parts) - 1) + [True]
     return learner.reference()
 

@@ -59,7 +59,7 @@ class TextReference(FieldReference):
 class EmbeddingReference(FieldReference):
     """One field of vectors: their centroid, and the mean of their random Fourier features.
 
-    `design_rows` rows made both; the fields derived are of other rows. The features are drawn anew
+    `design_rows` rows made both; the fields derived are of other rows. The features are drawn again
     from `seed`: `len(kernel_mean) / 2` frequencies, each a cosine and a sine.
     """
 
@@ -175,5 +175,5 @@ def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) ->
             for e in sources
             if isinstance(e, EmbeddingReference)
         ),
-        "kernel_mean: expected fewer features for so many dimensions",
+        "kernel_mean: expected fewer features for this many dimensions",
     )

@@ -15,7 +15,7 @@ from mlmonitor.formats.reference.file import ReferenceFile
 def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
     """The same with no feature of these names, nor anything that was derived from one.
 
-    What parts the rows stays: a feature may be left out and still tell segments apart. An anomaly
+    What parts the rows stays: a feature may be left out and still split segments. An anomaly
     score that was made from one of them goes with it.
     """
     gone = {e.name for e in content.fields if e.role == "feature" and e.name in names}
@@ -31,11 +31,11 @@ def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFi
         lost = {"feature": gone, "derived": derived}.get(entry.role, set())
         return entry.name not in lost
 
-    known = counted(content.fields)
+    entries = counted(content.fields)
     segments = [
         part.model_copy(
             update={
-                "fields": [f for f, e in zip(part.fields, known, strict=True) if stays(e)],
+                "fields": [f for f, e in zip(part.fields, entries, strict=True) if stays(e)],
             }
         )
         for part in content.segments

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 QUANTILE_POINTS = 101
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
-"""The sizes of windows for which it is kept what chance makes of each distance.
+"""The sizes of windows for which the threshold of each distance is kept.
 
 Dense, because some distances fall at once where the rarest bins begin to fill.
 """
@@ -35,7 +35,7 @@ SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", 
 
 
 class FieldReference(BaseModel):
-    """What every entry tells.
+    """What every entry holds.
 
     `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
     hundred without any drift. `seasons` holds the counts of each season, missing values last.
@@ -74,7 +74,7 @@ class FieldReference(BaseModel):
         return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # Categories and quantiles are what single rows held: they are not told.
+        # Categories and quantiles are what single rows held: they are not reported.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
 
 
@@ -133,7 +133,7 @@ class CategoricalReference(FieldReference):
     """One categorical or boolean field: its most frequent categories, and the rest as one.
 
     `categories` have `counts`, the last count being that of all others. `others` names those of
-    them that were kept; `is_closed` says whether all were. `once` and `twice` tell how many
+    them that were kept; `is_closed` says whether all were. `once` and `twice` say how many
     categories were met so often: of them Good and Turing made the chance of a new one.
     `held_out` holds `[*categories, others, new, missing]` of those rows that had no say in which
     categories are listed, where some are not. Names that may be one person's are in neither list:
@@ -199,14 +199,14 @@ CountedEntry = NumericReference | CategoricalReference
 
 
 def agree_on_rows(entry: FieldReference, bins: int) -> None:
-    """Refuse an entry whose parts tell of more, or other, rows than it has."""
+    """Refuse an entry whose parts are of more, or other, rows than it has."""
     want(
         entry.nonfinite + entry.wrong_type <= entry.missing,
         "nonfinite, wrong_type: expected no more than missing",
     )
-    told = len(entry.predicted), len(entry.predicted_variance)
+    lengths = len(entry.predicted), len(entry.predicted_variance)
     want(
-        told in ((0, 0), (bins + 1, bins + 1)),
+        lengths in ((0, 0), (bins + 1, bins + 1)),
         "predicted, predicted_variance: expected none, or one more than counts",
     )
     pairs = zip(entry.predicted, entry.predicted_variance, strict=True)

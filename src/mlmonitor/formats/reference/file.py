@@ -1,4 +1,4 @@
-"""A reference's file: whatever is read back has been checked against this."""
+"""A reference's file: everything read back is checked against this."""
 
 import json
 from collections import Counter
@@ -75,7 +75,7 @@ class ReferenceFile(BaseModel):
         fields = counted(self.fields)
         for field in fields:
             check_seasons(field, self.season, f"fields: {ascii(field.name)[:60]}")
-        total = sum(each.rows for each in self.segments)
+        total = sum(segment.rows for segment in self.segments)
         want(not self.segments or total == self.rows, "segments: expected the rows of the whole")
         want(bool(self.segments) == bool(self.segmented_by), "segmented_by: expected with segments")
         check_segments(self.segments, fields, width=len(self.segmented_by), season=self.season)
@@ -130,8 +130,8 @@ def _check_size(data: bytes) -> None:
 
 
 def _check_keys(data: bytes) -> None:
-    """Refuse a key that comes twice in one object: readers do not agree on which of them counts."""
-    # It is JSON of limited depth: that was seen to. No number is worked out, whatever its size.
+    """Refuse a key that occurs twice in one object: readers disagree on which of them counts."""
+    # It is JSON of limited depth: that was seen to. No number is parsed, of any size.
     tree = json.loads(
         data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
     )
@@ -140,15 +140,15 @@ def _check_keys(data: bytes) -> None:
 
 
 class _Twice:
-    """Stands for the values of a key that came more than once."""
+    """Stands for the values of a key that occurred more than once."""
 
 
 def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(items)
-    if len(found) < len(items):
+    unique = dict(items)
+    if len(unique) < len(items):
         (key, _), *_ = Counter(key for key, _ in items).most_common(1)
         return {key: _Twice()}
-    return found
+    return unique
 
 
 def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
@@ -163,12 +163,12 @@ def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str,
 def _where(error: ValidationError) -> str:
     """The first three faults: where, and what was expected; never what stood there."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
-    told = []
+    messages = []
     for fault in faults[:3]:
         message = _WANTED.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
-        told.append(f"{_place(fault['loc'])}: {message}")
+        messages.append(f"{_place(fault['loc'])}: {message}")
     more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-    return "; ".join(told) + more
+    return "; ".join(messages) + more
 
 
 _KINDS = "expected a kind: numeric, datetime, categorical, boolean, text or embedding"
@@ -180,5 +180,5 @@ _WANTED = {
 
 
 def _place(steps: Iterable[int | str]) -> str:
-    """Where in the file, on one short line whatever its keys are."""
+    """Where in the file, on one short line for any keys."""
     return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"

@@ -28,7 +28,7 @@ SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 class SegmentField(BaseModel):
     """One field within one segment; its bins or categories are those of the whole.
 
-    `once` and `twice` tell how many of its values were of a category that the whole has so often.
+    `once` and `twice` say how many of its values were of a category that the whole has as often.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -52,7 +52,7 @@ class SegmentField(BaseModel):
 
     @property
     def rows(self) -> int:
-        """How many rows it tells of."""
+        """How many rows it is of."""
         return self.missing + sum(self.counts)
 
     @property
@@ -67,7 +67,7 @@ class SegmentField(BaseModel):
 class SegmentReference(BaseModel):
     """One segment: its value of each segment field, or null for the rest of the rows.
 
-    `fields` are in the order of those of the whole that have bins; derived ones tell of a sample of
+    `fields` are in the order of those of the whole that have bins; derived ones are of a sample of
     their own, which need not have `rows` rows.
     """
 

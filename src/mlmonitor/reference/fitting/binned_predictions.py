@@ -10,7 +10,7 @@ from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference.fitting.stratified_field import cells_of
 
-_ALL_RANGE = 1e150  # a larger prediction's square is no float
+_ALL_RANGE = 1e150  # a larger prediction's square overflows
 
 
 class Explained(NamedTuple):
@@ -31,13 +31,13 @@ def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) ->
         return Explained(list(entries), None)
     outcome: Floats = values_of(at)
     outcome = np.where(np.abs(outcome) < _ALL_RANGE, outcome, np.nan)
-    found = [
+    explained = [
         _with_prediction(entry, cells_of(entry, values_of(place)), outcome)
         if Role(entry.role) is Role.FEATURE
         else entry
         for place, entry in enumerate(entries)
     ]
-    return Explained(found, entries[at].name)
+    return Explained(explained, entries[at].name)
 
 
 def primary(entries: Sequence[CountedEntry]) -> int | None:
@@ -65,13 +65,13 @@ def primary(entries: Sequence[CountedEntry]) -> int | None:
 
 
 def _with_prediction(entry: CountedEntry, bins: Counts, outcome: Floats) -> CountedEntry:
-    known = ~np.isnan(outcome)
+    has_outcome = ~np.isnan(outcome)
     size = len(entry.counts) + 1
-    rows = np.bincount(bins[known], minlength=size)
+    rows = np.bincount(bins[has_outcome], minlength=size)
     shown = np.maximum(rows, 1)
-    mean = np.bincount(bins[known], outcome[known], minlength=size) / shown
-    square = (outcome[known] - mean[bins[known]]) ** 2
-    variance = np.bincount(bins[known], square, minlength=size) / shown
+    mean = np.bincount(bins[has_outcome], outcome[has_outcome], minlength=size) / shown
+    square = (outcome[has_outcome] - mean[bins[has_outcome]]) ** 2
+    variance = np.bincount(bins[has_outcome], square, minlength=size) / shown
     return entry.model_copy(
         update={
             "predicted": _or_none(mean, rows),

@@ -45,9 +45,9 @@ class FittedReference(NamedTuple):
 
 
 class Derivations:
-    """Takes the sources out of training data as it passes by, and adds the fields derived.
+    """Removes the sources from training data as it passes, and adds the fields derived.
 
-    schema: kinds that are declared. strata: by what the rows are parted. scored: whether rows are
+    schema: kinds that are declared. strata: by what the rows are split. scored: whether rows are
     to be judged by all numeric features, or the names of those they shall be judged by.
     is_lenient: leave out a source of which nothing can be learned, in place of refusing it.
     """
@@ -78,21 +78,21 @@ class Derivations:
             return
         for chunk in parts:
             if chunk.rows:
-                self._take(chunk)
+                self._ingest(chunk)
             own = {i: values for i, values in chunk.columns.items() if i[1] not in self._kinds}
             yield chunk._replace(columns=own)
 
-    def completed(self, found: Fitted, options: FieldOptions) -> FittedReference:
-        """What was found, with what was derived.
+    def completed(self, fitted: Fitted, options: FieldOptions) -> FittedReference:
+        """The fields fitted, with those derived.
 
         Raises:
             SchemaError: a source holds nothing of its kind, or there is nothing to judge rows by.
         """
-        if not found.entries and not self._sources:
+        if not fitted.entries and not self._sources:
             raise SchemaError("features: expected at least one column with at least one row")
         if not self._order:
-            return FittedReference(list(found.entries), found.segments)
-        known: dict[Identity, FieldEntry] = {(Role(e.role), e.name): e for e in found.entries}
+            return FittedReference(list(fitted.entries), fitted.segments)
+        entries: dict[Identity, FieldEntry] = {(Role(e.role), e.name): e for e in fitted.entries}
         derived: list[Derived] = []
         for identity, source in self._sources.items():
             try:
@@ -101,42 +101,42 @@ class Derivations:
                 if self._is_lenient:
                     continue
                 raise
-            known[identity] = learned.entry
+            entries[identity] = learned.entry
             derived += [
-                source.held_out.field(name, Kind.NUMERIC, column, reasons, found.segments, options)
+                source.held_out.field(name, Kind.NUMERIC, column, reasons, fitted.segments, options)
                 for name, column, reasons in zip(
                     learned.names, learned.columns.numeric, learned.columns.reasons, strict=True
                 )
             ]
         anomaly = None
         if self._scored:
-            anomaly, judged = self._judged(found, options)
+            anomaly, judged = self._judged(fitted, options)
             derived += judged
         _refuse_twice(derived)
-        fields = [known[each] for each in self._order if each in known]
+        fields = [entries[identity] for identity in self._order if identity in entries]
         segments = [
             segment.model_copy(
-                update={"fields": segment.fields + [each.parts[at] for each in derived]}
+                update={"fields": segment.fields + [field.parts[at] for field in derived]}
             )
-            for at, segment in enumerate(found.segments)
+            for at, segment in enumerate(fitted.segments)
         ]
-        return FittedReference(fields + [each.entry for each in derived], segments, anomaly)
+        return FittedReference(fields + [field.entry for field in derived], segments, anomaly)
 
-    def _take(self, chunk: Chunk) -> None:
+    def _ingest(self, chunk: Chunk) -> None:
         if not self._order:
             self._begin(chunk.columns)
         for identity, source in self._sources.items():
             if identity in chunk.columns:
-                source.take(chunk.columns[identity], chunk.rows, chunk.marks)
+                source.ingest(chunk.columns[identity], chunk.rows, chunk.marks)
         if self._numeric:
             self._rows.next_chunk(chunk.rows, chunk.marks)
         for name, sample in self._numeric.items():
             if (Role.FEATURE, name) in chunk.columns:
-                sample.take(parse_floats(chunk.columns[Role.FEATURE, name])[0], self._rows.slots)
+                sample.ingest(parse_floats(chunk.columns[Role.FEATURE, name])[0], self._rows.slots)
 
     def _begin(self, columns: Columns) -> None:
         for name in self._kinds:
-            if name not in {known for _, known in columns}:
+            if name not in {column for _, column in columns}:
                 raise SchemaError(f"schema: there is no column {name!r}")
         self._order = list(columns)
         for role, name in columns:
@@ -146,14 +146,14 @@ class Derivations:
                 kind = self._kinds[name]
                 self._sources[role, name] = Source(role, name, kind, self._rng, self._strata)
             elif self._scored and role is Role.FEATURE:
-                met = self.others.get(name) or infer_kind(name, columns[role, name])
-                if met in (None, Kind.NUMERIC):
+                kind_of_column = self.others.get(name) or infer_kind(name, columns[role, name])
+                if kind_of_column in (None, Kind.NUMERIC):
                     self._numeric[name] = Sample(np.nan)
 
     def _judged(
-        self, found: Fitted, options: FieldOptions
+        self, fitted: Fitted, options: FieldOptions
     ) -> tuple[AnomalyReference, list[Derived]]:
-        names = self._scored_names(found.entries)
+        names = self._scored_names(fitted.entries)
         values = np.stack([self._numeric[name].rows(self._rows.slots) for name in names])
         design, rest = self._rows.halves
         scaling = Scaling.fit(values[:, design])
@@ -175,7 +175,7 @@ class Derivations:
             threshold=threshold,
         )
         flags = [None if np.isnan(x) else bool(x > threshold) for x in score.tolist()]
-        field, parts = self._rows.field, found.segments
+        field, parts = self._rows.field, fitted.segments
         lost = np.where(np.isnan(score), RefusalReason.MISSING, RefusalReason.GIVEN).astype(np.int8)
         return anomaly, [
             field(SCORE, Kind.NUMERIC, score, lost, parts, options),
@@ -183,10 +183,10 @@ class Derivations:
         ]
 
     def _scored_names(self, entries: Sequence[CountedEntry]) -> list[str]:
-        known = [e.name for e in entries if (e.role, e.kind) == ("feature", "numeric")]
-        names = known if isinstance(self._scored, bool) else list(self._scored)
+        numeric = [e.name for e in entries if (e.role, e.kind) == ("feature", "numeric")]
+        names = numeric if isinstance(self._scored, bool) else list(self._scored)
         for name in names:
-            if name not in known or name not in self._numeric:
+            if name not in numeric or name not in self._numeric:
                 raise SchemaError(
                     f"anomaly_score: {name!r}: expected the name of a numeric feature"
                 )
@@ -199,7 +199,7 @@ class Derivations:
 
 
 def _refuse_twice(derived: Sequence[Derived]) -> None:
-    names = [each.entry.name for each in derived]
+    names = [field.entry.name for field in derived]
     for name in names:
         if names.count(name) > 1:
             raise SchemaError(f"schema: {name!r} would be derived twice: rename a column")

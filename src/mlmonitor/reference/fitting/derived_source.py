@@ -53,7 +53,7 @@ class Source:
         self.held_out: SampleHalves = SampleHalves(SAMPLE_ROWS[kind], rng, strata)
         self._sample = Sample(None)
 
-    def take(self, values: Values, rows: int, marks: StratumKeys) -> None:
+    def ingest(self, values: Values, rows: int, marks: StratumKeys) -> None:
         """Keep those rows of a chunk that the sample has slots for."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
@@ -61,7 +61,7 @@ class Source:
         column: np.ndarray[Any, Any] = np.empty(rows, object)
         for row in {*range(slots.fresh), *slots.replaced_by.tolist()}:
             column[row] = keep(values[row])
-        self._sample.take(column, slots)
+        self._sample.ingest(column, slots)
 
     def learned(self, *, seed: int, thresholds: Thresholds | None) -> Learned:
         """What one half of the rows is like, and what is derived of the other.
@@ -72,27 +72,27 @@ class Source:
         rows: list[object] = self._sample.rows(self.held_out.slots).tolist()
         design, rest = self.held_out.halves
         first, second = [rows[at] for at in design], [rows[at] for at in rest]
-        told = {
+        parts = {
             "name": self._name,
             "role": self._role.value,
             "rows": len(rows),
             "missing": sum(row is None for row in rows),
         }
         if self._kind is Kind.TEXT:
-            return self._text(told, first, second)
-        found = self._embedding(told, first, seed)
-        read = EmbeddingColumns.read_from(found).read(second)
-        known = ~np.isnan(read.numeric[-1])
+            return self._text(parts, first, second)
+        entry = self._embedding(parts, first, seed)
+        read = EmbeddingColumns.read_from(entry).read(second)
+        has_value = ~np.isnan(read.numeric[-1])
         if thresholds is not None and read.kernels is not None:
-            features = read.kernels[:, known]
+            features = read.kernels[:, has_value]
             if thresholds == "asymptotic":
-                table = asymptotic_mmd(features, found.design_rows)
+                table = asymptotic_mmd(features, entry.design_rows)
             else:
-                table = simulate_mmd(features, found.design_rows, self._rng)
-            found = found.model_copy(update={"critical": {MMD: table}})
-        return _named(found, read)
+                table = simulate_mmd(features, entry.design_rows, self._rng)
+            entry = entry.model_copy(update={"critical": {MMD: table}})
+        return _named(entry, read)
 
-    def _text(self, told: dict[str, Any], first: list[object], second: list[object]) -> Learned:
+    def _text(self, parts: dict[str, Any], first: list[object], second: list[object]) -> Learned:
         if not any(isinstance(value, str) for value in first):
             raise SchemaError(f"column {self._name!r}: expected texts, got too few")
         words = frequent_words(first)
@@ -102,16 +102,16 @@ class Source:
             words=len(words),
             hashes=vocabulary.hashes,
             bits=vocabulary.base64,
-            **told,
+            **parts,
         )
         return _named(entry, TextColumns(vocabulary).read(second))
 
     def _embedding(
-        self, told: dict[str, Any], first: list[object], seed: int
+        self, parts: dict[str, Any], first: list[object], seed: int
     ) -> EmbeddingReference:
         dimensions = most_common_length(first)
-        found = vectors(first, dimensions)
-        matrix = found.matrix[found.known]
+        read = vectors(first, dimensions)
+        matrix = read.matrix[read.known]
         if dimensions < 2 or not len(matrix):
             raise SchemaError(
                 f"column {self._name!r}: expected vectors of 2 to 4,096 numbers, got too few"
@@ -127,7 +127,7 @@ class Source:
             bandwidth=bandwidth,
             seed=seed,
             kernel_mean=kernel.features(matrix).mean(axis=1).tolist(),
-            **told,
+            **parts,
         )
 
 

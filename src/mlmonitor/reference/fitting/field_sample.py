@@ -31,7 +31,7 @@ from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 class FieldSample:
     """One field's training values: a uniform sample of rows, and moments of all of them.
 
-    Until a value tells the kind, all values are missing, and only their number is kept.
+    Until a value shows the kind, all values are missing, and only their number is kept.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FieldSample:
         self._sample: Sample | None = None
         self._reasons: Sample | None = None  # none but that values are missing
 
-    def take(self, values: Values, slots: Reservoir) -> None:
+    def ingest(self, values: Values, slots: Reservoir) -> None:
         """Keep those rows of a chunk that the sample has slots for.
 
         Raises:
@@ -61,19 +61,19 @@ class FieldSample:
         column, reasons = read(field, values)
         if self._sample is None:
             self._sample = Sample(np.nan if field.is_numeric else None)
-        self._sample.take(column, slots)
+        self._sample.ingest(column, slots)
         if reasons is not None or self._reasons is not None:
             self._reasons = self._reasons or Sample(0.0)
-            told = np.zeros(len(column)) if reasons is None else reasons.astype(np.float64)
-            self._reasons.take(told, slots)
+            codes = np.zeros(len(column)) if reasons is None else reasons.astype(np.float64)
+            self._reasons.ingest(codes, slots)
 
-    def _settle(self, met: Kind | None) -> None:
+    def _settle(self, kind: Kind | None) -> None:
         if self._kind is None:
-            self._kind = met
-        elif met not in (None, self._kind) and (self._kind, met) != (Kind.NUMERIC, Kind.BOOLEAN):
+            self._kind = kind
+        elif kind not in (None, self._kind) and (self._kind, kind) != (Kind.NUMERIC, Kind.BOOLEAN):
             raise SchemaError(
-                f"column {self.name!r}: {self._kind.value} in one chunk, {met} in a later one; say "
-                f"which it is: schema={{{self.name!r}: ...}}"
+                f"column {self.name!r}: {self._kind.value} in one chunk, {kind} in a later one; "
+                f"say which it is: schema={{{self.name!r}: ...}}"
             )
 
     def _numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
@@ -82,8 +82,8 @@ class FieldSample:
         column, refused = read(values)
         self.wrong_type += int(refused[RefusalReason.WRONG_TYPE.column])
         self.moments.update(column[None, :])
-        told = refused[RefusalReason.NONFINITE.column :].any()
-        return column, column_reasons(read, values, column, refused) if told else None
+        has_other_reasons = refused[RefusalReason.NONFINITE.column :].any()
+        return column, column_reasons(read, values, column, refused) if has_other_reasons else None
 
     def _names(self, field: Field, values: Values) -> tuple[Any, Reasons | None]:
         names = category_names(values, is_boolean=field.kind is Kind.BOOLEAN)
@@ -139,9 +139,9 @@ class FieldSample:
 
     def reasons(self, slots: Reservoir) -> Reasons:
         """Why each sampled value is missing, as in a block; 0 also where that is all there is."""
-        found = Sample(0.0) if self._reasons is None else self._reasons
-        told: Reasons = found.rows(slots).astype(np.int8)
-        return told
+        sample = Sample(0.0) if self._reasons is None else self._reasons
+        reasons: Reasons = sample.rows(slots).astype(np.int8)
+        return reasons
 
     def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
         has_values = ordered.size > 0

@@ -55,7 +55,7 @@ def fit_fields(
     strata: by what the rows are split.
 
     Raises:
-        SchemaError: there are no rows, chunks differ in their columns, a kind cannot be told, or
+        SchemaError: there are no rows, chunks differ in their columns, no kind can be inferred, or
             the schema names a column that is not there.
     """
     slots = Reservoir(sample_rows, rng)
@@ -70,30 +70,30 @@ def fit_fields(
             raise SchemaError(f"chunks differ in their columns: {', '.join(odd[:10])}")
         slots.next_chunk(rows)
         for identity, sample in samples.items():
-            sample.take(columns[identity], slots)
-        strata.take(marks, slots)
+            sample.ingest(columns[identity], slots)
+        strata.ingest(marks, slots)
     if slots.seen == 0:
         raise SchemaError("features: expected at least one column with at least one row")
     fields = list(samples.values())
     entries = [sample.entry(slots, options) for sample in fields]
-    told = explain(entries, lambda at: fields[at].rows(slots))
-    parted = [
+    explained = explain(entries, lambda at: fields[at].rows(slots))
+    stratified = [
         StratifiedField(entry, sample.rows(slots), sample.reasons(slots), options.thresholds)
-        for entry, sample in zip(told.entries, fields, strict=True)
+        for entry, sample in zip(explained.entries, fields, strict=True)
     ]
-    entries = [strata.whole(field, slots) for field in parted]
-    segments = strata.segments(parted, slots)
+    entries = [strata.whole(field, slots) for field in stratified]
+    segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)
-    return Fitted(entries, slots.kept, slots.seen, segments, told.prediction, copied)
+    return Fitted(entries, slots.kept, slots.seen, segments, explained.prediction, copied)
 
 
 def _begin(
     columns: Columns, schema: Mapping[str, Kind], public: frozenset[str]
 ) -> dict[tuple[Role, str], FieldSample]:
-    known = {name for _, name in columns}
+    names = {name for _, name in columns}
     for name in schema:
-        if name not in known:
+        if name not in names:
             raise SchemaError(f"schema: there is no column {name!r}")
     return {
         (role, name): FieldSample(role, name, declared=schema.get(name), is_public=name in public)

@@ -49,8 +49,8 @@ class Sample:
         self._blank = blank
         self._held: np.ndarray[Any, Any] = self._blanks(0)
 
-    def take(self, column: np.ndarray[Any, Any], slots: Reservoir) -> None:
-        """Take in the column of the chunk that `slots` were drawn for."""
+    def ingest(self, column: np.ndarray[Any, Any], slots: Reservoir) -> None:
+        """Add the column of the chunk that `slots` were drawn for."""
         self._make_room(slots)
         self._held[slots.kept - slots.fresh : slots.kept] = column[: slots.fresh]
         self._held[slots.replaced] = column[slots.replaced_by]

@@ -27,9 +27,9 @@ class Derived(NamedTuple):
 
 
 class SampleHalves:
-    """A uniform sample of at most `limit` rows in two halves, and what tells their parts.
+    """A uniform sample of at most `limit` rows in two halves, and what splits them.
 
-    A row lies nearer to a centre that it helped to make than any row to come: so what a derivation
+    A row lies nearer to a centre that it helped to make than any later row: so what a derivation
     learns is learned from one half of the rows, and what is derived is fitted on the other.
     """
 
@@ -42,7 +42,7 @@ class SampleHalves:
     def next_chunk(self, rows: int, marks: StratumKeys) -> None:
         """Draw for the next rows, and keep their marks."""
         self.slots.next_chunk(rows)
-        self._strata.take(marks, self.slots)
+        self._strata.ingest(marks, self.slots)
 
     @property
     def halves(self) -> tuple[Counts, Counts]:
@@ -67,12 +67,14 @@ class SampleHalves:
         slots = Reservoir(None, self._rng)  # draws nothing: all rows are kept
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
-        sample.take(column, slots)
+        sample.ingest(column, slots)
         entry = sample.entry(slots, options)
         entry = entry.model_copy(update=refused_of(reasons))
-        parted = StratifiedField(entry, sample.rows(slots), reasons, thresholds=options.thresholds)
+        stratified = StratifiedField(
+            entry, sample.rows(slots), reasons, thresholds=options.thresholds
+        )
         at = self.halves[1]
         return Derived(
-            self._strata.whole(parted, self.slots, at),
-            self._strata.parts(parted, segments, self.slots, at),
+            self._strata.whole(stratified, self.slots, at),
+            self._strata.parts(stratified, segments, self.slots, at),
         )

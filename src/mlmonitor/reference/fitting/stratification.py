@@ -1,4 +1,4 @@
-"""Training rows parted by segment and by season: what each field looks like in each part."""
+"""Training rows split by segment and by season: what each field looks like in each part."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from mlmonitor.reference.fitting.stratified_field import StratifiedField
 
 
 class StratumKeys(NamedTuple):
-    """What tells the parts of a chunk's rows: its segment fields, and when each row was."""
+    """What a chunk's rows are split by: its segment fields, and when each row was."""
 
     segments: Sequence[Values] = ()
     times: Values | None = None
@@ -46,9 +46,9 @@ class Stratification:
 
     def sibling(self) -> "Stratification":
         """The same parts, for the slots of another sample of the same rows."""
-        found = Stratification(self.fields, self._most, self.season, self._public)
-        found._ids = self._ids
-        return found
+        sibling = Stratification(self.fields, self._most, self.season, self._public)
+        sibling._ids = self._ids
+        return sibling
 
     def whole(
         self, field: StratifiedField, slots: Reservoir, at: Counts | None = None
@@ -68,28 +68,28 @@ class Stratification:
             return []
         ids, seasons = self._numbers(slots, at), self._seasons(slots, at)
         codes = [-1 if s.values is None else self._ids[tuple(s.values)] for s in segments]
-        found = []
+        parts = []
         for code in codes:
             rows = np.flatnonzero(ids == code if code >= 0 else ~np.isin(ids, codes))
-            found.append(field.part(rows, seasons, self._count))
-        return found
+            parts.append(field.part(rows, seasons, self._count))
+        return parts
 
-    def take(self, marks: StratumKeys, slots: Reservoir) -> None:
+    def ingest(self, marks: StratumKeys, slots: Reservoir) -> None:
         """Keep the marks of those rows of a chunk that the sample has slots for.
 
         Raises:
             SchemaError: a row has no time.
         """
         if self.fields:
-            found = segment_values(marks.segments)
-            ids = [self._ids.setdefault(values, len(self._ids)) for values in found]
-            self._segment.take(np.array(ids, np.float64), slots)
+            values_by_row = segment_values(marks.segments)
+            ids = [self._ids.setdefault(values, len(self._ids)) for values in values_by_row]
+            self._segment.ingest(np.array(ids, np.float64), slots)
         if self.season is not None and marks.times is not None:
             seconds, _ = parse_datetimes(marks.times)
             missing = int(np.count_nonzero(np.isnan(seconds)))
             if missing:
                 raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
-            self._season.take(self.season.at_each(seconds).astype(np.float64), slots)
+            self._season.ingest(self.season.at_each(seconds).astype(np.float64), slots)
 
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir
@@ -128,10 +128,10 @@ class Stratification:
 
     def _numbers(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The number of each row's segment."""
-        found: Counts = self._segment.rows(slots).astype(np.int64)
-        return found if at is None else found[at]
+        numbers: Counts = self._segment.rows(slots).astype(np.int64)
+        return numbers if at is None else numbers[at]
 
     def _seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The season of each row; 0 where there are none."""
-        found: Counts = self._season.rows(slots).astype(np.int64)
-        return found if at is None else found[at]
+        seasons: Counts = self._season.rows(slots).astype(np.int64)
+        return seasons if at is None else seasons[at]

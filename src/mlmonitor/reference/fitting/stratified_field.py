@@ -44,17 +44,17 @@ class StratifiedField:
         self._thresholds = thresholds
 
     def whole(self, seasons: Counts, count: int) -> CountedEntry:
-        """The entry, with the counts of each of so many seasons; `seasons` holds each row's."""
+        """The entry, with the counts of each of `count` seasons; `seasons` holds each row's."""
         if not count:
             return self._entry
         everything = np.arange(len(self._values))
-        told = self._by_season(everything, seasons, count)
-        return self._entry.model_copy(update={"seasons": told})
+        counts = self._by_season(everything, seasons, count)
+        return self._entry.model_copy(update={"seasons": counts})
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
         """Some of the rows as a segment of their own."""
         counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
-        found = SegmentField(
+        segment = SegmentField(
             missing=counts[-1],
             counts=counts[:-1],
             seasons=self._by_season(rows, seasons, count) if count else [],
@@ -64,19 +64,19 @@ class StratifiedField:
         ordered: Floats | None = None
         if isinstance(self._entry, NumericReference):
             ordered = np.sort(self._values[rows].astype(np.float64))[: rows.size - counts[-1]]
-            found = found.model_copy(update=_spread(ordered, self._entry))
+            segment = segment.model_copy(update=_spread(ordered, self._entry))
         if not rows.size:
-            return found
-        critical = critical_tables(segment_entry(self._entry, found), ordered, self._thresholds)
-        return found.model_copy(update={"critical": critical})
+            return segment
+        critical = critical_tables(segment_entry(self._entry, segment), ordered, self._thresholds)
+        return segment.model_copy(update={"critical": critical})
 
     def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
         """The counts of each season, a text each: of the rows that a window is compared with."""
         width, cells = len(self._entry.counts) + 1, self._cells
         if self._rare is not None and self._rare.held_cells is not None:
             width, cells = width + 1, self._rare.held_cells
-        known = rows[cells[rows] >= 0]
-        at = seasons[known] * width + cells[known]
+        counted_rows = rows[cells[rows] >= 0]
+        at = seasons[counted_rows] * width + cells[counted_rows]
         table = np.bincount(at, minlength=count * width).reshape(-1, width)
         return [" ".join(map(str, row)) for row in table.tolist()]
 
@@ -94,8 +94,8 @@ def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
     """The bin of each sampled row; the one after the last bin is of missing values."""
     if isinstance(entry, NumericReference):
         numbers = rows.astype(np.float64)
-        found = np.searchsorted(np.array(entry.edges, np.float64), numbers, side="left")
-        return np.where(np.isnan(numbers), len(entry.counts), found).astype(np.int64)
+        cells = np.searchsorted(np.array(entry.edges, np.float64), numbers, side="left")
+        return np.where(np.isnan(numbers), len(entry.counts), cells).astype(np.int64)
     codes: dict[object, int] = {name: at for at, name in enumerate(entry.categories)}
     codes[None] = len(entry.counts)
     rest = len(entry.categories)

@@ -47,14 +47,14 @@ def ranked(
     names = [name for name, _ in order if name not in (OTHER, NEW)]
     least = 1 if is_public or fixed else least_count(counts.values())
     is_withheld = any(count < least for count in counts.values())
-    held: np.ndarray[Any, Any] | None = None
+    held_out: np.ndarray[Any, Any] | None = None
     if fixed:
         top = list(fixed)
     elif len(order) <= TOP_CATEGORIES and not is_withheld:
         top = names
     else:
         is_held = _is_held(len(sample))
-        top, held = _chosen(sample[~is_held], names, least), sample[is_held]
+        top, held_out = _chosen(sample[~is_held], names, least), sample[is_held]
         top.sort(key=lambda name: (-counts[name], name))
     listed = set(top)
     rest = [(name, count) for name, count in order if name not in listed]
@@ -69,7 +69,7 @@ def ranked(
         is_closed=is_closed,
         once=frequencies[1],
         twice=frequencies[2],
-        held_out=[] if held is None else _held_out(held, top, singles),
+        held_out=[] if held_out is None else _held_out(held_out, top, singles),
         id_like=not fixed and is_id_like(counts.values()),
         public=is_public,
     )
@@ -94,7 +94,7 @@ def categorical(
     return CategoricalReference(
         name=field.name,
         role=field.role.value,  # type: ignore[arg-type]  # kpis have no reference
-        kind=field.kind.value,  # type: ignore[arg-type]  # no other comes here
+        kind=field.kind.value,  # type: ignore[arg-type]  # no other kind gets here
         rows=len(sample),
         **counted._asdict(),
     )
@@ -126,17 +126,17 @@ class Rare:
         codes: dict[object, int] = {name: at for at, name in enumerate(self._top)}
         others = len(codes)
         codes |= dict.fromkeys(self._new, others + 1) | {None: others + 2}
-        found = [codes.get(name, others) for name in self._sample.tolist()]
-        return np.where(self._is_held, np.array(found, np.int64), -1)
+        cells = [codes.get(name, others) for name in self._sample.tolist()]
+        return np.where(self._is_held, np.array(cells, np.int64), -1)
 
     def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
         """`once`, `twice` and `held_out` of some rows of the sample."""
         names = self._sample[rows].tolist()
-        held = self._sample[rows[self._is_held[rows]]]
+        held_out = self._sample[rows[self._is_held[rows]]]
         return {
             "once": sum(name in self._once for name in names),
             "twice": sum(name in self._twice for name in names) // 2,
-            "held_out": _held_out(held, self._top, self._new) if self._is_split else [],
+            "held_out": _held_out(held_out, self._top, self._new) if self._is_split else [],
         }
 
 
@@ -146,9 +146,9 @@ def _is_held(rows: int) -> NDArray[np.bool_]:
     return is_held
 
 
-def _held_out(held: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
+def _held_out(sample: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
     """`[*top, others, new, missing]` of these rows."""
-    counts = Counter(held.tolist())
+    counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)
     of_top = [counts.pop(name, 0) for name in top]
     new = sum(name in singles for name in counts)

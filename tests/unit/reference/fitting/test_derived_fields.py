@@ -188,7 +188,7 @@ def test_a_service_learns_what_it_was_told(rng: np.random.Generator) -> None:
     told = columns(rng)
     schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}
     learner = Learner(ROWS, Declared(schema=schema | {"y": Kind.BOOLEAN}))
-    learner.take(Rows(ROWS, ColumnTable(told, ROWS), {}, [], [], None))
+    learner.ingest(Rows(ROWS, ColumnTable(told, ROWS), {}, [], [], None))
     names = [field.name for field in learner.reference().fields]
     assert names == ["t", "v", *DERIVED]
 

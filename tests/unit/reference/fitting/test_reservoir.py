@@ -17,8 +17,8 @@ def sampled(chunks: list[int], limit: int | None, seed: int) -> tuple[list[int],
     for rows in chunks:
         slots.next_chunk(rows)
         stream = np.arange(start, start + rows)
-        numbers.take(stream.astype(np.float64), slots)
-        texts.take(np.array([str(row) for row in stream], object), slots)
+        numbers.ingest(stream.astype(np.float64), slots)
+        texts.ingest(np.array([str(row) for row in stream], object), slots)
         start += rows
     return numbers.rows(slots).astype(int).tolist(), texts.rows(slots).tolist()
 
@@ -54,7 +54,7 @@ def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
         start = 0
         for rows in sizes:
             slots.next_chunk(rows)
-            sample.take(np.arange(start, start + rows, dtype=np.float64), slots)
+            sample.ingest(np.arange(start, start + rows, dtype=np.float64), slots)
             start += rows
         kept[sample.rows(slots).astype(int)] += 1
     assert kept.sum() == 1_000 * 20
@@ -68,7 +68,7 @@ def test_a_field_that_comes_late_is_blank_before() -> None:
     sample = Sample(np.nan)
     slots.next_chunk(2)
     slots.next_chunk(3)
-    sample.take(np.array([1.0, 2.0, 3.0]), slots)
+    sample.ingest(np.array([1.0, 2.0, 3.0]), slots)
     np.testing.assert_array_equal(sample.rows(slots), [np.nan, np.nan, 1, 2, 3])
 
 
@@ -78,9 +78,9 @@ def test_a_full_sample_is_not_copied_by_a_chunk() -> None:
     sample = Sample(np.nan)
     for _ in range(3):
         slots.next_chunk(1_000)
-        sample.take(np.zeros(1_000), slots)
+        sample.ingest(np.zeros(1_000), slots)
     before = sample.rows(slots)
     slots.next_chunk(10)
-    sample.take(np.ones(10), slots)
+    sample.ingest(np.ones(10), slots)
     assert np.shares_memory(before, sample.rows(slots))
     assert len(sample.rows(slots)) == 1_000
