@@ -247,13 +247,13 @@ class Reference:
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def without(self, names: Collection[str]) -> "Reference":
-        """The same where no feature has one of these names; what splits its rows stays."""
+        """The same without the features of these names; what splits its rows stays."""
         return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
 
-        Numeric ones come first, and of each sort those that are derived last. segment: the place of
+        Numeric ones are first, and in both groups those that are derived last. segment: the place of
         one, for the summaries of its rows alone.
         """
         entries = counted(self.content.fields)
