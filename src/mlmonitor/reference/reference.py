@@ -253,7 +253,7 @@ class Reference:
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """The summaries of the fields of some roles, as a schema has them.
 
-        Numeric ones are first, and in both groups those that are derived last. segment: the place of
+        Numeric ones are first, and derived ones last in both groups. segment: the place of
         one, for the summaries of its rows alone.
         """
         entries = counted(self.content.fields)
