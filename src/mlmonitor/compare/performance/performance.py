@@ -1,6 +1,7 @@
 """What a labelled model achieves: every measure with its interval, whole and by bucket."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -71,8 +72,17 @@ class Performance(Mapping[str, Estimate]):
     ) -> None:
         self._tables, self._bucket = tables, bucket
         self._dimensions = dimensions or {}
-        self.auc_error: dict[str, float] = {}
-        self._estimates = self._compute()
+        self._auc_error: dict[str, float] = {}
+
+    @cached_property
+    def _estimates(self) -> dict[str, Estimate]:
+        """Computed when first read: a status has many parts that nobody reads."""
+        return self._compute()
+
+    @property
+    def auc_error(self) -> dict[str, float]:
+        """How far bins may have moved each area."""
+        return self._auc_error if self._estimates else {}
 
     def __getitem__(self, measure: str) -> Estimate:
         return self._estimates[measure]
@@ -255,7 +265,7 @@ class Performance(Mapping[str, Estimate]):
         for name, values in parts.items():
             if values:
                 found[name] = _mean_of(values)
-        self.auc_error = {name: float(np.mean(e)) for name, e in errors.items() if e}
+        self._auc_error = {name: float(np.mean(e)) for name, e in errors.items() if e}
 
 
 def _mean_of(values: list[Estimate]) -> Estimate:
