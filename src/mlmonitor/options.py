@@ -25,10 +25,16 @@ MOST_EDGES = 100
 """Between the buckets of one feature."""
 
 
+def _type(value: object) -> str:
+    return type(value).__name__
+
+
 def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
     """Return the configuration with the overrides of the environment."""
     if config is not None and not isinstance(config, Config):
-        raise ConfigError("config: expected a Config, such as Config(window_seconds=600)")
+        raise ConfigError(
+            f"config: expected a Config, such as Config(window_seconds=600), got {_type(config)}"
+        )
     return Config.from_environment(environ, config)
 
 
@@ -37,7 +43,10 @@ def resolve_reference(reference: Reference | str | PathLike[str] | None) -> Refe
     if reference is None or isinstance(reference, Reference):
         return reference
     if not isinstance(reference, str | PathLike):
-        raise ConfigError("reference: expected a Reference (see Reference.fit) or its file's path")
+        raise ConfigError(
+            "reference: expected a Reference (see Reference.fit) or its file's path, "
+            f"got {_type(reference)}"
+        )
     return Reference.load(reference)
 
 
@@ -60,13 +69,16 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
         return [] if otlp is None else [otlp]
     if isinstance(exporters, Sequence) and all(hasattr(exporter, "send") for exporter in exporters):
         return list(exporters)
-    raise ConfigError("exporters: expected a list of exporters, such as [Otlp.collector()]")
+    raise ConfigError(
+        "exporters: expected a list of exporters, such as [Otlp.collector()], "
+        f"got {_type(exporters)}"
+    )
 
 
 def check_callable(option: str, function: F | None) -> F | None:
     """Check now that a function to be called later is one."""
     if function is not None and not callable(function):
-        raise ConfigError(f"{option}: expected a function, or None")
+        raise ConfigError(f"{option}: expected a function, or None, got {_type(function)}")
     return function
 
 

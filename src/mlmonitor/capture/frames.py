@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlmonitor.errors import SchemaError
+
 _PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 JOINED_ROWS = 64
 """Frames of more rows are read one by one."""
@@ -23,6 +25,16 @@ def package_of(kind: type) -> str | None:
 def is_frame(kind: type) -> bool:
     """Whether objects of this type are frames, in memory or not."""
     return package_of(kind) is not None and hasattr(kind, "columns")
+
+
+def check_collected(what: str, value: object) -> None:
+    """Raise SchemaError if `value` is a frame that is not in memory, such as polars' LazyFrame."""
+    kind = type(value)
+    if is_frame(kind) and not hasattr(kind, "__len__"):
+        raise SchemaError(
+            f"{what}: expected a frame in memory, got a {kind.__name__}: collect it first, "
+            "as in lazy.collect()"
+        )
 
 
 def frame_owner(kind: type) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ do.
 """
 
 from mlmonitor.forks import check_fork
-from mlmonitor.worker.processes import close_all
+from mlmonitor.worker.processes import close_pool_process
 
 __all__ = ["connect"]
 
@@ -22,12 +22,10 @@ def connect() -> None:
     from celery import signals
 
     signals.worker_process_init.connect(_restart, weak=False, dispatch_uid="mlmonitor.init")
-    signals.worker_process_shutdown.connect(_close, weak=False, dispatch_uid="mlmonitor")
+    signals.worker_process_shutdown.connect(
+        close_pool_process, weak=False, dispatch_uid="mlmonitor"
+    )
 
 
 def _restart(**_options: object) -> None:
     check_fork()
-
-
-def _close(**_options: object) -> None:
-    close_all()

@@ -148,7 +148,11 @@ def _describe(values: Any, rows: int) -> str:
         return f"one {type(values).__name__}"
     if isinstance(values, Mapping):
         return "columns of another length"
-    return "rows of several values" if len(values) == rows else str(len(values))
+    if len(values) != rows:
+        return str(len(values))
+    shape = getattr(values, "shape", (rows,))
+    widths = set(shape[1:]) or {len(row) if hasattr(row, "__len__") else 1 for row in values}
+    return f"rows of {widths.pop() if len(widths) == 1 else 'several'} values"
 
 
 def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str, Values], int]:
@@ -198,6 +202,8 @@ def _copied(features: Any) -> Copied:
         return copy_unreadable(features)
     try:
         return Copiers()[type(features)](features)
+    except SchemaError:
+        raise
     except TypeError:  # a frame that is not in memory has no length
         return copy_unreadable(features)
 
@@ -226,19 +232,13 @@ def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Value
     rows_by_name: list[Mapping[Any, object]] = []
     for at, row in enumerate(rows):
         if row is None:
-            raise SchemaError(
-                f"features: row {at}: expected values by name, as the other rows have"
-            )
-        rows_by_name.append(
-            row if all(isinstance(key, str) for key in row) else _with_text_names(row)
-        )
+            raise SchemaError(f"features: row {at}: expected values by name, as the others have")
+        is_text = all(isinstance(key, str) for key in row)
+        names = row if is_text else checked_names(row)
+        rows_by_name.append(dict(zip(names, row.values(), strict=True)))
     table = MappingTable(rows_by_name)
     columns = {name: table.column(name) for name in checked_names(table.names())}
     return {name: column for name, column in columns.items() if column is not None}
-
-
-def _with_text_names(row: Mapping[Any, object]) -> dict[str, object]:
-    return dict(zip(checked_names(row), row.values(), strict=True))
 
 
 def _sequence_columns(rows: Sequence[Sequence[object]], names: Sequence[str]) -> dict[str, Values]:
@@ -251,8 +251,8 @@ def _sequence_columns(rows: Sequence[Sequence[object]], names: Sequence[str]) ->
 
 def _check_width(width: int, names: Sequence[str]) -> None:
     if len(names) != width:
-        msg = f"features have {width} columns without names: pass names= with {width} of them"
-        raise SchemaError(msg)
+        msg = f"names: expected {width}, one for each column of the features, got {len(names)}"
+        raise SchemaError(f"{msg}: pass names= with {width} of them")
 
 
 def _copy_column(name: str, column: Any) -> Values:

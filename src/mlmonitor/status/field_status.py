@@ -89,14 +89,30 @@ class FieldStatus:
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
 
 
+_NAMED = 5  # fields that an error lists
+
+
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
     """The field of that name and role; raises KeyError if there is none."""
     for each in fields:
         if each.name == name and each.role == role:
             return each
     others = [f"role={str(each.role)!r}" for each in fields if each.name == name]
-    hint = f"there is one of {' and one of '.join(others)}" if others else "nor is anything else"
+    if others:
+        hint = f"there is one of {' and one of '.join(others)}"
+    else:
+        hint = _suggest(name, [each.name for each in fields if each.role == role])
     raise KeyError(f"no {role} is called {name!r}; {hint}")
+
+
+def _suggest(name: str, names: Sequence[str]) -> str:
+    """Name the fields that a misspelt one may stand for, or else some of those there are."""
+    from difflib import get_close_matches
+
+    similar = get_close_matches(name, names)
+    if similar:
+        return f"did you mean {' or '.join(map(repr, similar))}?"
+    return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
 
 
 def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:

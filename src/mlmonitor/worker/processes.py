@@ -1,14 +1,17 @@
 """Close the monitors of a process at exit, and restart them in forked children."""
 
 import atexit
+import ctypes
 import sys
 import time
 import weakref
+from contextlib import suppress
 from typing import Protocol
 
 from mlmonitor.forks import check_fork, on_fork
 
 EXIT_SECONDS = 2.0
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
 class Driver(Protocol):
@@ -74,8 +77,22 @@ def close_with_this_process() -> None:
         signals = sys.modules.get("celery.signals")
         if signals is not None:
             signals.worker_process_shutdown.connect(
-                lambda **_: close_all(), weak=False, dispatch_uid="mlmonitor"
+                close_pool_process, weak=False, dispatch_uid="mlmonitor"
             )
+
+
+def close_pool_process(**_options: object) -> None:
+    """Close every monitor of a pool process of Celery, which ends itself afterwards.
+
+    Celery asks Linux to kill its pool processes when their parent dies. Linux takes for the parent
+    the thread that forked them: that of a process made for `--max-tasks-per-child` is billiard's
+    supervisor, which is the first thread to end at a warm shutdown. The last export must not be
+    killed with it, so the request is withdrawn.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, 0, 0, 0, 0)
+    close_all()
 
 
 def _is_billiard_child() -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from mlmonitor.capture.entry import Call, Entry, Shape, name
-from mlmonitor.capture.form import Copied, PayloadForm
-from mlmonitor.capture.frames import is_frame
+from mlmonitor.capture.form import UNREADABLE_ROW, Copied, PayloadForm
+from mlmonitor.capture.frames import check_collected, is_frame, package_of
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.results import copy_columns, extract_prediction, is_column
@@ -15,6 +15,7 @@ from mlmonitor.errors import SchemaError
 
 _NAMED = 3  # columns that an error names
 _NAME_CHARACTERS = 60
+_EXPECTED_BATCH = "expected a frame, columns by name, a two-dimensional array or a list of rows"
 
 
 def build_batch_entry(
@@ -33,17 +34,14 @@ def build_batch_entry(
     """
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
-        copied = (
-            copy_columns(features)
-            if isinstance(features, Mapping)
-            else copiers[type(features)](features)
-        )
+        copied = _copy_features(features, predictions, copiers)
     form, rows, payload = copied
     if form is PayloadForm.COLUMNS:
         with guard:
             _check_columns("features", payload, rows)
     prediction = None
     with guard:
+        check_collected("predictions", predictions)
         extracted = extract_prediction(shape.outputs, predictions)
         if rows == 0 and isinstance(extracted, Sized) and not isinstance(extracted, Mapping | str):
             form, rows, payload = PayloadForm.UNREADABLE, len(extracted), len(extracted)
@@ -57,6 +55,32 @@ def build_batch_entry(
         if ids is not None:
             name(call, _read_ids(ids, rows))
     return shape, form, rows, payload, prediction, None, None, call
+
+
+def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
+    """Copy the rows.
+
+    Raises:
+        SchemaError: they are no batch.
+    """
+    if isinstance(features, Mapping):
+        return copy_columns(features)
+    kind = type(features)
+    if kind.__name__ == "Series" and package_of(kind) and _has_as_many(predictions, len(features)):
+        raise SchemaError(
+            f"features: {_EXPECTED_BATCH}, got a Series, which is one row here: "
+            "pass a frame, as in series.to_frame()"
+        )
+    copied = copiers[kind](features)
+    if copied is UNREADABLE_ROW:
+        advice = ": make a list of its rows first" if hasattr(features, "__iter__") else ""
+        raise SchemaError(f"features: {_EXPECTED_BATCH}, got {kind.__name__}{advice}")
+    return copied
+
+
+def _has_as_many(predictions: Any, rows: int) -> bool:
+    """Whether there are several predictions, one for each value of what may be a column."""
+    return rows > 1 and hasattr(predictions, "__len__") and len(predictions) == rows
 
 
 def _matches_rows(prediction: Any, rows: int) -> bool:

@@ -39,7 +39,7 @@ def _row_count(features: Any) -> int | None:
         is_rows = features.ndim == 2 or (features.ndim == 1 and features.dtype.names is not None)
         return len(features) if is_rows else None
     if is_frame(type(features)):
-        return len(features) if _has_slices(features) else None
+        return len(features) if _has_slices(features) and hasattr(features, "__len__") else None
     if isinstance(features, Mapping):
         lengths = {_length(column) for column in features.values()}
         return lengths.pop() if len(lengths) == 1 else None

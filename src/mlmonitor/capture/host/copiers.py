@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
-from mlmonitor.capture.frames import frame_owner, is_frame, package_of, series_row
+from mlmonitor.capture.frames import check_collected, frame_owner, is_frame, package_of, series_row
 from mlmonitor.capture.values import UNREADABLE, unmask
 from mlmonitor.errors import SchemaError
 
@@ -201,11 +201,18 @@ def _copy_model(model: Any) -> Copied:
 
 def _frame_copier(kind: type) -> Copier:
     if is_frame(kind):
+        if not hasattr(kind, "__len__"):
+            return _refuse_lazy
         copy_frame = frame_owner(kind)
         return lambda frame: (PayloadForm.FRAME, len(frame), copy_frame(frame))
     if kind.__name__ == "Series":
         return _copy_series
     return copy_unreadable if is_value(kind) else lambda index: copy_array(np.asarray(index))
+
+
+def _refuse_lazy(frame: Any) -> Copied:
+    check_collected("features", frame)
+    return UNREADABLE_ROW
 
 
 def _copy_series(series: Any) -> Copied:

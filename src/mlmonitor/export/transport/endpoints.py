@@ -36,6 +36,7 @@ PROMETHEUS = Place(
     "http://prometheus:9090",
     "/api/v1/otlp/v1/metrics",
     (
+        (r"(?<!/v1)/metrics/?$", "that page is scraped: give the server's base URL alone"),
         (r"/api/v1/(write|push|query)", "that is not the OTLP receiver: give the base URL alone"),
         (r":4317\b", "Prometheus accepts OTLP over HTTP, on the port of its pages: usually 9090"),
     ),
@@ -45,6 +46,7 @@ MIMIR = Place(
     "http://mimir:9009",
     "/otlp/v1/metrics",
     (
+        (r"(?<!/v1)/metrics/?$", "that page is scraped: give the server's base URL alone"),
         (r"/api/v1/(push|write)", "that accepts remote write: give the base URL alone"),
         (r"/prometheus(/|$)", "that is where queries go: give the base URL alone"),
         (r":(4317|9095)\b", "Mimir accepts OTLP over HTTP, on its HTTP port"),

@@ -1,0 +1,51 @@
+"""A process that is to die with its parent, whose parent thread ends before the process does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
+
+PROGRAM = """
+import ctypes, os, signal, sys, threading, time
+from mlmonitor.worker.processes import close_pool_process
+
+children = []
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+        if sys.argv[1] == "closes":
+            close_pool_process()
+        time.sleep(1)
+        os._exit(7)
+    children.append(child)
+    time.sleep(0.4)
+
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+"""
+
+
+@pytest.mark.parametrize(("what", "status"), [("closes", "7"), ("works", "-9")])
+def test_a_pool_process_that_closes_outlives_the_thread_that_forked_it(
+    what: str, status: str, tmp_path: Path
+) -> None:
+    """Its last export ends; a process that does not close yet is killed, as Celery asked."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program), what],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stdout.strip() == status

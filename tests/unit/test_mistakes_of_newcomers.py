@@ -1,0 +1,225 @@
+"""A mistake is answered with the field, what was expected, what came and what to do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mlmonitor import Config, Field, Monitor, Otlp, Reference
+from support.references import fit_reference
+
+ROWS = 60
+COLUMNS: dict[str, Any] = {"age": np.arange(float(ROWS)), "line": ["A", "B"] * (ROWS // 2)}
+PREDICTIONS = np.arange(float(ROWS))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """A number, a category and a prediction."""
+    return fit_reference(COLUMNS, predictions=PREDICTIONS)
+
+
+def fit(features: Any = COLUMNS, **options: Any) -> Callable[[Reference], object]:
+    """Fit a reference in a way that is wrong."""
+    return lambda _reference: Reference.fit(features, **options)
+
+
+def make(**options: Any) -> Callable[[Reference], object]:
+    """Make a monitor in a way that is wrong."""
+    return lambda reference: Monitor("m", **{"reference": reference, "exporters": [], **options})
+
+
+def watch(target: Any, **options: Any) -> Callable[[Reference], object]:
+    """Watch something in a way that is wrong."""
+    return lambda reference: Monitor("m", reference=reference).watch(**options)(target)
+
+
+AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
+    "no name": (lambda _: Monitor(""), "model: expected a name"),
+    "reference is a frame": (
+        make(reference=pd.DataFrame(COLUMNS)),
+        r"reference: expected a Reference .* got DataFrame",
+    ),
+    "one exporter": (
+        make(exporters=Otlp.collector()),
+        r"exporters: expected a list .*Otlp.collector\(\)\], got OtlpExporter",
+    ),
+    "an address": (make(exporters="http://c:4318"), "exporters: expected a list .* got str"),
+    "config is a dict": (
+        make(config={"window_seconds": 600}),
+        r"config: expected a Config, such as Config\(window_seconds=600\), got dict",
+    ),
+    "misspelt option": (lambda _: Config(window_second=60), "did you mean window_seconds"),
+    "on_alert is a text": (make(on_alert="mail"), "on_alert: expected a function.* got str"),
+    "features is a text": (make(features="age"), "features: expected a sequence of names"),
+    "segments is a text": (make(segments="line"), "segments: expected a sequence of names"),
+    "ignore is a text": (make(ignore="age"), "ignore: expected a sequence of names"),
+    "segments not fitted": (make(segments=["line"]), r"make it with Reference.fit\(\.\.\., seg"),
+    "rules by name": (make(fields={"age": 0}), "fields: expected a list .*Field"),
+    "rule of no field": (make(fields=[Field("agee")]), "fields: 'agee': the reference has no"),
+    "minimum above": (
+        make(fields=[Field("age", minimum=2, maximum=1)]),
+        "minimum: expected at most the maximum",
+    ),
+    "unknown kind": (make(schema={"age": "float"}), "schema: 'age': expected one of numeric"),
+    "watched text": (watch("predict"), "watch: expected a function"),
+    "watched class": (watch(dict), "got the class dict: watch its method"),
+    "unknown output": (watch(len, output="prob"), "output: expected 'value' or 'prob"),
+    "names is a text": (watch(len, names="yes"), "names: expected a sequence of names"),
+    "nothing to fit": (fit({}), "features: expected at least one column with at least one row"),
+    "one list": (fit([1, 2]), "expected a frame in memory, .* got a list of int"),
+    "ragged": (fit({"a": [1, 2], "b": [1]}), "column 'b': expected 2 rows, got 1"),
+    "matrix without names": (
+        fit(np.ones((9, 3))),
+        "names: expected 3, one for each column of the features, got 0: pass names= with 3",
+    ),
+    "too few names": (
+        fit(np.ones((9, 3)), names=["a", "b"]),
+        "names: expected 3, one for each column of the features, got 2: pass names= with 3",
+    ),
+    "lazy frame": (
+        fit(pl.LazyFrame({"a": [1, 2]})),
+        r"features: expected a frame in memory, got a LazyFrame: collect it first",
+    ),
+    "too few predictions": (
+        fit(predictions=[1.0, 2.0]),
+        f"predictions: expected one for each of the {ROWS} rows, got 2",
+    ),
+    "pairs for numbers": (
+        fit(predictions=[[(0.1, 0.9)]] * ROWS),
+        f"predictions: expected one for each of the {ROWS} rows, got rows of 1 values",
+    ),
+    "two shares for three classes": (
+        fit(predictions=np.full((ROWS, 2), 0.5), output="probabilities", classes=["a", "b", "c"]),
+        "predictions: expected 3 columns, one for each of classes=, got 2",
+    ),
+    "kind of no column": (fit(schema={"agee": "text"}), "schema: there is no column 'agee'"),
+    "text for a moment": (fit(trained_at="2024"), "trained_at: expected a datetime, got str"),
+    "segments of no column": (fit(segments=["region"]), "there is no column 'region' among"),
+    "season without times": (fit(season="hour_of_day"), "season: expected together with times"),
+    "unknown thresholds": (fit(thresholds="exact"), "thresholds: expected 'simulated' or 'asym"),
+    "objects": (fit({"a": [object(), object()]}), "column 'a': expected numbers, text, boo"),
+    "no scheme": (lambda _: Otlp.collector("collector:4318"), "expected a URL such as http"),
+    "port of gRPC": (lambda _: Otlp.collector("http://c:4317"), "4317 is the port of gRPC"),
+    "a scraped page": (
+        lambda _: Otlp.prometheus("http://host:9090/metrics"),
+        "Otlp.prometheus: that page is scraped: give the server's base URL alone, such as http",
+    ),
+    "Mimir's own metrics": (
+        lambda _: Otlp.mimir("http://host:9009/metrics/"),
+        "Otlp.mimir: that page is scraped: give the server's base URL alone, such as http",
+    ),
+    "misspelt field": (
+        lambda reference: Monitor("m", reference=reference).status().field("agee"),
+        "no feature is called 'agee'; did you mean 'age'?",
+    ),
+    "forgotten role": (
+        lambda reference: Monitor("m", reference=reference).status().field("prediction"),
+        "there is one of role='prediction'",
+    ),
+    "a field of nothing": (
+        lambda reference: Monitor("m", reference=reference).status().field("zzz"),
+        "no feature is called 'zzz'; there are 'age', 'line'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "answer"), AT_SET_UP.values(), ids=AT_SET_UP)
+def test_a_mistake_at_set_up_is_refused_with_its_remedy(
+    mistake: Callable[[Reference], object], answer: str, reference: Reference
+) -> None:
+    """The message is an error's, raised where the mistake is."""
+    with pytest.raises((ValueError, TypeError, KeyError), match=answer):
+        mistake(reference)
+
+
+def record(features: Any, predictions: Any, **options: Any) -> Callable[[Monitor], object]:
+    """Record a batch in a way that is wrong."""
+    return lambda monitor: monitor.record(features, predictions, **options)
+
+
+def call(result: Any, row: Any, **options: Any) -> Callable[[Monitor], object]:
+    """Call a watched function in a way that is wrong."""
+    return lambda monitor: monitor.watch(**options)(lambda _row: result)(row)
+
+
+BATCH = "features: expected a frame, columns by name, a two-dimensional array or a list of rows"
+WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
+    "lazy frame": (
+        record(pl.LazyFrame({"age": [1.0, 2.0]}), [1.0, 2.0]),
+        "features: expected a frame in memory, got a LazyFrame: collect it first",
+        2,
+    ),
+    "lazy predictions": (
+        record({"age": [1.0, 2.0]}, pl.LazyFrame({"p": [1.0, 2.0]})),
+        "predictions: expected a frame in memory, got a LazyFrame: collect it first",
+        2,
+    ),
+    "lazy frame to a watched function": (
+        call([1.0], pl.LazyFrame({"age": [1.0]})),
+        "features: expected a frame in memory, got a LazyFrame: collect it first",
+        1,
+    ),
+    "generator": (
+        record(({"age": age} for age in range(3)), [1.0, 2.0, 3.0]),
+        f"{BATCH}, got generator: make a list of its rows first",
+        3,
+    ),
+    "number": (record(7, [1.0, 2.0]), f"{BATCH}, got int", 2),
+    "text": (record("age", [1.0, 2.0]), f"{BATCH}, got str", 2),
+    "series": (
+        record(pd.Series([1.0, 2.0], name="age"), [1.0, 2.0]),
+        f"{BATCH}, got a Series, which is one row here: pass a frame, as in series.to_frame()",
+        2,
+    ),
+    "too few predictions": (
+        record({"age": [1.0, 2.0, 3.0]}, [1.0, 2.0]),
+        "predictions: expected one for each of the 3 rows, got 2",
+        3,
+    ),
+    "too few ids": (
+        record({"age": [1.0, 2.0]}, [1.0, 2.0], ids=["a"]),
+        "ids: expected one for each of the 2 rows, got 1",
+        2,
+    ),
+    "ragged": (
+        record({"age": [1.0, 2.0], "line": ["A"]}, [1.0, 2.0]),
+        "expected a value for each of the 2 rows in every column, but 'line' has 1",
+        2,
+    ),
+    "misspelt part": (
+        call({"score": 1.0}, {"age": 1.0}, prediction="scor"),
+        "prediction='scor': the result has no such part; it has 'score'",
+        1,
+    ),
+    "two shares for three names": (
+        call([0.1, 0.9], {"age": 1.0}, output="probabilities", names=["a", "b", "c"]),
+        "prediction: expected 3 columns, one for each of names=, got 2",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "answer", "rows"), WHILE_IT_RUNS.values(), ids=WHILE_IT_RUNS)
+def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
+    mistake: Callable[[Monitor], object], answer: str, rows: int, reference: Reference
+) -> None:
+    """The host goes on, its rows are counted, and the status says what to do."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        mistake(monitor)
+        status = monitor.status()
+    assert status.internal_errors == 1
+    assert answer in str(status.last_error)
+    assert status.predictions == rows
+
+
+def test_a_series_is_one_row_where_there_is_one_prediction(reference: Reference) -> None:
+    """A row of a frame may be recorded as it is."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        monitor.record(pd.DataFrame(COLUMNS).iloc[0], 1.0)
+        status = monitor.status()
+    assert (status.predictions, status.internal_errors) == (1, 0)
+    assert status.field("age").count == 1
