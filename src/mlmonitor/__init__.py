@@ -1,6 +1,6 @@
 """Watch a prediction service from the inside. Start with `Monitor` and `Reference`.
 
-Importing this is next to free: each name is imported from its module when it is first asked for.
+Importing this package is cheap: each name is imported from its module on first use.
 """
 
 import importlib as _importlib
@@ -70,7 +70,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-if not _typing.TYPE_CHECKING:  # to a checker a module that has this has every name
+if not _typing.TYPE_CHECKING:  # a module with __getattr__ would have every name for a type checker
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
@@ -78,11 +78,11 @@ if not _typing.TYPE_CHECKING:  # to a checker a module that has this has every n
 
             return version("mlmonitor-sdk")
         if name not in _MODULE_OF:
-            told = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(told, name=name, obj=_sys.modules[__name__])
-        found = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-        globals()[name] = found  # asked once
-        return found
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=_sys.modules[__name__])
+        value = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        globals()[name] = value  # next time without this function
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Every exported metric, written once: exporters, tests and documentation read it from here.
+"""All exported metrics, each defined once: exporters, tests and documentation read this list.
 
 Naming follows the OpenTelemetry guidelines: own prefix, lower case, no unit and no `total` in a
 name, UCUM units, singular annotations for counts, unit `1` for fractions only (Prometheus turns
@@ -30,10 +30,10 @@ class MetricSpec(NamedTuple):
 
 
 IDENTITY = ("model.name", "model.version")
-"""On every point: backends drop resource attributes, or keep them away from queries."""
+"""On every point, because backends drop resource attributes or hide them from queries."""
 
 SEGMENT = "segment"
-"""On every point as well where segments are declared: `all` stands for the whole."""
+"""Also on every point if segments are declared; `all` stands for the whole."""
 
 _FIELD = ("field", "role")
 

@@ -1,4 +1,4 @@
-"""Whether a destination accepts what this library sends: tried with one point of each kind."""
+"""Check that a destination accepts what this library sends, with one point of each kind."""
 
 import time
 import uuid
@@ -23,14 +23,14 @@ from mlmonitor.reference.reference import Reference
 CheckResult = Literal["ok", "warning", "failed"]
 
 MODEL = "mlmonitor-doctor"
-"""The model's name on every point of a trial: easy to find, and different from real ones."""
+"""The model name on every test point: easy to find, and different from real models."""
 
-_AGE_SECONDS = 60.0  # since the counters of a trial began
+_AGE_SECONDS = 60.0  # since the test counters started
 _SHOWN_NAMES = 5
 
 
 class Check(NamedTuple):
-    """One thing that was checked: what was found, and how to fix what is wrong."""
+    """One check: its result, its finding, and how to fix a problem."""
 
     name: str
     result: CheckResult
@@ -45,8 +45,8 @@ class Check(NamedTuple):
 def try_destination(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Check]:
     """Send one point of each kind to the destination, and yield its answer to each.
 
-    Each kind is a request of its own, so that a refusal names its kind. Raises nothing for what the
-    other side does. now: seconds since 1970; the points are stamped with it.
+    Each kind is a separate request, so that a refusal names its kind. Failures of the destination
+    are yielded, not raised. now: the time of the points, in seconds since 1970.
     """
     then = time.time() if now is None else now
     instance = str(uuid.uuid4())
@@ -162,7 +162,7 @@ def _find_fix(finding: str, destination: str) -> str:
 
 
 def _make_families() -> Iterator[tuple[str, Family]]:
-    """One point of each kind that the library sends."""
+    """Yield one point of each kind that the library sends."""
     identity: Attributes = (("model.name", MODEL), ("model.version", "0"))
     field: Attributes = (*identity, ("field", "example"), ("role", "feature"))
     one = np.ones(1, np.int64)

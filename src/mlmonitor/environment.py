@@ -1,7 +1,7 @@
-"""What the standard OpenTelemetry variables say about OTLP and the process.
+"""The standard OpenTelemetry variables for OTLP and the process.
 
-A value that is not understood is reported by a warning and ignored, so that no service fails to
-start for it (`mlmonitor.variables` cites the rule).
+An invalid value is reported by a warning and ignored, so that it does not keep a service from
+starting (`mlmonitor.variables` cites the rule).
 """
 
 import os
@@ -120,10 +120,10 @@ def _names(name: str) -> tuple[str, str]:
 
 def _is_otlp_selected(environ: Mapping[str, str], warn: Warn) -> bool:
     words = [word.strip() for word in environ.get("OTEL_METRICS_EXPORTER", "").split(",")]
-    known = [word for word in words if word in _EXPORTERS]
-    if len(known) < len([word for word in words if word]):
+    exporters = [word for word in words if word in _EXPORTERS]
+    if len(exporters) < len([word for word in words if word]):
         warn(f"OTEL_METRICS_EXPORTER: a word is ignored: expected {' or '.join(_EXPORTERS)}")
-    return not known or "otlp" in known
+    return not exporters or "otlp" in exporters
 
 
 def _read_endpoint(environ: Mapping[str, str], *, is_grpc: bool, warn: Warn) -> _Endpoint | None:
@@ -143,7 +143,7 @@ def _read_endpoint(environ: Mapping[str, str], *, is_grpc: bool, warn: Warn) -> 
 
 
 def _endpoint_problem(value: str, *, is_grpc: bool) -> str:
-    """What is wrong with an endpoint; empty if it can be used."""
+    """Describe what is wrong with an endpoint; empty if it can be used."""
     try:
         parts = urlsplit(value)
         port = parts.port if parts.scheme in ("http", "https") else None
@@ -163,7 +163,7 @@ def _add_path(url: str) -> str:
 
 
 def _read_headers(environ: Mapping[str, str], warn: Warn) -> dict[str, Secret]:
-    """Read headers given as `key=value,key2=value2`, percent-encoded or, as is common, not."""
+    """Read headers given as `key=value,key2=value2`, whether percent-encoded or not."""
     for variable, value in iterate_values(environ, _names("HEADERS")):
         headers = {}
         for item in filter(str.strip, value.split(",")):

@@ -1,19 +1,19 @@
-"""What mlmonitor raises on purpose, and how an absent extra is named.
+"""The exceptions of mlmonitor, and the import of optional extras.
 
 * MonitorError
   x ConfigError (ValueError)       an option, an address or a variable is wrong
-  x SchemaError (TypeError)        data handed over at set-up does not fit the schema
+  x SchemaError (TypeError)        data given at set-up does not fit the schema
   x IncompatibleSketch (ValueError)  two summaries of different shape cannot be merged
   x FormatError (ValueError)       a saved reference or sketch cannot be trusted
-  x CallbackError                  a function of the host's that we called has raised; never raised
+  x CallbackError                  a callback of the host raised; recorded, never raised
   x MissingExtra (ImportError)     an optional client library is not installed
   x ExportError (OSError)          a destination refused or could not be reached
     + ExportTimeout (TimeoutError)   ... or did not answer in time
     + ExportClosed (ConnectionError) ... or closed the connection without an answer
-    + ExportRefused                  ... or will not have it, now or later
+    + ExportRefused                  ... or rejected the data permanently
 
 A message names the field and what to do. It never holds a value: values may be personal data.
-The last four stay inside the worker; the host never meets them.
+The last four stay inside the worker and never reach the host.
 """
 
 from importlib import import_module
@@ -21,23 +21,23 @@ from types import ModuleType
 
 
 class MonitorError(Exception):
-    """Root of everything mlmonitor raises on purpose."""
+    """Base class of all exceptions that mlmonitor raises on purpose."""
 
 
 class ConfigError(MonitorError, ValueError):
-    """An option, an address or a variable is wrong; the message says how to mend it."""
+    """An option, an address or a variable is wrong; the message says how to fix it."""
 
 
 class SchemaError(MonitorError, TypeError):
-    """Data handed over at set-up is not what the schema declares, or cannot be given one."""
+    """Data given at set-up does not match the schema, or no schema can be inferred from it."""
 
 
 class CallbackError(MonitorError):
-    """A function of the host, called by us, raised: its type is reported, its text is not."""
+    """A callback of the host raised: the exception's type is reported, its text is not."""
 
 
 class IncompatibleSketch(MonitorError, ValueError):
-    """Two sketches of different shape or configuration were to be merged."""
+    """Two sketches of different shape or configuration cannot be merged."""
 
 
 class FormatError(MonitorError, ValueError):
@@ -61,11 +61,11 @@ class ExportClosed(ExportError, ConnectionError):
 
 
 class ExportRefused(ExportError):
-    """A destination has read what was sent, and will not have it: asking again is no use."""
+    """A destination rejected the data permanently: sending it again would not help."""
 
 
 def import_extra(module: str, *, extra: str) -> ModuleType:
-    """Import `module`, or say which extra of this distribution brings it.
+    """Import `module`, or raise an error that names the extra to install.
 
     Raises:
         MissingExtra: `module` is not installed. A module that is installed but broken keeps its

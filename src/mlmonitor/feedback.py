@@ -1,4 +1,4 @@
-"""The part of a monitor that reports what became of predictions."""
+"""The part of a monitor that receives labels, outcomes and business figures."""
 
 from typing import Any
 
@@ -31,8 +31,8 @@ class Feedback:
 
         The newest `Config.pending_predictions` of this process can be labelled; in another process
         use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
-        datetime, once or for each; if not given, now. Never raises: `status().labels` counts what
-        became of each label, and `status().last_error` names a mistake.
+        datetime, once or for each; if not given, now. Never raises: `status().labels` counts
+        labels by outcome, and `status().last_error` names a mistake.
         """
         if self.config.enabled:
             with self._inbox.guard:
@@ -52,7 +52,7 @@ class Feedback:
         predictions: as in `record`. actuals: one for each. Of a ranking: a row of scores, and a row
         of relevances, for each query. predicted_at: when they were predicted,
         once or for each, which decides their cohort; if not given, now. features: columns or a
-        frame, for segments and buckets. Never raises, as `label`.
+        frame, for segments and buckets. Never raises, like `label`.
         """
         if self.config.enabled:
             with self._inbox.guard:

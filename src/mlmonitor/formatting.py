@@ -1,4 +1,4 @@
-"""Numbers, names and tables as a terminal shows them."""
+"""Format numbers, names and tables for a terminal."""
 
 import math
 import unicodedata
@@ -11,7 +11,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def short(number: float | None) -> str:
-    """Four digits, as people read them; a dash where there is no finite number."""
+    """Format with four significant digits, or a dash if the number is not finite."""
     if number is None or not math.isfinite(number):
         return "-"
     if number == 0 or 0.001 <= abs(number) < 9_999.5:
@@ -22,19 +22,19 @@ def short(number: float | None) -> str:
 
 
 def signed(number: float) -> str:
-    """The same with its sign: a change."""
+    """Format a change, with its sign."""
     return f"+{short(number)}" if number > 0 else short(number)
 
 
 def zero_if_rounding(number: float | None, *, scale: float | None) -> float | None:
-    """`number`, or 0 where it is but the rounding of sums of values as large as `scale`."""
+    """Return `number`, or 0 if it is only the rounding error of values as large as `scale`."""
     if number is None or scale is None or not math.isfinite(scale):
         return number
     return 0.0 if abs(number) < _DUST * scale else number
 
 
 def share(count: int, total: int) -> str:
-    """Which part of `total` a count is, in percent, never rounded to none or all of it."""
+    """Format a share of `total` in percent, never rounded to 0 % or 100 %."""
     percent = 100 * count / total
     if 0 < percent < 0.1:
         return "<0.1 %"
@@ -42,19 +42,19 @@ def share(count: int, total: int) -> str:
 
 
 def counted(count: int) -> str:
-    """A count in full, or in millions where that is too long."""
+    """Format a count in full, or in millions if that is too long."""
     if count < 10_000_000:
         return f"{count:,}"
     return f"{count / 1e6:,.0f} M" if count < 10_000_000_000 else short(count)
 
 
 def amount(count: int, noun: str) -> str:
-    """A count and what is counted, in the plural unless there is one."""
+    """Format a count with its noun, in the plural unless the count is 1."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """Three digits and the unit that suits them."""
+    """Format a duration with three digits and a suitable unit."""
     if not math.isfinite(seconds):
         return "-"
     for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
@@ -65,7 +65,7 @@ def duration(seconds: float) -> str:
 
 
 def day(seconds: float | None) -> str:
-    """The date of a moment in seconds since 1970; a dash where there is none."""
+    """Format a time in seconds since 1970 as a date, or a dash if there is none."""
     if seconds is None or not math.isfinite(seconds):
         return "-"
     try:
@@ -75,16 +75,16 @@ def day(seconds: float | None) -> str:
 
 
 def moment(seconds: float) -> str:
-    """A moment in seconds since 1970, to the second; a number beyond the years 1 to 9999."""
+    """Format a time in seconds since 1970; beyond the years 1 to 9999 as a number."""
     try:
-        found = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
+        date = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
     except OverflowError:
         return short(seconds)
-    return found.isoformat(" ")
+    return date.isoformat(" ")
 
 
 def join_counts(counts: Mapping[str, int], *, most: int) -> str:
-    """Names with their counts, `most` of them, and how many more there are."""
+    """List up to `most` names with their counts, and the number of the others."""
     listed = ", ".join(
         f"{truncate(name, 40)} {count:,}" for name, count in list(counts.items())[:most]
     )
@@ -92,7 +92,7 @@ def join_counts(counts: Mapping[str, int], *, most: int) -> str:
 
 
 def truncate(name: str, width: int) -> str:
-    """`name` on one line and no wider than `width`."""
+    """Return `name` on one line, no wider than `width`."""
     plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
     if wide(plain) <= width:
         return plain
@@ -105,7 +105,7 @@ def truncate(name: str, width: int) -> str:
 
 
 def wide(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
+    """Return the number of terminal columns of `text`."""
     return sum(_columns(character) for character in text)
 
 
@@ -116,13 +116,13 @@ def _columns(character: str) -> int:
 
 
 def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
-    """Aligned lines, a rule below the first; columns are aligned to the right but for `left`."""
+    """Return aligned lines with a rule below the first; `left` columns are left-aligned."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = []
-        for at, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
             blank = " " * (width - wide(cell))
-            cells.append(cell + blank if at in left else blank + cell)
+            cells.append(cell + blank if column in left else blank + cell)
         lines.append("  ".join(cells).rstrip())
     return [lines[0], "-" * max(map(wide, lines)), *lines[1:]]

@@ -1,4 +1,4 @@
-"""The words the stages share: fields, schemas, and the block of rows that travels the line."""
+"""The types that all stages share: fields, schemas and blocks of rows."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ Counts = NDArray[np.int64]
 
 
 class Role(StrEnum):
-    """What a field is to the model."""
+    """The role of a field in the model."""
 
     FEATURE = "feature"
     PREDICTION = "prediction"
     ACTUAL = "actual"
     KPI = "kpi"
-    DERIVED = "derived"  # worked out of others: a text's length, a row's distance
+    DERIVED = "derived"  # computed from others: a text's length, a row's distance
     SERVICE = "service"  # the calls themselves: their failures and latency
 
 
 class Kind(StrEnum):
     """How a field's values are read; a datetime is read as seconds since 1970, UTC.
 
-    A text and an embedding, a vector of fixed length, have no bins of their own: what is derived
-    from them is watched.
+    Texts and embeddings (vectors of fixed length) have no bins of their own: they are monitored
+    through fields derived from them.
     """
 
     NUMERIC = "numeric"
@@ -40,17 +40,17 @@ class Kind(StrEnum):
 
 
 SOURCES = (Kind.TEXT, Kind.EMBEDDING)
-"""Kinds that are watched through what is derived from them alone."""
+"""Kinds that are monitored only through derived fields."""
 
 MOST_DIMENSIONS = 4_096
-"""A longer vector is none that can be read."""
+"""A longer vector is refused."""
 
 SEASONS = {"hour_of_day": 24, "hour_of_week": 168}
-"""The cycles that traffic may follow, and how many seasons each has."""
+"""The cycles that traffic may follow, with their number of seasons."""
 
 
 class Quality(StrEnum):
-    """What one value turned out to be. Every value seen has exactly one of these."""
+    """The quality of a value; every value has exactly one."""
 
     VALID = "valid"
     MISSING = "missing"
@@ -65,15 +65,15 @@ REFUSED = (Quality.MISSING, Quality.NONFINITE, Quality.WRONG_TYPE)
 
 
 class Field(NamedTuple):
-    """One monitored quantity, and what its values must be. `role` and `name` identify it.
+    """One monitored field and the rules for its values. `role` and `name` identify it.
 
     To declare rules, give a monitor `fields=[Field("age", minimum=0, nullable=False)]`: values that
     break one are counted, and raise an alert.
 
-    minimum, maximum: bounds that belong to what is allowed; datetimes for a field of times.
+    minimum, maximum: inclusive bounds; datetimes for a field of times.
     allowed: the values a category may have. nullable: whether values may be missing. public:
-    whether a category of fewer than five rows may be named outside the process. kind: of a declared
-    field it need not be said: the reference knows.
+    whether a category of fewer than five rows may be named outside the process. kind: optional
+    for a declared field, because the reference has it.
     """
 
     name: str
@@ -93,10 +93,10 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure of one's own: the mean of what `function(predicted, actual)` returns for each row.
+    """A custom measure: the mean of what `function(predicted, actual)` returns for each row.
 
-    function: takes two arrays of one length, of numbers or, for classes, of their names; returns
-    one number a row, NaN where a row has none. Means are additive: they merge over any fleet.
+    function: takes two arrays of equal length, of numbers or of class names; returns one number a
+    row, or NaN for none. Means are additive, so they can be merged over a fleet.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Declared:
     """What a user declares about later rows, beside the reference.
 
     ignore: features to leave out. segments: features whose values split the rows. schema: kinds
-    that are not to be inferred, by feature. fields: rules that values must keep. buckets:
+    by feature, instead of inferred ones. fields: rules for values. buckets:
     edges between the buckets of a feature, by which performance is kept. metrics: further measures.
     """
 
@@ -136,14 +136,14 @@ class Schema:
 
 @dataclass(slots=True)
 class Block:
-    """Some rows, read and sorted out: what every sketch is fed with.
+    """Some parsed rows: the input of every sketch.
 
-    numeric: float64 `[numeric fields, rows]`; NaN wherever there is no finite number.
+    numeric: float64 `[numeric fields, rows]`; NaN without a finite number.
     refused: int64 `[numeric fields, 3]`: how many were missing, not finite, of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
-    reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of what was refused; None
-        where nothing was, or nobody will split the block.
-    season: the season of the rows, where there are seasons.
+    reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of each refused value; None
+        if there is none, or if the block will not be split.
+    season: the season of the rows, if there are seasons.
     kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
     """
 

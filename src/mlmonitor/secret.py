@@ -1,4 +1,4 @@
-"""Credentials that can be sent, and are neither shown nor logged."""
+"""Credentials that can be sent but are never shown or logged."""
 
 import os
 import unicodedata
@@ -14,7 +14,7 @@ WITHHELD = "its words are withheld, for they may repeat a short secret"
 
 
 class Secret(str):
-    """A text that is sent as it is and shown as stars: in a repr, a log, a message, a traceback.
+    """A text that is sent unchanged, but shown as stars in a repr, log, message or traceback.
 
     Joining it by `+` gives a plain text: use `after`. It is never pickled.
     """
@@ -34,19 +34,19 @@ class Secret(str):
         raise TypeError("a secret is not written anywhere")
 
     def after(self, prefix: str) -> "Secret":
-        """The secret behind a prefix such as `Bearer `."""
+        """Return the secret after a prefix such as `Bearer `."""
         return Secret(prefix + self.revealed())
 
     def revealed(self) -> str:
-        """The text itself."""
+        """Return the text itself."""
         return str.__str__(self)
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Remove our secrets from a server's words: servers repeat what they were sent.
+    """Remove our secrets from a server's text, which may repeat what it was sent.
 
     A secret of 8 characters or more is replaced by stars, and so is the credential behind a scheme
-    such as `Bearer`. A shorter one could be part of any word or number: a text that holds it is
+    such as `Bearer`. A shorter one could be part of any word or number: a text that contains it is
     withheld as a whole.
     """
     credentials = {form for secret in secrets for form in _forms(secret.revealed())}
@@ -58,7 +58,7 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """The forms in which a server may repeat a secret: whole, and without its scheme."""
+    """Return the forms in which a server may repeat a secret: whole, and without its scheme."""
     return {form for form in (secret.strip(), secret.rsplit(" ", maxsplit=1)[-1]) if form}
 
 
@@ -92,7 +92,7 @@ class SecretFile:
         self()
 
     def __call__(self) -> Secret:
-        """The token as the file has it now; the last good one while the file cannot be read."""
+        """Return the token in the file, or the last valid one while the file cannot be read."""
         try:
             status = self._path.stat()
             changed_at = status.st_mtime_ns, status.st_size

@@ -16,7 +16,7 @@ Warn = Callable[[str], object]
 """Gets a sentence about a variable that is ignored. The sentence holds no value."""
 
 INDEFINITE_SECONDS = 3_600.0
-"""What stands for a timeout of 0, which the specification calls indefinite."""
+"""Used for a timeout of 0, which the specification calls indefinite."""
 
 _FEW_MILLISECONDS = 100
 
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 
 def warn_once(message: str) -> None:
-    """Log a sentence the first time that this process has it to say."""
+    """Log a sentence once per process."""
     with _lock:
         is_new = message not in _warned
         _warned.add(message)

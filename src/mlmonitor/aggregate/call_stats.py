@@ -1,4 +1,4 @@
-"""Calls, not rows: how many predictions were made, which failed, and how long a call took."""
+"""Statistics of calls, not rows: predictions, errors and latency."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
@@ -17,7 +17,7 @@ from mlmonitor.records import Block, Field, Floats, Kind, Mask, Role
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
 
-_STAGE_ROWS = 3_072  # one field alone: folding costs the same for more of its values
+_STAGE_ROWS = 3_072  # there is only one field, so more rows cost the same
 
 ERROR_TYPES = 64
 NAME_CHARACTERS = 200
@@ -48,7 +48,7 @@ class TimedCalls(NamedTuple):
 class CallStats:
     """Predictions by status, errors by their type, and the latency of calls.
 
-    Promise: exact. Beyond `ERROR_TYPES` types, errors are counted together; a long name is cut.
+    Promise: exact. Errors beyond `ERROR_TYPES` types share one count; long names are cut.
     """
 
     def __init__(self, span: Span, *, now: float) -> None:
@@ -58,7 +58,7 @@ class CallStats:
         plan = Plan.build([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
         self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
         self.fine: ExponentialSketch | None = None
-        """All latencies in exponential buckets, for destinations that want them so."""
+        """All latencies in exponential buckets, for destinations that use those."""
         self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
     def update(self, entries: Sequence[Entry], *, now: float) -> TimedCalls:
@@ -86,7 +86,7 @@ class CallStats:
             self.fine.update(seconds)
 
     def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
-        """Remember the origins of calls that were counted."""
+        """Keep trace origins of calls that were counted."""
         traced = [entry for entry in entries if isinstance(entry, Traced)]
         origins = (
             (
@@ -99,13 +99,13 @@ class CallStats:
         self.exemplars.update(origins, time_ns)
 
     def _name(self, error: str) -> str:
-        """What errors of a type are counted under."""
+        """Return the name under which errors of a type are counted."""
         name = error[:NAME_CHARACTERS]
         is_known = name in self.errors or len(self.errors) < ERROR_TYPES
         return name if is_known else OTHER_ERRORS
 
     def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
-        """Count calls that ended in these errors, or in none, with the rows of each."""
+        """Count the rows of calls by the error they ended in, or as predictions without one."""
         for error, rows in calls:
             if error is None:
                 self.predictions += rows

@@ -1,4 +1,4 @@
-"""One measurement each for buckets, sides and errors, with the trace in which it was made."""
+"""Exemplars: one measurement for each bucket, side and error, with its trace."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ _Places = tuple[Counts, ...]
 
 
 class Exemplar(NamedTuple):
-    """A value, when it was read, and the ids of its trace and span as OTLP has them."""
+    """A value, the time it was read, and the ids of its trace and span in OTLP's form."""
 
     value: float
     time_ns: int
@@ -29,7 +29,7 @@ class Exemplar(NamedTuple):
 
 
 Exemplars = tuple[tuple[int, Exemplar], ...]
-"""Exemplars by the place they belong to, in the order of places."""
+"""Pairs of place and exemplar, in the order of places."""
 
 
 class ExemplarSlots:
@@ -41,8 +41,8 @@ class ExemplarSlots:
     def put(
         self, places: _Places, values: Floats, origins: np.ndarray[Any, Any], time_ns: int
     ) -> None:
-        """Keep values at these places; the later one wins where two share a place."""
-        newest = np.full(self._held.size, -1)  # a whole slot is written for the newest ones alone
+        """Keep values at these places; the later of two at one place wins."""
+        newest = np.full(self._held.size, -1)  # so that a slot is written only once
         newest[np.ravel_multi_index(places, self._held.shape)] = np.arange(len(values))
         touched = np.flatnonzero(newest >= 0)
         chosen = newest[touched]
@@ -51,7 +51,7 @@ class ExemplarSlots:
         self._held.reshape(-1)[touched] = new
 
     def items(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
-        """Those there are, each with its place."""
+        """Yield each exemplar with its place."""
         for place in np.argwhere(self._held["time_ns"] > 0).tolist():
             value, time_ns, origin = self._held[tuple(place)].item()
             ids = bytes(origin)
@@ -78,35 +78,35 @@ class CallExemplars:
         self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int
     ) -> None:
         """Add calls: their seconds, the name of their error, their origin."""
-        taken = []
+        timed = []
         for seconds, error, origin in calls:
             ids = _ids(origin)
             if seconds is not None:
-                taken.append((bisect_left(self._bounds, seconds), seconds, ids))
+                timed.append((bisect_left(self._bounds, seconds), seconds, ids))
             if error is not None:
                 trace, span = ids[:_TRACE_BYTES], ids[_TRACE_BYTES:]
                 self._errors[error] = Exemplar(1.0, time_ns, trace, span)
-        if taken:
-            places, values, origins = zip(*taken, strict=True)
+        if timed:
+            places, values, origins = zip(*timed, strict=True)
             self._durations.put((np.array(places),), np.array(values), _as_column(origins), time_ns)
 
     @property
     def durations(self) -> tuple[Exemplar, ...]:
-        """Of latencies, oldest first."""
-        return tuple(sorted((each for _, each in self._durations.items()), key=_time))
+        """Exemplars of latencies, oldest first."""
+        return tuple(sorted((exemplar for _, exemplar in self._durations.items()), key=_time))
 
     def of_error(self, name: str) -> tuple[Exemplar, ...]:
-        """The one of an error, if there is one."""
+        """Return the exemplar of an error, if there is one."""
         return (self._errors[name],) if name in self._errors else ()
 
 
 class FieldExemplars:
-    """Of a value in each bin of each numeric field, and of one on either side of its band."""
+    """One exemplar for each bin of a numeric field, and for either side of its band."""
 
     def __init__(self, plan: Plan) -> None:
         self._edges = plan.edges
-        self._low = np.array([each.band_low for each in plan.numeric]).reshape(-1, 1)
-        self._high = np.array([each.band_high for each in plan.numeric]).reshape(-1, 1)
+        self._low = np.array([numeric.band_low for numeric in plan.numeric]).reshape(-1, 1)
+        self._high = np.array([numeric.band_high for numeric in plan.numeric]).reshape(-1, 1)
         self._bins = ExemplarSlots(len(plan.numeric), plan.edges.shape[1] + 1)
         self._sides = ExemplarSlots(len(plan.numeric), 2)
 
@@ -117,7 +117,7 @@ class FieldExemplars:
         values = block.numeric[:, rows]
         ids = _as_column([_ids(origin) for origin in origins])
         pairs = zip(self._edges, values, strict=True)
-        bins = np.array([edges.searchsorted(each) for edges, each in pairs])
+        bins = np.array([edges.searchsorted(column) for edges, column in pairs])
         sides = (values > self._high).astype(np.int64)
         is_known = ~np.isnan(values)
         is_outside = (values < self._low) | (values > self._high)
@@ -131,14 +131,16 @@ class FieldExemplars:
 
     @property
     def bins(self) -> Exemplars:
-        """By numeric field; those of one field are oldest first."""
-        found = [(place[0], each) for place, each in self._bins.items()]
-        return tuple(sorted(found, key=lambda pair: (pair[0], pair[1].time_ns)))
+        """Exemplars by numeric field, oldest first within a field."""
+        by_field = [(place[0], exemplar) for place, exemplar in self._bins.items()]
+        return tuple(sorted(by_field, key=lambda pair: (pair[0], pair[1].time_ns)))
 
     @property
     def sides(self) -> Exemplars:
-        """By numeric field and side: the two of one field are beside each other."""
-        return tuple((2 * field + side, each) for (field, side), each in self._sides.items())
+        """Exemplars by numeric field and side; place `2 * field + side`."""
+        return tuple(
+            (2 * field + side, exemplar) for (field, side), exemplar in self._sides.items()
+        )
 
     @property
     def nbytes(self) -> int:
@@ -147,16 +149,16 @@ class FieldExemplars:
 
 
 def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[Origin]]:
-    """Which of the last rows of a run have an origin of their own, counted from the first of them.
+    """Return which of the last rows of a run have their own origin, counted from the first of them.
 
-    A call of several rows has one trace for all: which row it should stand for, nobody knows.
+    A call of several rows has one trace, which cannot be attributed to a single row.
     """
-    rows, origins, at = [], [], last - sum(entry[2] for entry in run)
+    rows, origins, row = [], [], last - sum(entry[2] for entry in run)
     for entry in run:
-        if entry[2] == 1 and at >= 0 and isinstance(entry, Traced):
-            rows.append(at)
+        if entry[2] == 1 and row >= 0 and isinstance(entry, Traced):
+            rows.append(row)
             origins.append(entry.origin)
-        at += entry[2]
+        row += entry[2]
     return rows, origins
 
 

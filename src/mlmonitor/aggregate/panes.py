@@ -1,4 +1,4 @@
-"""The closed panes of a window, in one array for each statistic."""
+"""The closed slices of a window, in one array for each statistic."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ _MOST_ROWS = (1 << 31) - 1
 
 
 class Panes:
-    """A ring of the last `size` profiles; what is pushed out is forgotten.
+    """A ring buffer of the last `size` profiles.
 
-    Price: two thirds of the bytes of `size` profiles, for their counts are kept in 32 bits, and a
-        hundred for each statistic, where as many objects would cost 2 kB each; a merge of all takes
-        as long as that of six. From the first pane of 2**31 rows on, which no process fills within
-        an hour, counts are kept in 64 bits and it is the bytes of as many profiles.
+    Price: two thirds of the bytes of `size` profiles, because counts are kept in 32 bits, and a
+        hundred bytes for each statistic, where separate objects would cost 2 kB each. Merging all
+        takes as long as merging six objects. From the first slice of 2**31 rows on, counts are kept
+        in 64 bits; no process fills one within an hour.
     """
 
     __slots__ = ("_arrays", "_next", "_plan", "_rows", "size")
@@ -35,33 +35,33 @@ class Panes:
         }
 
     def append(self, profile: Profile) -> None:
-        """Keep a copy of `profile` in the place of the oldest."""
+        """Replace the oldest profile by a copy of `profile`."""
         if self.size == 0:
             return
         if profile.rows > _MOST_ROWS:
             self._arrays = {name: _wide(array) for name, array in self._arrays.items()}
-        at, self._next = self._next, (self._next + 1) % self.size
-        self._rows[at] = profile.rows
+        slot, self._next = self._next, (self._next + 1) % self.size
+        self._rows[slot] = profile.rows
         for name, array in profile.arrays().items():
-            self._arrays[name][at] = array
+            self._arrays[name][slot] = array
 
     def merged(self) -> Profile:
-        """All of them as one."""
-        found = Profile(self._plan)
-        found.rows = int(self._rows.sum())
-        if found.rows == 0:
-            return found
+        """Merge all of them into one profile."""
+        whole = Profile(self._plan)
+        whole.rows = int(self._rows.sum())
+        if whole.rows == 0:
+            return whole
         used = np.flatnonzero(self._rows)
         stacks = {name: _wide(array[used]) for name, array in self._arrays.items()}
-        found.moments = _merged(
+        whole.moments = _merge_moments(
             {name: stacks[f"moments.{name}"] for name in Moments.__slots__}, len(used)
         )
         for name in COUNTS:
-            setattr(found, name, stacks[name].sum(axis=0))
+            setattr(whole, name, stacks[name].sum(axis=0))
         with np.errstate(over="ignore", invalid="ignore"):
-            found.sums = stacks["sums"].sum(axis=0)
-        found.kernels = stacks["kernels"].sum(axis=0)
-        return found
+            whole.sums = stacks["sums"].sum(axis=0)
+        whole.kernels = stacks["kernels"].sum(axis=0)
+        return whole
 
     @property
     def nbytes(self) -> int:
@@ -70,25 +70,25 @@ class Panes:
 
 
 def _narrow(array: Array) -> np.dtype[Any]:
-    """What whole numbers are kept in."""
+    """Return the type in which an array is kept: 32 bits for counts."""
     return np.dtype(np.int32) if array.dtype == np.int64 else array.dtype
 
 
 def _wide(array: Array) -> Array:
-    """The same as it is anywhere else."""
+    """Convert kept counts back to 64 bits."""
     return array.astype(np.int64) if array.dtype == np.int32 else array
 
 
-def _merged(stacks: dict[str, Array], panes: int) -> Moments:
-    """Moments of all panes: the later half into the earlier, until one is left."""
+def _merge_moments(stacks: dict[str, Array], panes: int) -> Moments:
+    """Merge the moments of all slices: the later half into the earlier, until one is left."""
     while panes > 1:
         half = (panes + 1) // 2
-        early = Moments.from_arrays({name: each[: panes - half] for name, each in stacks.items()})
-        early.merge(Moments.from_arrays({name: each[half:] for name, each in stacks.items()}))
-        middle = slice(panes - half, half)  # has no partner where the number is odd
+        early = Moments.from_arrays({name: stack[: panes - half] for name, stack in stacks.items()})
+        early.merge(Moments.from_arrays({name: stack[half:] for name, stack in stacks.items()}))
+        middle = slice(panes - half, half)  # has no partner if the number is odd
         stacks = {
-            name: np.concatenate([getattr(early, name).reshape(panes - half, -1), each[middle]])
-            for name, each in stacks.items()
+            name: np.concatenate([getattr(early, name).reshape(panes - half, -1), stack[middle]])
+            for name, stack in stacks.items()
         }
         panes = half
     return Moments.from_arrays(stacks)

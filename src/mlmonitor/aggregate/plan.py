@@ -1,4 +1,4 @@
-"""What is frozen before the first row: the fields, their bins, ranges, bands and dictionaries."""
+"""The fixed layout of profiles: the fields, their bins, ranges, bands and dictionaries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from mlmonitor.records import Field, Floats, Schema
 
 
 class NumericPlan(NamedTuple):
-    """Bins, range and band of one numeric field; without a reference nothing is outside of them."""
+    """Bins, range and band of one numeric field; without a reference they include everything."""
 
     edges: Floats
     low: float = -np.inf
@@ -25,10 +25,10 @@ class NumericPlan(NamedTuple):
 
 
 class KernelPlan(NamedTuple):
-    """What an embedding's random features are compared with.
+    """The reference values for an embedding's random features.
 
-    similarity: the numeric field that counts the rows behind them. mean: of each feature over
-    `rows` rows of the reference. critical: see `NumericReference.critical`.
+    similarity: the numeric field that counts their rows. mean: the mean of each feature over `rows`
+    rows of the reference. critical: see `NumericReference.critical`.
     """
 
     similarity: str
@@ -39,13 +39,13 @@ class KernelPlan(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The shape of a profile. Two profiles merge if their plans are equal: no bin differs.
+    """The layout of a profile. Two profiles merge if their plans are equal.
 
-    edges: `[numeric fields, widest]`, padded with infinity; `bins` says how many are real.
-    probes: per numeric field the edges, then the points behind `_RANGE` below: one search of them
-        in a sorted block answers all questions about bins, range and band.
-    kernels: of the embeddings, in the order of a block's kernel features.
-    season: by which rows are counted in seasons as well, if they are.
+    edges: `[numeric fields, widest]`, padded with infinity; `bins` has the real numbers.
+    probes: for each numeric field its edges, then the limits of its range and band. One search for
+        them in a sorted block gives the counts by bin, out of range and outside the band.
+    kernels: one for each embedding, in the order of a block's kernel features.
+    season: the cycle by which rows are also counted, or None.
     """
 
     schema: Schema
@@ -66,7 +66,7 @@ class Plan:
         kernels: Sequence[KernelPlan] = (),
         season: Season | None = None,
     ) -> "Plan":
-        """The plan of some fields; one without bins or categories of its own gets open ones."""
+        """Build the plan of some fields; a field without bins or categories gets open ones."""
         schema = Schema(fields)
         open_plan = NumericPlan(np.empty(0))
         plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)
@@ -86,7 +86,7 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Sixteen bytes that two plans share if they cut the same fields in the same way."""
+        """Sixteen bytes, equal for plans with the same fields, bins and categories."""
         fields = [(field.name, field.role.value, field.kind.value) for field in self.schema.fields]
         books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
         season = () if self.season is None else (self.season,)
@@ -97,25 +97,25 @@ class Plan:
 
     @property
     def bins(self) -> list[int]:
-        """How many bins each numeric field has."""
+        """The number of bins of each numeric field."""
         return [len(plan.edges) + 1 for plan in self.numeric]
 
     @property
     def kernel_features(self) -> int:
-        """How many kernel features a block has."""
+        """The number of kernel features of a block."""
         return sum(len(kernel.mean) for kernel in self.kernels)
 
     @property
     def seasons(self) -> int:
-        """How many seasons rows are counted in; 0 where they are not."""
+        """The number of seasons, or 0 without a cycle."""
         return 0 if self.season is None else self.season.count
 
     @property
     def widest_dictionary(self) -> int:
-        """The most codes any categorical field has."""
+        """The largest number of codes of a categorical field."""
         return max((book.size for book in self.dictionaries), default=0)
 
 
 def _below(x: float) -> float:
-    """The float before `x`: what is at most that is less than `x`."""
+    """Return the float before `x`: being at most that means being less than `x`."""
     return float(np.nextafter(x, -np.inf))

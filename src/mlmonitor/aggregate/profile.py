@@ -1,4 +1,4 @@
-"""The additive statistics of every field of one population over one stretch of rows."""
+"""The additive statistics of all fields of one population over some rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -14,13 +14,13 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
 COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
-_NO_KERNELS = np.zeros(0)  # one for all who have none: there are many profiles
-_AT = {quality: at for at, quality in enumerate(QUALITIES)}
-_REFUSED = [_AT[quality] for quality in REFUSED]
+_NO_KERNELS = np.zeros(0)  # shared by all profiles without kernels, as there are many
+_PLACES = {quality: place for place, quality in enumerate(QUALITIES)}
+_REFUSED = [_PLACES[quality] for quality in REFUSED]
 
 
 class Digested(NamedTuple):
-    """A block after the work that several sketches share: sorted once, encoded once."""
+    """A block, sorted and encoded once for all sketches."""
 
     block: Block
     ordered: Floats
@@ -29,13 +29,13 @@ class Digested(NamedTuple):
 
 
 def digest(block: Block, plan: Plan) -> Digested:
-    """Sort the numeric fields (NaN last) and look the categories up."""
+    """Sort the numeric fields (NaN last) and encode the categories."""
     ordered = np.sort(block.numeric, axis=1)
     return Digested(block, ordered, valid_counts(ordered), encode(block, plan))
 
 
 def encode(block: Block, plan: Plan) -> list[Encoded]:
-    """The categories of a block, looked up."""
+    """Encode the categories of a block."""
     books = zip(plan.dictionaries, block.categorical, strict=True)
     return [book.encode(values) for book, values in books]
 
@@ -45,12 +45,11 @@ class Profile:
 
     bins: int64 `[numeric fields, bins]`; categories: int64 `[categorical fields, codes]`;
     quality: int64 `[fields, 6]` in the order of `QUALITIES`, numeric fields first; outliers:
-    int64 `[numeric fields, 2]`, below and above the band. Of a field's values the valid, the out
-    of range and the unseen are in its bins; the other three kinds are not. sums: float64
-    `[numeric fields]`; unlike mean times count, those of values from 0 upwards never fall.
-    kernels: float64 `[kernel features]`, the sum over rows.
-    seasons: int64 `[2, seasons]`, rows by season, and those of them that have a prediction: rows of
-    a failed call have none.
+    int64 `[numeric fields, 2]`, below and above the band. Valid values, values out of range and
+    new categories are in a field's bins; missing, non-finite and wrongly typed values are not.
+    sums: float64 `[numeric fields]`; unlike mean times count, a sum of non-negative values never
+    decreases. kernels: float64 `[kernel features]`, sums over rows. seasons: int64 `[2, seasons]`,
+    rows by season, and those with a prediction; rows of a failed call have none.
 
     Price: `8 * (bins + 15)` bytes a numeric field, 8 a kernel feature, and 16 a season.
     """
@@ -85,14 +84,14 @@ class Profile:
 
     @classmethod
     def from_digested(cls, digested: Digested, plan: Plan) -> Self:
-        """The profile of one block."""
-        found = cls(plan)
-        found.rows = digested.block.rows
-        found.count_numeric(digested.ordered, digested.valid, digested.block.refused)
-        found.count_categories(digested.encoded)
-        found.count_season(digested.block, digested.encoded)
-        found.count_kernels(digested.block)
-        return found
+        """Build the profile of one block."""
+        profile = cls(plan)
+        profile.rows = digested.block.rows
+        profile.count_numeric(digested.ordered, digested.valid, digested.block.refused)
+        profile.count_categories(digested.encoded)
+        profile.count_season(digested.block, digested.encoded)
+        profile.count_kernels(digested.block)
+        return profile
 
     def update(self, block: Block) -> None:
         """Add a block of rows."""
@@ -115,7 +114,7 @@ class Profile:
             self.kernels += other.kernels
 
     def count_numeric(self, ordered: Floats, valid: Counts, refused: Counts) -> None:
-        """Add a sorted block of the numeric fields; its rows are counted elsewhere."""
+        """Add a sorted block of the numeric fields; the caller counts its rows."""
         upto = counts_up_to(ordered, self.plan.probes)
         edges = self.plan.edges.shape[1]
         self.bins += bin_counts(upto[:, :edges], valid)
@@ -124,8 +123,8 @@ class Profile:
         self.outliers[:, 0] += low_side
         self.outliers[:, 1] += valid - up_to_band
         numeric = self.quality[: len(valid)]
-        numeric[:, _AT[Quality.VALID]] += valid - out_of_range
-        numeric[:, _AT[Quality.OUT_OF_RANGE]] += out_of_range
+        numeric[:, _PLACES[Quality.VALID]] += valid - out_of_range
+        numeric[:, _PLACES[Quality.OUT_OF_RANGE]] += out_of_range
         numeric[:, _REFUSED] += refused
         moments, sums = Moments.from_sorted(ordered, valid)
         self.moments.merge(moments)
@@ -134,14 +133,14 @@ class Profile:
 
     def count_categories(self, encoded: Sequence[Encoded]) -> None:
         """Add a block of the categorical fields."""
-        for at, each in enumerate(encoded):
-            self.categories[at, : len(each.counts)] += each.counts
-            unseen = int(each.counts[-1])
-            quality = self.quality[len(self.plan.schema.numeric) + at]
-            quality[_AT[Quality.VALID]] += int(each.counts.sum()) - unseen
-            quality[_AT[Quality.NEW_CATEGORY]] += unseen
-            quality[_AT[Quality.MISSING]] += each.missing
-            quality[_AT[Quality.WRONG_TYPE]] += each.wrong_type
+        for field, column in enumerate(encoded):
+            self.categories[field, : len(column.counts)] += column.counts
+            new = int(column.counts[-1])
+            quality = self.quality[len(self.plan.schema.numeric) + field]
+            quality[_PLACES[Quality.VALID]] += int(column.counts.sum()) - new
+            quality[_PLACES[Quality.NEW_CATEGORY]] += new
+            quality[_PLACES[Quality.MISSING]] += column.missing
+            quality[_PLACES[Quality.WRONG_TYPE]] += column.wrong_type
 
     def count_kernels(self, block: Block) -> None:
         """Add the kernel features of a block's embeddings, if the plan compares them."""
@@ -149,7 +148,7 @@ class Profile:
             self.kernels += block.kernels.sum(axis=1)
 
     def arrays(self) -> dict[str, Array]:
-        """All there is to know but the plan and the rows, an array a statistic."""
+        """Return one array for each statistic, without the plan and the number of rows."""
         return {
             "sums": self.sums,
             "kernels": self.kernels,
@@ -162,26 +161,28 @@ class Profile:
         schema = self.plan.schema
         if self.plan.season is None:
             return
-        made = 0
-        for at, field in enumerate(schema.numeric):
+        predicted = 0
+        for row, field in enumerate(schema.numeric):
             if field.role is Role.PREDICTION:
-                known = np.count_nonzero(~np.isnan(block.numeric[at]))
-                made = max(made, int(known + block.refused[at].sum()))
-        for field, each in zip(schema.categorical, encoded, strict=True):
+                valid = np.count_nonzero(~np.isnan(block.numeric[row]))
+                predicted = max(predicted, int(valid + block.refused[row].sum()))
+        for field, column in zip(schema.categorical, encoded, strict=True):
             if field.role is Role.PREDICTION:
-                made = max(made, int(each.counts.sum()) + each.missing + each.wrong_type)
-        self.seasons[:, block.season] += block.rows, made
+                predicted = max(
+                    predicted, int(column.counts.sum()) + column.missing + column.wrong_type
+                )
+        self.seasons[:, block.season] += block.rows, predicted
 
     @property
     def nbytes(self) -> int:
-        """Memory held; a full profile is no larger than an empty one."""
+        """Memory held, which is constant."""
         counts = (getattr(self, name) for name in COUNTS)
         sums = self.sums.nbytes + self.kernels.nbytes
-        held: int = self.moments.nbytes + sums + sum(array.nbytes for array in counts)
-        return held
+        total: int = self.moments.nbytes + sums + sum(array.nbytes for array in counts)
+        return total
 
     def state(self) -> State:
-        """All there is to know but the plan, as arrays."""
+        """Return all contents but the plan, as arrays."""
         return {
             "plan": np.frombuffer(self.plan.fingerprint, np.uint8),
             "rows": np.array([self.rows], np.int64),
@@ -190,27 +191,29 @@ class Profile:
 
     @classmethod
     def from_state(cls, state: State, plan: Plan) -> Self:
-        """The inverse of `state`; raises FormatError for arrays that do not fit the plan."""
-        found = cls(plan)
+        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
+        profile = cls(plan)
         of_plan = part(state, "plan", np.uint8, ndim=1).tobytes()
         demand(of_plan == plan.fingerprint, "plan: the profile belongs to another reference")
-        found.rows = int(part(state, "rows", np.int64, shape=(1,))[0])
-        found.moments = Moments.from_state(within("moments", state))
-        demand(found.moments.count.shape == (len(found.bins),), "moments: of other fields")
-        found.sums = part(state, "sums", np.float64, shape=found.sums.shape)
-        found.kernels = part(state, "kernels", np.float64, shape=found.kernels.shape)
+        profile.rows = int(part(state, "rows", np.int64, shape=(1,))[0])
+        profile.moments = Moments.from_state(within("moments", state))
+        demand(
+            profile.moments.count.shape == (len(profile.bins),), "moments: expected other fields"
+        )
+        profile.sums = part(state, "sums", np.float64, shape=profile.sums.shape)
+        profile.kernels = part(state, "kernels", np.float64, shape=profile.kernels.shape)
         for name in COUNTS:
-            setattr(found, name, part(state, name, np.int64, shape=getattr(found, name).shape))
-            demand((getattr(found, name) >= 0).all(), f"{name}: expected none below zero")
-        demand(np.isfinite(found.kernels).all(), "kernels: expected finite numbers")
-        demand(found.rows >= 0, "rows: expected none below zero")
-        return found
+            setattr(profile, name, part(state, name, np.int64, shape=getattr(profile, name).shape))
+            demand((getattr(profile, name) >= 0).all(), f"{name}: expected zero or more")
+        demand(np.isfinite(profile.kernels).all(), "kernels: expected finite numbers")
+        demand(profile.rows >= 0, "rows: expected zero or more")
+        return profile
 
     def to_bytes(self) -> bytes:
-        """The profile in versioned bytes; its plan, like its reference, travels apart."""
+        """Serialise the profile without its plan, which belongs to the reference."""
         return pack("profile", self.state())
 
     @classmethod
     def from_bytes(cls, data: bytes, plan: Plan) -> Self:
-        """The inverse of `to_bytes`; raises FormatError for bytes that do not fit the plan."""
+        """Read back `to_bytes`; raise FormatError for bytes that do not fit the plan."""
         return cls.from_state(unpack("profile", data), plan)

@@ -1,8 +1,9 @@
-"""Which season a moment falls in: an hour of the day or of the week, where the traffic lives."""
+"""The season of a time: the hour of the day or of the week, in the time zone of the traffic."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from math import floor
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from mlmonitor.errors import ConfigError
 from mlmonitor.records import SEASONS, Floats
 
-_QUARTER_SECONDS = 900  # no zone of today is off UTC by less than whole quarters of an hour
+_QUARTER_SECONDS = 900  # all UTC offsets in use are multiples of a quarter of an hour
 _DAY_HOURS = 24
 
 
 @dataclass(frozen=True)
 class Season:
-    """A cycle of hours as the clocks of `timezone` show them, summer time included.
+    """A cycle of hours in the local time of `timezone`, including daylight saving time.
 
     Raises:
         ConfigError: the cycle or the time zone is unknown.
@@ -33,13 +34,13 @@ class Season:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError, TypeError):
             raise ConfigError(
-                "season_timezone: expected a zone of the IANA database that this machine knows, "
-                "such as Europe/Amsterdam (where it has none: pip install tzdata)"
+                "season_timezone: expected a zone of this machine's IANA database, "
+                "such as Europe/Amsterdam (if it has no database: pip install tzdata)"
             ) from None
 
     @cached_property
     def count(self) -> int:
-        """How many seasons there are in a cycle; a week begins on Monday."""
+        """The number of seasons in a cycle; a week begins on Monday."""
         return SEASONS[self.name]
 
     @cached_property
@@ -47,12 +48,12 @@ class Season:
         return ZoneInfo(self.timezone)
 
     def at(self, seconds: float) -> int:
-        """The season of one moment, in seconds since 1970."""
-        local = datetime.fromtimestamp(seconds, self._zone)
+        """Return the season of a time in seconds since 1970."""
+        local = datetime.fromtimestamp(floor(seconds), self._zone)  # which would round up
         return (local.weekday() * _DAY_HOURS + local.hour) % self.count
 
     def at_each(self, seconds: Floats) -> NDArray[np.int64]:
-        """The season of each moment; the calendar is asked once a quarter of an hour."""
+        """Return the season of each time, with one calendar look-up a quarter of an hour."""
         quarters, place = np.unique(np.floor(seconds / _QUARTER_SECONDS), return_inverse=True)
-        known = [self.at(quarter * _QUARTER_SECONDS) for quarter in quarters.tolist()]
-        return np.array(known, np.int64)[place]
+        seasons = [self.at(quarter * _QUARTER_SECONDS) for quarter in quarters.tolist()]
+        return np.array(seasons, np.int64)[place]

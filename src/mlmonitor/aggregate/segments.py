@@ -1,4 +1,4 @@
-"""Segments: which part of the traffic a row belongs to, and the name of that part."""
+"""Segments: the part of the traffic that a row belongs to, and its name."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,16 +12,16 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 
 ALL = "all"
-"""The name of all rows together, where there are segments."""
+"""The name of all rows together if there are segments."""
 
 MISSING = "__missing__"
-"""What stands in a name for a value that is missing or not a category."""
+"""Stands in a segment name for a value that is missing or not a category."""
 
 MOST_SEGMENTS = 20
-"""How many segments are kept apart by default."""
+"""The default number of segments."""
 
 SegmentValues = tuple[str | None, ...]
-"""The category of each segment field, None where it is missing: it identifies a segment."""
+"""The category of each segment field, or None if missing: the identity of a segment."""
 
 Codes = NDArray[np.int64]
 
@@ -30,11 +30,11 @@ _MARKS = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
 def segment_name(fields: Sequence[str], values: SegmentValues | None) -> str:
-    """The name of a segment: the value of a single field, else `line=motor,region=north`.
+    """Return the name of a segment: the value of a single field, else `line=motor,region=north`.
 
-    Promise: no two segments share a name, and none has that of the whole, the rest or a missing
-        value: a backslash precedes what could be confused. A name longer than 200 characters is
-        cut and marked with its hash, as categories are.
+    Promise: names are unique, and differ from those of the whole, the rest and a missing value: a
+        backslash escapes what could be confused. A name longer than 200 characters is truncated
+        and marked with its hash, like categories.
     values: None for the rest.
     """
     if values is None:
@@ -54,18 +54,18 @@ def _escape(value: str | None, text: str) -> str:
     if value is None:
         return MISSING
     is_reserved = value in _RESERVED or not value
-    # The value of a single field is not escaped otherwise: its own leading backslash is doubled.
+    # The value of a single field has no other escapes, so double its own leading backslash.
     is_ambiguous = text == value and value.startswith("\\")
     return f"\\{text}" if is_reserved or is_ambiguous else text
 
 
 def segment_values(columns: Sequence[Values]) -> list[SegmentValues]:
-    """The segment of each training row, from one column for each segment field."""
+    """Return the segment of each training row, from one column for each segment field."""
     return list(zip(*(category_names(column) for column in columns), strict=True))
 
 
 class SegmentEncoder:
-    """The segment of each row, as its place among those of a reference; the rest has the last.
+    """Encode the segment of each row as its place in the reference; the rest has the last place.
 
     Price: one dictionary look-up a row and segment field.
     """
@@ -78,7 +78,7 @@ class SegmentEncoder:
         self._add_steps(segments)
 
     def _add_steps(self, segments: Sequence[SegmentValues]) -> None:
-        """A table for each field: the state after its value, by the state before it.
+        """Add a transition table for each field: from the state and the value to the next state.
 
         A state is a prefix that some segments share.
         """
@@ -88,7 +88,7 @@ class SegmentEncoder:
             names = [name for name in values if name is not None]
             prefixes = dict.fromkeys(segment[: place + 1] for segment in segments)
             next_states = {prefix: state for state, prefix in enumerate(prefixes)}
-            # One more row and column for what is in no segment, and a column for a missing value.
+            # One more row and column for rows in no segment, and a column for a missing value.
             step = np.full((len(states) + 1, len(names) + 2), len(next_states), np.int64)
             codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
             codes[None] = len(names) + 1
@@ -107,7 +107,7 @@ class SegmentEncoder:
         return tables + sum(dictionary.nbytes for dictionary in self._dictionaries)
 
     def encode(self, rows: Rows) -> Codes:
-        """The segment of each of these rows."""
+        """Return the segment of each of these rows."""
         state = np.zeros(rows.count, np.int64)
         for field, dictionary, step in zip(
             self.fields, self._dictionaries, self._steps, strict=True
@@ -117,6 +117,6 @@ class SegmentEncoder:
                 codes = np.full(rows.count, -1, np.int64)
             else:
                 codes = dictionary.encode(lookup_values(column)).codes
-            # Codes below zero are of values that are no category: they have the last column.
+            # Codes below zero stand for values that are not categories: they use the last column.
             state = step[state, np.where(codes < 0, step.shape[1] - 1, codes)]
         return state

@@ -1,4 +1,4 @@
-"""Rows that wait until there are enough of them to be worth a sort."""
+"""A buffer that collects rows until there are enough for an efficient sort."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from mlmonitor.records import Block, Counts, Floats
 
 
 class StagingBuffer:
-    """The numbers of at most `limit` rows, laid beside each other.
+    """The numbers of at most `limit` rows, field by field.
 
-    A block costs as much again as its values for being one: folding a thousand rows at once takes
-    a third of the time that it takes for each hundred of them. Price: `8 * limit` bytes a field.
+    Every block has a fixed cost, so folding a thousand rows at once takes a third of the time of
+    ten blocks of a hundred. Price: `8 * limit` bytes a field.
     """
 
     ROWS = 1_536
@@ -36,7 +36,7 @@ class StagingBuffer:
         self.rows += block.rows
 
     def drain_sorted(self) -> tuple[Floats, Counts]:
-        """Empty the buffer: its rows as a sorted block, and the counts of refused values."""
+        """Empty the buffer: return its rows as a sorted block, and the counts of refused values."""
         if self._values is None:
             return np.empty((self._fields, 0)), self._refused
         ordered, refused = self._values[:, : self.rows], self._refused

@@ -1,4 +1,4 @@
-"""The recent past of a population: a ring of panes, and shapes in two half-window generations."""
+"""The sliding window of a population: a ring of slices, and shapes in two half-window parts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -18,13 +18,13 @@ from mlmonitor.aggregate.staging import StagingBuffer
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
 
-_PROFILE_BYTES = 2_000  # of a profile's objects, its arrays' contents aside
-_SHAPES_BYTES = 1_200  # of a set of shapes, likewise
+_PROFILE_BYTES = 2_000  # of a profile's objects, without the contents of its arrays
+_SHAPES_BYTES = 1_200  # of the objects of a set of shapes
 _FIELD_BYTES = 600  # of the objects that shapes keep for each categorical field
 
 
 class Span(NamedTuple):
-    """How long a window is, and in how many panes it moves on: by seconds or by rows."""
+    """The length of a window, in seconds or rows, and the number of slices it moves by."""
 
     seconds: float | None
     rows: int | None
@@ -32,15 +32,15 @@ class Span(NamedTuple):
 
 
 class Shapes:
-    """What cannot be kept a pane each: quantiles, the names of new categories, distinct counts."""
+    """Sketches too large for every slice: quantiles, new categories, distinct counts."""
 
     __slots__ = ("digests", "distinct", "hitters")
 
     def __init__(self, plan: Plan, hitters: int) -> None:
         self.digests: TDigest = TDigest(len(plan.schema.numeric))
         self.hitters: list[HeavyHitters] = [HeavyHitters(hitters) for _ in plan.schema.categorical]
-        found = [distinct_if_installed() for _ in plan.schema.categorical]
-        self.distinct: list[Distinct] = [each for each in found if each is not None]
+        counters = [distinct_if_installed() for _ in plan.schema.categorical]
+        self.distinct: list[Distinct] = [counter for counter in counters if counter is not None]
 
     def update(self, digested: Digested) -> None:
         """Add a block."""
@@ -49,12 +49,12 @@ class Shapes:
 
     def count_new(self, categories: Sequence[Encoded]) -> None:
         """Add the categorical fields of a block."""
-        for at, encoded in enumerate(categories):
+        for field, encoded in enumerate(categories):
             if encoded.new:
-                self.hitters[at].update(encoded.new)
+                self.hitters[field].update(encoded.new)
             rare = encoded.other.union(encoded.new)
             if rare and self.distinct:
-                self.distinct[at].update(rare)
+                self.distinct[field].update(rare)
 
     def merge(self, other: Self) -> None:
         """Add what `other` has seen."""
@@ -71,42 +71,44 @@ class Shapes:
         return self.digests.nbytes + names + len(self.distinct) * Distinct.NBYTES
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
-        found = nest("digests", self.digests.state())
+        """Return all contents as arrays."""
+        state = nest("digests", self.digests.state())
         for kind in ("hitters", "distinct"):
-            for at, each in enumerate(getattr(self, kind)):
-                found |= nest(f"{kind}.{at}", each.state())
-        return found
+            for field, sketch in enumerate(getattr(self, kind)):
+                state |= nest(f"{kind}.{field}", sketch.state())
+        return state
 
     @classmethod
     def from_state(cls, state: State, plan: Plan, hitters: int) -> Self:
-        """The inverse of `state`; raises FormatError for arrays that do not fit the plan."""
-        found = cls(plan, hitters)
-        shape = found.digests.means.shape
-        found.digests = TDigest.from_state(within("digests", state))
-        demand(found.digests.means.shape == shape, "digests: of other fields")
-        for at in range(len(found.hitters)):
-            found.hitters[at] = HeavyHitters.from_state(within(f"hitters.{at}", state))
-            demand(found.hitters[at].size == hitters, f"hitters.{at}: of another size")
-        for at in range(len(found.distinct)):
-            found.distinct[at] = Distinct.from_state(within(f"distinct.{at}", state))
-        return found
+        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
+        shapes = cls(plan, hitters)
+        shape = shapes.digests.means.shape
+        shapes.digests = TDigest.from_state(within("digests", state))
+        demand(shapes.digests.means.shape == shape, "digests: expected other fields")
+        for field in range(len(shapes.hitters)):
+            shapes.hitters[field] = HeavyHitters.from_state(within(f"hitters.{field}", state))
+            demand(
+                shapes.hitters[field].size == hitters, f"hitters.{field}: expected size {hitters}"
+            )
+        for field in range(len(shapes.distinct)):
+            shapes.distinct[field] = Distinct.from_state(within(f"distinct.{field}", state))
+        return shapes
 
 
 class View(NamedTuple):
-    """A window merged into one: its additive part, and its shapes over its last half to whole."""
+    """A merged window: its profile, and shapes that cover between half and all of it."""
 
     profile: Profile
     shapes: Shapes
 
 
 class Window:
-    """Everything known about a population: totals since the start, and the last `span`.
+    """All statistics of a population: totals since the start, and those of the last `span`.
 
-    Promise: `total` counts every row once, for ever. `view` covers the last `span`, of which the
-        oldest pane is forgotten at once when a new one opens, so that it holds between
-        `panes - 1` and `panes` panes of rows. Quantiles forget in halves of the span. A span in
-        rows that its panes do not divide is made of fewer panes, and longer by less than one.
+    Promise: `total` counts every row exactly once. `view` covers the last `span`. When a new slice
+        (pane) opens, the oldest one is dropped, so the view holds between `panes - 1` and `panes`
+        slices of rows. Quantiles are dropped in halves of the span. A span in rows that is not a
+        multiple of its slices has fewer of them, and is longer by less than one slice.
     Price: `memory_bytes`, constant.
     """
 
@@ -125,7 +127,7 @@ class Window:
         if span.rows is not None:
             self._pane_rows = -(-span.rows // span.panes)
             self._panes_in_span = -(-span.rows // self._pane_rows)
-        self._closed = Profile(plan)  # everything but the open pane
+        self._closed = Profile(plan)  # everything but the open slice
         self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = Profile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
@@ -136,7 +138,7 @@ class Window:
         self._high = np.full(len(plan.schema), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
-        """Add rows that ended about `now`, a time in seconds that never falls."""
+        """Add rows that ended at about `now`, in seconds; it must not decrease."""
         self.advance(now)
         if self.plan.season is not None:
             block.season = self.plan.season.at(now)
@@ -151,11 +153,11 @@ class Window:
                 self._rotate(1)
 
     def count_only(self, block: Block) -> None:
-        """Count rows in the totals without comparing them: the rows that became the reference."""
+        """Count rows in the totals only: those that became the reference are not compared."""
         self._closed.update(block)
 
     def advance(self, now: float) -> None:
-        """Open the pane that `now` falls in, and forget what has become too old."""
+        """Open the slice that `now` falls in, and drop those that are too old."""
         if self._seconds is None:
             return
         length = self._seconds / self._panes_in_span
@@ -165,7 +167,7 @@ class Window:
             self._rotate(passed)
 
     def total(self) -> Profile:
-        """Everything since the start."""
+        """Return the profile of all rows since the start."""
         self._fold_staged()
         whole = Profile(self.plan)
         whole.merge(self._closed)
@@ -173,7 +175,7 @@ class Window:
         return whole
 
     def view(self) -> View:
-        """The last `span`."""
+        """Return the profile and the shapes of the last `span`."""
         self._fold_staged()
         self._stage.release()
         recent, shapes = self._panes.merged(), Shapes(self.plan, self._hitters)
@@ -184,10 +186,10 @@ class Window:
         return View(recent, shapes)
 
     def drain_extremes(self) -> tuple[Floats, Floats]:
-        """The smallest and largest value of each field since this was last asked.
+        """Return the smallest and largest value of each field since the last call.
 
-        Of a categorical field those of numbers that stand for names beyond the listed categories:
-        they are equal if there was one name alone.
+        For a categorical field these are hashes of the names that are not listed categories: they
+        are equal if there was only one such name.
         """
         low, high = self._low, self._high
         self._low, self._high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
@@ -195,14 +197,17 @@ class Window:
 
     @property
     def memory_bytes(self) -> int:
-        """What it holds once every pane is in use; while there is a view there is no stage."""
+        """Memory held once every slice is in use; a view and staged rows never coexist."""
         profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
         shapes += _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
         panes = self._panes.nbytes + _PROFILE_BYTES
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count the first rows of a block that its later rows push out of the window; how many."""
+        """Count the first rows of a block, which its later rows push out of the window.
+
+        Returns how many those are.
+        """
         if self._pane_rows is None:
             return 0
         begun, span_rows = self._open.rows, self._pane_rows * self._panes_in_span
@@ -215,12 +220,12 @@ class Window:
         ordered = np.sort(first.numeric, axis=1)
         self._widen(ordered, valid_counts(ordered))
         numeric = len(self.plan.schema.numeric)
-        self._low[numeric:], self._high[numeric:] = -np.inf, np.inf  # nobody looked at their names
+        self._low[numeric:], self._high[numeric:] = -np.inf, np.inf  # their names were not read
         self._rotate(turns)
         return passed
 
     def _ingest(self, block: Block) -> None:
-        """Count the categories of some rows in the open pane, and stage their numbers."""
+        """Count the categories of some rows in the open slice, and stage their numbers."""
         encoded = encode(block, self.plan)
         self._open.rows += block.rows
         self._open.count_categories(encoded)
@@ -236,7 +241,7 @@ class Window:
             self._fold(np.sort(block.numeric, axis=1), block.refused)
 
     def _fold_staged(self) -> None:
-        """Fold in the staged rows."""
+        """Add the staged rows to the open slice."""
         if self._stage.rows:
             self._fold(*self._stage.drain_sorted())
 
@@ -249,37 +254,37 @@ class Window:
         self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _widen(self, ordered: Floats, valid: Counts) -> None:
-        """Remember the ends of sorted rows, of fields that have any value."""
-        met = np.flatnonzero(valid)
-        self._low[met] = np.minimum(self._low[met], ordered[met, 0])
-        self._high[met] = np.maximum(self._high[met], ordered[met, valid[met] - 1])
+        """Widen the extremes by sorted rows, for fields that have any value."""
+        filled = np.flatnonzero(valid)
+        self._low[filled] = np.minimum(self._low[filled], ordered[filled, 0])
+        self._high[filled] = np.maximum(self._high[filled], ordered[filled, valid[filled] - 1])
 
     def _widen_names(self, categories: Sequence[Encoded]) -> None:
-        """Remember the ends of what stands for the names beyond the listed ones."""
-        for at, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
+        """Widen the extremes by the hashes of names that are not listed categories."""
+        for field, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
             if encoded.other or encoded.new:
-                found = [hash(name) >> 11 for name in (*encoded.other, *encoded.new)]
-                self._low[at] = min(self._low[at], *found)
-                self._high[at] = max(self._high[at], *found)
+                hashes = [hash(name) >> 11 for name in (*encoded.other, *encoded.new)]
+                self._low[field] = min(self._low[field], *hashes)
+                self._high[field] = max(self._high[field], *hashes)
 
     def _rotate(self, passed: int) -> None:
-        """Close the open pane; `passed` panes have gone by."""
+        """Close the open slice; `passed` slices have ended."""
         self._fold_staged()
         self._closed.merge(self._open)
         self._panes.append(self._open)
         self._open = Profile(self.plan)
         for _ in range(min(passed - 1, self._panes_in_span)):
-            self._panes.append(self._open)  # nothing yet
+            self._panes.append(self._open)  # still empty
         half = max(self._panes_in_span // 2, 1)
         halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
-        if self._panes_in_span == 1:  # there is no half: what was before is forgotten as a whole
+        if self._panes_in_span == 1:  # there is no half: drop all that came before
             halves *= 2
         for _ in range(min(halves, 2)):
             self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)
 
 
 def _slice(block: Block, start: int, stop: int) -> Block:
-    """Some rows of a block; refused values are counted with its first rows."""
+    """Return some rows of a block; its refused values are counted with its first rows."""
     if start == 0 and stop == block.rows:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)

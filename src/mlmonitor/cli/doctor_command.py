@@ -1,4 +1,4 @@
-"""`mlmonitor doctor`: whether a destination accepts what this library sends."""
+"""`mlmonitor doctor`: check that a destination accepts what this library sends."""
 
 import argparse
 import os

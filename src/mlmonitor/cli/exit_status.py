@@ -1,4 +1,4 @@
 """Exit statuses of all commands."""
 
 OK, FAILED, WRONG = 0, 1, 2
-"""All is well; a check failed; the question itself was wrong."""
+"""Success; a check failed; the arguments or the configuration are wrong."""

@@ -1,4 +1,4 @@
-"""`mlmonitor reference show`: what a saved reference holds."""
+"""`mlmonitor reference show`: the contents of a saved reference."""
 
 import argparse
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far a row lies from the reference's, all numeric features together."""
+"""The distance of a row from the reference, over all numeric features."""
 
 from typing import NamedTuple, Self
 
@@ -15,37 +15,37 @@ REACH = 5.0
 TRIM = 0.01
 LEAST_SHRINKAGE = 1e-3
 STEPS = 12
-"""Steps of conjugate gradients: a row that misses no more fields is judged exactly."""
+"""Steps of conjugate gradients: exact for rows with at most this many missing fields."""
 
 
 class Scaling(NamedTuple):
-    """What the features' values are measured in: their trimmed mean and deviation."""
+    """The trimmed mean and standard deviation of each feature."""
 
     centre: Floats
     scale: Floats
 
     @classmethod
     def fit(cls, values: Floats) -> Self:
-        """Of values `[fields, rows]`, NaN where there is none; a constant field's scale is 0.
+        """Fit to values `[fields, rows]`, NaN if missing; the scale of a constant field is 0.
 
-        Mean and deviation are of values cut at their 1 % and 99 % points, so that a heavy tail
-        neither hides in its own variance nor decides the correlations.
+        Values are clipped at their 1 % and 99 % quantiles, so that a heavy tail neither inflates
+        the variance nor dominates the correlations.
         """
         centre, scale = np.zeros(len(values)), np.zeros(len(values))
-        for at, row in enumerate(values):
-            known = row[~np.isnan(row)]
-            if known.size == 0 or known.min() == known.max():
+        for field, column in enumerate(values):
+            present = column[~np.isnan(column)]
+            if present.size == 0 or present.min() == present.max():
                 continue
-            cut = np.clip(known, *np.quantile(known, [TRIM, 1 - TRIM]))
-            if np.ptp(cut) == 0:  # nearly constant: its few other values are what it is about
-                cut = known
+            cut = np.clip(present, *np.quantile(present, [TRIM, 1 - TRIM]))
+            if np.ptp(cut) == 0:  # nearly constant: keep its few other values
+                cut = present
             with np.errstate(over="ignore", invalid="ignore"):
-                centre[at], scale[at] = cut.mean(), cut.std()
+                centre[field], scale[field] = cut.mean(), cut.std()
         lost = ~np.isfinite(centre) | ~np.isfinite(scale) | (scale < np.abs(centre) * 1e-12)
         return cls(np.where(lost, 0.0, centre), np.where(lost, 0.0, scale))
 
     def apply(self, values: Floats) -> Floats:
-        """In deviations, `REACH` at most to either side; NaN stays."""
+        """Scale to standard deviations, clipped at `REACH` on either side; NaN stays."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled: Floats = (values - self.centre[:, None]) / self.scale[:, None]
         cut: Floats = np.clip(scaled, -REACH, REACH)
@@ -53,49 +53,49 @@ class Scaling(NamedTuple):
 
 
 def shrunk_covariance(z: Floats) -> Floats:
-    """The covariance of scaled values `[fields, rows]`, shrunk until it can be inverted.
+    """Estimate an invertible covariance of scaled values `[fields, rows]` by shrinkage.
 
-    Towards a multiple of the identity, by as much as sampling error asks for, and at least by
-    `LEAST_SHRINKAGE`: columns that repeat each other leave no direction without variance. Pairs
-    with missing values are estimated from the rows that have both.
+    The estimate is shrunk towards a multiple of the identity according to its sampling error, and
+    by `LEAST_SHRINKAGE` or more, so that duplicate columns keep it invertible. Each pair of fields
+    is estimated from the rows that have both.
     Source: Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance
         matrices", 2004.
     """
-    known = ~np.isnan(z)
-    filled = np.where(known, z, 0.0)
+    is_valid = ~np.isnan(z)
+    filled = np.where(is_valid, z, 0.0)
     filled = np.where(
-        known,
+        is_valid,
         filled
-        - filled.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1),
+        - filled.sum(axis=1, keepdims=True) / np.maximum(is_valid.sum(axis=1, keepdims=True), 1),
         0.0,
     )
-    both = known.astype(np.float64) @ known.T.astype(np.float64)
+    both = is_valid.astype(np.float64) @ is_valid.T.astype(np.float64)
     sample = (filled @ filled.T) / np.maximum(both, 1.0)
     size, rows = z.shape
-    level = float(np.trace(sample)) / size or 1.0  # nothing varies: nothing is known
+    level = float(np.trace(sample)) / size or 1.0  # 1 if nothing varies
     spread = float(((sample - level * np.eye(size)) ** 2).sum()) / size
     square = filled**2
     fourth = float((square @ square.T).sum()) / rows
     error = (fourth - float((sample**2).sum())) / (rows * size)
     share = min(max(error / spread if spread > 0 else 1.0, LEAST_SHRINKAGE), 1.0)
     shrunk: Floats = (1 - share) * sample + share * level * np.eye(size)
-    if known.all():
+    if is_valid.all():
         return shrunk
-    values, vectors = np.linalg.eigh(shrunk)  # pairs of different rows may contradict each other
+    values, vectors = np.linalg.eigh(shrunk)  # pairs from different rows may be inconsistent
     mended: Floats = (vectors * np.maximum(values, LEAST_SHRINKAGE * level)) @ vectors.T
     return mended
 
 
 class Distances:
-    """Distance of rows from the centre of the reference's, in the reference's own measure.
+    """Mahalanobis distances of rows from the centre of the reference, as scores.
 
-    The square of the Mahalanobis distance of the fields a row has, which for `k` normal fields is
-    a chi-square of `k` degrees of freedom, as a normal deviate (Wilson and Hilferty): about 0 for
-    an ordinary row, 2.3 for one in a hundred, for any number of fields. Other laws
-    than the normal move the scale, but not the order.
+    The squared distance over a row's `k` fields is chi-square with `k` degrees of freedom if the
+    fields are normal. The score is its normal deviate (Wilson and Hilferty): about 0 for a typical
+    row and 2.3 for one in a hundred, for any number of fields. Other distributions change the scale
+    but not the order.
 
-    Promise: the fields that a row lacks are left out exactly, as if the others had been all, where
-        they are up to `STEPS`; of more, the score is a little too high.
+    Promise: up to `STEPS` missing fields of a row are left out exactly; with more, the score is
+        slightly too high.
     Price: a product of a row with a matrix `[fields, fields]`, `STEPS + 1` for a row with gaps.
     Source: Mahalanobis 1936; Wilson and Hilferty 1931.
     """
@@ -107,7 +107,7 @@ class Distances:
 
     @classmethod
     def read(cls, content: AnomalyReference) -> Self:
-        """As they stand in a reference."""
+        """Read them from a reference."""
         size = len(content.names)
         lower = np.zeros((size, size))
         lower[np.tril_indices(size)] = content.covariance
@@ -120,29 +120,29 @@ class Distances:
         return self._whitening.nbytes + self._precision.nbytes + 2 * self._scaling.scale.nbytes
 
     def squared(self, values: Floats) -> tuple[Floats, NDArray[np.int64]]:
-        """The squared distance of each row of `[fields, rows]`, and of how many fields it is."""
+        """Return the squared distance of each row of `[fields, rows]`, and its number of fields."""
         z = self._scaling.apply(values).T
-        known = ~np.isnan(z)
-        fields = known.sum(axis=1)
-        z = np.where(known, z, 0.0)
+        is_valid = ~np.isnan(z)
+        fields = is_valid.sum(axis=1)
+        z = np.where(is_valid, z, 0.0)
         gaps = np.flatnonzero(fields < z.shape[1])
         if gaps.size:
-            z[gaps] = self._completed(z[gaps], ~known[gaps])
+            z[gaps] = self._fill_in(z[gaps], ~is_valid[gaps])
         squared: Floats = (product(z, self._whitening.T) ** 2).sum(axis=1)
         return squared, fields
 
     def score(self, values: Floats) -> Floats:
-        """The distance of each row as a normal deviate; NaN for a row that has no field."""
+        """Return the distance of each row as a normal deviate; NaN for a row without fields."""
         squared, fields = self.squared(values)
         width = 2 / (9 * np.maximum(fields, 1))
         mean = squared / np.maximum(fields, 1)
         deviate = (np.cbrt(mean) - (1 - width)) / np.sqrt(width)
         return np.where(fields > 0, deviate, np.nan)
 
-    def _completed(self, z: Floats, lacks: NDArray[np.bool_]) -> Floats:
-        """The missing as the known ones let expect: no other values have a smaller distance.
+    def _fill_in(self, z: Floats, lacks: NDArray[np.bool_]) -> Floats:
+        """Fill in the missing fields with the values that minimise the distance.
 
-        Conjugate gradients over the missing fields of all rows at once.
+        Uses conjugate gradients over the missing fields of all rows at once.
         """
         residual = np.where(lacks, -product(z, self._precision), 0.0)
         direction = residual

@@ -1,4 +1,4 @@
-"""Columns derived from one source, and why a row has no value."""
+"""Columns derived from one source, and the reasons for missing values."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from mlmonitor.records import Counts, Floats
 class DerivedColumns(NamedTuple):
     """Derived fields of some rows.
 
-    numeric: `[fields, rows]`, NaN without a value. reasons: the cause, of the same shape.
+    numeric: `[fields, rows]`, NaN without a value. reasons: the cause, in the same shape.
     kernels: `[kernel features, rows]` of an embedding.
     """
 
@@ -19,5 +19,5 @@ class DerivedColumns(NamedTuple):
 
     @property
     def refused(self) -> Counts:
-        """How many rows of each field had no number, by reason."""
+        """The number of rows without a number, by field and reason."""
         return refused_counts(self.reasons)

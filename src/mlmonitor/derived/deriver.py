@@ -1,4 +1,4 @@
-"""In the service: texts, embeddings and whole rows become further fields of a block."""
+"""Derive fields from texts, embeddings and whole rows, in the service."""
 
 from collections.abc import Collection, Sequence
 
@@ -25,12 +25,12 @@ from mlmonitor.stats.mmd import MMD
 
 
 def sources_of(content: ReferenceFile) -> list[TextReference | EmbeddingReference]:
-    """The texts and embeddings of a reference, in its order."""
+    """Return the texts and embeddings of a reference, in its order."""
     return [e for e in content.fields if isinstance(e, TextReference | EmbeddingReference)]
 
 
 def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
-    """What the kernel features of its embeddings are compared with, in its order."""
+    """Return the reference values of the kernel features of its embeddings, in its order."""
     return [
         KernelPlan(
             similarity=derived_names(entry)[-1],
@@ -44,9 +44,9 @@ def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
 
 
 class Deriver:
-    """Adds to each block the fields that a reference derives from the others.
+    """Adds the derived fields of a reference to each block.
 
-    Price: none where there are none; see `TextColumns`, `EmbeddingColumns` and `Distances`.
+    Price: none without derived fields; see `TextColumns`, `EmbeddingColumns` and `Distances`.
     """
 
     def __init__(self, content: ReferenceFile, schema: Schema) -> None:
@@ -60,45 +60,46 @@ class Deriver:
         if content.anomaly is not None:
             self._distances = Distances.read(content.anomaly)
             self._threshold = content.anomaly.threshold
-            at = {f.name: at for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE}
-            self._scored = [at[name] for name in content.anomaly.names]
+            numeric = enumerate(schema.numeric)
+            places = {f.name: place for place, f in numeric if f.role is Role.FEATURE}
+            self._scored = [places[name] for name in content.anomaly.names]
 
     @property
     def nbytes(self) -> int:
-        """What it holds at most."""
+        """Memory held at most."""
         columns = sum(columns.nbytes for columns in self._columns)
         means = sum(8 * len(e.kernel_mean) for e in self._entries if e.kind == "embedding")
         return columns + means + (0 if self._distances is None else self._distances.nbytes)
 
     def extend(self, block: Block, raw: Sequence[Values]) -> Block:
-        """The block with the derived fields behind its own; `raw` holds each source's values."""
-        found: dict[str, DerivedColumns] = {}
+        """Append the derived fields to a block; `raw` holds the values of each source."""
+        by_name: dict[str, DerivedColumns] = {}
         kernels: list[Floats] = []
         for entry, columns, values in zip(self._entries, self._columns, raw, strict=True):
             read = columns.read(values)
             if read.kernels is not None:
                 kernels.append(read.kernels)
-            for at, name in enumerate(derived_names(entry)):
-                row = slice(at, at + 1)
-                found[name] = DerivedColumns(read.numeric[row], read.reasons[row])
+            for place, name in enumerate(derived_names(entry)):
+                row = slice(place, place + 1)
+                by_name[name] = DerivedColumns(read.numeric[row], read.reasons[row])
         categorical = list(block.categorical)
         if self._distances is not None:
             score = self._distances.score(block.numeric[self._scored])
             lost = np.where(np.isnan(score), RefusalReason.MISSING, RefusalReason.GIVEN).astype(
                 np.int8
             )
-            found[SCORE] = DerivedColumns(score[None, :], lost[None, :])
+            by_name[SCORE] = DerivedColumns(score[None, :], lost[None, :])
             categorical.append(_flags(score, self._threshold))
-        derived = [found[name] for name in self._names]
+        derived = [by_name[name] for name in self._names]
         own = block.reasons
         if own is None and not block.refused.any() and any(d.reasons.any() for d in derived):
             own = np.zeros(block.numeric.shape, np.int8)
         return Block(
             block.rows,
-            np.vstack([block.numeric, *(each.numeric for each in derived)]),
-            np.vstack([block.refused, *(each.refused for each in derived)]),
+            np.vstack([block.numeric, *(columns.numeric for columns in derived)]),
+            np.vstack([block.refused, *(columns.refused for columns in derived)]),
             categorical,
-            None if own is None else np.vstack([own, *(each.reasons for each in derived)]),
+            None if own is None else np.vstack([own, *(columns.reasons for columns in derived)]),
             block.season,
             np.vstack(kernels) if kernels else block.kernels,
         )
@@ -107,7 +108,7 @@ class Deriver:
 def reader_of(
     deriver: Deriver, schema: Schema, *, ignore: Collection[str], keeps_reasons: bool = False
 ) -> Reader:
-    """A reader whose blocks hold every field of `schema`, those derived included."""
+    """Make a reader whose blocks hold every field of `schema`, including derived ones."""
     own = [field for field in schema.fields if field.role is not Role.DERIVED]
     if len(own) == len(schema):
         return Reader(schema, ignore=ignore, keeps_reasons=keeps_reasons)
@@ -125,11 +126,11 @@ def _columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:
         return TextColumns(Vocabulary.read(entry))
     if isinstance(entry, EmbeddingReference):
         return EmbeddingColumns.read_from(entry)
-    raise TypeError(f"nothing is derived from a {entry.kind}")
+    raise TypeError(f"expected a text or an embedding, got {entry.kind}")
 
 
 def _flags(score: Floats, threshold: float) -> list[object]:
-    """Whether each row is anomalous; None where it has no score."""
+    """Return whether each row is anomalous; None for a row without a score."""
     beyond: list[object] = (score > threshold).tolist()
     if not np.isnan(score).any():
         return beyond

@@ -1,4 +1,4 @@
-"""Embeddings as numbers: length, direction, and likeness to the reference's as a whole."""
+"""Embeddings as numbers: norm, direction, and similarity to those of the reference."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NUMBERS = "fiu"
 
 
 class Vectors(NamedTuple):
-    """The vectors of some rows, and why a row has none.
+    """The vectors of some rows, and the reason if a row has none.
 
     matrix: `[rows, dimensions]`, 0 where `known` is false.
     """
@@ -33,13 +33,13 @@ class Vectors(NamedTuple):
 
 
 def vectors(values: Values, dimensions: int) -> Vectors:
-    """The rows of a column of vectors, arrays or lists of numbers; the refused by reason.
+    """Read a column of vectors, given as arrays or lists of numbers.
 
-    A vector of another length than `dimensions`, or any other value, is of a wrong type; one with
-    a NaN or an infinity in it, or too long for a float, is not finite.
+    A vector whose length is not `dimensions`, or any other value, has the wrong type. A vector that
+    contains NaN or infinity, or whose norm overflows, is not finite.
     """
     matrix = np.zeros((len(values), dimensions))
-    known = np.zeros(len(values), np.bool_)
+    is_valid = np.zeros(len(values), np.bool_)
     reasons = np.zeros(len(values), np.int8)
     for row, value in enumerate(values):
         if value is ABSENT:
@@ -50,27 +50,27 @@ def vectors(values: Values, dimensions: int) -> Vectors:
         elif not isinstance(vector, np.ndarray) or vector.size != dimensions:
             reasons[row] = RefusalReason.WRONG_TYPE
         else:
-            matrix[row], known[row] = vector, True
+            matrix[row], is_valid[row] = vector, True
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite((matrix**2).sum(axis=1))
     reasons[~finite] = RefusalReason.NONFINITE
     if not finite.all():
-        matrix[~finite], known = 0.0, known & finite
-    return Vectors(matrix, known, reasons)
+        matrix[~finite], is_valid = 0.0, is_valid & finite
+    return Vectors(matrix, is_valid, reasons)
 
 
 def as_vector(value: object) -> object:
-    """A vector as float64; None where it is missing, UNREADABLE where there is none."""
+    """Return a vector as float64, None if it is missing, or UNREADABLE if it is not a vector."""
     try:
         if isinstance(value, list | tuple | np.ndarray) and len(value) > MOST_DIMENSIONS:
             return UNREADABLE
         if isinstance(value, np.ndarray):
             return _array(value)
         if isinstance(value, list | tuple):
-            found = plain_floats(value) if value else None
-            return UNREADABLE if found is None or isinstance(value[0], bool) else found
+            floats = plain_floats(value) if value else None
+            return UNREADABLE if floats is None or isinstance(value[0], bool) else floats
         return None if is_missing(value) else UNREADABLE
-    except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no vector
+    except Exception:  # noqa: BLE001 - a value that raises when it is inspected is not a vector
         return UNREADABLE
 
 
@@ -79,18 +79,18 @@ def _array(value: np.ndarray[Any, Any]) -> object:
     if array.ndim != 1 or not array.size:
         return UNREADABLE
     if array.dtype.kind == "O":
-        found = plain_floats(array.tolist())
-        return UNREADABLE if found is None else found
+        floats = plain_floats(array.tolist())
+        return UNREADABLE if floats is None else floats
     return array.astype(np.float64) if array.dtype.kind in _NUMBERS else UNREADABLE
 
 
 class Kernel:
-    """Random Fourier features of a Gaussian kernel: their products are the kernel's values.
+    """Random Fourier features of a Gaussian kernel: their inner products estimate the kernel.
 
-    Promise: the product of the features of two vectors is `exp(-|x - y|^2 / 2 bandwidth^2)` with
-        a standard error of `1 / sqrt(features)` at most; of a vector with itself it is 1.
-    Price: `dimensions * features / 2` multiplications a row. The frequencies are drawn from a
-        generator whose stream numpy has frozen: a reference means the same with every release.
+    Promise: the inner product of two vectors' features is `exp(-|x - y|^2 / 2 bandwidth^2)`, with
+        a standard error of `1 / sqrt(features)` at most; that of a vector with itself is 1.
+    Price: `dimensions * features / 2` multiplications a row. The frequencies come from a generator
+        whose stream numpy has frozen, so a reference means the same in every release.
     Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.
     """
 
@@ -106,16 +106,16 @@ class Kernel:
         return self._frequencies.nbytes
 
     def features(self, matrix: Floats) -> Floats:
-        """`[features, rows]` of vectors `[rows, dimensions]`."""
+        """Return the features `[features, rows]` of vectors `[rows, dimensions]`."""
         with np.errstate(over="ignore", invalid="ignore"):
             turns = product(matrix, self._frequencies.T).T
         turns = np.where(np.isfinite(turns), turns, 0.0)
-        found: Floats = self._size * np.concatenate([np.cos(turns), np.sin(turns)])
-        return found
+        features: Floats = self._size * np.concatenate([np.cos(turns), np.sin(turns)])
+        return features
 
 
 def median_distance(matrix: Floats) -> float:
-    """The bandwidth: half of all pairs of these rows are nearer; 1 where that is nothing."""
+    """Return the bandwidth: the median distance of all pairs of rows, or 1 if that is zero."""
     squares = (matrix**2).sum(axis=1)
     pairs = squares[:, None] + squares[None, :] - 2 * matrix @ matrix.T
     above = np.sqrt(np.maximum(pairs[np.triu_indices(len(matrix), 1)], 0.0))
@@ -125,10 +125,10 @@ def median_distance(matrix: Floats) -> float:
 
 
 class EmbeddingColumns:
-    """Vectors become three columns of numbers, and the features that are summed for the MMD.
+    """Converts vectors to three numeric columns, and to the features that the MMD sums.
 
-    norm: the Euclidean length. cosine: with the reference's centroid; missing for a vector of
-    length 0. kernel_similarity: the mean kernel value with the reference's vectors.
+    norm: the Euclidean norm. cosine: that with the centroid of the reference; missing for a zero
+    vector. kernel_similarity: the mean kernel value with the vectors of the reference.
     """
 
     def __init__(self, centroid: Floats, kernel: Kernel, kernel_mean: Floats) -> None:
@@ -137,7 +137,7 @@ class EmbeddingColumns:
 
     @classmethod
     def read_from(cls, entry: EmbeddingReference) -> Self:
-        """As it stands in a reference."""
+        """Read it from a reference."""
         kernel = Kernel(
             dimensions=len(entry.centroid),
             bandwidth=entry.bandwidth,
@@ -152,29 +152,29 @@ class EmbeddingColumns:
         return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """`[norm, cosine, kernel_similarity]` and kernel features by rows."""
-        found = vectors(values, len(self._centroid))
-        norm = np.sqrt((found.matrix**2).sum(axis=1))
+        """Return `[norm, cosine, kernel_similarity]` and kernel features by rows."""
+        parsed = vectors(values, len(self._centroid))
+        norm = np.sqrt((parsed.matrix**2).sum(axis=1))
         size = norm * self._length
-        has_direction = found.known & (size > 0) & np.isfinite(size)
-        cosine = np.einsum("rd,d->r", found.matrix, self._centroid) / np.where(
+        has_direction = parsed.known & (size > 0) & np.isfinite(size)
+        cosine = np.einsum("rd,d->r", parsed.matrix, self._centroid) / np.where(
             has_direction, size, 1.0
         )
-        features = np.where(found.known, self._kernel.features(found.matrix), 0.0)
+        features = np.where(parsed.known, self._kernel.features(parsed.matrix), 0.0)
         similarity = np.einsum("fr,f->r", features, self._mean)
         numeric = np.stack(
             [
-                np.where(found.known, norm, np.nan),
+                np.where(parsed.known, norm, np.nan),
                 np.where(has_direction, np.clip(cosine, -1.0, 1.0), np.nan),
-                np.where(found.known, similarity, np.nan),
+                np.where(parsed.known, similarity, np.nan),
             ]
         )
-        reasons = np.tile(found.reasons, (len(EMBEDDING_FIELDS), 1))
-        reasons[1, found.known & ~has_direction] = RefusalReason.MISSING
+        reasons = np.tile(parsed.reasons, (len(EMBEDDING_FIELDS), 1))
+        reasons[1, parsed.known & ~has_direction] = RefusalReason.MISSING
         return DerivedColumns(numeric, reasons, features)
 
 
 def most_common_length(values: Sequence[object]) -> int:
-    """The length that most of the vectors have; 0 where there is none."""
+    """Return the most common length of the vectors, or 0 without vectors."""
     lengths = Counter(value.size for value in values if isinstance(value, np.ndarray))
     return max(lengths, key=lambda length: (lengths[length], length), default=0)

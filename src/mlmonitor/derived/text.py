@@ -1,4 +1,4 @@
-"""Texts as numbers: how long they are, of how many words, and how many of these are new."""
+"""Texts as numbers: their length, their number of words, and the share of unknown words."""
 
 import base64
 import re
@@ -23,53 +23,52 @@ CHARACTERS = 4_000
 WORD_CHARACTERS = 64
 MOST_WORDS = 100_000
 LEAST_TEXTS = 2
-"""A word of fewer training texts is left out: it is a name more often than language."""
+"""A word in fewer training texts is left out, because it is often a name."""
 
 _WORD = re.compile(rf"[^\W\d_]{{1,{WORD_CHARACTERS}}}")
 _BITS_A_WORD = 10
 _WORDS_REMEMBERED = 16_384
-_WORD_BYTES = 76 + 4 * WORD_CHARACTERS + 110  # its text, and its place in a dict that grows
+_WORD_BYTES = 76 + 4 * WORD_CHARACTERS + 110  # its text, and its entry in a dict that has grown
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text: runs of Unicode letters, case-folded, composed (NFC).
+    """Return the words of a text: runs of Unicode letters, case-folded and composed (NFC).
 
-    Of the first `CHARACTERS` characters; a run longer than `WORD_CHARACTERS` is several words.
+    Only the first `CHARACTERS` characters are read; a run longer than `WORD_CHARACTERS` is split.
     """
     return _WORD.findall(unicodedata.normalize("NFC", text[:CHARACTERS]).casefold())
 
 
 class Vocabulary:
-    """The words that the reference knows: a Bloom filter, from which no word can be read.
+    """The words of the reference in a Bloom filter, which does not contain the words themselves.
 
-    Anyone who holds it can still test a word of their own, and be right but for
-    `false_positives`.
+    Whoever has the filter can still test whether it contains a given word.
 
-    Promise: a known word is always known; an unknown one is taken for known with a chance of
-        `false_positives`, below 1 % for up to 100,000 words.
-    Price: 10 to 20 bits a word, 128 KiB at most; about 3 us for a word not met lately.
+    Promise: a word of the reference is always recognised. Another word passes as known with
+        probability `false_positives`, below 1 % for up to 100,000 words.
+    Price: 10 to 20 bits a word, 128 KiB at most; about 3 us for a word that is not cached.
     Source: Bloom 1970; two hashes stand for many after Kirsch and Mitzenmacher 2006.
     """
 
     def __init__(self, bits: bytes, hashes: int) -> None:
         self._bits = bits
         self._hashes = hashes
-        self._met = _Met(bits, hashes)
+        self._cache = _WordCache(bits, hashes)
 
     @classmethod
     def from_words(cls, words: Collection[str]) -> "Vocabulary":
-        """The vocabulary of some words, `MOST_WORDS` at most."""
+        """Build the vocabulary of at most `MOST_WORDS` words."""
         size = min(max(1 << (_BITS_A_WORD * len(words) - 1).bit_length(), 1_024), MOST_FILTER_BITS)
         hashes = min(max(round(log(2) * size / max(len(words), 1)), 1), 16)
         bits = bytearray(size // 8)
         for word in words:
-            for at in _places(word, hashes, size - 1):
-                bits[at >> 3] |= 1 << (at & 7)
+            for place in _places(word, hashes, size - 1):
+                bits[place >> 3] |= 1 << (place & 7)
         return cls(bytes(bits), hashes)
 
     @classmethod
     def read(cls, entry: TextReference) -> "Vocabulary":
-        """As it stands in a reference."""
+        """Read it from a reference."""
         return cls(base64.b64decode(entry.bits), entry.hashes)
 
     @property
@@ -79,30 +78,30 @@ class Vocabulary:
 
     @property
     def hashes(self) -> int:
-        """How many bits a word sets."""
+        """The number of bits that a word sets."""
         return self._hashes
 
     @property
     def false_positives(self) -> float:
-        """The chance that an unknown word is taken for a known one."""
-        held = np.unpackbits(np.frombuffer(self._bits, np.uint8))
-        return float(held.mean()) ** self._hashes
+        """The probability that an unknown word passes as known."""
+        bits = np.unpackbits(np.frombuffer(self._bits, np.uint8))
+        return float(bits.mean()) ** self._hashes
 
     @property
     def nbytes(self) -> int:
-        """What it holds at most: the filter, and the words met lately."""
+        """Memory held at most: the filter and the cache of words."""
         return len(self._bits) + _WORDS_REMEMBERED * _WORD_BYTES
 
     def __contains__(self, word: str) -> bool:
-        return self._met[word]
+        return self._cache[word]
 
     def unknown_share(self, words: Sequence[str]) -> float:
-        """Which share of `words` is not known."""
-        return 1 - sum(map(self._met.__getitem__, words)) / len(words)
+        """Return the share of unknown words among `words`."""
+        return 1 - sum(map(self._cache.__getitem__, words)) / len(words)
 
 
-class _Met(dict[str, bool]):
-    """Whether each word met lately is known; a new one is looked up once."""
+class _WordCache(dict[str, bool]):
+    """A cache of which recent words are known."""
 
     def __init__(self, bits: bytes, hashes: int) -> None:
         super().__init__()
@@ -112,31 +111,31 @@ class _Met(dict[str, bool]):
         if len(self) >= _WORDS_REMEMBERED:
             self.clear()
         places = _places(word, self._hashes, self._mask)
-        known = self[word] = all(self._bits[at >> 3] >> (at & 7) & 1 for at in places)
-        return known
+        is_known = self[word] = all(self._bits[place >> 3] >> (place & 7) & 1 for place in places)
+        return is_known
 
 
 def _places(word: str, hashes: int, mask: int) -> Iterable[int]:
     digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     first, step = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little") | 1
-    return ((first + at * step) & mask for at in range(hashes))
+    return ((first + number * step) & mask for number in range(hashes))
 
 
 def frequent_words(texts: Iterable[object]) -> list[str]:
-    """The words of at least `LEAST_TEXTS` of the texts, the `MOST_WORDS` most frequent of them."""
-    found: Counter[str] = Counter()
+    """Return the most frequent words, up to `MOST_WORDS`, each in `LEAST_TEXTS` texts or more."""
+    text_counts: Counter[str] = Counter()
     for text in texts:
         if isinstance(text, str):
-            found.update(set(words_of(text)))
-    ranked = [(-count, word) for word, count in found.items() if count >= LEAST_TEXTS]
+            text_counts.update(set(words_of(text)))
+    ranked = [(-count, word) for word, count in text_counts.items() if count >= LEAST_TEXTS]
     return [word for _, word in sorted(ranked)[:MOST_WORDS]]
 
 
 class TextColumns:
-    """Texts become three columns of numbers.
+    """Converts texts to three numeric columns.
 
-    A text without words has no share of unknown ones: it is missing there.
-    Price: about 0.2 us a word, `CHARACTERS` characters a text at most.
+    The share of unknown words is missing for a text without words.
+    Price: about 0.2 us a word, for at most `CHARACTERS` characters a text.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -144,11 +143,11 @@ class TextColumns:
 
     @property
     def nbytes(self) -> int:
-        """What it holds at most."""
+        """Memory held at most."""
         return self._vocabulary.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """`[length, words, unknown_words]` by rows."""
+        """Return `[length, words, unknown_words]` by rows."""
         numeric = np.full((len(TEXT_FIELDS), len(values)), np.nan)
         reasons = np.zeros(numeric.shape, np.int8)
         for row, value in enumerate(values):
@@ -167,7 +166,7 @@ class TextColumns:
 
 
 def as_text(value: object) -> object:
-    """What a sample keeps of a value: a text, None where it is missing, else UNREADABLE."""
+    """Return a text, None for a missing value, or UNREADABLE for any other."""
     if isinstance(value, str):
         return value
     return None if _is_missing(value) else UNREADABLE
@@ -176,5 +175,5 @@ def as_text(value: object) -> object:
 def _is_missing(value: object) -> bool:
     try:
         return is_missing(value)
-    except Exception:  # noqa: BLE001 - a value that raises when it is looked at is no text
+    except Exception:  # noqa: BLE001 - a value that raises when it is inspected is not a text
         return False

@@ -1,4 +1,4 @@
-"""Critical values of each distance from its moments and its limit law: formulas, nothing drawn."""
+"""Critical values of each distance from its moments and limit law, without simulation."""
 
 import math
 from functools import lru_cache
@@ -20,9 +20,9 @@ from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.special import log_gamma
 
 _NODES = 31  # of the Gauss-Hermite rule
-_DEGREES = 8  # of Hermite polynomials that are followed
-_SUPPORT = 48  # counts at which a bin's law is summed
-_REACH = 6.0  # standard deviations of a bin's count, beyond which its law is not summed
+_DEGREES = 8  # of Hermite polynomials in the expansion
+_SUPPORT = 48  # counts at which a bin's law is evaluated
+_REACH = 6.0  # standard deviations of a bin's count, beyond which its law is cut off
 _ONE_IN_A_HUNDRED = 0.01
 _KOLMOGOROV = 1.6276  # sqrt(ln(2 / 0.01) / 2), the 99 % point of Kolmogorov's law
 _FLAT = 1e-300
@@ -30,13 +30,13 @@ _LEAST_FREEDOM = 0.125  # below it Wilson and Hilferty's formula fails
 
 
 def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
-    """The 99 % no-drift quantile of each distance of `entry`, by `CRITICAL_ROWS`, from its law.
+    """Compute the 99 % no-drift quantile of each distance of `entry`, by `CRITICAL_ROWS`.
 
     ordered: the sorted sample of a numeric field.
     Promise: within a quarter of the simulated value for windows of 100 rows or more, over bins that
         expect ten rows or more (`pytest -m '' tests/statistical`); in smaller windows, in rarer
         bins and for the Wasserstein distance of heavy tails the two may differ by more.
-    Price: 1 to 10 ms a field; nothing for counts seen before but the Wasserstein distance.
+    Price: 1 to 10 ms a field; all but the Wasserstein distance are cached by counts.
     Source: `asymptotic` for distances of counts, `asymptotic_wasserstein` for that of quantiles.
     """
     is_ordered = isinstance(entry, NumericReference)
@@ -47,13 +47,13 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 
 
 def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """The 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Compute the 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
 
     counts: the reference's `[bins]`, missing values last, see `possible_counts`. All but `ks` are
-    sums over bins, and in the limit weighted sums of chi-squares, so a gamma law of the same mean
-    and variance stands for each. The moments are those of beta-binomial counts, which include the
-    reference's own noise.
-    `ks` is Kolmogorov's point, or the sum of the edges' normal tails where that is smaller.
+    sums over bins, and in the limit weighted sums of chi-squares. Each is approximated by a gamma
+    law with the same mean and variance. The moments are those of beta-binomial counts, which
+    include the reference's own noise. `ks` uses Kolmogorov's quantile, or the union bound over the
+    edges' normal tails if that is smaller.
     Source: Haldane, "The mean and variance of chi-square", 1940, for moments in place of the limit;
     Satterthwaite, "An approximate distribution of estimates of variance components", 1946, for the
     gamma law; Smirnov, "Table for estimating the goodness of fit", 1948, for `ks`.
@@ -79,7 +79,7 @@ def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
         name: _gamma_points(term, count, weight, posterior / posterior.sum())
         for name, term in _terms(reference, count, sizes[:, None, None]).items()
     }
-    # A bin that neither side has rows in is not counted among the degrees of freedom.
+    # A bin without rows on either side does not count as a degree of freedom.
     absent = ((count == 0) * weight).sum(axis=2) * (reference == 0)
     points["psi_debiased"] = points["psi"] - noise * (reference.size - 1 - absent.sum(axis=1))
     points["js"] = np.minimum(np.sqrt(points["js"]), 1.0)
@@ -91,7 +91,7 @@ def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
 
 
 def _beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple[Floats, Floats]:
-    """`[sizes, bins, support]`: counts that a bin may have in a window, and their probabilities."""
+    """Return the possible counts of bins and their probabilities, `[sizes, bins, support]`."""
     shape, rest = alpha[None, :, None], (total - alpha)[None, :, None]
     share = shape / total
     mean = sizes * share
@@ -109,7 +109,7 @@ def _beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple[Floats, 
 
 
 def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]:
-    """What a bin with each of these counts adds to each distance, or to its square."""
+    """Return the term that a bin with each of these counts adds to each distance or its square."""
     bins, rows = reference.size, reference.sum()
     r = reference[None, :, None]
     p, q = r / rows, count / sizes
@@ -130,10 +130,10 @@ def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]
 
 
 def _gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -> Floats:
-    """The 99 % point, by size, of the sum over bins of `term`, `[sizes, bins, support]`.
+    """Return the 99 % quantile, by size, of the sum over bins of `term`, `[sizes, bins, support]`.
 
-    Two bins' counts are a Lancaster pair: their polynomials of a degree correlate as that power of
-    `-sqrt(odds * odds)`; of the terms the first two degrees are followed.
+    The counts of two bins are a Lancaster pair: their orthogonal polynomials of degree k correlate
+    by `(-sqrt(odds * odds)) ** k`. The terms are expanded to degree 2.
     """
     mean = (term * weight).sum(axis=2)
     around = (term - mean[:, :, None]) * weight
@@ -152,16 +152,16 @@ def _gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -
 
 
 def _gamma_point(mean: Floats, variance: Floats) -> Floats:
-    """The 99 % point of gamma laws; a deviation beyond four means is cut to four."""
+    """Return the 99 % quantile of gamma laws; a deviation beyond four means is clipped to four."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points
 
 
 def _kolmogorov_point(shares: Floats) -> float:
-    """Scaled by the root of the noise: Kolmogorov's point, or less where the edges are few.
+    """Return Kolmogorov's quantile in units of root noise, or less if the edges are few.
 
-    shares: of the rows below each edge. The union bound is solved by bisection.
+    shares: the shares of rows below each edge. Bisection solves the union bound.
     """
     spreads = np.sqrt(shares * (1 - shares)).tolist()
     low, high = 0.0, _KOLMOGOROV
@@ -175,11 +175,11 @@ def _kolmogorov_point(shares: Floats) -> float:
 
 
 def by_law(reference: Table, current: Table) -> dict[str, Floats]:
-    """The 99 % no-drift quantile of each distance, `[fields]`, from the laws for many rows.
+    """Compute the 99 % no-drift quantile of each distance, `[fields]`, from its limit law.
 
-    PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square of `bins - 1` degrees of
-    freedom; the difference of distribution functions Kolmogorov's, an upper bound for bins; total
-    variation a sum of half-normals, which is a little skewed.
+    PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square law with `bins - 1` degrees of
+    freedom. Kolmogorov's law is an upper bound for `ks`, and total variation follows a slightly
+    skewed sum of half-normals.
     """
     n, m = reference.sum(axis=1).astype(np.float64), current.sum(axis=1).astype(np.float64)
     noise = sampling_noise(n, m)
@@ -202,11 +202,11 @@ def by_law(reference: Table, current: Table) -> dict[str, Floats]:
 
 
 def asymptotic_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """The 99 % no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
+    """Compute the 99 % no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
 
-    The ranks of a window's quantiles lie about those of the field as a Brownian bridge does, and
-    the field's own quantile function stretches it; a gamma law with the mean and the variance of
-    the mean distance stands for its law.
+    The ranks of a window's quantiles deviate from those of the field as a Brownian bridge, which
+    the field's quantile function maps to values. The distance is approximated by a gamma law with
+    the same mean and variance.
     Source: del Barrio, Gine and Utzet, "Asymptotics for L2 functionals of the empirical quantile
     process", 2005, for the bridge; Mehler, 1866, for covariances of functions of two normals.
     """
@@ -223,7 +223,7 @@ def _wasserstein_point(ordered: Floats, stddev: float, size: int) -> float:
         middle = moved @ _WEIGHTS
         coefficients = _HERMITE @ (moved * _WEIGHTS).T
         variances = (moved - middle[:, None]) ** 2 @ _WEIGHTS
-        # What lies beyond the degrees followed is of each rank alone.
+        # The remainder beyond the expansion is uncorrelated between ranks.
         total = float(np.maximum(variances - (coefficients**2).sum(axis=0), 0.0).sum())
         total += float(((coefficients[:, None] @ _bridges())[:, 0] * coefficients).sum())
     mean, variance = float(middle.mean()), total / middle.size**2
@@ -234,9 +234,9 @@ def _wasserstein_point(ordered: Floats, stddev: float, size: int) -> float:
 
 @lru_cache(maxsize=2 * len(CRITICAL_ROWS))
 def _places(size: int, rows: int) -> Floats:
-    """`[ranks, nodes]`: where the quantiles of a window may lie.
+    """Return the ranks that a window's quantiles may have, `[ranks, nodes]`.
 
-    The bridge is followed on the scale of log-odds, so that no place is beyond 0 or 1.
+    The bridge is on the scale of log-odds, so that every rank is between 0 and 1.
     """
     noise = float(sampling_noise(np.array([size]), np.array([rows]))[0])
     ranks = WASSERSTEIN_RANKS[:, None]
@@ -253,14 +253,14 @@ def _quantiles(ordered: Floats, ranks: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _bridges() -> Floats:
-    """`[degrees, ranks, ranks]`: powers of the correlation of a Brownian bridge at two ranks."""
+    """Return powers of a Brownian bridge's correlation at two ranks, `[degrees, ranks, ranks]`."""
     odds = np.sqrt(WASSERSTEIN_RANKS / (1 - WASSERSTEIN_RANKS))
     correlation = np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds)
     return np.stack([correlation**degree for degree in range(1, _DEGREES + 1)])
 
 
 def _hermite() -> Floats:
-    """`[degrees, nodes]`: the normalised Hermite polynomials from degree 1 on."""
+    """Return the normalised Hermite polynomials from degree 1, `[degrees, nodes]`."""
     rows = [np.ones_like(_NORMALS), _NORMALS]
     for degree in range(2, _DEGREES + 1):
         rows.append((_NORMALS * rows[-1] - math.sqrt(degree - 1) * rows[-2]) / math.sqrt(degree))

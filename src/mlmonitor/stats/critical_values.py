@@ -1,4 +1,4 @@
-"""What chance alone makes of each distance, at the window's actual number of rows."""
+"""Critical values of each distance at the window's actual number of rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.simulated_values import simulate_points, simulate_wasserstein_point
 
 _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}  # the others shrink as the root
-_STEP_BYTES = 40  # of a count of those by which fields are alike
+_STEP_BYTES = 40  # of one count in the keys that group fields of equal counts
 
 
 class CriticalValues:
     """The critical values of some fields' distances, at any number of rows.
 
-    tables: what was simulated for each field, by measure, at `CRITICAL_ROWS`; empty where nothing
-    was. reference: counts `[fields, bins]`. entries: the fields themselves: those without tables
-    get them from `simulate_next`, bit by bit; until then the laws for many rows stand in, which are
-    far off in small windows.
+    tables: the simulated values of each field, by measure, at `CRITICAL_ROWS`; empty if there are
+    none. reference: counts `[fields, bins]`. entries: the fields themselves. `simulate_next` fills
+    missing tables step by step; until then asymptotic laws are used, which are inaccurate for small
+    windows.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class CriticalValues:
         self._tables: dict[str, Floats] = {
             name: np.array(
                 [
-                    _scaled(name, table.get(name), rows)
-                    for table, rows in zip(tables, _counted(name, reference), strict=True)
+                    _scale(name, table.get(name), rows)
+                    for table, rows in zip(tables, _count_rows(name, reference), strict=True)
                 ]
             )
             for name in (*MEASURES, WASSERSTEIN)
         }
 
     def simulate_next(self) -> bool:
-        """Simulate one size of window for one field without tables; False if none did.
+        """Simulate one window size for one field without tables; return False if none is left.
 
-        Price: 5 to 30 ms, so that a service that learned its reference can do it between calls;
-        fields of the same counts have the same values.
+        Price: 5 to 30 ms, so a service that learned its reference can do it between calls. Fields
+        with equal counts share their values.
         """
         step = next(self._left, None)
         if step is None:
@@ -64,7 +64,7 @@ class CriticalValues:
             else simulate_points(entry, size)
         )
         for name, point in points.items():
-            rows = _counted(name, self._reference[fields[:1]])
+            rows = _count_rows(name, self._reference[fields[:1]])
             noise = float(sampling_noise(np.array([size]), rows)[0])
             scaled = point / noise ** _power(name)
             self._tables[name][fields, CRITICAL_ROWS.index(size)] = scaled
@@ -73,43 +73,43 @@ class CriticalValues:
     def at(
         self, current: Counts, against: Table | None = None, *, digested: Counts | None = None
     ) -> dict[str, Floats]:
-        """By measure, `[fields]`: what a window with the number of rows of `current` may show.
+        """Return the critical values by measure, `[fields]`, for a window of `current`'s size.
 
-        NaN where there are no rows, and where a measure has no meaning. against: what the window
-        is compared with where that is not the whole reference. digested: how many values the
-        quantiles of each numeric field are made of, where these are not all values of `current`.
+        NaN without rows, and for a measure that does not apply. against: the expected counts, if
+        they are not the whole reference. digested: the number of values behind the quantiles of
+        each numeric field, if these are not all values of `current`.
         """
         reference = self._reference if against is None else against
         thresholds = by_law(reference, current)
         for name, table in self._tables.items():
-            then, now = _counted(name, reference), _counted(name, current)
+            then, now = _count_rows(name, reference), _count_rows(name, current)
             if name == WASSERSTEIN and digested is not None:
                 now[: len(digested)] = digested
-            simulated = _interpolated(table, now) * sampling_noise(then, now) ** _power(name)
+            simulated = _interpolate(table, now) * sampling_noise(then, now) ** _power(name)
             by_name = np.where(np.isnan(simulated), thresholds.get(name, np.nan), simulated)
             thresholds[name] = np.where((now == 0) | (self._rows == 0), np.nan, by_name)
         return thresholds
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the tables; and while some are simulated, by the list of them."""
-        held = sum(int(table.nbytes) for table in self._tables.values())
-        return held + (_STEP_BYTES * self._reference.size if self.is_simulating else 0)
+        """Memory held by the tables and, during simulation, by the list of steps."""
+        table_bytes = sum(int(table.nbytes) for table in self._tables.values())
+        return table_bytes + (_STEP_BYTES * self._reference.size if self.is_simulating else 0)
 
 
-def _counted(name: str, counts: Table) -> Floats:
-    """How many rows a distance is of: all, or those that have a value."""
+def _count_rows(name: str, counts: Table) -> Floats:
+    """Count the rows that a distance uses: all, or those that have a value."""
     rows: Floats = (counts[:, :-1] if name in OF_VALUES else counts).sum(axis=1)
     return rows.astype(np.float64)
 
 
 def _power(name: str) -> float:
-    """The power of `1/n + 1/m` by which a distance shrinks as rows are added."""
+    """Return the power of `1/n + 1/m` by which a distance shrinks as rows are added."""
     return _POWERS.get(name, 0.5)
 
 
 class _Step(NamedTuple):
-    """Fields that share their counts, the size of window to simulate, and for which measure."""
+    """Fields with equal counts, the window size to simulate, and the kind of measure."""
 
     fields: list[int]
     size: int
@@ -119,23 +119,23 @@ class _Step(NamedTuple):
 def _steps(
     tables: Sequence[Mapping[str, object]], entries: Sequence[CountedEntry]
 ) -> Iterator[_Step]:
-    """What is to be simulated for fields without tables: counts first, then quantiles."""
-    unknown = [at for at, entry in enumerate(entries) if not tables[at] and entry.rows]
+    """Yield the simulation steps of fields without tables: counts first, then quantiles."""
+    unknown = [place for place, entry in enumerate(entries) if not tables[place] and entry.rows]
     alike: dict[tuple[int, ...], list[int]] = {}
-    for at in unknown:
-        alike.setdefault(tuple(possible_counts(entries[at]).tolist()), []).append(at)
+    for place in unknown:
+        alike.setdefault(tuple(possible_counts(entries[place]).tolist()), []).append(place)
     for size in CRITICAL_ROWS:
         for fields in alike.values():
             yield _Step(fields, size, is_wasserstein=False)
     for size in CRITICAL_ROWS:
-        for at in unknown:
-            entry = entries[at]
+        for place in unknown:
+            entry = entries[place]
             if isinstance(entry, NumericReference) and entry.stddev:
-                yield _Step([at], size, is_wasserstein=True)
+                yield _Step([place], size, is_wasserstein=True)
 
 
-def _scaled(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
-    """A field's row of a table, freed of its dependence on the number of rows."""
+def _scale(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
+    """Return a field's row of a table, divided by its dependence on the number of rows."""
     if not values or reference_rows == 0:
         return np.full(len(CRITICAL_ROWS), np.nan)
     noise = sampling_noise(
@@ -145,11 +145,11 @@ def _scaled(name: str, values: Sequence[float] | None, reference_rows: float) ->
     return scaled
 
 
-def _interpolated(table: Floats, rows: Floats) -> Floats:
-    """Between the columns of a table, linear in the logarithm of the rows."""
+def _interpolate(table: Floats, rows: Floats) -> Floats:
+    """Interpolate between the columns of a table, linearly in the logarithm of the rows."""
     grid = np.log(CRITICAL_ROWS)
     place = np.interp(np.log(np.maximum(rows, 1.0)), grid, np.arange(len(CRITICAL_ROWS)))
     low = np.minimum(place.astype(np.intp), len(CRITICAL_ROWS) - 2)
-    at, weight = np.arange(len(rows)), place - low
-    between: Floats = (1 - weight) * table[at, low] + weight * table[at, low + 1]
+    fields, weight = np.arange(len(rows)), place - low
+    between: Floats = (1 - weight) * table[fields, low] + weight * table[fields, low + 1]
     return between

@@ -1,8 +1,8 @@
 """Distances between two histograms over the same bins: pure functions of counts.
 
-All take counts `[fields, bins]` of the reference and of now, missing values last, and return one
-number a field; NaN where either side has no counts. A bin that is empty on both sides is ignored,
-so fields of fewer bins can be padded.
+All take counts `[fields, bins]` of the reference and of the window, missing values last, and return
+one number a field, or NaN if either side has no counts. A bin that is empty on both sides is
+ignored, so fields with fewer bins can be padded.
 """
 
 import numpy as np
@@ -12,25 +12,25 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.special import ONE_IN_A_HUNDRED, ONE_IN_TEN
 
 Table = Counts | Floats
-"""Counts, or what counts are to be expected."""
+"""Counts, or expected counts."""
 
 
 def psi(reference: Table, current: Table) -> Floats:
     """Population stability index: the sum of `(q - p) ln(q / p)`, in nats, from 0 upwards.
 
-    Half a count is added to every bin, so that a bin empty on one side stays finite. Without any
-    drift it is about `(1/n + 1/m)(bins - 1)`, not zero: in small windows rules of thumb such as
-    0.2 mean nothing.
+    Half a count is added to every bin, so that a bin that is empty on one side stays finite. Its
+    mean without drift is about `(1/n + 1/m)(bins - 1)`, not zero, so rules of thumb such as 0.2 do
+    not apply to small windows.
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
     """
     present = (reference + current) > 0
-    p = _smoothed(reference, present)
-    q = _smoothed(current, present)
+    p = _smooth(reference, present)
+    q = _smooth(current, present)
     return _where_both(reference, current, ((q - p) * np.log(q / p)).sum(axis=1))
 
 
 def chi_square_point(freedom: Floats) -> Floats:
-    """The 99 % point of chi-square laws, after Wilson and Hilferty."""
+    """Return the 99 % quantile of chi-square laws, after Wilson and Hilferty."""
     spread = 2 / (9 * freedom)
     point: Floats = freedom * (1 - spread + ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
     return point
@@ -54,8 +54,8 @@ def _relative_entropy(p: Floats, q: Floats) -> Floats:
     return entropy
 
 
-def _smoothed(counts: Table, present: NDArray[np.bool_]) -> Floats:
-    """Shares, half a count added to each present bin; 1 where there is none, so its log is 0."""
+def _smooth(counts: Table, present: NDArray[np.bool_]) -> Floats:
+    """Return shares with half a count added to each present bin; absent bins are 1: log 1 = 0."""
     halved = np.where(present, counts + 0.5, 0.0)
     whole = np.maximum(halved.sum(axis=1, keepdims=True), 0.5)
     return np.where(present, halved / whole, 1.0)
@@ -67,12 +67,12 @@ def _shares(counts: Table) -> Floats:
 
 
 def _where_both(reference: Table, current: Table, distance: Floats) -> Floats:
-    known = (reference.sum(axis=1) > 0) & (current.sum(axis=1) > 0)
-    return np.where(known, distance, np.nan)
+    has_both = (reference.sum(axis=1) > 0) & (current.sum(axis=1) > 0)
+    return np.where(has_both, distance, np.nan)
 
 
 def psi_debiased(reference: Table, current: Table) -> Floats:
-    """PSI less what it is on average without drift: about zero then, and negative half the time.
+    """PSI minus its mean without drift: about zero without drift, so often negative.
 
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
     """
@@ -82,8 +82,9 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 def psi_low(reference: Table, current: Table) -> Floats:
     """A lower confidence bound, at 90 %, of the PSI between the laws behind the counts.
 
-    PSI over `1/n + 1/m` is about a non-central chi-square whose non-centrality is what is sought;
-    the bound follows from its mean and variance (after Potgieter et al., arXiv 2307.11878).
+    PSI divided by `1/n + 1/m` is approximately a non-central chi-square. Its non-centrality is the
+    PSI of the laws, and the bound follows from its mean and variance (after Potgieter et al.,
+    arXiv 2307.11878).
     """
     noise, freedom = _noise(reference, current), _freedom(reference, current)
     beyond = psi(reference, current) / noise - freedom
@@ -108,9 +109,8 @@ def total_variation(reference: Table, current: Table) -> Floats:
 def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
     """The largest difference of the distribution functions at the bins' edges, from 0 to 1.
 
-    For bins that have an order, so not of the last column: missing values have no place in it, and
-    both distributions are those of the other values. At the edges only, so never more than between
-    the samples.
+    Only for ordered bins. The last column, missing values, is left out. Evaluated only at the
+    edges, so never larger than the distance between the samples.
     """
     then, now = reference[:, :-1], current[:, :-1]
     difference = np.cumsum(_shares(then) - _shares(now), axis=1)
@@ -122,7 +122,7 @@ def chi_square(reference: Table, current: Table) -> Floats:
 
     Source: Press et al., "Numerical recipes", section 14.3, for samples of unequal size.
     """
-    n, m = (each.sum(axis=1, keepdims=True).astype(np.float64) for each in (reference, current))
+    n, m = (table.sum(axis=1, keepdims=True).astype(np.float64) for table in (reference, current))
     ratio = np.sqrt(np.maximum(n, 1) / np.maximum(m, 1))
     both = np.maximum(reference + current, 1)
     terms = (ratio * current - reference / ratio) ** 2 / both
@@ -130,7 +130,7 @@ def chi_square(reference: Table, current: Table) -> Floats:
 
 
 def sampling_noise(n: Table, m: Table) -> Floats:
-    """How far chance alone takes samples of `n` and of `m` rows apart: their inverses' sum."""
+    """Return `1/n + 1/m`, the scale of random differences between samples of `n` and `m` rows."""
     noise: Floats = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
     return noise
 
@@ -147,9 +147,9 @@ def _freedom(reference: Table, current: Table) -> Floats:
 def wasserstein(reference: Floats, current: Floats, stddev: Floats) -> Floats:
     """Wasserstein-1 distance in standard deviations of the reference, from 0 upwards.
 
-    The mean distance of the quantiles `[fields, ranks]` at `WASSERSTEIN_RANKS`: so a field that
-    moves by one deviation is at 1. The outermost half percent on either side, where a single value
-    would decide, is left out. NaN where a side is unknown or the reference does not vary.
+    The mean distance of the quantiles `[fields, ranks]` at `WASSERSTEIN_RANKS`, so a shift by one
+    standard deviation gives 1. The outer half percent on either side is left out, because a single
+    value would dominate it. NaN if a side is unknown or the reference does not vary.
     """
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         moved = np.abs(current / stddev[:, None] - reference / stddev[:, None]).mean(axis=1)
@@ -168,10 +168,10 @@ MEASURES = {
     "ks": kolmogorov_smirnov,
     "chi2": chi_square,
 }
-"""Every distance of counts by the name it is exported under."""
+"""Every distance of counts by its exported name."""
 
 ORDERED = frozenset({"ks"})
-"""Those of them that need bins in an order, and so have no meaning for categories."""
+"""Distances that need ordered bins, so they do not apply to categories."""
 
 OF_VALUES = frozenset({"ks", WASSERSTEIN})
-"""Distances of the values that are there: how many are missing does not enter them."""
+"""Distances that ignore missing values."""

@@ -1,4 +1,4 @@
-"""Evidence of drift that is valid at any time, from counts alone."""
+"""Anytime-valid evidence of drift, from counts alone."""
 
 from typing import NamedTuple, Protocol
 
@@ -12,11 +12,11 @@ PRIOR = 0.5
 """Half a count a bin, Jeffreys' prior of a multinomial."""
 
 CONCENTRATIONS = (50.0, 300.0)
-"""How near the null the alternatives lie: in rows' worth of belief in the null's shares."""
+"""Concentrations of the alternatives around the null's shares, in rows."""
 
 
 class ChangeSegment(NamedTuple):
-    """The rows since the restart with the most evidence.
+    """The rows since the restart that has the most evidence.
 
     counts: `[fields, bins]`; rows: `[fields]`.
     seasons: the rows by season, `[fields, seasons]`; no columns without seasons.
@@ -28,14 +28,14 @@ class ChangeSegment(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The logarithm of each field's e-value, and the change that it shows most clearly."""
+    """The logarithm of each field's e-value, and its most evident change."""
 
     log_e: Floats
     change: ChangeSegment
 
 
 class EvidenceProcess(Protocol):
-    """Evidence of each field that stays valid whenever it is evaluated."""
+    """Evidence of drift for each field, valid at any number of evaluations."""
 
     def begin_season(self, season: int) -> None:
         """Count later rows in this season."""
@@ -44,13 +44,13 @@ class EvidenceProcess(Protocol):
         """Add the counts of new rows, `[fields, bins]`."""
 
     def log_e(self) -> Floats:
-        """The logarithm of each field's e-value."""
+        """Return the logarithm of each field's e-value."""
 
     def evaluate(self) -> Evaluation:
-        """The e-values, and the change that each field shows most clearly."""
+        """Return the e-values, and the most evident change of each field."""
 
     def reset(self, fields: Mask) -> None:
-        """Start again for some fields."""
+        """Restart some fields from nothing."""
 
     @property
     def nbytes(self) -> int:
@@ -58,33 +58,33 @@ class EvidenceProcess(Protocol):
 
 
 _ALL = slice(None)
-_BATCH_FIELDS = 64  # fields: more would take memory that is no longer in the cache
+_BATCH_FIELDS = 64  # fields; more would not fit into the CPU cache
 
 
 class EProcess:
-    """An e-process for each field: how well "its bins have changed" explains its counts.
+    """An e-process for each field: the evidence that the distribution over its bins has changed.
 
-    The null says that the counts are drawn as the reference's were: their predictive law is
-    Dirichlet-multinomial with the reference's counts and half a count a bin, so that a small
-    reference is not taken for the truth. The alternative mixes Dirichlet laws around the null,
-    near and far but no surer than it, and a flat one. Because a change may be late, the process
-    restarts with the first update after `restart_rows` rows, each restart with a share of the
-    stake; rows before a restart belong to its null.
+    Under the null, counts are drawn like those of the reference: their predictive law is
+    Dirichlet-multinomial with the reference's counts plus half a count a bin, which accounts for
+    the size of the reference. The alternative mixes a flat Dirichlet law with laws around the null
+    that are no more concentrated than the null. Because a change may be late, the process restarts
+    with the first update after every `restart_rows` rows. Each restart has a share of the stake,
+    and rows before a restart belong to its null.
 
-    Promise: while rows are exchangeable with the reference's, the chance that `log_e` *ever*
-        exceeds `ln(1 / alpha)` is at most `alpha`, however often it is looked at. By Ville's
-        inequality on average over laws as Jeffreys' prior has them, for a ratio of predictive laws
-        is a martingale under their mixture; of each single law that was tried, by simulation
-        (`pytest -m '' tests/statistical`).
-    reference: counts `[fields, bins]`; present: which of the bins each field has. prior: what is
-    believed of each bin before the reference, in counts, where it is not half a count.
-    Price: `8 * bins * (kept + 4)` bytes a field, and 2 MB for the moment of a look at most; about
-        10 us a field and look. Constant: `kept` restarts remain, spaced geometrically over the
-        past (`slot_for_restart`); dropping others can only lower the evidence.
+    Promise: while rows are exchangeable with the reference's, the probability that `log_e` *ever*
+        exceeds `ln(1 / alpha)` is at most `alpha`, regardless of the number of evaluations. This
+        holds by Ville's inequality on average over laws drawn from Jeffreys' prior, because a ratio
+        of predictive laws is a martingale under their mixture. For single laws it is checked by
+        simulation (`pytest -m '' tests/statistical`).
+    reference: counts `[fields, bins]`; present: the bins that each field has. prior: pseudo-counts
+    of each bin, if not half a count.
+    Price: `8 * bins * (kept + 4)` bytes a field, and at most 2 MB during an evaluation; about 10 us
+        a field and evaluation. Constant: `kept` restarts remain, spaced geometrically over the past
+        (`slot_for_restart`); dropping others can only lower the evidence.
     Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
-        whose null is one law, not a sample's. Restarts as in Shin, Ramdas and Rinaldo,
-        "E-detectors", NEJSDS 2023; but those are summed, which bounds how often alerts fire, and
-        these share one stake, which bounds whether any ever fires.
+        whose null is a known law instead of a sample. Restarts follow Shin, Ramdas and Rinaldo,
+        "E-detectors", NEJSDS 2023. They sum restarts, which bounds the frequency of alerts; sharing
+        one stake bounds the probability of any alert.
     """
 
     __slots__ = (
@@ -110,26 +110,26 @@ class EProcess:
         kept: int = 12,
     ) -> None:
         fields, width = reference.shape
-        believed = reference + (PRIOR if prior is None else prior)
+        pseudo_counts = reference + (PRIOR if prior is None else prior)
         self._present = present
-        self._reference: Floats = np.where(self._present, believed, 0.0)
-        self._least: Floats = least_belief(prior, present)
+        self._reference: Floats = np.where(self._present, pseudo_counts, 0.0)
+        self._least: Floats = least_pseudo_counts(prior, present)
         self._restart_rows = restart_rows
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
         self._begun: Counts = np.zeros(fields, np.int64)
         # Which restart a slot holds; -1 while it holds none.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
-        # Each law's normaliser, computed once a restart.
+        # The normaliser of each law, computed once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
         self._evaluation: Evaluation | None = None  # of all fields, until rows are added
 
     def begin_season(self, season: int) -> None:
-        """Change nothing: all seasons share one null here."""
+        """Do nothing: all seasons share one null."""
 
     def update(self, counts: Counts) -> None:
-        """Add the counts of new rows, `[fields, bins]`; a restart follows where it is due."""
+        """Add the counts of new rows, `[fields, bins]`; restart where it is due."""
         if not counts.any():
             return
         self._evaluation = None
@@ -142,13 +142,13 @@ class EProcess:
             self._start(due, slot_for_restart(self._order[:, due]))
 
     def log_e(self) -> Floats:
-        """The logarithm of each field's e-value, as of now."""
+        """Return the logarithm of each field's e-value."""
         return self.evaluate().log_e
 
     def evaluate(self, fields: Counts | slice = _ALL) -> Evaluation:
-        """The e-values, and the rows since the restart that gains most.
+        """Return the e-values, and the rows since the restart with the highest gain.
 
-        fields: the places of those to evaluate, if not all. Price: cached until rows are added.
+        fields: indices of the fields to evaluate, by default all. Price: cached until rows arrive.
         """
         if fields is not _ALL:
             return self._evaluate(fields)
@@ -157,19 +157,19 @@ class EProcess:
         return self._evaluation
 
     def _evaluate(self, fields: Counts | slice) -> Evaluation:
-        at = np.arange(len(self._total))[fields]
+        places = np.arange(len(self._total))[fields]
         parts = []
-        for start in range(0, max(at.size, 1), _BATCH_FIELDS):
-            parts.append(self._evaluate_batch(at[start : start + _BATCH_FIELDS]))
+        for start in range(0, max(places.size, 1), _BATCH_FIELDS):
+            parts.append(self._evaluate_batch(places[start : start + _BATCH_FIELDS]))
             yield_gil()
         log_e, changes = zip(*parts, strict=True)
-        joined = (np.concatenate(each) for each in zip(*changes, strict=True))
+        joined = (np.concatenate(pieces) for pieces in zip(*changes, strict=True))
         return Evaluation(np.concatenate(log_e), ChangeSegment(*joined))
 
     def _evaluate_batch(self, fields: Counts) -> Evaluation:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
-        # What is staked on later restarts keeps its value.
+        # The stake of restarts yet to come keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
@@ -177,21 +177,21 @@ class EProcess:
         return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
     def reset(self, fields: Mask) -> None:
-        """Start again for some fields, as after an alert that was cleared."""
-        at = np.flatnonzero(fields)
-        if at.size == 0:
+        """Restart some fields from nothing, as after a resolved alert."""
+        places = np.flatnonzero(fields)
+        if places.size == 0:
             return
         self._evaluation = None
-        self._total[at] = 0
-        self._starts[:, at] = 0
-        self._begun[at] = 0
-        self._order[:, at] = -1
-        self._start(at, np.zeros(at.size, np.int64))
+        self._total[places] = 0
+        self._starts[:, places] = 0
+        self._begun[places] = 0
+        self._order[:, places] = -1
+        self._start(places, np.zeros(places.size, np.int64))
 
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays."""
-        held = (
+        arrays = (
             self._reference,
             self._least,
             self._total,
@@ -200,7 +200,7 @@ class EProcess:
             self._order,
             self._before,
         )
-        return sum(array.nbytes for array in held)
+        return sum(array.nbytes for array in arrays)
 
     def _start(self, fields: Counts, slots: Counts) -> None:
         self._starts[slots, fields] = self._total[fields]
@@ -209,40 +209,44 @@ class EProcess:
         self._before[:, slots, fields] = log_beta(self._laws(self._total[fields], fields), present)
 
     def _laws(self, start: Counts, fields: Counts) -> Floats:
-        """The null, then its alternatives, for rows after `start`: `[laws, ...]`."""
+        """Return the null, then its alternatives, for rows after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
-        known = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
+        total = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = self._least[fields]
         laws = np.empty((len(CONCENTRATIONS) + 2, *null.shape))
         laws[0], laws[-1] = null, flat
-        # No surer of the null's shares than the null is, and no surer that a bin stays empty: else
-        # it would be evidence that a small reference, or one of empty bins, is not typical.
+        # No alternative is more concentrated than the null, in total or in an empty bin. Otherwise
+        # a small reference, or one with empty bins, would itself count as evidence.
         for law, concentration in zip(laws[1:-1], CONCENTRATIONS, strict=True):
-            np.maximum(null * (concentration / (known + concentration)), flat, out=law)
+            np.maximum(null * (concentration / (total + concentration)), flat, out=law)
         return laws
 
     def _gain(self, fields: Counts) -> Floats:
-        """Log likelihood ratio of each restart's bet, `[kept, fields]`."""
+        """Return the log likelihood ratio of each restart, `[kept, fields]`."""
         used = self._used
         starts, present = self._starts[:used, fields], self._present[fields]
         laws = self._laws(starts, fields)
         laws += self._total[fields] - starts
-        found = log_beta(laws, present)
-        found -= self._before[:, :used, fields]
-        gain: Floats = np.logaddexp.reduce(found[1:], axis=0) - np.log(len(found) - 1) - found[0]
+        likelihoods = log_beta(laws, present)
+        likelihoods -= self._before[:, :used, fields]
+        gain: Floats = (
+            np.logaddexp.reduce(likelihoods[1:], axis=0)
+            - np.log(len(likelihoods) - 1)
+            - likelihoods[0]
+        )
         return gain
 
     @property
     def _used(self) -> int:
-        """How many slots hold a restart, of the field that has most."""
+        """The largest number of restarts that a field has."""
         return min(int(self._begun.max(initial=0)) + 1, len(self._order))
 
     def _stake(self, fields: Counts) -> Floats:
         return log_stake(self._order[: self._used, fields])
 
 
-def least_belief(prior: Floats | None, present: Mask) -> Floats:
-    """What every law believes of each bin at least: half a count, or less where `prior` is less."""
+def least_pseudo_counts(prior: Floats | None, present: Mask) -> Floats:
+    """Return the least pseudo-count of each bin: half a count, or `prior` if that is less."""
     if prior is None:
         return np.where(present, PRIOR, 0.0)
     is_less = present & (prior > 0)
@@ -250,11 +254,11 @@ def least_belief(prior: Floats | None, present: Mask) -> Floats:
 
 
 def slot_for_restart(order: Counts) -> Counts:
-    """Which slot of each field the next restart takes, `[fields]`.
+    """Choose the slot of each field's next restart, `[fields]`.
 
-    order: `[kept, fields]`, the number of the restart in each slot, -1 where it is free. Once all
-    are taken, the first restart stays, and of the others the one goes whose neighbours are closest
-    in the ratio of their ages: so those kept are spaced geometrically over the past.
+    order: `[kept, fields]`, the number of the restart in each slot, -1 if it is free. Once all are
+    used, the first restart stays, and the one whose neighbours have the closest ratio of ages is
+    replaced. So the remaining restarts are spaced geometrically over the past.
     """
     fields = order.shape[1]
     by_age = np.argsort(order, axis=0, kind="stable")  # free slots first, then the oldest
@@ -269,20 +273,20 @@ def slot_for_restart(order: Counts) -> Counts:
 
 
 def log_stake(order: Counts) -> Floats:
-    """What each restart may bet, by its number from 0: all of them together 1. None at -1."""
+    """Return the log of each restart's stake by its number; stakes add up to 1, and -1 has none."""
     begun = np.maximum(order, 0)
     shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
     return np.where(order >= 0, shares, -np.inf)
 
 
 def log_beta(a: Floats, present: Mask) -> Floats:
-    """The normaliser of Dirichlet laws, whose parameters `a` are on the last axis.
+    """Return the log normaliser of Dirichlet laws with parameters `a` on the last axis.
 
-    present: which of them there are; all others are 0.
+    present: the parameters in use; all others are 0.
     """
-    parameters = np.empty((*a.shape[:-1], a.shape[-1] + 1))  # and their sum, in one go with them
+    parameters = np.empty((*a.shape[:-1], a.shape[-1] + 1))  # the last one is their sum
     np.maximum(a.sum(axis=-1), PRIOR, out=parameters[..., -1])
-    parameters[..., :-1] = np.where(present, a, 1.0)  # log_gamma(1) is 0: as if it were not there
-    found = log_gamma(parameters)
-    normaliser: Floats = found[..., :-1].sum(axis=-1) - found[..., -1]
+    parameters[..., :-1] = np.where(present, a, 1.0)  # log_gamma(1) is 0, so it has no effect
+    logarithms = log_gamma(parameters)
+    normaliser: Floats = logarithms[..., :-1].sum(axis=-1) - logarithms[..., -1]
     return normaliser

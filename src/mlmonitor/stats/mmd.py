@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 MMD = "mmd"
-_NORMAL_ROWS = 200  # a mean of this many bounded features is normal
+_NORMAL_ROWS = 200  # the mean of this many bounded features is nearly normal
 
 
 def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
-    """What the MMD passes in one window in a hundred without drift, by `CRITICAL_ROWS`.
+    """Simulate the 99 % no-drift quantile of the MMD, by `CRITICAL_ROWS`.
 
-    features: `[features, rows]` of rows that the reference's mean was not made of. Small windows
-    are drawn from them; means of larger ones are normal, with the rows' own covariance. That the
-    reference's mean is of `design_rows` rows itself is added to their variance.
+    features: `[features, rows]` of rows that are not in the reference's mean. Small windows are
+    drawn from these rows; means of larger windows are normal with the covariance of the rows. The
+    variance of the reference's own mean over `design_rows` rows is added.
     """
-    around, spread = _centred(features)
-    known = around.shape[1]
+    around, spread = _center(features)
+    row_count = around.shape[1]
     normal = (rng.standard_normal((SIMULATIONS * 5, spread.size)) ** 2) @ spread
-    found = []
+    points = []
     for size in CRITICAL_ROWS:
         if size < _NORMAL_ROWS:
-            drawn = rng.integers(0, known, (SIMULATIONS, size))
+            drawn = rng.integers(0, row_count, (SIMULATIONS, size))
             means = np.stack([around[:, rows].mean(axis=1) for rows in drawn])
-            squared = size * (means**2).sum(axis=1) * known / max(known - 1, 1)
+            squared = size * (means**2).sum(axis=1) * row_count / max(row_count - 1, 1)
         else:
             squared = normal
         point = float(np.quantile(squared, QUANTILE))
-        found.append(float(np.sqrt(point * (1 / size + 1 / design_rows))))
-    return found
+        points.append(float(np.sqrt(point * (1 / size + 1 / design_rows))))
+    return points
 
 
 def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
-    """The same from the law for many rows, nothing drawn: a weighted sum of chi-squares.
+    """Compute the same from the limit law, a weighted sum of chi-squares, without simulation.
 
     Source: Gretton et al., "A kernel two-sample test", 2012, for the law; Buckley and Eagleson,
     "An approximation to the distribution of quadratic forms in normal random variables", 1988, for
     its quantile by three cumulants.
     """
-    _, spread = _centred(features)
+    _, spread = _center(features)
     first, second, third = (float((spread**power).sum()) for power in (1, 2, 3))
     point = 0.0
     if third > 0:
@@ -56,8 +56,8 @@ def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
     return [float(np.sqrt(point * (1 / size + 1 / design_rows))) for size in CRITICAL_ROWS]
 
 
-def _centred(features: Floats) -> tuple[Floats, Floats]:
-    """The features less their means, and the eigenvalues of their covariance."""
+def _center(features: Floats) -> tuple[Floats, Floats]:
+    """Return the centred features, and the eigenvalues of their covariance."""
     around = features - features.mean(axis=1, keepdims=True)
     covariance = around @ around.T / max(around.shape[1] - 1, 1)
     return around, np.maximum(np.linalg.eigvalsh(covariance), 0.0)

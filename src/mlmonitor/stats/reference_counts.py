@@ -1,4 +1,4 @@
-"""Which bins of a reference windows may have rows in."""
+"""The bins of a reference in which windows may have rows."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from mlmonitor.records import Counts
 
 
 def possible_counts(entry: CountedEntry) -> Counts:
-    """The counts that windows are compared with, of all bins that may have rows; missing last.
+    """Return the expected counts of all bins that may have rows, with missing values last.
 
-    Bins that the reference has never seen are left out: how often chance would fill them is not
-    known. A listed category has been seen, even if no held-out row has it.
+    Bins without rows in the reference are left out, because their probability is unknown. A listed
+    category has occurred, even if no held-out row has it.
     """
     expected = np.array(entry.expected, np.int64)
     is_possible = expected > 0

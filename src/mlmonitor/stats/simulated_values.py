@@ -1,4 +1,4 @@
-"""The 99 % no-drift quantiles of distances, from windows drawn out of the reference."""
+"""The 99 % no-drift quantiles of distances, from windows simulated from the reference."""
 
 import math
 from functools import lru_cache
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 QUANTILE = 0.99
-"""Critical values are what this share of windows without drift stays below."""
+"""The share of windows without drift that stay below a critical value."""
 
 SIMULATIONS = 2_000
 
-_BATCH_WINDOWS = 200  # windows drawn at a time, so that little memory is taken, and not for long
+_BATCH_WINDOWS = 200  # windows simulated at a time, to bound memory and the length of a step
 SIMULATION_BYTES = 1_500_000
-"""Memory that a step of a simulation takes for a moment."""
+"""Temporary memory of one step of a simulation."""
 _LARGEST_EXCEEDANCE = 0.015
 _DIGITS = 4
 
 
 def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
-    """The tables to save with an entry; `ordered` is the sorted sample of a numeric field."""
+    """Simulate the tables to save with an entry; `ordered` is a numeric field's sorted sample."""
     is_ordered = isinstance(entry, NumericReference)
     tables = simulate_distances(possible_counts(entry), is_ordered=is_ordered)
     if isinstance(entry, NumericReference) and ordered is not None and ordered.size:
@@ -51,14 +51,14 @@ def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, li
 
 
 def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """The 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Simulate the 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
 
     counts: the reference's `[bins]`, missing values last, see `possible_counts`; is_ordered:
-    whether the bins before them have an order. Windows are drawn from the reference's posterior:
-    its counts, and half a count a bin. Those of distances `OF_VALUES` have no missing values.
-    Promise: of windows of 20 to 10,000 rows 0.3 to 2 % exceed it, over references of 1,000 rows or
+    whether the other bins have an order. Windows are drawn from the reference's posterior: its
+    counts plus half a count a bin. Distances in `OF_VALUES` use windows without missing values.
+    Promise: 0.3 to 2 % of windows of 20 to 10,000 rows exceed it, for references of 1,000 rows or
         more (`pytest -m '' tests/statistical`).
-    Price: 2,000 draws a size, about 60 ms for ten bins; nothing for counts seen before.
+    Price: 2,000 draws a size, about 60 ms for ten bins; cached by counts.
     """
     key = tuple(counts.tolist())
     names = [name for name in MEASURES if is_ordered or name not in ORDERED]
@@ -67,11 +67,13 @@ def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[fl
 
 
 def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
-    """The 99 % point of every distance for windows of one size."""
+    """Simulate the 99 % quantile of every distance for windows of one size."""
     rng = np.random.default_rng([len(counts), size])
     reference = np.array([counts], np.int64)
     belief = reference + PRIOR
-    belief[0, -1] *= counts[-1] > 0  # where nothing was missing, nothing will be
+    belief[0, -1] *= (
+        counts[-1] > 0
+    )  # without missing values in the reference there are none in a window
     distances: dict[str, list[Floats]] = {name: [] for name in MEASURES}
     for _ in range(SIMULATIONS // _BATCH_WINDOWS):
         weights = rng.standard_gamma(belief, (_BATCH_WINDOWS, len(counts)))
@@ -82,13 +84,13 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
         weights[:, -1] = 0
         if counts[-1]:
             windows = _draw_windows(rng, size, weights)
-        # Without any value in the reference there is nothing to differ from.
+        # Without values in the reference the distance is 0.
         distances["ks"].append(np.nan_to_num(kolmogorov_smirnov(against, windows)))
     return {name: _point(np.concatenate(drawn)) for name, drawn in distances.items()}
 
 
 def _draw_windows(rng: "Generator", size: int, weights: Floats) -> Counts:
-    """Counts of one window for each row of weights; without any weight all rows are missing."""
+    """Draw the counts of one window for each row of weights; all rows are missing without any."""
     total = weights.sum(axis=1, keepdims=True)
     shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     windows: Counts = rng.multinomial(size, shares)
@@ -99,10 +101,10 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 
 
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """The same for the Wasserstein distance of a numeric field, from its sorted sample.
+    """Simulate the same for the Wasserstein distance of a numeric field, from its sorted sample.
 
-    The quantiles of a sample are the field's own at random ranks, for any field, so the
-    ranks are drawn once for each size, and looked up.
+    Quantiles of a sample are the field's quantiles at random ranks, whatever the field is. So the
+    ranks are drawn once for each size and cached.
     """
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):
         return {}
@@ -120,7 +122,7 @@ def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, lis
 
 @lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
 def _quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
-    """`[draws, ranks]`: which of `rows` sorted values the quantiles of `size` values are."""
+    """Return which of `rows` sorted values are the quantiles of `size` values, `[draws, ranks]`."""
     return np.minimum((_ranks(size, stream) * rows).astype(np.int32), rows - 1)
 
 
@@ -130,18 +132,18 @@ def _ranks(size: int, stream: int) -> Floats:
 
 
 def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
-    """`[draws, ranks]`: where the quantiles of `size` uniform values lie, drawn by spacings."""
-    at = np.minimum(np.ceil(size * WASSERSTEIN_RANKS), size)
-    steps = np.diff(at, prepend=0.0, append=size + 1.0)
+    """Draw the quantiles of `size` uniform values, `[draws, ranks]`, by their spacings."""
+    order = np.minimum(np.ceil(size * WASSERSTEIN_RANKS), size)
+    steps = np.diff(order, prepend=0.0, append=size + 1.0)
     gammas = rng.standard_gamma(steps, (draws, steps.size))
     ranks: Floats = np.cumsum(gammas[:, :-1], axis=1) / gammas.sum(axis=1, keepdims=True)
     return ranks
 
 
 def _point(distances: Floats) -> float:
-    """The 99 % point, rounded up: a distance of few values may lie on it, and has not passed it.
+    """Return the 99 % quantile, rounded up, so that a distance equal to it does not exceed it.
 
-    Of two values that such a distance takes, the one that closer to 1 % pass, or 1.5 % at most.
+    For a discrete distance, choose the value whose exceedance is closest to 1 %, at most 1.5 %.
     """
     ordered, draws = np.sort(distances), distances.size
     point = float(ordered[math.ceil(QUANTILE * (draws - 1))])
@@ -156,22 +158,22 @@ def _point(distances: Floats) -> float:
 
 
 def simulate_points(entry: CountedEntry, size: int) -> dict[str, float]:
-    """The 99 % no-drift quantile of each distance of counts, for one size of window."""
+    """Simulate the 99 % no-drift quantile of each distance of counts for one window size."""
     return _draw_points(tuple(possible_counts(entry).tolist()), size)
 
 
 def simulate_wasserstein_point(entry: CountedEntry, size: int) -> float:
-    """The Wasserstein distance's point for one size; the quantiles stand for the sample."""
+    """Simulate the Wasserstein quantile for one size, from saved quantiles instead of a sample."""
     if not isinstance(entry, NumericReference) or not entry.stddev:
         return 0.0
     rng, scale = np.random.default_rng([size, entry.rows]), np.full(_BATCH_WINDOWS, entry.stddev)
     grid, quantiles = np.linspace(0, 1, QUANTILE_POINTS), np.array(entry.quantiles)
-    found = []
+    distances = []
     for _ in range(SIMULATIONS // _BATCH_WINDOWS):
         now, then = (
             np.interp(_draw_ranks(rows, _BATCH_WINDOWS, rng).ravel(), grid, quantiles)
             for rows in (size, entry.rows - entry.missing)
         )
         shape = _BATCH_WINDOWS, WASSERSTEIN_RANKS.size
-        found.append(wasserstein(then.reshape(shape), now.reshape(shape), scale))
-    return _point(np.concatenate(found))
+        distances.append(wasserstein(then.reshape(shape), now.reshape(shape), scale))
+    return _point(np.concatenate(distances))

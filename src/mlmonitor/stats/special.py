@@ -1,4 +1,4 @@
-"""What serving needs of special functions, in numpy: scipy stays where models are trained."""
+"""Special functions in numpy, so that serving does not need scipy."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ _HALF_LOG_TWO_PI = 0.918938533204672741780
 _SHIFT = 8.0
 
 ONE_IN_A_HUNDRED = 2.3263478740408408
-"""What a normal deviate passes so often."""
+"""The 99 % quantile of the standard normal distribution."""
 
 ONE_IN_A_HUNDRED_EITHER_WAY = 2.5758293035489004
 ONE_IN_TEN = 1.2815515655446004
 
 
 def log_gamma(x: Floats) -> Floats:
-    """The logarithm of the gamma function for positive `x`, to about twelve digits.
+    """Return the logarithm of the gamma function for positive `x`, to about twelve digits.
 
-    Source: Stirling's series, after moving arguments below 8 up by the recurrence.
+    Source: Stirling's series, after raising arguments below 8 by the recurrence.
     """
-    y = np.array(x, np.float64)  # a copy, and flat: worked on in place, for there are many
+    y = np.array(x, np.float64)  # a copy, because the arithmetic below is in place
     flat = y.reshape(-1)
     small = np.flatnonzero(flat < _SHIFT)
     start = flat[small]
@@ -39,7 +39,7 @@ def log_gamma(x: Floats) -> Floats:
     value *= flat
     value += series
     if small.size:
-        # (x)(x + 1)...(x + 7), four factors at a time: two of x (x + 7), and so on, in one square
+        # x (x + 1) ... (x + 7) in pairs: with s = x (x + 7) they are s, s + 6, s + 10 and s + 12
         square = start * (start + 7)
         product = square * (square + 6)
         product *= square + 10

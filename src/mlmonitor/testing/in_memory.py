@@ -42,13 +42,13 @@ class InMemoryExporter:
         """
         expected = (attributes or {}).items()
         for snapshot in reversed(self.snapshots):
-            found = [
+            values = [
                 point.value
                 for point in snapshot.points
                 if point.metric.name == name and expected <= dict(point.attributes).items()
             ]
-            if len(found) > 1:
-                raise KeyError(f"{name}: {len(found)} series match: name more attributes")
-            if found:
-                return found[0]
+            if len(values) > 1:
+                raise KeyError(f"{name}: {len(values)} series match: name more attributes")
+            if values:
+                return values[0]
         raise KeyError(f"{name}: no series matches")

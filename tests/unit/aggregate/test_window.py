@@ -195,7 +195,7 @@ def test_a_huge_block_costs_no_pane_for_each_row() -> None:
     """100,000 rows into a window of 60: all counted, 60 kept, and not a pane opened for each."""
     window = a_window(Span(None, 60, 60))
     opened = []
-    window._turn, turn = lambda passed: (opened.append(passed), turn(passed)), window._turn  # type: ignore[method-assign]  # counts the turns
+    window._rotate, rotate = lambda passed: (opened.append(passed), rotate(passed)), window._rotate  # type: ignore[method-assign]  # counts rotations
     window.update(rows(*range(100_000)), now=0.0)
     assert len(opened) <= 61
     assert window.total().rows == 100_000

@@ -16,14 +16,14 @@ Range = slice | int
 
 
 class RegressionSums:
-    """Sums over pairs of numbers, from which all measures of regression and their intervals follow.
+    """Sums over pairs of numbers that give all regression measures and their intervals.
 
-    table: float64 `[terms, buckets]`, in the order of `TERMS`. Of an error e = predicted - actual
-    and of d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
+    table: float64 `[terms, buckets]`, in the order of `TERMS`. With e = predicted - actual and
+    d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
     `over2` the squares of errors above zero, `a` sums |actual|, `ea` |e| |actual|, `r` the ratio
     |e| / |actual| over the `nonzero` pairs whose actual is not zero, and `r2` its square.
 
-    Promise: merging is addition. A sum beyond all floats is infinite or NaN; nothing warns.
+    Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
     Price: 136 bytes a bucket.
     """
 
@@ -40,8 +40,8 @@ class RegressionSums:
 
     def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
         """Add pairs; one with a NaN on either side is left out."""
-        is_known = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
-        predicted, actual, buckets = predicted[is_known], actual[is_known], buckets[is_known]
+        is_counted = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
+        predicted, actual, buckets = predicted[is_counted], actual[is_counted], buckets[is_counted]
         with np.errstate(all="ignore"):
             for row, term in enumerate(self._terms(predicted, actual)):
                 self.table[row] += np.bincount(buckets, term, self.table.shape[1])
@@ -63,7 +63,7 @@ class RegressionSums:
             self.table += other.table
 
     def reset(self, bucket: int) -> None:
-        """Forget one bucket."""
+        """Set one bucket to zero."""
         self.table[:, bucket] = 0.0
 
     def terms(self, bucket: Range = slice(None)) -> dict[str, float]:
@@ -77,12 +77,12 @@ class RegressionSums:
         return self.table.nbytes
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
+        """Return all contents as arrays."""
         return {"center": np.array([self.center]), "table": self.table}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         table = part(state, "table", np.float64, ndim=2)
         demand(table.shape[0] == len(cls.TERMS), "table: expected a row for each term")
         counts = table[[cls.TERMS.index("n"), cls.TERMS.index("nonzero")]]
@@ -93,9 +93,9 @@ class RegressionSums:
 
 
 class MeanSums:
-    """Counts, sums and sums of squares of values a row, by bucket: means and their intervals.
+    """Counts, sums and sums of squares by bucket, which give means and their intervals.
 
-    table: float64 `[3, names, buckets]`. A NaN says that the row has no such value.
+    table: float64 `[3, names, buckets]`. A row whose value is NaN is left out.
     Promise: merging is addition. Price: 24 bytes a name and bucket.
     """
 
@@ -107,8 +107,8 @@ class MeanSums:
 
     def update(self, name: str, values: Floats, buckets: Buckets) -> None:
         """Add the values of one name."""
-        is_known = np.isfinite(values) & (buckets >= 0)
-        values, buckets = values[is_known], buckets[is_known]
+        is_counted = np.isfinite(values) & (buckets >= 0)
+        values, buckets = values[is_counted], buckets[is_counted]
         place, size = self.names.index(name), self.table.shape[2]
         with np.errstate(over="ignore"):
             self.table[0, place] += np.bincount(buckets, minlength=size)
@@ -122,11 +122,11 @@ class MeanSums:
         self.table += other.table
 
     def reset(self, bucket: int) -> None:
-        """Forget one bucket."""
+        """Set one bucket to zero."""
         self.table[:, :, bucket] = 0.0
 
     def terms(self, name: str, bucket: Range = slice(None)) -> tuple[float, float, float]:
-        """The count, the sum and the sum of squares of one name over some buckets."""
+        """Return the count, the sum and the sum of squares of one name over some buckets."""
         chosen = self.table[:, self.names.index(name), bucket].reshape(3, -1).sum(axis=1)
         count, total, squares = chosen.tolist()
         return count, total, squares
@@ -137,12 +137,12 @@ class MeanSums:
         return self.table.nbytes
 
     def state(self) -> State:
-        """All there is to know but the names, as arrays."""
+        """Return all contents but the names, as arrays."""
         return {"table": self.table}
 
     @classmethod
     def from_state(cls, state: State, names: tuple[str, ...]) -> Self:
-        """The inverse of `state`; raises FormatError for arrays that do not fit the names."""
+        """Read back a `state`; raise FormatError for arrays that do not fit the names."""
         table = part(state, "table", np.float64, ndim=3)
         demand(table.shape[:2] == (3, len(names)), "table: expected three rows for each name")
         demand((table[[0, 2]] >= 0).all(), "table: expected counts of zero or more")
@@ -152,7 +152,7 @@ class MeanSums:
 
 
 class ConfusionMatrix:
-    """How often each class was predicted where each was true, by bucket.
+    """How often each class was predicted for each true class, by bucket.
 
     counts: int64 `[buckets, classes, classes]`, actual before predicted.
     Promise: exact; merging is addition. Price: 8 bytes a pair of classes and bucket.
@@ -165,9 +165,9 @@ class ConfusionMatrix:
 
     def update(self, predicted: Buckets, actual: Buckets, buckets: Buckets) -> None:
         """Add pairs of class codes; one below zero on either side is left out."""
-        is_known = (predicted >= 0) & (actual >= 0) & (buckets >= 0)
+        is_counted = (predicted >= 0) & (actual >= 0) & (buckets >= 0)
         size = self.counts.shape[1]
-        cells = (buckets[is_known] * size + actual[is_known]) * size + predicted[is_known]
+        cells = (buckets[is_counted] * size + actual[is_counted]) * size + predicted[is_counted]
         added = np.bincount(cells, minlength=self.counts.size)
         self.counts += added.reshape(self.counts.shape)
 
@@ -178,11 +178,11 @@ class ConfusionMatrix:
         self.counts += other.counts
 
     def reset(self, bucket: int) -> None:
-        """Forget one bucket."""
+        """Set one bucket to zero."""
         self.counts[bucket] = 0
 
     def matrix(self, bucket: Range = slice(None)) -> Counts:
-        """Actual before predicted, over some buckets, all unless one is named."""
+        """Return the matrix `[actual, predicted]` over some buckets, by default all."""
         size = self.counts.shape[1]
         if not size:
             return np.zeros((0, 0), np.int64)
@@ -195,12 +195,12 @@ class ConfusionMatrix:
         return self.counts.nbytes
 
     def state(self) -> State:
-        """All there is to know but the names of the classes, as arrays."""
+        """Return all contents but the names of the classes, as arrays."""
         return {"counts": self.counts}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         counts = part(state, "counts", np.int64, ndim=3)
         demand(counts.shape[1] == counts.shape[2], "counts: expected as many rows as columns")
         demand((counts >= 0).all(), "counts: expected counts of zero or more")

@@ -19,10 +19,10 @@ ClassIndex = NDArray[np.int32]
 
 
 class ClassCodes:
-    """A code for each class, given when it first appears; the same name has the same code.
+    """Codes of classes, assigned on first appearance.
 
     Price: 0.1 us for a short text or a number that appeared before, 2 us for another value. At most
-        `MOST_CLASSES` names, and as many values that are recognised without looking for their name.
+        `MOST_CLASSES` names, and four cached values for each.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -37,7 +37,7 @@ class ClassCodes:
         return tuple(self._codes)
 
     def encode(self, values: Iterable[object]) -> ClassIndex:
-        """The code of each value; `NO_CLASS` where it is missing or names no class."""
+        """Return the code of each value, or `NO_CLASS` if it is missing or not a class name."""
         memory = self._by_value
         codes = [
             self.code(value) if (code := memory.get(_key(value))) is None else code
@@ -46,7 +46,7 @@ class ClassCodes:
         return np.array(codes, np.int32)
 
     def code(self, value: object) -> int:
-        """The code of one value, which has one from now on."""
+        """Return the code of one value, and assign one to a new name."""
         name = None if value is ABSENT else _name_or_none(value)
         if name is None:
             return NO_CLASS
@@ -62,7 +62,7 @@ class ClassCodes:
 
 
 def _key(value: object) -> tuple[type, object] | None:
-    """What a plain value is recognised by; 1, 1.0 and True are three."""
+    """Return the cache key of a plain value; 1, 1.0 and True have different keys."""
     kind = type(value)
     if kind is str:
         return (kind, value) if len(value) <= _SHORT else None  # type: ignore[arg-type]
@@ -72,5 +72,5 @@ def _key(value: object) -> tuple[type, object] | None:
 def _name_or_none(value: object) -> str | None:
     try:
         return None if value is None or value != value else category_name(value)  # noqa: PLR0124
-    except Exception:  # noqa: BLE001 - an object of the host's that raises names no class
+    except Exception:  # noqa: BLE001 - a host object that raises is not a class name
         return None

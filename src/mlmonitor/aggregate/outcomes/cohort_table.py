@@ -1,11 +1,11 @@
-"""Cohorts of prediction time: how many were predicted, and how many have their label by when."""
+"""Cohorts by prediction time: predictions, labels, and when the labels arrived."""
 
 import numpy as np
 
 from mlmonitor.records import Counts, Floats
 
 MOST_COHORTS = 60
-"""Older cohorts make room for newer ones."""
+"""The number of cohorts; newer ones replace the oldest."""
 
 _NONE = -(1 << 62)
 
@@ -16,7 +16,7 @@ class CohortTable:
     delays: int64 `[cohorts, cohorts]`: labels by cohort and by the period they arrived in, counted
     from the cohort's own; the last counts all later ones.
 
-    Promise: exact for the newest `MOST_COHORTS` periods; a row of an older one is in none.
+    Promise: exact for the newest `MOST_COHORTS` periods; older rows are not counted.
     Price: 30 KB.
     """
 
@@ -31,7 +31,7 @@ class CohortTable:
         self.delays: Counts = np.zeros((MOST_COHORTS, MOST_COHORTS), np.int64)
 
     def places(self, times: Floats) -> tuple[Counts, list[int]]:
-        """The place of the cohort of each time, -1 if it is too old; and the places newly begun."""
+        """Return the place of each time's cohort, -1 if too old, and the places just begun."""
         periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
         newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
         begun = []
@@ -58,27 +58,27 @@ class CohortTable:
         self.delays += cells.reshape(self.delays.shape)
 
     def order(self) -> list[int]:
-        """The places in use, the oldest cohort first."""
+        """Return the places in use, the oldest cohort first."""
         newest = self.periods.max()
         used = np.flatnonzero((self.periods > newest - MOST_COHORTS) & (self.periods != _NONE))
         ordered: list[int] = used[np.argsort(self.periods[used])].tolist()
         return ordered
 
     def shares_by_age(self, now: float) -> Floats:
-        """The share of its labels that a cohort has after each whole period: chain ladder.
+        """Estimate the share of its labels that a cohort has after each period (chain ladder).
 
-        From one age to the next, labels grow by the factor that the cohorts old enough have shown.
-        NaN for ages that no cohort has passed. Beyond the oldest cohort nothing more is expected.
+        From one age to the next, labels grow by the factor observed in cohorts that are old enough.
+        NaN for ages that no cohort has reached. No labels are expected after the oldest age.
         Source: Mack, "Distribution-free calculation of the standard error of chain ladder" (1993).
         """
         order = self.order()
         current = int(np.floor(now / self.seconds))
-        ages = current - self.periods[order]  # whole periods that have ended, the cohort's included
+        ages = current - self.periods[order]  # periods that have ended, including the cohort's own
         totals = np.cumsum(self.delays[order], axis=1)
-        known = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
+        oldest_age = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
         shares = np.full(MOST_COHORTS, np.nan)
         share = 1.0
-        for age in range(known - 1, -1, -1):
+        for age in range(oldest_age - 1, -1, -1):
             shares[age] = share
             before, after = totals[ages > age, age - 1].sum(), totals[ages > age, age].sum()
             if age and after:

@@ -1,4 +1,4 @@
-"""What is compared where predictions meet their actuals: the task, its classes, its measures."""
+"""How predictions are compared with their actuals: the task, its classes, its measures."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -17,12 +17,12 @@ MOST_SCORED_CLASSES = 32
 
 @dataclass(frozen=True, slots=True)
 class OutcomePlan:
-    """Two states of outcomes merge if their plans are equal.
+    """The layout of outcome states: two states merge if their plans are equal.
 
-    classes: names by code; a class that is not among them has the next code. positive: the code of
-    the positive one of two. center: near the mean actual, for sums of powers. has_scores: whether
-    scores arrive with the predictions, and has_probabilities whether these are probabilities, not
-    decision values. has_histogram: whether scores are kept, not only the losses they make.
+    classes: names by code; all other classes share the next code. positive: the code of the
+    positive class of two. center: a value near the mean actual, for sums of powers. has_scores:
+    whether scores arrive with the predictions. has_probabilities: whether scores are probabilities,
+    not decision values. has_histogram: whether scores are kept, not only their losses.
     """
 
     task: Task
@@ -36,7 +36,7 @@ class OutcomePlan:
 
     @property
     def mean_names(self) -> tuple[str, ...]:
-        """Measures that are means of values a row."""
+        """Measures that are means of one value a row."""
         own = tuple(metric.name for metric in self.metrics)
         if self.task == "ranking":
             return ("ndcg", "mrr", *own)
@@ -44,27 +44,27 @@ class OutcomePlan:
 
     @property
     def scored(self) -> int:
-        """How many classes have a histogram of scores: one of two is enough."""
+        """The number of classes with a histogram of scores; one is enough for two classes."""
         if not self.has_scores or not self.has_histogram:
             return 0
         return 1 if self.task == "binary" else len(self.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of all codes, that of further classes last."""
+        """The names of all codes; the last stands for further classes."""
         return (*self.classes, OTHER)
 
     def without_histogram(self) -> "OutcomePlan":
-        """The same, but for the histogram: what is kept for many buckets."""
+        """Return the plan without the histogram, as it is used for many buckets."""
         return replace(self, has_histogram=False)
 
 
 class OutcomeBlock(NamedTuple):
-    """Pairs of predictions and actuals, read.
+    """Pairs of predictions and actuals, in numbers.
 
-    predicted, actual: numbers, NaN where there is none. predicted_class, actual_class: codes of the
-    plan's classes, -1 where there is none. scores: float64 `[scored classes, rows]`. own: a column
-    of values a row for each of the plan's measures that are means.
+    predicted, actual: NaN where there is none. predicted_class, actual_class: codes of the plan's
+    classes, -1 where there is none. scores: float64 `[scored classes, rows]`. means: for each of
+    the plan's `mean_names` one value a row.
     """
 
     predicted: Floats
@@ -76,12 +76,12 @@ class OutcomeBlock(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many pairs there are."""
+        """The number of pairs."""
         return len(self.predicted)
 
 
 def score_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
-    """Log loss and Brier score of each row; NaN where a probability is missing or out of range."""
+    """Return log loss and Brier score of each row; NaN if a probability is missing or invalid."""
     scores, actual = block.scores, block.actual_class
     is_sound = ((scores >= 0) & (scores <= 1)).all(axis=0) & (actual >= 0)
     with np.errstate(all="ignore"):

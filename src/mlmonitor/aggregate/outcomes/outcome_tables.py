@@ -17,10 +17,10 @@ from mlmonitor.errors import IncompatibleSketch
 
 
 class OutcomeTables:
-    """One confusion matrix, one score histogram, one set of sums under every measure of a task.
+    """A confusion matrix, a score histogram and sums: the state of every measure of a task.
 
     Promise: additive. Any order and any split of the rows gives the same counts, and the same sums
-        but for rounding. Price: `nbytes`, which rows do not change.
+        up to rounding. Price: `nbytes`, independent of the number of rows.
     """
 
     __slots__ = ("confusion", "means", "plan", "regression", "scores")
@@ -36,7 +36,7 @@ class OutcomeTables:
 
     @property
     def buckets(self) -> int:
-        """How many buckets there are."""
+        """The number of buckets."""
         return int(self.means.table.shape[2])
 
     def update(self, block: OutcomeBlock, buckets: Buckets) -> None:
@@ -45,10 +45,12 @@ class OutcomeTables:
             self.regression.update(block.predicted, block.actual, buckets)
         elif self.plan.task != "ranking":
             self.confusion.update(block.predicted_class, block.actual_class, buckets)
-        is_known = np.where(block.actual_class >= 0, buckets, -1)
+        labelled_buckets = np.where(block.actual_class >= 0, buckets, -1)
         for place in range(self.plan.scored):
             code = self.plan.positive if self.plan.task == "binary" else place
-            self.scores.update(place, block.scores[place], block.actual_class == code, is_known)
+            self.scores.update(
+                place, block.scores[place], block.actual_class == code, labelled_buckets
+            )
         for name in self.plan.mean_names:
             self.means.update(name, block.means[name], buckets)
 
@@ -70,7 +72,7 @@ class OutcomeTables:
         self.means.reset(bucket)
 
     def copy(self) -> "OutcomeTables":
-        """The same sums, which later rows do not change."""
+        """Return an independent copy."""
         twin = OutcomeTables(self.plan, self.buckets)
         twin.merge(self)
         return twin
@@ -82,7 +84,7 @@ class OutcomeTables:
         return sum(part.nbytes for part in parts)
 
     def state(self) -> State:
-        """All there is to know but the plan, as arrays."""
+        """Return all contents but the plan, as arrays."""
         return {
             **nest("regression", self.regression.state()),
             **nest("confusion", self.confusion.state()),
@@ -92,7 +94,7 @@ class OutcomeTables:
 
     @classmethod
     def from_state(cls, state: State, plan: OutcomePlan) -> Self:
-        """The inverse of `state`; raises FormatError for arrays that do not fit the plan."""
+        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
         means = MeanSums.from_state(within("means", state), plan.mean_names)
         tables = cls(plan, means.table.shape[2])
         regression = RegressionSums.from_state(within("regression", state))
@@ -103,7 +105,7 @@ class OutcomeTables:
             and confusion.counts.shape == tables.confusion.counts.shape
             and scores.counts.shape == tables.scores.counts.shape
         )
-        demand(fits, "outcomes: of another task, other classes or other buckets")
+        demand(fits, "outcomes: expected another task, other classes or other buckets")
         tables.regression, tables.confusion = regression, confusion
         tables.scores, tables.means = scores, means
         return tables

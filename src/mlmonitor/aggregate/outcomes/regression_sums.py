@@ -1,4 +1,4 @@
-"""Sums of prediction errors by bucket: additive, so a backend can form MAE, RMSE and bias."""
+"""Sums of prediction errors by bucket: additive, so a backend can compute MAE, RMSE and bias."""
 
 from typing import NamedTuple, Self
 
@@ -10,7 +10,7 @@ from mlmonitor.records import Counts, Floats
 
 
 class ErrorMeans(NamedTuple):
-    """How far labelled predictions were off. `bias` is the mean of predicted minus actual."""
+    """The errors of labelled predictions. `bias` is the mean of predicted minus actual."""
 
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
     mae: float
@@ -19,10 +19,10 @@ class ErrorMeans(NamedTuple):
 
 
 class ErrorSums:
-    """Per bucket of the prediction: how many were labelled, and the sums of their errors.
+    """The number of labelled predictions and the sums of their errors, by bucket of the prediction.
 
-    Promise: exact but for rounding, under any merging. A sum beyond all floats is infinite, and
-        NaN where such errors had both signs; nothing warns.
+    Promise: exact up to rounding, under any merging. A sum that overflows is infinite, or NaN where
+        such errors have both signs; no warning is issued.
     Price: 32 bytes a bucket.
     """
 
@@ -36,9 +36,9 @@ class ErrorSums:
         self.signed: Floats = np.zeros(len(edges) + 1)
 
     def update(self, predicted: Floats, actual: Floats) -> None:
-        """Take in pairs; one with a NaN on either side says nothing about the error."""
-        known = ~(np.isnan(predicted) | np.isnan(actual))
-        predicted, actual = predicted[known], actual[known]
+        """Add pairs; one with a NaN on either side is left out."""
+        has_both = ~(np.isnan(predicted) | np.isnan(actual))
+        predicted, actual = predicted[has_both], actual[has_both]
         bucket = np.searchsorted(self.edges, predicted, side="left")
         size = len(self.count)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -49,7 +49,7 @@ class ErrorSums:
             self.signed += np.bincount(bucket, error, size)
 
     def merge(self, other: Self) -> None:
-        """Take in what `other` has seen; raises IncompatibleSketch unless the buckets agree."""
+        """Add what `other` has seen; raises IncompatibleSketch unless the buckets agree."""
         if not np.array_equal(self.edges, other.edges):
             raise IncompatibleSketch("error sums over different buckets cannot be merged")
         self.count += other.count
@@ -59,13 +59,13 @@ class ErrorSums:
             self.signed += other.signed
 
     def performance(self) -> ErrorMeans | None:
-        """Over all buckets; None before the first labelled prediction."""
+        """Return the errors over all buckets, or None before the first labelled prediction."""
         n = int(self.count.sum())
         if n == 0:
             return None
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond all floats: inf, or NaN
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is inf, or NaN
             sums = self.absolute.sum(), self.squared.sum(), self.signed.sum()
-        mae, mse, bias = (float(each) / n for each in sums)
+        mae, mse, bias = (float(total) / n for total in sums)
         return ErrorMeans(n, mae, float(np.sqrt(mse)), bias)
 
     @property
@@ -74,19 +74,22 @@ class ErrorSums:
         return 4 * self.count.nbytes + self.edges.nbytes
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
+        """Return all contents as arrays."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         edges = part(state, "edges", np.float64, ndim=1)
-        demand((edges[:-1] < edges[1:]).all() and not np.isnan(edges).any(), "edges: must ascend")
-        found = cls(edges)
-        shape = found.count.shape
-        found.count = part(state, "count", np.int64, shape=shape)
+        demand(
+            (edges[:-1] < edges[1:]).all() and not np.isnan(edges).any(),
+            "edges: expected them to ascend",
+        )
+        sums = cls(edges)
+        shape = sums.count.shape
+        sums.count = part(state, "count", np.int64, shape=shape)
         for name in ("absolute", "squared", "signed"):
-            setattr(found, name, part(state, name, np.float64, shape=shape))
-        is_sound = (found.count >= 0) & (found.absolute >= 0) & (found.squared >= 0)
-        demand(is_sound.all(), "count, absolute, squared: expected none below zero")
-        return found
+            setattr(sums, name, part(state, name, np.float64, shape=shape))
+        is_sound = (sums.count >= 0) & (sums.absolute >= 0) & (sums.squared >= 0)
+        demand(is_sound.all(), "count, absolute, squared: expected zero or more")
+        return sums

@@ -1,4 +1,4 @@
-"""Scores beside what became true: one histogram under AUC, calibration and thresholds."""
+"""Scores by outcome: one histogram for AUC, calibration and thresholds."""
 
 from typing import Self
 
@@ -11,7 +11,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 
 def _edges() -> Floats:
-    """Steps of 0.005, and finer ones towards 0 and 1: there each edge has 1.05 times the odds."""
+    """Return steps of 0.005, with finer ones near 0 and 1, where odds grow by 1.05 an edge."""
     logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
     edges: Floats = np.unique(np.concatenate([np.arange(201) / 200, low, 1.0 - low]))
@@ -25,10 +25,10 @@ SCORE_EDGES: Floats = _edges()
 class ScoreHistogram:
     """Counts of scores by bin and outcome, and the sum of the scores in each bin.
 
-    counts: int64 `[buckets, classes, 2, bins]`, rows that were not of the class before those that
-    were. sums: float64 `[buckets, classes, bins]`.
-    Promise: exact; merging is addition. What two scores of one bin say about their order is lost:
-        `auc_error` of the classification measures bounds what that does to ROC AUC.
+    counts: int64 `[buckets, classes, 2, bins]`, rows of other classes first, then those of the
+    class. sums: float64 `[buckets, classes, bins]`.
+    Promise: exact; merging is addition. The order of scores within one bin is lost; `auc_error`
+        of the classification measures bounds the effect on ROC AUC.
     Price: 24 bytes a bin, of which there are 761, for each class and bucket.
     """
 
@@ -41,8 +41,8 @@ class ScoreHistogram:
 
     def update(self, place: int, scores: Floats, is_class: Mask, buckets: Buckets) -> None:
         """Add scores from 0 to 1 of one class; others are left out."""
-        is_known = (scores >= 0) & (scores <= 1) & (buckets >= 0)
-        scores, is_class, buckets = scores[is_known], is_class[is_known], buckets[is_known]
+        is_counted = (scores >= 0) & (scores <= 1) & (buckets >= 0)
+        scores, is_class, buckets = scores[is_counted], is_class[is_counted], buckets[is_counted]
         bins = self.sums.shape[2]
         bin_of = np.searchsorted(SCORE_EDGES, scores, side="left")
         size = self.counts.shape[0]
@@ -64,7 +64,7 @@ class ScoreHistogram:
         self.sums[bucket] = 0.0
 
     def outcomes(self, place: int, bucket: Range = slice(None)) -> tuple[Counts, Floats]:
-        """The counts `[2, bins]` and the sums `[bins]` of one class over some buckets."""
+        """Return the counts `[2, bins]` and the sums `[bins]` of one class over some buckets."""
         bins = self.sums.shape[2]
         counts: Counts = self.counts[bucket, place].reshape(-1, 2, bins).sum(axis=0)
         sums: Floats = self.sums[bucket, place].reshape(-1, bins).sum(axis=0)
@@ -76,12 +76,12 @@ class ScoreHistogram:
         return self.counts.nbytes + self.sums.nbytes
 
     def state(self) -> State:
-        """All there is to know but the names of the classes, as arrays."""
+        """Return all contents but the names of the classes, as arrays."""
         return {"counts": self.counts, "sums": self.sums}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         counts = part(state, "counts", np.int64, ndim=4)
         demand(counts.shape[2:] == (2, len(SCORE_EDGES)), "counts: expected other bins")
         demand((counts >= 0).all(), "counts: expected counts of zero or more")

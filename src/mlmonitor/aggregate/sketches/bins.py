@@ -1,7 +1,7 @@
-"""Counts over bins that are frozen when the reference is made: additive, so exact over a fleet.
+"""Counts over bins that the reference fixes: additive, so exact over a fleet.
 
-Bin `b` of a field holds the values in `(edges[b - 1], edges[b]]`, as Prometheus' `le` has it; the
-first reaches down to minus infinity, the last up to infinity.
+Bin `b` of a field holds the values in `(edges[b - 1], edges[b]]`, like Prometheus' `le`. The first
+bin starts at minus infinity, and the last ends at infinity.
 """
 
 from typing import NamedTuple
@@ -11,15 +11,19 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 
 FLOAT32_TOLERANCE = 2.0**-22
-"""Relative difference up to which two numbers are one value: four roundings of float32."""
+"""Numbers within this relative difference count as one value: four roundings of float32."""
 
 FLOAT64_TOLERANCE = 2.0**-50
 """The same for numbers that float32 cannot distinguish, such as seconds since 1970."""
 
 _EXACT_INTEGER = 2.0**53
-_MOST_PER_VALUE = 4  # numbers that different precisions and roundings may make of one value
-_LEAST_SHARE = 0.75  # of the tolerance, within which the shortest decimals are chosen
-_MOST_ABSORBED = 0.1  # of a bin's share, by which a window around a point mass may hold others
+_MOST_PER_VALUE = 4  # numbers that one value may become under different precisions and roundings
+_LEAST_SHARE = (
+    0.75  # of the tolerance: edges are the shortest decimals between this share and all of it
+)
+_MOST_ABSORBED = (
+    0.1  # of a bin's share: how much of other values the window around a point mass may hold
+)
 _HALVINGS = 60
 _LARGEST = np.finfo(np.float64).max
 
@@ -29,15 +33,15 @@ def quantile_edges(
 ) -> Floats:
     """Inner edges that split ascending values into about `bins` bins of equal mass.
 
-    Numbers that differ by `tolerance`, relatively, are one value: an edge lies that far above the
-    value it belongs to, so that no rounding carries the value across. A value that alone holds a
-    bin's share or more is a point mass, and so is each of at most `bins` distinct values. A point
-    mass has an edge on either side, so that nothing else shares its bin; the bins between two
-    masses may be empty in these values. Numbers closer than the tolerance are values of their own
-    where there are more of them than precisions and roundings would make of one.
+    Numbers within the relative `tolerance` count as one value. An edge lies that far above its
+    value, so rounding never moves the value into the next bin. A value with a bin's share of the
+    rows or more is a point mass; with at most `bins` distinct values, every one of them is. A point
+    mass has an edge on either side, so it has a bin to itself; bins between two masses may be empty
+    in these values. Numbers closer than the tolerance stay distinct if there are more of them than
+    rounding could produce from one value.
 
-    Promise: `4 * bins + 1` bins at most, `2 * bins + 1` for at most `bins` distinct values, 3 for a
-        constant; without point masses none is empty.
+    Promise: at most `4 * bins + 1` bins, `2 * bins + 1` for at most `bins` distinct values, and 3
+        for a constant. Without point masses no bin is empty.
     """
     if ordered.size == 0:
         return np.empty(0)
@@ -49,7 +53,7 @@ def quantile_edges(
         low, high = _mass_windows(values, masses, tolerance, ordered, most)
         cuts = _even_cuts(values.counts, is_mass, parts=bins - masses.size)
         spread = _upper_edges(values, cuts, tolerance)
-    if masses.size:  # an edge inside a mass's window would split what is one value
+    if masses.size:  # an edge inside a mass's window would split one value
         place = np.searchsorted(low, spread, side="right") - 1
         spread = spread[(place < 0) | (spread > high[place])]
     edges: Floats = np.unique(np.concatenate([low, high, spread]))
@@ -57,7 +61,7 @@ def quantile_edges(
 
 
 class _DistinctValues(NamedTuple):
-    """Distinct values in ascending order: the numbers that each spans, and how often it occurs."""
+    """Distinct values in ascending order: the range of numbers of each, and how often it occurs."""
 
     first: Floats
     last: Floats
@@ -83,7 +87,7 @@ def _distinct_values(ordered: Floats, tolerance: float) -> _DistinctValues:
 
 
 def _run_starts(numbers: Floats, tolerance: float) -> Counts:
-    """Where runs begin whose neighbours differ by no more than the tolerance."""
+    """Return the start of each run of numbers whose neighbours are within the tolerance."""
     size = np.minimum(np.abs(numbers[1:]), np.abs(numbers[:-1]))
     starts: Counts = np.append(0, np.flatnonzero(np.diff(numbers) > tolerance * size) + 1)
     return starts
@@ -92,9 +96,9 @@ def _run_starts(numbers: Floats, tolerance: float) -> Counts:
 def _mass_windows(
     values: _DistinctValues, masses: Counts, tolerance: float, ordered: Floats, most: int
 ) -> tuple[Floats, Floats]:
-    """The edges below and above each point mass; those of two neighbours may coincide.
+    """Return the edges below and above each point mass; two neighbours may share an edge.
 
-    most: how many other values a window may hold.
+    most: the number of other values that a window may hold.
     """
     first, last = values.first[masses], values.last[masses]
     middle = _between(last[:-1], first[1:])
@@ -106,8 +110,8 @@ def _mass_windows(
     reach = tolerance * np.where(size == 0, scale, size)
     for _ in range(_HALVINGS):
         upto = np.searchsorted(ordered, last + reach, side="right")
-        held = upto - np.searchsorted(ordered, first - reach, side="left")
-        is_crowded = held - values.counts[masses] > most
+        inside = upto - np.searchsorted(ordered, first - reach, side="left")
+        is_crowded = inside - values.counts[masses] > most
         if not is_crowded.any():
             break
         reach = np.where(is_crowded, reach / 2, reach)
@@ -119,7 +123,7 @@ def _mass_windows(
 
 
 def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
-    """The values that end each of `parts` bins of equal mass, point masses aside."""
+    """Return the last value of each of `parts` bins of equal mass, without the point masses."""
     spread = np.flatnonzero(~is_mass)
     if spread.size == 0 or parts <= 1:
         return np.empty(0, np.int64)
@@ -131,7 +135,7 @@ def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
 
 
 def _upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) -> Floats:
-    """An edge above each of some values, below the next one."""
+    """Return an edge above each of these values and below the next one."""
     last, following = values.last[cuts], values.first[cuts + 1]
     ceilings = _between(last, following)
     reach = tolerance * np.abs(last)
@@ -140,7 +144,7 @@ def _upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) -> Flo
 
 
 def _between(low: Floats, high: Floats) -> Floats:
-    """Halfway, and less than `high` in any case."""
+    """Return the midpoint, which is always less than `high`."""
     middle = low / 2 + high / 2
     between: Floats = np.where((middle >= low) & (middle < high), middle, low)
     return between
@@ -161,12 +165,12 @@ def _shortest(low: float, high: float) -> float:
 
 
 def widen(low: float, high: float, tolerance: float = FLOAT32_TOLERANCE) -> tuple[float, float]:
-    """A range that rounding does not leave."""
+    """Widen a range so that rounding does not move values out of it."""
     return low - tolerance * abs(low), high + tolerance * abs(high)
 
 
 def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
-    """How many values of each field are at most each probe: int64 `[fields, probes]`.
+    """Count the values of each field up to each probe: int64 `[fields, probes]`.
 
     ordered: `[fields, rows]`, ascending, NaN last. probes: `[fields, probes]`, in any order.
     Price: one binary search a probe, 0.2 ns a value in blocks of thousands.
@@ -178,12 +182,12 @@ def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
 
 
 def bin_counts(upto: Counts, valid: Counts) -> Counts:
-    """Counts per bin, `[fields, edges + 1]`, from counts up to each edge and the whole."""
+    """Return counts per bin, `[fields, edges + 1]`, from counts up to each edge and in all."""
     return np.diff(upto, axis=1, prepend=0, append=valid[:, None])
 
 
 def pad_edges(edges: list[Floats]) -> Floats:
-    """Edges of all fields as one array; where a field has fewer, infinity makes empty bins."""
+    """Return the edges of all fields as one array, padded with infinity: those bins are empty."""
     width = max((len(inner) for inner in edges), default=0)
     table = np.full((len(edges), width), np.inf)
     for field, inner in enumerate(edges):

@@ -20,16 +20,15 @@ NEW = "__new__"
 class Dictionary:
     """The codes of one field's categories: the reference's most frequent, then two for the rest.
 
-    top: category `i` has code `i`; `other` (known, but rare) has `len(top)`, a category that the
-        reference does not know `len(top) + 1`.
-    is_closed: whether `top` and `other` are all that the reference held. Where it held more than
-        were kept, what is not listed cannot be told to be new: it is counted as `other`.
-    is_boolean: only true, false, 0 and 1 are read; everything else is of a wrong type.
+    top: category `i` has code `i`. Code `len(top)` stands for `other` (listed, but rare), code
+        `len(top) + 1` for categories that the reference does not have.
+    is_closed: whether `top` and `other` are all categories of the reference. If some were dropped,
+        an unlisted category is not necessarily new, and is counted as `other`.
+    is_boolean: only true, false, 0 and 1 are read; everything else has the wrong type.
 
-    Price: 0.1 us for a value met before, 2 us for another. `REMEMBERED` values are known again, if
-        they are short and plain and together take no more than `REMEMBERED_BYTES`; others are never
-        held, so nothing of the host is kept alive. `nbytes`, the names themselves aside: they are
-        the reference's.
+    Price: 0.1 us for a cached value, 2 us for another. The cache keeps `REMEMBERED` values that are
+        short and of a plain type, `REMEMBERED_BYTES` in all; other values are never kept, so no
+        object of the host stays alive. `nbytes` excludes the names, which belong to the reference.
     """
 
     REMEMBERED = 1_024
@@ -74,26 +73,26 @@ class Dictionary:
 
     @property
     def size(self) -> int:
-        """How many codes stand for categories, the last two being `__other__` and `__new__`."""
+        """The number of codes, including the last two, `__other__` and `__new__`."""
         return len(self.top) + 2
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each code is called in a metric."""
+        """The name of each code in a metric."""
         return (*self.top, OTHER, NEW)
 
     @property
     def remembered(self) -> int:
-        """How many values beyond the reference's are known again without a second look."""
+        """The number of cached values beyond those of the reference."""
         return self.REMEMBERED - self._room
 
     @property
     def nbytes(self) -> int:
-        """Memory held once all that may be remembered is."""
+        """Memory held once the cache is full."""
         return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
 
     def encode(self, values: Sequence[object]) -> "Encoded":
-        """The code of each value, the names of the new ones, and which rarer ones there were."""
+        """Return the code of each value, and the names of new and of rare categories."""
         codes = np.array(self._codes_of(values), np.int64)
         new_rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
         names = (name_or_none(values[row], category_name) for row in new_rows)
@@ -112,19 +111,19 @@ class Dictionary:
         ]
 
     def code(self, value: object) -> int:
-        """The code of one value, worked out: below zero if it is missing, wrong or absent."""
+        """Compute the code of one value; it is below zero if missing, of a wrong type or absent."""
         if value is ABSENT:
             return RefusalReason.ABSENT.code
         try:
             name = truth_name(value) if self.is_boolean else category_name(value)
-        except Exception:  # noqa: BLE001 - a value that raises when it is read is no category
+        except Exception:  # noqa: BLE001 - a value that raises when it is read is not a category
             return RefusalReason.WRONG_TYPE.code
         if name is None:
             return (RefusalReason.MISSING if is_missing(value) else RefusalReason.WRONG_TYPE).code
         return self._codes.get(name, len(self.top) + self.is_closed)
 
     def remember(self, value: object) -> bool:
-        """Whether `value` may be kept, with its code, for the next time; takes up room if so."""
+        """Reserve room in the cache for `value`; return whether it may be kept."""
         is_long = isinstance(value, str | bytes) and len(value) > _SHORT
         is_huge = isinstance(value, int) and value.bit_length() > 64
         if self._room == 0 or is_long or is_huge or value != value:  # noqa: PLR0124 - NaN
@@ -142,9 +141,9 @@ class Dictionary:
 
 
 _SHORT = 64
-_ENTRY_BYTES = 100  # of a dictionary's entry when it has just grown, what it refers to aside
-_NAME_BYTES = 200  # of a name's two entries and its place in order, its text aside
-_BOOK_BYTES = 4_000  # of a book's objects, its entries aside
+_ENTRY_BYTES = 100  # of a dictionary's entry just after it has grown, without what it refers to
+_NAME_BYTES = 200  # of a name's two entries and its place in order, without its text
+_BOOK_BYTES = 4_000  # of a dictionary's objects, without its entries
 _PLAIN: tuple[type, ...] = (
     *(str, int, bool, float, bytes, type(None), Absent),
     *(np.str_, np.bool_, np.int64, np.float64),
@@ -152,7 +151,7 @@ _PLAIN: tuple[type, ...] = (
 
 
 class _Memory(dict[Any, int]):
-    """Values of one type to codes; what is not there is worked out, and kept if there is room."""
+    """A cache from values of one type to codes; computes what it lacks, and keeps what fits."""
 
     __slots__ = ("_dictionary",)
 
@@ -168,7 +167,7 @@ class _Memory(dict[Any, int]):
 
 
 class Encoded:
-    """One categorical column of a block, in codes; `RefusalReason.code` where a value has none."""
+    """One categorical column of a block as codes; a refused value has its `RefusalReason.code`."""
 
     __slots__ = ("codes", "counts", "missing", "new", "other", "wrong_type")
 
@@ -188,7 +187,7 @@ class Encoded:
 
 
 def _distinct_names(values: list[object]) -> frozenset[str]:
-    """The different names among some values; each text is named once however often it occurs."""
+    """Return the distinct names of some values; each distinct text is named only once."""
     texts = {value for value in values if type(value) is str}
     rest = (value for value in values if type(value) is not str)
     names = (name_or_none(value, category_name) for value in (*texts, *rest))

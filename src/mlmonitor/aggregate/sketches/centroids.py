@@ -1,4 +1,4 @@
-"""Weighted points of a t-digest, cut from sorted values and gathered into its cells."""
+"""The centroids of a t-digest: built from sorted values, and compressed into cells."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 
 
 class Centroids(NamedTuple):
-    """Ascending along each field, those of no weight last. Of a point all values are equal."""
+    """Centroids that ascend along each field, weightless ones last; a point is of equal values."""
 
     means: Floats
     weights: Floats
@@ -20,25 +20,25 @@ class Centroids(NamedTuple):
 
 
 def compress(given: Centroids, cells: int) -> Centroids:
-    """Centroids gathered into the cells their middle falls in, at most one a cell."""
+    """Merge the centroids whose middle falls into the same cell: at most one remains a cell."""
     fields = len(given.means)
     runs, field, before, upto, middle = _runs(given, cells)
     cell = np.minimum(middle, cells - 1, out=middle)
-    # A point that covers a cell has its middle there, and no other's middle is in it: it is alone.
-    # What has no weight is gathered in a cell of its own, which is dropped.
+    # A point that covers a cell is alone in it: no other centroid can have its middle there.
+    # Weightless centroids go into an extra cell, which is dropped.
     cell[upto == before] = cells
     cell += field * (cells + 1)
     first = np.append(0, np.flatnonzero(cell[1:] != cell[:-1]) + 1)
     last = np.append(first[1:], cell.size) - 1
-    held = upto[last] - before[first]  # of whole numbers: exact
-    at, size = cell[first], fields * (cells + 1)
+    weights = upto[last] - before[first]  # exact, because weights are whole numbers
+    cells_in_use, size = cell[first], fields * (cells + 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        # a third of the time of `np.add.reduceat`, for which every segment is a call
-        sums = np.bincount(cell, runs.weights * runs.means, size)[at]
+        # three times as fast as `np.add.reduceat`, which makes a call for each segment
+        sums = np.bincount(cell, runs.weights * runs.means, size)[cells_in_use]
     out = Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
-    out.means[at] = _means(sums, held, runs.means[first], runs.means[last])
-    out.weights[at] = held
-    out.points[at] = runs.points[first] & (first == last)
+    out.means[cells_in_use] = _means(sums, weights, runs.means[first], runs.means[last])
+    out.weights[cells_in_use] = weights
+    out.points[cells_in_use] = runs.points[first] & (first == last)
     return Centroids(
         out.means.reshape(fields, -1)[:, :cells],
         out.weights.reshape(fields, -1)[:, :cells],
@@ -47,7 +47,7 @@ def compress(given: Centroids, cells: int) -> Centroids:
 
 
 class _Runs(NamedTuple):
-    """Points of equal value joined, flat."""
+    """Centroids of all fields in one row, with points of equal value joined."""
 
     runs: Centroids
     field: NDArray[np.intp]
@@ -57,7 +57,7 @@ class _Runs(NamedTuple):
 
 
 def _runs(given: Centroids, cells: int) -> _Runs:
-    """Points of equal value joined, flat: where each begins and ends, and the cell it lies in."""
+    """Join points of equal value, flat: ranks before and after each, and the cell of its middle."""
     fields, width = given.means.shape
     upto = np.cumsum(given.weights, axis=1)
     right = _scale(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
@@ -80,28 +80,28 @@ def _runs(given: Centroids, cells: int) -> _Runs:
 
 
 def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
-    """Means of ascending points, always between the first and the last of them.
+    """Return means of ascending values, clipped to the first and the last of them.
 
-    So equal values stay what they are. Where a sum is beyond all floats, a bound has to do.
+    So the mean of equal values is exact, and a sum that overflows is replaced by a bound.
     """
     return np.fmin(np.fmax(sums / np.maximum(weights, 1.0), first), last)
 
 
 def _scale(q: Floats, cells: int) -> Floats:
-    """k1 of each rank, in cells."""
+    """Return k1 of each rank, in cells."""
     return np.arcsin(2 * q - 1) * (cells / np.pi) + cells / 2
 
 
 @lru_cache(maxsize=8)
 def _boundaries(cells: int) -> Floats:
-    """The rank at which each cell begins: the inverse of `_scale`."""
+    """Return the rank at which each cell begins: the inverse of `_scale`."""
     return (1 - np.cos(np.pi * np.arange(cells) / cells)) / 2
 
 
 def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
-    """A sorted block `[fields, rows]` as centroids: the first `valid` of each field; zeros after.
+    """Convert a sorted block `[fields, rows]` to centroids: the first `valid` values of each field.
 
-    A field with few values has cells without any; they get no weight.
+    The values after those must be zeros. Cells without values get no weight.
     """
     fields, rows = ordered.shape
     starts = (_boundaries(cells) * valid[:, None]).astype(np.intp)
@@ -113,26 +113,30 @@ def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
     first, last = flat[starts], flat[starts + np.maximum(counts - 1, 0)]
     weights = counts.astype(np.float64)
     points = (first == last) & (counts > 0)
-    found = Centroids(_means(sums, weights, first, last), weights, points)
-    # Equal values that fill a cell and go on must not be cut where the next cell begins.
-    is_piled = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
-    if is_piled.any():
-        _pile_up(found, ordered, valid, is_piled)
-    return found
+    centroids = Centroids(_means(sums, weights, first, last), weights, points)
+    # A run of equal values that fills a cell must not be split at the next cell.
+    is_split = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
+    if is_split.any():
+        _rejoin_equal_values(centroids, ordered, valid, is_split)
+    return centroids
 
 
-def _pile_up(found: Centroids, ordered: Floats, valid: Counts, is_piled: Bools) -> None:
-    """Replace the centroids of some fields of a sorted block by such as cut no pile of values."""
+def _rejoin_equal_values(
+    centroids: Centroids, ordered: Floats, valid: Counts, is_split: Bools
+) -> None:
+    """Recompute the centroids of some fields so that no run of equal values is split."""
     ends = np.maximum(valid - 1, 0)
-    is_constant = is_piled & (ordered[:, 0] == ordered[np.arange(len(ends)), ends])
-    for at in np.flatnonzero(is_constant):  # a pile and nothing else, as predictions may be
-        for array in found:
-            array[at] = 0
-        found.means[at, 0], found.weights[at, 0] = ordered[at, 0], valid[at]
-        found.points[at, 0] = True
-    is_piled &= ~is_constant
-    if is_piled.any():
-        known = np.arange(ordered.shape[1]) < valid[is_piled, None]
-        piled = Centroids(ordered[is_piled], known.astype(np.float64), known)
-        for whole, part_of_it in zip(found, compress(piled, found.means.shape[1]), strict=True):
-            whole[is_piled] = part_of_it
+    is_constant = is_split & (ordered[:, 0] == ordered[np.arange(len(ends)), ends])
+    for field in np.flatnonzero(is_constant):  # all values are equal, as predictions may be
+        for array in centroids:
+            array[field] = 0
+        centroids.means[field, 0], centroids.weights[field, 0] = ordered[field, 0], valid[field]
+        centroids.points[field, 0] = True
+    is_split &= ~is_constant
+    if is_split.any():
+        is_valid = np.arange(ordered.shape[1]) < valid[is_split, None]
+        rows = Centroids(ordered[is_split], is_valid.astype(np.float64), is_valid)
+        for whole, part_of_it in zip(
+            centroids, compress(rows, centroids.means.shape[1]), strict=True
+        ):
+            whole[is_split] = part_of_it

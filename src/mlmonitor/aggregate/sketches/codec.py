@@ -1,7 +1,7 @@
-"""Sketches as bytes: a line of JSON that says what follows, the arrays as they lie, a checksum.
+"""Sketches as bytes: a header line of JSON, the raw arrays, and a checksum.
 
-Nothing is unpickled and nothing is trusted: kind, version, checksum, types, shapes and lengths are
-checked before an array is made, and no array is longer than the bytes.
+Nothing is unpickled and nothing is trusted. Kind, version, checksum, types, shapes and lengths are
+checked before an array is created, and no array is longer than the bytes.
 """
 
 import json
@@ -28,10 +28,10 @@ _Layout = list[tuple[str, str, tuple[int, ...]]]
 
 
 def pack(kind: str, state: State) -> bytes:
-    """`state` as bytes that say their kind and version.
+    """Serialise `state` with its kind and version.
 
-    Price: a copy of the arrays, and about 50 bytes of header for each. The checksum (CRC-32) finds
-    all damage within four neighbouring bytes, and any other but for one case in four billion.
+    Price: a copy of the arrays, and about 50 bytes of header for each. The checksum (CRC-32)
+    detects all damage within four adjacent bytes, and misses other damage once in four billion.
     """
     arrays = {name: _portable(array) for name, array in state.items()}
     layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
@@ -42,29 +42,29 @@ def pack(kind: str, state: State) -> bytes:
 
 
 def unpack(kind: str, data: bytes) -> dict[str, Array]:
-    """The inverse of `pack`.
+    """Read back what `pack` wrote.
 
     Raises:
-        FormatError: the bytes are of another kind, of a newer version, cut short, or damaged.
+        FormatError: the bytes have another kind or a newer version, or are cut short or damaged.
     """
     end = data.find(b"\n", 0, _HEADER_BYTES)
     if end < 0:
-        raise FormatError(f"{kind}: no header line: not bytes that mlmonitor wrote")
+        raise FormatError(f"{kind}: no header line: mlmonitor did not write these bytes")
     layout = _layout(kind, data[:end])
-    at, stop = end + 1, len(data) - _CHECKSUM_BYTES
-    if stop < at or zlib.crc32(data[:stop]) != int.from_bytes(data[stop:], "little"):
+    offset, stop = end + 1, len(data) - _CHECKSUM_BYTES
+    if stop < offset or zlib.crc32(data[:stop]) != int.from_bytes(data[stop:], "little"):
         raise FormatError(f"{kind}: the checksum is wrong: the bytes are cut short or damaged")
     arrays = {}
     for name, dtype, shape in layout:
         size = math.prod(shape)
         length = size * np.dtype(dtype).itemsize
-        if length > stop - at:
+        if length > stop - offset:
             raise FormatError(f"{kind}.{name}: cut short")
-        flat = np.frombuffer(data, dtype, count=size, offset=at)
+        flat = np.frombuffer(data, dtype, count=size, offset=offset)
         arrays[name] = flat.reshape(shape).astype(np.dtype(dtype).newbyteorder("="))
-        at += length
-    if at != stop:
-        raise FormatError(f"{kind}: {stop - at} bytes too many")
+        offset += length
+    if offset != stop:
+        raise FormatError(f"{kind}: {stop - offset} bytes too many")
     return arrays
 
 
@@ -76,7 +76,7 @@ def part(
     ndim: int | None = None,
     shape: tuple[int, ...] | None = None,
 ) -> Array:
-    """One array of a state, checked and copied; raises FormatError that names it."""
+    """Check and copy one array of a state; raise a FormatError that names the array."""
     array = state.get(name)
     if array is None:
         raise FormatError(f"{name}: missing")
@@ -90,24 +90,24 @@ def part(
 
 
 def nest(name: str, state: State) -> dict[str, Array]:
-    """The state of a sketch within a sketch: its arrays, renamed so that they stay its own."""
+    """Prefix the arrays of an inner sketch with its name."""
     return {f"{name}.{inner}": array for inner, array in state.items()}
 
 
 def within(name: str, state: State) -> dict[str, Array]:
-    """The inverse of `nest`: what a state holds of one sketch within it."""
+    """Return the arrays of one inner sketch: the inverse of `nest`."""
     prefix = f"{name}."
     return {k.removeprefix(prefix): array for k, array in state.items() if k.startswith(prefix)}
 
 
 def demand(is_sound: object, complaint: str) -> None:
-    """Raise FormatError that says `complaint` unless what was read is sound."""
+    """Raise FormatError(complaint) unless `is_sound` is true."""
     if not is_sound:
         raise FormatError(complaint)
 
 
 def _portable(array: Array) -> Array:
-    """`array` as it is written: little-endian, one row after another."""
+    """Convert to the form that is written: little-endian, in C order."""
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     if little.dtype.str not in _TYPES:
         raise TypeError(f"a state holds float64, int64 or bytes, not {array.dtype.name}")
@@ -117,19 +117,22 @@ def _portable(array: Array) -> Array:
 def _layout(kind: str, line: bytes) -> _Layout:
     try:
         header = json.loads(line)
-        found, version, arrays = header["mlmonitor"], header["version"], header["arrays"]
+        written_kind, version, arrays = header["mlmonitor"], header["version"], header["arrays"]
         layout = [(str(name), str(dtype), tuple(shape)) for name, dtype, shape in arrays]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise FormatError(f"{kind}: its header cannot be read: the bytes are damaged") from None
-    demand(found == kind, f"{kind}: the bytes hold something else")
+    demand(written_kind == kind, f"{kind}: the bytes hold something else")
     demand(
         version == VERSION,
         f"{kind}: only version {VERSION} can be read; use the release of mlmonitor that wrote it",
     )
     for name, dtype, shape in layout:
         is_ours = dtype in _TYPES and len(shape) <= _DIMENSIONS and all(map(_is_length, shape))
-        # A length of zero lets the others be anything: numpy refuses what it could not address.
-        demand(is_ours and math.prod(filter(None, shape)) < _LENGTH, f"{kind}.{name}: not of ours")
+        # With a length of zero the others are unbounded, but numpy refuses sizes it cannot address.
+        demand(
+            is_ours and math.prod(filter(None, shape)) < _LENGTH,
+            f"{kind}.{name}: not an array that mlmonitor writes",
+        )
     demand(len({name for name, _, _ in layout}) == len(layout), f"{kind}: expected each array once")
     return layout
 

@@ -1,4 +1,4 @@
-"""Positive values in buckets whose width grows with them: as fine as a fixed number allows."""
+"""An exponential histogram: a fixed number of buckets whose width grows with the value."""
 
 from typing import Self
 
@@ -11,11 +11,11 @@ from mlmonitor.records import Counts, Floats
 class ExponentialSketch:
     """Counts over buckets `(base^i, base^(i + 1)]`, where `base` is `2^(2^-scale)`.
 
-    Promise: exact counts; buckets as narrow as `SIZE` of them can be over the range met, and no
-        narrower than at `MAX_SCALE`: over one decade 2.2 %, over two 4.4 %, over five 9.1 %.
-        Sketches of parts merge into the sketch of the whole. Price: 1.3 kB, constant.
-    Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". It is the form
-        of Prometheus' native histograms, which know the scales from -4 to 8.
+    Promise: exact counts in the narrowest `SIZE` buckets that span the observed range, limited by
+        `MAX_SCALE`: 2.2 % wide over one decade, 4.4 % over two, 9.1 % over five. Merging the
+        sketches of parts gives the sketch of the whole. Price: 1.3 kB, constant.
+    Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". Prometheus'
+        native histograms have the same form, with scales from -4 to 8.
     """
 
     SIZE = 160
@@ -26,42 +26,42 @@ class ExponentialSketch:
     def __init__(self) -> None:
         self.scale: int = self.MAX_SCALE
         self.offset: int = 0
-        """The index of the lowest bucket that is not empty; `counts` begin there."""
+        """The index of the lowest non-empty bucket, where `counts` begin."""
         self.counts: Counts = np.zeros(self.SIZE, np.int64)
         self.zeros: int = 0
-        """Values of 0 and below."""
+        """The number of values at or below 0."""
         self.sum: float = 0.0
         self.min: float = np.inf
         self.max: float = -np.inf
 
     @classmethod
     def from_values(cls, values: Floats) -> Self:
-        """The sketch of one block; what is not finite is not in it."""
-        found = cls()
+        """Build the sketch of one block, without values that are not finite."""
+        sketch = cls()
         finite = values[np.isfinite(values)]
         positive = finite[finite > 0]
-        found.zeros = finite.size - positive.size
+        sketch.zeros = finite.size - positive.size
         if finite.size:
             with np.errstate(over="ignore"):
-                found.sum = float(finite.sum())
-            found.min, found.max = float(finite.min()), float(finite.max())
+                sketch.sum = float(finite.sum())
+            sketch.min, sketch.max = float(finite.min()), float(finite.max())
         if positive.size:
             places = np.ceil(np.ldexp(np.log2(positive), cls.MAX_SCALE)).astype(np.int64) - 1
             low, high = int(places.min()), int(places.max())
             steps = _steps(low, high)
-            found.scale, found.offset = cls.MAX_SCALE - steps, low >> steps
-            held = np.bincount((places >> steps) - found.offset, minlength=cls.SIZE)
-            found.counts = held.astype(np.int64)
-        return found
+            sketch.scale, sketch.offset = cls.MAX_SCALE - steps, low >> steps
+            counts = np.bincount((places >> steps) - sketch.offset, minlength=cls.SIZE)
+            sketch.counts = counts.astype(np.int64)
+        return sketch
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return self.zeros + int(self.counts.sum())
 
     @property
     def used(self) -> Counts:
-        """The counts up to the last that is not zero."""
+        """The counts up to the last non-zero one."""
         places = np.flatnonzero(self.counts)
         return self.counts[: int(places[-1]) + 1] if places.size else self.counts[:0]
 
@@ -115,14 +115,14 @@ class ExponentialSketch:
 
     @property
     def last(self) -> int:
-        """The index of the highest bucket that is not empty."""
+        """The index of the highest non-empty bucket."""
         return self.offset + max(self.used.size - 1, 0)
 
     def copy(self) -> Self:
-        """Another sketch that knows the same."""
-        found = type(self)()
-        found.merge(self)
-        return found
+        """Return an independent copy."""
+        twin = type(self)()
+        twin.merge(self)
+        return twin
 
     @property
     def nbytes(self) -> int:
@@ -130,36 +130,36 @@ class ExponentialSketch:
         return self.counts.nbytes + 6 * 8
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
+        """Return all contents as arrays."""
         return {
             "counts": self.counts,
             "places": np.array([self.scale, self.offset, self.zeros], np.int64),
-            "told": np.array([self.sum, self.min, self.max], np.float64),
+            "totals": np.array([self.sum, self.min, self.max], np.float64),
         }
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError for arrays that contradict each other."""
-        found = cls()
-        found.counts = part(state, "counts", np.int64, shape=(cls.SIZE,))
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        sketch = cls()
+        sketch.counts = part(state, "counts", np.int64, shape=(cls.SIZE,))
         places = part(state, "places", np.int64, shape=(3,))
-        totals = part(state, "told", np.float64, shape=(3,))
-        found.scale, found.offset, found.zeros = places.tolist()
-        found.sum, found.min, found.max = totals.tolist()
-        demand((found.counts >= 0).all() and found.zeros >= 0, "counts: expected none below zero")
-        demand(cls.MIN_SCALE <= found.scale <= cls.MAX_SCALE, "places: no such scale")
-        is_first = found.counts[0] > 0 if found.counts.any() else found.offset == 0
-        demand(is_first, "counts: expected the lowest that is not zero first")
+        totals = part(state, "totals", np.float64, shape=(3,))
+        sketch.scale, sketch.offset, sketch.zeros = places.tolist()
+        sketch.sum, sketch.min, sketch.max = totals.tolist()
+        demand((sketch.counts >= 0).all() and sketch.zeros >= 0, "counts: expected zero or more")
+        demand(cls.MIN_SCALE <= sketch.scale <= cls.MAX_SCALE, "places: no such scale")
+        is_first = sketch.counts[0] > 0 if sketch.counts.any() else sketch.offset == 0
+        demand(is_first, "counts: expected the lowest non-zero count first")
         lowest, highest = (
-            int(np.floor(np.ldexp(float(power), found.scale))) - 1 for power in (-1_074, 1_024)
+            int(np.floor(np.ldexp(float(power), sketch.scale))) - 1 for power in (-1_074, 1_024)
         )
-        demand(lowest <= found.offset and found.last <= highest + 1, "places: no such bucket")
-        demand(not np.isnan(totals).any(), "told: expected numbers")
-        return found
+        demand(lowest <= sketch.offset and sketch.last <= highest + 1, "places: no such bucket")
+        demand(not np.isnan(totals).any(), "totals: expected numbers")
+        return sketch
 
 
 def _steps(low: int, high: int) -> int:
-    """By how many scales buckets must widen so that these indices fit."""
+    """Return by how many scales the buckets must widen for these indices to fit."""
     steps = 0
     while (high >> steps) - (low >> steps) >= ExponentialSketch.SIZE:
         steps += 1

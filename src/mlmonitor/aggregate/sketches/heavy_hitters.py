@@ -1,4 +1,4 @@
-"""The most frequent of arbitrarily many names, in constant memory."""
+"""The most frequent names of a stream, in constant memory."""
 
 from collections.abc import Mapping
 from heapq import nsmallest
@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, IncompatibleSketch
 
 
 class Hitter(NamedTuple):
-    """A name, how often it was met at most, and by how much that may be too high."""
+    """A name, an upper bound of its count, and by how much that may be too high."""
 
     name: str
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
@@ -22,16 +22,16 @@ class Hitter(NamedTuple):
 class HeavyHitters:
     """Space-Saving: the `size` names with the highest counts.
 
-    Promise: `count - error <= true count <= count` for every name kept, and every name met more
-        than `total / size` times is kept. Merging keeps both, in any order.
-    Price: `NAME_NBYTES` bytes a name at most, for names of at most 200 characters; 0.5 us for each
-        different name of a block, and as much for each one kept.
+    Promise: `count - error <= true count <= count` for every name kept, and every name seen more
+        than `total / size` times is kept. Both hold after merging, in any order.
+    Price: at most `NAME_NBYTES` bytes a name, for names of up to 200 characters; 0.5 us for each
+        distinct name of a block and for each name kept.
     Source: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements in
         data streams", 2005; merging after Cafaro, Pulimeno, Tempesta, "A parallel space saving
         algorithm for frequent items", 2016.
     """
 
-    NAME_NBYTES = 1_200  # 200 characters of four bytes, two integers, a tuple, a dictionary's entry
+    NAME_NBYTES = 1_200  # 200 characters of four bytes, two integers, a tuple, a dictionary entry
 
     __slots__ = ("_counts", "size", "total")
 
@@ -55,9 +55,9 @@ class HeavyHitters:
         self.total += other.total
 
     def top(self) -> list[Hitter]:
-        """The names kept, the most frequent first."""
-        found = [Hitter(name, *counts) for name, counts in self._counts.items()]
-        return sorted(found, key=lambda hitter: (-hitter.count, hitter.name))
+        """Return the names kept, the most frequent first."""
+        hitters = [Hitter(name, *counts) for name, counts in self._counts.items()]
+        return sorted(hitters, key=lambda hitter: (-hitter.count, hitter.name))
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +65,7 @@ class HeavyHitters:
         return self.size * self.NAME_NBYTES
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
+        """Return all contents as arrays."""
         hitters = self.top()
         names = [hitter.name.encode("utf-8", "surrogatepass") for hitter in hitters]
         rows = [(h.count, h.error, len(name)) for h, name in zip(hitters, names, strict=True)]
@@ -77,48 +77,51 @@ class HeavyHitters:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         size, total = part(state, "size", np.int64, shape=(2,)).tolist()
         rows = part(state, "counts", np.int64, ndim=2)
         demand(rows.shape[1] == 3, "counts: expected count, error and length of each name")
         counts, errors, lengths = rows.T.tolist()
         text = part(state, "names", np.uint8, ndim=1).tobytes()
-        demand(size >= 1 and len(rows) <= size and total >= 0, "size: more names than fit")
+        demand(
+            size >= 1 and len(rows) <= size and total >= 0,
+            "size: expected at least 1, and no more names than that",
+        )
         demand(
             all(0 <= error <= count for count, error in zip(counts, errors, strict=True))
             and sum(counts) - sum(errors) <= total,
-            "counts: they contradict each other",
+            "counts: expected 0 <= error <= count, and a sum within the total",
         )
-        found = cls(size)
-        found.total = total
-        found._counts = dict(
+        sketch = cls(size)
+        sketch.total = total
+        sketch._counts = dict(
             zip(_split_names(text, lengths), zip(counts, errors, strict=True), strict=True)
         )
-        demand(len(found._counts) == len(rows), "names: expected each once")
-        return found
+        demand(len(sketch._counts) == len(rows), "names: expected each once")
+        return sketch
 
     def _join(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
-        """Join with counts and errors, where a name not listed was met at most `floor` times."""
+        """Join with counts and errors; a name not listed occurred at most `floor` times."""
         mine = self._floor()
         joined = {name: (a + floor, e + floor) for name, (a, e) in self._counts.items()}
         for name, (count, error) in others.items():
-            known, known_error = self._counts.get(name, (mine, mine))
-            joined[name] = known + count, known_error + error
+            own_count, own_error = self._counts.get(name, (mine, mine))
+            joined[name] = own_count + count, own_error + error
         if len(joined) > self.size:
-            # Ties go by name, so that the order of merging leaves no trace.
+            # Break ties by name, so that the order of merging does not matter.
             kept = nsmallest(self.size, joined.items(), key=lambda item: (-item[1][0], item[0]))
             joined = dict(kept)
         self._counts = joined
 
     def _floor(self) -> int:
-        """How often a name that is not kept may have been met."""
+        """Return how often a name that is not kept may have occurred."""
         if len(self._counts) < self.size:
             return 0
         return min(count for count, _ in self._counts.values())
 
 
 def _split_names(text: bytes, lengths: list[int]) -> list[str]:
-    """Names of the given lengths in bytes, which together are `text`."""
+    """Split `text` into names of the given lengths in bytes."""
     demand(
         min(lengths, default=0) >= 0 and sum(lengths) == len(text),
         "names: expected their lengths to add up",
@@ -130,4 +133,4 @@ def _split_names(text: bytes, lengths: list[int]) -> list[str]:
             for end, length in zip(ends, lengths, strict=True)
         ]
     except UnicodeDecodeError:
-        raise FormatError("names: no text") from None
+        raise FormatError("names: expected UTF-8") from None

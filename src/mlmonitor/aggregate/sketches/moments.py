@@ -12,15 +12,15 @@ from mlmonitor.records import Counts, Floats
 
 _PLAIN_EXPONENT = 400  # squares of numbers within 2**±400 neither overflow nor vanish
 _ROUNDING = 1e-6
-_NO_EXPONENT = -4096  # of a field that has met nothing but zeros
+_NO_EXPONENT = -4096  # of a field that has only zeros
 _LARGEST_EXPONENT = 1024  # of a float
 
 
 class Moments:
     """Count, mean, sum of squared deviations, min and max of each field. NaN is skipped.
 
-    Promise: merging is exact but for rounding; the deviation of `1e9 ± 1` and of numbers near
-        1e-300 or 1e300 keeps its digits, because squares are held in units of `4**exponent`.
+    Promise: merging is exact up to rounding. The deviation of `1e9 ± 1` and of numbers near 1e-300
+        or 1e300 keeps its digits, because squares are stored in units of `4**exponent`.
     Price: 48 bytes a field; 2 ns a value of a sorted block.
     Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
         variances", 1979; the corrected two-pass sum within a block.
@@ -38,45 +38,47 @@ class Moments:
 
     @classmethod
     def from_block(cls, values: Floats) -> Self:
-        """The moments of a block `[fields, rows]`."""
+        """Return the moments of a block `[fields, rows]`."""
         ordered = np.sort(values, axis=1)
         return cls.from_sorted(ordered, valid_counts(ordered))[0]
 
     @classmethod
     def from_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
-        """The moments of a block as `np.sort` leaves it, and its sums, infinite if need be."""
-        found = cls(len(ordered))
+        """Return the moments and the sums of a block sorted by `np.sort`; a sum may be infinite."""
+        moments = cls(len(ordered))
         if ordered.size == 0:
-            return found, np.zeros(len(ordered))
+            return moments, np.zeros(len(ordered))
         gaps = None
         if int(valid.min()) < ordered.shape[1]:
             gaps = np.arange(ordered.shape[1]) >= valid[:, None]
             ordered = np.where(gaps, 0.0, ordered)
         has_any, last = valid > 0, np.maximum(valid - 1, 0)
         low, high = ordered[:, 0], ordered[np.arange(len(valid)), last]
-        found.count = valid
-        found.min, found.max = np.where(has_any, low, np.inf), np.where(has_any, high, -np.inf)
-        found.exponent = _exponent(np.maximum(-low, high))
-        with np.errstate(over="ignore", invalid="ignore"):  # a sum no float can hold is infinite
+        moments.count = valid
+        moments.min, moments.max = np.where(has_any, low, np.inf), np.where(has_any, high, -np.inf)
+        moments.exponent = _exponent(np.maximum(-low, high))
+        with np.errstate(over="ignore", invalid="ignore"):  # a sum that overflows is infinite
             sums = ordered.sum(axis=1)
-        is_plain = not found.exponent.any()
-        scaled = ordered if is_plain else _scaled(ordered, found.exponent)
+        is_plain = not moments.exponent.any()
+        scaled = ordered if is_plain else _scale(ordered, moments.exponent)
         n = np.maximum(valid, 1)
         mean = (sums if is_plain else scaled.sum(axis=1)) / n
         deviation = scaled - mean[:, None]
         if gaps is not None:
             deviation[gaps] = 0.0
-        slip = deviation.sum(axis=1)  # what rounding left of a sum that ought to be zero
-        found.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
-        found.mean = np.clip(np.ldexp(mean + slip / n, _down(found.exponent)), *found._range())
-        return found, sums
+        slip = deviation.sum(axis=1)  # the rounding error: exactly, this sum is zero
+        moments.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
+        moments.mean = np.clip(
+            np.ldexp(mean + slip / n, _down(moments.exponent)), *moments._range()
+        )
+        return moments, sums
 
     def update(self, values: Floats) -> None:
         """Add a block `[fields, rows]`."""
         self.merge(self.from_block(values))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless it has as many fields."""
+        """Add what `other` has seen; raises IncompatibleSketch unless the fields agree."""
         if len(other.count) != len(self.count):
             raise IncompatibleSketch(f"moments of {len(other.count)} fields into {len(self.count)}")
         count = self.count + other.count
@@ -97,26 +99,26 @@ class Moments:
         self.mean = np.clip(np.ldexp(start + gap * share, unit), *self._range())
 
     def arrays(self) -> dict[str, Array]:
-        """What is known, an array a statistic."""
+        """Return one array for each statistic."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """The inverse of `arrays`, trusted; several sets of fields may lie beneath each other."""
-        found = cls(0)
+        """Build from `arrays` without checks; an array may stack several sets of fields."""
+        moments = cls(0)
         for name in cls.__slots__:
-            setattr(found, name, arrays[name].ravel())
-        return found
+            setattr(moments, name, arrays[name].ravel())
+        return moments
 
     @property
     def stddev(self) -> Floats:
-        """Population standard deviation; NaN for a field that has no values."""
+        """Population standard deviation; NaN for a field without values."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             return np.ldexp(np.sqrt(self.m2 / self.count), _down(self.exponent))
 
     @property
     def sum(self) -> Floats:
-        """Sum of the values, infinite only where a float cannot hold it."""
+        """Sum of the values; infinite only on overflow."""
         with np.errstate(over="ignore"):
             return self.mean * self.count
 
@@ -126,71 +128,80 @@ class Moments:
         return 6 * self.count.nbytes
 
     def state(self) -> State:
-        """All there is to know, as arrays."""
+        """Return all contents as arrays."""
         return self.arrays()
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The inverse of `state`; raises FormatError where the arrays contradict each other."""
+        """Read back a `state`; raise FormatError if its arrays contradict each other."""
         fields = len(part(state, "count", np.int64, ndim=1))
-        found = cls(fields)
+        moments = cls(fields)
         for name in cls.__slots__:
             dtype = np.int64 if name in ("count", "exponent") else np.float64
-            setattr(found, name, part(state, name, dtype, shape=(fields,)))
-        known, low, high = found.count > 0, found.min, found.max
+            setattr(moments, name, part(state, name, dtype, shape=(fields,)))
+        has_values, low, high = moments.count > 0, moments.min, moments.max
         is_between = (
-            (low <= found.mean) & (found.mean <= high) & np.isfinite(low) & np.isfinite(high)
+            (low <= moments.mean) & (moments.mean <= high) & np.isfinite(low) & np.isfinite(high)
         )
-        demand((np.where(known, is_between, found.count == 0)).all(), "mean: not between extremes")
-        demand((np.isfinite(found.m2) & (found.m2 >= 0)).all(), "m2: negative, or no number")
-        unit = found.exponent
-        demand(((unit >= _NO_EXPONENT) & (unit <= _LARGEST_EXPONENT)).all(), "exponent: no float's")
-        low, high = found._range()
+        demand(
+            (np.where(has_values, is_between, moments.count == 0)).all(),
+            "mean: expected it between min and max",
+        )
+        demand(
+            (np.isfinite(moments.m2) & (moments.m2 >= 0)).all(),
+            "m2: expected finite numbers of zero or more",
+        )
+        unit = moments.exponent
+        demand(
+            ((unit >= _NO_EXPONENT) & (unit <= _LARGEST_EXPONENT)).all(),
+            "exponent: expected that of a float",
+        )
+        low, high = moments._range()
         demand(
             (unit >= _exponent(np.maximum(np.abs(low), np.abs(high)))).all(),
             "exponent: too small for the extremes",
         )
         empty = cls(fields)
         for name in cls.__slots__:
-            is_new = getattr(found, name) == getattr(empty, name)
-            demand((known | is_new).all(), f"{name}: of a field without values")
+            is_new = getattr(moments, name) == getattr(empty, name)
+            demand((has_values | is_new).all(), f"{name}: expected no value for an empty field")
         down = -_down(unit)
         width = np.ldexp(high, down) - np.ldexp(low, down)
-        largest = found.count * width * width * (1 + _ROUNDING)
-        demand((found.m2 <= largest).all(), "m2: more than the extremes allow")
-        return found
+        largest = moments.count * width * width * (1 + _ROUNDING)
+        demand((moments.m2 <= largest).all(), "m2: larger than min and max allow")
+        return moments
 
     def _range(self) -> tuple[Floats, Floats]:
-        """Where a mean must lie, rounding or not; no bounds for an empty field."""
-        known = self.count > 0
-        return np.where(known, self.min, 0.0), np.where(known, self.max, 0.0)
+        """Return the bounds that rounding must not move a mean across; 0 for an empty field."""
+        has_values = self.count > 0
+        return np.where(has_values, self.min, 0.0), np.where(has_values, self.max, 0.0)
 
 
 def valid_counts(ordered: Floats) -> Counts:
-    """How many values each field of a sorted block has before the NaN that stand last."""
+    """Count the values of each field of a sorted block before its trailing NaN."""
     fields, rows = ordered.shape
-    found = np.full(fields, rows, np.int64)
+    valid = np.full(fields, rows, np.int64)
     if rows:
         has_gaps = np.flatnonzero(np.isnan(ordered[:, -1]))
         if has_gaps.size:
-            found[has_gaps] -= np.count_nonzero(np.isnan(ordered[has_gaps]), axis=1)
-    return found
+            valid[has_gaps] -= np.count_nonzero(np.isnan(ordered[has_gaps]), axis=1)
+    return valid
 
 
 def _exponent(peak: Floats) -> Counts:
-    """The exponent of each field's unit: 0 for ordinary magnitudes, for speed and readability."""
+    """Return the exponent of each field's unit: 0 for ordinary magnitudes, which is faster."""
     exponent = np.frexp(peak)[1].astype(np.int64)
     exponent[peak == 0] = _NO_EXPONENT
     return np.where(np.abs(exponent) > _PLAIN_EXPONENT, exponent, 0)
 
 
-def _scaled(values: Floats, exponent: Counts) -> Floats:
+def _scale(values: Floats, exponent: Counts) -> Floats:
     if not exponent.any():
         return values
     return np.ldexp(values, -_down(exponent)[:, None])
 
 
 def _down(exponent: Counts) -> NDArray[np.intc]:
-    """The exponent to scale by: a field of zeros scales by nothing."""
-    # C's int, the one type of exponent that `ldexp` takes on every platform.
+    """Return the exponent to scale by, which is 0 for a field of zeros."""
+    # C's int, the only exponent type that `ldexp` accepts on every platform.
     return np.where(exponent == _NO_EXPONENT, 0, exponent).astype(np.intc)

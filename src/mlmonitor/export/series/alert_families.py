@@ -40,10 +40,16 @@ def _contributions(
             yield (*_field_labels(name, Role.FEATURE), ("prediction", explained_by.prediction))
 
     series = _series("contributions", explained_by, identity, cache, labels)
-    by_field = {} if shift is None else {each.field: each for each in shift.contributions}
+    by_field = (
+        {}
+        if shift is None
+        else {contribution.field: contribution for contribution in shift.contributions}
+    )
     contributions = [by_field.get(name) for name in explained_by.features]
-    mix = [np.nan if each is None else each.mix for each in contributions]
-    threshold = [np.nan if each is None else each.threshold for each in contributions]
+    mix = [np.nan if contribution is None else contribution.mix for contribution in contributions]
+    threshold = [
+        np.nan if contribution is None else contribution.threshold for contribution in contributions
+    ]
     yield Family(catalog.DRIFT_CONTRIBUTION, series, np.array(mix, np.float64))
     yield Family(catalog.DRIFT_CONTRIBUTION_THRESHOLD, series, np.array(threshold, np.float64))
 
@@ -107,7 +113,7 @@ def _series(
     """The series that belong to `owner`, which every snapshot of a population shares."""
     entry = cache.find((kind, identity))
     if entry is None or entry[0] is not owner:
-        series = Series((*identity, *each) for each in labels())
+        series = Series((*identity, *label) for label in labels())
         entry = cache.keep((kind, identity), (owner, series))
     cached: Series = entry[1]
     return cached

@@ -151,7 +151,9 @@ def _fields_of(series: Series) -> Sequence[Hashable]:
     """The field and segment of each row; None for a row that belongs to no field."""
     fields: Sequence[Hashable] | None = series.cache.get("fields")
     if fields is None:
-        fields = series.cache["fields"] = [_field_of(each) for each in series.attributes]
+        fields = series.cache["fields"] = [
+            _field_of(attributes) for attributes in series.attributes
+        ]
     return fields
 
 
@@ -175,7 +177,9 @@ def _select(family: Family, share: _Rest) -> Family:
         return family
     values, rows = family.values, share.rows
     places = {row: place for place, row in enumerate(rows.tolist())} if family.exemplars else {}
-    exemplars = tuple((places[row], each) for row, each in family.exemplars if row in places)
+    exemplars = tuple(
+        (places[row], exemplar) for row, exemplar in family.exemplars if row in places
+    )
     if not isinstance(values, Histograms):
         return Family(family.metric, share.series, values[rows], exemplars)
     bounds = tuple(values.bounds[row] for row in rows.tolist())

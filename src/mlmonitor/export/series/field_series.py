@@ -46,10 +46,10 @@ class FieldSeries:
             for attributes, dictionary in pairs
             for labelled in _label([attributes], "bin", dictionary.names)
         )
-        widths = np.array([[len(each.names)] for each in plan.dictionaries], np.int64)
+        widths = np.array([[len(dictionary.names)] for dictionary in plan.dictionaries], np.int64)
         self.are_bins: Mask = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
         self.bounds: tuple[tuple[float, ...], ...] = tuple(
-            tuple(each.edges.tolist()) for each in plan.numeric
+            tuple(dictionary.edges.tolist()) for dictionary in plan.numeric
         )
         self.reference: tuple[Family, ...] = tuple(_reference(population, by_field, deviations))
 

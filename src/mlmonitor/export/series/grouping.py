@@ -56,7 +56,9 @@ def group_points(points: Iterable[Point], cache: SnapshotCache | None = None) ->
 def _family(key: _Key, points: Sequence[Point], cache: SnapshotCache) -> Family:
     metric, kind = key
     attributes = tuple(point.attributes for point in points)
-    exemplars = tuple((row, each) for row, point in enumerate(points) for each in point.exemplars)
+    exemplars = tuple(
+        (row, exemplar) for row, point in enumerate(points) for exemplar in point.exemplars
+    )
     series = cache.find(key)
     if series is None or series.attributes != attributes:
         series = cache.keep(key, Series(attributes))

@@ -142,19 +142,19 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
 
 
 def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
-    found = json.loads(body)
-    if not isinstance(found, dict):  # of which protobuf's own parser would make an empty request
+    document = json.loads(body)
+    if not isinstance(document, dict):  # of which protobuf's own parser would make an empty request
         raise NotOtlp("the body is no JSON object")
-    json_format.ParseDict(found, request, ignore_unknown_fields=True)
+    json_format.ParseDict(document, request, ignore_unknown_fields=True)
 
 
 def _metrics(request: Any) -> Iterator[tuple[ResourceSource, Any]]:
     for resource in request.resource_metrics:
-        known = _attributes(resource.resource.attributes)
+        attributes = _attributes(resource.resource.attributes)
         for scope in resource.scope_metrics:
             named = scope.scope
             source = ResourceSource(
-                known, (named.name, named.version), _attributes(named.attributes)
+                attributes, (named.name, named.version), _attributes(named.attributes)
             )
             for metric in scope.metrics:
                 yield source, metric
@@ -187,7 +187,7 @@ def _value(kind: Kind, point: Any) -> Value:
         number: int | float | None = None if field is None else getattr(point, field)
         return number
     if kind == "summary":
-        pairs = tuple((each.quantile, each.value) for each in point.quantile_values)
+        pairs = tuple((pair.quantile, pair.value) for pair in point.quantile_values)
         return Summary(point.count, point.sum, pairs)
     extent = (
         point.sum if point.HasField("sum") else None,
@@ -218,7 +218,7 @@ def _plain(value: Any) -> Any:
     """A nested value as JSON holds it."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [_plain(each) for each in value.array_value.values]
+        return [_plain(item) for item in value.array_value.values]
     if kind == "kvlist_value":
         return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
     plain = _attribute(value)

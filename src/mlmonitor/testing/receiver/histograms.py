@@ -45,8 +45,12 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
     if isinstance(one, Exponential) and isinstance(other, Exponential):
         scale = min(one.scale, other.scale)
         zeros = one.zero_count + other.zero_count
-        positive = _side(_at(one, scale, "positive") + _at(other, scale, "positive"))
-        negative = _side(_at(one, scale, "negative") + _at(other, scale, "negative"))
+        positive = _side(
+            _bucket_counts(one, scale, "positive") + _bucket_counts(other, scale, "positive")
+        )
+        negative = _side(
+            _bucket_counts(one, scale, "negative") + _bucket_counts(other, scale, "negative")
+        )
         return Exponential(scale, zeros, positive, negative, count, *extent)
     raise ValueError("explicit and exponential histograms do not add up: ask for one of them")
 
@@ -79,13 +83,13 @@ def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
         yield base ** (offset + index + 1), count
 
 
-def _at(value: Exponential, scale: int, side: str) -> "Counter[int]":
+def _bucket_counts(value: Exponential, scale: int, side: str) -> "Counter[int]":
     """Bucket counts by index, at a scale not above the value's own: neighbours merge in pairs."""
     offset, counts = getattr(value, side)
-    found: Counter[int] = Counter()
+    by_index: Counter[int] = Counter()
     for index, count in enumerate(counts, offset):
-        found[index >> (value.scale - scale)] += count
-    return found
+        by_index[index >> (value.scale - scale)] += count
+    return by_index
 
 
 def _side(counts: "Counter[int]") -> tuple[int, tuple[int, ...]]:

@@ -37,9 +37,9 @@ class HttpServer:
         with self._lock:
             if self._server is not None:
                 return
-            held, self._held = self._held or bound(0), None
-            self.port = held.getsockname()[1]
-            self._server = _Server(held, self._intake, self.down)
+            listener, self._held = self._held or bound(0), None
+            self.port = listener.getsockname()[1]
+            self._server = _Server(listener, self._intake, self.down)
             self._thread = threading.Thread(
                 target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
             )
@@ -73,10 +73,10 @@ class HttpServer:
 
 def bound(port: int) -> socket.socket:
     """A socket that holds the port and does not listen: connections to it are refused."""
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((HOST, port))
-    return held
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    return listener
 
 
 class _Server(ThreadingHTTPServer):
@@ -84,19 +84,19 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, held: socket.socket, intake: RequestHandler, down: Any) -> None:
-        super().__init__(held.getsockname(), _Handler, bind_and_activate=False)
+    def __init__(self, listener: socket.socket, intake: RequestHandler, down: Any) -> None:
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
-        self.socket = held
+        self.socket = listener
         self.server_activate()
         self.intake, self.down = intake, down
         self.is_ending = threading.Event()
         self._open: set[socket.socket] = set()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        found = super().get_request()
-        self._open.add(found[0])
-        return found
+        request = super().get_request()
+        self._open.add(request[0])
+        return request
 
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)

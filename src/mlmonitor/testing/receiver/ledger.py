@@ -66,10 +66,10 @@ class Ledger:
     def warnings(self) -> Counter[str]:
         """What was taken but may not be meant: cuts, dropped dimensions, overlaps, resets."""
         with self._changed:
-            found = Counter(self._warnings)
+            counts = Counter(self._warnings)
             for series in self._series.values():
-                found.update(series.notes())
-            return found
+                counts.update(series.notes())
+            return counts
 
     @property
     def accepted(self) -> int:
@@ -89,7 +89,9 @@ class Ledger:
         """All series of that name with these attributes among theirs, one a process."""
         expected = {**(attributes or {}), **more}
         with self._changed:
-            return tuple(each for each in self._series.values() if each.matches(name, expected))
+            return tuple(
+                series for series in self._series.values() if series.matches(name, expected)
+            )
 
     def total(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
@@ -100,8 +102,8 @@ class Ledger:
         """
         with self._changed:
             amounts = self._amounts("sum", name, {**(attributes or {}), **more})
-            numbers = [each for each in amounts if isinstance(each, int | float)]
-        has_floats = any(isinstance(each, float) for each in numbers)
+            numbers = [amount for amount in amounts if isinstance(amount, int | float)]
+        has_floats = any(isinstance(amount, float) for amount in numbers)
         return math.fsum(numbers) if has_floats else sum(numbers)
 
     def histogram(
@@ -132,13 +134,15 @@ class Ledger:
             LookupError: there is none, or several with different attributes.
         """
         with self._changed:
-            found = [
-                each for each in self.series(name, attributes, **more) if each.newest is not None
+            matching = [
+                series
+                for series in self.series(name, attributes, **more)
+                if series.newest is not None
             ]
-            if len({each.attributes for each in found}) != 1:
-                problem = "several series match" if found else "no series matches"
+            if len({series.attributes for series in matching}) != 1:
+                problem = "several series match" if matching else "no series matches"
                 raise LookupError(f"{name!r}: {problem}\n{self}")
-            newest = max(found, key=lambda each: each.newest_ns).newest
+            newest = max(matching, key=lambda series: series.newest_ns).newest
         assert newest is not None  # noqa: S101 - asked above
         return newest
 

@@ -103,9 +103,9 @@ class Series:
         """Whether it has that name and these attributes."""
         if name not in (self.name, self.stored_name):
             return False
-        known = (dict(self.attributes), dict(self.labels), dict(self.resource))
+        levels = (dict(self.attributes), dict(self.labels), dict(self.resource))
         return all(
-            any(each.get(key) == _wanted_text(value) for each in known)
+            any(level.get(key) == _wanted_text(value) for level in levels)
             for key, value in expected.items()
         )
 

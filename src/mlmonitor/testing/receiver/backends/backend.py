@@ -24,8 +24,8 @@ class Head(NamedTuple):
     @property
     def encoding(self) -> str:
         """How the body is compressed; nothing stands for not at all."""
-        found = self.headers.get("content-encoding", "").strip().lower()
-        return "" if found == "identity" else found
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        return "" if encoding == "identity" else encoding
 
 
 class Refusal(NamedTuple):

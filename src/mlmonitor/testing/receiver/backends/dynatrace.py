@@ -185,14 +185,14 @@ class Dynatrace:
         )
         if reason is not None:
             return reason
-        found = dimensions(point, self._resource_dimensions)
-        if len(found.kept) > MOST_DIMENSIONS:
+        result = dimensions(point, self._resource_dimensions)
+        if len(result.kept) > MOST_DIMENSIONS:
             return TOO_MANY_DIMENSIONS
-        judgement.warnings.update(found.notes)
+        judgement.warnings.update(result.notes)
         key = metric_key(point.metric.name) or ""
         if key != point.metric.name:
             judgement.warnings[f"metric key changed: {point.metric.name!r} to {key!r}"] += 1
         if len(point.metric.unit) > LONGEST_UNIT:
             judgement.warnings[f"unit dropped, it is too long: {key!r}"] += 1
-        judgement.stored.append(Stored(point, key, tuple(sorted(found.kept.items()))))
+        judgement.stored.append(Stored(point, key, tuple(sorted(result.kept.items()))))
         return None

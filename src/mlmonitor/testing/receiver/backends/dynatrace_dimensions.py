@@ -67,29 +67,29 @@ def dimension_value(value: AttributeValue) -> str | None:
 
 def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensions:
     """The dimensions of a point. The point wins over its scope, the scope over the resource."""
-    found = Dimensions({}, [])
+    result = Dimensions({}, [])
     source = point.source
     promoted = tuple(
         pair for pair in source.resource if pair[0].startswith(tuple(resource_dimensions))
     )
     for attributes in (point.attributes, source.scope_attributes, promoted):
-        _add(found, attributes)
-    return found
+        _add(result, attributes)
+    return result
 
 
-def _add(found: Dimensions, attributes: Attributes) -> None:
+def _add(result: Dimensions, attributes: Attributes) -> None:
     """Add one level's attributes; a key that is there already keeps its first value."""
     for key, value in attributes:
         name, text = dimension_key(key), dimension_value(value)
         if name is None:
-            found.notes.append(f"dimension dropped, its key has no valid character: {key!r}")
+            result.notes.append(f"dimension dropped, its key has no valid character: {key!r}")
         elif text is None:
-            found.notes.append(f"dimension dropped, {_kind(value)} is not taken: {key!r}")
-        elif name in found.kept:
-            found.notes.append(f"dimension dropped, its key is taken: {key!r}")
+            result.notes.append(f"dimension dropped, {_kind(value)} is not taken: {key!r}")
+        elif name in result.kept:
+            result.notes.append(f"dimension dropped, its key is taken: {key!r}")
         else:
-            found.kept[name] = text[:LONGEST_DIMENSION_VALUE]
-            found.notes.extend(_changes(key, name, text))
+            result.kept[name] = text[:LONGEST_DIMENSION_VALUE]
+            result.notes.extend(_changes(key, name, text))
 
 
 def _changes(key: str, name: str, text: str) -> Iterator[str]:

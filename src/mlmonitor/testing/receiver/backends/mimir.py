@@ -98,12 +98,12 @@ class Mimir:
             judgement.refused[EMPTY] = len(payload.empty)
             hard.append(EMPTY)
         for point in payload.points:
-            found = self._hard_fault(point, now)
-            if isinstance(found, str):
-                judgement.refused[found] += 1
-                hard.append(f"{found} for metric {point.metric.name!r}")
+            outcome = self._hard_fault(point, now)
+            if isinstance(outcome, str):
+                judgement.refused[outcome] += 1
+                hard.append(f"{outcome} for metric {point.metric.name!r}")
                 continue
-            reason = self._put(judgement, found, now)
+            reason = self._put(judgement, outcome, now)
             if reason is not None:
                 judgement.refused[reason] += 1
                 soft.append(f"{reason} for metric {point.metric.name!r}")
@@ -115,23 +115,23 @@ class Mimir:
         """What the distributor refuses, or the point as it goes on to an ingester."""
         name = metric_name(point.metric, with_suffixes=False)
         reason = translation_fault(point, name)
-        found = labels(point)
-        if reason is not None or name is None or found is None:
+        point_labels = labels(point)
+        if reason is not None or name is None or point_labels is None:
             return reason or BAD_LABEL
-        made = list(samples(point, name, found.kept))
-        for sample in made:
+        point_samples = list(samples(point, name, point_labels.kept))
+        for sample in point_samples:
             reason = label_fault(sample)
             if reason is None and self._series.fault(sample, now=now) == TOO_NEW:
                 reason = TOO_NEW
             if reason is not None:
                 return reason
-        stored = Stored(point, name, tuple(sorted(found.kept.items())))
-        return Candidate(stored, made, found.notes)
+        stored = Stored(point, name, tuple(sorted(point_labels.kept.items())))
+        return Candidate(stored, point_samples, point_labels.notes)
 
-    def _put(self, judgement: Judgement, found: Candidate, now: float) -> str | None:
+    def _put(self, judgement: Judgement, candidate: Candidate, now: float) -> str | None:
         """Store a point unless an ingester finds fault with one of its samples."""
         batch = self._series.batch()
-        for sample in found.samples:
+        for sample in candidate.samples:
             reason = batch.fault(sample, now=now)
             if (
                 reason is None
@@ -143,6 +143,6 @@ class Mimir:
                 return reason
             batch.put(sample)
         self._series.absorb(batch)
-        judgement.stored.append(found.stored)
-        judgement.warnings.update(found.notes)
+        judgement.stored.append(candidate.stored)
+        judgement.warnings.update(candidate.notes)
         return None

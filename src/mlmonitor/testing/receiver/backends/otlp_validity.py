@@ -36,8 +36,8 @@ def value_fault(value: Value) -> str | None:
     if isinstance(value, Explicit):
         return _explicit_fault(value)
     if isinstance(value, Exponential):
-        held = value.zero_count + sum(value.positive[1]) + sum(value.negative[1])
-        return None if held == value.count else "buckets do not add up to the count"
+        bucketed = value.zero_count + sum(value.positive[1]) + sum(value.negative[1])
+        return None if bucketed == value.count else "buckets do not add up to the count"
     return None
 
 

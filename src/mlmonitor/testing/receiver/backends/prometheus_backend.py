@@ -83,16 +83,16 @@ class Prometheus:
     def _put(
         self, batch: Series, judgement: Judgement, point: WirePoint, name: str, now: float
     ) -> str | None:
-        found = labels(point)
-        if found is None:
+        point_labels = labels(point)
+        if point_labels is None:
             return BAD_LABEL
-        for sample in samples(point, name, found.kept):
+        for sample in samples(point, name, point_labels.kept):
             reason = batch.fault(sample, now=now)
             if reason is not None:
                 return reason
             batch.put(sample)
-        judgement.warnings.update(found.notes)
-        judgement.stored.append(Stored(point, name, tuple(sorted(found.kept.items()))))
+        judgement.warnings.update(point_labels.notes)
+        judgement.stored.append(Stored(point, name, tuple(sorted(point_labels.kept.items()))))
         return None
 
 

@@ -81,10 +81,10 @@ def _with_suffixes(tokens: list[str], metric: MetricHead) -> list[str]:
 def _unit_tokens(unit: str) -> list[str]:
     """`By/s` is `bytes` and `per_second`; what is in braces is nothing; the unknown stays."""
     main, _, per = unit.partition("/")
-    found = [_unit(main, UNITS)]
+    tokens = [_unit(main, UNITS)]
     below = _unit(per, PER_UNITS)
-    found.append(f"per_{below}" if below else "")
-    return [token for token in found if token]
+    tokens.append(f"per_{below}" if below else "")
+    return [token for token in tokens if token]
 
 
 def _unit(unit: str, names: dict[str, str]) -> str:
@@ -120,25 +120,25 @@ def labels(point: WirePoint) -> Labels | None:
     Attributes whose names become the same are joined with `;`. Empty values are no labels. The rest
     of the resource is in `target_info` alone and does not identify series.
     """
-    found = Labels({}, [])
+    result = Labels({}, [])
     for key, value in sorted(point.attributes, key=lambda pair: pair[0]):
         name = label_name(key)
         if name is None:
             return None
         text = as_text(value)
-        if name in found.kept:
-            found.notes.append(f"attributes collide in one label: {name!r}")
-            found.kept[name] += f";{text}"
+        if name in result.kept:
+            result.notes.append(f"attributes collide in one label: {name!r}")
+            result.kept[name] += f";{text}"
         else:
-            found.kept[name] = text
-    found.kept.update(_target(point))
-    return Labels({name: text for name, text in found.kept.items() if text}, found.notes)
+            result.kept[name] = text
+    result.kept.update(_target(point))
+    return Labels({name: text for name, text in result.kept.items() if text}, result.notes)
 
 
 def _target(point: WirePoint) -> dict[str, str]:
     """`job` is `[service.namespace/]service.name`, `instance` is `service.instance.id`."""
-    known = {key: as_text(value) for key, value in point.source.resource}
-    space, service = known.get("service.namespace", ""), known.get("service.name", "")
+    resource = {key: as_text(value) for key, value in point.source.resource}
+    space, service = resource.get("service.namespace", ""), resource.get("service.name", "")
     target = {}
     if service:
         target["job"] = f"{space}/{service}" if space else service

@@ -51,8 +51,8 @@ def _values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
     if isinstance(value, Explicit):
         yield from _classic(value)
     elif isinstance(value, Summary):
-        for quantile, at in value.quantiles:
-            yield "", {"quantile": _number(quantile)}, at
+        for quantile, amount in value.quantiles:
+            yield "", {"quantile": _number(quantile)}, amount
         yield from (("_sum", {}, value.sum), ("_count", {}, value.count))
     elif isinstance(value, Exponential):
         yield "", {}, value
@@ -100,11 +100,11 @@ class SampleHead:
         """Why a sample cannot be taken, if it cannot. The same sample again is no fault."""
         if sample.time_ms > now * 1000 + AHEAD_MS:
             return TOO_NEW
-        known = self.newest.get(sample.series)
-        if known is not None and sample.time_ms <= known.time_ms:
-            if sample.time_ms < known.time_ms:
+        newest = self.newest.get(sample.series)
+        if newest is not None and sample.time_ms <= newest.time_ms:
+            if sample.time_ms < newest.time_ms:
                 return OUT_OF_ORDER
-            return None if is_same(sample.value, known.value) else DUPLICATE
+            return None if is_same(sample.value, newest.value) else DUPLICATE
         if self.newest_ms is not None and sample.time_ms < self.newest_ms - BEHIND_MS:
             return TOO_OLD
         return None
