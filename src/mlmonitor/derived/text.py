@@ -42,7 +42,7 @@ def words_of(text: str) -> list[str]:
 class Vocabulary:
     """The words of the reference in a Bloom filter, which does not contain the words themselves.
 
-    Whoever has the filter can still test whether it contains a given word.
+    Anyone with the filter can still test whether it contains a given word.
 
     Promise: a word of the reference is always recognised. Another word passes as known with
         probability `false_positives`, below 1 % for up to 100,000 words.

@@ -108,4 +108,4 @@ def test_words_met_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch)
     vocabulary = Vocabulary.from_words(["a"])
     assert [f"w{at}" in vocabulary for at in range(100)] == [False] * 100
     assert "a" in vocabulary
-    assert len(vocabulary._met) <= 10
+    assert len(vocabulary._cache) <= 10
