@@ -21,8 +21,8 @@ Canonical = bool | int | float | str | Instant | Duration | Unreadable | None
 
 _EPOCH_UTC = EPOCH.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MOST_DIGITS = 5_000  # a decimal of more digits counts as infinite: to write it out takes too long
-_TYPES_KEPT = 1_024  # a service that creates types at run time must not fill the memory with them
+_MOST_DIGITS = 5_000  # a decimal with more digits counts as infinite: writing it out takes too long
+_TYPES_KEPT = 1_024  # a service that creates types at run time must not fill the memory
 
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")
 _NAMED_BY_TEXT = {
@@ -39,34 +39,33 @@ _NAMED_BY_TEXT = {
 
 
 def canonical(value: object) -> Canonical:
-    """The canonical form of one value; raises what the value raises when it is read."""
+    """The canonical form of one value; exceptions raised while it is read pass through."""
     return _REDUCERS[type(value)](value)
 
 
 def is_missing(value: object) -> bool:
-    """Whether `value` stands for no value: None, NaN, NaT, pandas' NA, a masked or a null one."""
+    """Whether `value` is missing: None, NaN, NaT, pandas' NA, masked or null."""
     if value is None:
         return True
     if type(value) is str:
         return False
     try:
         return canonical(value) is None
-    except Exception:  # noqa: BLE001 - a value that raises when it is read is there all the same
+    except Exception:  # noqa: BLE001 - a value that raises when it is read is not missing
         return False
 
 
 def category_name(value: object) -> str | None:
-    """The text that stands for `value`; None where it is missing or no category.
+    """The name of `value` as a category; None if it is missing or not a category.
 
-    Equal numbers of all types have one name, and so have equal moments and durations;
-    truths have names of their own. A long text is cut and marked with a hash of the whole, so that
-    no two become one.
+    Equal numbers of all types share one name, as do equal times and durations; booleans have names
+    of their own. A long text is truncated and gets a hash of the whole, so that names stay unique.
     """
     return canonical_name(canonical(value))
 
 
 def truth_name(value: object) -> str | None:
-    """The name of a truth: `true` for True and 1, `false` for False and 0, else None."""
+    """The name of a boolean: `true` for True and 1, `false` for False and 0, else None."""
     reduced = canonical(value)
     if isinstance(reduced, bool | int | float) and reduced in (0, 1):
         return canonical_name(bool(reduced))
@@ -74,9 +73,9 @@ def truth_name(value: object) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """The number of one value: NaN where it is missing, None where it is not a number.
+    """The number of one value: NaN if it is missing, None if it is not a number.
 
-    A truth is 0 or 1, a duration its seconds; a number beyond the range of floats is infinite.
+    A boolean is 0 or 1, a duration its seconds; a number beyond the range of floats is infinite.
     """
     reduced = canonical(value)
     if isinstance(reduced, Duration):
@@ -94,7 +93,7 @@ def number(value: object) -> float | None:
 def unix_seconds(value: object) -> float | None:
     """Seconds since 1970 (UTC) of a datetime, a date or text in ISO 8601.
 
-    NaN where the value is missing, None where it is not a moment.
+    NaN if the value is missing, None if it is not a time.
     """
     reduced = canonical(value)
     if isinstance(reduced, str):
@@ -110,9 +109,9 @@ def unix_seconds(value: object) -> float | None:
 def array_parts(
     array: np.ndarray[Any, Any],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
-    """Microseconds of a datetime64 or timedelta64 array, and nanoseconds on top of them if any.
+    """Microseconds of a datetime64 or timedelta64 array, and the remaining nanoseconds if any.
 
-    Of NaT both are meaningless.
+    Both are meaningless for NaT.
     """
     kind = array.dtype.kind
     unit, _ = np.datetime_data(array.dtype)
@@ -123,13 +122,13 @@ def array_parts(
 
 
 def _in_seconds(time: Instant | Duration) -> float:
-    """As `parse_floats` and `parse_datetimes` compute it for arrays, down to the last bit."""
+    """Seconds, bit for bit as `parse_floats` and `parse_datetimes` compute them for arrays."""
     seconds = time.microseconds / 1e6
     return seconds + time.nanoseconds / 1e9 if time.nanoseconds else seconds
 
 
 def _reduce_text(value: str) -> str:
-    return str.__str__(value)  # of a subclass as well, however it prints itself
+    return str.__str__(value)  # also for a subclass with its own `__str__`
 
 
 def _reduce_float(value: Any) -> float | None:
@@ -150,7 +149,7 @@ def _reduce_scalar(scalar: Any) -> Canonical:
 
 
 def _reduce_number(value: Any) -> Canonical:
-    """Decimals, fractions and all other types registered as real numbers."""
+    """Reduce decimals, fractions and all other types registered as real numbers."""
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):
@@ -193,7 +192,7 @@ def _reduce_numpy_time(value: Any) -> Instant | Duration | None:
 
 
 def _reduce_pandas_time(value: Any) -> Instant | Duration | None:
-    """A timestamp or a timedelta, whose nanoseconds Python's own types lack."""
+    """Reduce a timestamp or timedelta, whose nanoseconds Python's own types lack."""
     return _reduce_numpy_time(value.asm8)
 
 
@@ -224,7 +223,7 @@ _BY_BASE: tuple[tuple[type | tuple[type, ...], Reducer], ...] = (
 
 
 class _Reducers(dict[type, Reducer]):
-    """How values of each type met so far are reduced; a new type is worked out once."""
+    """Maps each type to the function that reduces its values, chosen at the first use."""
 
     def __missing__(self, kind: type) -> Reducer:
         if len(self) >= _TYPES_KEPT:
@@ -254,6 +253,6 @@ def _package(kind: type) -> str:
 
 
 def _origin(kind: type) -> tuple[str, str]:
-    """Where a class is from; pandas moves its own between private modules."""
+    """The package of a class, because pandas moves its classes between private modules."""
     package = _package(kind)
     return package if package == "pandas" else kind.__module__, kind.__name__

@@ -21,13 +21,13 @@ class Shape(NamedTuple):
 
 
 Ids = str | tuple[str, str]
-"""What a prediction is called: one id, or the caller's id and the one made here."""
+"""The id of a prediction, or the caller's id and the one created here."""
 
 
 Call = list[Any]
-"""The id of one call's prediction: an empty list until somebody asks for it, then `[id]`.
+"""The id of one call's prediction: an empty list until the id is read, then `[id]`.
 
-id: one for the call, or a sequence with one for each row.
+id: one for the call, or a sequence with one per row.
 
 A bare list because the host creates one per call, and no other mutable object is cheaper.
 """
@@ -35,7 +35,7 @@ A bare list because the host creates one per call, and no other mutable object i
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
     """Give a call its id; if two threads do so at once, the first id is kept for both."""
-    call.extend((identity,)[len(call) :])  # in one step: no thread sees half of it
+    call.extend((identity,)[len(call) :])  # atomic: no thread sees it half done
 
 
 Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, Call]

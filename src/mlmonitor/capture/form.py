@@ -27,8 +27,8 @@ Copied = tuple[PayloadForm, int, Any]
 PLAIN_TYPES = frozenset(
     {float, int, str, bool, type(None), bytes, np.float64, np.float32, np.int64, np.int32, np.bool_}
 )
-"""Types of immutable single values: they need neither a copy nor a closer look."""
+"""Types of immutable single values, which need neither a copy nor an inspection."""
 
 
 UNREADABLE_ROW: Copied = (PayloadForm.UNREADABLE, 1, 1)
-"""An object that is not a row: counted as one row of values of a wrong type."""
+"""The payload of an object that is not a row: one row of values of a wrong type."""

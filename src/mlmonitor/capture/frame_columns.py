@@ -1,6 +1,7 @@
-"""Columns of pandas, polars and pyarrow as arrays or lists, without a change to any value.
+"""Columns of pandas, polars and pyarrow as arrays or lists, with every value unchanged.
 
-Integers with gaps stay exact, datetimes keep their unit and are in UTC. No library is imported.
+Integers stay exact beside missing values; datetimes keep their unit and are in UTC. No library is
+imported.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ _POLARS_TIMES = ("Datetime", "Date", "Duration")
 
 
 def column_values(column: Any) -> Values:
-    """The values of a column or array: an array where numpy has their type, else a list.
+    """The values of a column or array: an array if numpy has their type, else a list.
 
     Price: an array may be a view of the column's memory; `copy_column` is not.
     """
@@ -37,7 +38,7 @@ def column_values(column: Any) -> Values:
 
 
 def copy_column(column: Any) -> Values:
-    """`column_values` that share no memory with the column."""
+    """`column_values` as a copy that shares no memory with the column."""
     values = column_values(column)
     return values.copy() if isinstance(values, np.ndarray) else values
 
@@ -58,7 +59,7 @@ def _read_pandas(column: Any) -> Values:
 
 
 def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
-    """A pandas array of numbers or truths that may have gaps, or be sparse."""
+    """Read a pandas array of numbers or booleans that may be nullable or sparse."""
     if dtype.kind == "f":
         return np.asarray(array.to_numpy(dtype=dtype, na_value=np.nan))
     return list(array.tolist()) if array.isna().any() else np.asarray(array.to_numpy(dtype=dtype))
@@ -81,7 +82,7 @@ def _read_arrow(column: Any) -> Values:
     is_exact = dtype.startswith((*_INTEGERS, "bool")) and not column.null_count
     if is_exact or dtype.startswith((*_FLOATS, *_ARROW_TIMES)):
         return np.asarray(column.to_numpy(zero_copy_only=False))
-    return list(column.to_pylist())  # its own way to numpy loses nulls
+    return list(column.to_pylist())  # pyarrow's own conversion to numpy loses nulls
 
 
 def _read_dictionary(column: Any) -> Values:
@@ -94,10 +95,12 @@ def _read_dictionary(column: Any) -> Values:
 
 
 def _pick(categories: Values, codes: np.ndarray[Any, Any]) -> list[object]:
-    """The category of each code, None for a code of -1; as fast as numpy picks objects."""
+    """The category of each code, None for -1; as fast as numpy indexes objects."""
     listed = list(categories)
     table = np.empty(len(listed) + 1, object)
-    for code, category in enumerate(listed):  # not at once: numpy would unpack what has a length
+    for code, category in enumerate(
+        listed
+    ):  # not in one step: numpy would unpack categories that have a length
         table[code] = category
     picked: list[object] = table[codes].tolist()
     return picked

@@ -1,6 +1,6 @@
-"""Data frames, copied: from pandas, polars, pyarrow and all others that narwhals reads.
+"""Copies of data frames from pandas, polars, pyarrow and every library that narwhals reads.
 
-No frame library is imported here; an object's type says which one it is from.
+No frame library is imported here; the module of an object's type names its library.
 """
 
 import sys
@@ -13,17 +13,17 @@ from mlmonitor.errors import SchemaError
 
 _PACKAGES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
 JOINED_ROWS = 64
-"""Frames of more rows are read one by one."""
+"""Frames with more rows are read one by one."""
 
 
 def package_of(kind: type) -> str | None:
-    """The frame library that `kind` is from, if it is from one."""
+    """The frame library that defines `kind`; None if none does."""
     package = kind.__module__.partition(".")[0]
     return package if package in _PACKAGES else None
 
 
 def is_frame(kind: type) -> bool:
-    """Whether objects of this type are frames, in memory or not."""
+    """Whether objects of this type are frames, eager or lazy."""
     return package_of(kind) is not None and hasattr(kind, "columns")
 
 
@@ -38,10 +38,10 @@ def check_collected(what: str, value: object) -> None:
 
 
 def frame_owner(kind: type) -> Callable[[Any], Any]:
-    """A function that copies a frame of this type, down to its memory.
+    """A function that copies a frame of this type, including its memory.
 
-    Polars and pyarrow may share memory with the array that a frame was built from, and their own
-    copies share it too: all rows are gathered instead.
+    Polars and pyarrow may share memory with the array that a frame was built from, and so do their
+    own copies. All rows are gathered instead.
     """
     match package_of(kind):
         case "narwhals":
@@ -61,10 +61,11 @@ def _own_native(frame: Any) -> Any:
 
 
 def likeness(frame: Any) -> object:
-    """A key that frames share if they can be joined without a change to any value.
+    """A key that is equal for frames that can be joined with every value unchanged.
 
-    A frame of many rows, or of a library that is less well known here, is like no other. Labels are
-    compared by type and text: `1` and `True` are two columns, and no code of a label's own runs.
+    A frame of many rows, or of a library that is not handled here, has a key of its own. Labels
+    are compared by type and text: `1` and `True` are two columns, and a label's own `__eq__` is
+    never called.
     """
     try:
         if len(frame) <= JOINED_ROWS:
@@ -80,7 +81,7 @@ def likeness(frame: Any) -> object:
 
 
 def join_frames(frames: Sequence[Any]) -> Any:
-    """Frames of one likeness as a single frame, in their order."""
+    """Join frames with equal keys to a single frame, in order."""
     if len(frames) == 1:
         return frames[0]
     package = package_of(type(frames[0]))
@@ -95,7 +96,7 @@ def join_frames(frames: Sequence[Any]) -> Any:
 
 
 def series_row(series: Any) -> dict[Any, Any] | tuple[Any, ...]:
-    """One row of a frame: by name, unless its index only counts."""
+    """One row of a frame: values by name, or by position if its index is a range."""
     index = getattr(series, "index", None)
     if index is None or type(index).__name__ == "RangeIndex":
         return tuple(series.to_list())

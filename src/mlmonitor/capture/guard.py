@@ -1,4 +1,4 @@
-"""Our own errors stop here: counted, logged ever more rarely, never raised into the host."""
+"""Our own errors are counted here, logged ever more rarely, and never raised into the host."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ _HOME = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Guard:
-    """Holds back our exceptions; logs the 1st, 2nd, 4th, 8th ... of them.
+    """Suppresses our exceptions; logs the 1st, 2nd, 4th, 8th ... of them.
 
-    The log names the type of an error and the last of our lines that it passed. A message may quote
-    a value and is left out, except that of a `MonitorError`, which never does.
+    The log names the type of an error and the innermost of our lines in its traceback. A message
+    may quote a value and is left out, unless it is that of a `MonitorError`, which never does.
     `KeyboardInterrupt` and its kind belong to the host and pass through.
     """
 
@@ -68,7 +68,7 @@ class Guard:
 
 
 def _describe(error: Exception) -> str:
-    """The type of `error`, with its message if it is one of ours."""
+    """The type of `error`, with the message if it is a `MonitorError`."""
     kind = type(error).__name__
     if isinstance(error, MonitorError):
         with suppress(Exception):
@@ -77,7 +77,7 @@ def _describe(error: Exception) -> str:
 
 
 def _find_origin(error: Exception) -> str:
-    """The innermost of our lines that `error` passed, or else the line that raised it.
+    """The innermost of our lines in the traceback, or else the line that raised `error`.
 
     Empty for an error that was counted without being raised.
     """

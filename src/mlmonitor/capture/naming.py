@@ -15,12 +15,12 @@ DAY_MICROSECONDS = 86_400_000_000
 
 
 def canonical_name(form: object) -> str | None:
-    """The name of a value in canonical form; None where it is missing or no category."""
+    """The name of a value in canonical form; None if it is missing or not a category."""
     return _NAMES[type(form)](form)
 
 
 def _text_name(text: str) -> str:
-    if not text.isascii():  # half a character can be neither saved nor sent: it is spelled out
+    if not text.isascii():  # a lone surrogate can be neither saved nor sent: it is escaped
         text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= NAME_CHARACTERS else _shortened(text)
 
@@ -39,9 +39,9 @@ def _integer_name(value: int) -> str:
 
 
 def _float_name(value: float) -> str:
-    """The shortest text of the number; of a float32 the text of its own precision.
+    """The shortest text of the number, in the precision of its type.
 
-    So 0.1 has one name in both precisions.
+    So 0.1 has the same name as float32 and as float64.
     """
     if value.is_integer():
         return _integer_name(int(value))
@@ -64,7 +64,7 @@ def _instant_name(instant: Instant) -> str:
 
 
 def _duration_name(duration: Duration) -> str:
-    """As Python writes a timedelta: `1 day, 2:00:00`."""
+    """The text of a timedelta in Python: `1 day, 2:00:00`."""
     microseconds, nanoseconds = duration
     try:
         length = timedelta(microseconds=microseconds)

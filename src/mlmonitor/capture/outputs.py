@@ -1,4 +1,4 @@
-"""Which part of a model's result is the prediction, and what its outputs are called."""
+"""Which part of a model's result is the prediction, and the names of its outputs."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PREDICTION = "prediction"
 
 OutputKind = Literal["value", "probabilities"]
 NO_NAMES: tuple[str, ...] = ()
-"""The default: with `is` it costs least to see that no names were given, in an array or not."""
+"""The default: a comparison by `is` works for arrays as well and costs least."""
 
 Select = str | int | Callable[[Any], object]
 
@@ -26,7 +26,7 @@ class Outputs:
         function of the result. None: the whole result.
     kind: `value` for numbers and labels, `probabilities` for one number per class.
     names: names of an array's columns, or of the classes, in order.
-    groups: the same for each output, of a model that returns a list with an array for each output.
+    groups: names per output, for a model that returns a list with an array per output.
     """
 
     select: Select | None = None
@@ -45,7 +45,7 @@ class Outputs:
     def named(cls, kind: OutputKind, names: Iterable[object], select: Select | None = None) -> Self:
         """The outputs as a user declares them.
 
-        names: a sequence or an array, such as `model.classes_`; of classes, or of each output's.
+        names: a sequence or an array, such as `model.classes_`, or one of these per output.
 
         Raises:
             ConfigError: `kind` is unknown, or the names are one text or repeat one.
@@ -62,9 +62,9 @@ def _is_several(names: object) -> bool:
 
 
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
-    """Names as text: classes as their labels are named, columns as those of a frame are.
+    """Convert names to text: classes like their labels, columns like those of a frame.
 
-    So the class 1 is called as the label 1.0 is, and True as the label True.
+    So the class 1 has the name of the label 1.0, and True that of the label True.
     """
     if not isinstance(names, Iterable) or isinstance(names, str | bytes):
         raise ConfigError(f"names: expected a sequence of names, got one {type(names).__name__}")
@@ -74,7 +74,7 @@ def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
 
 
 def is_output_list(prediction: Any, rows: int) -> bool:
-    """Whether a result is a list of arrays, one for each output, with a row for each of `rows`."""
+    """Whether a result is a list of arrays, one per output, with `rows` rows each."""
     return (
         isinstance(prediction, list)
         and len(prediction) > 0

@@ -8,10 +8,10 @@ from mlmonitor.capture.canonical import is_missing
 
 
 def id_text(identity: object) -> str | None:
-    """The text of a caller's id, the same for a prediction and for its label; None for no id.
+    """The text of a caller's id, the same for a prediction and its label; None if it is not an id.
 
-    A whole float is an integer that passed through a column of floats. Missing and empty values
-    are no ids.
+    A whole float is read as an integer, because a column of floats may have converted it. Missing
+    and empty values are not ids.
     """
     if is_missing(identity):
         return None
@@ -23,7 +23,7 @@ def id_text(identity: object) -> str | None:
 
 
 def id_or_none(identity: object) -> str | None:
-    """`id_text`, or None if the value raises: one among many must not cost its neighbours."""
+    """`id_text`, or None if the value raises, so that the other ids of a batch are kept."""
     try:
         return id_text(identity)
     except Exception:  # noqa: BLE001 - the host's object may raise anything

@@ -1,4 +1,4 @@
-"""The trace that a call is part of, as the host's OpenTelemetry reports it.
+"""The trace that contains a call, as the host's OpenTelemetry reports it.
 
 `opentelemetry` is never imported here: a host that traces has imported it already.
 """
@@ -25,13 +25,13 @@ _Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, list[A
 
 
 class Traced(_Entry):
-    """An entry that was put while a span was recording; it is used like any other entry."""
+    """An entry that was put while a span was recording; a tuple like any other entry."""
 
     origin: Origin
 
 
 def attach_origin(entry: Entry, span_source: SpanSource) -> Entry:
-    """The entry, with its origin if a span is recording."""
+    """Return the entry, with its origin if a span is recording."""
     origin = span_source()
     if origin is None:
         return entry
@@ -41,9 +41,9 @@ def attach_origin(entry: Entry, span_source: SpanSource) -> Entry:
 
 
 def host_span_source() -> SpanSource | None:
-    """A function that returns the current span; None while nothing in this process records any.
+    """A function that returns the current span; None while this process records no spans.
 
-    The interface alone, which many libraries import, records nothing: that needs the SDK or a
+    Many libraries import the OpenTelemetry API, which records nothing without the SDK or a
     provider.
     """
     api = sys.modules.get(_API)
@@ -65,7 +65,7 @@ def _span_source(current: Callable[[], Any]) -> SpanSource:
             if context is None or not context.trace_flags & _SAMPLED:
                 return None
             origin: Origin = context.trace_id, context.span_id
-        except Exception:  # noqa: BLE001 - theirs: the call is counted without a trace
+        except Exception:  # noqa: BLE001 - an error of the host's tracing: the call has no trace
             return None
         return origin
 

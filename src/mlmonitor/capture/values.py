@@ -9,7 +9,7 @@ Values = Sequence[object] | np.ndarray[Any, Any]
 
 
 class Unreadable(tuple[()]):
-    """Stands for a value, row or column that cannot be read: every value in it is a wrong type."""
+    """Stands for a value, row or column that cannot be read: its values have a wrong type."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ class Duration(NamedTuple):
 
 
 def unmask(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A plain ndarray: masked values become NaN, NaT, or None."""
+    """Convert to a plain ndarray: masked values become NaN, NaT or None."""
     if not isinstance(array, np.ma.MaskedArray):
         return np.asarray(array)
     masked: Any = array
@@ -50,10 +50,10 @@ def unmask(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def plain_values(values: Values) -> Sequence[object]:
-    """A column as a sequence of values with the same names and the same numbers.
+    """A column as a sequence of values with unchanged names and numbers.
 
-    An array becomes a list of Python's own values; its datetimes and durations stay numpy's, since
-    Python has none as fine.
+    An array becomes a list of Python's own values; datetimes and durations stay numpy's, because
+    Python's have a coarser resolution.
     """
     if not isinstance(values, np.ndarray):
         return values

@@ -30,7 +30,7 @@ _NONE_REFUSED.setflags(write=False)
 
 
 def parse_floats(values: Values) -> tuple[Floats, Counts]:
-    """Float64 of each value, NaN where there is none, and `[missing, nonfinite, wrong type]`."""
+    """Float64 of each value, NaN if it has none, and `[missing, nonfinite, wrong type]`."""
     if isinstance(values, np.ndarray):
         return _parse_array(values)
     plain = plain_floats(values)
@@ -38,7 +38,7 @@ def parse_floats(values: Values) -> tuple[Floats, Counts]:
 
 
 def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
-    """Seconds since 1970 (UTC) of each datetime, NaN where there is none, and the refused.
+    """Seconds since 1970 (UTC) of each datetime, NaN if it has none, and the refused counts.
 
     A naive datetime counts as UTC, a date as its midnight; text in ISO 8601 is parsed.
     """
@@ -58,10 +58,10 @@ def lookup_values(values: Values) -> Sequence[object]:
 
 
 def category_names(values: Values, *, is_boolean: bool = False) -> list[str | None]:
-    """The name of each value, None where it is missing or no category.
+    """The name of each value, None if it is missing or not a category.
 
-    is_boolean: only truths, 0 and 1 have names.
-    Price: one look at each different number, time or text, and one at each other value.
+    is_boolean: only booleans, 0 and 1 have names.
+    Price: one call per distinct number, time or text, and one per value of another type.
     """
     read = truth_name if is_boolean else category_name
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufMm":
@@ -78,8 +78,8 @@ def category_names(values: Values, *, is_boolean: bool = False) -> list[str | No
 def distinct_names(
     array: np.ndarray[Any, Any], read: Callable[[object], str | None]
 ) -> list[str | None]:
-    """`read` of each value of an array, called once for each different one."""
-    if array.dtype.kind not in "biufMm":  # what a mask hides is None among objects
+    """Apply `read` to each value of an array, with one call per distinct value."""
+    if array.dtype.kind not in "biufMm":  # masked objects become None
         return [name_or_none(value, read) for value in array.tolist()]
     unique, places = np.unique(array, return_inverse=True)
     names = np.empty(unique.size, object)
@@ -89,7 +89,7 @@ def distinct_names(
 
 
 def name_or_none(value: object, read: Callable[[object], str | None]) -> str | None:
-    """`read` of a value; None also where reading it raises."""
+    """Apply `read` to a value; return None if reading it raises."""
     try:
         return read(value)
     except Exception:  # noqa: BLE001 - the host's object may raise anything
@@ -103,10 +103,10 @@ def plain_floats(values: Sequence[object]) -> Floats | None:
 
 
 def mixed_floats(values: Sequence[object]) -> Floats | None:
-    """The same of values that could not be packed at once.
+    """`plain_floats` for values that could not be packed in one step.
 
-    Looking at the types first keeps numpy from parsing text, and from making room for the longest
-    of it in every cell.
+    Checking the types first keeps numpy from parsing text, and from sizing every cell for the
+    longest text.
     """
     types = [*map(type, values)]
     if types.count(float) < len(types):
@@ -117,8 +117,10 @@ def mixed_floats(values: Sequence[object]) -> Floats | None:
             values = [nan if value is None else value for value in values]
     packed = bytearray(8 * len(types))
     try:
-        pack_into(f"{len(types)}d", packed, 0, *values)  # a third of the time numpy needs
-    except StructError:  # an int beyond the range of floats: look at each value
+        pack_into(
+            f"{len(types)}d", packed, 0, *values
+        )  # takes a third of the time that numpy needs
+    except StructError:  # an int beyond the range of floats: parse each value
         return None
     return np.frombuffer(packed, np.float64)
 
@@ -138,7 +140,7 @@ def _parse_array(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
     values = unmask(values)
     match values.dtype.kind:
         case "f" | "i" | "u" | "b":
-            with np.errstate(over="ignore"):  # a wider float may not fit: it becomes infinite
+            with np.errstate(over="ignore"):  # a wider float may overflow to infinity
                 return finite(values.astype(np.float64))
         case "m":
             return _parse_times(values)
@@ -160,7 +162,7 @@ Read = Callable[[object], float | None]
 
 
 def _parse_each(values: Sequence[object], read: Read) -> tuple[Floats, Counts]:
-    """The careful way, a value at a time."""
+    """Parse the values one by one, with every check."""
     numbers = np.full(len(values), np.nan)
     refused = np.zeros(3, np.int64)
     for row, value in enumerate(values):
@@ -179,7 +181,7 @@ def _parse_each(values: Sequence[object], read: Read) -> tuple[Floats, Counts]:
 
 
 def _parse_one(value: object, read: Read) -> float | None:
-    """NaN where `value` is missing, None where it is of a wrong type."""
+    """Parse one value: NaN if it is missing, None if it has a wrong type."""
     try:
         return read(value)
     except Exception:  # noqa: BLE001 - a value that raises when it is read is not a number

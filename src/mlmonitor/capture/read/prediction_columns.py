@@ -1,9 +1,9 @@
-"""A model's results as prediction fields, of any form.
+"""Convert a model's results, in any form, to prediction fields.
 
 One output is called `prediction`. Several are `prediction.<name>`: the keys of a mapping, the
-declared names of an array's columns, or their positions. Class probabilities become one field a
-class, and `prediction` is the label of the most probable one. Of a list of arrays, one for each
-output, they are `prediction.<output>` and `prediction.<output>.<name>`.
+declared names of an array's columns, or their positions. Class probabilities become one field per
+class, and `prediction` is the label of the most probable one. For a list with an array per output
+the fields are `prediction.<output>` and `prediction.<output>.<name>`.
 """
 
 from collections import Counter
@@ -22,24 +22,24 @@ from mlmonitor.capture.values import Values
 from mlmonitor.records import ABSENT
 
 NamedColumns = dict[str, Values]
-"""Columns by the name of their output; an only output is called ""."""
+"""Columns by the name of their output; a single output is called ""."""
 
 
 class PredictionColumns:
-    """Reads predictions by one `Outputs`, many calls or one batch at a time."""
+    """Reads predictions as one `Outputs` describes, for many calls or for one batch."""
 
     __slots__ = ("_outputs", "fault")
 
     def __init__(self, outputs: Outputs) -> None:
         self.fault: str | None = None
-        """Why predictions did not fit the declared outputs, of the last that did not."""
+        """Why the last misfit did not fit the declared outputs."""
         self._outputs = outputs
 
     def read_calls(self, predictions: Sequence[Any], rows: Sequence[int]) -> NamedColumns:
         """Prediction fields of consecutive calls; call `i` predicted `rows[i]` rows.
 
-        A call whose prediction does not fit its rows has one wrong value a row, so its neighbours
-        stay in place; a call that failed has none.
+        A call whose prediction does not fit its rows gets one wrong value per row, so that the
+        other calls stay aligned; a failed call has missing values.
         """
         if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
             return {PREDICTION: list(predictions)}
@@ -58,15 +58,15 @@ class PredictionColumns:
         return dict(columns)
 
     def read_batch(self, prediction: Any, rows: int) -> NamedColumns:
-        """Prediction fields of one batch; `prediction` itself in each row where it does not fit."""
+        """Prediction fields of one batch; `prediction` itself in each row if it does not fit."""
         return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
-        """Prediction fields of one call; a wrong value in each row where it does not fit."""
+        """Prediction fields of one call; a wrong value in each row if it does not fit."""
         return self._read_fields(prediction, rows) or {PREDICTION: [_misfit(prediction)] * rows}
 
     def _read_fields(self, prediction: Any, rows: int) -> NamedColumns:
-        """The fields of one result; empty where nothing fits."""
+        """The fields of one result; empty if it does not fit."""
         if is_output_list(prediction, rows):
             if len(prediction) > 1:
                 return self._read_output_list(prediction)
@@ -82,7 +82,7 @@ class PredictionColumns:
         return self._finish(columns, PREDICTION)
 
     def _finish(self, columns: NamedColumns, output: str) -> NamedColumns:
-        """Columns as fields of one output; of class probabilities with its label."""
+        """Name the columns of one output; add the label if they are class probabilities."""
         fields = {f"{output}.{name}" if name else output: c for name, c in columns.items()}
         if self._outputs.kind == "probabilities" and len(columns) > 1:
             fields[output] = _likeliest(columns)
@@ -101,7 +101,7 @@ class PredictionColumns:
             if len(names) != matrix.shape[1]:
                 self._report(len(names), matrix.shape[1], "columns")
                 names = _position_names(matrix.shape[1])
-            columns: NamedColumns = {name: matrix[:, at] for at, name in enumerate(names)}
+            columns: NamedColumns = {name: matrix[:, i] for i, name in enumerate(names)}
             fields |= self._finish(columns, output)
         return fields
 
@@ -117,7 +117,7 @@ class PredictionColumns:
         return self._read_rows([prediction]) if rows == 1 else {}
 
     def _read_rows(self, prediction: Sequence[Any]) -> NamedColumns:
-        """Outputs by position, as many as most rows have; a row of another width is a wrong one."""
+        """Outputs by position, with the most frequent width; a row of another width is wrong."""
         widths = Counter(len(row) for row in prediction if _is_row(row))
         width = widths.most_common(1)[0][0]
         names = self._column_names(width)
@@ -127,7 +127,7 @@ class PredictionColumns:
             row if _is_row(row) and len(row) == len(names) else [_misfit(row)] * len(names)
             for row in prediction
         ]
-        return {name: [row[at] for row in whole] for at, name in enumerate(names)}
+        return {name: [row[i] for row in whole] for i, name in enumerate(names)}
 
     def _read_array(self, prediction: Any, rows: int) -> NamedColumns:
         """Each output's values; empty where there is not one entry a row."""
@@ -145,10 +145,10 @@ class PredictionColumns:
         if len(names) != matrix.shape[1]:
             self._report(len(names), matrix.shape[1], "columns")
             return {}
-        return {name: matrix[:, at] for at, name in enumerate(names)}
+        return {name: matrix[:, i] for i, name in enumerate(names)}
 
     def _column_names(self, width: int) -> Sequence[str]:
-        """The declared names of several columns, or their positions; an only one has no name."""
+        """The declared names of several columns, or their positions; a single one has no name."""
         return self._outputs.names if len(self._outputs.names) > 1 else _position_names(width)
 
     def _report(self, expected: int, got: int, what: str) -> None:
@@ -159,11 +159,11 @@ class PredictionColumns:
 
 
 def _position_names(width: int) -> Sequence[str]:
-    return [str(at) for at in range(width)] if width > 1 else [""]
+    return [str(i) for i in range(width)] if width > 1 else [""]
 
 
 def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
-    """The columns of a mapping; one that does not fit is one wrong value a row."""
+    """The columns of a mapping; a column that does not fit becomes a wrong value per row."""
     columns: NamedColumns = {}
     for key, value in prediction.items():
         if isinstance(value, np.ndarray) and value.size == rows and value.ndim <= 2:
@@ -197,14 +197,14 @@ def _read_frame(prediction: Any, rows: int) -> NamedColumns:
 
 
 def _misfit(prediction: Any) -> Any:
-    """A wrong value that stands for a misfit in each row; what is missing stays missing."""
+    """The value of each row for a result that does not fit: wrong, or missing if it was None."""
     return [prediction] if prediction is not None and is_value(type(prediction)) else prediction
 
 
 def _likeliest(columns: NamedColumns) -> list[object]:
     """The name of the most probable class of each row; ties go to the first.
 
-    A row that lacks the probability of any class has no label.
+    A row in which any probability is missing has no label.
     """
     matrix = np.stack([parse_floats(column)[0] for column in columns.values()])
     classes = np.array([*columns, None], object)
@@ -223,6 +223,6 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _are_mostly(is_kind: Callable[[Any], bool], prediction: Sequence[Any]) -> bool:
-    """Whether half of these or more are of a kind: then the others are the wrong ones."""
+    """Whether at least half of the items satisfy a predicate, so that the others are wrong."""
     count = sum(map(is_kind, prediction))
     return count > 0 and 2 * count >= sum(value is not None for value in prediction)

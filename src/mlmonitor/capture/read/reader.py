@@ -1,4 +1,4 @@
-"""Rows as a block: every field's values in the schema's order, the rest counted by reason."""
+"""Read rows into a block: values in the schema's order, refused ones counted by reason."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +19,10 @@ class Reader:
     """Reads rows by one schema; names outside the schema are counted in `unknown`.
 
     The raw values of `sources`, which are fields without a place in the schema, are passed to
-    `extend` together with each block; what it returns is the block.
+    `extend` together with each block; it returns the block to use.
 
-    At most `UNKNOWN_NAMES` unknown names are kept, each cut to `NAME_CHARACTERS`; the others are
-    counted under None, so that a hostile client cannot fill the memory.
+    At most `UNKNOWN_NAMES` unknown names are kept, each truncated to `NAME_CHARACTERS`; the others
+    are counted under None, so that a hostile client cannot fill the memory.
     """
 
     UNKNOWN_NAMES = 64
@@ -43,11 +43,11 @@ class Reader:
         self.ignored: set[str] = set()
         """Names to ignore that rows have contained."""
         self._ignore = frozenset(ignore)
-        self._features = [(at, f) for at, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
+        self._features = [(i, f) for i, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
         self._matrix_names = [field.name for _, field in self._features]
         self._is_plain = all(field.kind is Kind.NUMERIC for _, field in self._features)
         self._other_numeric = [
-            (at, f) for at, f in enumerate(schema.numeric) if f.role is not Role.FEATURE
+            (i, f) for i, f in enumerate(schema.numeric) if f.role is not Role.FEATURE
         ]
         self._sources, self._extend = sources, extend
         self._field_names = {
@@ -65,11 +65,11 @@ class Reader:
         reasons = np.zeros(numeric.shape, np.int8) if self._keeps_reasons else None
         read_at_once = self._read_matrix(rows, numeric, refused, reasons)
         by_column = self._other_numeric if read_at_once else self._features + self._other_numeric
-        for at, field in by_column:
+        for i, field in by_column:
             values, read = self._raw_values(rows, field), _reader_of(field)
-            numeric[at], refused[at] = read(values)
-            if reasons is not None and refused[at].any():
-                reasons[at] = column_reasons(read, values, numeric[at], refused[at])
+            numeric[i], refused[i] = read(values)
+            if reasons is not None and refused[i].any():
+                reasons[i] = column_reasons(read, values, numeric[i], refused[i])
         categorical = [
             lookup_values(self._raw_values(rows, field)) for field in self.schema.categorical
         ]
@@ -80,7 +80,7 @@ class Reader:
         return block if self._extend is None else self._extend(block, raw)
 
     def _with_output_name(self, rows: Rows) -> Rows:
-        """An only output as the schema's only output, if either is just called `prediction`.
+        """Rename a single output to the schema's single output, if either is called `prediction`.
 
         So `{"predictions": [0.7]}` and a frame of one column mean the same as `[0.7]`.
         """
@@ -95,13 +95,13 @@ class Reader:
     def _read_matrix(
         self, rows: Rows, numeric: Floats, refused: Counts, reasons: Reasons | None
     ) -> bool:
-        """Read all numeric features at once, if they can be; whether they were."""
+        """Read all numeric features in one step; return whether that was possible."""
         if not self._is_plain or not self._matrix_names:
             return False
         matrix = rows.features.matrix(self._matrix_names)
         if matrix is None:
             return False
-        positions = [at for at, _ in self._features]
+        positions = [i for i, _ in self._features]
         whole = slice(positions[0], positions[-1] + 1)
         if positions != list(range(whole.start, whole.stop)):
             return False
@@ -156,7 +156,7 @@ def _reader_of(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
 
 
 def _count_filled(column: Values) -> int:
-    """How many rows have a value in this column."""
+    """Number of rows that have a value in this column."""
     if isinstance(column, np.ndarray):
         return len(column)
     return sum(1 for value in column if value is not None and value is not ABSENT)

@@ -1,4 +1,4 @@
-"""Why values are refused, and the reason at each row where a block will be split."""
+"""Why values are refused, and the reason at each row if a block will be split."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -17,16 +17,16 @@ class RefusalReason(IntEnum):
     MISSING = 1
     NONFINITE = 2
     WRONG_TYPE = 3
-    ABSENT = 4  # by right, and not counted
+    ABSENT = 4  # as expected, and not counted
 
     @property
     def column(self) -> int:
-        """Its place in counts by reason, `[missing, nonfinite, wrong type]`."""
+        """The index of the reason in counts, `[missing, nonfinite, wrong type]`."""
         return self - 1
 
     @property
     def code(self) -> int:
-        """What stands for it among the codes of categories, which are 0 or more."""
+        """The negative code of the reason among the codes of categories."""
         return -self
 
 
@@ -39,8 +39,8 @@ Read = Callable[[Values], tuple[Floats, Counts]]
 def column_reasons(read: Read, values: Values, parsed: Floats, refused: Counts) -> Reasons:
     """The reason at each row of one column, for which `read` returned `parsed` and `refused`.
 
-    Price: close to nothing where all have one reason, which is the rule; else 3 us for each value
-    refused, since it is read again.
+    Price: close to nothing if all values share one reason, the usual case; otherwise 3 us per
+    refused value, because it is read again.
     """
     reasons = np.zeros(parsed.size, np.int8)
     rows = np.flatnonzero(np.isnan(parsed))
@@ -50,7 +50,9 @@ def column_reasons(read: Read, values: Values, parsed: Floats, refused: Counts) 
     plain = unmask(values) if isinstance(values, np.ndarray) else values
     for row in rows.tolist():
         _, refused_here = read(plain[row : row + 1])
-        if refused_here.any():  # else nothing is missing: a failed call has no prediction by right
+        if (
+            refused_here.any()
+        ):  # else nothing is missing: a failed call has no prediction, as expected
             reasons[row] = 1 + int(np.argmax(refused_here))
     return reasons
 

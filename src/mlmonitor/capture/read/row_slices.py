@@ -1,4 +1,4 @@
-"""Rows split in two: those that a reference is learned from, and those compared with it."""
+"""Split rows in two: the first are learned as a reference, the others compared with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from mlmonitor.records import Floats
 def cut_rows(rows: Rows, count: int) -> tuple[Rows, Rows | None]:
     """The first `count` rows, and the others if there are any.
 
-    Rows are cut and not blocks, since a block does not keep which of its values were refused.
+    Rows are split instead of blocks, because a block only counts its refused values.
     """
     if rows.count <= count:
         return rows, None
@@ -31,28 +31,31 @@ def _slice(rows: Rows, start: int, stop: int) -> Rows:
 
 
 class _TableSlice:
-    """Consecutive rows of a table."""
+    """Consecutive rows of a table, itself a table."""
 
     def __init__(self, whole: Table, start: int, stop: int) -> None:
         self.rows: int = stop - start
         self._whole, self._start, self._stop = whole, start, stop
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Those rows of the whole table's."""
+        """These rows of the whole table's matrix."""
         matrix = self._whole.matrix(names)
         return None if matrix is None else matrix[self._start : self._stop]
 
     def column(self, name: str) -> Values | None:
-        """Those rows of the whole table's."""
+        """These rows of the whole table's column."""
         values = self._whole.column(name)
         return None if values is None else values[self._start : self._stop]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether the whole table has no other values."""
+        """Whether the whole table holds only the expected values."""
         return self._whole.holds_only(expected)
 
     def names(self) -> Mapping[str, int]:
-        """How many of these rows have a value; without a column the last rows count as those."""
+        """Number of these rows with a value under each name.
+
+        For a name without a column, the last rows of the table are assumed to have its values.
+        """
         totals = self._whole.names().items()
         counts = {name: self._count(name, total) for name, total in totals}
         return {name: count for name, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""Calls of one shape and form, read together as rows."""
+"""Read calls of one shape and form together as rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _BATCHES = (PayloadForm.COLUMNS, PayloadForm.FRAME)
 _ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, PayloadForm.FLOATS)
 
 
-_FRAMES_AT_ONCE = 32  # to join more would hold the interpreter for milliseconds
+_FRAMES_AT_ONCE = 32  # joining more would hold the interpreter lock for milliseconds
 
 
 Columns = tuple[tuple[Any, ...], ...]
-"""Entries transposed: a tuple for each place in them."""
+"""Entries transposed: a tuple for each position of an entry."""
 
 
 class Run(list[Entry]):
@@ -43,7 +43,7 @@ class Run(list[Entry]):
 
 
 def columns_of(entries: Sequence[Entry]) -> Columns:
-    """Their shapes, forms, rows, payloads, predictions, durations, errors and calls."""
+    """Shapes, forms, rows, payloads, predictions, durations, errors and calls of entries."""
     return entries.columns if isinstance(entries, Run) else tuple(zip(*entries, strict=True))
 
 
@@ -51,10 +51,10 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
 class Rows:
     """Consecutive calls of one shape and form: a table of features, columns of predictions.
 
-    ids: the id of each row, None where nobody asked for one; empty where nobody asked at all.
-    failed: whether each row's call raised; empty where none did.
+    ids: the id of each row, None for a row without one; empty if no row has one.
+    failed: whether each row's call raised; empty if none did.
     identity: the column that holds ids, if there is one.
-    fault: why predictions did not fit the declared outputs, if some did not.
+    fault: why predictions did not fit the declared outputs, if any did not.
     """
 
     count: int
@@ -67,17 +67,17 @@ class Rows:
 
 
 def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Runs of entries that `read_rows` can read together, in order."""
+    """Yield runs of entries that `read_rows` can read together, in order."""
     if not entries:
         return
     shapes, forms, *_ = columns_of(entries)
-    shape_ids = [*map(id, shapes)]  # not the shapes: to compare them may run code of the host's
+    shape_ids = [*map(id, shapes)]  # not the shapes: comparing them may run the host's code
     is_one_run = (
         forms[0] not in _BATCHES
         and forms.count(forms[0]) == len(entries)
         and shape_ids.count(shape_ids[0]) == len(entries)
     )
-    if is_one_run:  # almost always: a service watches one function, called in one way
+    if is_one_run:  # the usual case: a service watches one function, called in one way
         yield entries
         return
     at_once = _FRAMES_AT_ONCE if PayloadForm.FRAME in forms else len(entries)
@@ -90,13 +90,13 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def _run_key(entry: Entry) -> tuple[int, PayloadForm, object]:
-    """What consecutive entries must share to be read together."""
+    """The key that consecutive entries must share to be read together."""
     form = entry[FORM]
     return id(entry[SHAPE]), form, likeness(entry[PAYLOAD]) if form is PayloadForm.FRAME else None
 
 
 def read_rows(entries: Sequence[Entry]) -> Rows:
-    """One run of entries as rows. A batch of columns is a table of its own."""
+    """Read one run of entries as rows. A batch of columns is a table of its own."""
     _, _, counts, payloads, predictions, _, errors, calls = columns_of(entries)
     shape, form, *_ = entries[0]
     if form in _BATCHES:
@@ -142,7 +142,7 @@ def _row_ids(
 
 
 def _join_ids(own: str | None, of_call: Ids | None) -> Ids | None:
-    """Both ids of a row: the host knows the one made for it, its client knows its own."""
+    """Both ids of a row: labels may name the one created here or the client's own."""
     created = of_call[0] if isinstance(of_call, tuple) else of_call
     return (own, created) if own and created and own != created else own or of_call
 
@@ -150,9 +150,10 @@ def _join_ids(own: str | None, of_call: Ids | None) -> Ids | None:
 def _split_id(
     call_id: str | Sequence[str | None] | None, rows: int, *, is_batch: bool
 ) -> Sequence[Ids | None]:
-    """An id for each row of a call; one id for many rows is the common part of theirs.
+    """An id for each row of a call; if a call of many rows has one id, it is their prefix.
 
-    The only row of a batch has both forms, so that its caller need not know how many rows it has.
+    A batch of a single row has the id with and without its index, so that the caller need not
+    know the number of rows.
     """
     if not isinstance(call_id, str):
         return call_id if call_id is not None and len(call_id) == rows else [None] * rows

@@ -1,4 +1,4 @@
-"""Payloads of one form as a table that is read by column, in the worker."""
+"""Tables over payloads of one form, which the worker reads by column."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,21 +19,21 @@ from mlmonitor.records import Floats
 
 
 class Table(Protocol):
-    """Some rows whose columns have names."""
+    """Rows whose columns have names."""
 
     rows: int
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Float64 `[rows, names]` if all values are numbers already, else None: read columns."""
+        """Float64 `[rows, names]` if all values are numbers; otherwise None: read by column."""
 
     def column(self, name: str) -> Values | None:
         """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether the only values are those of `expected` names, all of them read before."""
+        """Whether all values are under `expected` names; call it after those were read."""
 
     def names(self) -> Mapping[str, int]:
-        """How many rows have a value under each name."""
+        """Number of rows with a value under each name."""
 
 
 _FLOAT64 = np.dtype(np.float64)
@@ -42,13 +42,13 @@ Row = Mapping[Any, Any]
 
 
 class MappingTable:
-    """Rows that name their values; None stands for an unreadable row."""
+    """Rows of named values; None stands for an unreadable row."""
 
     def __init__(self, rows: Sequence[Row | None]) -> None:
         self.rows: int = len(rows)
         self._rows = rows
-        self._is_even = True  # while every row had every value that was asked for
-        self._is_readable = False  # once no row is known to be None
+        self._is_even = True  # while every row had every value read so far
+        self._is_readable = False  # set once no row can be None
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """All values at once, if they are plain numbers."""
@@ -71,11 +71,11 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Counted, not compared: with all expected values there is no room for another."""
+        """Compare counts, not names: a row with all expected values and no more has no others."""
         return self._is_even and sum(map(len, self._readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
-        """How many rows name each key."""
+        """Number of rows with each key."""
         self._name_by_text()
         return Counter(chain.from_iterable(self._readable_rows()))
 
@@ -85,7 +85,7 @@ class MappingTable:
         return [row for row in self._rows if row is not None]
 
     def _name_by_text(self) -> None:
-        """After a gap: convert all names to text, as a frame's are."""
+        """After a missing name: convert all names to text, like those of a frame."""
         if self._is_even:
             self._is_even = False
             self._rows = [row if row is None else _with_text_names(row) for row in self._rows]
@@ -109,7 +109,7 @@ class SequenceTable:
         self._width = len(self._position)
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """All values at once, if they are plain numbers and the rows as wide as declared."""
+        """All values in one step, if they are plain numbers and rows have the declared width."""
         if [*map(len, self._rows)].count(
             self._width
         ) < self.rows or not self._position.keys() >= set(names):
@@ -125,11 +125,11 @@ class SequenceTable:
 
     def column(self, name: str) -> Values | None:
         """The values at the position of `name`."""
-        at = self._position.get(name)
-        if at is None:
+        i = self._position.get(name)
+        if i is None:
             return None
         return [
-            row[at] if at < len(row) else (UNREADABLE if row is UNREADABLE else None)
+            row[i] if i < len(row) else (UNREADABLE if row is UNREADABLE else None)
             for row in self._rows
         ]
 
@@ -141,9 +141,7 @@ class SequenceTable:
         """The declared names, and `[position]` for values beyond them."""
         if not self._is_declared:
             widths = [len(row) for row in self._rows]
-            return {
-                name: sum(at < width for width in widths) for name, at in self._position.items()
-            }
+            return {name: sum(i < width for width in widths) for name, i in self._position.items()}
         counts = dict.fromkeys(self._position, self.rows)
         for row in self._rows:
             for extra in range(self._width, len(row)):
@@ -152,7 +150,7 @@ class SequenceTable:
 
 
 class MatrixTable:
-    """A two-dimensional array whose columns were named elsewhere."""
+    """A two-dimensional array with declared column names."""
 
     def __init__(self, matrix: np.ndarray[Any, Any], names: Sequence[str]) -> None:
         self.rows: int = len(matrix)
@@ -160,7 +158,7 @@ class MatrixTable:
         self._position = _positions(names, matrix.shape[1])
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """The columns in the order asked for."""
+        """The columns in the order of `names`."""
         if self._matrix.dtype.kind not in "fiub":
             return None
         width = self._matrix.shape[1]
@@ -173,8 +171,8 @@ class MatrixTable:
 
     def column(self, name: str) -> Values | None:
         """One column of the array."""
-        at = self._position.get(name)
-        return None if at is None or at >= self._matrix.shape[1] else self._matrix[:, at]
+        i = self._position.get(name)
+        return None if i is None or i >= self._matrix.shape[1] else self._matrix[:, i]
 
     def holds_only(self, expected: int) -> bool:
         """Whether the array has no more columns than were expected."""
@@ -183,26 +181,26 @@ class MatrixTable:
     def names(self) -> Mapping[str, int]:
         """The declared names that have a column, and `[position]` for columns beyond them."""
         declared = list(self._position)
-        extra = [f"[{at}]" for at in range(len(declared), self._matrix.shape[1])]
+        extra = [f"[{i}]" for i in range(len(declared), self._matrix.shape[1])]
         return dict.fromkeys((declared + extra)[: self._matrix.shape[1]], self.rows)
 
 
 class ColumnTable:
-    """Columns by name; one whose length differs from the table's is unreadable."""
+    """Columns by name; a column whose length differs from the table's is unreadable."""
 
     def __init__(self, columns: Mapping[str, Any], rows: int) -> None:
         self.rows = rows
         self._columns = columns
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """None: columns are read one by one, each in its own type."""
+        """Return None: columns are read one by one, each in its own type."""
         del names
         return None
 
     def column(self, name: str) -> Values | None:
-        """The column as an array or a list; unreadable unless it has one value a row.
+        """The column as an array or a list; unreadable unless it has one value per row.
 
-        A vector is a value, too.
+        A vector counts as one value.
         """
         if name not in self._columns:
             return None
@@ -211,22 +209,22 @@ class ColumnTable:
         if isinstance(values, np.ndarray) and values.size == self.rows and values.ndim:
             return values.reshape(-1)
         if isinstance(values, np.ndarray) and values.ndim == 2 and len(values) == self.rows:
-            return list(values)  # a vector a row
+            return list(values)  # one vector per row
         is_list = isinstance(values, list) and len(values) == self.rows
         return values if is_list else [UNREADABLE] * self.rows
 
     def holds_only(self, expected: int) -> bool:
-        """Never certain: names are few, so they are compared."""
+        """Return False: a table has few columns, so their names are compared instead."""
         del expected
         return False
 
     def names(self) -> Mapping[str, int]:
-        """All columns, each full."""
+        """All columns, each with a value in every row."""
         return dict.fromkeys(self._columns, self.rows)
 
 
 def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
-    """Float64 `[rows, width]` of rows of that width; None unless all values are numbers."""
+    """Float64 `[rows, width]`; None unless all values are numbers."""
     packed = pack_rows(rows, width)
     if packed is not None:
         return packed
@@ -236,11 +234,11 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
 
 def _positions(names: Sequence[str], width: int) -> dict[str, int]:
     """The position of each declared name; without names they are "x0", "x1", ..."""
-    return {name: at for at, name in enumerate(names or [f"x{at}" for at in range(width)])}
+    return {name: i for i, name in enumerate(names or [f"x{i}" for i in range(width)])}
 
 
 def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """One table of all rows in `payloads`, which share `form`; `names` are those of positions.
+    """Build one table of all rows in `payloads`, which share `form`; `names` are by position.
 
     Without names, positions are called "x0", "x1", ...
     """
@@ -266,7 +264,7 @@ def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]
 
 
 def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
-    """The table of one batch of columns or of one frame.
+    """Build the table of one batch of columns or of one frame.
 
     Raises:
         MissingExtra: it is a frame, and narwhals is not installed.
@@ -277,12 +275,12 @@ def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
     try:
         frame = narwhals.from_native(payload, eager_only=True)
         return ColumnTable({str(column.name): column for column in frame.iter_columns()}, rows)
-    except Exception:  # noqa: BLE001 - two columns of one name, or a kind of table unknown there
+    except Exception:  # noqa: BLE001 - two columns of one name, or a frame that narwhals does not read
         return MappingTable([None] * rows)
 
 
 def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """Vectors that were kept as bytes; those of one type and length form one matrix."""
+    """Read vectors kept as bytes; those of one type and length form one matrix."""
     dtype, first = payloads[0]
     if all(kind == dtype and len(data) == len(first) for kind, data in payloads):
         joined = np.frombuffer(b"".join(data for _, data in payloads), dtype)
@@ -291,7 +289,7 @@ def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
 
 
 def _matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """Matrices of one type and width as one; joining others would change their values."""
+    """Join matrices if they share type and width; otherwise joining would change values."""
     if len({(matrix.dtype, matrix.shape[1]) for matrix in payloads}) == 1:
         return MatrixTable(np.concatenate(payloads), names)
     return SequenceTable([list(row) for matrix in payloads for row in matrix], names)
