@@ -40,9 +40,7 @@ LEFT: dict[str, set[str]] = {
     "words": {
         "aggregate/outcomes/regression_sums.py",
         "aggregate/sketches/categories.py",
-        "compare/drift/decomposition.py",
         "compare/performance/labels.py",
-        "status/lines.py",
     },
 }
 

@@ -1,1 +1,1 @@
-"""What arrives, compared with what the model was trained on."""
+"""Compare live rows with the reference that the model was trained on."""

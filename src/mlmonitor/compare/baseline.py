@@ -1,4 +1,4 @@
-"""What a population is compared with: the reference, or a mixture of its seasons."""
+"""The baseline of a comparison: the reference, or a mixture of its seasons."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from mlmonitor.stats.distance import Table
 
 
 def season_rows(profile: Profile) -> Counts:
-    """How many values of each field arrived in each season, `[fields, seasons]`."""
+    """Number of values of each field in each season, `[fields, seasons]`."""
     fields = profile.plan.schema.fields
     row = np.array([field.role is Role.PREDICTION for field in fields], np.int64)
     return profile.seasons[row]
 
 
 def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
-    """The reference's counts `[fields, seasons, width]`; no seasons where there are none."""
+    """The reference's counts `[fields, seasons, width]`; with 0 seasons if it has none."""
     table = np.zeros((len(entries), plan.seasons, width(plan)), np.int64)
     for place, entry in enumerate(entries):
         for season, row in enumerate(entry.seasons):
@@ -31,7 +31,7 @@ def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
 
 
 class Baseline:
-    """The reference's counts of some fields, to be compared with rows of certain seasons.
+    """The reference's counts of some fields, for comparison with rows of certain seasons.
 
     counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
     """
@@ -42,16 +42,15 @@ class Baseline:
 
     @property
     def has_seasons(self) -> bool:
-        """Whether it matters when rows arrived."""
+        """Whether the expected counts depend on when rows arrived."""
         return self.by_season.size > 0
 
     def for_rows(self, rows: Counts) -> Table:
-        """The counts to expect of rows that arrived in these seasons, `[fields, seasons]`.
+        """Expected counts for rows that arrived in these seasons, `[fields, seasons]`.
 
-        The shares are those of the seasons, weighted by `rows`. Their sum is the size of a sample
-        from that mixture that would be equally uncertain: a season's shares are known from its own
-        rows alone, so it is the weighted harmonic mean of the seasons' rows. A season without rows
-        is assumed to have the shares of the whole, known as if from a single row.
+        The shares are those of the seasons, weighted by `rows`. The counts add up to the size of an
+        equally uncertain sample from that mixture, which is the weighted harmonic mean of the
+        seasons' rows. A season without rows gets the shares of the whole, as if from one row.
         """
         if not self.has_seasons:
             return self.counts

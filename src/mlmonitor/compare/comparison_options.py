@@ -10,8 +10,8 @@ from mlmonitor.compare.alerts.significance import Significance
 class ComparisonOptions:
     """How the populations of a model are compared.
 
-    span: of their windows. hitters: how many names of new categories are kept. deviations: half
-    the width of a band, in standard deviations.
+    span: span of their windows. hitters: number of new category names kept. deviations: half the
+    width of a band, in standard deviations.
     """
 
     span: Span
@@ -20,5 +20,5 @@ class ComparisonOptions:
     deviations: float = 3.0
 
     def shared(self, fields: int) -> "ComparisonOptions":
-        """The same for this many fields, in all populations, that share `alpha`."""
+        """Return these options for a model in which `fields` fields share `alpha`."""
         return replace(self, significance=self.significance._replace(fields=fields))

@@ -1,4 +1,4 @@
-"""All fields of a population as one table of counts, missing values a bin of their own."""
+"""All fields of a population as one table of counts, with a bin for missing values."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ _ZERO_WINDOW = 1e-6  # relative to the nearest edge; see `quantile_edges`
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
 MISSING = "missing"
-"""The name of the last column: values that are missing, not finite, or of a wrong type."""
+"""Name of the last column: values that are missing, not finite, or of a wrong type."""
 
 _READABLE_NAMES = {OTHER: "rarer values", NEW: "values that the reference does not know"}
 
 
 def width(plan: Plan) -> int:
-    """Columns of a table: the most bins that any field has, and one for missing values."""
+    """Number of columns: the largest number of bins of any field, and one for missing values."""
     bins: int = plan.edges.shape[1] + 1
     return max(bins, plan.widest_dictionary) + 1
 
@@ -40,7 +40,7 @@ def profile_counts(profile: Profile) -> Counts:
 
 
 def refused_counts(profile: Profile) -> Counts:
-    """Values of a profile that could not be read, `[fields, kinds]` as in `REFUSED`."""
+    """Unreadable values of a profile, `[fields, kinds]` in the order of `REFUSED`."""
     return profile.quality[:, _REFUSED_AT].copy()
 
 
@@ -58,11 +58,10 @@ def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
 
     Numeric bins that are empty in the reference share half a count: there is one on either side of
-    each point mass, and half a count for each would expect a good part of a small window there.
-    Where the reference has categories of a single row, as many rows will bring categories that it
-    does not have (Good and Turing), and the single rows were there by luck. So each category gets
-    less than its count, and new categories get what is taken away. Held-out counts need no such
-    discount.
+    each point mass, and half a count for each would predict too much of a small window there. The
+    number of categories with a single reference row estimates the rows of new categories (Good and
+    Turing). So each category is discounted, and new categories get the discounts. Held-out counts
+    need no discount.
     Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
     """
     table = np.full((len(entries), width(plan)), PRIOR)
@@ -82,7 +81,7 @@ def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
 
 
 def possible_bins(plan: Plan) -> NDArray[np.bool_]:
-    """Which bins of each field can hold values at all."""
+    """Which bins of each field can hold values."""
     table = np.zeros((len(plan.schema), width(plan)), np.bool_)
     table[:, -1] = True
     for place, bins in enumerate(plan.bins):
@@ -96,7 +95,7 @@ def possible_bins(plan: Plan) -> NDArray[np.bool_]:
 
 
 def bin_names(plan: Plan, place: int) -> list[str]:
-    """The names of the columns of the field at this place of the schema, for people."""
+    """Column names, as people read them, of the field at this place of the schema."""
     numeric = len(plan.schema.numeric)
     if place >= numeric:
         codes = plan.dictionaries[place - numeric].names
@@ -110,14 +109,14 @@ def bin_names(plan: Plan, place: int) -> list[str]:
 
 
 def _bin_name(low: str, high: str) -> str:
-    """A bin by its edges; one between edges that print alike holds a single value."""
+    """Name a bin by its edges; if they print alike, the bin holds a single value."""
     if low == high:
         return low or "all values"
     return f"{low} to {high}" if low and high else f"above {low}" if low else f"up to {high}"
 
 
 def _without_zero_window(edges: list[float]) -> list[float]:
-    """Edges where the two around a point mass at zero are zero, as they are beside all others."""
+    """Set both edges around a point mass at zero to zero, so that they print alike."""
     is_pair = [edge != 0 and -edge in edges for edge in edges]
     others = [abs(edge) for edge, paired in zip(edges, is_pair, strict=True) if not paired]
     scale = _ZERO_WINDOW * min(others, default=1.0)
@@ -125,7 +124,7 @@ def _without_zero_window(edges: list[float]) -> list[float]:
 
 
 def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
-    """Edges as people write them: dates, with the time where two edges fall on one day."""
+    """Edges as people write them: dates, with the time if two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:
         return [f"{edge:.4g}" for edge in _without_zero_window(edges)]

@@ -1,4 +1,4 @@
-"""Business figures reported beside predictions: fields of their own, one population each."""
+"""Business figures reported beside predictions: one field and one population per figure."""
 
 from collections.abc import Iterable
 
@@ -18,10 +18,10 @@ _NEVER_ALERTS = Significance(alpha=1.0, fields=1, tolerance=0.0)  # a figure has
 
 
 class Kpis:
-    """Sums, counts, moments and quantiles of each figure; at most `NAMES` of them by name.
+    """Sums, counts, moments and quantiles of each figure, for at most `NAMES` figures by name.
 
-    A figure beyond that is counted under `OTHER`, and a name of more than 200 characters is cut and
-    marked with its hash, so that names cannot fill the memory.
+    Further figures are counted under `OTHER`. A name of more than 200 characters is truncated and
+    gets a hash. So names cannot fill the memory.
     """
 
     NAMES = 100

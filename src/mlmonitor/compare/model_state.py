@@ -1,4 +1,4 @@
-"""Everything observed of one model: its calls, rows, labels and figures, beside the reference."""
+"""Everything observed about one model: calls, rows, labels, figures, and the reference."""
 
 from collections.abc import Sequence
 
@@ -26,14 +26,14 @@ from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
 OTHER_FIELDS = "__unknown__"
-"""Stands for unknown fields beyond those that are kept by name."""
+"""Name that stands for all unknown fields beyond those kept by name."""
 
 
 class ModelState:
     """The aggregates of one model in one process; times are seconds that never decrease.
 
-    Without a reference rows are learned from; comparing begins with `begin_comparing`, or within
-    `ingest` once enough rows were learned.
+    Without a reference, one is learned from the first rows. Comparing begins with
+    `begin_comparing`, or within `ingest` once enough rows were learned.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class ModelState:
         self._moment_ns = 0
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
-        """Count calls as such; `ingest` reads their rows.
+        """Count calls without reading their rows, which `ingest` does.
 
-        is_traced: whether some may have an origin. The exemplars of each drain get a time of their
-        own, which separates those that were exported from those that were not.
+        is_traced: whether any call may have an origin. The exemplars of each drain share a time,
+        which separates exported exemplars from new ones.
         """
         self.service.ingest(self.calls.update(entries, now=now))
         if is_traced:
@@ -103,17 +103,17 @@ class ModelState:
         return None if rows.fault is None else SchemaError(rows.fault)
 
     def is_forgotten(self, entry: Entry) -> bool:
-        """Whether a call that was named late had been read by then, and so waits under no name."""
+        """Whether a call that got its id late had been read without one."""
         return entry[-1][0] not in self.pending
 
     def remember(self, run: Sequence[Entry], *, now: float) -> None:
-        """Keep the predictions of calls of one form, which were counted before they had a name."""
+        """Keep the predictions of calls of one form that were counted before they had an id."""
         self.begin_comparing(now=now)
         rows = read_rows(run)
         self._keeper.remember(rows, self.traffic.codes(rows), now=now)
 
     def begin_comparing(self, *, now: float) -> None:
-        """Compare from `now` on if there is a reference; changes nothing if that has begun."""
+        """Compare from `now` on if there is a reference; a second call has no effect."""
         self.traffic.begin_comparing(now=now)
         if self.labels is None and self.traffic.reference is not None:
             self._begin_labels(self.traffic.reference, now=now)
@@ -129,7 +129,7 @@ class ModelState:
         self.labels.ready(now=now)
 
     def begin_outcomes(self, *, now: float) -> bool:
-        """Whether pairs can be ingested: not while rows are learned from.
+        """Whether pairs can be ingested, which is not so while a reference is learned.
 
         A process that records nothing but pairs needs no reference: its classes, and whether the
         actuals are numbers, follow from the first of them.
@@ -152,9 +152,9 @@ class ModelState:
     def settle(
         self, labels: LabelQueue, outcomes: Queue[OutcomeEntry | RankingEntry], *, now: float
     ) -> None:
-        """Count what still waits for a prediction or a reference; a reference will not be learned.
+        """Count labels and pairs that still wait, when no reference will be learned any more.
 
-        Such labels make no errors; pairs need no reference.
+        Labels without a reference give no errors; pairs need no reference.
         """
         if self.labels is None:
             for entry, is_last_try in self.pending.due(labels.drain()):
@@ -167,9 +167,9 @@ class ModelState:
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        """All there are: those of the whole, then those of each segment."""
+        """All populations: those of the whole, then those of each segment."""
         segments = range(len(self.segment_names))
-        return (*self.whole, *(each for place in segments for each in self.segment(place)))
+        return (*self.whole, *(p for place in segments for p in self.segment(place)))
 
     @property
     def segment_names(self) -> tuple[str, ...]:
@@ -190,9 +190,9 @@ class ModelState:
 
     @property
     def whole(self) -> tuple[Population, ...]:
-        """Features and predictions, then actuals, then each figure: those there are."""
+        """Existing populations in order: features and predictions, actuals, each figure."""
         populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
-        return tuple(each for each in populations if each is not None)
+        return tuple(population for population in populations if population is not None)
 
     def due(self, *, rows: int, seconds: float, now: float) -> list[Population | ServiceAlerts]:
         """The populations, and the service, last evaluated this many rows and seconds ago."""
@@ -210,7 +210,7 @@ class ModelState:
                 return
 
     def unknown_fields(self) -> dict[str, int]:
-        """Values of fields that the reference does not know, by name."""
+        """Number of values by field name, for fields outside the reference."""
         if self.traffic.comparing is None:
             return {}
         unknown = self.traffic.comparing.reader.unknown
@@ -218,13 +218,13 @@ class ModelState:
 
     @property
     def memory_bytes(self) -> int:
-        """The most memory it holds, as a function of the configuration and the reference."""
+        """Upper bound in bytes, which depends on the configuration and the reference alone."""
         populations = self.populations
         total = sum(population.memory_bytes for population in populations)
-        drifts = [each.drift for each in populations if each.drift is not None]
+        drifts = [p.drift for p in populations if p.drift is not None]
         total += max((drift.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
-        total += sum(each.nbytes for each in sums)
+        total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker
         total += 0 if tracker is None else tracker.nbytes
         reference, comparing = self.traffic.reference, self.traffic.comparing

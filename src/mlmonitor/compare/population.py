@@ -1,4 +1,4 @@
-"""The fields of one population, their values so far, and how far these are from the reference."""
+"""The fields of one population, their values so far, and their distance from the reference."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -32,7 +32,7 @@ from mlmonitor.stats.mmd import MMD
 
 
 class Checks(NamedTuple):
-    """What is checked of a population besides the drift and quality of its fields."""
+    """Optional checks of a population besides the drift and quality of its fields."""
 
     rules: Rules | None = None
     decomposition: ShiftDecomposition | None = None
@@ -43,7 +43,7 @@ _NO_CHECKS = Checks()
 
 
 class Population:
-    """A window of blocks over one plan, beside the reference's entries for it, if there are any.
+    """A window of blocks over one plan, and the reference's entries for it, if any.
 
     Without entries nothing is compared: `drift` and `field_quality` are None.
     """
@@ -76,7 +76,7 @@ class Population:
         """Rows since the last evaluation."""
         self.evaluated_at: float = now
         self.exemplars: FieldExemplars | None = None
-        """Of rows that were traced, once there was one."""
+        """Exemplars of traced rows; None before the first."""
 
     def update(self, block: Block, *, now: float) -> None:
         """Add rows that ended about `now`."""
@@ -108,7 +108,7 @@ class Population:
         self.exemplars.update(block, rows, origins, time_ns)
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh the rows since the last evaluation; return the alerts that fired or resolved."""
+        """Evaluate the rows since the last evaluation; return the alerts that fired or resolved."""
         if self.drift is None or self.field_quality is None:
             return []
         self.unevaluated_rows, self.evaluated_at = 0, now
@@ -121,7 +121,7 @@ class Population:
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts that are firing."""
+        """The firing alerts."""
         if self.drift is None or self.field_quality is None:
             return ()
         rules = () if self.rules is None else self.rules.alerts
@@ -129,7 +129,7 @@ class Population:
 
     @property
     def memory_bytes(self) -> int:
-        """The most memory it holds."""
+        """Upper bound of the memory in bytes."""
         dictionaries = sum(dictionary.nbytes for dictionary in self.plan.dictionaries)
         parts = self.drift, self.field_quality, self.decomposition, self.rules, self.exemplars
         compared = sum(part.nbytes for part in parts if part is not None)

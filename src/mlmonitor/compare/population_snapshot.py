@@ -1,4 +1,4 @@
-"""One population at one moment: immutable, and complete without the live aggregates."""
+"""One population at one moment: immutable and independent of the live aggregates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class TracedValues:
-    """Exemplars of a population: by numeric field, and by numeric field and side of its band."""
+    """Exemplars of a population, by numeric field, and by numeric field and side of its band."""
 
     bins: Exemplars
     sides: Exemplars
 
     @classmethod
     def copy_from(cls, exemplars: FieldExemplars) -> "TracedValues":
-        """The exemplars there are now."""
+        """Copy the current exemplars."""
         return cls(exemplars.bins, exemplars.sides)
 
 
@@ -37,13 +37,13 @@ class TracedValues:
 class PopulationSnapshot:
     """A population beside its reference. Arrays are `[fields]` in the order of the plan's schema.
 
-    entries: of the reference, in the same order; empty if there is nothing to compare with.
-    total: everything since the start. view: the window. quantiles: of the window, `[numeric
-    fields, STATUS_QUANTILES]`. scores, thresholds: of the window, by measure; empty without
-    entries. shift: of the mean prediction, and explained_by what it is decomposed into.
+    entries: of the reference, in the same order; empty without a reference. total: everything since
+    the start. view: the window. quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
+    scores, thresholds: of the window, by measure; empty without entries. shift: of the mean
+    prediction. explained_by: the features it is decomposed into.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
-    snapshot of a population, so that what is derived from them can be kept.
+    snapshot of a population, so that callers can cache by identity.
     """
 
     segment: str
@@ -65,14 +65,14 @@ class PopulationSnapshot:
 
     @property
     def is_id_like(self) -> Mask:
-        """Which numeric fields hold ids: their extremes, quantiles and exemplars are not shown."""
+        """Which numeric fields hold ids, so that no extreme, quantile or exemplar is shown."""
         numeric = len(self.plan.schema.numeric)
         if not self.entries:
             return np.zeros(numeric, np.bool_)
         return np.array([entry.is_id_like for entry in self.entries[:numeric]], np.bool_)
 
     def count_categories(self, position: int) -> float | None:
-        """How many categories of a categorical field the window holds, by its place among these.
+        """Number of categories in the window, by the field's place among the categorical fields.
 
         Exact for the categories of the dictionary, an estimate for others; None if there are others
         and the extra that counts them is not installed.

@@ -1,4 +1,4 @@
-"""The segments of one population: each beside the same segment of the reference."""
+"""The segments of one population, each compared with the same segment of the reference."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,11 +18,11 @@ from mlmonitor.reference.reference import Reference
 
 
 class SegmentPopulations:
-    """A population for each segment of a reference, and one for the rest, all over one plan.
+    """One population per segment of a reference and one for the rest, all over one plan.
 
     The plan is that of the whole, without the kernels of vectors.
 
-    Promise: every row of a block is in exactly one of them, so that their counts add up to those of
+    Promise: every row of a block is in exactly one population, so their counts add up to those of
         the whole. The rest is compared if the reference has one; otherwise it is only counted.
     Price: the memory of the whole for each segment; in time, a sort of the rows by segment and, for
         each segment in a block, a block of its size.
@@ -61,7 +61,7 @@ class SegmentPopulations:
 
 
 class SegmentTally:
-    """Predictions of each segment since the start, and rows of calls that failed."""
+    """Predictions and failed rows of each segment since the start."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names: tuple[str, ...] = tuple(names)
@@ -69,7 +69,7 @@ class SegmentTally:
         self.failed: Counts = np.zeros(len(self.names), np.int64)
 
     def count(self, rows: Rows, codes: Codes) -> None:
-        """Add rows with these segments; a failed call counts in its own."""
+        """Add rows with these segments; failed rows count in their own segment."""
         has_failed = np.array(rows.failed or [False] * rows.count, np.bool_)
         size = len(self.names)
         self.predictions += np.bincount(codes[~has_failed], minlength=size)
@@ -145,7 +145,7 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
 
 
 def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:
-    """Reasons for a block that only counts its refused values: as many of each, in order."""
+    """Reasons for a block that only counts its refused values, assigned to its rows in order."""
     if not block.refused.any():
         return None
     reasons = np.zeros(block.numeric.shape, np.int8)

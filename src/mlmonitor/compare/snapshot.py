@@ -1,4 +1,4 @@
-"""Everything known about one model at one moment: the one value that comparing ends in."""
+"""Everything known about one model at one moment, as one immutable value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,11 +24,11 @@ Phase = Literal["waiting", "learning", "watching"]
 
 @dataclass(frozen=True)
 class ExportStatus:
-    """One destination: points by outcome, whether the last export went well, and if not why.
+    """One destination: points by outcome, and the result of the last export.
 
-    last_reason: of the newest export that did not go well. seconds_since_success: since the newest
-    snapshot with an accepted point; None before. unanswered: points sent without an answer,
-    by what ended the wait: `closed` (the connection was closed) or `timeout`.
+    last_reason: of the newest failed export. seconds_since_success: since the newest snapshot with
+    an accepted point; None before the first. unanswered: points sent without a response, by the
+    end of the wait: `closed` (the connection was closed) or `timeout`.
     """
 
     outcomes: Mapping[str, int]
@@ -40,7 +40,7 @@ class ExportStatus:
 
 @dataclass(frozen=True, slots=True)
 class SeasonInfo:
-    """The season that rows are compared with now, counted from 0 as in a metric's attribute."""
+    """The season that rows are compared with now, counted from 0 as in metric attributes."""
 
     name: str
     current: int
@@ -50,7 +50,7 @@ class SeasonInfo:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceInfo:
-    """The reference in use. `is_learned`: from the first rows of this service."""
+    """The reference in use. `is_learned`: whether it was learned from this service."""
 
     rows: int
     is_learned: bool
@@ -61,7 +61,7 @@ class ReferenceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """How far a reference has been learned: this many rows of `baseline_rows`."""
+    """Progress of learning a reference: rows so far, of `baseline_rows`."""
 
     phase: Phase
     learned_rows: int
@@ -70,7 +70,7 @@ class Learning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentSnapshot:
-    """One segment: rows since the start, its populations, and what its labels say, if any."""
+    """One segment: rows since the start, its populations, and its performance, if any."""
 
     name: str
     predictions: int
@@ -83,7 +83,7 @@ class SegmentSnapshot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelsSnapshot:
-    """Labels by what became of them, those that still wait, and what the matched ones say.
+    """Labels by outcome, the number that wait, and the performance from matched ones.
 
     evicted: predictions put out unlabelled. performance: None before the first matched label.
     """
@@ -98,7 +98,7 @@ class LabelsSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class MonitoringHealth:
-    """How the monitoring itself fares: rows and figures without room, and errors of its own."""
+    """Health of the monitoring itself: dropped rows and figures, and internal errors."""
 
     dropped: int
     internal_errors: int
@@ -109,12 +109,12 @@ class MonitoringHealth:
 class ModelSnapshot:
     """Everything known about one model at `time`, in seconds since 1970.
 
-    Built once a tick; status, exported series, pages, reports and events read it and nothing else.
-    Promise: immutable. Later rows change no number of it, and its counts refuse to be written to.
-    Price: a copy of the totals and of the window's sum; the panes are shared by nothing.
+    Built once a tick; status, exported series, pages, reports and events read nothing else.
+    Promise: immutable. Later rows change no number in it, and its arrays of counts are read-only.
+    Price: a copy of the totals and of the window's sum.
 
     traffic: features and predictions; None before comparing begins. actuals: None before the first
-    label, if the reference has no actuals. kpis: one population a figure, in order of arrival.
+    label, if the reference has no actuals. kpis: one population per figure, in order of arrival.
     segments: in the order of their codes, the rest last. unknown_fields: values of fields that the
     reference does not know, by name. unused_ignores, unmatched_rules: options without effect.
     """
@@ -139,20 +139,20 @@ class ModelSnapshot:
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:
-        """Features and predictions, then actuals, then each figure: those there are."""
+        """Existing populations in order: features and predictions, actuals, each figure."""
         populations = (self.traffic, self.actuals, *self.kpis)
-        return tuple(each for each in populations if each is not None)
+        return tuple(population for population in populations if population is not None)
 
     @property
     def populations(self) -> tuple[PopulationSnapshot, ...]:
-        """All there are: those of the whole, then those of each segment."""
-        of_segments = (each for segment in self.segments for each in segment.populations)
+        """All populations: those of the whole, then those of each segment."""
+        of_segments = (p for segment in self.segments for p in segment.populations)
         return (*self.whole, *of_segments)
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts that are firing."""
-        populations = (alert for each in self.populations for alert in each.alerts)
+        """The firing alerts."""
+        populations = (alert for p in self.populations for alert in p.alerts)
         return (*self.calls.alerts, *populations)
 
 
@@ -164,7 +164,7 @@ def build_snapshot(
     *,
     now: float,
 ) -> ModelSnapshot:
-    """The snapshot of a model at `now`; `identity` is its name and version."""
+    """Build the snapshot of a model at `now`; `identity` is its name and version."""
     traffic, population = state.traffic, state.traffic.population
     rules = None if population is None else population.rules
     model, version = identity
@@ -177,7 +177,7 @@ def build_snapshot(
         calls=snapshot_calls(state.calls, state.service, now=now),
         traffic=None if population is None else population.snapshot(now=now),
         actuals=None if state.actuals is None else state.actuals.snapshot(now=now),
-        kpis=tuple(each.snapshot(now=now) for each in state.kpis.populations.values()),
+        kpis=tuple(kpi.snapshot(now=now) for kpi in state.kpis.populations.values()),
         segments=_segments(state, now),
         labels=_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
@@ -230,7 +230,7 @@ def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
                 predictions=int(tally.predictions[place]),
                 failed=int(tally.failed[place]),
                 reference_rows=rows[place] if place < len(rows) else 0,
-                populations=tuple(each.snapshot(now=now) for each in state.segment(place)),
+                populations=tuple(p.snapshot(now=now) for p in state.segment(place)),
                 errors=None if labels is None else _copy(labels.segment_errors[place]),
                 performance=performances.get(name),
             )

@@ -1,4 +1,4 @@
-"""Features and predictions of one model: learned from, or compared with a reference."""
+"""Features and predictions of one model, from which a reference is learned if it has none."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparing:
-    """What rows are compared with and by, from the moment there is a reference in use."""
+    """The reference in use, and everything that compares rows with it."""
 
     reference: Reference
     deriver: Deriver
@@ -81,7 +81,7 @@ class Comparing:
 
 
 class Traffic:
-    """Ingests rows. Without a reference it learns one first; then it compares.
+    """Ingests rows: learns a reference first if there is none, then compares.
 
     Comparing begins with `begin_comparing`, or within `ingest` once enough rows were learned. Rows
     that became the reference are counted in the totals, but not compared with themselves; the row
@@ -98,7 +98,7 @@ class Traffic:
         most_segments: int = MOST_SEGMENTS,
     ) -> None:
         self._named: frozenset[str] = frozenset()
-        """Features that the reference had before those to ignore were left out."""
+        """Features of the reference before ignored ones were removed."""
         if reference is not None:
             self._named = frozenset(f.name for f in reference.fields if f.role is Role.FEATURE)
             reference = reference.without(declared.ignore)
@@ -125,12 +125,12 @@ class Traffic:
         return None if self.segmentation is None else self.segmentation.codes(rows)
 
     def begin_comparing(self, *, now: float) -> None:
-        """Compare from `now` on if there is a reference; changes nothing if that has begun."""
+        """Compare from `now` on if there is a reference; a second call has no effect."""
         if self.comparing is None and self.reference is not None:
             self.comparing = Comparing.begin(self.reference, self._options, self._declared, now=now)
 
     def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
-        """Learn from these rows, or compare them; return the last of them, which were compared."""
+        """Learn from these rows, then compare the others; return those compared as a block."""
         rest: Rows | None = rows
         if self.learner is not None:
             first, rest = cut_rows(rows, self.learner.expected - self.learner.learned)
@@ -141,7 +141,7 @@ class Traffic:
         return self.comparing.update(rest, codes, now=now)
 
     def _finish_learning(self, learner: Learner, *, now: float) -> None:
-        """Compare from now on; if nothing can be learned from these rows, start over."""
+        """Compare from now on; if no reference can be learned from these rows, start over."""
         learned = learner.rows
         try:
             reference = learner.reference()
@@ -154,7 +154,7 @@ class Traffic:
 
     @property
     def unused_ignores(self) -> tuple[str, ...]:
-        """Names to ignore that neither the reference nor any row has had, with a similar name."""
+        """Ignored names that neither the reference nor any row had, with a similar name."""
         if self.comparing is None:
             return ()
         reader = self.comparing.reader

@@ -1,1 +1,1 @@
-"""What a person is shown: the state of a model as data, and as text."""
+"""The state of a model for people: as data and as text."""

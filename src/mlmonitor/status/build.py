@@ -34,7 +34,7 @@ def build_status(snapshot: ModelSnapshot) -> Status:
         performance=labels.performance or None,
         cohorts=labels.cohorts,
         training_metrics={} if reference is None else dict(reference.training_metrics),
-        exports={name: each.outcomes for name, each in snapshot.destinations.items()},
+        exports={name: export.outcomes for name, export in snapshot.destinations.items()},
         destinations=dict(snapshot.destinations),
         memory_bytes=snapshot.memory_bytes,
         alerts=snapshot.alerts,
@@ -63,7 +63,7 @@ def segment_status(segment: SegmentSnapshot) -> SegmentStatus:
 
 
 def _fields(populations: Iterable[PopulationSnapshot]) -> tuple[FieldStatus, ...]:
-    return tuple(status for each in populations for status in field_statuses(each))
+    return tuple(status for p in populations for status in field_statuses(p))
 
 
 def _violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:

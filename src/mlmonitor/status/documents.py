@@ -19,7 +19,7 @@ _HEAD = ("field", "role", "rows", "invalid", "mean", "at training", "psi", "thre
 
 
 def to_plain(value: Any) -> Any:
-    """`value` as dicts, lists, strings, numbers and None; numbers that are not finite are None.
+    """Convert to dicts, lists, strings, numbers and None; non-finite numbers become None.
 
     Dataclasses and named tuples become dicts of their fields, keys of mappings become strings.
     """
@@ -41,7 +41,7 @@ def to_json(status: "Status", *, indent: int | None = None) -> str:
 
 
 def to_html(status: "Status") -> str:
-    """The status as a fragment of HTML without scripts; every name in it is escaped text."""
+    """The status as a fragment of HTML without scripts, with every name escaped."""
     root = ET.Element("div")
     title = ET.SubElement(root, "p")
     ET.SubElement(title, "b").text = f"{status.model} {status.version}".strip()

@@ -13,18 +13,18 @@ from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
 MOVED_PSI = 0.1
-"""A field has moved if its PSI is beyond this, and beyond its threshold."""
+"""A field has moved if its PSI exceeds this value and its threshold."""
 
 _SHOWN_HITTERS = 5
-_SHOWN_FROM = 5  # a value seen less often may be one person's: its name is not shown
+_SHOWN_FROM = 5  # a rarer value may identify a person: its name is not shown
 
 
 @dataclass(frozen=True)
 class TrainingStats:
-    """What the reference holds of a field, beside which its live statistics are read.
+    """Statistics of a field in the reference, for comparison with the live ones.
 
-    quantiles: at the ranks of `STATUS_QUANTILES`. distinct: categories of a categorical field.
-    missing: share of its values that could not be read.
+    quantiles: at the ranks of `STATUS_QUANTILES`. distinct: number of categories of a categorical
+    field. missing: share of its values that could not be read.
     """
 
     rows: int
@@ -37,18 +37,18 @@ class TrainingStats:
 
 @dataclass(frozen=True)
 class FieldStatus:
-    """One field over the window. A number is None if there is nothing to compute it from.
+    """One field over the window. A number is None if it cannot be computed.
 
     quality: of all values since the start. window_quality: of the window's values. psi,
-    jensen_shannon: distance of the window from the reference. psi_threshold: what PSI exceeds once
-    in a hundred windows of this many rows without drift. new_categories: the most frequent values
-    that the reference does not know. log10_e_value: the evidence of a change since the start.
-    has_alert: whether an alert of drift is firing.
-    is_id_like: whether the reference's values were almost all different, so that nothing is
+    jensen_shannon: distance of the window from the reference. psi_threshold: exceeded by PSI
+    once in a hundred windows of this many rows without drift. new_categories: the most frequent
+    values outside the reference. log10_e_value: the evidence of a change since the start.
+    has_alert: whether a drift alert is firing.
+    is_id_like: whether the reference's values were almost all different, so that the field is not
     compared. training: the same statistics of the reference; None without one.
     scores, thresholds: each distance of the window from the reference by measure (`psi`,
-    `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and what it exceeds once
-    in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
+    `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and the value it exceeds
+    once in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
     mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
     """
 
@@ -78,12 +78,12 @@ class FieldStatus:
 
     @property
     def missing(self) -> int:
-        """Missing values since the start."""
+        """Number of missing values since the start."""
         return self.quality[Quality.MISSING]
 
     @property
     def has_moved(self) -> bool:
-        """Whether PSI is beyond `MOVED_PSI` and its threshold: once in a hundred by chance."""
+        """Whether PSI exceeds `MOVED_PSI` and its threshold."""
         if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
             return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
@@ -116,7 +116,7 @@ def _suggest(name: str, names: Sequence[str]) -> str:
 
 
 def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
-    """Each field of a population as people and programs read it."""
+    """Build the status of each field of a population."""
     schema = population.plan.schema
     fields = enumerate(schema.fields)
     return [
@@ -188,7 +188,7 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
 
 
 def _training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
-    """What the reference holds of the field at `place`."""
+    """Statistics of the field at `place` in the reference."""
     if not population.entries:
         return None
     entry = population.entries[place]

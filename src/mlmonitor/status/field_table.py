@@ -17,7 +17,7 @@ from mlmonitor.records import Kind, Quality, Role
 from mlmonitor.status.field_status import FieldStatus, TrainingStats
 
 WIDTH = 100
-"""Columns of a terminal that a printed status keeps to."""
+"""Maximum width of a printed status, in columns of a terminal."""
 
 _HEAD = ("", "rows", "invalid", "  mean", "    sd", "  mean", "    sd", "psi", "threshold", "")
 _LIVE, _TRAINING, _DRIFT = 3, 5, 7  # where each group of columns begins
@@ -31,15 +31,15 @@ _GROUPS = {
 
 
 def invalid_count(field: FieldStatus) -> int:
-    """The values of the window that are not valid, of all kinds."""
+    """Number of invalid values of any kind in the window."""
     counts = field.window_quality.items()
     return sum(count for quality, count in counts if quality is not Quality.VALID)
 
 
 def field_table(fields: Sequence[FieldStatus]) -> list[str]:
-    """Lines of at most `WIDTH` columns: the fields by role, and `ALERT` beside those that fire one.
+    """Lines of at most `WIDTH` columns: the fields by role, with `ALERT` beside firing ones.
 
-    A window without rows is a line in place of a table of dashes.
+    A window without rows gives one line instead of a table.
     """
     if not any(field.count or invalid_count(field) for field in fields):
         had_rows = any(sum(field.quality.values()) for field in fields)
@@ -57,7 +57,7 @@ def field_table(fields: Sequence[FieldStatus]) -> list[str]:
 
 
 def _captions(head: str, rows: Sequence[Sequence[str]]) -> str:
-    """The line above the head, which says which columns are live and which are of training."""
+    """The line above the head, which marks live and training columns."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     starts = [sum(width + 2 for width in widths[:place]) for place in range(len(widths))]
     line = " " * len(head)
@@ -91,7 +91,7 @@ def _training_numbers(field: FieldStatus, training: TrainingStats | None) -> tup
 def _numbers(
     field: FieldStatus, mean: float | None, stddev: float | None, distinct: float | None
 ) -> tuple[str, str]:
-    """Mean and standard deviation; how many categories there are if it has none."""
+    """Mean and standard deviation, or the number of categories if there is no mean."""
     if field.kind is Kind.DATETIME:
         return day(mean), "-" if stddev is None else duration(stddev)
     if field.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
@@ -100,7 +100,7 @@ def _numbers(
 
 
 def invalid_lines(fields: Sequence[FieldStatus], *, most: int) -> list[str]:
-    """How the values of fields are invalid; those with the most first, `most` of them."""
+    """Invalid values of at most `most` fields, those with the most invalid values first."""
     invalid = sorted(filter(invalid_count, fields), key=invalid_count, reverse=True)
     lines = []
     for field in invalid[:most]:

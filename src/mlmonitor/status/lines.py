@@ -1,4 +1,4 @@
-"""Findings as lines of a printed status."""
+"""Alerts and other findings as lines of a printed status."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill, wrap
@@ -19,10 +19,10 @@ from mlmonitor.formatting import (
 from mlmonitor.status.field_table import WIDTH
 
 NAMED = 10
-"""How many names a line lists; the others are counted."""
+"""Number of names that a line lists; the others are counted."""
 
 NAME_COLUMNS = 24
-"""Columns of a terminal for a field's name."""
+"""Width of a field's name, in columns of a terminal."""
 
 _ADVICE = {
     "new_category": "a new spelling or a new code? correct it upstream, or fit a new reference",
@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 def fit_line(line: str) -> str:
-    """A line that is wider than a terminal, on several; continued lines are indented."""
+    """Wrap a line to the width of a terminal; indent the continued lines."""
     if wide(line) <= WIDTH:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 4)
@@ -45,7 +45,7 @@ def fit_line(line: str) -> str:
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[str]:
-    """The alerts that are firing: what each was when it fired, what it is now, and why."""
+    """The firing alerts, each with its value when it fired, its current value and its reason."""
     if not alerts:
         return []
     lines = [f"{amount(len(alerts), 'alert')} firing"]
@@ -58,7 +58,7 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 
 def alert_title(alert: Alert) -> str:
-    """What is wrong, how much it was when the alert fired, and how much it is now."""
+    """The field and measure of an alert, its value when it fired and its current value."""
     who = alert.field if alert.field == alert.role.value else f"{alert.role.value} {alert.field}"
     where = "" if alert.segment == ALL else f" in {alert.segment}"
     title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"
@@ -78,10 +78,10 @@ def why_lines(shift: Shift | None) -> list[str]:
     """The shift of the mean prediction, and the features whose mix exceeds its threshold."""
     if shift is None:
         return []
-    parts = [each for each in shift.contributions if each.is_beyond_chance]
-    if not parts:
+    significant = [part for part in shift.contributions if part.is_beyond_chance]
+    if not significant:
         return []
-    effects = [f"{truncate(each.field, NAME_COLUMNS)} {signed(each.mix)}" for each in parts]
+    effects = [f"{truncate(part.field, NAME_COLUMNS)} {signed(part.mix)}" for part in significant]
     moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
     return [
         f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {join_names(effects)}"
@@ -89,7 +89,7 @@ def why_lines(shift: Shift | None) -> list[str]:
 
 
 def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:
-    """Declared rules that were broken, and those that fit no field."""
+    """Declared rules that were broken, and rules that match no field."""
     broken = {rule: count for rule, count in violations.items() if count}
     lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
     if unmatched_rules:
@@ -99,7 +99,7 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
 
 
 def name_lines(unused: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
-    """Names to ignore that never arrived, and names that the reference does not know."""
+    """Ignored names that never arrived, and names outside the reference."""
     lines = []
     if unused:
         names = join_names([truncate(name, 2 * NAME_COLUMNS) for name in unused])
@@ -110,13 +110,13 @@ def name_lines(unused: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names in a line, `NAMED` of them, and how many more there are."""
+    """Join up to `NAMED` names, followed by the number of the others."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
 def exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome; if none arrived, that comes first."""
+    """Points by outcome; say first if none was accepted."""
     if outcomes.get("accepted"):
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
@@ -124,7 +124,7 @@ def exported(outcomes: Mapping[str, int]) -> str:
 
 
 def trouble_lines(reason: str, since_success: float | None) -> list[str]:
-    """Why points did not arrive, unabridged, and for how long none has."""
+    """Why points were not accepted, and the time since the last accepted one."""
     when = (
         "never accepted"
         if since_success is None

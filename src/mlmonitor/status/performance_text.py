@@ -21,7 +21,7 @@ _TITLES = {
 
 
 def performance_text(performance: Performance, *, most: int = 4) -> str:
-    """The main measures of the task, as many as are known, at most `most`."""
+    """The main measures of the task that have a value, at most `most` of them."""
     names = [name for name in _SHOWN[performance.task] if name in performance]
     scale = performance["rmse"].value if "rmse" in performance else 1.0
     return ", ".join(

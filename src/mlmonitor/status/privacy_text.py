@@ -1,4 +1,4 @@
-"""What of a reference may leave the process, field by field, as people read it in a terminal."""
+"""The parts of a reference that may leave the process, field by field, for a terminal."""
 
 from mlmonitor.formats.reference import (
     CategoricalReference,
@@ -14,7 +14,7 @@ _NAME = 24
 
 
 def privacy_text(reference: Reference) -> str:
-    """Each field, what is kept of its values, and what is withheld; then the segments."""
+    """List for each field the values that are kept and withheld; then the segments."""
     content = reference.content
     head = ("field", "role", "kind", "may leave", "names withheld")
     rows = [_row(entry) for entry in content.fields]
@@ -33,7 +33,7 @@ def _row(entry: FieldEntry) -> tuple[str, ...]:
 
 
 def _disclosure(entry: FieldEntry) -> tuple[str, str]:
-    """What is kept of a field, and what is not."""
+    """What a reference keeps of a field, and what it withholds."""
     match entry:
         case NumericReference(id_like=True):
             return "mean, sd, rounded bins", "range, quantiles: ids?"

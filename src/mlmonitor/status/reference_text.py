@@ -1,4 +1,4 @@
-"""A reference as people read it in a terminal."""
+"""A reference as text for a terminal."""
 
 from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReference
 from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate
@@ -10,7 +10,7 @@ _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
 
 
 def shown(reference: Reference) -> str:
-    """Its rows, when it was trained, and its fields, one a line. Holds no categories' names."""
+    """Rows, training time and one line per field of a reference; no names of categories."""
     content = reference.content
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
@@ -29,7 +29,7 @@ def shown(reference: Reference) -> str:
 
 def _row(entry: FieldEntry) -> tuple[str, ...]:
     if not isinstance(entry, CountedEntry):
-        # A text or an embedding: the fields derived from it have lines of their own.
+        # A text or an embedding: its derived fields have lines of their own.
         values, missing = counted(entry.rows - entry.missing), counted(entry.missing)
         return (truncate(entry.name, _NAME), entry.role, entry.kind, values, missing, *["-"] * 6)
     cells = (truncate(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))

@@ -1,4 +1,4 @@
-"""One mistake that looks like many: the reference belongs to another model."""
+"""Detect that the reference belongs to another model."""
 
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.model_state import OTHER_FIELDS
@@ -15,10 +15,10 @@ _NAME = 40
 
 
 def reference_warning(snapshot: ModelSnapshot) -> str | None:
-    """A line that says that rows and reference have few names in common; None if they have.
+    """A warning if rows and reference have few names in common; None otherwise.
 
-    Given if at most a fifth of the reference's features, or none of its predictions, ever arrived
-    and other names did instead.
+    The condition: at most a fifth of the reference's features, or none of its predictions, ever
+    arrived, and other names did.
     """
     traffic = snapshot.traffic
     if traffic is None or not snapshot.unknown_fields:
@@ -39,7 +39,7 @@ def reference_warning(snapshot: ModelSnapshot) -> str | None:
 
 
 def _names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], list[str]]:
-    """The fields of a role, and those of which any value was not missing."""
+    """The fields of a role, and those with any value that was not missing."""
     values = traffic.total.quality.sum(axis=1) - traffic.total.quality[:, _MISSING]
     counts = [
         (field.name, int(count))

@@ -1,4 +1,4 @@
-"""The status of one segment: everything by attribute, one line in print."""
+"""The status of one segment: all numbers as attributes, one line as text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,10 @@ _LINES = 25  # segments that have a line; the others are counted
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """One segment over the window; its `fields` are as those of the whole.
+    """One segment over the window; its `fields` are like those of the whole.
 
     predictions, failed: rows since the start. reference_rows: of the same segment of the
-    reference; 0 where it has none, and then nothing is compared. alerts: how many are
-    firing, of drift and of quality.
+    reference; if 0, nothing is compared. alerts: number of firing alerts, of drift and quality.
     """
 
     name: str
@@ -34,7 +33,7 @@ class SegmentStatus:
 
     @property
     def rows(self) -> int:
-        """Rows since the start, those of failed calls included."""
+        """Rows since the start, including those of failed calls."""
         return self.predictions + self.failed
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
@@ -46,7 +45,7 @@ class SegmentStatus:
         text += f"{self.window_rows:,} in the window"
         if not self.reference_rows:
             return f"{text}; not in the reference, so not compared"
-        names = {each.name: 1 for each in self.fields if each.has_moved}
+        names = {field.name: 1 for field in self.fields if field.has_moved}
         text += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
         if self.performance is not None:
             text += f"; {performance_text(self.performance, most=1)} on {self.performance.count:,}"
@@ -54,7 +53,7 @@ class SegmentStatus:
 
 
 def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
-    """A line for each segment."""
+    """One line per segment."""
     active = [each for each in segments.values() if each.reference_rows or each.rows]
     shown: Sequence[SegmentStatus] = active[:_LINES]
     lines = [f"segment {truncate(each.name, _NAME)}: {each}" for each in shown]

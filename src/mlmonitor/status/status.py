@@ -18,19 +18,18 @@ State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that is known without a backend; `print` it, or read its attributes.
+    """Everything that the process knows of a model; `print` it, or read its attributes.
 
     predictions, errors, labels, dropped (rows and figures without room, or after `close`) and
     internal_errors count from the start of this process; everything else covers the window.
-    learned_rows: of `baseline_rows`, while a reference is learned from the service itself.
-    why: the shift of the mean prediction, and the part of each feature in it.
-    labels: by what became of them; the prediction of a `missing` or an `unreadable` one still
-    waits.
-    performance: what the labels say, since the start; None before the first that is matched.
-    cohorts: the same by the time of prediction, with the maturity of each, the oldest first.
+    learned_rows: rows so far, of `baseline_rows`, while a reference is learned from the service.
+    why: the shift of the mean prediction, and the contribution of each feature.
+    labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
+    performance: measures from the labels since the start; None before the first match.
+    cohorts: the same by time of prediction, with the maturity of each, the oldest first.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
-    unused_ignores: names to ignore that neither the reference nor any row has had.
+    unused_ignores: ignored names that neither the reference nor any row had.
     reference_warning: a sign that the reference belongs to another model.
     season: the hours that rows are compared with now, if the reference has seasons.
     """
@@ -85,7 +84,7 @@ class Status:
         return to_json(self, indent=indent)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The status as HTML, for notebooks."""
         from mlmonitor.status.documents import to_html
 
         return to_html(self)

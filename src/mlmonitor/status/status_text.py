@@ -82,7 +82,7 @@ def _reference(status: Status) -> str:
 
 
 def _alerts(status: Status) -> list[str]:
-    """What an engineer wants to look at: alerts first, then what is known about their causes."""
+    """Alerts first, then their known causes."""
     lines = alert_lines(status.alerts)
     scored = [field for field in status.fields if field.psi is not None]
     if scored and not status.alerts:

@@ -1,1 +1,1 @@
-"""Alerts: when evidence and effect suffice for one, and when it has recovered."""
+"""Alerts: when they fire, and when they resolve."""

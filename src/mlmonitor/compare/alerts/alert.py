@@ -1,4 +1,4 @@
-"""One change that deserves attention: what, how much, how sure, and since when."""
+"""A change that deserves attention: the field, its size, the evidence, and the start."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from mlmonitor.records import Role
 AlertState = Literal["firing", "resolved"]
 
 SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
-"""Measures whose reason says everything: a threshold beside them would mean nothing."""
+"""Measures that are fully described by their reason, without a threshold."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A change of one field that is larger than chance explains and large enough to matter.
+    """A change of one field that is statistically significant and large enough to matter.
 
     measure: what `value` is: `psi`; the share of values that are `missing`, `nonfinite`,
     `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
     (`vanished`); the share of rows with a `new_field`; or the share of values that break a declared
     rule (`minimum`, `maximum`, `allowed`, `nullable`).
     value: the measure when the alert fired, over the rows since the change began.
-    current: the measure now, over the window, updated each tick while the alert is firing. Windows
-    do not count new fields and broken rules: for them it covers the rows of the last evaluation.
-    Alerts that differ in `current` alone are equal.
-    threshold: what `value` may reach by chance in this many rows; for `constant` and `vanished`,
+    current: the measure now, over the window, updated each tick while the alert is firing. For new
+    fields and broken rules it covers the rows of the last evaluation, because windows do not count
+    them. Alerts that differ only in `current` are equal.
+    threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
     the probability of such a run.
     log10_e_value: the evidence when the alert fired; infinite for a broken rule.
     rows: rows behind `value`. started_at: when it fired, in seconds since 1970.

@@ -11,8 +11,8 @@ from mlmonitor.errors import CallbackError
 class AlertDispatcher:
     """Calls `on_alert` once with each alert that fired or resolved, in order.
 
-    Promise: what the callback raises is counted as an internal error, and no other alert is lost.
-        `dispatch` may run beside `add` in another thread: both change the queue atomically.
+    Promise: an exception of the callback is counted as an internal error, and no other alert is
+        lost. `dispatch` and `add` may run in different threads: both change the queue atomically.
     """
 
     def __init__(self, on_alert: Callable[[Alert], object] | None, guard: Guard) -> None:
@@ -25,7 +25,7 @@ class AlertDispatcher:
             self._waiting.extend(alerts)
 
     def dispatch(self) -> None:
-        """Call the callback with every alert that waits; it may be slow."""
+        """Call the callback with every queued alert; it may be slow."""
         while self._waiting:
             alert = self._waiting.popleft()
             if self._on_alert is not None:
@@ -34,7 +34,7 @@ class AlertDispatcher:
 
 
 def _call(on_alert: Callable[[Alert], object], alert: Alert) -> None:
-    """Call it; an exception of its own is reported by type."""
+    """Call the callback; report an exception by its type."""
     try:
         on_alert(alert)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""When evidence and effect agree, alerts fire; they stay until the stream has recovered."""
+"""Alerts fire if evidence and effect agree, and resolve once the stream has recovered."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from mlmonitor.records import Floats, Mask
 
 
 class AlertStates:
-    """Whether the alert of each stream of a population is firing, for all streams together.
+    """The alert state of each stream of a population, for all streams in one step.
 
     An alert fires when the logarithm of the stream's e-value reaches `threshold` and the lower
-    confidence bound of its effect exceeds `tolerance`: a powerful test finds harmless shifts, too.
-    It resolves when enough rows in succession show nothing beyond chance.
+    confidence bound of its effect exceeds `tolerance`, because a powerful test also detects
+    harmless shifts. It resolves after enough consecutive rows without a significant change.
 
-    Promise: with a threshold of `ln(streams / alpha)`, the chance that *any* of the streams ever
-        fires although nothing drifts is at most `alpha`, however they depend on each other and
-        however often they are evaluated: each passes with chance `alpha / streams` at most (Ville),
-        and the chances add up.
-    Source: the union bound; that running maxima must not be ranked (e-BH) is shown by "Carefree
-        multiple testing with e-processes", arXiv 2501.19360.
+    Promise: with a threshold of `ln(streams / alpha)`, the probability that *any* stream ever fires
+        without drift is at most `alpha`, for any dependence between streams and any number of
+        evaluations: each stream fires with probability `alpha / streams` at most (Ville), and the
+        probabilities add up.
+    Source: the union bound; "Carefree multiple testing with e-processes", arXiv 2501.19360, shows
+        that running maxima must not be ranked (e-BH).
     """
 
     __slots__ = ("_min_rows", "_threshold", "_tolerance", "is_firing", "started_at")
@@ -35,8 +35,8 @@ class AlertStates:
     ) -> Transitions:
         """Decide which alerts fire and which resolve at `now`, in seconds.
 
-        log_e: the evidence of each stream. effect: the lower bound of its effect. rows: how many
-        rows are behind both. has_recovered: whether its newest rows, enough of them, show nothing.
+        log_e: the evidence of each stream. effect: the lower bound of its effect. rows: the number
+        of rows behind both. has_recovered: whether enough of its newest rows show no change.
         """
         is_significant = (log_e >= self._threshold) & (effect > self._tolerance)
         fired = is_significant & (rows >= self._min_rows) & ~self.is_firing

@@ -1,4 +1,4 @@
-"""The alerts that are firing: the one place where they open, change and resolve."""
+"""The firing alerts: the only place where alerts open, change and resolve."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,14 +11,14 @@ from mlmonitor.records import Floats, Mask
 
 
 class Transitions(NamedTuple):
-    """Which alerts one evaluation fired and resolved, as masks over the places of their owner."""
+    """Which alerts one evaluation fired and resolved, as masks over the owner's places."""
 
     fired: Mask
     resolved: Mask
 
 
 class OpenAlerts:
-    """Alerts that are firing, each at a place of its owner: a field, a stream or a rule."""
+    """Firing alerts by their place in the owner: the index of a field, a stream or a rule."""
 
     __slots__ = ("_by_place",)
 
@@ -28,7 +28,7 @@ class OpenAlerts:
     def apply(self, transitions: Transitions, build: Callable[[int], Alert]) -> list[Alert]:
         """Open the alerts that fired and close those that resolved; return both, fired ones first.
 
-        build: the alert at a place; called for those that fired alone.
+        build: builds the alert at a place; called only for alerts that fired.
         """
         fired = {place: build(place) for place in places(transitions.fired)}
         self._by_place |= fired
@@ -36,7 +36,7 @@ class OpenAlerts:
         return [*fired.values(), *(replace(alert, state="resolved") for alert in resolved)]
 
     def refresh(self, current: Floats) -> None:
-        """Set `current` of each alert to the measure at its place; a NaN changes nothing."""
+        """Set `current` of each alert to the measure at its place; ignore NaN."""
         for place, alert in self._by_place.items():
             value = float(current[place])
             if not np.isnan(value):
@@ -50,6 +50,6 @@ class OpenAlerts:
 
 
 def places(mask: Mask) -> list[int]:
-    """Where a mask holds."""
+    """Places at which a mask is true."""
     indices: list[int] = np.flatnonzero(mask).tolist()
     return indices

@@ -1,4 +1,4 @@
-"""When an alert may resolve: enough rows in succession have shown nothing."""
+"""Decide when an alert may resolve: after enough consecutive rows without a change."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,17 @@ import numpy as np
 from mlmonitor.records import Counts, Mask
 
 RECOVERY_ROWS = 200
-"""Fewer rows cannot show that a stream has recovered."""
+"""Fewest rows that can show that a stream has recovered."""
 
 RECOVERY_FACTOR = 3
-"""Recovering takes three times the rows that fired the alert: as many could miss the change."""
+"""Recovery takes three times the rows that fired the alert; an equal stretch could miss it."""
 
 
 class Recovery:
     """Consecutive stretches of each stream's rows, longer than the one that fired its alert.
 
-    shape: `[streams, bins]` of the counts; bins: how many of them, from the first, add up to the
-    rows, where not all do. Price: one such table.
+    shape: `[streams, bins]` of the counts. bins: number of leading bins that add up to the rows, if
+    not all do. Price: one such table.
     """
 
     __slots__ = ("_bins", "_checked", "_needed_rows")
@@ -30,7 +30,7 @@ class Recovery:
     def evaluate(self, counts: Counts, shows_nothing: Callable[[Counts], Mask]) -> Mask:
         """Which streams have just completed a stretch in which `shows_nothing` is true.
 
-        counts: everything since the start; `shows_nothing` is given those of the stretches.
+        counts: totals since the start; `shows_nothing` receives the counts of the stretches.
         """
         since = counts - self._checked
         is_complete: Mask = since[:, : self._bins].sum(axis=1) >= self._needed_rows

@@ -5,24 +5,25 @@ from typing import NamedTuple
 import numpy as np
 
 DRIFT_PART, QUALITY_PART, SERVICE_PART = 0.8, 0.16, 0.04
-"""Parts of `alpha` for drift, quality and the service: the more glaring a change, the smaller."""
+"""Parts of `alpha` for drift, quality and the service; an obvious change needs a smaller part."""
 
 STREAMS_PER_FIELD = 7
-"""The most streams of quality a field has: five defects, constant, vanished."""
+"""Maximum number of quality streams per field: five defects, constant, vanished."""
 
 SERVICE_STREAMS = 2
 """Failures and latency."""
 
 NAMES = 64
-"""How many names that the reference does not know are evaluated one by one."""
+"""Maximum number of names outside the reference that are evaluated individually."""
 
 
 class Significance(NamedTuple):
-    """What a change needs to fire an alert.
+    """The conditions under which a change fires an alert.
 
-    alpha: the chance that any stream ever fires although nothing changes. fields: how many share
-    it, in all populations of a model. tolerance: a PSI too small to matter. min_rows: fewer never
-    fire. quality_tolerance: a growth of the share of defective values too small to matter.
+    alpha: the probability that any stream ever fires without a change. fields: number of fields
+    that share it, over all populations of a model. tolerance: largest PSI that is ignored.
+    min_rows: fewer rows never fire. quality_tolerance: largest increase of the share of defective
+    values that is ignored.
     """
 
     alpha: float
@@ -33,12 +34,12 @@ class Significance(NamedTuple):
 
     @property
     def drift_threshold(self) -> float:
-        """The `log_e` of drift that fires; each field has one stream of it."""
+        """The `log_e` at which drift fires; each field has one drift stream."""
         return self._threshold(self.fields, DRIFT_PART)
 
     @property
     def quality_threshold(self) -> float:
-        """The `log_e` of a quality stream that fires."""
+        """The `log_e` at which a quality stream fires."""
         return self._threshold(STREAMS_PER_FIELD * self.fields + NAMES, QUALITY_PART)
 
     @property
@@ -47,5 +48,5 @@ class Significance(NamedTuple):
         return self._threshold(SERVICE_STREAMS, SERVICE_PART)
 
     def _threshold(self, streams: int, part: float) -> float:
-        # The chances of all streams add up, however they depend on each other (union bound).
+        # The probabilities of all streams add up under any dependence (union bound).
         return float(np.log(max(streams, 1) / (part * self.alpha)))

@@ -1,1 +1,1 @@
-"""Drift of distributions from the reference, and what explains it."""
+"""Drift of distributions from the reference, and its decomposition by feature."""

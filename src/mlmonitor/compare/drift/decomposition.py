@@ -1,4 +1,4 @@
-"""Why the mean prediction has shifted: the part that each feature's changed mix explains."""
+"""Decompose the shift of the mean prediction into the mix effects of features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
 class Contribution:
     """One feature's part in the shift of the mean prediction, in the prediction's unit.
 
-    mix: what the new shares of its bins would have done alone, each bin predicted as in the
-    reference. rest: the shift less that: other predictions in the same bins, and other features.
-    threshold: what the absolute value of `mix` exceeds once in a hundred windows without drift.
+    mix: the effect of the new shares of its bins, each bin predicted as in the reference. rest: the
+    shift minus `mix`, caused by other predictions in the same bins and by other features.
+    threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     """
 
     field: str
@@ -31,15 +31,15 @@ class Contribution:
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether the mix is more than chance explains at this many rows."""
+        """Whether the mix exceeds its threshold."""
         return abs(self.mix) > self.threshold
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the mean prediction is from the reference's, and why; the largest mix comes first.
+    """The shift of the mean prediction from the reference's, with the largest mix first.
 
-    Features overlap, as they depend on each other: their mixes need not add up to the shift.
+    Features depend on each other, so their mixes need not add up to the shift.
     """
 
     prediction: str
@@ -50,7 +50,7 @@ class Shift:
 
     @property
     def shift(self) -> float:
-        """The mean prediction of the window less that of the reference."""
+        """The mean prediction of the window minus that of the reference."""
         return self.mean - self.reference
 
 
@@ -62,13 +62,13 @@ class ExplainedBy(NamedTuple):
 
 
 class ShiftDecomposition:
-    """Decomposes the shift of one prediction, from counts that are kept anyway.
+    """Decomposes the shift of one prediction, from counts that are kept in any case.
 
-    The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` the shares of a bin in
-    the reference and now, `y` the mean prediction of the reference's rows in it. A bin without such
-    rows, as that of new categories, counts as the overall mean and contributes nothing.
-    Promise: linear in the shares, so over a fleet it is the mean of the parts, weighted by rows.
-    Price: one product of `[fields, bins]` a snapshot; nothing while serving.
+    The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` are the shares of a
+    bin in the reference and now, `y` is the mean prediction of its reference rows. A bin without
+    reference rows, such as that of new categories, gets the overall mean and contributes nothing.
+    Promise: linear in the shares, so the effect over a fleet is the row-weighted mean of its parts.
+    Price: one product of `[fields, bins]` per snapshot; nothing while serving.
     Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
         explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
     """
@@ -76,7 +76,7 @@ class ShiftDecomposition:
     def __init__(
         self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, place: int
     ) -> None:
-        """`prediction` is what `entries` explain; `place` its place among the schema's fields."""
+        """Decompose the shift of `prediction`, which is at `place` of the schema's fields."""
         self._prediction, self._place = prediction, place
         explained = [
             (index, entry)
@@ -139,7 +139,7 @@ class ShiftDecomposition:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
         The variance of an effect under the multinomial law is `(1/n + 1/m)` times the variance of
-        the bins' means, plus the uncertainty of these means where the reference has few rows.
+        the bins' means, plus the uncertainty of means from few reference rows.
         """
         n, m = counts.sum(axis=1), self._reference.sum(axis=1)
         p = self._reference / np.maximum(m, 1)[:, None]
@@ -159,7 +159,7 @@ class ShiftDecomposition:
 
 
 def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
-    """`[bins]` of a table whose last column is the missing values; NaN where there is no value."""
+    """Values in `[bins]`, with missing values in the last column; NaN if there is no value."""
     row = np.full(bins, np.nan)
     *of_bins, of_missing = values
     row[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]

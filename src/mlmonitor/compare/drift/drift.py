@@ -41,14 +41,14 @@ from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 
 PSI = "psi"
-"""The measure that alerts of drift are about."""
+"""The measure of drift alerts."""
 
 
 class Drift:
     """Drift of the counts of a population from its reference.
 
-    Scores and thresholds are those of the window; evidence covers everything since the start, block
-    by block as `evaluate` is called. Price: `nbytes`, constant.
+    Scores and thresholds cover the window; evidence covers everything since the start, in the
+    blocks between calls of `evaluate`. Price: `nbytes`, constant.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Drift:
         self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
         self._skipped: Counts = np.zeros_like(self._refused)
         self._seen: Counts = np.zeros_like(counts)
-        # Beside the counts of a stretch stands how many of its rows arrived in each season.
+        # The counts of a stretch are followed by its number of rows in each season.
         shape = len(entries), counts.shape[1] + plan.seasons
         self._recovery = Recovery(shape, bins=counts.shape[1])
         self._season = -1  # none yet
         self.alerts: OpenAlerts = OpenAlerts()
 
     def skip(self, total: Profile) -> None:
-        """Leave out everything so far: rows that became the reference prove nothing."""
+        """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
     def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
-        """Weigh what is new in the totals; return the alerts that fired or resolved."""
+        """Evaluate the increase of the totals; return the alerts that fired or resolved."""
         counts, seasons = self._ingest(total), season_rows(total)
         yield_gil()
         log_e, change = self._evidence.evaluate()
@@ -112,25 +112,25 @@ class Drift:
         return changed
 
     def simulate_next(self) -> bool:
-        """Simulate a part of the thresholds of learned fields; False once all are known."""
+        """Simulate a part of the thresholds of learned fields; return False once all are done."""
         return self._critical.simulate_next()
 
     @property
     def simulation_nbytes(self) -> int:
-        """Memory of one such part while it is simulated; no two are simulated together."""
+        """Bytes needed to simulate one part; parts are simulated one after the other."""
         return SIMULATION_BYTES if self._critical.is_simulating else 0
 
     def begin_season(self, season: int, total: Callable[[], Profile]) -> None:
-        """Assign the rows from now on to this season, after weighing those of the one before."""
+        """Assign the rows from now on to this season, after evaluating the rows before."""
         if self._baseline.has_seasons and season != self._season:
             self._ingest(total())
             self._evidence.begin_season(season)
             self._season = season
 
     def scores(self, recent: View) -> dict[str, Floats]:
-        """Every measure of the window, a number a field; NaN where it has no meaning.
+        """Every measure of the window, one number per field; NaN where it is undefined.
 
-        Wasserstein is computed from the window's digests, all others from its counts.
+        Wasserstein is computed from the window's digests, the other measures from its counts.
         """
         counts = profile_counts(recent.profile)
         expected = self._baseline.for_rows(season_rows(recent.profile))
@@ -145,7 +145,7 @@ class Drift:
         return {**scores, WASSERSTEIN: distance}
 
     def thresholds(self, recent: View) -> dict[str, Floats]:
-        """What each measure of the window exceeds once in a hundred windows without drift."""
+        """The value that each measure exceeds once in a hundred windows without drift."""
         expected = self._baseline.for_rows(season_rows(recent.profile))
         digested = recent.shapes.digests.count
         thresholds = self._critical.at(profile_counts(recent.profile), expected, digested=digested)
@@ -161,7 +161,7 @@ class Drift:
 
     @property
     def is_firing(self) -> Mask:
-        """Whether the alert of each field is firing; not to be written to."""
+        """Whether the alert of each field is firing; do not write to the array."""
         return self._states.is_firing
 
     @property
@@ -171,14 +171,14 @@ class Drift:
         return statistics + self._recovery.nbytes + self._seen.nbytes
 
     def _ingest(self, total: Profile) -> Counts:
-        """Add what is new in the totals to the evidence; return all counts."""
+        """Add the increase of the totals to the evidence; return all counts."""
         counts = profile_counts(total)
         self._evidence.update(counts - self._seen)
         self._seen = counts
         return counts
 
     def _shows_nothing(self, since: Counts) -> Mask:
-        """Whether a stretch, given as its counts and then its rows by season, shows no drift."""
+        """Whether a stretch shows no drift, given its counts followed by its rows by season."""
         counts, seasons = np.hsplit(since, [self._seen.shape[1]])
         is_zero: Mask = np.nan_to_num(psi_low(self._baseline.for_rows(seasons), counts)) == 0
         return is_zero
@@ -205,9 +205,9 @@ class Drift:
         )
 
     def _reason(self, place: int, expected: Table, counts: Counts) -> str:
-        """Which bin has moved most, and from which share to which.
+        """The bin whose share has changed most, with both shares.
 
-        For values that could not be read it names the kind of them that has grown most.
+        For unreadable values it is the kind whose share has grown most.
         """
         before = expected / max(float(expected.sum()), 1.0)
         now = counts / max(int(counts.sum()), 1)
@@ -221,7 +221,7 @@ class Drift:
 
 
 def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:
-    """Shares of a reference's values that could not be read, `[fields, kinds]` as in `REFUSED`."""
+    """Shares of unreadable reference values, `[fields, kinds]` in the order of `REFUSED`."""
     shares = np.zeros((len(entries), len(REFUSED)))
     for place, entry in enumerate(entries):
         absent = entry.missing - entry.nonfinite - entry.wrong_type

@@ -9,9 +9,9 @@ from mlmonitor.records import Floats
 
 
 def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
-    """The MMD of each field, and what it exceeds once in a hundred windows without drift.
+    """The MMD of each field, and the value it exceeds once in a hundred windows without drift.
 
-    NaN for all fields but the kernel similarities of embeddings, whose rows the MMD adds up.
+    NaN for all fields except the kernel similarities of embeddings.
     """
     scores, thresholds = np.full((2, len(plan.schema)), np.nan)
     names = [field.name for field in plan.schema.numeric]
@@ -29,7 +29,7 @@ def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
 
 
 def mmd_threshold(kernel: KernelPlan, rows: int) -> float:
-    """What the MMD of this many rows exceeds once in a hundred without drift; NaN if unknown."""
+    """The value that the MMD of this many rows exceeds once in a hundred; NaN if unknown."""
     if len(kernel.critical) != len(CRITICAL_ROWS):
         return float("nan")
     sizes = np.array(CRITICAL_ROWS, np.float64)

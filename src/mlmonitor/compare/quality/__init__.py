@@ -1,1 +1,1 @@
-"""Missing, invalid, constant, vanished and new: changes of data quality, and declared rules."""
+"""Data quality: missing, invalid, constant, vanished and new values, and declared rules."""

@@ -18,7 +18,7 @@ _MISSING = QUALITIES.index(Quality.MISSING)
 
 
 class RunEvidence(NamedTuple):
-    """Log evidence, log probability and rows by stream: constant ones first, then vanished."""
+    """Log evidence, log probability and rows by stream: constant streams, then vanished ones."""
 
     log_e: Floats
     log_chance: Floats
@@ -26,17 +26,17 @@ class RunEvidence(NamedTuple):
 
 
 class RunDetector:
-    """Evidence that the newest rows of a field have one value only, or none at all.
+    """Evidence that the newest rows of a field have a single value, or none.
 
-    Where the reference varied, `n` equal values have at most the chance that all fall into one
-    bin: the sum over bins of their Dirichlet-multinomial probability. For a bin that stands for
-    many categories it is the chance of one of them, which is at most as frequent as the most
-    frequent listed one, times how many of that frequency fit into the bin. A run begins with an
-    evaluation whose rows are all equal; one that begins with evaluation `j` is staked as a restart
-    is, with `1 / ((j + 1)(j + 2))`.
-    Promise: the chance that a stream's evidence ever passes `ln(1 / a)` without a change is at most
-        `a` (union bound over the beginnings).
-    Price: three small arrays an evaluation.
+    If the reference varied, the probability of `n` equal values is at most that of all falling into
+    one bin: the sum over bins of their Dirichlet-multinomial probability. A bin that stands for
+    many categories adds the probability of one of them, which is at most as frequent as the most
+    frequent listed one, times the number of such categories that fit into the bin. A run begins
+    with an evaluation whose rows are all equal; a run that begins with evaluation `j` has the prior
+    weight of a restart, `1 / ((j + 1)(j + 2))`.
+    Promise: the probability that a stream's evidence ever exceeds `ln(1 / a)` without a change is
+        at most `a` (union bound over the beginnings).
+    Price: three small arrays per evaluation.
     """
 
     def __init__(self, plan: Plan, entries: Sequence[CountedEntry]) -> None:
@@ -50,12 +50,12 @@ class RunDetector:
         for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):
             top = len(dictionary.top)
             self._is_value[place, top:] = False
-            # A withheld category had too few rows to be listed, even where none is.
+            # A withheld category had too few rows to be listed, even if no category is listed.
             least = PRIOR if dictionary.is_closed else LEAST_ROWS + PRIOR
             most = self._belief[place, :top].max(initial=least)
             self._single[place, top:] = np.minimum(self._single[place, top:], most)
-        # Rising factorials are convex in the belief: the worst case is that all categories are as
-        # frequent as the most frequent one.
+        # Rising factorials are convex in the belief, so the worst case is that all categories are
+        # as frequent as the most frequent one.
         self._log_many: Floats = np.log(
             np.maximum(self._belief[:, :-1], PRIOR) / np.maximum(self._single, PRIOR)
         )
@@ -68,13 +68,13 @@ class RunDetector:
         self._stake: Floats = np.zeros(2 * len(entries))
 
     def skip(self, total: Profile) -> None:
-        """Leave out everything so far."""
+        """Exclude everything so far."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
     def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[RunEvidence, Mask]:
-        """The run that each stream is in, and which streams have varied, as they should.
+        """The current run of each stream, and which streams have varied.
 
-        total: everything since the start; extremes: smallest and largest of the new values.
+        total: profile since the start. extremes: smallest and largest of the new values.
         """
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing
@@ -95,7 +95,7 @@ class RunDetector:
         return RunEvidence(log_e, log_chance, self._rows.copy()), has_varied
 
     def _one_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
-        """The value that all new values have, or its category's code; NaN where they vary."""
+        """The common value of all new values, or its category's code; NaN where they vary."""
         low, high = extremes
         is_one = np.count_nonzero(new, axis=1) == 1
         only = np.argmax(new, axis=1)
@@ -106,7 +106,7 @@ class RunDetector:
         return np.where(is_one, value, np.nan)
 
     def _extend(self, values: Floats, rows: Counts, has_rows: Mask) -> None:
-        """Lengthen runs whose value arrived again, begin those of another, end the others."""
+        """Extend runs whose value is repeated, begin runs of a new value, end the others."""
         self._evaluations += 1
         is_same = values == self._value
         begins = has_rows & ~is_same
@@ -129,9 +129,9 @@ class RunDetector:
         return log_chance
 
     def shares(self, recent: Profile) -> Floats:
-        """The share of a window's values that each stream's present run makes up, `[streams]`.
+        """The share of the current run in the window's values, `[streams]`.
 
-        Constant streams: 0 if their newest values vary. Vanished ones: missing values of all rows.
+        Constant streams: 0 if their newest values vary. Vanished streams: share of missing values.
         """
         constant = len(self._belief)
         is_run = ~np.isnan(self._value[:constant])
@@ -164,7 +164,7 @@ def _varied(entry: CountedEntry) -> bool:
 
 
 def _log_all(belief: Floats, whole: Floats, n: Floats) -> Floats:
-    """The logarithm of the chance that `n` values all fall where `belief` of `whole` is."""
+    """Log probability that `n` values all fall into bins with `belief` of `whole` counts."""
     log_chance: Floats = (
         log_gamma(belief + n) - log_gamma(belief) - log_gamma(whole + n) + log_gamma(whole)
     )

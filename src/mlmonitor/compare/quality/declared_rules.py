@@ -18,11 +18,11 @@ from mlmonitor.reference.reference import Reference
 
 
 def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ...]:
-    """The declared fields, checked.
+    """Check the declared fields and return them.
 
     Raises:
-        ConfigError: one is not a `Field`, is declared twice, contradicts itself, or does not fit
-            the reference; the message names it.
+        ConfigError: a field is not a `Field`, is declared twice, contradicts itself, or does not
+            fit the reference; the message names it.
     """
     if isinstance(fields, Field) or not isinstance(fields, Sequence) or isinstance(fields, str):
         raise ConfigError("fields: expected a list of them, such as [Field('age', minimum=0)]")
@@ -58,7 +58,7 @@ def _checked(field: object) -> Field:
 
 
 def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
-    """The allowed values of any collection: a list, a set, an array, a column or an enum."""
+    """Read allowed values from any collection: a list, a set, an array, a column or an enum."""
     if isinstance(allowed, np.ndarray) or package_of(type(allowed)) is not None:
         allowed = plain_values(column_values(allowed))
     is_several = isinstance(allowed, Collection | EnumType)
@@ -71,7 +71,7 @@ def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
 
 
 def _check_bounds(where: str, field: Field) -> None:
-    """Bounds are numbers or times, and the lower is not above the upper."""
+    """Check that bounds are numbers or times, and that the lower is not above the upper."""
     bounds = {}
     for name in ("minimum", "maximum"):
         value = getattr(field, name)

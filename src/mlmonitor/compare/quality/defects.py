@@ -1,4 +1,4 @@
-"""The ways in which values of a field can be defective, and how often the reference had each."""
+"""Kinds of defective values of a field, and their frequency in the reference."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,10 +22,10 @@ DESCRIPTIONS = {
 
 
 class Defect(NamedTuple):
-    """One way in which values of one field can be defective: a stream of evidence.
+    """One kind of defective values of one field, which is a stream of evidence.
 
-    place: the field's, in the schema. belief: defective and good values in counts, from the
-    reference, so that chance is beta-binomial.
+    place: index of the field in the schema. belief: counts of defective and good values in the
+    reference, the parameters of a beta-binomial law.
     """
 
     place: int
@@ -43,13 +43,13 @@ def list_defects(entries: Sequence[CountedEntry]) -> tuple[Defect, ...]:
 
 
 def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
-    """How many defective and good values to expect, by kind of defect.
+    """Expected defective and good values, by kind of defect.
 
-    Missing, not finite, of a wrong type: the reference's counts, and half a count. Out of range:
-    the chance that the next value falls outside the extremes of `m` values follows
-    Beta(2, m - 1) for any continuous law, and is smaller for others. New category: a category of a
-    single row was new in that row, so the chance of a new one is about `once / m` (Good and
-    Turing); its variance grows with the categories of two rows.
+    Missing, not finite, of a wrong type: the reference's counts plus half a count. Out of range:
+    the probability that the next value is outside the extremes of `m` values follows
+    Beta(2, m - 1) for a continuous law and is smaller for others. New category: with `once`
+    categories of a single row, its probability is about `once / m` (Good and Turing); the variance
+    grows with the number of categories of two rows.
     """
     refused = {
         Quality.MISSING: entry.missing - entry.nonfinite - entry.wrong_type,
@@ -73,7 +73,7 @@ def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
 def defect_counts(defects: Sequence[Defect], quality: Counts) -> Counts:
     """Defective and good values, `[defects, 2]`, of counts `[fields, qualities]`.
 
-    Values that could not be read are neither in nor out of range, neither known nor new.
+    Unreadable values count as neither in nor out of range, and as neither known nor new.
     """
     place = np.array([defect.place for defect in defects], np.int64)
     column = np.array([_COLUMN[defect.quality] for defect in defects], np.int64)

@@ -1,4 +1,4 @@
-"""Quality of the fields of one population: defects beyond those that the reference had."""
+"""Quality of the fields of one population: defects beyond those of the reference."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ CONSTANT, VANISHED = "constant", "vanished"
 
 
 class AlertKey(NamedTuple):
-    """What an alert can be about: a measure of the field at this place of the schema."""
+    """Identifies an alert: a measure of the field at this place of the schema."""
 
     place: int
     measure: str
@@ -34,8 +34,8 @@ class AlertKey(NamedTuple):
 class QualitySnapshot(NamedTuple):
     """Quality over one window.
 
-    shares: of defective values, `[defects]`; thresholds: what each may reach by chance. is_firing:
-    `[alert_keys]`. new_fields: how many alerts of new names are firing; None if names are not
+    shares: of defective values, `[defects]`. thresholds: critical values of the shares. is_firing:
+    `[alert_keys]`. new_fields: number of firing alerts on new names; None if names are not
     watched. `defects` and `alert_keys` are the same objects in every snapshot of a population.
     """
 
@@ -48,7 +48,7 @@ class QualitySnapshot(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """What one evaluation found about an alert that fires."""
+    """The result of one evaluation for an alert that fires."""
 
     value: float
     threshold: float
@@ -60,9 +60,9 @@ class _Evidence(NamedTuple):
 class FieldQuality:
     """Whether the values of a population's fields are as good as those of the reference.
 
-    Each field has a stream for every defect it can have, and two more: constant and vanished. All
-    streams of a model share `QUALITY_PART` of `alpha`. new_fields: for a population whose rows may
-    have names that the reference does not know.
+    Each field has a stream for every possible defect, and two more: constant and vanished. All
+    streams of a model share `QUALITY_PART` of `alpha`. new_fields: detector for a population whose
+    rows may have names outside the reference.
     """
 
     def __init__(
@@ -96,16 +96,16 @@ class FieldQuality:
         self._open = OpenAlerts()
 
     def skip(self, total: Profile) -> None:
-        """Leave out everything so far: rows that became the reference prove nothing."""
+        """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._rows = defect_counts(self._defects, total.quality), total.rows
         self._runs.skip(total)
 
     def evaluate(
         self, total: Profile, extremes: tuple[Floats, Floats], *, now: float
     ) -> list[Alert]:
-        """Weigh what is new in the totals; return the alerts that fired or resolved.
+        """Evaluate the increase of the totals; return the alerts that fired or resolved.
 
-        extremes: smallest and largest of the new values, as the window gives them.
+        extremes: smallest and largest of the new values, as the window returns them.
         """
         counts, rows = defect_counts(self._defects, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
@@ -124,11 +124,11 @@ class FieldQuality:
 
     @property
     def alerts(self) -> list[Alert]:
-        """The alerts that are firing."""
+        """The firing alerts."""
         return [*self._open, *(() if self._new_fields is None else self._new_fields.alerts)]
 
     def snapshot(self, recent: Profile) -> QualitySnapshot:
-        """Quality over a window; also sets `current` of the alerts that are firing."""
+        """Quality over a window; also updates `current` of the firing alerts."""
         counts = defect_counts(self._defects, recent.quality)
         rows = counts.sum(axis=1)
         shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
@@ -145,7 +145,7 @@ class FieldQuality:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most; that of new names only once there are any."""
+        """Upper bound of the memory in bytes; new names count once there are any."""
         more = 0 if self._new_fields is None else self._new_fields.nbytes
         return self._proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
 
@@ -166,12 +166,12 @@ class FieldQuality:
     def _builder(
         self, proportions: ProportionEvaluation, run: RunEvidence, now: float
     ) -> Callable[[int], Alert]:
-        """The alert at a place of `alert_keys`, from what this evaluation found."""
+        """Return a function that builds the alert at a place of `alert_keys`."""
         defects = len(self._defects)
         thresholds = (
             self._proportions.thresholds(proportions.rows)
             if proportions.transitions.fired.any()
-            else proportions.share  # of no use: no alert is built
+            else proportions.share  # unused: no alert is built
         )
 
         def build(place: int) -> Alert:

@@ -1,4 +1,4 @@
-"""Names that arrive with rows although the reference does not know them."""
+"""Fields of rows that the reference does not have."""
 
 from collections.abc import Mapping
 
@@ -19,9 +19,9 @@ NEW_FIELD = "new_field"
 class NewFieldDetector:
     """Evidence that rows have a field that no row of the reference had.
 
-    unknown: how many rows had each name that is not known, kept up to date by the reader; None
-    stands for names too many to be kept. has_predictions: whether the reference knows any: if it
-    does not, predictions are not new fields. Price: nothing until the first such name.
+    unknown: number of rows by unknown name, which the reader updates; None stands for the names
+    beyond its limit. has_predictions: whether the reference has predictions; otherwise they are not
+    new fields. Price: nothing until the first unknown name.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class NewFieldDetector:
         self.alerts: OpenAlerts = OpenAlerts()
 
     def evaluate(self, rows: int, *, now: float) -> list[Alert]:
-        """Weigh what is new; return the alerts that fired or resolved. rows: since the start."""
+        """Evaluate new rows; return the alerts that fired or resolved. rows: since the start."""
         new_rows, self._rows = rows - self._rows, rows
         if not self._unknown:
             return []
@@ -53,7 +53,7 @@ class NewFieldDetector:
         if evaluation.transitions.fired.any():
             thresholds = self._proportions.thresholds(evaluation.rows)
         else:
-            thresholds = evaluation.share  # of no use: no alert is built
+            thresholds = evaluation.share  # unused: no alert is built
         names = list(self._places)
         changed = self.alerts.apply(
             evaluation.transitions,
@@ -72,7 +72,7 @@ class NewFieldDetector:
         )
 
     def _count_new(self, new_rows: int) -> Counts:
-        """How many of the new rows had each name, and how many had not: `[names, 2]`."""
+        """Number of new rows with and without each name, `[names, 2]`."""
         counts = np.zeros(NAMES, np.int64)
         for name, count in self._unknown.items():
             if name is None or (is_prediction(name) and not self._has_predictions):
@@ -90,7 +90,7 @@ class NewFieldDetector:
 
 
 def is_prediction(name: str) -> bool:
-    """Whether it is the name of an output, as watched outputs are named."""
+    """Whether `name` has the form of an output's name."""
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")
 
 

@@ -1,4 +1,4 @@
-"""Alerts on growing proportions: evidence over two bins, defective and good, one row a stream."""
+"""Alerts on growing proportions: evidence over two bins per stream, defective and good."""
 
 from typing import NamedTuple
 
@@ -24,11 +24,11 @@ class ProportionEvaluation(NamedTuple):
 
 
 class ProportionAlerts:
-    """Which of many proportions have grown beyond their belief, and beyond a tolerance.
+    """Detects which of many proportions have grown beyond their belief and a tolerance.
 
-    belief: `[streams, 2]`, defective and good values in counts: chance is beta-binomial. Promise
-    and price are those of `EProcess` over two bins. A share that shrinks is as much evidence, but
-    fires no alert: its effect is below zero.
+    belief: `[streams, 2]`, counts of defective and good values, the parameters of a beta-binomial
+    law. Promise and price are those of `EProcess` over two bins. A share that shrinks is evidence,
+    too, but fires no alert because its effect is below zero.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ProportionAlerts:
         self._counts: Counts = np.zeros(shape, np.int64)
 
     def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:
-        """Weigh the counts of new values, `[streams, 2]`."""
+        """Evaluate the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
         log_e, defective, rows = self._strongest()
@@ -77,12 +77,12 @@ class ProportionAlerts:
         return log_e, defective, rows
 
     def thresholds(self, rows: Counts) -> Floats:
-        """What each share may reach by chance in this many rows."""
+        """The critical value of each share at this many rows."""
         return critical_share(self.belief, rows)
 
     @property
     def is_firing(self) -> Mask:
-        """Whether the alert of each stream is firing; not to be written to."""
+        """Whether the alert of each stream is firing; do not write to the array."""
         return self._states.is_firing
 
     @property

@@ -1,4 +1,4 @@
-"""Declared rules: what a field's values must be, independent of the reference."""
+"""Declared rules: conditions on a field's values, independent of the reference."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Rule(NamedTuple):
 
 
 class RuleResult(NamedTuple):
-    """A rule, how many values have broken it since the start, and whether its alert is firing."""
+    """A rule, its violations since the start, and whether its alert is firing."""
 
     rule: Rule
     violations: int
@@ -48,11 +48,12 @@ class RuleResult(NamedTuple):
 class Rules:
     """Counts the values that break each declared rule, and evaluates which rules are broken.
 
-    Any violation fires an alert: a rule is not a matter of chance. The alert resolves after enough
-    clean rows to have shown violations that are as frequent.
-    Promise: every value that breaks a rule is counted. Those that cannot be read break none but
-        `nullable`, and that only if they are missing.
-    Price: a comparison a value for a bound, a look-up for allowed values; nothing for others.
+    Any violation fires an alert, because a rule leaves nothing to chance. The alert resolves after
+    enough clean rows to have shown violations of the same frequency.
+    Promise: every value that breaks a rule is counted. An unreadable value breaks no rule except
+        `nullable`, and that only if it is missing.
+    Price: one comparison per value for a bound, one look-up for allowed values; nothing for
+        `nullable`.
     """
 
     def __init__(self, schema: Schema, declared: Sequence[Field]) -> None:
@@ -95,7 +96,7 @@ class Rules:
             self.counts[index] += int(encoded.counts[-1])
 
     def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
-        """The alerts that fired or resolved because of what is new in the totals."""
+        """Evaluate the increase of the totals; return the alerts that fired or resolved."""
         self.counts[self._indices(NULLABLE)] = total.quality[self._null_places, _MISSING]
         violations, rows = self.counts - self._seen, total.rows - self._rows
         self._seen, self._rows = self.counts.copy(), total.rows
@@ -159,7 +160,7 @@ class Rules:
 
 
 def constraints_of(field: Field) -> list[str]:
-    """Which constraints a field declares."""
+    """The constraints that a field declares."""
     declared = {
         MINIMUM: field.minimum is not None,
         MAXIMUM: field.maximum is not None,
@@ -170,7 +171,7 @@ def constraints_of(field: Field) -> list[str]:
 
 
 def misfit(field: Field, kind: Kind) -> str:
-    """What is wrong with a field's rules for values of this kind; empty if nothing is."""
+    """The error in a field's rules for values of this kind; empty if there is none."""
     is_numeric = kind in (Kind.NUMERIC, Kind.DATETIME)
     if is_numeric and field.allowed is not None:
         return f"allowed: expected minimum or maximum, because its values are {kind}"
@@ -187,7 +188,7 @@ def misfit(field: Field, kind: Kind) -> str:
 
 
 def bound(field: Field, value: object) -> float:
-    """A declared bound, read as the field's values are; NaN if it cannot be."""
+    """A declared bound, read like the field's values; NaN if it cannot be read."""
     read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
     return float(read([value])[0][0])
 
