@@ -53,7 +53,7 @@ def at_once(work: Callable[[int], None]) -> list[threading.Thread]:
 
 @pytest.mark.parametrize("rows", [1, 7], ids=["rows", "batches"])
 @pytest.mark.parametrize("limit", [50, 10**9], ids=["full", "roomy"])
-def test_every_row_put_by_eight_threads_is_taken_or_counted(rows: int, limit: int) -> None:
+def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: int) -> None:
     """Taken and dropped make exactly what was put, and the bound holds but for one a thread."""
     handover = Handover(limit)
     shape, each = Shape((), Outputs()), 4_000
@@ -191,7 +191,7 @@ def test_a_host_is_not_kept_waiting_by_a_busy_line(
         assert status.dropped >= 1_001 - 100 - 2
 
 
-def test_one_id_is_told_to_all_who_ask_at_once(reference: Reference) -> None:
+def test_concurrent_readers_of_an_id_get_the_same_one(reference: Reference) -> None:
     """Threads that look at an id nobody had asked for see the same one."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         for _ in range(50):

@@ -210,7 +210,7 @@ def test_a_close_without_a_thread_is_false_if_the_destination_cannot_be_reached(
     assert time.monotonic() - started < 20
 
 
-def test_every_flush_answers_for_what_came_before_it(exporter: InMemoryExporter) -> None:
+def test_every_flush_covers_all_rows_recorded_before_it(exporter: InMemoryExporter) -> None:
     """Eight threads that flush at once each find their own record exported."""
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])

@@ -216,7 +216,7 @@ def test_an_object_that_is_one_value_is_the_same_in_every_form(
 
 
 @given(st.integers(-(2**53), 2**53))
-def test_equal_numbers_are_one_whatever_their_type(value: int) -> None:
+def test_equal_numbers_of_any_type_are_one_category(value: int) -> None:
     """An integer, a float, a decimal, a fraction and numpy's have one name and one number."""
     forms = [value, float(value), Decimal(value), Fraction(value), np.int64(value)]
     forms += [np.float64(value), np.longdouble(value), pa.scalar(value)]

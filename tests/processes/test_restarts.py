@@ -63,7 +63,7 @@ def restarts(service: Service) -> Iterator[list[int]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_fifty_thousand_requests_while_eight_processes_come_and_go(
+def test_fifty_thousand_requests_are_counted_while_eight_processes_start_and_exit(
     serve: Starter, sink: Sink, dynatrace: OtlpReceiver
 ) -> None:
     """By TERM, by HUP and by `max_requests`: what was answered is what arrives, to the last one.

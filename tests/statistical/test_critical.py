@@ -132,7 +132,7 @@ def test_one_window_in_a_hundred_passes(law: str, rng: np.random.Generator) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [*LAWS, "categorical"])
 @pytest.mark.parametrize(("rows", "references"), [(1_000, 40), (5_000, 30)])
-def test_so_it_is_over_small_references_and_learned_ones(
+def test_the_bound_holds_over_small_and_learned_references(
     law: str, rows: int, references: int, rng: np.random.Generator
 ) -> None:
     """Over many small references, whether fitted in training or learned in the service."""
@@ -158,7 +158,7 @@ def test_so_it_is_over_small_references_and_learned_ones(
 @pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("size", [20, 200, 5_000])
-def test_so_does_the_wasserstein_distance(law: str, size: int, rng: np.random.Generator) -> None:
+def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundred(law: str, size: int, rng: np.random.Generator) -> None:
     """From digests, as the service keeps them; from the quantiles alone, where it was learned."""
     passed, windows = np.zeros(2, np.int64), 2_000 if size <= 200 else 400
     for _ in range(4):

@@ -144,7 +144,7 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
     ],
     ids=["twenty bins", "fifty bins", "a coin", "a rare event", "nine rare events"],
 )
-def test_nor_does_it_for_laws_that_are_hard_on_it(
+def test_evidence_holds_its_bound_for_difficult_laws(
     shares: Floats, rows: int, rng: np.random.Generator
 ) -> None:
     """The bound is proved over laws as the prior has them; of single ones these are the worst met.

@@ -115,7 +115,7 @@ def test_the_timeout_is_in_milliseconds(text: str, seconds: float, is_odd: bool)
     assert bool(warnings) is is_odd
 
 
-def test_a_service_starts_whatever_the_standard_variables_hold(
+def test_a_service_starts_with_any_value_of_the_standard_variables(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each is named by one warning for all monitors of the process."""

@@ -22,7 +22,7 @@ def reference(**more: object) -> Reference:
     return fit_reference(columns, predictions=np.arange(float(ROWS)), **more)  # type: ignore[arg-type]
 
 
-def test_the_reference_of_another_model_is_told_first_and_once(
+def test_the_reference_of_another_model_is_reported_first_and_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """No field that comes is known: the second line says so, and the log does once."""
@@ -43,7 +43,9 @@ def test_the_reference_of_another_model_is_told_first_and_once(
     ]
 
 
-def test_other_classes_than_the_references_are_told_first(rng: np.random.Generator) -> None:
+def test_classes_that_differ_from_the_references_are_reported_first(
+    rng: np.random.Generator,
+) -> None:
     """The features are this model's, the names of its classes are not."""
     features = {"a": np.arange(float(ROWS))}
     known = fit_reference(
@@ -95,7 +97,7 @@ def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> 
     assert caught.value.filename == path
 
 
-def test_what_on_alert_raises_is_told_as_its_own() -> None:
+def test_an_exception_of_on_alert_is_reported_as_its_own() -> None:
     """The type of its error, and that it was on_alert's; never its words."""
 
     def page(_alert: Alert) -> None:
@@ -159,7 +161,7 @@ def test_a_wrong_path_is_one_failure_with_the_destinations_hint(
         ("http://no-such-host.invalid:4318", "check the spelling of the host"),
     ],
 )
-def test_a_wrong_host_and_a_closed_port_are_told_apart(
+def test_a_wrong_host_and_a_closed_port_are_distinguished(
     url: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each has a remedy of its own."""
@@ -167,7 +169,7 @@ def test_a_wrong_host_and_a_closed_port_are_told_apart(
     assert hint in capsys.readouterr().out
 
 
-def test_https_where_plain_http_is_spoken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_https_to_a_plain_http_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """No certificate is to blame."""
     with OtlpReceiver(profile="collector") as receiver:
         url = receiver.url.replace("http://", "https://")

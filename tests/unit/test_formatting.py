@@ -37,7 +37,7 @@ from mlmonitor.formatting import (
         (0.000_12, "1.20e-04"),
     ],
 )
-def test_a_number_is_told_in_four_digits(number: float | None, told: str) -> None:
+def test_a_number_is_printed_in_four_digits(number: float | None, told: str) -> None:
     """As people read it; a dash where there is none."""
     assert short(number) == told
 
@@ -78,7 +78,7 @@ def test_a_duration_has_the_unit_that_suits_it(seconds: float, told: str) -> Non
         (1e18, "1.00e+18"),
     ],
 )
-def test_a_moment_is_told_as_its_day(seconds: float | None, told: str) -> None:
+def test_a_time_is_printed_as_its_day(seconds: float | None, told: str) -> None:
     """Not as seconds since 1970, but where no calendar reaches."""
     assert day(seconds) == told
 

@@ -27,7 +27,7 @@ def reference() -> Reference:
     return fit_reference(ids(0, ROWS))
 
 
-def test_a_column_of_ids_is_told_at_fit(reference: Reference) -> None:
+def test_a_column_of_ids_is_reported_at_fit(reference: Reference) -> None:
     """Where the reference is printed, and where it is shown; other columns are none."""
     assert reference.id_like == ("customer",)
     assert "ids? customer" in repr(reference)

@@ -94,7 +94,7 @@ def test_a_field_that_is_ignored_may_still_part_the_rows(
     assert set(status.segments) >= {"home", "motor"}
 
 
-def test_a_name_that_never_came_is_told_with_one_that_is_near(
+def test_a_name_that_never_arrived_is_reported_with_a_similar_one(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """A slip of the pen is seen; what came, or is in the reference, is not told."""

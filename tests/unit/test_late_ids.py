@@ -106,7 +106,7 @@ def test_rows_of_a_batch_go_by_their_places_however_many_they_are(
     assert matched(monitor) == rows
 
 
-def test_labels_that_come_while_a_reference_is_learned_are_told() -> None:
+def test_labels_that_arrive_while_a_reference_is_learned_are_reported() -> None:
     """They wait for it; one status is enough once it is there, and an end without it is no loss."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, baseline_rows=20)
     for rows in (20, 10):

@@ -159,7 +159,7 @@ def test_memory_stays_within_what_is_said(case: Case, measure: Measure) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_memory_does_not_grow_whatever_comes(case: Case, measure: Measure) -> None:
+def test_memory_does_not_grow_with_any_input(case: Case, measure: Measure) -> None:
     """After twice as many rows, no more is held than before, nor than reported."""
     measure(case, MANY, 2)
     short, told = measure(case, MANY, 14)
@@ -169,7 +169,7 @@ def test_memory_does_not_grow_whatever_comes(case: Case, measure: Measure) -> No
     assert long <= short * 1.1
 
 
-def test_each_part_that_may_grow_is_told() -> None:
+def test_each_part_that_may_grow_is_reported() -> None:
     """More panes, bins, names, fields or predictions in waiting take more, and say so."""
 
     def told(columns: Columns = mixed, *, bins: int = 10, **options: object) -> int:

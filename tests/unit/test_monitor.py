@@ -439,7 +439,7 @@ def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int
         assert monitor.flush(timeout_seconds=20)
 
 
-def test_a_alert_is_told_once_when_raised_and_once_when_cleared(
+def test_an_alert_is_reported_once_when_it_fires_and_once_when_it_resolves(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """The callback gets each turn in the worker; what it raises is held back."""
@@ -510,7 +510,7 @@ def test_a_label_of_nobody_is_counted_at_the_latest_when_the_monitor_closes(
     assert exporter.value("mlmonitor.labels", {"status": "unknown"}) == 2
 
 
-def test_the_last_fault_is_told(reference: Reference, exporter: InMemoryExporter) -> None:
+def test_the_last_error_is_reported(reference: Reference, exporter: InMemoryExporter) -> None:
     """Its kind and, since it is our own, what to do; never a value."""
     with make(reference, exporter) as monitor:
         monitor.record({"a": [1.0], "b": [2.0]}, [1.0], ids=["s3cret", "s3cret"])

@@ -94,7 +94,7 @@ def test_two_classes_with_scores_in_every_common_form(
     ],
     ids=["texts", "integers, bools", "bools, integers", "floats, bools", "arrays"],
 )
-def test_classes_are_compared_by_name_whatever_their_type(predicted: Any, actual: Any) -> None:
+def test_classes_of_any_type_are_compared_by_name(predicted: Any, actual: Any) -> None:
     """One right, one missed, one false alarm."""
     found = status_of(predicted, actual).performance
     assert found is not None

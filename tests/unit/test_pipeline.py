@@ -54,7 +54,7 @@ def test_a_tick_takes_in_everything_and_exports_when_it_is_time(line: Line) -> N
     assert line.exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1_300
 
 
-def test_catching_up_in_the_middle_of_a_drain_takes_in_what_came_since_it_began(
+def test_catching_up_during_a_drain_ingests_rows_that_arrived_since_it_began(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
     """The rest of that drain is not all that waits; a figure is taken in as well."""
@@ -163,7 +163,7 @@ def test_drops_are_exported(exporter: InMemoryExporter, clock: ManualClock) -> N
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 10
 
 
-def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
+def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker tells while another thread, asking for the status, looks."""
@@ -189,7 +189,7 @@ def test_a_alert_is_told_once_though_it_is_told_in_the_middle_of_a_look(
     assert told == [first, second]
 
 
-def test_evidence_is_looked_at_after_so_many_rows_but_not_twice_within_a_second(
+def test_evidence_is_evaluated_after_n_rows_but_not_twice_within_a_second(
     exporter: InMemoryExporter, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many rows come in it; a status and an export look whenever they are asked for."""

@@ -48,6 +48,6 @@ def test_a_checker_knows_which_names_there_are() -> None:
     assert "__getattr__" not in checked
 
 
-def test_it_tells_its_version() -> None:
+def test_the_command_line_prints_its_version() -> None:
     """That of the distribution."""
     assert mlmonitor.__version__ == version("mlmonitor-sdk")

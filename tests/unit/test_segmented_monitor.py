@@ -155,7 +155,7 @@ def test_a_prediction_whose_id_is_asked_for_late_keeps_its_segment(
     assert status.predictions == 1
 
 
-def test_errors_of_labels_are_told_by_segment(
+def test_errors_of_labels_are_reported_by_segment(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """A prediction in waiting remembers where it belongs; a label that is no number does, too."""

@@ -237,7 +237,7 @@ class Reference:
 
     @property
     def segment_names(self) -> tuple[str, ...]:
-        """What each segment is called, those of the most rows first."""
+        """Names of the segments, those with the most rows first."""
         return tuple(segment_name(self.segments, values) for values in self.segment_values)
 
     @property
@@ -266,7 +266,7 @@ class Reference:
         )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
-        """How the fields of some roles are cut up; bands are the mean ± `deviations`."""
+        """The plan for the fields of some roles; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.build(

@@ -59,7 +59,7 @@ def test_the_last_panes_merged_are_what_they_are_one_by_one(
     np.testing.assert_allclose(found.moments.stddev, expected.moments.stddev, rtol=1e-9)
 
 
-def test_a_merged_ring_is_not_moved_by_what_comes_later() -> None:
+def test_a_merged_ring_is_not_changed_by_later_rows() -> None:
     """It is of its moment, also where only one pane is in use."""
     ring = Panes(PLAN, 3)
     ring.append(pane(1, 10))

@@ -113,7 +113,7 @@ def test_profiles_of_other_bins_are_kept_apart() -> None:
         Profile.from_bytes(Profile(other).to_bytes(), PLAN)
 
 
-def test_a_plan_made_anew_fits_what_was_saved() -> None:
+def test_a_rebuilt_plan_fits_a_saved_state() -> None:
     """After a restart, a plan made from the same reference reads and merges the old profile."""
     again = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
     saved = of(a_block([0.5], ["a"])).to_bytes()

@@ -209,7 +209,7 @@ def test_rows_that_made_the_reference_are_counted_and_not_compared() -> None:
     assert (window.total().rows, held(window)) == (2, 0)
 
 
-def test_a_view_is_not_moved_by_what_comes_later() -> None:
+def test_a_view_is_not_changed_by_later_rows() -> None:
     """View and total are of their moment: the next block does not change them."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=0.0)

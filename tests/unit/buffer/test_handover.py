@@ -22,7 +22,7 @@ def rows(entries: list[Entry]) -> int:
     return sum(each[2] for each in entries)
 
 
-def test_entries_come_out_in_the_order_they_went_in() -> None:
+def test_entries_are_drained_in_the_order_they_were_put() -> None:
     """First in, first out, in portions."""
     handover = Handover(100)
     for at in range(10):
@@ -52,7 +52,7 @@ def test_looking_at_the_drops_changes_nothing() -> None:
     assert handover.dropped_rows() == 3
 
 
-def test_a_batch_is_taken_whole_or_dropped_whole() -> None:
+def test_a_batch_is_added_or_dropped_as_a_whole() -> None:
     """While there is any room a batch gets in; when there is none, all its rows are counted."""
     handover = Handover(10)
     handover.put(entry(8))
@@ -63,7 +63,7 @@ def test_a_batch_is_taken_whole_or_dropped_whole() -> None:
     assert handover.dropped_rows() == 9
 
 
-def test_room_comes_back_when_entries_are_taken() -> None:
+def test_room_returns_when_entries_are_drained() -> None:
     """Single rows and batches both free what they held."""
     handover = Handover(5)
     for _ in range(50):
@@ -93,7 +93,7 @@ def test_a_cleared_one_is_new() -> None:
     assert len(handover) == 1
 
 
-def test_while_the_host_traces_all_entries_come_through_put() -> None:
+def test_while_the_host_traces_all_entries_pass_through_put() -> None:
     """There is no room to see from outside, and each entry gets the origin that it has."""
     handover = Handover(3)
     handover.put(entry())
@@ -121,7 +121,7 @@ def test_while_the_host_traces_all_entries_come_through_put() -> None:
     steps=st.lists(st.integers(0, 9) | st.just(-1), max_size=80),
     is_traced=st.booleans(),
 )
-def test_rows_are_taken_or_dropped_and_the_bound_holds(
+def test_rows_are_added_or_dropped_and_the_bound_holds(
     limit: int, steps: list[int], *, is_traced: bool
 ) -> None:
     """For any puts (rows) and takes (-1): put = taken + dropped + held, and held stays bounded."""

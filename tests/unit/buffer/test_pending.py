@@ -155,7 +155,7 @@ def test_nothing_is_late_where_nothing_was_put_out() -> None:
     assert desk.counts == {LabelStatus.UNKNOWN: 1}
 
 
-def test_predictions_that_waited_for_too_long_are_put_out() -> None:
+def test_predictions_that_waited_too_long_are_evicted() -> None:
     """After an hour those of the first minute are gone, and their labels are late."""
     desk = Desk(10, max_age_seconds=3_600)
     desk.remember([made(1_000), made(2_000)], [1.0, 2.0], now=2.0)
@@ -222,7 +222,7 @@ def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]
     st.integers(1, 9),
     st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 25), max_size=6)), max_size=40),
 )
-def test_those_that_wait_are_those_of_an_ordered_dictionary(
+def test_waiting_rows_are_those_of_an_ordered_dictionary(
     limit: int, steps: list[tuple[bool, list[int]]]
 ) -> None:
     """Whatever arrives, is labelled and is put out, the newest `limit` wait, with their values."""
@@ -266,7 +266,7 @@ def test_a_prediction_of_two_ids_is_found_by_either() -> None:
 
 @pytest.mark.parametrize("limit", [500, 2_000, 20_000])
 @pytest.mark.parametrize("length", [10, 10_000])
-def test_waiting_predictions_take_no_more_than_is_told(limit: int, length: int) -> None:
+def test_waiting_predictions_stay_within_the_reported_memory(limit: int, length: int) -> None:
     """However long the ids, whatever was labelled and put out."""
     desk, highest = Desk(limit), 0
     tracemalloc.start()
@@ -296,7 +296,7 @@ def test_a_million_predictions_wait_in_64_mib() -> None:
     assert held < 64 << 20
 
 
-def test_labels_that_wait_are_counted_when_there_is_no_drain_to_come() -> None:
+def test_waiting_labels_are_counted_if_no_drain_follows() -> None:
     """Settling counts each once: late, if it was made before the oldest remembered, or unknown."""
     desk = Desk(1)
     desk.remember([made(10), made(12)], [1.0, 2.0], now=0.012)

@@ -138,7 +138,7 @@ def test_the_last_fault_is_kept_without_what_a_stranger_says() -> None:
     assert guard.last is None
 
 
-def test_a_message_of_ours_that_cannot_be_told_is_left_out() -> None:
+def test_a_message_of_ours_that_cannot_be_printed_is_left_out() -> None:
     """The fault is counted all the same."""
 
     class Untold(MonitorError):

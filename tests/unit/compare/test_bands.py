@@ -43,7 +43,7 @@ def exported(reference: Reference, deviations: float) -> InMemoryExporter:
 
 @pytest.mark.parametrize("deviations", [2.0, 3.0])
 @pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
-def test_a_band_is_the_mean_and_so_many_deviations_to_either_side(
+def test_a_band_is_the_mean_and_n_deviations_to_either_side(
     reference: Reference, name: str, deviations: float
 ) -> None:
     """For features and predictions, datetimes in seconds; a constant's band has no width."""

@@ -158,7 +158,7 @@ def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
     assert found.window_quality[Quality.MISSING] == 1
 
 
-def test_a_shift_is_told_from_chance() -> None:
+def test_a_shift_is_distinguished_from_chance() -> None:
     """Fifty rows of the same distribution have not moved; a thousand shifted ones have."""
     rng = np.random.default_rng(7)
     reference = fit_reference({"x": rng.normal(size=10_000)})

@@ -179,7 +179,7 @@ def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
     np.testing.assert_array_equal(sum(found), block.refused)
 
 
-def test_a_block_is_parted_in_the_order_of_its_rows() -> None:
+def test_a_block_is_split_in_the_order_of_its_rows() -> None:
     """A stable sort: the rows of a segment come as they came."""
     block = Block(5, np.arange(5.0)[None, :], np.zeros((1, 3), np.int64), [list("abcde")])
     found = list(split_block(block, np.array([2, 0, 2, 0, 2])))

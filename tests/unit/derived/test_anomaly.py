@@ -40,7 +40,7 @@ def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
         assert count[row] == has.sum()
 
 
-def test_of_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator) -> None:
+def test_with_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator) -> None:
     """Steps not taken leave the missing values farther off than they would be expected."""
     values = related(rng, 60, 400)
     scaling = Scaling.fit(values)
@@ -61,7 +61,7 @@ def test_a_row_without_any_field_has_no_score(rng: np.random.Generator) -> None:
     assert np.isfinite(score[1])
 
 
-def test_a_score_is_about_a_normal_deviate_whatever_the_fields(rng: np.random.Generator) -> None:
+def test_a_score_is_about_a_normal_deviate_for_any_fields(rng: np.random.Generator) -> None:
     """Of normal fields, with or without gaps: about 0 on average, with a deviation of about 1."""
     values = related(rng, 8, 20_000)
     judge = distances(values)

@@ -55,7 +55,7 @@ def test_a_known_word_is_always_known(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 90, 3_000, MOST_WORDS])
-def test_an_unknown_word_is_seldom_taken_for_known(size: int) -> None:
+def test_an_unknown_word_is_rarely_counted_as_known(size: int) -> None:
     """The rate is what the filter says, and below one in a hundred."""
     vocabulary = Vocabulary.from_words([f"known{at}" for at in range(size)])
     taken = sum(f"unknown{at}" in vocabulary for at in range(20_000))
@@ -84,7 +84,7 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 
 
 @given(st.lists(RAW, max_size=20))
-def test_whatever_comes_is_a_number_or_counted(values: list[object]) -> None:
+def test_every_value_is_a_number_or_counted(values: list[object]) -> None:
     """Each value of each derived field is one or the other, unless it is absent by right."""
     found = TextColumns(Vocabulary.from_words(["a"])).read(values)
     numeric, refused = found.numeric, found.refused
@@ -102,7 +102,7 @@ def test_a_sample_keeps_texts_and_nothing_else() -> None:
     assert [as_text(each) for each in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
 
 
-def test_words_met_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream of ever new words does not fill the memory, and the answers stay."""
     monkeypatch.setattr("mlmonitor.derived.text._WORDS_REMEMBERED", 10)
     vocabulary = Vocabulary.from_words(["a"])

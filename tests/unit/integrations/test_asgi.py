@@ -96,7 +96,7 @@ def test_every_server_is_answered_and_the_monitor_closed_before_the_last_answer(
 
 
 @pytest.mark.parametrize("step", [STARTUP, SHUTDOWN])
-def test_a_failure_that_an_app_tells_is_told_after_the_monitor_was_closed(
+def test_a_failure_of_the_app_is_passed_on_after_the_monitor_was_closed(
     step: str, server: Server
 ) -> None:
     """A server that hears of it may end its process at once."""
@@ -128,7 +128,7 @@ def test_an_app_that_raises_at_its_end_leaves_a_closed_monitor(server: Server) -
     assert server.state == "closed"
 
 
-def test_an_app_that_raises_at_its_start_is_not_taken_for_one_that_knows_no_lifespan(
+def test_an_app_that_raises_at_its_start_is_not_mistaken_for_one_without_a_lifespan(
     server: Server,
 ) -> None:
     """It is raised, as without us; the monitor goes on, since some servers serve all the same."""

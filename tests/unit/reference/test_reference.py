@@ -247,7 +247,7 @@ def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
     assert found.utcoffset() == timedelta(0)
 
 
-def test_figures_told_at_training_are_kept() -> None:
+def test_training_metrics_are_kept() -> None:
     """Importances and metrics are numbers by name, whatever type of number they came as."""
     found = fit_reference(
         {"x": [1]}, importances={"x": np.float32(0.5)}, training_metrics={"mae": 41}
@@ -270,7 +270,7 @@ def test_fields_are_planned_numeric_first() -> None:
     assert reference.entries([Role.ACTUAL]) == []
 
 
-def test_the_band_is_the_mean_and_so_many_deviations() -> None:
+def test_the_band_is_the_mean_and_n_deviations() -> None:
     """Range and band of a plan come from the reference; a field without values has neither."""
     reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]}, schema={"none": "numeric"})
     x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric

@@ -66,7 +66,7 @@ def test_in_a_single_season_it_is_the_plain_evidence_of_a_large_reference() -> N
     np.testing.assert_array_equal(seasonal.evaluate().change.counts, plain.evaluate().change.counts)
 
 
-def test_a_stretch_knows_in_which_seasons_its_rows_came() -> None:
+def test_a_stretch_records_the_seasons_of_its_rows() -> None:
     """Of the visits since the restart it starts at, the current one included."""
     evidence = begun(fields=1)
     for season, rows in ((0, 50), (1, 70), (2, 60), (0, 10)):
@@ -99,7 +99,7 @@ def test_forgotten_fields_are_as_new_and_the_others_as_they_were() -> None:
     assert evidence.log_e()[0] == pytest.approx(fresh.log_e()[0])
 
 
-def test_a_season_that_was_never_met_is_learned_and_proves_nothing() -> None:
+def test_a_season_absent_from_the_reference_is_learned_and_is_no_evidence() -> None:
     """Its first rows have the flat law, and what they show is carried to no other season."""
     reference = np.zeros((1, 2, BINS), np.int64)
     reference[0, 0] = 1_000

@@ -71,7 +71,7 @@ def test_bins_are_called_what_people_call_them(
     assert told["town", "psi"].reason.startswith("values that the reference does not know: ")
 
 
-def test_runs_and_rules_are_told_in_their_own_way(
+def test_runs_and_rules_are_printed_without_a_threshold(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """No share, no chance: what was seen, and what it breaks."""
@@ -95,7 +95,7 @@ def test_a_smoke_test_pages_nobody(reference: Reference) -> None:
     assert {("age", "constant"), ("day", "missing"), ("day", "vanished")} <= eager.keys()
 
 
-def test_a_run_of_enough_rows_is_told(reference: Reference) -> None:
+def test_a_run_of_enough_rows_is_reported(reference: Reference) -> None:
     """The thirtieth equal request is one too many."""
     rows = {"age": [40.0] * 30, "day": [None] * 30, "town": ["t1"] * 30}
     assert {("age", "constant"), ("day", "vanished")} <= found(reference, rows).keys()

@@ -203,7 +203,7 @@ def test_the_dust_of_rounding_is_printed_as_zero() -> None:
     assert "3.10e-15" in text
 
 
-def test_a_categorical_field_tells_how_many_categories_it_met() -> None:
+def test_a_categorical_field_reports_its_number_of_categories() -> None:
     """It has no mean; the number of its categories stands there, where it is known."""
     fields = (field(), blank("line", kind=Kind.CATEGORICAL, count=9, distinct=1_234.4))
     text = str(replace(WATCHING, fields=fields))
@@ -218,7 +218,7 @@ def test_a_categorical_field_tells_how_many_categories_it_met() -> None:
         ({"accepted": 4, "rejected": 0, "failed": 1}, "accepted 4, rejected 0, failed 1 points\n"),
     ],
 )
-def test_that_nothing_arrived_is_said_with_how_much_was_lost(
+def test_a_status_without_accepted_points_says_how_many_were_lost(
     outcomes: dict[str, int], said: str
 ) -> None:
     """A destination that refuses everything does not look like one that was not tried."""
@@ -231,7 +231,7 @@ def test_that_nothing_arrived_is_said_with_how_much_was_lost(
     ("dropped", "said"),
     [(1_372, "1,372 rows dropped (10 %)"), (1, "1 row dropped (<0.1 %)")],
 )
-def test_dropped_rows_are_told_at_the_top_with_what_to_do(dropped: int, said: str) -> None:
+def test_dropped_rows_are_reported_at_the_top_with_a_remedy(dropped: int, said: str) -> None:
     """Whoever reads the numbers below must know how many rows they lack."""
     line = str(replace(WATCHING, dropped=dropped)).splitlines()[2]
     assert line == f"{said}: raise Config.buffer_rows or record less"
@@ -260,7 +260,7 @@ def test_dropped_rows_are_told_at_the_top_with_what_to_do(dropped: int, said: st
     ],
     ids=lambda value: value.state if isinstance(value, Status) else "",
 )
-def test_every_state_is_told(status: Status, said: str) -> None:
+def test_every_state_is_printed(status: Status, said: str) -> None:
     """The first line says what the monitor is doing."""
     assert str(status).startswith(said)
 
@@ -338,7 +338,7 @@ def test_a_status_is_json_for_every_parser() -> None:
     assert plain["fields"][3]["new_categories"] == [{"name": "caravan", "count": 80, "error": 0}]
 
 
-def test_a_notebook_shows_names_as_text_whatever_they_are() -> None:
+def test_a_notebook_shows_any_name_as_escaped_text() -> None:
     """Markup in a name is shown, and not run."""
     hostile = "<script>alert('x')</script>"
     status = replace(WATCHING, model=hostile, fields=(field(hostile),))

@@ -27,7 +27,7 @@ class PointBatch(NamedTuple):
 
     @property
     def frame(self) -> int:
-        """Upper bound of the bytes that a request needs for the metric, points aside."""
+        """Upper bound of the bytes of a metric in a request, without its points."""
         names = (self.metric.name, self.metric.meaning, self.metric.unit)
         return _FRAMING + sum(len(name.encode()) for name in names)
 

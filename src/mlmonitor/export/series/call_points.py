@@ -1,4 +1,4 @@
-"""Calls and errors as points of the catalogue: finite Python numbers, and nothing else."""
+"""Calls and errors as points of the catalogue, with finite Python numbers as values."""
 
 import math
 from collections.abc import Iterator

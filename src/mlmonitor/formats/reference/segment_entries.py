@@ -52,7 +52,7 @@ class SegmentField(BaseModel):
 
     @property
     def rows(self) -> int:
-        """How many rows it is of."""
+        """Number of rows that the entry summarises."""
         return self.missing + sum(self.counts)
 
     @property

@@ -72,7 +72,7 @@ class Derivations:
         self._rows = SampleHalves(ROWS, self._rng, strata)
 
     def passing(self, parts: Iterator[Chunk]) -> Iterator[Chunk]:
-        """The parts without their sources; they are sampled on the way."""
+        """Yield the parts without their source columns, which are sampled meanwhile."""
         if not self._kinds and not self._scored:
             yield from parts
             return

@@ -110,7 +110,7 @@ class _Server(ThreadingHTTPServer):
             _cut(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone away is no news; anything else is."""
+        """Ignore a client that has disconnected; report every other error."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

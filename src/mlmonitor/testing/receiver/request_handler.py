@@ -73,7 +73,7 @@ class RequestHandler:
                 self._next.append(checked)
 
     def checked(self, fault: Fault | None) -> Fault | None:
-        """The fault, if it means something over this transport."""
+        """Return the fault; raise if this transport does not support it."""
         if fault is None:
             return None
         if self._is_grpc and not isinstance(fault, OVER_GRPC):

@@ -155,14 +155,14 @@ def test_values_that_float32_cannot_hold_stay_apart(fine: streams.Floats) -> Non
     assert np.ptp(counts) <= 1
 
 
-def test_times_are_told_apart_by_the_second() -> None:
+def test_times_are_distinguished_by_the_second() -> None:
     """A day's first second and the one before are two values, at the tolerance of float64."""
     start = 1_700_000_000.0
     edges = quantile_edges(np.full(9, start), tolerance=FLOAT64_TOLERANCE)
     assert brute(start + np.array([-1.0, 0.0, 1.0]), edges) == [1, 1, 1]
 
 
-def test_zeros_and_their_neighbours_are_told_apart() -> None:
+def test_zeros_and_their_neighbours_are_distinguished() -> None:
     """Of a zero-inflated field, less than zero, zero and more than zero are three bins."""
     ordered = np.sort(np.concatenate([np.zeros(700), np.linspace(-1, 1, 301)]))
     edges = quantile_edges(ordered)

@@ -161,7 +161,7 @@ def test_every_value_gets_exactly_one_code(
         [dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC), pd.Timestamp("2024-05-01T12:00:00Z")],
     ],
 )
-def test_what_came_before_does_not_matter(values: list[object]) -> None:
+def test_codes_do_not_depend_on_earlier_values(values: list[object]) -> None:
     """1, 1.0, True and Decimal(1) are one key of a dict; their codes do not depend on the order."""
     names = ["1", "true", "1000000000000000"]
     alone = [Dictionary(names).code(value) for value in values]
@@ -173,13 +173,13 @@ def test_what_came_before_does_not_matter(values: list[object]) -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
-def test_missing_is_missing_in_whatever_guise(value: object) -> None:
+def test_every_kind_of_missing_value_counts_as_missing(value: object) -> None:
     """None, NaN, NaT and pandas' NA, among text and in a boolean field."""
     assert codes(Dictionary(["a"]), "a", value) == [0, MISSING]
     assert codes(Dictionary(["false", "true"], is_boolean=True), 1, value) == [1, MISSING]
 
 
-def test_known_rare_and_new_are_told_apart() -> None:
+def test_known_rare_and_new_categories_are_distinguished() -> None:
     """The reference's most frequent, its others, and what it never held."""
     book = Dictionary(["a", "b"], ["c"])
     found = book.encode(["a", "b", "b", "c", "d", "d", "e"])
@@ -220,7 +220,7 @@ def test_remembered_values_are_bounded() -> None:
     assert fresh.remembered == 0
 
 
-def test_remembered_values_take_no_more_than_is_told() -> None:
+def test_remembered_values_stay_within_the_reported_memory() -> None:
     """Short names of four bytes a character are remembered only while there is room for them."""
     known = [f"known {at}" for at in range(2_000)]
     tracemalloc.start()

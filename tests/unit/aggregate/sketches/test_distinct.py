@@ -21,7 +21,7 @@ def test_estimates_are_near(count: int) -> None:
     assert abs(one.estimate() - count) <= Distinct.RELATIVE_ERROR * count + 1e-3
 
 
-def test_the_stated_error_is_met_nineteen_times_in_twenty() -> None:
+def test_the_stated_error_holds_nineteen_times_in_twenty() -> None:
     """Of 40 sketches of 5,000 names at most two are off by more than 5 %."""
     off = 0
     for seed in range(40):

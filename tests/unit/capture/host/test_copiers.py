@@ -116,7 +116,7 @@ def copied(features: Any) -> tuple[PayloadForm, int, Any]:
     ],
     ids=lambda features: type(features).__name__,
 )
-def test_whatever_names_its_values_is_one_row(features: object) -> None:
+def test_any_object_with_named_values_is_one_row(features: object) -> None:
     """Mappings, models, dataclasses, named tuples, objects and series are rows by name."""
     assert copied(features) == (PayloadForm.MAPPING, 1, NAMED)
 

@@ -35,13 +35,13 @@ UUID = uuid.UUID("0190b5c0-0000-7000-8000-000000000001")
     ],
     ids=str,
 )
-def test_many_ids_are_texts_whatever_holds_them(ids: Any, expected: list[str]) -> None:
+def test_many_ids_in_any_container_are_converted_to_texts(ids: Any, expected: list[str]) -> None:
     """The same text as that of the prediction; what names nothing is empty."""
     assert copy_labels(ids, [0.0, 1.0]).ids == expected
 
 
 @pytest.mark.parametrize(("one", "text"), [("a", "a"), (7, "7"), (np.array(7), "7"), (None, "")])
-def test_one_id_has_one_actual_whatever_it_is(one: object, text: str) -> None:
+def test_a_single_id_has_one_actual_even_if_it_is_a_list(one: object, text: str) -> None:
     """A list given for a single prediction is one actual."""
     entry = copy_labels(one, [1, 2])
     assert (entry.ids, entry.actuals) == ([text], [[1, 2]])

@@ -51,7 +51,7 @@ def test_a_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
     assert rows[1:] == [{}, {"x": 2.0}]
 
 
-def test_so_is_a_tensor_and_what_cannot_be_copied_is_unreadable() -> None:
+def test_a_tensor_is_copied_and_an_uncopyable_object_is_unreadable() -> None:
     """The row is kept whatever its vector is; a vector too long for any model is not copied."""
     tensor = Tensor()
     row = VectorCopiers(["v", "w", "z"])[dict]({"v": tensor, "w": Broken(), "z": [0.0] * 5_000})[2]
@@ -61,7 +61,7 @@ def test_so_is_a_tensor_and_what_cannot_be_copied_is_unreadable() -> None:
     assert row["z"] is UNREADABLE
 
 
-def test_arguments_that_are_a_field_each_are_copied_too() -> None:
+def test_arguments_that_are_one_field_each_are_copied() -> None:
     """As when the features are several arguments of a function."""
 
     def predict(x: float, v: list[float]) -> float:

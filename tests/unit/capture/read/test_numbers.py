@@ -77,7 +77,7 @@ def verdict(values: object) -> tuple[str, float]:
     ],
     ids=name_typed,
 )
-def test_whatever_is_a_number_is_read_as_one(value: object, expected: float) -> None:
+def test_every_kind_of_number_is_read_as_a_number(value: object, expected: float) -> None:
     """Each real number of Python or numpy is its float; a duration is its seconds."""
     assert verdict([value]) == (VALID, expected)
 

@@ -134,7 +134,7 @@ def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
 
 
 @given(tables())
-def test_the_careful_way_comes_to_the_same(rows: list[tuple[object, ...]]) -> None:
+def test_the_slow_path_gives_the_same_result(rows: list[tuple[object, ...]]) -> None:
     """So it does not matter by which of them a row was read."""
     packed = pack_rows(rows, len(rows[0]))
     careful = plain_floats([value for row in rows for value in row])

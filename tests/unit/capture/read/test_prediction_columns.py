@@ -109,7 +109,7 @@ def test_named_outputs_keep_their_names(result: object) -> None:
     assert fields(result) == {"prediction.score": [0.5], "prediction.label": ["x"]}
 
 
-def test_outputs_without_names_are_told_by_position() -> None:
+def test_outputs_without_names_are_reported_by_position() -> None:
     """A tuple of a number and a label is two fields; the number stays a number."""
     assert fields((0.5, "x")) == {"prediction.0": [0.5], "prediction.1": ["x"]}
     assert fields((0.5, "x"), names=("score", "label")) == {

@@ -101,7 +101,7 @@ def test_every_value_of_every_row_is_valid_or_counted(
 
 
 @given(st.lists(st.lists(mostly_plain, max_size=5), max_size=6))
-def test_rows_by_position_are_counted_likewise(rows: list[list[object]]) -> None:
+def test_missing_and_unknown_positions_of_rows_are_counted(rows: list[list[object]]) -> None:
     """A short row misses its last values, a long one has unknown ones; all are counted."""
     reader = numeric_reader()
     blocks = [
@@ -165,7 +165,7 @@ def test_an_unreadable_row_is_of_a_wrong_type_in_every_field() -> None:
 
 
 @pytest.mark.parametrize("order", ["abc", "cab", "bca"])
-def test_fields_are_found_whatever_the_order_of_the_schema(order: str) -> None:
+def test_fields_are_found_in_any_order_of_the_schema(order: str) -> None:
     """The schema's order is the block's, not the row's."""
     reader = Reader(Schema([Field(name, Role.FEATURE, Kind.NUMERIC) for name in order]))
     for features in ({"a": 1.0, "b": 2.0, "c": 3.0}, (1.0, 2.0, 3.0), np.array([1.0, 2.0, 3.0])):

@@ -91,7 +91,7 @@ def test_a_row_that_could_not_be_read_is_unreadable_in_every_column() -> None:
     assert table(np.zeros((3, 1, 1))).column("a") == [UNREADABLE] * 3
 
 
-def test_names_are_text_whatever_the_keys_are() -> None:
+def test_names_are_text_for_keys_of_any_type() -> None:
     """The value under 0 is found as "0", as a column of a frame would be."""
     found = table({0: 1.0, "b": 2.0}, {"0": 3.0, None: 4.0})
     assert found.column("0") == [1.0, 3.0]
@@ -110,7 +110,7 @@ def test_a_key_that_raises_makes_its_row_unreadable() -> None:
     assert table({HostileKey(): 1.0}, {"a": 2.0}).column("a") == [UNREADABLE, 2.0]
 
 
-def test_values_beyond_the_declared_names_are_told_by_position() -> None:
+def test_values_beyond_the_declared_names_are_reported_by_position() -> None:
     """A row or an array too wide names its surplus."""
     assert table([1.0, 2.0, 3.0], [1.0, 2.0]).names() == {"a": 2, "b": 2, "[2]": 1}
     assert table(np.ones((2, 3))).names() == {"a": 2, "b": 2, "[2]": 2}

@@ -74,7 +74,7 @@ def test_nothing_that_stays_as_it_was_alerts(stream: Stream) -> None:
     assert (stream.drift.log10_e_value < 2).all()
 
 
-def test_a_shift_is_told_once_with_what_moved_and_where(stream: Stream) -> None:
+def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: Stream) -> None:
     """The alert names the field, its PSI beyond chance, the rows, and the bin that moved most."""
     for _ in range(10):
         stream.take(stream.rows(500))

@@ -105,7 +105,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
     ],
     ids=["numbers", "classes", "booleans", "a number late", "of no kind", "nothing"],
 )
-def test_without_training_actuals_their_kind_is_as_they_come(
+def test_without_training_actuals_their_kind_follows_from_the_first_labels(
     actuals: list[Any], kind: Kind
 ) -> None:
     """What the first labels are, or else what the predictions are: here, classes."""

@@ -98,7 +98,7 @@ def turns(found: list[Alert], name: str, measure: str) -> list[str]:
         ("flag", None, "missing"),
     ],
 )
-def test_each_reason_is_found_told_once_and_cleared(
+def test_each_reason_is_detected_reported_once_and_resolved(
     watched: Watched, name: str, value: object, measure: str
 ) -> None:
     """Three in a hundred values are bad for a while; the alert says which way and how many."""
@@ -119,7 +119,7 @@ def test_each_reason_is_found_told_once_and_cleared(
     assert {f.measure for f in found} <= {measure, "psi"}
 
 
-def test_series_of_alerts_and_shares_are_born_at_zero(watched: Watched) -> None:
+def test_series_of_alerts_and_shares_start_at_zero(watched: Watched) -> None:
     """Before anything was found every alert is there, beside the counters, which come first."""
     for name, reasons in {
         "age": {"missing", "nonfinite", "wrong_type", "out_of_range", "constant", "vanished"},
@@ -173,7 +173,7 @@ def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("column", [None, [None] * 500])
-def test_a_field_that_does_not_come_has_vanished(watched: Watched, column: object) -> None:
+def test_a_field_that_stops_arriving_has_vanished(watched: Watched, column: object) -> None:
     """Whether rows lack it or hold nothing in it."""
     found = watched.serve(2, age=lambda _: column)
     assert turns(found, "age", "vanished") == ["firing"]

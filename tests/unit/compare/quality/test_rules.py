@@ -81,7 +81,7 @@ def recorded(
         ),
     ],
 )
-def test_a_broken_rule_is_counted_and_told(
+def test_a_broken_rule_is_counted_and_reported(
     field: Field, values: list[object], constraint: str, count: int
 ) -> None:
     """By constraint, in the counter, in status, and as an alert without any value in it."""
@@ -110,7 +110,7 @@ def test_a_rule_that_holds_is_exported_at_zero() -> None:
     assert list(told.values()) == [0, 0]
 
 
-def test_predictions_have_rules_too() -> None:
+def test_predictions_can_have_rules() -> None:
     """A negative price is nobody's."""
     _, found, _ = recorded(
         [Field("prediction", role=Role.PREDICTION, minimum=0)], {"age": [1.0]}, predictions=-1.0

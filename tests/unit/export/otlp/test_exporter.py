@@ -183,7 +183,7 @@ def test_a_destination_that_asks_for_a_pause_gets_it(
     assert exporter.send(snapshot(after=100)).accepted == 2
 
 
-def test_a_request_that_is_too_large_is_halved_and_that_is_remembered(
+def test_a_request_that_is_too_large_is_halved_and_later_ones_start_smaller(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
     """All points arrive in the same export, and the next one begins with the smaller size."""

@@ -9,7 +9,7 @@ from support.export_strategies import points
 
 
 @given(points)
-def test_points_come_back_as_they_were(found: list[Point]) -> None:
+def test_points_are_decoded_as_they_were_encoded(found: list[Point]) -> None:
     """Each with its own type, whatever it was gathered with."""
     snapshot = Snapshot("i", "s", 1, 2, group_points(found))
     assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(found)))

@@ -217,7 +217,7 @@ def test_a_damaged_file_is_refused(what: str) -> None:
         ("training_metrics", "training_metrics"),
     ],
 )
-def test_a_key_that_comes_twice_is_refused(place: str, key: str, hidden: str) -> None:
+def test_a_duplicate_key_is_refused(place: str, key: str, hidden: str) -> None:
     """Readers do not agree on which of the two counts, whatever they hold."""
     before, found, after = TEXT.rpartition(f'"{key}": ')
     assert f"{place}: expected each key once" in refused(

@@ -35,7 +35,7 @@ def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
     }
 
 
-def test_sources_keep_their_place_and_derived_fields_come_last(rng: np.random.Generator) -> None:
+def test_sources_keep_their_place_and_derived_fields_are_last(rng: np.random.Generator) -> None:
     """So that the features of a row by position are still those of the columns."""
     reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     names = [field.name for field in reference.fields]
@@ -183,7 +183,7 @@ def test_vectors_are_not_inferred_but_the_message_says_how(rng: np.random.Genera
         fit_reference({"v": rng.normal(size=(9, 2))})
 
 
-def test_a_service_learns_what_it_was_told(rng: np.random.Generator) -> None:
+def test_a_service_learns_with_the_declared_options(rng: np.random.Generator) -> None:
     """Kinds that cannot be inferred are declared; what holds nothing of its kind is left out."""
     told = columns(rng)
     schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}

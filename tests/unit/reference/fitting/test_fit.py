@@ -306,7 +306,7 @@ def test_names_need_not_be_text() -> None:
         assert [(e.name, e.missing) for e in found.content.fields] == [("0", 0), ("1", 0)]
 
 
-def test_other_sequences_are_columns_too() -> None:
+def test_other_sequences_are_read_as_columns() -> None:
     """A column needs a length and positions, not a certain type."""
     assert numeric(range(3)).mean == 1.0
     assert numeric(deque([1, 3])).mean == 2.0

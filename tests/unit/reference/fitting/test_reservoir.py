@@ -62,7 +62,7 @@ def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
     assert chisquare(kept).statistic / 0.9 == pytest.approx(199, abs=4 * np.sqrt(2 * 199))
 
 
-def test_a_field_that_comes_late_is_blank_before() -> None:
+def test_a_field_that_arrives_late_is_blank_before() -> None:
     """Rows that went by before a field's first value are missing in its sample."""
     slots = Reservoir(None, np.random.default_rng(0))
     sample = Sample(np.nan)

@@ -100,7 +100,7 @@ def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:
     assert flattered > 0.12
 
 
-def test_what_was_met_once_is_expected_to_be_new(rng: np.random.Generator) -> None:
+def test_categories_seen_once_in_training_predict_new_ones(rng: np.random.Generator) -> None:
     """As many held out rows as had a category for themselves are counted as new."""
     values = ["often"] * 2_000 + [f"c{at}" for at in range(1_000)]
     rng.shuffle(values)

@@ -229,7 +229,7 @@ def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
     held.close()
 
 
-def test_it_goes_down_by_script_until_it_is_switched_on(receiver: OtlpReceiver) -> None:
+def test_a_receiver_fails_by_script_until_it_is_switched_on(receiver: OtlpReceiver) -> None:
     """The request that met it is cut off unread."""
     receiver.script([None, Down()])
     assert send(receiver, one()).status == 200

@@ -429,7 +429,7 @@ def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
     ids=["list", "array", "matrix", "value", "series", "frame", "none"],
 )
 @pytest.mark.parametrize("is_frame", [True, False])
-def test_predictions_that_are_not_one_a_row_are_missing_and_told(
+def test_predictions_that_are_not_one_per_row_are_missing_and_reported(
     monitor: Monitor,
     given: Any,
     met: int,
@@ -456,9 +456,7 @@ def test_predictions_that_are_not_one_a_row_are_missing_and_told(
     ],
     ids=["frame", "list by name", "value by name", "matrix"],
 )
-def test_one_output_is_the_prediction_whatever_it_is_called(
-    monitor: Monitor, result: object
-) -> None:
+def test_a_single_output_of_any_name_is_the_prediction(monitor: Monitor, result: object) -> None:
     """The reference knows one prediction, the model returns one value a row: they are the same."""
     monitor.watch(lambda _: result)(ROW)
     status = monitor.status()
@@ -490,7 +488,7 @@ def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any)
         assert (status.predictions, status.unknown_fields, status.internal_errors) == (3, {}, 0)
 
 
-def test_a_sparse_matrix_too_large_to_be_read_is_told(monitor: Monitor) -> None:
+def test_a_sparse_matrix_too_large_to_be_read_is_reported(monitor: Monitor) -> None:
     """It would be made dense in the host's thread: the row is counted as unreadable instead."""
     monitor.watch(lambda _: 1.0)(sparse.csr_matrix((1, 100_001)))
     status = monitor.status()
@@ -677,7 +675,7 @@ def test_hostile_features_in_a_block_harm_nobody(monitor: Monitor) -> None:
     assert predictions(status) == {Quality.VALID: 1}
 
 
-def test_an_id_that_cannot_be_told_is_replaced(monitor: Monitor) -> None:
+def test_an_id_that_cannot_be_converted_to_text_is_replaced(monitor: Monitor) -> None:
     """An id of the caller's that raises as text is a fault; the prediction has one of ours."""
 
     class Untold(str):
@@ -855,7 +853,7 @@ def test_a_batch_without_an_id_for_one_row_has_none_for_it(monitor: Monitor) -> 
 
 
 @pytest.mark.parametrize("by", ["told inside", "held by the feature"])
-def test_a_prediction_is_found_by_the_id_told_inside_and_by_its_features(
+def test_a_prediction_is_found_by_the_id_read_inside_and_by_its_features(
     monitor: Monitor, by: str
 ) -> None:
     """Where a feature holds the id, the one that the monitor told finds the prediction as well."""

@@ -115,7 +115,7 @@ def test_wrong_order_is_reported_by_a_partial_success_that_rejects_nothing(
     assert receiver.ledger.refused == {order.DUPLICATE: 1}
 
 
-def test_a_tenant_has_so_many_series() -> None:
+def test_a_tenant_has_a_limit_of_series() -> None:
     """Known ones go on; a histogram costs its buckets, sum and count, and comes whole or not."""
     with OtlpReceiver("mimir", clock=lambda: NOW, most_series=6) as receiver:
         made = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
