@@ -158,7 +158,9 @@ def test_the_bound_holds_over_small_and_learned_references(
 @pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("size", [20, 200, 5_000])
-def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundred(law: str, size: int, rng: np.random.Generator) -> None:
+def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundred(
+    law: str, size: int, rng: np.random.Generator
+) -> None:
     """From digests, as the service keeps them; from the quantiles alone, where it was learned."""
     passed, windows = np.zeros(2, np.int64), 2_000 if size <= 200 else 400
     for _ in range(4):
