@@ -24,14 +24,14 @@ import numpy as np
 import shapes
 from harness import Figure, main
 from mlmonitor import pipeline
-from mlmonitor.aggregate import calls
+from mlmonitor.aggregate import call_stats
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.aggregate.staging import StagingBuffer
 from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.read.reader import Reader
-from mlmonitor.compare import observed
+from mlmonitor.compare import model_state
 from mlmonitor.compare.population import Population
 
 WHOLE = "all CPU of a row"
@@ -40,16 +40,16 @@ REST = "freeing what calls held, and the rest"
 BARE = "the bare operations"
 ROWS = 4_096
 STEPS: tuple[tuple[str, Any, str], ...] = (
-    ("taking calls over", Handover, "take"),
+    ("taking calls over", Handover, "drain"),
     ("gathering calls", pipeline, "gather"),
-    ("gathering calls", observed, "read_rows"),
-    ("gathering calls", calls, "columns_of"),
+    ("gathering calls", model_state, "read_rows"),
+    ("gathering calls", call_stats, "columns_of"),
     ("counting calls", CallStats, "update"),
-    ("reading numbers", Reader, "block"),
-    ("sorting", StagingBuffer, "take"),
+    ("reading numbers", Reader, "read_block"),
+    ("sorting", StagingBuffer, "drain_sorted"),
     ("bins, moments, quality", Profile, "count_numeric"),
     ("t-digests", TDigest, "update_sorted"),
-    ("evidence", Population, "look"),
+    ("evidence", Population, "evaluate"),
 )
 
 
@@ -91,7 +91,7 @@ def bare() -> Callable[[list[dict[str, float]]], int]:
 
     def once(rows: list[dict[str, float]]) -> int:
         waiting: deque[Any] = deque()
-        begun = clock()
+        started_at = clock()
         for row in rows:
             kept, started = row.copy(), clock()
             waiting.append((kept, 0.5, clock() - started))
@@ -102,7 +102,7 @@ def bare() -> Callable[[list[dict[str, float]]], int]:
             table = np.ndarray((256, 20), "<f8", packed, 11, (185, 9))
             np.sort(table.T.copy(), axis=1)
         del taken, values
-        return clock() - begun
+        return clock() - started_at
 
     return once
 
@@ -127,12 +127,12 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
         drain(monitor)
         ledger.spent[BARE] = once(rows)
         rounds.append(dict(ledger.spent))
-    best = {label: min(each.get(label, 0) for each in rounds[1:]) / ROWS for label in rounds[-1]}
+    best = {label: min(spent.get(label, 0) for spent in rounds[1:]) / ROWS for label in rounds[-1]}
     least = best.pop(BARE)
     whole = sum(best.values())
     yield Figure(WHOLE, whole, "ns")
     yield Figure(BARE, least, "ns", whole, WHOLE)
-    for label, took in sorted(best.items(), key=lambda each: -each[1]):
+    for label, took in sorted(best.items(), key=lambda item: -item[1]):
         yield Figure(label, took, "ns", whole, WHOLE)
 
 

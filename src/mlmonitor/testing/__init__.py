@@ -1,4 +1,4 @@
-"""For tests of services that use mlmonitor, or send OTLP metrics by any means."""
+"""Test tools for services that use mlmonitor or send OTLP metrics."""
 
 from mlmonitor.testing.clock import ManualClock
 from mlmonitor.testing.in_memory import InMemoryExporter

@@ -1,17 +1,17 @@
-"""Time in a test's hands."""
+"""A clock that tests advance by hand."""
 
 
 class ManualClock:
-    """Seconds since 1970 that pass on request; hand it to `Monitor(clock=...)`.
+    """Seconds since 1970 that advance on request; pass it to `Monitor(clock=...)`.
 
-    Raises ValueError if it is asked to go back: the real one never does.
+    Raises ValueError for a negative step.
     """
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now
 
     def __call__(self) -> float:
-        """The time it is."""
+        """Return the current time."""
         return self._now
 
     def advance(self, seconds: float) -> None:

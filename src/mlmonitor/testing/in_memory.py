@@ -1,4 +1,4 @@
-"""An exporter that keeps everything it is sent, in this process."""
+"""An exporter that keeps all snapshots in memory."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from mlmonitor.export.base import Delivered, HistogramValue, Snapshot
 
 
 class InMemoryExporter:
-    """Keeps every snapshot it is sent. `is_down` makes it refuse, as a dead collector would."""
+    """Keeps every snapshot. `is_down` makes it fail like an unreachable collector."""
 
     def __init__(self, name: str = "memory") -> None:
         self._name = name
@@ -35,7 +35,7 @@ class InMemoryExporter:
     def value(
         self, name: str, attributes: Mapping[str, str] | None = None
     ) -> int | float | HistogramValue:
-        """The newest value of the one series of that name which has these attributes among its own.
+        """Return the newest value of the one series with that name and these attributes.
 
         Raises:
             KeyError: there is no such series, or more than one.

@@ -20,7 +20,7 @@ _NO_RECORDED_VALUE = 1
 
 
 class NotOtlp(ValueError):
-    """The body is no ExportMetricsServiceRequest."""
+    """The body is not an ExportMetricsServiceRequest."""
 
 
 class Nested(NamedTuple):
@@ -128,7 +128,7 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
         else:
             request.ParseFromString(body)
     except (DecodeError, json_format.ParseError, ValueError) as error:
-        raise NotOtlp("the body is no ExportMetricsServiceRequest") from error
+        raise NotOtlp("the body is not an ExportMetricsServiceRequest") from error
     payload = Payload([], [])
     for source, metric in _metrics(request):
         kind = metric.WhichOneof("data")
@@ -143,8 +143,8 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
 
 def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
     document = json.loads(body)
-    if not isinstance(document, dict):  # of which protobuf's own parser would make an empty request
-        raise NotOtlp("the body is no JSON object")
+    if not isinstance(document, dict):  # protobuf's parser would read an empty request
+        raise NotOtlp("the body is not a JSON object")
     json_format.ParseDict(document, request, ignore_unknown_fields=True)
 
 

@@ -22,7 +22,7 @@ _STOP_SECONDS = 5
 
 
 class GrpcServer:
-    """Listens while it is up; knows its port from the first `up` on, and keeps it while down."""
+    """Listens while it is up; keeps its port while it is down."""
 
     def __init__(self, intake: RequestHandler) -> None:
         self._grpc = import_extra("grpc", extra="grpc")
@@ -58,7 +58,7 @@ class GrpcServer:
                 self._held = bound(self.port)
 
     def close(self) -> None:
-        """Let go of the port as well."""
+        """Release the port as well."""
         with self._lock:
             self._stop()
             self._release()

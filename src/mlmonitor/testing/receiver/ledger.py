@@ -1,4 +1,4 @@
-"""What a receiver has taken, refused and noticed, made for asserts."""
+"""What a receiver has accepted, refused and warned about, for asserts."""
 
 import math
 import threading
@@ -64,7 +64,7 @@ class Ledger:
 
     @property
     def warnings(self) -> Counter[str]:
-        """What was taken but may not be meant: cuts, dropped dimensions, overlaps, resets."""
+        """Accepted but suspicious: truncation, dropped dimensions, overlaps, resets."""
         with self._changed:
             counts = Counter(self._warnings)
             for series in self._series.values():
@@ -73,13 +73,13 @@ class Ledger:
 
     @property
     def accepted(self) -> int:
-        """Points taken."""
+        """The number of accepted points."""
         with self._changed:
             return sum(series.points for series in self._series.values())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The metrics taken, by the names they were sent under."""
+        """The names of accepted metrics, as sent."""
         with self._changed:
             return tuple(sorted({series.name for series in self._series.values()}))
 
@@ -128,7 +128,7 @@ class Ledger:
     def gauge(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> int | float:
-        """The newest value of a gauge, or of a sum that may fall, whichever process sent it.
+        """The newest value of a gauge, or of a sum that may fall, from any process.
 
         Raises:
             LookupError: there is none, or several with different attributes.
@@ -154,7 +154,7 @@ class Ledger:
             return self._changed.wait_for(lambda: condition(self), timeout_seconds)
 
     def write(self, request: Request, judgement: Judgement | None = None) -> None:
-        """Enter a request, and what was taken of it."""
+        """Enter a request and its result."""
         with self._changed:
             self._requests.append(request)
             if judgement is not None:

@@ -30,7 +30,7 @@ class Server(Protocol):
         """Refuse connections."""
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Release the port."""
 
 
 Profile = Literal["collector", "dynatrace", "mimir", "prometheus"]
@@ -92,7 +92,7 @@ class OtlpReceiver:
 
     @property
     def ledger(self) -> Ledger:
-        """What was taken, refused and noticed so far."""
+        """The points accepted and refused so far, and warnings."""
         return self._intake.ledger
 
     @property

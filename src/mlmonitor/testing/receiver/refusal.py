@@ -52,7 +52,7 @@ def refusal(message: str, *, code: int = 0, retry_info: bytes | None = None) -> 
 
 
 def retry_info(seconds: float) -> bytes:
-    """A `google.rpc.RetryInfo` that asks to be left alone for so long."""
+    """A `google.rpc.RetryInfo` that asks for a pause of this length."""
     delay = Duration()
     delay.FromNanoseconds(round(seconds * 1e9))
     info = _CLASSES["RetryInfo"](retry_delay=delay.SerializeToString())

@@ -91,7 +91,7 @@ class RequestHandler:
             return self.checked(self._policy(number))
 
     def lost(self, status: int, reason: str) -> None:
-        """Enter a request that is for nobody here."""
+        """Enter a request to an unknown path or method."""
         refused = Judgement(refused=Counter([reason]))
         self.ledger.write(Request(0, 0, 0, status, reason, ""), refused)
 

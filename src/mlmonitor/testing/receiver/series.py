@@ -1,4 +1,4 @@
-"""One series of one process, as it was taken."""
+"""One series of one process, as received."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -77,11 +77,11 @@ class Series:
 
     @property
     def points(self) -> int:
-        """How many points were taken."""
+        """The number of points."""
         return len(self.values)
 
     def add(self, point: WirePoint) -> None:
-        """Take a point in."""
+        """Add a point."""
         self.values.append((point.start_ns, point.time_ns, point.value))
         value = point.value
         if point.is_absent or value is None or isinstance(value, Summary):

@@ -57,7 +57,7 @@ class CumulativeStream:
         self._runs: dict[int, _Run] = {}
 
     def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
-        """Take a point in."""
+        """Add a point."""
         run = self._runs.get(start_ns)
         if run is None:
             if any(start_ns < other.time_ns for other in self._runs.values()):
@@ -94,7 +94,7 @@ class DeltaStream:
         self._amounts: list[Amount] = []
 
     def add(self, start_ns: int, time_ns: int, value: Amount) -> None:
-        """Take a point in."""
+        """Add a point."""
         self._amounts.append(value)
         if 0 < start_ns < time_ns:
             self._cover(start_ns, time_ns)

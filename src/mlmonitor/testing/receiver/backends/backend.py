@@ -1,4 +1,4 @@
-"""What a backend is asked, and what it answers."""
+"""The protocol of a backend: requests in, judgements out."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Head(NamedTuple):
 
     @property
     def encoding(self) -> str:
-        """How the body is compressed; nothing stands for not at all."""
+        """The compression of the body; empty for none."""
         encoding = self.headers.get("content-encoding", "").strip().lower()
         return "" if encoding == "identity" else encoding
 

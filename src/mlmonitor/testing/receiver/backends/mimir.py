@@ -62,9 +62,9 @@ class Candidate(NamedTuple):
 
 
 class Mimir:
-    """Takes cumulative points; a bad one is dropped alone.
+    """Accepts cumulative points; an invalid one is dropped alone.
 
-    What is wrong with a point in itself makes a 400, the good points kept all the same. What only
+    What is wrong with a point in itself makes a 400, but valid points are kept. What only
     an ingester finds (order, duplicates, the limit on series) makes a 200 with a partial success
     that says 0 points were rejected: only its message shows it.
 
@@ -90,7 +90,7 @@ class Mimir:
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Keep what is good; 400 for hard faults, a partial success of 0 for the others."""
+        """Keep valid points; 400 for hard faults, a partial success of 0 for the others."""
         judgement = Judgement()
         hard: list[str] = []
         soft: list[str] = []

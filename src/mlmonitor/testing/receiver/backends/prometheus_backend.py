@@ -45,7 +45,7 @@ def translation_fault(point: WirePoint, name: str | None) -> str | None:
 
 
 class Prometheus:
-    """Takes cumulative points in order; one bad point refuses its whole request.
+    """Accepts cumulative points in order; one invalid point refuses its whole request.
 
     Not imitated: `target_info`, and the queries.
     """
@@ -97,7 +97,7 @@ class Prometheus:
 
 
 def _rolled_back(judgement: Judgement, *, status: int) -> Judgement:
-    """The request as if it had not been; the points that were good are refused with the others."""
+    """Undo a request: its valid points are refused with the others."""
     judgement.status, judgement.message = status, "\n".join(judgement.refused)
     if judgement.stored:
         judgement.refused["rolled back with the request"] = len(judgement.stored)
