@@ -67,3 +67,25 @@ def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Genera
         highest = np.maximum(highest, evidence.log_e())
     alerts = np.count_nonzero(highest >= np.log(1 / ALPHA))
     assert alerts <= binom.ppf(0.999, REFERENCES, ALPHA)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("rows", [120, 150, 200])
+def test_small_references_of_many_categories_raise_no_alert(rows: int) -> None:
+    """Two hundred categories after Zipf's law, and a reference of fewer rows than categories."""
+    rng = np.random.Generator(np.random.PCG64DXSM([rows, 200]))
+    streams = 300
+    shares = 1 / np.arange(1, 201)
+    cases = [fitted(shares / shares.sum(), rows, rng) for _ in range(streams)]
+    evidence = EProcess(
+        np.array([table[0] for table, _, _ in cases]).astype(np.int64),
+        np.array([is_bin for _, _, is_bin in cases]) > 0,
+        prior=np.array([table[1] for table, _, _ in cases]),
+    )
+    highest = np.full(streams, -np.inf)
+    for _ in range(LOOKS):
+        evidence.update(np.array([rng.multinomial(LOOK_ROWS, true) for _, true, _ in cases]))
+        highest = np.maximum(highest, evidence.log_e())
+    alerts = np.count_nonzero(highest >= np.log(1 / ALPHA))
+    assert alerts <= binom.ppf(0.999, streams, ALPHA)

@@ -129,8 +129,17 @@ def test_no_planted_value_leaves_the_process_in_a_whole_run(
     assert len(wire) >= 2
     for body in wire:
         assert_clean("wire", body)
-    for form in (repr(status), str(status), repr(status.fields), repr(status.alerts)):
+    for form in (
+        repr(status),
+        str(status),
+        repr(status.fields),
+        repr(status.alerts),
+        repr(status.to_dict()),
+        status.to_json(),
+        status._repr_html_(),
+    ):
         assert_clean("status", form)
+    assert "customer" in status.to_json()  # names of columns are the program's
     assert_clean("alerts", repr([(alert, alert.reason) for alert in alerts]))
     assert_clean("memory", repr(memory.points if hasattr(memory, "points") else memory.__dict__))
     assert_clean("log", caplog.text)
