@@ -10,6 +10,7 @@ import typing as _typing
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.watch.observation import Observation
     from mlmonitor.compare.alerts.alert import Alert
+    from mlmonitor.compare.incidents.incident import Incident
     from mlmonitor.compare.performance.cohorts import Cohort
     from mlmonitor.compare.performance.estimate import Estimate
     from mlmonitor.compare.snapshot import ExportStatus
@@ -42,6 +43,7 @@ _MODULES = {
     "capture.host.watch.observation": ("Observation",),
     "status.field_status": ("FieldStatus",),
     "compare.alerts.alert": ("Alert",),
+    "compare.incidents.incident": ("Incident",),
     "reference.reference": ("Reference",),
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("Status",),
@@ -104,6 +106,7 @@ __all__ = [
     "Field",
     "FieldStatus",
     "FormatError",
+    "Incident",
     "IncompatibleSketch",
     "Kind",
     "Metric",

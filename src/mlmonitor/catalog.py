@@ -105,9 +105,7 @@ QUANTILE = MetricSpec(
 DISTINCT = MetricSpec(
     "mlmonitor.field.distinct", "gauge", "{value}", _FIELD, "Distinct categories, approximately"
 )
-REFERENCE_MEAN = MetricSpec(
-    "mlmonitor.reference.mean", "gauge", "{value}", _FIELD, "Mean of the reference"
-)
+REFERENCE_MEAN = MetricSpec("mlmonitor.reference.mean", "gauge", "{value}", _FIELD, "Trained mean")
 REFERENCE_STDDEV = MetricSpec(
     "mlmonitor.reference.stddev", "gauge", "{value}", _FIELD, "Standard deviation of the reference"
 )
@@ -184,6 +182,9 @@ QUALITY_ALERT = MetricSpec(
 )
 SERVICE_ALERT = MetricSpec(
     "mlmonitor.service.alert", "gauge", "{alert}", ("measure",), "1 where failures or latency grew"
+)
+INCIDENTS = MetricSpec(
+    "mlmonitor.incidents", "gauge", "{incident}", ("cause",), "Incidents that are open now"
 )
 VIOLATIONS = MetricSpec(
     "mlmonitor.field.violations",

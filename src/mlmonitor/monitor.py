@@ -18,6 +18,8 @@ from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.callbacks import Callbacks
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
@@ -65,8 +67,8 @@ class Monitor(PerProcess, Feedback):
         buckets: edges between the buckets of numeric features, by which performance is kept besides
             the prediction's own, such as `{"claimed_amount": [1_000, 10_000]}`.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
-        on_alert: called in the worker once for each alert that fires or resolves; an exception it
-            raises is counted.
+        on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
+            belong together) begins and once when it ends; what they raise is counted.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
         clock: seconds since 1970, for tests. It must never fall.
@@ -91,6 +93,7 @@ class Monitor(PerProcess, Feedback):
         buckets: Mapping[str, Sequence[float]] | None = None,
         metrics: Sequence[Metric] = (),
         on_alert: Callable[[Alert], object] | None = None,
+        on_incident: Callable[[Incident], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -98,7 +101,8 @@ class Monitor(PerProcess, Feedback):
             raise ConfigError("model: expected a name")
         self.config: Config = options.resolve_config(config, os.environ)
         self._clock = clock or ProcessClock()
-        self._on_alert = options.check_callable("on_alert", on_alert)
+        check = options.check_callable
+        self._callbacks = Callbacks(check("on_alert", on_alert), check("on_incident", on_incident))
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(
             exporters, os.environ, is_enabled=self.config.enabled
@@ -289,7 +293,7 @@ class Monitor(PerProcess, Feedback):
         """Build the pipeline of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = name_deliveries(self._exporters)
-        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._on_alert)
+        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._callbacks)
 
     def _new_id(self) -> str:
         return prediction_id(unix_ms=int(self._clock() * 1000), chance=secrets.token_bytes(10))

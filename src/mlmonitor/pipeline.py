@@ -12,12 +12,14 @@ from mlmonitor.capture.read.rows import gather
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
+from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot, build_snapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.export.base import Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
+from mlmonitor.export.delivery.losses import describe_losses
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
@@ -46,9 +48,10 @@ class Pipeline:
         inbox: Inbox,
         reference: Reference | None,
         deliveries: Sequence[Delivery],
-        on_alert: Callable[[Alert], object] | None = None,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> None:
-        self._alerts = AlertDispatcher(on_alert, inbox.guard)
+        self._alerts = AlertDispatcher(callbacks.on_alert, inbox.guard)
+        self._incidents = AlertDispatcher(callbacks.on_incident, inbox.guard, name="on_incident")
         self._has_warned = False
         self._undrained = 0  # calls of the drain under way that are still in the inbox
         self._due_labels: list[LabelEntry] = []
@@ -176,14 +179,19 @@ class Pipeline:
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
         """Evaluate what was last evaluated this many rows and seconds ago."""
+        changed: list[Alert] = []
         for due in self._state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
-                self._alerts.add(due.evaluate(now=now))
+                changed += due.evaluate(now=now)
             yield_gil()
+        self._alerts.add(changed)
+        with self._inbox.guard:
+            self._incidents.add(self._state.group_alerts(changed))
 
     def report_alerts(self) -> None:
-        """Call `on_alert` once with each alert that fired or resolved; it may be slow."""
+        """Call `on_alert` and `on_incident` once with each change; they may be slow."""
         self._alerts.dispatch()
+        self._incidents.dispatch()
 
     def _ingest_runs(
         self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]
@@ -265,13 +273,8 @@ class Pipeline:
         """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
         if is_delivered and rows == 0:
             return
-        losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
-        if not is_delivered:
-            exports = [(delivery.name, delivery.status(0.0)) for delivery in self._deliveries]
-            reasons = [f"{name}: {it.last_reason}" for name, it in exports if not it.is_well]
-            why = "; ".join(reasons) or "it did not end in time"
-            losses.append(f"the last export was not accepted by every destination ({why})")
-        log.warning("%s: closed with losses: %s", self._identity.model, "; ".join(losses))
+        losses = describe_losses(rows, self._deliveries, is_delivered=is_delivered)
+        log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def limit_sends(self, timeout_seconds: float) -> None:
         """Have no send take longer, where the exporter can: the process is about to end."""

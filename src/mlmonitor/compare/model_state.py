@@ -1,6 +1,7 @@
 """Everything observed about one model: calls, rows, labels, figures, and the reference."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
@@ -11,8 +12,12 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import read_rows
+from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.incidents.causes import find_cause
+from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
@@ -54,6 +59,7 @@ class ModelState:
         )
         self.calls: CallStats = CallStats(span, now=started_at)
         self.service: ServiceAlerts = ServiceAlerts(significance, now=started_at)
+        self.incidents: IncidentTracker = IncidentTracker()
         self.pending: Pending = Pending(
             config.pending_predictions,
             PredictionKeeper.COLUMNS,
@@ -202,6 +208,12 @@ class ModelState:
             for each in candidates
             if each.unevaluated_rows >= rows and now - each.evaluated_at >= seconds
         ]
+
+    def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:
+        """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
+        row = self.calls.predictions + sum(self.calls.errors.values())
+        cause = partial(find_cause, population=self.traffic.population)
+        return self.incidents.apply(changed, cause, row=row)
 
     def simulate_next(self) -> None:
         """Simulate a part of the thresholds of a learned reference, if any is left."""

@@ -9,6 +9,7 @@ from typing import Literal
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
@@ -136,6 +137,7 @@ class ModelSnapshot:
     health: MonitoringHealth
     destinations: Mapping[str, ExportStatus]
     memory_bytes: int
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:
@@ -190,6 +192,7 @@ def build_snapshot(
         ),
         destinations=MappingProxyType(dict(destinations)),
         memory_bytes=state.memory_bytes,
+        incidents=state.incidents.incidents,
     )
 
 

@@ -38,6 +38,7 @@ def build_status(snapshot: ModelSnapshot) -> Status:
         destinations=dict(snapshot.destinations),
         memory_bytes=snapshot.memory_bytes,
         alerts=snapshot.alerts,
+        incidents=snapshot.incidents,
         violations=_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.snapshot import ExportStatus
@@ -27,6 +28,7 @@ class Status:
     labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
     performance: measures from the labels since the start; None before the first match.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
+    incidents: open ones; alerts whose changes began in the same rows are one incident.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
@@ -57,6 +59,7 @@ class Status:
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     memory_bytes: int = 0
     alerts: tuple[Alert, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)

@@ -82,8 +82,9 @@ def _reference(status: Status) -> str:
 
 
 def _alerts(status: Status) -> list[str]:
-    """Alerts first, then their known causes."""
-    lines = alert_lines(status.alerts)
+    """Incidents first, then alerts, then their known causes."""
+    incidents = [f"incident: {truncate(str(each), 400)}" for each in status.incidents[:_LINES]]
+    lines = incidents + alert_lines(status.alerts)
     scored = [field for field in status.fields if field.psi is not None]
     if scored and not status.alerts:
         lines.append(f"no alerts: {amount(len(scored), 'field')} compared with training")

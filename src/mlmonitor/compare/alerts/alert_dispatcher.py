@@ -2,24 +2,28 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from mlmonitor.capture.guard import Guard
-from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.errors import CallbackError
 
+T = TypeVar("T")
 
-class AlertDispatcher:
-    """Calls `on_alert` once with each alert that fired or resolved, in order.
+
+class AlertDispatcher(Generic[T]):
+    """Calls `on_alert` or `on_incident` once with each change, in order.
 
     Promise: an exception of the callback is counted as an internal error, and no other alert is
         lost. `dispatch` and `add` may run in different threads: both change the queue atomically.
     """
 
-    def __init__(self, on_alert: Callable[[Alert], object] | None, guard: Guard) -> None:
-        self._on_alert, self._guard = on_alert, guard
-        self._waiting: deque[Alert] = deque()
+    def __init__(
+        self, on_alert: Callable[[T], object] | None, guard: Guard, *, name: str = "on_alert"
+    ) -> None:
+        self._on_alert, self._guard, self._name = on_alert, guard, name
+        self._waiting: deque[T] = deque()
 
-    def add(self, alerts: Iterable[Alert]) -> None:
+    def add(self, alerts: Iterable[T]) -> None:
         """Queue alerts for the next `dispatch`."""
         if self._on_alert is not None:
             self._waiting.extend(alerts)
@@ -30,12 +34,12 @@ class AlertDispatcher:
             alert = self._waiting.popleft()
             if self._on_alert is not None:
                 with self._guard:
-                    _call(self._on_alert, alert)
+                    _call(self._on_alert, alert, self._name)
 
 
-def _call(on_alert: Callable[[Alert], object], alert: Alert) -> None:
+def _call(on_alert: Callable[[T], object], alert: T, name: str) -> None:
     """Call the callback; report an exception by its type."""
     try:
         on_alert(alert)
     except Exception as error:
-        raise CallbackError(f"on_alert raised {type(error).__name__}") from error
+        raise CallbackError(f"{name} raised {type(error).__name__}") from error

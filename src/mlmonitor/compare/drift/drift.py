@@ -36,7 +36,7 @@ from mlmonitor.stats.distance import (
     psi_low,
     wasserstein,
 )
-from mlmonitor.stats.eprocess import ChangeSegment, EProcess, EvidenceProcess
+from mlmonitor.stats.eprocess import PRIOR, ChangeSegment, EProcess, EvidenceProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 
@@ -205,19 +205,24 @@ class Drift:
         )
 
     def _reason(self, place: int, expected: Table, counts: Counts) -> str:
-        """The bin whose share has changed most, with both shares.
+        """The bin that adds most to the PSI, with both shares.
 
         For unreadable values it is the kind whose share has grown most.
         """
-        before = expected / max(float(expected.sum()), 1.0)
-        now = counts / max(int(counts.sum()), 1)
-        most = int(np.argmax(np.abs(now - before)))
+        before, now = expected / _total(expected), counts / _total(counts)
+        smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
+        parts = (now - before) * (smoothed - np.log(_total(counts) / _total(expected)))
+        most = int(np.argmax(parts))
         name = bin_names(self._plan, place)[most]
         if most == len(counts) - 1:
             rows = max(int((self._seen[place]).sum()), 1)
             moves = np.abs(self._refused[place] / rows - self._refused_shares[place])
             name = DESCRIPTIONS[REFUSED[int(np.argmax(moves))]]
         return f"{name}: {before[most]:.1%} before, {now[most]:.1%} now"
+
+
+def _total(counts: Table) -> float:
+    return max(float(counts.sum()), 1.0)
 
 
 def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:

@@ -1,8 +1,10 @@
 """Points about the model as such, and about the monitoring itself."""
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from mlmonitor import catalog
+from mlmonitor.compare.incidents.incident import Cause
 from mlmonitor.compare.snapshot import ModelSnapshot, ReferenceInfo
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.series.call_points import finite_point
@@ -30,6 +32,10 @@ def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Poi
     """Rows dropped, internal errors, memory, and what became of earlier exports."""
     yield Point(catalog.DROPPED, identity, snapshot.health.dropped)
     yield Point(catalog.FAULTS, identity, snapshot.health.internal_errors)
+    causes = [incident.cause for incident in snapshot.incidents]
+    for cause in get_args(Cause):
+        labels = (*identity, ("cause", cause))
+        yield from finite_point(catalog.INCIDENTS, labels, causes.count(cause))
     yield from finite_point(catalog.MEMORY, identity, snapshot.memory_bytes)
     for name, export in snapshot.destinations.items():
         destination = (*identity, ("destination", name))

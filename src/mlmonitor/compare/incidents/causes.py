@@ -1,0 +1,156 @@
+"""The common cause of alerts, where the counts and quantiles of the window show one."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.window import View
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.incident import Cause
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formatting import short, signed
+from mlmonitor.records import Floats, Role
+
+_RANKS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
+_FIT_TOLERANCE = 0.1  # of the spread between the outer ranks
+_LEAST_CHANGE = 0.1  # of a factor, or of the spread
+_SAME_SHARE = 0.3  # relative: a new category may be a renamed one
+_LEAST_SHARE = 0.02
+
+
+class CommonCause(NamedTuple):
+    """What an incident is called, why, and what to do."""
+
+    title: str
+    cause: Cause
+    advice: str
+
+
+def find_cause(alerts: Sequence[Alert], population: Population | None) -> CommonCause:
+    """The first known cause that one of the alerts shows; otherwise how many fields changed."""
+    for recognise in (_service, _lost_or_stuck):
+        cause = recognise(alerts)
+        if cause is not None:
+            return cause
+    if population is not None:
+        view = population.window.view()
+        for recognise_in in (_renamed, _moved, _inputs):
+            cause = recognise_in(alerts, population, view)
+            if cause is not None:
+                return cause
+    return CommonCause(
+        f"{_join_fields(alerts)} changed",
+        "unknown",
+        "ask what was deployed or changed upstream when it began",
+    )
+
+
+def _service(alerts: Sequence[Alert]) -> CommonCause | None:
+    measures = {alert.measure for alert in alerts if alert.field == SERVICE_FIELD}
+    if not measures:
+        return None
+    title = "calls fail" if "error_rate" in measures else "calls are slow"
+    return CommonCause(title, "service", "look at the service's logs and its dependencies")
+
+
+def _lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
+    lost = [alert for alert in alerts if alert.measure in ("vanished", "missing")]
+    if lost:
+        advice = "its name or its source may have changed: ask who fills it"
+        return CommonCause(f"{_join_fields(lost)} lost", "lost", advice)
+    stuck = [alert for alert in alerts if alert.measure == "constant"]
+    if stuck:
+        advice = "it may be filled with a default upstream, or its source may hang"
+        return CommonCause(f"{_join_fields(stuck)} stuck at one value", "stuck", advice)
+    return None
+
+
+def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+    """A known category is gone, and new values have about its share. No category is named."""
+    numeric = len(population.plan.schema.numeric)
+    for place in _places(alerts, population):
+        if place < numeric or not population.plan.dictionaries[place - numeric].is_closed:
+            continue
+        dictionary = population.plan.dictionaries[place - numeric]
+        counts = view.profile.categories[place - numeric]
+        before = np.array(population.entries[place].counts[: len(dictionary.top)], np.float64)
+        before /= max(float(sum(population.entries[place].counts)), 1.0)
+        now = counts / max(int(counts.sum()), 1)
+        new = float(now[len(dictionary.top) + 1])
+        gone = np.flatnonzero((now[: before.size] == 0) & (before >= _LEAST_SHARE))
+        for category in gone.tolist():
+            if abs(new - before[category]) <= _SAME_SHARE * before[category]:
+                field = population.plan.schema.fields[place].name
+                title = f"a category of {field} renamed: {before[category]:.0%} of rows"
+                advice = "map the new name to the old one upstream, or fit a new reference"
+                return CommonCause(title, "renamed", advice)
+    return None
+
+
+def _moved(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+    """The values of one or more features are those of the reference, scaled or shifted."""
+    quantiles = view.shapes.digests.quantile(_RANKS)
+    changes: list[tuple[str, Cause, float]] = []
+    for place in _places(alerts, population):
+        entry = population.entries[place]
+        if isinstance(entry, NumericReference) and entry.quantiles and entry.role == "feature":
+            ranks = np.linspace(0, 1, len(entry.quantiles))
+            before = np.interp(_RANKS, ranks, entry.quantiles)
+            changes += [(entry.name, *change) for change in _affine(before, quantiles[place])]
+    if not changes:
+        return None
+    name, cause, size = changes[0]
+    same = [change for change in changes if change[1] == cause]
+    fields = name if len(same) == 1 else f"{name} and {len(same) - 1} more"
+    how = (
+        f"multiplied by about {short(size)}"
+        if cause == "scaled"
+        else f"moved by about {signed(size)}"
+    )
+    return CommonCause(
+        f"all values of {fields} {how}", cause, "check units, currency and encoding upstream"
+    )
+
+
+def _affine(before: Floats, now: Floats) -> list[tuple[Cause, float]]:
+    """The factor, or the shift, that makes quantiles of one of the other; none if neither does."""
+    if not np.isfinite(now).all() or np.ptp(before) == 0:
+        return []
+    spread = float(np.ptp(now))
+    factor = float(before @ now / (before @ before))
+    is_scaled = float(np.abs(now - factor * before).max()) <= _FIT_TOLERANCE * spread
+    if is_scaled and abs(factor - 1) > _LEAST_CHANGE:
+        return [("scaled", factor)]
+    moved = float(np.median(now - before))
+    limit = _FIT_TOLERANCE * float(np.ptp(before))
+    is_shifted = float(np.abs(now - before - moved).max()) <= limit
+    return [("shifted", moved)] if is_shifted and abs(moved) > limit else []
+
+
+def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+    """The prediction moved, and some features explain a part of it."""
+    decomposition = population.decomposition
+    shift = None if decomposition is None else decomposition.explain(view.profile)
+    if shift is None or not any(alert.role is Role.PREDICTION for alert in alerts):
+        return None
+    parts = [part.field for part in shift.contributions if part.is_beyond_chance]
+    if not parts:
+        return None
+    fields = ", ".join(parts[:3])
+    title = f"{shift.prediction} moved by {signed(shift.shift)}; explained by {fields}"
+    return CommonCause(title, "inputs", "look at these features first, in this order")
+
+
+def _places(alerts: Sequence[Alert], population: Population) -> list[int]:
+    """Where the fields of the alerts are in the schema of all rows."""
+    keys = {(alert.role, alert.field) for alert in alerts}
+    fields = population.plan.schema.fields
+    return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]
+
+
+def _join_fields(alerts: Sequence[Alert]) -> str:
+    names = list(dict.fromkeys(alert.field for alert in alerts))
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more fields"

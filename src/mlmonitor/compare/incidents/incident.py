@@ -1,0 +1,32 @@
+"""Alerts whose changes began in the same rows: one event that somebody has to look at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mlmonitor.compare.alerts.alert import Alert
+
+Cause = Literal["scaled", "shifted", "renamed", "lost", "stuck", "service", "inputs", "unknown"]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Alerts that fired together, with their common cause where it is known.
+
+    cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
+    (`shifted`), a category `renamed`, a field without values (`lost`) or with a single one
+    (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, or `unknown`.
+    members: every alert of it so far. started_at: when the first fired, in seconds since 1970.
+    """
+
+    title: str
+    cause: Cause
+    advice: str
+    members: tuple[Alert, ...]
+    started_at: float
+    state: Literal["open", "closed"] = "open"
+
+    def __str__(self) -> str:
+        if self.state == "closed":
+            return f"{self.title}: over"
+        alerts = "1 alert" if len(self.members) == 1 else f"{len(self.members)} alerts"
+        return f"{self.title} ({alerts}); {self.advice}"

@@ -1,0 +1,54 @@
+"""Which alerts join an incident, and when it is over."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.causes import CommonCause
+from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
+from mlmonitor.records import Role
+
+
+def alert(field: str, rows: int) -> Alert:
+    """An alert of drift that fires on this many rows."""
+    return Alert(field, Role.FEATURE, "all", "psi", 1.0, 1.0, 0.1, 9.0, "firing", rows, 5.0, "")
+
+
+def resolved(field: str, rows: int) -> Alert:
+    """The same once it has recovered."""
+    return replace(alert(field, rows), state="resolved")
+
+
+def name_fields(alerts: Sequence[Alert]) -> CommonCause:
+    """A cause whose title is the fields."""
+    return CommonCause("".join(each.field for each in alerts), "unknown", "")
+
+
+def test_alerts_of_one_change_join_although_they_fire_one_after_the_other() -> None:
+    """The second fires later, on rows that began before the first fired: only one opens."""
+    tracker = IncidentTracker()
+    (opened,) = tracker.apply([alert("a", 200)], name_fields, row=1_200)
+    assert opened.members == (alert("a", 200),)
+    assert tracker.apply([alert("b", 400)], name_fields, row=1_400) == []
+    (incident,) = tracker.incidents
+    assert incident.title == "ab"
+
+
+def test_a_later_change_is_an_incident_of_its_own() -> None:
+    """Its rows began after the newest alert of the first incident had fired."""
+    tracker = IncidentTracker()
+    tracker.apply([alert("a", 200)], name_fields, row=1_200)
+    (second,) = tracker.apply([alert("b", 300)], name_fields, row=9_000)
+    assert second.title == "b"
+    assert [each.title for each in tracker.incidents] == ["a", "b"]
+
+
+def test_an_incident_is_over_once_all_its_alerts_have_resolved() -> None:
+    """It closes once, with all its members."""
+    tracker = IncidentTracker()
+    tracker.apply([alert("a", 200), alert("b", 200)], name_fields, row=1_200)
+    assert tracker.apply([resolved("a", 200)], name_fields, row=3_000) == []
+    (closed,) = tracker.apply([resolved("b", 200)], name_fields, row=4_000)
+    assert closed.state == "closed"
+    assert {each.field for each in closed.members} == {"a", "b"}
+    assert tracker.incidents == ()

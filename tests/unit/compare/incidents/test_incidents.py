@@ -1,0 +1,96 @@
+"""Alerts of one cause are one incident, with a title that says what happened."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from mlmonitor import Alert, Config, Incident, Monitor, Reference
+
+ROWS = 2_000
+Columns = dict[str, np.ndarray]
+
+
+def draw(seed: int, fields: int = 3) -> Columns:
+    """Rows of numeric features, and one category."""
+    rng = np.random.default_rng(seed)
+    columns: Columns = {f"x{place}": rng.gamma(4.0, 10.0, ROWS) for place in range(fields)}
+    columns["line"] = rng.choice(["fire", "water", "theft"], ROWS, p=[0.5, 0.3, 0.2])
+    return columns
+
+
+def reference(fields: int = 3) -> Reference:
+    """What `draw` looks like without a change; the prediction follows the first feature."""
+    columns = draw(0, fields)
+    return Reference.fit(columns, predictions=2 * columns["x0"])
+
+
+def observe(
+    changed: Mapping[str, np.ndarray], fields: int = 3
+) -> tuple[list[Alert], list[Incident], str]:
+    """Alerts and incidents of rows with these columns, and the printed status."""
+    alerts: list[Alert] = []
+    incidents: list[Incident] = []
+    with Monitor(
+        "claims",
+        reference=reference(fields),
+        exporters=[],
+        on_alert=alerts.append,
+        on_incident=incidents.append,
+        config=Config(export_interval_seconds=3_600),
+    ) as monitor:
+        columns = {**draw(1, fields), **changed}
+        monitor.record(columns, 2 * draw(1, fields)["x0"])
+        monitor.flush()
+        status = monitor.status()
+        assert status.incidents == tuple(incidents)
+        text = str(status)
+    return alerts, incidents, text
+
+
+def test_forty_alerts_of_one_cause_are_one_incident() -> None:
+    """All columns in another unit: many alerts, one call of `on_incident`."""
+    changed = {f"x{place}": 1_000 * draw(1, 40)[f"x{place}"] for place in range(40)}
+    alerts, incidents, text = observe(changed, 40)
+    assert len(alerts) >= 40
+    (incident,) = incidents
+    assert incident.state == "open"
+    assert incident.cause == "scaled"
+    assert set(incident.members) == set(alerts)
+    assert "x0 and 39 more multiplied by about " in incident.title
+    assert text.index("incident: all values of x0") < text.index("firing")
+
+
+def test_a_feature_in_another_unit_is_named_with_its_factor() -> None:
+    """Ten times the values: the title has a factor of about ten."""
+    _, (incident,), _ = observe({"x1": 10 * draw(1)["x1"]})
+    assert incident.cause == "scaled"
+    assert incident.title.startswith("all values of x1 multiplied by about ")
+    assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(10, rel=0.1)
+
+
+def test_a_feature_with_an_offset_is_named_with_it() -> None:
+    """Degrees Celsius as kelvin: the title has the difference."""
+    _, (incident,), _ = observe({"x1": draw(1)["x1"] + 273.15})
+    assert incident.cause == "shifted"
+    assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(273.15, rel=0.1)
+
+
+def test_a_renamed_category_is_recognised_and_not_named() -> None:
+    """One known category is gone, and a new one of its share is there."""
+    line = draw(1)["line"].astype(object)
+    line[line == "water"] = "H2O"
+    _, (incident,), _ = observe({"line": line})
+    assert incident.cause == "renamed"
+    assert incident.title.startswith("a category of line renamed: 3")
+    assert "H2O" not in str(incident)
+
+
+@pytest.mark.parametrize(
+    ("value", "cause", "title"),
+    [(np.nan, "lost", "x1 lost"), (40.0, "stuck", "x1 stuck at one value")],
+)
+def test_a_lost_or_stuck_field_is_named(value: float, cause: str, title: str) -> None:
+    """No values at all, or always the same."""
+    _, (incident,), _ = observe({"x1": np.full(ROWS, value)})
+    assert (incident.cause, incident.title) == (cause, title)
