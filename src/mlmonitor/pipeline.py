@@ -72,9 +72,9 @@ class Pipeline:
             declared=identity.declared,
             started_at=identity.started_at,
         )
-        if any(each.wants_fine_durations for each in deliveries):
+        if any(delivery.wants_fine_durations for delivery in deliveries):
             self._state.calls.fine = ExponentialSketch()
-        is_kept = any(each.keeps_exemplars for each in deliveries)
+        is_kept = any(delivery.keeps_exemplars for delivery in deliveries)
         self._wants_traces = config.enabled and config.exemplars and is_kept
         self._start_tracing()
 
@@ -249,7 +249,7 @@ class Pipeline:
             (self._identity.model, self._identity.version),
             self._state,
             self._inbox,
-            {each.name: each.status(now) for each in self._deliveries},
+            {delivery.name: delivery.status(now) for delivery in self._deliveries},
             now=now,
         )
 

@@ -9,7 +9,7 @@ from mlmonitor.aggregate.exemplars import CallExemplars
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.aggregate.window import Span, Window
-from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.entry import DURATION_NS, ERROR, Entry
 from mlmonitor.capture.read.rows import columns_of
 from mlmonitor.capture.trace_context import Traced
 from mlmonitor.records import Block, Field, Floats, Kind, Mask, Role
@@ -90,8 +90,8 @@ class CallStats:
         traced = [entry for entry in entries if isinstance(entry, Traced)]
         origins = (
             (
-                None if entry[5] is None else entry[5] / 1e9,
-                None if entry[6] is None else self._name(entry[6]),
+                None if entry[DURATION_NS] is None else entry[DURATION_NS] / 1e9,
+                None if entry[ERROR] is None else self._name(entry[ERROR]),
                 entry.origin,
             )
             for entry in traced

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.entry import ROWS, Entry
 from mlmonitor.capture.trace_context import Origin, Traced
 from mlmonitor.records import Block, Counts, Floats
 
@@ -153,12 +153,12 @@ def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[O
 
     A call of several rows has one trace, which cannot be attributed to a single row.
     """
-    rows, origins, row = [], [], last - sum(entry[2] for entry in run)
+    rows, origins, row = [], [], last - sum(entry[ROWS] for entry in run)
     for entry in run:
-        if entry[2] == 1 and row >= 0 and isinstance(entry, Traced):
+        if entry[ROWS] == 1 and row >= 0 and isinstance(entry, Traced):
             rows.append(row)
             origins.append(entry.origin)
-        row += entry[2]
+        row += entry[ROWS]
     return rows, origins
 
 

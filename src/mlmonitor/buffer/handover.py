@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from threading import RLock
 
-from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.entry import ROWS, Entry
 from mlmonitor.capture.read.rows import Run
 from mlmonitor.capture.trace_context import SpanSource, attach_origin
 from mlmonitor.forks import PerProcess, check_fork, process_mark
@@ -99,7 +99,7 @@ class Handover(PerProcess):
 
     def put(self, entry: Entry) -> bool:
         """Add the entry of a finished call, or drop it; return whether it was added."""
-        if entry[2] == 1 and process_mark and len(self.entries) < self.room:
+        if entry[ROWS] == 1 and process_mark and len(self.entries) < self.room:
             self.entries.append(entry)
             return True
         check_fork()
@@ -109,10 +109,10 @@ class Handover(PerProcess):
         """Add any entry: a batch, a traced one, or one for a full, closed or unopened queue."""
         if self._is_closed:
             with self._lock:
-                self._lost += entry[2]
+                self._lost += entry[ROWS]
             return False
         is_first = not self._is_open and self._begin()
-        rows, span_source = entry[2], self._span_source
+        rows, span_source = entry[ROWS], self._span_source
         is_added = True
         if rows != 1:
             is_added = self._put_batch(
@@ -162,7 +162,7 @@ class Handover(PerProcess):
         run = Run([popleft() for _ in range(min(limit, len(self.entries)))])
         if self._batch_rows:
             with self._lock:
-                self._batch_rows -= sum(entry[2] for entry in run if entry[2] != 1)
+                self._batch_rows -= sum(entry[ROWS] for entry in run if entry[ROWS] != 1)
                 if not self._is_closed:
                     self._open(self._limit - self._batch_rows)
         return run
@@ -175,7 +175,7 @@ class Handover(PerProcess):
     def discard_waiting(self) -> int:
         """Drop and count the waiting rows; return their number."""
         entries = self.drain(len(self.entries))
-        rows = sum(entry[2] for entry in entries)
+        rows = sum(entry[ROWS] for entry in entries)
         with self._lock:
             self._lost += rows
         return rows

@@ -212,8 +212,8 @@ class Pending:
         self.counts[LabelStatus.UNREADABLE] += int(np.count_nonzero(silent == IS_UNREADABLE))
         rest = np.flatnonzero((positions >= 0) & ~is_first & ~is_silent)
         if rest.size and self._rows is not None:
-            known = self._rows.columns[_ACTUAL][positions[rest]]
-            repeated = int(np.count_nonzero(known == reading.identities[rest]))
+            earlier = self._rows.columns[_ACTUAL][positions[rest]]
+            repeated = int(np.count_nonzero(earlier == reading.identities[rest]))
             self.counts[LabelStatus.DUPLICATE] += repeated
             self.counts[LabelStatus.CONTRADICTING] += rest.size - repeated
 
@@ -221,11 +221,11 @@ class Pending:
         self, entry: LabelEntry, hashes: Hashes, rows: Positions, *, is_last_try: bool
     ) -> None:
         missed = entry.rows(rows)
-        made = np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(rows))
+        times_ms = np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(rows))
         if is_last_try:
-            self._count_unmatched(made)
+            self._count_unmatched(times_ms)
         else:
-            self._retries.append(_Retry(missed, hashes[rows], made))
+            self._retries.append(_Retry(missed, hashes[rows], times_ms))
 
     def _count_unmatched(self, made_at: NDArray[np.int64]) -> None:
         late = 0
@@ -270,5 +270,5 @@ def _made_at_ms(identity: str) -> int:
             return int(identity[:8] + identity[9:13], 16)
         except ValueError:
             return -1
-    made = made_at_ms(identity)
-    return -1 if made is None else made
+    time_ms = made_at_ms(identity)
+    return -1 if time_ms is None else time_ms
