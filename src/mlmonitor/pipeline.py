@@ -261,7 +261,7 @@ class Pipeline:
             log.warning("%s: %s", self._identity.model, warning)
 
     def deliver(self, snapshot: Snapshot) -> bool:
-        """Send to every destination, failures apart; return whether all accepted everything."""
+        """Send to every destination independently; return whether all accepted everything."""
         outcomes = [delivery.send(snapshot) for delivery in self._deliveries]
         return all(outcomes)
 

@@ -103,7 +103,7 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
     """Simulate the same for the Wasserstein distance of a numeric field, from its sorted sample.
 
-    Quantiles of a sample are the field's quantiles at random ranks, whatever the field is. So the
+    Quantiles of a sample are the field's quantiles at random ranks, for every field. So the
     ranks are drawn once for each size and cached.
     """
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):

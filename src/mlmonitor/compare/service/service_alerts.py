@@ -177,7 +177,7 @@ class ServiceAlerts:
 
 
 class _CallEvidence(NamedTuple):
-    """What one evaluation found about an alert that fires."""
+    """The result of one evaluation for an alert that fires."""
 
     value: float
     threshold: float

@@ -35,7 +35,7 @@ def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
 
 
 def _is_id_like(entry: dict[str, Any]) -> bool:
-    """Version 1 listed names of ids as if they were categories, and left the reader to judge."""
+    """Whether a version 1 field holds ids, which that version listed as categories."""
     counts, categories = entry.get("counts"), entry.get("categories")
     if not isinstance(counts, list) or not isinstance(categories, list) or not entry.get("others"):
         return False

@@ -103,7 +103,7 @@ class RequestHandler:
     def handle(
         self, head: Head, wire: bytes, fault: Fault | None, *, is_answered: bool
     ) -> ServerAnswer:
-        """Judge a request, store what is good, enter it. `is_answered`: an answer goes back."""
+        """Judge a request, store its good points, log it. `is_answered`: whether it is answered."""
         with self._lock:
             body, refusal = self._body(head, wire)
             judgement, points = Judgement(), 0

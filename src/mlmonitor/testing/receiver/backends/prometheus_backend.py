@@ -62,7 +62,7 @@ class Prometheus:
         return Refusal(400, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """All or nothing: 400 for samples out of order or bounds, 500 for no translation."""
+        """Accept all or nothing: 400 for samples out of order or bounds, 500 if untranslatable."""
         judgement, batch = Judgement(), self._series.batch()
         if payload.empty:
             judgement.refused[EMPTY] = len(payload.empty)
