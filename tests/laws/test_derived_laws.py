@@ -55,7 +55,7 @@ def block(seed: int, rows: int) -> Block:
     """Some rows, read and extended."""
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     table = ColumnTable(columns(seed, rows), rows)
-    found = reader.block(Rows(rows, table, {}, [], [], None))
+    found = reader.read_block(Rows(rows, table, {}, [], [], None))
     assert reader.unknown == {}
     return found
 
@@ -136,7 +136,7 @@ def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> 
         for at in range(rows)
     ]
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
-    found = reader.block(Rows(rows, MappingTable(single), {}, [], [], None))
+    found = reader.read_block(Rows(rows, MappingTable(single), {}, [], [], None))
     expected = block(seed, rows)
     np.testing.assert_allclose(found.numeric, expected.numeric, rtol=1e-9, equal_nan=True)
     np.testing.assert_array_equal(found.refused, expected.refused)

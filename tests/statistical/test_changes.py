@@ -77,7 +77,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
         for name in FIELDS
         for measure in (*MEASURES, WASSERSTEIN)
         if (name, measure) != ("line", "ks") and (name, measure) != ("line", WASSERSTEIN)
-        if score(exporter, "score", name, measure) > score(exporter, "critical", name, measure)
+        if score(exporter, "score", name, measure) > score(exporter, "threshold", name, measure)
     }
     return Told(rows_until, beyond)
 

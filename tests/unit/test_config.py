@@ -85,7 +85,7 @@ def test_a_window_has_one_length(options: dict[str, Any]) -> None:
 def test_a_config_is_frozen() -> None:
     """What was resolved stays."""
     with pytest.raises(ValidationError):
-        Config().panes = 7  # type: ignore[misc]  # that is what is tested
+        Config().window_slices = 7  # type: ignore[misc]  # that is what is tested
 
 
 def test_several_mistakes_are_reported_together() -> None:
@@ -110,7 +110,7 @@ def test_variables_outrank_what_the_program_says() -> None:
         "MLMONITOR_ENABLED": "false",
     }
     found = Config.from_environment(environ, Config(window_slices=7, baseline_rows=50))
-    assert (found.panes, found.window_seconds, found.window_rows) == (12, None, 5_000)
+    assert (found.window_slices, found.window_seconds, found.window_rows) == (12, None, 5_000)
     assert (found.enabled, found.baseline_rows) == (False, 50)
 
 
@@ -126,7 +126,7 @@ def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
     """A misspelt variable would else be an option that never applies."""
     with pytest.raises(
         ConfigError,
-        match=r"MLMONITOR_WINDOW_SLICE: no such option; did you mean MLMONITOR_WINDOW_SLICES\?",
+        match=r"MLMONITOR_WINDOW_SLICE: no such option; did you mean MLMONITOR_WINDOW_SLICES ",
     ):
         Config.from_environment({"MLMONITOR_WINDOW_SLICE": "hunter2"})
 

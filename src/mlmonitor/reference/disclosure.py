@@ -1,6 +1,7 @@
 """Which categories may be named outside the process: those that are not a few persons' own."""
 
 import math
+import sys
 from collections.abc import Collection
 
 import numpy as np
@@ -13,8 +14,13 @@ LEAST_ROWS = 5
 MOST_CLOSED = 50
 CLOSED_SHARE = 0.99
 
+_MOST_HALF = sys.float_info.max / 2
+
 ID_LEAST = 1e6
 """Whole numbers below are too short for ids: counts and amounts are often all different, too."""
+
+ID_MOST = 1e20
+"""Longer than any id that is counted up; larger numbers are measurements."""
 
 ID_ROWS = 20
 
@@ -40,10 +46,13 @@ def is_id_like(counts: Collection[int]) -> bool:
 
 def is_number_id_like(ordered: Floats) -> bool:
     """Whether sorted numbers look like ids: whole, of seven digits or more, each in one row."""
-    if ordered.size < ID_ROWS or not np.isfinite(ordered).all() or np.abs(ordered).min() < ID_LEAST:
+    if ordered.size < ID_ROWS or not np.isfinite(ordered).all():
+        return False
+    sizes = np.abs(ordered)
+    if sizes.min() < ID_LEAST or sizes.max() > ID_MOST:
         return False
     is_whole = bool((ordered == np.floor(ordered)).all())
-    return is_whole and bool((np.diff(ordered) > 0).all())
+    return is_whole and bool((ordered[1:] > ordered[:-1]).all())
 
 
 def coarsen(numbers: Floats, low: float, high: float) -> Floats:
@@ -63,4 +72,6 @@ def coarsen_range(low: float, high: float) -> tuple[float, float]:
 
 
 def _step(low: float, high: float) -> float:
-    return float(10.0 ** (math.floor(math.log10(max(high - low, 100.0))) - 1))
+    return float(
+        10.0 ** (math.floor(math.log10(max(min(high / 2 - low / 2, _MOST_HALF) * 2, 100.0))) - 1)
+    )

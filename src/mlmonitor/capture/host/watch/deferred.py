@@ -6,8 +6,7 @@ changing the object that the host receives: their rows are recorded without a pr
 error reports it.
 """
 
-import asyncio
-import concurrent.futures
+import sys
 from collections.abc import Awaitable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Literal
@@ -17,7 +16,9 @@ from mlmonitor.errors import SchemaError
 Deferral = Literal["coroutine", "future", "unobservable"] | None
 
 _MAX_TYPES = 1_024
-_FUTURES = (asyncio.Future, concurrent.futures.Future)
+_FUTURES = (("asyncio", "Future"), ("concurrent.futures", "Future"))
+"""Looked up in modules that are loaded: without them no result can be a future of theirs."""
+
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 
@@ -34,7 +35,8 @@ class _Deferrals(dict[type, Deferral]):
 def _choose_deferral(kind: type) -> Deferral:
     if issubclass(kind, CoroutineType):
         return "coroutine"
-    if issubclass(kind, _FUTURES):
+    futures = (getattr(sys.modules.get(module), name, ()) for module, name in _FUTURES)
+    if issubclass(kind, tuple(futures)):
         return "future"
     is_unobservable = issubclass(kind, _GENERATORS) or issubclass(kind, Awaitable)
     return "unobservable" if is_unobservable else None
@@ -56,6 +58,8 @@ def describe_unobservable(kind: type) -> SchemaError:
 def read_error(future: Any) -> type[BaseException] | None:
     """Return the type of a done future's error, without marking it as retrieved for the host."""
     if future.cancelled():
-        return asyncio.CancelledError
+        from asyncio import CancelledError  # a future has been loaded with it
+
+        return CancelledError
     error = getattr(future, "_exception", None)
     return None if error is None else type(error)
