@@ -16,6 +16,7 @@ from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.count_table import entry_counts, profile_counts
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.quality.field_quality import QualitySnapshot
 from mlmonitor.stats.distance import MEASURES, ORDERED
 from mlmonitor.status.field_status import field_statuses
 from support.references import fit_reference
@@ -57,6 +58,14 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
     return found
 
 
+def assert_sensible_quality(quality: QualitySnapshot | None) -> None:
+    """Shares are between 0 and 1, and each that is known has a threshold."""
+    assert quality is not None
+    shares = quality.shares[np.isfinite(quality.thresholds)]
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert len(shares) == np.count_nonzero(~np.isnan(quality.shares))
+
+
 @pytest.mark.parametrize("now", [*EDGES, NO_ROWS])
 @pytest.mark.parametrize("then", EDGES)
 def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
@@ -67,13 +76,12 @@ def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
         subject.evaluate(now=1.0)
         snapshot = subject.snapshot(now=2.0)
         (status,) = field_statuses(snapshot)
-    quality = snapshot.quality
-    assert quality is not None
-    is_ordered = snapshot.plan.schema.fields[0].is_numeric
-    has_values = sum(snapshot.entries[0].counts) > 0 and status.count > 0
+    assert_sensible_quality(snapshot.quality)
+    has_order = snapshot.plan.schema.fields[0].is_numeric and status.count > 0
+    has_order = has_order and sum(snapshot.entries[0].counts) > 0
     for name in MEASURES:
         score, limit = snapshot.scores[name][0], snapshot.thresholds[name][0]
-        if now == NO_ROWS or (name in ORDERED and not (is_ordered and has_values)):
+        if now == NO_ROWS or (name in ORDERED and not has_order):
             assert np.isnan(score)
             continue
         assert np.isfinite(score)
@@ -84,9 +92,6 @@ def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
             assert 0 <= score <= 1
     assert status.psi is None or status.psi >= 0
     assert np.isfinite(snapshot.log10_e_value[0])
-    shares = quality.shares[np.isfinite(quality.thresholds)]
-    assert ((shares >= 0) & (shares <= 1)).all()
-    assert len(shares) == np.count_nonzero(~np.isnan(quality.shares))
 
 
 @pytest.mark.parametrize("measure", MEASURES)

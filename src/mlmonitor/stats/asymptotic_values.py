@@ -163,7 +163,7 @@ def _kolmogorov_point(shares: Floats) -> float:
 
     shares: the shares of rows below each edge. Bisection solves the union bound.
     """
-    spreads = np.sqrt(shares * (1 - shares)).tolist()
+    spreads = [spread for spread in np.sqrt(shares * (1 - shares)).tolist() if spread > 0]
     low, high = 0.0, _KOLMOGOROV
     for _ in range(30):
         middle = (low + high) / 2

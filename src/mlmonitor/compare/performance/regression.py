@@ -18,6 +18,7 @@ def compute_regression(t: Terms, *, quantile: float = 0.5) -> dict[str, Estimate
     """
     if t["n"] == 0:
         return {}
+    t = {name: np.float64(term) for name, term in t.items()}  # whose squares may be infinite
     with np.errstate(all="ignore"):
         return {
             "mae": estimate_mean(t["n"], t["abs"], t["e2"], low=0.0),
