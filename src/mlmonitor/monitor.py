@@ -100,8 +100,8 @@ class Monitor(PerProcess, Feedback):
         if not model:
             raise ConfigError("model: expected a name")
         self.config: Config = options.resolve_config(config, os.environ)
-        self._clock = clock or ProcessClock()
         check = options.check_callable
+        self._clock = check("clock", clock) or ProcessClock()
         self._callbacks = Callbacks(check("on_alert", on_alert), check("on_incident", on_incident))
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(

@@ -54,6 +54,8 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     ),
     "misspelt option": (lambda _: Config(window_second=60), "did you mean window_seconds"),
     "on_alert is a text": (make(on_alert="mail"), "on_alert: expected a function.* got str"),
+    "clock is a number": (make(clock=3), "clock: expected a function, or None, got int"),
+    "clock is zero": (make(clock=0), "clock: expected a function, or None, got int"),
     "features is a text": (make(features="age"), "features: expected a sequence of names"),
     "segments is a text": (make(segments="line"), "segments: expected a sequence of names"),
     "ignore is a text": (make(ignore="age"), "ignore: expected a sequence of names"),
@@ -192,7 +194,15 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     ),
     "misspelt part": (
         call({"score": 1.0}, {"age": 1.0}, prediction="scor"),
-        "prediction='scor': the result has no such part; it has 'score'",
+        (
+            "prediction='scor': the result has no such part; it is one dict with 1 named part; "
+            "did you mean 'score'?"
+        ),
+        1,
+    ),
+    "key that is a value": (
+        call({"planted@x.example": 0.3}, {"age": 1.0}, prediction="score"),
+        "prediction='score': the result has no such part; it is one dict with 1 named part",
         1,
     ),
     "two shares for three names": (
@@ -213,6 +223,7 @@ def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
         status = monitor.status()
     assert status.internal_errors == 1
     assert answer in str(status.last_error)
+    assert "planted" not in str(status.last_error)
     assert status.predictions == rows
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from mlmonitor.capture.outputs import Outputs, Select
 from mlmonitor.capture.values import UNREADABLE, unmask
 from mlmonitor.errors import SchemaError
 
-_NAME_CHARACTERS, _MAX_NAMES = 60, 10  # of a result's parts in an error
+_SIMILARITY = 0.8  # of the name that was asked for and the one that was probably meant
 
 
 def copy_columns(columns: Mapping[str, Any]) -> Copied:
@@ -194,18 +195,25 @@ def _select(result: Any, select: Select) -> Any:
         return result[select]
     except (KeyError, IndexError, TypeError) as error:
         raise SchemaError(
-            f"prediction={select!r}: the result has no such part; it {_describe_parts(result)}"
+            f"prediction={select!r}: the result has no such part; "
+            f"it {_describe_parts(result, select)}"
         ) from error
 
 
-def _describe_parts(result: Any) -> str:
-    """Names of a result's parts, or its type if it has none."""
+def _describe_parts(result: Any, select: str | int) -> str:
+    """Describe a result by its type and the number of its parts.
+
+    Their names may be personal data; only one that is almost the declared name is shown.
+    """
     if isinstance(result, Mapping) or is_prediction_frame(result):
         names = list(result) if isinstance(result, Mapping) else list(result.columns)
     else:
         names = [name for name in getattr(result, "__dict__", {}) if not name.startswith("_")]
+    kind = type(result).__name__
     if names:
-        shown = ", ".join(repr(name)[:_NAME_CHARACTERS] for name in names[:_MAX_NAMES])
-        return f"has {shown}" + (f" and {len(names) - _MAX_NAMES} more" * (len(names) > _MAX_NAMES))
+        texts = [name for name in names if isinstance(name, str)]
+        similar = get_close_matches(str(select), texts, n=1, cutoff=_SIMILARITY)
+        count = f"is one {kind} with {len(names)} named part{'s' * (len(names) > 1)}"
+        return count + "".join(f"; did you mean {name!r}?" for name in similar)
     size = f" of {len(result)}" if isinstance(result, list | tuple | np.ndarray) else ""
-    return f"is one {type(result).__name__}{size}"
+    return f"is one {kind}{size}"
