@@ -37,6 +37,16 @@ def watch(target: Any, **options: Any) -> Callable[[Reference], object]:
     return lambda reference: Monitor("m", reference=reference).watch(**options)(target)
 
 
+def predict_row(row: Any, request_id: str) -> float:
+    """Predict from a row, beside an id."""
+    return float(bool(row and request_id))
+
+
+def predict_age(age: float, request_id: str) -> float:
+    """Predict from a feature, beside an id."""
+    return age if request_id else 0.0
+
+
 AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     "no name": (lambda _: Monitor(""), "model: expected a name"),
     "reference is a frame": (
@@ -71,6 +81,29 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     "watched class": (watch(dict), "got the class dict: watch its method"),
     "unknown output": (watch(len, output="prob"), "output: expected 'value' or 'prob"),
     "names is a text": (watch(len, names="yes"), "names: expected a sequence of names"),
+    "features that have defaults": (
+        watch(lambda age, line="A": (age, line)),
+        r"takes age, line: .*\(features='age'\) if .*\(features=\['age', 'line'\]\) if each",
+    ),
+    "id_from is a number": (watch(predict_row, id_from=3), "id_from: expected the name .* got int"),
+    "id_from is misspelt": (
+        watch(predict_row, id_from="reqest_id"),
+        "has no argument 'reqest_id'; did you mean 'request_id'",
+    ),
+    "id_from beside features": (
+        watch(predict_age, id_from="claim"),
+        "id_from: predict_age has no argument 'claim'; it has: age, request_id",
+    ),
+    "watched features is a number": (watch(len, features=3), "features: expected .* got int"),
+    "no watched features": (watch(len, features=[]), "features: expected .* got none"),
+    "prediction is a float": (
+        watch(len, prediction=0.5),
+        "prediction: expected a key .* got float",
+    ),
+    "probabilities of one number": (
+        watch(predict_row, output="probabilities", id_from="request_id"),
+        "output: 'probabilities' is for one number per class, .*: leave output out",
+    ),
     "nothing to fit": (fit({}), "features: expected at least one column with at least one row"),
     "one list": (fit([1, 2]), "expected a frame in memory, .* got a list of int"),
     "ragged": (fit({"a": [1, 2], "b": [1]}), "column 'b': expected 2 rows, got 1"),
@@ -234,3 +267,33 @@ def test_a_series_is_one_row_where_there_is_one_prediction(reference: Reference)
         status = monitor.status()
     assert (status.predictions, status.internal_errors) == (1, 0)
     assert status.field("age").count == 1
+
+
+def test_values_passed_by_position_alone_are_the_features_in_the_references_order(
+    reference: Reference,
+) -> None:
+    """`*args` names none of them, and needs no more: the reference does."""
+
+    def predict(*values: Any) -> float:
+        return float(values[0])
+
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        watched = monitor.watch(predict)
+        watched(30.0, "A")
+        status = monitor.status()
+    assert (status.predictions, status.internal_errors) == (1, 0)
+    assert status.field("age").count == status.field("line").count == 1
+
+
+def test_an_id_inside_the_row_needs_no_argument_of_its_name(reference: Reference) -> None:
+    """The signature says nothing against it, although a parameter has a similar name."""
+
+    def predict(row: Any, request: str = "") -> float:
+        return float(row["age"]) if request is not None else 0.0
+
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        watched = monitor.watch(id_from="request_id")(predict)
+        watched({"age": 3.0, "line": "A", "request_id": "r-1"})
+        monitor.status()
+        monitor.label("r-1", 3.0)
+        assert monitor.status().labels["matched"] == 1

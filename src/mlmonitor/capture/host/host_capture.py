@@ -14,6 +14,7 @@ from mlmonitor.capture.host.watch.observation import (
     make_recording_class,
     make_silent_class,
 )
+from mlmonitor.capture.host.watch.watch_options import check_options
 from mlmonitor.capture.outputs import OutputKind, Outputs
 from mlmonitor.config import Config
 
@@ -43,8 +44,10 @@ class HostCapture:
         """Build the decorator that watches functions with these options.
 
         Raises:
-            ConfigError: from the decorator, if its target cannot be watched.
+            ConfigError: an option has the wrong type; from the decorator, if its target cannot be
+                watched with them.
         """
+        check_options(features, outputs, id_from)
         shape = Shape(self._features, outputs, id_from)
 
         def wrap(function: Callable[..., Any]) -> Any:

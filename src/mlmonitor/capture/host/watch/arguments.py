@@ -1,7 +1,7 @@
 """Find, once at decoration, which argument of a watched function holds the features."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
@@ -44,6 +44,22 @@ def _name_instance(function: Callable[..., Any], by_name: Mapping[str, object]) 
     return {first} if is_method and first in _INSTANCES and len(by_name) > 1 else set()
 
 
+def find_features(
+    function: Callable[..., Any], identity: str | None, names: Collection[str] = ()
+) -> str | Sequence[str]:
+    """Find the argument that holds the features, or the arguments that are a feature each.
+
+    identity: an argument that holds the prediction's id and is not a feature.
+    names: the model's features, if known.
+
+    Raises:
+        ConfigError: the function has no argument, or it is unclear which of the two applies.
+    """
+    by_name = list_parameters(function)
+    others = {name: by_name[name] for name in by_name if name != identity}
+    return choose_features(function, others, names)
+
+
 def build_feature_copier(
     function: Callable[..., Any],
     features: str | Sequence[str] | None,
@@ -62,10 +78,7 @@ def build_feature_copier(
             first argument holds the features or each argument is one.
     """
     if features is None:
-        by_name = list_parameters(function)
-        features = choose_features(
-            function, {name: by_name[name] for name in by_name if name != identity}
-        )
+        features = find_features(function, identity)
     if isinstance(features, str):
         return _copy_from_argument(function, features, copiers)
     readers = {name: build_argument_reader(function, name) for name in features}

@@ -14,11 +14,16 @@ from mlmonitor.capture.host.watch.arguments import (
     FeatureCopier,
     build_argument_reader,
     build_feature_copier,
+    find_features,
     find_only_parameter,
     is_first_argument,
     list_parameters,
 )
 from mlmonitor.capture.host.watch.proxies import WatchedCallable, WatchedObject
+from mlmonitor.capture.host.watch.watch_options import (
+    check_id_argument,
+    check_returned_type,
+)
 from mlmonitor.capture.host.watch.wrappers import (
     build_opener,
     wrap_coroutine,
@@ -58,8 +63,13 @@ def decorate(
         raise ConfigError(
             "watch: expected a function, as in @monitor.watch or monitor.watch(predict)"
         )
-    by_argument = shape.identity if shape.identity in list_parameters(function) else None
+    parameters = list(list_parameters(function))
+    by_argument = shape.identity if shape.identity in parameters else None
+    if features is None:
+        features = find_features(function, by_argument, shape.names)
     copy_features = build_feature_copier(function, features, recorder.copiers, by_argument)
+    check_id_argument(function, parameters, features, shape.identity)
+    check_returned_type(function, shape.outputs)
     call_shape = shape if by_argument is None else shape._replace(identity=None)
     wrapper = wrap_function(
         function,

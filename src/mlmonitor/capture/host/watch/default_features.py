@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mlmonitor.errors import ConfigError
@@ -22,9 +22,14 @@ _AROUND_SCALARS = frozenset(
 
 
 def choose_features(
-    function: Callable[..., Any], by_name: Mapping[str, inspect.Parameter]
+    function: Callable[..., Any],
+    by_name: Mapping[str, inspect.Parameter],
+    names: Collection[str] = (),
 ) -> str | Sequence[str]:
-    """The argument that holds the features, or a tuple of all arguments if each is a feature.
+    """The argument that holds the features, or a list of all arguments if each is a feature.
+
+    names: the model's features; a first argument called like one of them might be that feature,
+        and so might other arguments, even those with a default.
 
     Raises:
         ConfigError: there is no argument, or it is unclear which of the two applies.
@@ -41,18 +46,19 @@ def choose_features(
     first, *others = by_name.values()
     if first.kind in _VARIADIC:
         return first.name
-    if _is_scalar(first.annotation):
+    if is_scalar(first.annotation):
         return [
             parameter.name
             for parameter in by_name.values()
             if parameter.kind not in _VARIADIC and _may_be_scalar(parameter.annotation)
         ]
-    required = [first.name, *(other.name for other in others if _is_required(other))]
-    if len(required) > 1 and first.annotation is inspect.Parameter.empty:
+    optional = names if first.name in names else ()
+    several = [first.name, *(p.name for p in others if _is_required(p) or p.name in optional)]
+    if len(several) > 1 and first.annotation is inspect.Parameter.empty:
         raise ConfigError(
-            f"{describe_function(function)} takes {', '.join(required)}: say which hold features, "
+            f"{describe_function(function)} takes {', '.join(several)}: say which hold features, "
             f"watch(features={first.name!r}) if the first is a row or a batch, or "
-            f"watch(features={required!r}) if each is a feature"
+            f"watch(features={several!r}) if each is a feature"
         )
     return first.name
 
@@ -67,10 +73,10 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def _may_be_scalar(annotation: Any) -> bool:
-    return annotation is inspect.Parameter.empty or _is_scalar(annotation)
+    return annotation is inspect.Parameter.empty or is_scalar(annotation)
 
 
-def _is_scalar(annotation: Any) -> bool:
+def is_scalar(annotation: Any) -> bool:
     """Whether an annotation, or its text, denotes one number, text or time."""
     if annotation is inspect.Parameter.empty:
         return False
