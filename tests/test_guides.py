@@ -54,3 +54,16 @@ def test_the_guide_to_the_doctor_shows_what_is_printed(
             told = (out + err).replace(here, "localhost:4318")
             assert [line.rstrip() for line in told.splitlines()] == printed.splitlines()
     assert statuses == [0, 1, 2, 0]
+
+
+def test_every_query_over_a_fleet_selects_the_whole_and_not_each_segment_beside_it() -> None:
+    """A model with segments exports each count for the whole as well, under `segment="all"`."""
+    root = GUIDE.parents[2]
+    rules = (root / "examples" / "collectors" / "fleet.rules.yml").read_text(encoding="utf-8")
+    guide = (GUIDE.parent / "fleet.md").read_text(encoding="utf-8")
+    queries = [*re.findall(r"```promql\n(.*?)```", guide, re.DOTALL), rules]
+    queries += re.findall(r"`(increase\(.*?)`", guide)
+    names = r"mlmonitor_(?:field_distribution_bucket|field_bin_total|reference_\w+)"
+    selectors = [text for query in queries for text in re.findall(rf"{names}(?:{{.*?}})?", query)]
+    assert len(selectors) > 10
+    assert [text for text in selectors if 'segment=~"all|"' not in text] == []

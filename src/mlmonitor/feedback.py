@@ -10,6 +10,7 @@ from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import copy_column, copy_labels
 from mlmonitor.capture.host.outcome_entries import (
     are_rankings,
+    check_columns,
     check_pairs,
     copy_rankings,
     pair_outcomes,
@@ -52,10 +53,12 @@ class Feedback:
         predictions: as in `record`. actuals: one for each. Of a ranking: a row of scores, and a row
         of relevances, for each query. predicted_at: when they were predicted,
         once or for each, which decides their cohort; if not given, now. features: columns or a
-        frame, for segments and buckets. Never raises, like `label`.
+        frame, for segments and buckets. Never raises, like `label`: `status().labels` counts the
+        pairs, too, and those without a prediction or an actual as `missing` or `unreadable`.
         """
         if self.config.enabled:
             with self._inbox.guard:
+                check_columns(predictions, actuals)
                 if are_rankings(actuals):
                     rankings = copy_rankings(predictions, actuals, predicted_at)
                     self._worker.hand_over_outcomes(rankings)

@@ -409,3 +409,44 @@ def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: A
         cohort = {"cohort": moment.isoformat()}
         assert exporter.value("mlmonitor.cohort.labelled", cohort) == ROWS
         assert exporter.value("mlmonitor.labels.maturity", {}) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("predictions", "actuals", "counts"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, None, "x"], (1, 1, 1)),
+        ([1.0, None, "x"], [1.0, 2.0, 3.0], (1, 1, 1)),
+        ([1.0, 2.0, float("inf")], [1.0, 2.0, 3.0], (2, 0, 1)),
+        ([None, 2.0, 3.0], [None, float("nan"), 3.0], (1, 2, 0)),
+        (["a", None, "b"], ["a", "a", None], (1, 2, 0)),
+    ],
+)
+def test_every_pair_is_counted_once_as_matched_or_by_what_it_lacks(
+    predictions: Any, actuals: Any, counts: tuple[int, int, int]
+) -> None:
+    """So no row of a nightly job is lost in silence."""
+    status = status_of(predictions, actuals)
+    names = "matched", "missing", "unreadable"
+    assert tuple(status.labels[name] for name in names) == counts
+    assert sum(status.labels.values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("predictions", "actuals", "message"),
+    [
+        (None, [1.0], "a column of predictions and one of actuals, got NoneType and list"),
+        ([1.0], None, "a column of predictions and one of actuals, got list and NoneType"),
+        (1.0, 2.0, "a column of predictions and one of actuals, got float and float"),
+        ([1.0, 2.0], [1.0], "each of the 2 predictions, got 1 actuals: pass an actual for each"),
+    ],
+)
+def test_pairs_without_one_side_are_a_counted_error_that_names_both(
+    predictions: Any, actuals: Any, message: str
+) -> None:
+    """The host is not disturbed, and reads in the status what to do."""
+    with made() as monitor:
+        monitor.record_outcomes(predictions, actuals)
+        status = monitor.status()
+    assert status.internal_errors == 1
+    assert status.last_error is not None
+    assert message in status.last_error

@@ -197,6 +197,17 @@ class Pending:
         self._count(reading, positions, is_first, is_silent)
         return Matches(rows, is_first[rows], columns)
 
+    def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
+        """Count actuals that arrived with their predictions, each once.
+
+        is_gone, is_unreadable: predictions without which an actual says nothing.
+        """
+        verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
+        verdicts = np.where(is_gone, IS_MISSING, verdicts)
+        self.counts[LabelStatus.MATCHED] += int(np.count_nonzero(verdicts == SAYS_SOMETHING))
+        self.counts[LabelStatus.MISSING] += int(np.count_nonzero(verdicts == IS_MISSING))
+        self.counts[LabelStatus.UNREADABLE] += int(np.count_nonzero(verdicts == IS_UNREADABLE))
+
     def settle(self) -> None:
         """Count the labels that wait as late or unknown now, since no other drain will follow."""
         again, self._retries = self._retries, []

@@ -1,11 +1,12 @@
 """The command line: a module per command, each adding its own parser."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from mlmonitor.cli import doctor_command, reference_command
-from mlmonitor.cli.exit_status import WRONG
+from mlmonitor.cli.exit_status import OK, WRONG
 from mlmonitor.errors import ConfigError, FormatError, MissingExtra
 
 _COMMANDS = (doctor_command.add_command, reference_command.add_command)
@@ -15,7 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _make_parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return OK
     except (ConfigError, FormatError, MissingExtra) as error:
         print(f"failed   configuration: {error}", file=sys.stderr)
         return WRONG
@@ -23,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f" ({error.filename})" if error.filename else ""
         print(f"failed   file: {error.strerror or type(error).__name__}{where}", file=sys.stderr)
         return WRONG
+    return status
 
 
 def _make_parser() -> argparse.ArgumentParser:

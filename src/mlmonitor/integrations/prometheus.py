@@ -1,7 +1,10 @@
 """A collector for `prometheus_client`, which adds the monitor to the host's own `/metrics`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from mlmonitor.catalog import IDENTITY, MetricSpec
 from mlmonitor.errors import import_extra
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 __all__ = ["MonitorCollector", "collector"]
+
+_LOCK = Lock()
 
 
 class MonitorCollector:
@@ -55,15 +60,27 @@ def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> 
 
     The host's own `/metrics` then shows the monitor's metrics beside its own. A scrape reaches one
     process: with several workers, give each a port of its own or push by OTLP. The multiprocess
-    mode of `prometheus_client` does not call collectors.
+    mode of `prometheus_client` does not call collectors. A second call with the same monitor and
+    registry returns the first collector, so that no series appears twice.
 
     Raises:
         MissingExtra: `prometheus_client` is not installed.
     """
     client: Any = import_extra("prometheus_client", extra="prometheus")
-    monitor_collector = MonitorCollector(monitor)
-    (client.REGISTRY if registry is None else registry).register(monitor_collector)
+    target = client.REGISTRY if registry is None else registry
+    with _LOCK:
+        collectors = _COLLECTORS.setdefault(target, WeakValueDictionary())
+        monitor_collector = collectors.setdefault(id(monitor), MonitorCollector(monitor))
+        with suppress(KeyError):  # it was not registered yet, or is no longer
+            target.unregister(monitor_collector)
+        target.register(monitor_collector)
     return monitor_collector
+
+
+_COLLECTORS: "WeakKeyDictionary[Any, WeakValueDictionary[int, MonitorCollector]]" = (
+    WeakKeyDictionary()
+)
+"""The collectors of each registry by the id of their monitor, which lives as long as they do."""
 
 
 def _add_samples(family: Any, name: str, point: Point) -> None:

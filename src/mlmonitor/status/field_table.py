@@ -45,15 +45,18 @@ def field_table(fields: Sequence[FieldStatus]) -> list[str]:
         had_rows = any(sum(field.quality.values()) for field in fields)
         return [] if not fields else ["no rows in the window" if had_rows else "no rows yet"]
     rows: list[tuple[str, ...]] = [_HEAD]
+    titles: dict[int, str] = {}
     for role, title in _GROUPS.items():
         group = [field for field in fields if field.role is role]
         if group:
-            rows += [(title, *[""] * (len(_HEAD) - 1)), *map(_row, group)]
+            titles[len(rows)] = title
+            rows += [("",) * len(_HEAD), *map(_row, group)]
     fixed = sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
     names = max(WIDTH - fixed, 8)
     rows = [(truncate(row[0], names), *row[1:]) for row in rows]
-    lines = table(rows, left=(0, len(_HEAD) - 1))
-    return ["", _captions(lines[0], rows), lines[0], *lines[2:], ""]
+    head, _, *lines = table(rows, left=(0, len(_HEAD) - 1))
+    lines = [titles.get(place) or line for place, line in enumerate(lines, start=1)]
+    return ["", _captions(head, rows), head, *lines, ""]
 
 
 def _captions(head: str, rows: Sequence[Sequence[str]]) -> str:
@@ -95,7 +98,7 @@ def _numbers(
     if field.kind is Kind.DATETIME:
         return day(mean), "-" if stddev is None else duration(stddev)
     if field.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
-        return ("-" if distinct is None else f"{counted(round(distinct))} names"), ""
+        return ("-" if distinct is None else amount(round(distinct), "name")), ""
     return short(zero_if_rounding(mean, scale=stddev)), short(stddev)
 
 

@@ -1,11 +1,14 @@
 """A reference as text for a terminal."""
 
 from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReference
-from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate
+from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate, wide
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.lines import ids_lines
+from mlmonitor.status.field_table import WIDTH
+from mlmonitor.status.lines import fit_line, ids_lines
 
 _NAME = 32
+_LEAST_NAME = 20
+_DISPENSABLE = ("p50", "sd", "mean")
 _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
 
 
@@ -22,9 +25,25 @@ def shown(reference: Reference) -> str:
         )
         lines.append(f"at training: {', '.join(metrics)}")
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
-    rows = [_row(entry) for entry in content.fields]
+    rows = _fit_names([head, *map(_row, content.fields)])
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])
-    return "\n".join([*lines, "", *table([head, *rows], left=(0, 1, 2)), *ids])
+    text = [*map(fit_line, lines), "", *table(rows, left=(0, 1, 2)), *map(fit_line, ids)]
+    return "\n".join(text)
+
+
+def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows of a terminal's width: columns that leave no room for names go, then names are cut."""
+    needed = min(max(wide(row[0]) for row in rows), _LEAST_NAME)
+    for column in _DISPENSABLE:
+        if _room(rows) < needed and column in rows[0]:
+            place = rows[0].index(column)
+            rows = [(*row[:place], *row[place + 1 :]) for row in rows]
+    return [(truncate(row[0], max(_room(rows), needed)), *row[1:]) for row in rows]
+
+
+def _room(rows: list[tuple[str, ...]]) -> int:
+    """Columns that all cells but the first leave of a terminal's width."""
+    return WIDTH - sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
 
 
 def _row(entry: FieldEntry) -> tuple[str, ...]:

@@ -90,3 +90,19 @@ def test_a_monitor_that_is_switched_off_shows_nothing() -> None:
     registry = client.CollectorRegistry()
     collector(Monitor("m", exporters=[], config=Config(enabled=False)), registry)
     assert client.generate_latest(registry) == b""
+
+
+def test_a_monitor_is_shown_once_however_often_it_is_registered() -> None:
+    """A module that is imported again registers again; after `unregister` it may return."""
+    registry = client.CollectorRegistry()
+    with Monitor("m", exporters=[]) as monitor:
+        first = collector(monitor, registry)
+        assert collector(monitor, registry) is first
+        lines = client.generate_latest(registry).decode().splitlines()
+        series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+        assert len(series) == len(set(series)) > 0
+        assert collector(monitor, client.CollectorRegistry()) is not first
+        registry.unregister(first)
+        assert client.generate_latest(registry) == b""
+        collector(monitor, registry)
+        assert b"mlmonitor" in client.generate_latest(registry)

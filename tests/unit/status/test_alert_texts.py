@@ -59,6 +59,17 @@ def test_drift_into_bad_values_says_which(
     assert alert.reason == f"{words}: 0.0% before, 50.0% now"
 
 
+def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
+    rng: np.random.Generator,
+) -> None:
+    """Half of the reference is missing or infinite; a quarter of the rows become texts."""
+    values: list[Any] = [1.0, 2.0, float("inf"), None]
+    reference = fit_reference({"age": values * 500}, predictions=rng.normal(size=ROWS))
+    rows = {"age": [1.0, *["forty"] * 2, *[float("inf")] * 3, *[None] * 2] * 250}
+    reason = found(reference, rows)["age", "psi"].reason
+    assert reason == "of a wrong type: 0.0% before, 25.0% now"
+
+
 def test_bins_are_called_what_people_call_them(
     reference: Reference, rng: np.random.Generator
 ) -> None:

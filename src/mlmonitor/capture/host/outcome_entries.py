@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.host.label_entries import read_times
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
@@ -69,6 +70,20 @@ def _pad(rows: Any) -> Floats:
     return padded
 
 
+def check_columns(predictions: Any, actuals: Any) -> None:
+    """Check that both are columns or frames, and not missing or single values.
+
+    Raises:
+        SchemaError: one of them is neither.
+    """
+    if is_value(type(predictions)) or is_value(type(actuals)):
+        kinds = f"{type(predictions).__name__} and {type(actuals).__name__}"
+        raise SchemaError(
+            f"record_outcomes: expected a column of predictions and one of actuals, got {kinds}: "
+            "pass both, with an actual for each prediction"
+        )
+
+
 def check_pairs(predictions: Any, actuals: int) -> None:
     """Check that there is one prediction for each actual, if both are columns.
 
@@ -79,7 +94,7 @@ def check_pairs(predictions: Any, actuals: int) -> None:
     if is_column and len(predictions) != actuals:
         raise SchemaError(
             f"record_outcomes: expected an actual for each of the {len(predictions)} predictions, "
-            f"got {actuals}"
+            f"got {actuals} actuals: pass an actual for each prediction, None where it is unknown"
         )
 
 
@@ -94,7 +109,8 @@ def pair_outcomes(entry: Entry, actuals: Values, predicted_at: Any) -> OutcomeEn
     if len(values) != rows:
         raise SchemaError(
             f"record_outcomes: expected an actual for each of the {rows} predictions, "
-            f"got {len(values)}"
+            f"got {len(values)} actuals: pass an actual for each prediction, None where it is "
+            "unknown"
         )
     times = np.full(1, np.nan) if predicted_at is None else read_times(predicted_at)
     if times.size not in (1, rows):

@@ -109,6 +109,7 @@ class Drift:
             transitions, lambda place: self._alert(place, float(log_e[place]), change, now)
         )
         self._evidence.reset(transitions.resolved)
+        self._skipped[transitions.resolved] += self._refused[transitions.resolved]
         return changed
 
     def simulate_next(self) -> bool:
@@ -207,18 +208,31 @@ class Drift:
     def _reason(self, place: int, expected: Table, counts: Counts) -> str:
         """The bin that adds most to the PSI, with both shares.
 
-        For unreadable values it is the kind whose share has grown most.
+        For unreadable values, which share a bin, it is the kind whose share has moved most.
         """
         before, now = expected / _total(expected), counts / _total(counts)
         smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
         parts = (now - before) * (smoothed - np.log(_total(counts) / _total(expected)))
         most = int(np.argmax(parts))
         name = bin_names(self._plan, place)[most]
-        if most == len(counts) - 1:
-            rows = max(int((self._seen[place]).sum()), 1)
-            moves = np.abs(self._refused[place] / rows - self._refused_shares[place])
-            name = DESCRIPTIONS[REFUSED[int(np.argmax(moves))]]
-        return f"{name}: {before[most]:.1%} before, {now[most]:.1%} now"
+        if most < len(counts) - 1:
+            return f"{name}: {before[most]:.1%} before, {now[most]:.1%} now"
+        shares = self._refused_shares[place]
+        mix = shares / max(shares.sum(), np.finfo(float).tiny)
+        earlier, current = before[most] * mix, now[most] * self._refused_mix(place, counts[-1], mix)
+        kind = int(np.argmax(np.abs(current - earlier)))
+        name = DESCRIPTIONS[REFUSED[kind]]
+        return f"{name}: {earlier[kind]:.1%} before, {current[kind]:.1%} now"
+
+    def _refused_mix(self, place: int, changed: int, mix: Floats) -> Floats:
+        """The kinds among the unreadable values since the change, as shares of these.
+
+        Unreadable values from before the change are assumed to be mixed as in the reference.
+        """
+        since = self._refused[place]
+        counts = np.maximum(since - max(int(since.sum()) - changed, 0) * mix, 0.0)
+        shares: Floats = counts / max(counts.sum(), np.finfo(float).tiny)
+        return shares
 
 
 def _total(counts: Table) -> float:

@@ -124,6 +124,10 @@ class LabelledOutcomes:
         self._keeper.count_predictions(predicted_at)
         times = np.stack([predicted_at, np.full(rows.count, now)])
         self._ingest(columns, column, np.arange(rows.count), times, now=now)
+        is_gone, is_unreadable = self._keeper.silent(rows, columns)
+        if self.tracker is not None and self.tracker.plan.task == "regression":
+            is_unreadable |= np.isnan(columns["predicted"]) & ~is_gone
+        self.pending.count_pairs(column.reading, is_gone, is_unreadable)
         if self.tracker is not None:
             self.tracker.raise_failures()
 

@@ -11,12 +11,13 @@ from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
 from mlmonitor.aggregate.segments import Codes
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
-from mlmonitor.records import ABSENT, Floats
+from mlmonitor.records import ABSENT, Floats, Mask
 
 SCORE = "score."
 BUCKET = "bucket."
@@ -95,6 +96,17 @@ class PredictionKeeper:
             column = rows.features.column(field)
             columns[f"{BUCKET}{field}"] = _bucket_of(column, edges, len(numbers))
         return columns
+
+    def silent(self, rows: Rows, columns: Mapping[str, Column]) -> tuple[Mask, Mask]:
+        """Which predictions of some rows say nothing: the missing ones, and the unreadable ones."""
+        is_silent = np.isnan(columns["predicted"]) & (columns["class"] == NO_CLASS)
+        for name in self._outputs or ():
+            is_silent &= np.isnan(columns[f"{SCORE}{name}"])
+        is_gone = np.zeros(len(is_silent), np.bool_)
+        values = list_values(rows.predictions[_primary(rows.predictions)])
+        for row in np.flatnonzero(is_silent).tolist():
+            is_gone[row] = is_missing(values[row])
+        return is_gone, is_silent & ~is_gone
 
     def _choose_outputs(self, predictions: Mapping[str, Values]) -> tuple[str, ...]:
         if self._outputs is None:
