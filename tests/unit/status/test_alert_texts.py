@@ -63,10 +63,11 @@ def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
     rng: np.random.Generator,
 ) -> None:
     """Half of the reference is missing or infinite; a quarter of the rows become texts."""
-    values: list[Any] = [1.0, 2.0, float("inf"), None]
-    reference = fit_reference({"age": values * 500}, predictions=rng.normal(size=ROWS))
-    rows = {"age": [1.0, *["forty"] * 2, *[float("inf")] * 3, *[None] * 2] * 250}
-    reason = found(reference, rows)["age", "psi"].reason
+    ages: list[Any] = rng.normal(45, 12, ROWS).tolist()
+    ages[1_000:] = [float("inf"), None] * 500
+    reference = fit_reference({"age": ages}, predictions=rng.normal(size=ROWS))
+    ages[250:] = [*["forty"] * 500, *[float("inf")] * 750, *[None] * 500]
+    reason = found(reference, {"age": ages})["age", "psi"].reason
     assert reason == "of a wrong type: 0.0% before, 25.0% now"
 
 
