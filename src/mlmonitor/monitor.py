@@ -115,11 +115,8 @@ class Monitor(PerProcess, Feedback):
             schema=schema,
             fields=fields,
         )
-        declared = replace(
-            declared,
-            buckets=options.check_buckets(buckets),
-            metrics=options.check_metrics(metrics),
-        )
+        measures = options.check_metrics(metrics)
+        declared = replace(declared, buckets=options.check_buckets(buckets), metrics=measures)
         self._identity = Identity(str(model), str(version), declared=declared)
         names = options.check_names("features", features) or options.list_features(self._reference)
         self._inbox = inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
@@ -268,7 +265,10 @@ class Monitor(PerProcess, Feedback):
         return self._worker.status()
 
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export everything recorded so far; return whether all destinations took it in time."""
+        """Export everything recorded so far; return whether all destinations took it in time.
+
+        Called in `on_alert` or `on_incident`, it returns False at once: the export follows.
+        """
         return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def close(self, *, timeout_seconds: float | None = None) -> bool:
@@ -276,7 +276,8 @@ class Monitor(PerProcess, Feedback):
 
         timeout_seconds: if None, 2 in a service, and `Config.exit_wait_seconds` in a process that
         used `record`. Losses are counted and logged. Rows that are recorded later are dropped, and
-        counted in `status().dropped`.
+        counted in `status().dropped`. Called in `on_alert` or `on_incident`, it returns False at
+        once: the last export follows the callback.
         """
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 

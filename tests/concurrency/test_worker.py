@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlmonitor import Config, Monitor, Otlp
@@ -280,3 +281,41 @@ def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
     assert float(done.stdout) < 3.0
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("callback", ["on_alert", "on_incident"])
+@pytest.mark.parametrize("method", ["flush", "close"])
+def test_a_callback_that_flushes_or_closes_does_not_wait_for_itself(
+    callback: str, method: str
+) -> None:
+    """It gets False at once; the export follows, and so does the end of a close."""
+    x = np.linspace(0, 1, 500)
+    exporter = InMemoryExporter()
+    results: list[bool] = []
+    seconds: list[float] = []
+
+    def react(_change: object) -> None:
+        started = time.monotonic()
+        results.append(getattr(monitor, method)(timeout_seconds=5.0))
+        seconds.append(time.monotonic() - started)
+
+    monitor = Monitor(
+        "m",
+        reference=fit_reference({"a": x}, predictions=x),
+        exporters=[exporter],
+        config=Config(check_rows=100, check_interval_seconds=0, export_interval_seconds=3_600),
+        **{callback: react},  # type: ignore[arg-type]
+    )
+    monitor.record({"a": np.full(2_000, 9.0)}, np.full(2_000, 9.0))
+    deadline = time.monotonic() + 20
+    while not exporter.snapshots and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2_000
+    assert results
+    assert not any(results)
+    assert max(seconds) < 2.0
+    if method == "close":
+        while monitor.status().state != "closed" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert monitor.status().state == "closed"
+    assert monitor.close(timeout_seconds=20)

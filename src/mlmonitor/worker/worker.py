@@ -18,18 +18,20 @@ from mlmonitor.forks import check_fork
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
+from mlmonitor.worker.flush_requests import FlushRequests
 from mlmonitor.worker.processes import EXIT_SECONDS, close_with_this_process, register
 from mlmonitor.worker.wall_clock import Clock, read_wall
 
 Items = TypeVar("Items")
 
 
-class Worker:
+class Worker(FlushRequests):
     """Drives one pipeline from one daemon thread.
 
     A lock guards the aggregates; it is never held during a send. `flush` and `close` request an
     export from the thread and wait for it. A thread that hangs in a dead destination is abandoned
-    at the deadline, and ends with the process.
+    at the deadline, and ends with the process. A callback or an exporter of the host that calls
+    `flush` or `close` runs in this very thread, and so does not wait for it.
     """
 
     def __init__(
@@ -58,11 +60,9 @@ class Worker:
         # greenlets share the ownership of an unpatched lock.
         self._starting = threading.RLock()
         self._aggregates = threading.RLock()
-        self._wake = threading.Condition()
-        self._requested = 0  # number of the last requested flush, see `_answered`
-        self._answered = 0  # number of the last completed flush
+        self._reset_requests()
         self._final: int | None = None  # number of the closing flush, once requested
-        self._is_delivered = True
+        self._closes_itself = False  # whether a callback requested it, so that no thread waits
         self._has_batches = False  # whether this process records batches: its exit waits longer
         self._waiting_threads: set[int] = set()  # threads that wait for the aggregates
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
@@ -182,7 +182,12 @@ class Worker:
             self.ensure_started()
         if self._thread is None:
             return self._export_here(timeout_seconds)
-        return self._wait_for_flush(self._request_flush(), timeout_seconds)
+        asked = self._request_flush()
+        return not self._is_own_thread and self._wait_for_flush(asked, timeout_seconds)
+
+    @property
+    def _is_own_thread(self) -> bool:
+        return self._thread is threading.current_thread()
 
     def _export_here(self, timeout_seconds: float) -> bool:
         """Export in the calling thread, because no thread can be started."""
@@ -191,18 +196,6 @@ class Worker:
             self.pipeline.limit_sends(timeout_seconds)
             return self._run_once(is_flush=True)
         return False
-
-    def _request_flush(self) -> int:
-        """Request an export from the thread; return its number."""
-        with self._wake:
-            self._requested += 1
-            self._wake.notify_all()
-            return self._requested
-
-    def _wait_for_flush(self, asked: int, timeout_seconds: float) -> bool:
-        with self._wake:
-            done = self._wake.wait_for(lambda: self._answered >= asked, timeout_seconds)
-            return done and self._is_delivered
 
     def begin_close(self) -> None:
         """Request the last export from the thread if it was started; do not wait for it."""
@@ -226,20 +219,29 @@ class Worker:
         if self._is_closed:
             return self._is_complete
         self.begin_close()
+        if self._is_own_thread:
+            self._closes_itself = True
+            return False
         seconds = self.exit_seconds if timeout_seconds is None else timeout_seconds
         if self._thread is None:
             is_delivered = not self._is_threadless or self._export_here(seconds)
         else:
             is_delivered = self._wait_for_flush(self._final or 0, seconds)
-        self._is_closed = True
-        self._inbox.close()
-        self._is_complete = self._report_losses(is_delivered=is_delivered)
+        self._end_close(is_delivered=is_delivered)
+        if self._thread is not None:
+            self._thread.join(0.1 if is_delivered else 0.0)
+        return self._is_complete
+
+    def _end_close(self, *, is_delivered: bool) -> None:
+        with self._starting:
+            if self._is_closed:  # by the thread, or by one that waited for it
+                return
+            self._is_closed = True
+            self._inbox.close()
+            self._is_complete = self._report_losses(is_delivered=is_delivered)
         with self._wake:
             self._wake.notify_all()
         self.pipeline.close(timeout_seconds=0.0)  # a send that waits for its next attempt gives up
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(0.1 if is_delivered else 0.0)
-        return self._is_complete
 
     def _report_losses(self, *, is_delivered: bool) -> bool:
         """Count and log unread rows and a failed export; return whether there was neither."""
@@ -253,18 +255,14 @@ class Worker:
             self.pipeline.load_clients()
         gil.start_slicing(self._pause_seconds)
         while not self._is_closed:
-            with self._wake:
-                if self._requested == self._answered:
-                    self._wake.wait(self._config.poll_interval_seconds)
-                asked = self._requested
+            asked = self._await_request(self._config.poll_interval_seconds)
             gil.reset_slice()
             is_delivered = False
             with self._inbox.guard:
                 is_delivered = self._run_once(is_flush=asked > self._answered)
-            with self._wake:
-                if asked > self._answered:
-                    self._answered, self._is_delivered = asked, is_delivered
-                    self._wake.notify_all()
+            self._answer_request(asked, is_delivered=is_delivered)
+            if self._closes_itself and self._answered >= (self._final or 0):
+                self._end_close(is_delivered=self._is_delivered)
 
     def _run_once(self, *, is_flush: bool) -> bool:
         """Ingest the waiting rows, releasing the lock after each block, and export if due."""

@@ -1,0 +1,40 @@
+"""Numbered requests for an export: any thread makes them, the worker's thread answers them."""
+
+import threading
+
+
+class FlushRequests:
+    """What the threads of the host and that of a worker agree on."""
+
+    def _reset_requests(self) -> None:
+        """Create the state that belongs to this process alone."""
+        self._wake = threading.Condition()
+        self._requested = 0  # number of the last requested flush, see `_answered`
+        self._answered = 0  # number of the last completed flush
+        self._is_delivered = True
+
+    def _request_flush(self) -> int:
+        """Request an export from the thread; return its number."""
+        with self._wake:
+            self._requested += 1
+            self._wake.notify_all()
+            return self._requested
+
+    def _wait_for_flush(self, asked: int, timeout_seconds: float) -> bool:
+        with self._wake:
+            done = self._wake.wait_for(lambda: self._answered >= asked, timeout_seconds)
+            return done and self._is_delivered
+
+    def _await_request(self, timeout_seconds: float) -> int:
+        """Wait for a request, for at most this long; return the number of the last one."""
+        with self._wake:
+            if self._requested == self._answered:
+                self._wake.wait(timeout_seconds)
+            return self._requested
+
+    def _answer_request(self, asked: int, *, is_delivered: bool) -> None:
+        """Wake the threads that wait for this flush or for an earlier one."""
+        with self._wake:
+            if asked > self._answered:
+                self._answered, self._is_delivered = asked, is_delivered
+                self._wake.notify_all()
