@@ -228,7 +228,7 @@ PERFORMANCE = MetricSpec(
     "gauge",
     "{score}",
     ("measure", "basis"),
-    "Each measure of the task, realised over all labels since the start, and as trained",
+    "Each measure of the task over all labelled predictions of this process since its start",
 )
 ACTUAL = MetricSpec(
     "mlmonitor.actual",

@@ -127,7 +127,7 @@ class Config(BaseModel):
         default=1.0,
         ge=0,
         le=86_400,
-        description="Seconds between two such checks, regardless of the number of rows.",
+        description="Seconds after which fewer rows are checked, too.",
     )
     max_segments: int = Field(
         default=20,
