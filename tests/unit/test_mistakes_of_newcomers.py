@@ -182,6 +182,18 @@ def call(result: Any, row: Any, **options: Any) -> Callable[[Monitor], object]:
 
 
 BATCH = "features: expected a frame, columns by name, a two-dimensional array or a list of rows"
+
+
+def set_in_block(attribute: str, value: object) -> Callable[[Monitor], object]:
+    """Set an attribute of a block."""
+
+    def observe(monitor: Monitor) -> None:
+        with monitor.observe({"age": 1.0, "line": "A"}) as prediction:
+            setattr(prediction, attribute, value)
+
+    return observe
+
+
 WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     "lazy frame": (
         record(pl.LazyFrame({"age": [1.0, 2.0]}), [1.0, 2.0]),
@@ -231,6 +243,21 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
             "prediction='scor': the result has no such part; it is one dict with 1 named part; "
             "did you mean 'score'?"
         ),
+        1,
+    ),
+    "misspelt value": (
+        set_in_block("valeu", 3),
+        "observe: expected `value` to be set, got 'valeu'; did you mean 'value'?",
+        1,
+    ),
+    "another name for the value": (
+        set_in_block("prediction", 3),
+        "observe: expected `value` to be set, got 'prediction'",
+        1,
+    ),
+    "id set in the block": (
+        set_in_block("id", "planted@x.example"),
+        "observe: `id` is only read; pass observe(..., prediction_id=...)",
         1,
     ),
     "key that is a value": (
@@ -297,3 +324,13 @@ def test_an_id_inside_the_row_needs_no_argument_of_its_name(reference: Reference
         monitor.status()
         monitor.label("r-1", 3.0)
         assert monitor.status().labels["matched"] == 1
+
+
+def test_a_misspelt_value_raises_nothing_where_the_monitor_is_switched_off() -> None:
+    """Code that runs with the monitor runs without it."""
+    monitor = Monitor("m", exporters=[], config=Config(enabled=False))
+    set_in_block("valeu", 3)(monitor)
+    with monitor.observe({"age": 1.0}) as prediction:
+        prediction.value = 2.0
+    assert prediction.value == 2.0
+    assert monitor.status().internal_errors == 0

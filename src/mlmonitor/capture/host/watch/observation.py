@@ -5,6 +5,7 @@ lookup in the block would cost as much as reading the clock. Our own errors are 
 exception of the block passes through untouched.
 """
 
+from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, PayloadForm
 from mlmonitor.capture.host.recorder import OpenCall, Recorder, assign_id
 from mlmonitor.capture.host.watch.recording import extract_guarded, forget_open_call, record_failure
 from mlmonitor.capture.prediction_ids import id_text
+from mlmonitor.errors import SchemaError
 from mlmonitor.forks import process_mark
 
 _MAPPING = PayloadForm.MAPPING
@@ -24,10 +26,12 @@ class Observation(OpenCall):
     Set `value` to the prediction. Read `id` in the block or after it, and pass it with the label
     of the prediction.
     An exception passes through and is counted. A block that sets no value records a missing
-    prediction. A monitor that is switched off records nothing; `value` and `id` work as usual.
+    prediction; one that sets another attribute instead, such as `valeu`, counts an error as well.
+    A monitor that is switched off records nothing; `value` and `id` work as usual.
     """
 
-    __slots__ = ("_copied", "_features", "_record", "_shape", "_token", "value")
+    # `__dict__` is for the attributes that do not exist: setting one must not raise.
+    __slots__ = ("__dict__", "_copied", "_features", "_record", "_shape", "_token", "value")
 
     _recorder: ClassVar[Recorder]
     _record: Entry | None
@@ -46,6 +50,13 @@ class Observation(OpenCall):
     def id(self) -> str:
         """The prediction's id: the caller's, or one that is created at the first read."""
         return self.ensure_id(self._recorder)
+
+    @id.setter  # noqa: A003 - the property above
+    def id(self, _own_id: object) -> None:
+        """Count the mistake: the id is set when the block begins."""
+        self._recorder.guard.hold(
+            SchemaError("observe: `id` is only read; pass observe(..., prediction_id=...)")
+        )
 
     def ensure_id(self, recorder: Recorder) -> str:
         """Return the id; if it is first read after the block, pass it on to the worker."""
@@ -79,6 +90,15 @@ class Observation(OpenCall):
         trace: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, trace)
+
+
+def report_misspelt(block: Observation, recorder: Recorder) -> None:
+    """Count it as an error if the block set attributes that do not exist, and no `value`."""
+    for attribute in list(vars(block))[:1]:
+        hint = "; did you mean 'value'?" if get_close_matches(attribute, ["value"]) else ""
+        recorder.guard.hold(
+            SchemaError(f"observe: expected `value` to be set, got {attribute!r}{hint}")
+        )
 
 
 def make_silent_class(recorder: Recorder) -> type[Observation]:
@@ -138,6 +158,8 @@ def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901
                 record_failure(recorder, shape, (self._call, self._copied), took, kind)
                 return
             prediction = self.value
+            if prediction is None:
+                report_misspelt(self, recorder)
             if type(prediction) not in plain_types:
                 prediction = extract_guarded(recorder, shape, prediction)
             form, rows, payload = self._copied
