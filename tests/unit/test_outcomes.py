@@ -450,3 +450,39 @@ def test_pairs_without_one_side_are_a_counted_error_that_names_both(
     assert status.internal_errors == 1
     assert status.last_error is not None
     assert message in status.last_error
+
+
+@pytest.mark.parametrize(
+    ("classes", "trained", "labels"),
+    [
+        ([0, 1], [0, 1], [False, True]),
+        ([0, 1], [False, True], [0.0, True]),
+        ([False, True], [False, True], [0, 1]),
+        ([False, True], [0, 1.0], [np.array([False])[0], 1.0]),
+        (["0", "1"], ["0", "1"], [0, True]),
+    ],
+)
+def test_numbers_and_booleans_that_are_equal_are_one_class(
+    classes: list[object], trained: list[object], labels: list[object]
+) -> None:
+    """In training, in labels and in pairs: correct labels are neither wrong nor new categories."""
+    scores = np.tile([[0.9, 0.1], [0.1, 0.9]], (100, 1))
+    reference = Reference.fit(
+        {"x": np.arange(200.0)},
+        predictions=scores,
+        actuals=trained * 100,
+        output="probabilities",
+        classes=classes,
+        thresholds="asymptotic",
+    )
+    with made(reference) as monitor:
+        for score, label in zip(scores[:2].tolist(), labels, strict=True):
+            names = {"output": "probabilities", "names": classes}
+            with monitor.observe({"x": 1.0}, **names) as prediction:
+                prediction.value = score
+            monitor.label(prediction.id, label)
+        status = monitor.status()
+    (actual,) = (field for field in status.fields if field.role == "actual")
+    assert {kind: count for kind, count in actual.quality.items() if count} == {"valid": 2}
+    assert status.performance is not None
+    assert status.performance["accuracy"].value == 1.0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
 from mlmonitor.capture.canonical import category_name, is_missing
+from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.capture.read.numbers import name_or_none, parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import RefusalReason, column_reasons, refused_counts
 from mlmonitor.capture.values import Values, plain_values
@@ -45,7 +46,10 @@ class ActualColumn(NamedTuple):
 
 
 def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) -> ActualColumn:
-    """A column of actuals as its field has them; `dictionary` holds the classes of categories."""
+    """A column of actuals as its field has them; `dictionary` holds the classes of categories.
+
+    Equal numbers and booleans are one class, named as the dictionary names it.
+    """
     if dictionary is not None and not field.is_numeric:
         return _read_categories(values, dictionary)
     read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
@@ -62,6 +66,7 @@ def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) ->
 
 
 def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
+    values = unify_classes(values, (*dictionary.top, *dictionary.other))
     listed = list_values(values)
     encoded = dictionary.encode(listed)
     codes = encoded.codes

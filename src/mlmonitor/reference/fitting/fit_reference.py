@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.formats.reference import ReferenceFile
+from mlmonitor.records import Role
 from mlmonitor.reference.fit_options import (
     FitOptions,
     check_actuals,
@@ -16,7 +18,7 @@ from mlmonitor.reference.fitting.copied_rows import warn_of_copied_rows
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
 from mlmonitor.reference.fitting.stratification import Stratification
-from mlmonitor.reference.training_data import Chunk, chunks
+from mlmonitor.reference.training_data import ACTUAL, Chunk, chunks
 
 
 class TrainingData(NamedTuple):
@@ -80,6 +82,9 @@ def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
         segments=options.segments,
         times=data.times,
     ):
+        actuals = chunk.columns.get((Role.ACTUAL, ACTUAL))
+        if actuals is not None and options.outputs.names:
+            chunk.columns[Role.ACTUAL, ACTUAL] = unify_classes(actuals, options.outputs.names)
         if chunk.rows and not is_checked:
             check_columns(chunk.columns, options)
             is_checked = True
