@@ -41,6 +41,9 @@ def test_an_asymptotic_threshold_of_counts_is_within_a_quarter_of_the_simulated_
     enough = (SIZES >= 100) & (counts.min() / counts.sum() * SIZES >= 10)
     assert enough.any()
     for measure, points in simulation.items():
+        if not np.any(points):  # KS of one bin of values, missing ones aside
+            assert not np.any(law[measure])
+            continue
         ratio = np.array(law[measure])[enough] / np.array(points)[enough]
         assert np.all((ratio > 0.8) & (ratio < 1.25)), (measure, ratio)
 

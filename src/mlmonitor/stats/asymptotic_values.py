@@ -164,6 +164,8 @@ def _kolmogorov_point(shares: Floats) -> float:
     shares: the shares of rows below each edge. Bisection solves the union bound.
     """
     spreads = [spread for spread in np.sqrt(shares * (1 - shares)).tolist() if spread > 0]
+    if not spreads:  # one bin holds every value
+        return 0.0
     low, high = 0.0, _KOLMOGOROV
     for _ in range(30):
         middle = (low + high) / 2
