@@ -121,13 +121,16 @@ class Config(BaseModel):
         description="Fewer rows of a change never alert, nor fewer of a run; 0 switches it off.",
     )
     check_rows: int = Field(
-        default=1_000, ge=1, le=1 << 53, description="Rows between two checks of the evidence."
+        default=1_000,
+        ge=1,
+        le=1 << 53,
+        description="Rows between two checks of the evidence; fewer wait for ten check intervals.",
     )
     check_interval_seconds: float = Field(
         default=1.0,
         ge=0,
         le=86_400,
-        description="Seconds after which fewer rows are checked, too.",
+        description="Fewest seconds between two such checks; 0: fewer rows wait for an export.",
     )
     max_segments: int = Field(
         default=20,

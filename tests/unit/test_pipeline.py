@@ -8,6 +8,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
 from mlmonitor.capture.outputs import Outputs
+from mlmonitor.compare.incidents.callbacks import Callbacks
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.pipeline import Pipeline
@@ -223,3 +224,29 @@ def test_evidence_is_evaluated_after_n_rows_but_not_twice_within_a_second(
     line.pipeline.status(clock())
     line.pipeline.snapshot(clock())
     assert len(evaluations) == 4
+
+
+def test_a_quiet_service_without_exporters_is_called_back_by_time(clock: ManualClock) -> None:
+    """200 rows, a fifth of `check_rows`, and neither an export nor a status within the hour."""
+    x = np.linspace(0, 1, 1_000)
+    config = Config(export_interval_seconds=3_600)
+    alerts: list[Alert] = []
+    inbox = Inbox(config.buffer_rows)
+    pipeline = Pipeline(
+        config,
+        Identity("m", "1", "instance", clock()),
+        inbox,
+        fit_reference({"a": x}, predictions=x),
+        [],
+        Callbacks(on_alert=alerts.append),
+    )
+    for _ in range(200):
+        form, rows, payload = copy_mapping({"a": 9.0})
+        inbox.calls.put((SHAPE, form, rows, payload, 0.5, 1_000, None, Call()))
+    pipeline.tick(clock())
+    clock.advance(9.9)
+    pipeline.tick(clock())
+    assert alerts == []
+    clock.advance(0.1)
+    pipeline.tick(clock())
+    assert {alert.field for alert in alerts} >= {"a"}

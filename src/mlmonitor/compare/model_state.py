@@ -33,6 +33,9 @@ from mlmonitor.reference.reference import Reference
 OTHER_FIELDS = "__unknown__"
 """Name that stands for all unknown fields beyond those kept by name."""
 
+QUIET_INTERVALS = 10
+"""Check intervals after which the evidence is checked with fewer rows than `check_rows`."""
+
 
 class ModelState:
     """The aggregates of one model in one process; times are seconds that never decrease.
@@ -50,6 +53,9 @@ class ModelState:
         started_at: float,
     ) -> None:
         self.has_segments: bool = bool(declared.segments)
+        # An interval of 0 leaves fewer rows to the exports, which check all evidence.
+        quiet_seconds = QUIET_INTERVALS * config.check_interval_seconds
+        self._quiet_seconds = quiet_seconds or config.export_interval_seconds
         span = Span(config.window_seconds, config.window_rows, config.window_slices)
         significance = Significance(
             config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
@@ -201,12 +207,17 @@ class ModelState:
         return tuple(population for population in populations if population is not None)
 
     def due(self, *, rows: int, seconds: float, now: float) -> list[Population | ServiceAlerts]:
-        """The populations, and the service, last evaluated this many rows and seconds ago."""
+        """The populations, and the service, last evaluated this many rows and seconds ago.
+
+        Fewer rows are due once they may have waited for ten check intervals, so that a quiet
+        service is called back as well.
+        """
         candidates: tuple[Population | ServiceAlerts, ...] = (*self.populations, self.service)
         return [
             each
             for each in candidates
-            if each.unevaluated_rows >= rows and now - each.evaluated_at >= seconds
+            if (each.unevaluated_rows >= rows and now - each.evaluated_at >= seconds)
+            or (each.unevaluated_rows and now - each.evaluated_at >= self._quiet_seconds)
         ]
 
     def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:

@@ -116,12 +116,8 @@ def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901
     """Make the class of the blocks of a monitor; each leaves a record when it ends."""
     clock, line, entries = recorder.clock, recorder.line, recorder.line.entries
     set_open, reset_open, mark = recorder.open_call.set, recorder.open_call.reset, process_mark
-    plain_row, copiers, plain_types, mapping = (
-        recorder.plain_row,
-        recorder.copiers,
-        PLAIN_TYPES,
-        _MAPPING,
-    )
+    plain_row, copiers = recorder.plain_row, recorder.copiers
+    plain_types, mapping = PLAIN_TYPES, _MAPPING
 
     class Recorded(Observation):
         __slots__ = ()
