@@ -64,3 +64,35 @@ def test_ids_that_become_one_are_constant(rows: int) -> None:
             monitor.flush(timeout_seconds=20)
     assert ("customer", "constant") in {(f.field, f.measure) for f in found}
     assert ("line", "constant") not in {(f.field, f.measure) for f in found}
+
+
+def test_times_that_only_advance_are_reported_once_and_alert_nobody() -> None:
+    """Every later row lies beyond the reference; missing ones are counted as everywhere."""
+    start = np.datetime64("2024-01-01T00:00:00")
+    when = start + np.arange(ROWS).astype("m8[h]")
+    reference = fit_reference({"when": when})
+    assert (reference.id_like, reference.advancing) == ((), ("when",))
+    assert "only advances? when" in repr(reference)
+    assert "only advances: when: no alert" in shown(reference)
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
+        monitor.record({"when": when + np.timedelta64(ROWS, "h")}, np.zeros(ROWS))
+        status = str(monitor.status())
+        assert [alert for alert in alerts if alert.field == "when"] == []
+        assert "only advances: when: no alert" in status
+        assert "ids?" not in status
+        monitor.record({"when": [None] * ROWS}, np.zeros(ROWS))
+        monitor.flush()
+    assert "missing" in {alert.measure for alert in alerts if alert.field == "when"}
+
+
+def test_dates_that_recur_are_compared(rng: np.random.Generator) -> None:
+    """Days of birth advance with nobody."""
+    born = np.datetime64("1950-01-01") + rng.integers(0, 3_000, ROWS).astype("m8[D]")
+    reference = fit_reference({"born": born})
+    assert (reference.id_like, reference.advancing) == ((), ())
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
+        monitor.record({"born": born + np.timedelta64(9_000, "D")}, np.zeros(ROWS))
+        monitor.flush()
+    assert {"psi", "out_of_range"} <= {alert.measure for alert in alerts}

@@ -185,6 +185,7 @@ class Reference:
                     f"{count} derived" if role is Role.DERIVED else amount(count, role.value)
                 )
         parts += [f"ids? {truncate(name, 40)}" for name in self.id_like]
+        parts += [f"only advances? {truncate(name, 40)}" for name in self.advancing]
         return f"Reference({', '.join(parts)})"
 
     @property
@@ -222,7 +223,13 @@ class Reference:
     @property
     def id_like(self) -> tuple[str, ...]:
         """Fields whose values are almost all different: there is nothing to compare in them."""
-        return tuple(entry.name for entry in self.content.fields if entry.is_id_like)
+        fields = self.content.fields
+        return tuple(e.name for e in fields if e.is_id_like and not e.is_advancing)
+
+    @property
+    def advancing(self) -> tuple[str, ...]:
+        """Times of which almost none recurs: they only advance, so no drift of them is alerted."""
+        return tuple(entry.name for entry in self.content.fields if entry.is_advancing)
 
     @property
     def segments(self) -> tuple[str, ...]:

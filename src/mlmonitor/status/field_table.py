@@ -81,8 +81,14 @@ def _row(field: FieldStatus) -> tuple[str, ...]:
         *_training_numbers(field, training),
         "-" if field.psi is None else f"{field.psi:.3f}",
         "-" if field.psi_threshold is None else f"{field.psi_threshold:.3f}",
-        "ALERT" if field.has_alert else ("id-like" if field.is_id_like else ""),
+        "ALERT" if field.has_alert else _kind_note(field),
     )
+
+
+def _kind_note(field: FieldStatus) -> str:
+    if not field.is_id_like:
+        return ""
+    return "advances" if field.kind is Kind.DATETIME else "id-like"
 
 
 def _training_numbers(field: FieldStatus, training: TrainingStats | None) -> tuple[str, str]:

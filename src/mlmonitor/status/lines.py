@@ -74,6 +74,15 @@ def ids_lines(names: Sequence[str]) -> list[str]:
     return [line] if names else []
 
 
+def advancing_lines(names: Sequence[str]) -> list[str]:
+    """The times that later rows leave by nature."""
+    line = (
+        f"only advances: {join_names(names)}: no alert for its drift; ignore it, or compare an age "
+        "(the time since then)"
+    )
+    return [line] if names else []
+
+
 def why_lines(shift: Shift | None) -> list[str]:
     """The shift of the mean prediction, and the features whose mix exceeds its threshold."""
     if shift is None:

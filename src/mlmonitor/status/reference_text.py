@@ -4,7 +4,7 @@ from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReferen
 from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate, wide
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.field_table import WIDTH
-from mlmonitor.status.lines import fit_line, ids_lines
+from mlmonitor.status.lines import advancing_lines, fit_line, ids_lines
 
 _NAME = 32
 _LEAST_NAME = 20
@@ -27,6 +27,7 @@ def shown(reference: Reference) -> str:
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = _fit_names([head, *map(_row, content.fields)])
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])
+    ids += advancing_lines([truncate(name, _NAME) for name in reference.advancing])
     text = [*map(fit_line, lines), "", *table(rows, left=(0, 1, 2)), *map(fit_line, ids)]
     return "\n".join(text)
 

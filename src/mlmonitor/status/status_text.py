@@ -10,11 +10,13 @@ from mlmonitor.formatting import (
     short,
     truncate,
 )
+from mlmonitor.records import Kind
 from mlmonitor.status.field_status import FieldStatus
 from mlmonitor.status.field_table import field_table, invalid_lines
 from mlmonitor.status.lines import (
     NAME_COLUMNS,
     NAMED,
+    advancing_lines,
     alert_lines,
     exported,
     fit_line,
@@ -88,8 +90,12 @@ def _alerts(status: Status) -> list[str]:
     scored = [field for field in status.fields if field.psi is not None]
     if scored and not status.alerts:
         lines.append(f"no alerts: {amount(len(scored), 'field')} compared with training")
-    ids = [truncate(field.name, NAME_COLUMNS) for field in status.fields if field.is_id_like]
-    lines += why_lines(status.why) + ids_lines(ids)
+    id_like = [field for field in status.fields if field.is_id_like]
+    ids, times = (
+        [truncate(f.name, NAME_COLUMNS) for f in id_like if (f.kind is Kind.DATETIME) is are_times]
+        for are_times in (False, True)
+    )
+    lines += why_lines(status.why) + ids_lines(ids) + advancing_lines(times)
     embeddings = [field for field in status.fields if field.mmd is not None]
     distances = [f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in embeddings]
     lines += [f"mmd: {join_names(distances)}"] if distances else []

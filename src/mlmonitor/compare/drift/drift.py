@@ -75,6 +75,7 @@ class Drift:
             tolerance=significance.tolerance,
             min_rows=significance.min_rows,
         )
+        self._is_advancing = np.array([entry.is_advancing for entry in entries], np.bool_)
         self._refused_shares = _refused_shares(entries)
         self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
         self._skipped: Counts = np.zeros_like(self._refused)
@@ -94,6 +95,7 @@ class Drift:
         counts, seasons = self._ingest(total), season_rows(total)
         yield_gil()
         log_e, change = self._evidence.evaluate()
+        log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is no drift
         yield_gil()
         self._refused = refused_counts(total) - self._skipped
         by_season = np.hstack([counts, seasons])

@@ -66,6 +66,11 @@ class FieldReference(BaseModel):
         return self.id_like
 
     @property
+    def is_advancing(self) -> bool:
+        """Whether these are times of which almost none recurs, so that later rows lie beyond."""
+        return False
+
+    @property
     def nbytes(self) -> int:
         """Memory that it takes at most, once read."""
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
@@ -98,6 +103,11 @@ class NumericReference(FieldReference):
     def expected(self) -> list[int]:
         """Counts that a window is compared with: of its bins, then of missing values."""
         return [*self.counts, self.missing]
+
+    @property
+    def is_advancing(self) -> bool:
+        """Whether these are times of which almost none recurs, so that later rows lie beyond."""
+        return self.id_like and self.kind == "datetime"
 
     @property
     def nbytes(self) -> int:
