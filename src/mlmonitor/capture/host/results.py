@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -211,6 +210,8 @@ def _describe_parts(result: Any, select: str | int) -> str:
         names = [name for name in getattr(result, "__dict__", {}) if not name.startswith("_")]
     kind = type(result).__name__
     if names:
+        from difflib import get_close_matches  # rarely needed, and slow to import
+
         texts = [name for name in names if isinstance(name, str)]
         similar = get_close_matches(str(select), texts, n=1, cutoff=_SIMILARITY)
         count = f"is one {kind} with {len(names)} named part{'s' * (len(names) > 1)}"

@@ -5,7 +5,6 @@ lookup in the block would cost as much as reading the clock. Our own errors are 
 exception of the block passes through untouched.
 """
 
-from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -95,6 +94,8 @@ class Observation(OpenCall):
 def report_misspelt(block: Observation, recorder: Recorder) -> None:
     """Count it as an error if the block set attributes that do not exist, and no `value`."""
     for attribute in list(vars(block))[:1]:
+        from difflib import get_close_matches  # rarely needed, and slow to import
+
         hint = "; did you mean 'value'?" if get_close_matches(attribute, ["value"]) else ""
         recorder.guard.hold(
             SchemaError(f"observe: expected `value` to be set, got {attribute!r}{hint}")

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from mlmonitor.capture.host.watch.default_features import describe_function, is_scalar
@@ -50,6 +49,8 @@ def check_id_argument(
     """
     if identity is None or identity in parameters:
         return
+    from difflib import get_close_matches  # rarely needed, and slow to import
+
     others = [name for name in parameters if name != features]
     similar = get_close_matches(identity, others, n=1, cutoff=_SIMILARITY)
     if isinstance(features, str) and not similar:
