@@ -298,13 +298,16 @@ def test_two_columns_for_three_names_are_a_fault_that_counts_both(monitors: list
 
 @pytest.mark.parametrize(
     ("result", "parts"),
-    [({"score": 1.0, "label": "x"}, "has 'score', 'label'"), ([1.0, 2.0], "is one list of 2")],
+    [
+        ({"score": 1.0, "label": "x"}, "is one dict with 2 named parts; did you mean 'score'?"),
+        ([1.0, 2.0], "is one list of 2"),
+    ],
     ids=repr,
 )
-def test_a_part_that_a_result_lacks_is_named_beside_those_it_has(
+def test_a_part_that_a_result_lacks_is_named_beside_how_many_it_has(
     monitors: list[Monitor], result: Any, parts: str
 ) -> None:
-    """`prediction="scor"`: the missing key and the keys that are there, and no value."""
+    """`prediction="scor"`: the missing key and a close one; other keys may be personal data."""
     monitor = watch(monitors, None)
     assert monitor.watch(prediction="scor")(lambda _row: result)({"x": 1.0}) is result
     error = str(monitor.status().last_error)
