@@ -172,7 +172,9 @@ def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundr
         while learned.simulate_next():
             pass
         both = CriticalValues([entry.critical], counts), learned
-        limits = [each.at(np.array([[size, 0]]))[WASSERSTEIN] for each in both]
+        window = np.zeros_like(counts)
+        window[0, 0] = size
+        limits = [each.at(window)[WASSERSTEIN] for each in both]
         digest = TDigest(windows // 4)
         digest.update(LAWS[law].draw(rng, size * windows // 4).reshape(-1, size))
         then = np.broadcast_to(np.array(entry.quantiles[1:-1]), (windows // 4, 99))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from mlmonitor import Alert, Reference, Role
+from mlmonitor import Alert, Field, Reference, Role
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
@@ -74,7 +74,8 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
         seen = rng.choice(size, rows, p=shares)
         known = np.unique(seen)
         values = [f"c{at}" for at in seen.tolist()]
-        return fit_reference({"x": values}), 1 - shares[known].sum()
+        reference = fit_reference({"x": values}, fields=[Field("x", public=True)])
+        return reference, 1 - shares[known].sum()
 
     return draw
 
