@@ -37,7 +37,7 @@ def _silence(name: str) -> Iterator[None]:
 
 
 def by_the_sdk() -> OtlpReceiver:
-    """Two counters and a histogram through a MeterProvider as it comes."""
+    """Send two counters and a histogram through a default MeterProvider."""
     with _silence("opentelemetry"), OtlpReceiver("dynatrace") as receiver:
         exporter = OTLPMetricExporter(endpoint=receiver.metrics_url, timeout=2)
         reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
@@ -77,7 +77,7 @@ def by_us() -> OtlpReceiver:
 
 
 def table() -> str:
-    """What came of both, as a table in Markdown."""
+    """The results of both exporters as a Markdown table."""
     theirs, ours = by_the_sdk().ledger, by_us().ledger
     rows = [
         ("calls made, of which failed", f"{CALLS}, {FAILED}", f"{CALLS}, {FAILED}"),
@@ -101,7 +101,7 @@ def table() -> str:
             str(ours.histogram("mlmonitor.prediction.duration").count),
         ),
     ]
-    head = ("", "OpenTelemetry's exporter as it comes", "`Otlp.dynatrace`")
+    head = ("", "OpenTelemetry's exporter by default", "`Otlp.dynatrace`")
     lines = [head, ("---",) * 3, *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
