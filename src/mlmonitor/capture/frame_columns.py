@@ -95,7 +95,7 @@ def _read_dictionary(column: Any) -> Values:
 
 
 def _pick(categories: Values, codes: np.ndarray[Any, Any]) -> list[object]:
-    """The category of each code, None for -1; as fast as numpy indexes objects."""
+    """Return the category of each code, None for -1; costs one numpy index and a list."""
     listed = list(categories)
     table = np.empty(len(listed) + 1, object)
     for code, category in enumerate(

@@ -43,12 +43,12 @@ class Outputs:
 
     @classmethod
     def named(cls, kind: OutputKind, names: Iterable[object], select: Select | None = None) -> Self:
-        """The outputs as a user declares them.
+        """Build the outputs that a user declares.
 
         names: a sequence or an array, such as `model.classes_`, or one of these per output.
 
         Raises:
-            ConfigError: `kind` is unknown, or the names are one text or repeat one.
+            ConfigError: `kind` is unknown, or the names are one text or contain a duplicate.
         """
         is_nested = isinstance(names, list | tuple) and all(map(_is_several, names))
         if is_nested and names:
@@ -57,14 +57,14 @@ class Outputs:
 
 
 def _is_several(names: object) -> bool:
-    """Whether this is several names, and not one."""
+    """Whether `names` is a collection of names rather than a single one."""
     return isinstance(names, list | tuple | np.ndarray)
 
 
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
     """Convert names to text: classes like their labels, columns like those of a frame.
 
-    So the class 1 has the name of the label 1.0, and True that of the label True.
+    The class 1 gets the name of the label 1.0, for example, and True that of the label True.
     """
     if not isinstance(names, Iterable) or isinstance(names, str | bytes):
         raise ConfigError(f"names: expected a sequence of names, got one {type(names).__name__}")

@@ -42,7 +42,7 @@ class Kpis:
             self.populations[name].update(block, now=now)
 
     def _population_name(self, name: str, now: float) -> str:
-        """The name that a figure is kept under; creates its population if it is new."""
+        """Return the name that a figure is kept under; create its population if it is new."""
         short = category_name(name) or self.OTHER
         if short not in self.populations and len(self.populations) >= self.NAMES:
             short = self.OTHER

@@ -40,7 +40,7 @@ class PopulationSnapshot:
     entries: of the reference, in the same order; empty without a reference. total: everything since
     the start. view: the window. quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
     scores, thresholds: of the window, by measure; empty without entries. shift: of the mean
-    prediction. explained_by: the features it is decomposed into.
+    prediction. explained_by: the features that explain the shift.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
     snapshot of a population, so that callers can cache by identity.

@@ -86,7 +86,7 @@ class SegmentSnapshot:
 class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched ones.
 
-    evicted: predictions put out unlabelled. performance: None before the first matched label.
+    evicted: predictions evicted without a label. performance: None before the first matched label.
     """
 
     counts: Mapping[str, int]

@@ -63,7 +63,7 @@ class Comparing:
         return cls(reference, deriver, reader, population, segmentation)
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
-        """Compare rows that ended about `now`; return them as they were read."""
+        """Compare rows of calls that ended about `now`; return the block read from them."""
         block = self.reader.read_block(rows)
         yield_gil()
         self.population.update(block, now=now)

@@ -1,1 +1,1 @@
-"""Everything that outlives a release: files and messages, versioned, checked when they are read."""
+"""Files and messages that outlive a release: versioned, and validated when they are read."""

@@ -1,1 +1,1 @@
-"""What a model was trained on, fitted and saved."""
+"""Summarise the training data of a model as a reference, and save it."""

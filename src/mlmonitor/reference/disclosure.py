@@ -1,4 +1,4 @@
-"""Which categories may be named outside the process: those that are not a few persons' own."""
+"""Decide which categories may be named outside the process without identifying a person."""
 
 import math
 import sys
@@ -17,19 +17,20 @@ CLOSED_SHARE = 0.99
 _MOST_HALF = sys.float_info.max / 2
 
 ID_LEAST = 1e6
-"""Whole numbers below are too short for ids: counts and amounts are often all different, too."""
+"""Smaller integers are too short for ids: counts and amounts are often all different, too."""
 
 ID_MOST = 1e20
-"""Longer than any id that is counted up; larger numbers are measurements."""
+"""Larger numbers are measurements: no id counts this far."""
 
 ID_ROWS = 20
 
 
 def least_count(counts: Collection[int]) -> int:
-    """The least rows that a category needs for its name to be kept; `counts` are the rows of each.
+    """Return the fewest rows that a category needs for its name to be kept.
 
-    A closed vocabulary keeps all its names: at most 50 of them, and 99 % of the rows in categories
-    of five rows or more. Of others, a category needs five rows.
+    counts: the rows of each category. A closed vocabulary keeps all its names. It has at most 50
+    categories, and those of five rows or more hold 99 % of the rows. A category of any other
+    vocabulary needs five rows.
     Source: the minimum frequency rule of statistical disclosure control (Hundepool et al.,
     "Statistical disclosure control", 2012, chapter 4).
     """
@@ -40,12 +41,12 @@ def least_count(counts: Collection[int]) -> int:
 
 
 def is_id_like(counts: Collection[int]) -> bool:
-    """Whether categories look like ids: many, and none of more than a handful of rows."""
+    """Whether categories look like ids: more than 50, each with at most five rows."""
     return len(counts) > MOST_CLOSED and max(counts) <= LEAST_ROWS
 
 
 def is_number_id_like(ordered: Floats) -> bool:
-    """Whether sorted numbers look like ids: whole, of seven digits or more, each in one row."""
+    """Whether sorted numbers look like ids: distinct integers of seven digits or more."""
     if ordered.size < ID_ROWS or not np.isfinite(ordered).all():
         return False
     sizes = np.abs(ordered)
@@ -56,9 +57,9 @@ def is_number_id_like(ordered: Floats) -> bool:
 
 
 def coarsen(numbers: Floats, low: float, high: float) -> Floats:
-    """The numbers, rounded to a power of ten between a hundredth and a tenth of `high - low`.
+    """Round numbers to a power of ten between a hundredth and a tenth of `high - low`.
 
-    Promise: rounding keeps the order, and 10 to 100 values are distinct over the range.
+    Promise: rounding keeps the order, and leaves 10 to 100 distinct values over the range.
     """
     step = _step(low, high)
     coarse: Floats = np.round(numbers / step) * step
@@ -66,7 +67,7 @@ def coarsen(numbers: Floats, low: float, high: float) -> Floats:
 
 
 def coarsen_range(low: float, high: float) -> tuple[float, float]:
-    """The range, rounded outwards by the same step, so that no value is outside of it."""
+    """Round the range outwards by the same step, so that it still contains every value."""
     step = _step(low, high)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 

@@ -1,4 +1,4 @@
-"""What a user says of training data, checked once, with errors that hold the fix."""
+"""Options of `Reference.fit`, checked once, with errors that say what to do."""
 
 import logging
 import math
@@ -30,10 +30,10 @@ _BOUNDS = {"bins": (1, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_
 
 @dataclass(frozen=True)
 class FitOptions:
-    """All that is given with training data beside the data, checked before any work.
+    """All options of a fit, checked before any work.
 
-    scored: whether rows are scored as a whole, or the features to score them by. cycle: what
-    `season` means.
+    scored: whether to score whole rows, or the names of the features to score them by. cycle: the
+    parsed `season`.
     """
 
     outputs: Outputs
@@ -74,10 +74,10 @@ class FitOptions:
         thresholds: Any,
         seed: Any,
     ) -> Self:
-        """The options of `Reference.fit`.
+        """Check the options of `Reference.fit`.
 
         Raises:
-            ConfigError, SchemaError: one of them is not what it has to be; the message names it.
+            ConfigError, SchemaError: an option is invalid; the message names it.
         """
         check_options(thresholds, bins=bins, seed=seed, max_segments=max_segments)
         is_all = isinstance(anomaly_score, bool)
@@ -96,17 +96,17 @@ class FitOptions:
             season=season,
             season_timezone=season_timezone,
             cycle=season_of(season, season_timezone, has_times=has_times),
-            # Names of classes are the user's own: none of them is a person's.
+            # The user named the classes, so their names identify no person.
             fields=FieldOptions(int(bins), thresholds, public_names(fields) | labels),
             seed=int(seed),
         )
 
 
 def check_columns(columns: Columns, options: FitOptions) -> None:
-    """Refuse options that name columns which the data does not have.
+    """Check that the data has every column that an option names.
 
     Raises:
-        SchemaError: so it is; or actuals are no names of classes.
+        SchemaError: a column is missing, or no actual is the name of a class.
     """
     features = {name for role, name in columns if role is Role.FEATURE}
     column_names = {name for _, name in columns}
@@ -128,7 +128,11 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
 
 
 def public_names(fields: Any) -> frozenset[str]:
-    """The names of the fields that are declared public; raises ConfigError for what is no field."""
+    """Return the names of public fields.
+
+    Raises:
+        ConfigError: `fields` is not a sequence of `Field` objects.
+    """
     if isinstance(fields, Field | str) or not isinstance(fields, Sequence):
         raise ConfigError("fields: expected a list of them, such as [Field('city', public=True)]")
     for field in fields:
@@ -144,7 +148,11 @@ def _names_of(what: str, names: Any) -> tuple[str, ...]:
 
 
 def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
-    """The cycle that rows are compared by; raises ConfigError where there is none to know."""
+    """Return the cycle that rows are compared by, or None without a season.
+
+    Raises:
+        ConfigError: only one of season and times is given, or the season is unknown.
+    """
     if (season is None) == has_times:
         raise ConfigError(
             "season: expected together with times, the datetimes of the rows: one means nothing "
@@ -154,7 +162,11 @@ def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
 
 
 def check_options(thresholds: object, **options: object) -> None:
-    """A known way to thresholds, whole numbers within their bounds; raises ConfigError if not."""
+    """Check that `thresholds` is a known method, and the other options integers within bounds.
+
+    Raises:
+        ConfigError: an option is invalid.
+    """
     _check_thresholds(thresholds)
     for name, value in options.items():
         low, high = _BOUNDS[name]
@@ -164,16 +176,20 @@ def check_options(thresholds: object, **options: object) -> None:
 
 
 def _check_thresholds(thresholds: object) -> None:
-    """Refuse an unknown way to work out thresholds; raises ConfigError."""
+    """Check that `thresholds` is a known method; raise ConfigError otherwise."""
     names = get_args(Thresholds)
     if not isinstance(thresholds, str) or thresholds not in names:
         raise ConfigError(f"thresholds: expected {' or '.join(map(repr, names))}")
 
 
 def outputs_of(output: OutputKind, classes: Any) -> Outputs:
-    """How predictions are read; raises ConfigError for names that fit no such output.
+    """Return how predictions are read.
 
     classes: a sequence or an array, such as scikit-learn's `classes_`.
+
+    Raises:
+        SchemaError: a name is invalid, or `classes` is a single text.
+        ConfigError: the classes do not fit the output.
     """
     if isinstance(classes, str | bytes):
         raise SchemaError("classes: expected a sequence of names, got one text")
@@ -189,9 +205,9 @@ def outputs_of(output: OutputKind, classes: Any) -> Outputs:
 
 
 def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, Kind]:
-    """The declared kinds; actuals are categories where predictions are names of classes.
+    """Return the declared kinds. Actuals become categorical if predictions are names of classes.
 
-    So classes that are integers or truths can be compared with actuals that are.
+    Predictions and actuals can then be compared even if the classes are integers or booleans.
     """
     kinds = kinds_of({} if schema is None else schema)
     if outputs.names and has_actuals and ACTUAL not in kinds:
@@ -200,10 +216,10 @@ def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, 
 
 
 def check_actuals(entries: Sequence[FieldEntry], outputs: Outputs) -> None:
-    """Refuse actuals of which none names a class: they could never equal a prediction.
+    """Check that some actual names a class; otherwise none could ever equal a prediction.
 
     Raises:
-        SchemaError: there are actuals and classes, and they have no name in common.
+        SchemaError: actuals and classes have no name in common.
     """
     for entry in entries:
         if entry.role == "actual" and isinstance(entry, CategoricalReference):
@@ -219,7 +235,7 @@ def _check_actual_names(names: set[str], outputs: Outputs) -> None:
 
 
 def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
-    """Log which columns have no value at all: only that they are missing can be compared."""
+    """Log the columns without any value, because only their missing share can be compared."""
     names = [
         repr(entry.name[:60]) for entry in entries if entry.rows and entry.missing == entry.rows
     ]
@@ -233,7 +249,7 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
 
 
 def kinds_of(schema: Any) -> dict[str, Kind]:
-    """The kinds that were declared; raises SchemaError for what is none."""
+    """Return the declared kind of each column; raise SchemaError for an unknown kind."""
     kind_names = ", ".join(kind.value for kind in Kind)
     if not isinstance(schema, Mapping):
         raise SchemaError(f"schema: expected a mapping of column to one of {kind_names}")
@@ -247,7 +263,7 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
 
 
 def figures_of(what: str, figures: Any) -> dict[str, float]:
-    """Finite numbers by name; raises SchemaError for what is none."""
+    """Return finite numbers by name; raise SchemaError for any other value."""
     if figures is None:
         return {}
     if not isinstance(figures, Mapping):
@@ -265,7 +281,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
 
 
 def aware(moment: Any) -> datetime | None:
-    """The moment in UTC, as a naive one is taken to be; raises SchemaError for what is none."""
+    """Convert a datetime to UTC, which a naive one is in; raise SchemaError for any other value."""
     if moment is None:
         return None
     if not isinstance(moment, datetime) or is_missing(moment):

@@ -1,4 +1,4 @@
-"""The kind of a column of training data, as most of its values have it."""
+"""Infer the kind of a training column from most of its values."""
 
 from collections import Counter
 from enum import Enum
@@ -33,7 +33,7 @@ _BY_FORM = {
 
 
 def infer_kind(name: str, values: Values) -> Kind | None:
-    """The kind of most values of a column, or None if all are missing.
+    """Return the kind of most values of a column, or None if all are missing.
 
     Raises:
         SchemaError: most values have no kind.
@@ -59,10 +59,10 @@ def infer_kind(name: str, values: Values) -> Kind | None:
 
 
 def _count_kinds(values: list[object]) -> Counter[Kind | None]:
-    """How many values are of each kind, by their types, of which there are few."""
+    """Count the values of each kind, one type at a time, because a column has few types."""
     counts: Counter[Kind | None] = Counter()
     types = [*map(type, values)]
-    if types.count(str) == len(types) > 0:  # most columns of names: the rest is two passes more
+    if types.count(str) == len(types) > 0:  # the usual case; saves two passes over the values
         return Counter({Kind.CATEGORICAL: len(types)})
     examples = dict(zip(types, values, strict=True))
     for kind, total in Counter(types).items():
@@ -77,7 +77,7 @@ def _count_kinds(values: list[object]) -> Counter[Kind | None]:
 
 
 def _may_be_missing(kind: type) -> bool:
-    """Whether some values of a type are missing, such as NaN among floats."""
+    """Whether a value of this type may be missing, such as NaN among floats."""
     return kind not in (int, str, bool)
 
 

@@ -1,4 +1,4 @@
-"""A service without a reference makes one from its first rows."""
+"""Learn a reference from the first rows of a service that has none."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -29,10 +29,10 @@ _NOTHING = Declared()
 
 
 class Learner:
-    """Keeps rows until there are `expected`, then says what they look like.
+    """Keeps the first `expected` rows, then summarises them as a reference.
 
-    Price: it holds these rows, and nothing once they became the reference. Of names that clients
-    make up, the `FIELDS` most frequent become features.
+    Price: the memory of these rows until the reference replaces them. Only the `FIELDS` most
+    frequent names become features, because clients may send any name.
     """
 
     FIELDS = 2_000
@@ -50,18 +50,18 @@ class Learner:
 
     @property
     def learned(self) -> int:
-        """How many rows were kept so far."""
+        """Number of rows kept so far."""
         return sum(rows.count for rows in self.rows)
 
     def ingest(self, rows: Rows) -> bool:
-        """Keep these rows; whether they are enough now."""
+        """Keep these rows; return whether there are enough now."""
         self.rows.append(rows)
         return self.learned >= self.expected
 
     def reference(self) -> Reference:
-        """The reference of the first rows kept, `expected` of them at most.
+        """Fit a reference to the first rows, at most `expected` of them.
 
-        A column of no known kind, or of another than was declared, is left out of it.
+        A column is left out if it has no kind, or not the declared one.
         """
         count = min(self.learned, self.expected)
         columns = self._columns(count)
@@ -69,7 +69,7 @@ class Learner:
         schema = self._declared.schema.items()
         public = public_names(self._declared.fields)
         strata = Stratification(self._declared.segments, self._most_segments, None, public)
-        # The service is running: it cannot spare what simulated thresholds would cost.
+        # Simulating thresholds would cost a running service too much time.
         options = FieldOptions(thresholds=None, public=public)
         derivations = Derivations(
             {name: kind for name, kind in schema if name in names}, strata, is_lenient=True
@@ -94,13 +94,13 @@ class Learner:
         return Reference(content, is_learned=True)
 
     def _marks(self, count: int) -> StratumKeys:
-        """The values of the segment fields, None where a row had none."""
+        """The values of the segment fields, None for a row without one."""
         fields = self._declared.segments
         columns = [self._column((Role.FEATURE, name), count) for name in fields]
         return StratumKeys([[None] * count if column is None else column for column in columns])
 
     def _columns(self, count: int) -> Columns:
-        """Every column met in the first `count` rows, None where a row had no value."""
+        """The learnable columns of the first `count` rows, None for a row without a value."""
         columns = {identity: self._column(identity, count) for identity in self._learnable()}
         return {
             identity: c
@@ -122,7 +122,7 @@ class Learner:
         return column if has_column else None
 
     def _is_learnable(self, identity: tuple[Role, str], column: list[object]) -> bool:
-        """Whether values are of a kind that can be learned, and of that which was declared."""
+        """Whether a column has a kind that can be learned, and the declared one if there is one."""
         role, name = identity
         declared = self._declared.schema.get(name)
         if declared in SOURCES:
@@ -140,7 +140,7 @@ class Learner:
         return True
 
     def _learnable(self) -> list[tuple[Role, str]]:
-        """The fields that may be learned, in the order they were met."""
+        """The fields that may be learned, in order of arrival."""
         counts: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
             hidden = self._declared.ignore | {rows.identity}
@@ -155,7 +155,7 @@ class Learner:
 
 
 def _unused_rng() -> "Generator":
-    """For a sample that keeps all rows, and so draws nothing."""
+    """Return a generator for a sample that keeps all rows, which never draws from it."""
     return np.random.default_rng(0)
 
 

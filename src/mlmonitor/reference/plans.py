@@ -1,4 +1,4 @@
-"""How the entries of a reference bin live values."""
+"""Plans for binning live values like the entries of a reference."""
 
 import numpy as np
 
@@ -10,14 +10,15 @@ from mlmonitor.records import Field, Kind, Role
 
 
 def field_of(entry: FieldEntry) -> Field:
-    """The field that an entry is about."""
+    """Return the field that an entry summarises."""
     return Field(entry.name, Role(entry.role), Kind(entry.kind))
 
 
 def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
-    """How a numeric field is cut up; its band is the mean ± `deviations`.
+    """Return the bins of a numeric field, and its band: the mean ± `deviations`.
 
-    Range and band are widened by float32's rounding: the same value in another precision is inside.
+    Range and band are widened by float32's rounding error, so that a value in another precision
+    stays inside.
     """
     edges = np.array(entry.edges, np.float64)
     if entry.mean is None or entry.stddev is None or entry.min is None or entry.max is None:
@@ -26,7 +27,7 @@ def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
     is_time = entry.kind == "datetime"
     tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
     low, high = widen(entry.min, entry.max, tolerance)
-    if entry.edges and entry.min == 0:  # what counts as zero has no relative tolerance
+    if entry.edges and entry.min == 0:  # zero has no relative tolerance
         low = min(low, entry.edges[0])
     if entry.edges and entry.max == 0:
         high = max(high, entry.edges[-1])
@@ -35,7 +36,7 @@ def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
 
 
 def dictionary_of(entry: CategoricalReference) -> Dictionary:
-    """The codes of a field's categories."""
+    """Return the codes of a field's categories."""
     return Dictionary(
         entry.categories,
         entry.others,

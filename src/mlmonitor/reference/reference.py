@@ -1,4 +1,4 @@
-"""The reference: what every field looked like when the model was trained."""
+"""The reference: a summary of every field in a model's training data."""
 
 import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,15 +34,15 @@ from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_referenc
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.reference.thresholds import Thresholds
 
-_OBJECT_BYTES = 4_000  # of a reference's objects, its entries aside
+_OBJECT_BYTES = 4_000  # of a reference's objects, without its entries
 
 
 @dataclass(frozen=True)
 class Reference:
     """Summaries of the training data: bins with counts, moments, quantiles, categories. No rows.
 
-    Make one with `fit` where the model is trained, `save` it beside the model, and give it, or its
-    path, to `Monitor`. `is_learned`: it was made from a service's first rows instead.
+    Make one with `fit` where the model is trained, `save` it beside the model, and pass it, or its
+    path, to `Monitor`. `is_learned`: whether it was learned from a service's first rows instead.
     """
 
     content: ReferenceFile
@@ -73,10 +73,11 @@ class Reference:
         thresholds: Thresholds = "simulated",
         seed: int = 0,
     ) -> Self:
-        """The reference of training data, best of rows that the model was not fitted on.
+        """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        Data handed over whole is used whole; of an iterator's chunks a uniform sample of 100,000
-        rows makes the bins, all make mean, deviation and range; the first value settles a kind.
+        Data passed at once is used completely. From an iterator of chunks, bins come from a uniform
+        sample of 100,000 rows; mean, deviation and range come from all rows. The first chunk that
+        has values of a column determines its kind.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for simulated
             thresholds, 1 to 10 ms for asymptotic ones.
 
@@ -85,37 +86,38 @@ class Reference:
                 array with `names`, or an iterator of chunks of any of these.
             predictions: the model's output for these rows: an array, a frame or mapping of several
                 outputs, a function of a chunk, or an iterator of chunks.
-            output: `probabilities` where `predictions` hold one number per class; as when watching,
-                the label of the most probable is the prediction, beside a field for each class.
-            classes: names of these, in order, as given to `watch` as `names`.
-            actuals: the truth about these rows, in the same forms; names of classes where there are
-                `classes`, and labels the same.
-            names: of the columns of an array.
-            schema: kinds not to infer; text and embedding (a column of vectors) never are.
+            output: `probabilities` if `predictions` hold one number per class. As in `watch`, each
+                class is then a field, and `prediction` is the label of the most probable class.
+            classes: names of the classes, in order, like `names` of `watch`.
+            actuals: the true values of these rows, in the same forms. If there are `classes`, they
+                must be names of classes, and so must later labels.
+            names: names of an array's columns.
+            schema: kinds by column, to override inference; required for text and embeddings
+                (columns of vectors).
             fields: declared as for a monitor; `Field(name, public=True)` keeps the names of
-                categories of fewer than five rows, which are withheld otherwise.
-            trained_at: when the model was trained; a naive time is taken as UTC.
+                categories of fewer than five rows, which are withheld by default.
+            trained_at: when the model was trained; a naive time counts as UTC.
             importances: of features, as the model reports them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
-            anomaly_score: whether rows are scored as a whole, by how far their numeric features are
-                from these rows' (`anomaly_score`, `anomalous`); or the features to score them by.
-            segments: features whose values split the rows, for `Monitor(segments=...)`: each is
-                compared with the same segment of these rows. A segment costs what a whole does.
-            max_segments: how many are kept, those with the most rows; the others are one.
-            times: when each row was, in the same forms as `actuals`; naive times are taken as UTC.
-            season: `hour_of_day` or `hour_of_week`, for seasonal traffic: rows are then
-                compared with those of the same hours. Wanted with `times`.
-            season_timezone: whose hours, such as `Europe/Amsterdam`.
-            bins: how many bins of equal mass a numeric field gets.
-            thresholds: how the distances' 99 % no-drift quantiles are worked out: `simulated`, or
-                `asymptotic`, without draws, by gamma laws (Satterthwaite 1946) and Kolmogorov's for
-                `ks`: within a quarter of the simulation for windows of 100 rows or more in bins
-                that expect ten, less exact elsewhere. Alerts do not depend on it.
-            seed: of the sample that is drawn from chunks.
+            anomaly_score: whether to score rows by the distance of their numeric features from
+                these rows (`anomaly_score`, `anomalous`), or the features to score them by.
+            segments: features whose values split the rows, for `Monitor(segments=...)`. Each
+                segment is compared with the same segment of these rows, and costs as much as all.
+            max_segments: how many of the largest segments are kept; the others become one.
+            times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
+            season: `hour_of_day` or `hour_of_week`, for seasonal traffic: rows are compared with
+                those of the same hours. Requires `times`.
+            season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
+            bins: number of bins of a numeric field, with equal mass.
+            thresholds: how the 99 % no-drift quantiles of distances are computed. `simulated`, or
+                `asymptotic`: without simulation, by gamma laws (Satterthwaite 1946), and by
+                Kolmogorov's law for `ks`. They differ by at most a quarter for windows of 100 rows
+                or more and bins that expect ten, by more otherwise. Alerts do not depend on them.
+            seed: seed of the sample drawn from chunks.
 
         Raises:
-            SchemaError: the data has no rows, lacks names, its parts do not fit each other, or a
-                column is of no known kind, or not of the one the schema says.
+            SchemaError: the data has no rows or lacks names, its parts do not fit each other, or a
+                column has no known kind, or not the declared one.
             ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
                 `season` or the time zone is unknown, or one of `times` and `season` is missing.
         """
@@ -143,7 +145,7 @@ class Reference:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """The reference saved at `path`.
+        """Load the reference saved at `path`.
 
         Raises:
             FormatError: the file is damaged, too new, or contradicts itself; the message says
@@ -154,16 +156,16 @@ class Reference:
             return cls(load(file.read(FILE_BYTES + 1)))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the reference to `path` as JSON that a person can read and compare.
+        """Write the reference to `path` as JSON that people can read and compare.
 
-        Promise: a reader of `path` meanwhile gets the old file or the new one, never a part.
+        Promise: atomic. A concurrent reader of `path` gets the old file or the new one.
 
         Raises:
-            FormatError: it would be larger than what `load` accepts.
+            FormatError: the file would be larger than `load` accepts.
             OSError: the file cannot be written.
         """
         data = dump(self.content)
-        target = Path(path).resolve()  # a link stays a link
+        target = Path(path).resolve()  # keeps a symbolic link
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
         fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
@@ -190,17 +192,17 @@ class Reference:
 
     @property
     def rows(self) -> int:
-        """How many rows stand behind the counts."""
+        """Number of rows that the counts summarise."""
         return self.content.rows
 
     @property
     def copied_rows(self) -> int:
-        """Rows that are copies of others, as oversampling makes them; 0 where nobody can say."""
+        """Number of rows that are copies of others, as after oversampling; 0 if this is unknown."""
         return self.content.copied_rows
 
     @cached_property
     def nbytes(self) -> int:
-        """Memory that it takes at most."""
+        """Upper bound of the memory in bytes."""
         parts = self.content.segments
         anomaly = 0 if self.content.anomaly is None else self.content.anomaly.nbytes
         return anomaly + _OBJECT_BYTES + sum(e.nbytes for e in (*self.content.fields, *parts))
@@ -212,39 +214,39 @@ class Reference:
 
     @property
     def monitored(self) -> int:
-        """How many fields are compared: all but the texts and embeddings themselves."""
+        """Number of fields that are compared: all except texts and embeddings themselves."""
         return len(self.entries(tuple(Role)))
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """Features, predictions and actuals, with their kinds, and what is derived from them."""
+        """Features, predictions and actuals with their kinds, and the fields derived from them."""
         return tuple(field_of(entry) for entry in self.content.fields)
 
     @property
     def id_like(self) -> tuple[str, ...]:
-        """Fields whose values are almost all different: there is nothing to compare in them."""
+        """Fields whose values are almost all different, so that they are not compared."""
         fields = self.content.fields
         return tuple(e.name for e in fields if e.is_id_like and not e.is_advancing)
 
     @property
     def advancing(self) -> tuple[str, ...]:
-        """Times of which almost none recurs: they only advance, so no drift of them is alerted."""
+        """Times that almost never recur, such as timestamps; their drift fires no alert."""
         return tuple(entry.name for entry in self.content.fields if entry.is_advancing)
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The features that part the rows; none where nothing does."""
+        """The features that split the rows into segments; empty without segments."""
         return tuple(self.content.segmented_by)
 
     @property
     def segment_values(self) -> list[SegmentValues | None]:
-        """What each segment is, None standing for the rest."""
+        """The values of each segment; None for the rest."""
         values_by_segment = [segment.values for segment in self.content.segments]
         return [None if values is None else tuple(values) for values in values_by_segment]
 
     @property
     def segment_names(self) -> tuple[str, ...]:
-        """Names of the segments, those with the most rows first."""
+        """Names of the segments, largest first."""
         return tuple(segment_name(self.segments, values) for values in self.segment_values)
 
     @property
@@ -254,14 +256,14 @@ class Reference:
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def without(self, names: Collection[str]) -> "Reference":
-        """The same without the features of these names; what splits its rows stays."""
+        """Return this reference without the features of these names; segments keep their rows."""
         return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
-        """The summaries of the fields of some roles, as a schema has them.
+        """The entries of the fields with these roles, in the order of a schema.
 
-        Numeric ones are first, and derived ones last in both groups. segment: the place of
-        one, for the summaries of its rows alone.
+        Numeric fields are first; derived ones are last among numeric and among other fields.
+        segment: index of the segment whose rows are summarised, by default all rows.
         """
         entries = counted(self.content.fields)
         if segment is not None:
@@ -273,7 +275,7 @@ class Reference:
         )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
-        """The plan for the fields of some roles; bands are the mean ± `deviations`."""
+        """The plan of the fields with these roles; bands are the mean ± `deviations`."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.build(
@@ -284,7 +286,7 @@ class Reference:
                 if isinstance(e, NumericReference)
             },
             {field_of(e): dictionary_of(e) for e in entries if isinstance(e, CategoricalReference)},
-            # Vectors are known of the whole alone, not of its seasons.
+            # Kernel features are summarised for the whole only, not by season.
             kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )

@@ -1,4 +1,4 @@
-"""How each field of a reference is summarised, and which way its critical values are worked out."""
+"""How the fields of a reference are summarised, and how their critical values are computed."""
 
 from typing import Literal, NamedTuple
 
@@ -13,8 +13,8 @@ Thresholds = Literal["simulated", "asymptotic"]
 class FieldOptions(NamedTuple):
     """How fields are summarised.
 
-    bins: of equal mass, for a number. thresholds: None leaves critical values to the service.
-    public: fields whose rare categories may be named.
+    bins: number of bins of a numeric field, with equal mass. thresholds: None leaves critical
+    values to the service. public: fields whose rare categories may be named.
     """
 
     bins: int = 10
@@ -25,7 +25,7 @@ class FieldOptions(NamedTuple):
 def critical_tables(
     entry: CountedEntry, ordered: Floats | None, thresholds: Thresholds | None
 ) -> dict[str, list[float]]:
-    """The critical values to keep with an entry; none where the service is to simulate them.
+    """Return the critical values to save with an entry; empty if the service is to simulate them.
 
     ordered: the sorted sample of a numeric field.
     """

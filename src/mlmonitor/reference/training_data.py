@@ -1,4 +1,4 @@
-"""Training data of any form as columns by name, whole or chunk by chunk."""
+"""Convert training data of any form to columns by name, at once or chunk by chunk."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +23,7 @@ Columns = dict[tuple[Role, str], Values]
 
 
 class Chunk(NamedTuple):
-    """Some training rows: their columns, their number, and what splits them into strata."""
+    """Some training rows: their columns, their number, and the keys that split them into strata."""
 
     columns: Columns
     rows: int
@@ -45,9 +45,9 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     segments: Sequence[str] = (),
     times: Any = None,
 ) -> Iterator[Chunk]:
-    """The training data, one chunk after another; data that is not an iterator is one chunk.
+    """Yield the training data chunk by chunk; data that is not an iterator is one chunk.
 
-    `outputs` says how predictions are read; `segments` names the features that split the rows.
+    `outputs` describes how predictions are read; `segments` names the features that split the rows.
 
     Raises:
         SchemaError: an argument is not data, or the arguments do not fit each other.
@@ -78,7 +78,7 @@ def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
 
 
 class AlignedInput:
-    """Predictions, actuals or times, chunk by chunk beside the features."""
+    """Predictions, actuals or times that are read in step with the chunks of features."""
 
     def __init__(self, what: str, values: Any, outputs: Outputs, *, is_stream: bool) -> None:
         self._what, self._outputs = what, outputs
@@ -97,7 +97,7 @@ class AlignedInput:
     def next_fields(
         self, chunk: Any, rows: int, *, most: int | None = None
     ) -> Mapping[str, Values]:
-        """Each output's values for the rows of `chunk`."""
+        """Return the values of each output for the rows of `chunk`."""
         if self._function is not None:
             values = self._function(chunk)
         elif self._parts is not None:
@@ -113,7 +113,7 @@ class AlignedInput:
         return {checked_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
-        """Refuse chunks without features."""
+        """Raise SchemaError if any chunk is left without features."""
         if self._parts is not None and next(self._parts, self) is not self:
             raise SchemaError(f"{self._what}: more chunks than features have")
 
@@ -136,14 +136,14 @@ def _fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str,
 
 
 def _holds_collections(column: Values) -> bool:
-    """Whether a row holds several values, or outputs that do not fit the rows."""
+    """Whether any row holds a collection: several values, or outputs that do not fit the rows."""
     if isinstance(column, np.ndarray):
         return False
     return any(isinstance(value, list | tuple | dict | np.ndarray) for value in column)
 
 
 def _describe(values: Any, rows: int) -> str:
-    """What was passed in place of one value a row, without its values."""
+    """Describe what was passed instead of one value per row, without its values."""
     if not hasattr(values, "__len__") or isinstance(values, _TEXTS):
         return f"one {type(values).__name__}"
     if isinstance(values, Mapping):
@@ -156,7 +156,7 @@ def _describe(values: Any, rows: int) -> str:
 
 
 def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str, Values], int]:
-    """Columns by name, and the number of rows.
+    """Return columns by name, and the number of rows.
 
     Raises:
         SchemaError: `features` holds no rows, its columns differ in length or share a name, or an
@@ -198,13 +198,13 @@ def _read_features(features: Any, names: Sequence[str]) -> dict[str, Values]:
 
 
 def _copied(features: Any) -> Copied:
-    if hasattr(features, "to_frame"):  # a series is ambiguous: a column, or one row
+    if hasattr(features, "to_frame"):  # a series may be a column or a row
         return copy_unreadable(features)
     try:
         return Copiers()[type(features)](features)
     except SchemaError:
         raise
-    except TypeError:  # a frame that is not in memory has no length
+    except TypeError:  # a lazy frame has no length
         return copy_unreadable(features)
 
 
@@ -256,9 +256,9 @@ def _check_width(width: int, names: Sequence[str]) -> None:
 
 
 def _copy_column(name: str, column: Any) -> Values:
-    """One column of a mapping, read as `record` reads it: an array, or else a list."""
+    """Copy one column of a mapping in the way of `record`: as an array, or else as a list."""
     values = None
-    with suppress(Exception):  # the user's object may raise anything: it is not a column
+    with suppress(Exception):  # an object that raises is not a column
         values = list(column) if isinstance(column, range) else copy_result(column)
     if isinstance(values, np.ndarray) and values.ndim == 2:
         values = values.reshape(-1) if values.shape[1] == 1 else list(values)
@@ -272,7 +272,7 @@ def _copy_column(name: str, column: Any) -> Values:
 
 
 def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
-    """Names as texts, each once.
+    """Return the names as texts.
 
     Raises:
         SchemaError: a name is empty, too long or not text, or occurs twice.
@@ -287,7 +287,7 @@ def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
 
 
 def checked_name(name: object) -> str:
-    """A column's name as text; raises SchemaError if it is empty, too long or not valid text."""
+    """Return a column's name; raise SchemaError if it is empty, too long or not valid text."""
     text = str(name)
     try:
         text.encode()

@@ -130,10 +130,11 @@ def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]
 
 
 def _gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -> Floats:
-    """Return the 99 % quantile, by size, of the sum over bins of `term`, `[sizes, bins, support]`.
+    """Return the 99 % quantile of the sum of `term` over bins, for each size.
 
-    The counts of two bins are a Lancaster pair: their orthogonal polynomials of degree k correlate
-    by `(-sqrt(odds * odds)) ** k`. The terms are expanded to degree 2.
+    term: `[sizes, bins, support]`. The counts of two bins are a Lancaster pair: their orthogonal
+    polynomials of degree k correlate by `(-sqrt(odds * odds)) ** k`. The terms are expanded to
+    degree 2.
     """
     mean = (term * weight).sum(axis=2)
     around = (term - mean[:, :, None]) * weight

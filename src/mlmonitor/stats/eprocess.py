@@ -169,7 +169,7 @@ class EProcess:
     def _evaluate_batch(self, fields: Counts) -> Evaluation:
         terms = self._gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
-        # The stake of restarts yet to come keeps its value.
+        # The stake of future restarts keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]

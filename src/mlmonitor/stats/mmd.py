@@ -40,8 +40,9 @@ def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[f
 
 
 def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
-    """Compute the same from the limit law, a weighted sum of chi-squares, without simulation.
+    """Compute the 99 % no-drift quantile of the MMD from its limit law, without simulation.
 
+    The law is a weighted sum of chi-squares.
     Source: Gretton et al., "A kernel two-sample test", 2012, for the law; Buckley and Eagleson,
     "An approximation to the distribution of quadratic forms in normal random variables", 1988, for
     its quantile by three cumulants.

@@ -90,7 +90,7 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
 
 
 def _draw_windows(rng: "Generator", size: int, weights: Floats) -> Counts:
-    """Draw the counts of one window for each row of weights; all rows are missing without any."""
+    """Draw the counts of one window for each row of weights; a row of zeros has only missing values."""
     total = weights.sum(axis=1, keepdims=True)
     shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     windows: Counts = rng.multinomial(size, shares)
@@ -101,10 +101,10 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 
 
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """Simulate the same for the Wasserstein distance of a numeric field, from its sorted sample.
+    """Simulate the 99 % no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
 
-    Quantiles of a sample are the field's quantiles at random ranks, for every field. So the
-    ranks are drawn once for each size and cached.
+    ordered: the sorted sample of a numeric field. Quantiles of a sample are the field's quantiles
+    at random ranks, for every field. The ranks are therefore drawn once for each size and cached.
     """
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):
         return {}

@@ -75,7 +75,7 @@ def ids_lines(names: Sequence[str]) -> list[str]:
 
 
 def advancing_lines(names: Sequence[str]) -> list[str]:
-    """The times that later rows leave by nature."""
+    """The times that only advance, so that later rows leave the reference's range."""
     line = (
         f"only advances: {join_names(names)}: no alert for its drift; ignore it, or compare an age "
         "(the time since then)"
@@ -125,7 +125,7 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome; say first if none was accepted."""
+    """Points by outcome, after `nothing yet` if none was accepted."""
     if outcomes.get("accepted"):
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}

@@ -33,7 +33,7 @@ def shown(reference: Reference) -> str:
 
 
 def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Rows of a terminal's width: columns that leave no room for names go, then names are cut."""
+    """Fit rows to a terminal: drop columns until names have room, then truncate names."""
     needed = min(max(wide(row[0]) for row in rows), _LEAST_NAME)
     for column in _DISPENSABLE:
         if _room(rows) < needed and column in rows[0]:
@@ -43,7 +43,7 @@ def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _room(rows: list[tuple[str, ...]]) -> int:
-    """Columns that all cells but the first leave of a terminal's width."""
+    """Return the width in a terminal that is left for the first column."""
     return WIDTH - sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
 
 

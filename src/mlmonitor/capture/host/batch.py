@@ -61,7 +61,7 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
     """Copy the rows.
 
     Raises:
-        SchemaError: they are no batch.
+        SchemaError: `features` is not a batch.
     """
     if isinstance(features, Mapping):
         return copy_columns(features)
@@ -79,7 +79,7 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
 
 
 def _has_as_many(predictions: Any, rows: int) -> bool:
-    """Whether there are several predictions, one for each value of what may be a column."""
+    """Whether `predictions` holds one entry for each of several rows."""
     return rows > 1 and hasattr(predictions, "__len__") and len(predictions) == rows
 
 

@@ -113,7 +113,7 @@ def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
 def _only(
     form: PayloadForm, copied: Sequence[tuple[PayloadForm | None, Any]], *, empty: Any, bad: Any
 ) -> Any:
-    """Keep payloads of `form`; put `empty` for a row of None, `bad` for any other form."""
+    """Keep payloads of `form`; replace a row of None by `empty`, and any other form by `bad`."""
     return [
         payload if row_form is form else (empty if row_form is None else bad)
         for row_form, payload in copied

@@ -59,7 +59,7 @@ class Recorder(PerProcess):
     new_id: makes a prediction's id.
     name_late: receives an entry whose id was first read after it had been appended.
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
-    unobservable: types of results that were reported as holding no prediction yet.
+    unobservable: types of results already reported as impossible to observe.
     open_call: the call that is open in the current context, of those that may be suspended:
         coroutines and blocks. A plain call is found on the stack, see `open_call`.
     """

@@ -202,7 +202,7 @@ def _select(result: Any, select: Select) -> Any:
 def _describe_parts(result: Any, select: str | int) -> str:
     """Describe a result by its type and the number of its parts.
 
-    Their names may be personal data; only one that is almost the declared name is shown.
+    Names of parts may be personal data; only one that is almost the declared name is shown.
     """
     if isinstance(result, Mapping) or is_prediction_frame(result):
         names = list(result) if isinstance(result, Mapping) else list(result.columns)

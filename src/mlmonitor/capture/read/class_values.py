@@ -1,4 +1,4 @@
-"""Values of classes: equal numbers and booleans are one class, in the form that the model uses."""
+"""Values of classes, in which equal numbers and booleans take the form that the model uses."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,10 +15,10 @@ _BOOLEANS = frozenset({bool, np.bool_})
 
 
 def unify_classes(values: Values, names: Collection[str]) -> Values:
-    """The values, with booleans as numbers, or 0 and 1 as booleans, as `names` has them.
+    """Convert booleans to numbers, or 0 and 1 to booleans, to match the names of the classes.
 
-    names: those of the classes. Where they have both forms, or neither, every value stays as it is.
-    Price: a look at the types; 2 us a value where one may have to change.
+    names: names of the classes. If they contain both forms or neither, values stay unchanged.
+    Price: a check of the types; 2 us a value if some may have to change.
     """
     has_numbers, has_truths = (not form.keys().isdisjoint(names) for form in (_TRUTHS, _NUMBERS))
     if has_numbers == has_truths:

@@ -50,7 +50,7 @@ def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
 def lookup_values(values: Values) -> Sequence[object]:
     """A column as values to look up in a dictionary of names; times are replaced by their names.
 
-    Price: nothing for a list; for an array a list of it.
+    Price: nothing for a list; a conversion to a list for an array.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "Mm":
         return distinct_names(unmask(values), category_name)

@@ -1,4 +1,4 @@
-"""Why values are refused, and the reason at each row if a block will be split."""
+"""Reasons for refusing values; kept by row for blocks that will be split."""
 
 from collections.abc import Callable
 from enum import IntEnum

@@ -71,7 +71,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Compare counts, not names: a row with all expected values and no more has no others."""
+        """Compare counts instead of names: a row with all expected values and the same count has no others."""
         return self._is_even and sum(map(len, self._readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
@@ -85,7 +85,7 @@ class MappingTable:
         return [row for row in self._rows if row is not None]
 
     def _name_by_text(self) -> None:
-        """After a missing name: convert all names to text, like those of a frame."""
+        """Convert all names to text, like those of a frame, once a name is missing."""
         if self._is_even:
             self._is_even = False
             self._rows = [row if row is None else _with_text_names(row) for row in self._rows]

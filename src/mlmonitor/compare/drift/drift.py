@@ -142,7 +142,7 @@ class Drift:
         for name in ORDERED:
             scores[name][numeric:] = np.nan
         distance = np.full(len(counts), np.nan)
-        if not self._baseline.has_seasons:  # the quantiles of a season are not known
+        if not self._baseline.has_seasons:  # seasons have no quantiles
             quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
             distance[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
         return {**scores, WASSERSTEIN: distance}

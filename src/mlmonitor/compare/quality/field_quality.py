@@ -145,7 +145,7 @@ class FieldQuality:
 
     @property
     def nbytes(self) -> int:
-        """Upper bound of the memory in bytes; new names count once there are any."""
+        """Upper bound of the memory in bytes; includes new names once there are any."""
         more = 0 if self._new_fields is None else self._new_fields.nbytes
         return self._proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
 

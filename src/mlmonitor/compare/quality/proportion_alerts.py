@@ -11,7 +11,7 @@ from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
-_KEPT = 8  # restarts: with two bins a change is found with fewer than with ten
+_KEPT = 8  # restarts: two bins need fewer than ten do to detect a change
 
 
 class ProportionEvaluation(NamedTuple):

@@ -1,4 +1,4 @@
-"""The JSON a reference is saved as."""
+"""The JSON format of a saved reference."""
 
 from mlmonitor.formats.reference.derived_entries import (
     ANOMALOUS,

@@ -1,4 +1,4 @@
-"""What fields are derived from, as it stands in a reference's file: texts, embeddings, rows."""
+"""Entries of the sources of derived fields: texts, embeddings and whole rows."""
 
 import base64
 import binascii
@@ -30,9 +30,9 @@ _Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TextReference(FieldReference):
-    """One field of texts: the words of the training data, as a Bloom filter; none in clear.
+    """One text field: the words of the training data in a Bloom filter, none in plain text.
 
-    words: how many distinct ones are in `bits`, which are base64; hashes: bits set for each.
+    words: number of distinct words in `bits`, which are base64. hashes: number of bits per word.
     """
 
     kind: Literal["text"]
@@ -42,7 +42,7 @@ class TextReference(FieldReference):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         return super().nbytes + len(self.bits) + 100
 
     @model_validator(mode="after")
@@ -59,8 +59,8 @@ class TextReference(FieldReference):
 class EmbeddingReference(FieldReference):
     """One field of vectors: their centroid, and the mean of their random Fourier features.
 
-    `design_rows` rows made both; the fields derived are of other rows. The features are drawn again
-    from `seed`: `len(kernel_mean) / 2` frequencies, each a cosine and a sine.
+    Both are means over `design_rows` rows; derived fields summarise other rows. `seed` reproduces
+    the features: `len(kernel_mean) / 2` frequencies, each with a cosine and a sine.
     """
 
     kind: Literal["embedding"]
@@ -72,7 +72,7 @@ class EmbeddingReference(FieldReference):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         return super().nbytes + (len(self.centroid) + len(self.kernel_mean)) * NUMBER_BYTES
 
     @model_validator(mode="after")
@@ -84,9 +84,9 @@ class EmbeddingReference(FieldReference):
 
 
 class AnomalyReference(BaseModel):
-    """How far a row lies from the others: numeric features, scaled, and their covariance.
+    """What the anomaly score of a row needs: scales and covariance of the numeric features.
 
-    `covariance` is its lower triangle, row by row. Rows beyond `threshold` are anomalous.
+    `covariance` is its lower triangle, row by row. A score above `threshold` is anomalous.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -101,7 +101,7 @@ class AnomalyReference(BaseModel):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         figures = len(self.centre) + len(self.scale) + len(self.covariance)
         return sum(map(sys.getsizeof, self.names)) + figures * NUMBER_BYTES + 2_000
 
@@ -118,13 +118,13 @@ class AnomalyReference(BaseModel):
 
 
 def _is_covariance(triangle: list[float], size: int) -> bool:
-    """Whether it has a Cholesky factor that numbers can be divided by."""
+    """Whether the matrix has a Cholesky factor that is safe to divide by."""
     matrix = np.zeros((size, size))
     matrix[np.tril_indices(size)] = triangle
     if np.abs(matrix).max() > 1e6:
         return False
     try:
-        factor = np.linalg.cholesky(matrix)  # reads the lower triangle alone
+        factor = np.linalg.cholesky(matrix)  # reads only the lower triangle
     except np.linalg.LinAlgError:
         return False
     return bool(np.diag(factor).min() > 1e-4)
@@ -138,12 +138,12 @@ FieldEntry = CountedEntry | TextReference | EmbeddingReference
 
 
 def counted(fields: Iterable[FieldEntry]) -> list[CountedEntry]:
-    """Those that have bins: all but texts and embeddings, of which only what is derived has."""
+    """Return the entries that have bins: all except texts and embeddings."""
     return [each for each in fields if isinstance(each, CountedEntry)]
 
 
 def derived_names(entry: FieldEntry) -> list[str]:
-    """What the fields derived from `entry` are called; none are from a number or a category."""
+    """Return the names of the fields derived from `entry`; only texts and embeddings have any."""
     match entry:
         case TextReference():
             return [f"{entry.name}.{each}" for each in TEXT_FIELDS]
@@ -154,7 +154,7 @@ def derived_names(entry: FieldEntry) -> list[str]:
 
 
 def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) -> None:
-    """Refuse fields derived from nothing, and those that are missing."""
+    """Check that derived fields and their sources match; raise ValueError otherwise."""
     names = [name for entry in fields for name in derived_names(entry)]
     want(len(set(names)) == len(names), "fields: expected each derived from one of them")
     expected = {(name, "numeric") for name in names}

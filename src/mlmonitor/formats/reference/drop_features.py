@@ -1,4 +1,4 @@
-"""A reference's file with some of its features left out."""
+"""Remove features from the file of a reference."""
 
 from collections.abc import Collection
 
@@ -13,10 +13,10 @@ from mlmonitor.formats.reference.file import ReferenceFile
 
 
 def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
-    """The same with no feature of these names, nor anything that was derived from one.
+    """Return the file without the features of these names and the fields derived from them.
 
-    What parts the rows stays: a feature may be left out and still split segments. An anomaly
-    score that was made from one of them goes with it.
+    Segments keep their rows, even if a removed feature splits them. An anomaly score that uses one
+    of the features is removed with it.
     """
     gone = {e.name for e in content.fields if e.role == "feature" and e.name in names}
     if not gone:

@@ -1,4 +1,4 @@
-"""The summaries of single fields, as they stand in a reference's file."""
+"""The entries of single fields in the file of a reference."""
 
 import sys
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 QUANTILE_POINTS = 101
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
-"""The sizes of windows for which the threshold of each distance is kept.
+"""The sizes of windows for which the threshold of each distance is saved.
 
-Dense, because some distances fall at once where the rarest bins begin to fill.
+Dense, because some thresholds fall abruptly at the size at which the rarest bins begin to fill.
 """
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -21,9 +21,9 @@ _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual", "derived"]
 
 
-NUMBER_BYTES = 36  # of a number and its place in a list that may have room left
-ENTRY_BYTES = 300  # of a table's name and its place in a dictionary
-OBJECT_BYTES = 1_500  # of an entry's objects, the contents of its lists aside
+NUMBER_BYTES = 36  # of a number and its slot in an over-allocated list
+ENTRY_BYTES = 300  # of a table's name and its slot in a dictionary
+OBJECT_BYTES = 1_500  # of an entry's objects, without the contents of its lists
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
@@ -31,17 +31,17 @@ _Critical = Annotated[
 CriticalTable = Annotated[dict[Name, _Critical], Field(max_length=100)]
 Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", max_length=200_000)]
-"""Counts with blanks between them, so that a season is one line of the file."""
+"""Counts separated by blanks, so that a season is one line of the file."""
 
 
 class FieldReference(BaseModel):
-    """What every entry holds.
+    """The fields that all entries share.
 
-    `critical` holds, for each measure of drift, what windows of `CRITICAL_ROWS` rows pass once in a
-    hundred without any drift. `seasons` holds the counts of each season, missing values last.
-    `nonfinite` and `wrong_type` are those of the `missing` that were not simply absent.
-    `predicted` and `predicted_variance` are the mean and the variance of the explained prediction
-    over the rows in each bin, missing values last; null where no row is.
+    `critical` holds the value that each measure of drift exceeds in one of a hundred windows of
+    `CRITICAL_ROWS` rows without drift. `seasons` holds the counts of each season, missing values
+    last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
+    absent. `predicted` and `predicted_variance` are the mean and variance of the explained
+    prediction by bin, missing values last; null for a bin without rows.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -62,32 +62,32 @@ class FieldReference(BaseModel):
 
     @property
     def is_id_like(self) -> bool:
-        """Whether almost all values were different, as ids are."""
+        """Whether almost all values were different, like ids."""
         return self.id_like
 
     @property
     def is_advancing(self) -> bool:
-        """Whether these are times of which almost none recurs, so that later rows lie beyond."""
+        """Whether the values are times that almost never recur, so later ones exceed the range."""
         return False
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
         predicted = len(self.predicted) + len(self.predicted_variance)
         seasons = sum(map(sys.getsizeof, self.seasons))
         return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # Categories and quantiles are what single rows held: they are not reported.
+        # Not reported: categories and quantiles are values of single rows.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
 
 
 class NumericReference(FieldReference):
     """One numeric or datetime field: moments, range, quantiles, and counts over its bins.
 
-    `missing` counts rows without a usable number; `counts` are over `edges` in the form `(a, b]`.
-    Where it is `id_like`, edges, quantiles and range are rounded, so that none is a row's own.
+    `missing` counts rows without a usable number; `counts` are over bins `(a, b]` between `edges`.
+    The edges, quantiles and range of an `id_like` field are rounded, so that none is a row's value.
     """
 
     kind: Literal["numeric", "datetime"]
@@ -101,17 +101,17 @@ class NumericReference(FieldReference):
 
     @property
     def expected(self) -> list[int]:
-        """Counts that a window is compared with: of its bins, then of missing values."""
+        """Counts that a window is compared with: those of its bins, then that of missing values."""
         return [*self.counts, self.missing]
 
     @property
     def is_advancing(self) -> bool:
-        """Whether these are times of which almost none recurs, so that later rows lie beyond."""
+        """Whether the values are times that almost never recur, so later ones exceed the range."""
         return self.id_like and self.kind == "datetime"
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         figures = len(self.quantiles) + len(self.edges) + len(self.counts)
         return super().nbytes + figures * NUMBER_BYTES
 
@@ -140,14 +140,14 @@ class NumericReference(FieldReference):
 
 
 class CategoricalReference(FieldReference):
-    """One categorical or boolean field: its most frequent categories, and the rest as one.
+    """One categorical or boolean field: its most frequent categories, and the others as one.
 
-    `categories` have `counts`, the last count being that of all others. `others` names those of
-    them that were kept; `is_closed` says whether all were. `once` and `twice` say how many
-    categories were met so often: of them Good and Turing made the chance of a new one.
-    `held_out` holds `[*categories, others, new, missing]` of those rows that had no say in which
-    categories are listed, where some are not. Names that may be one person's are in neither list:
-    see `public`, which says that the user allowed them all.
+    `counts` has one count per category, then that of all others. `others` names the categories
+    among these that were kept; `is_closed`: whether it names all. `once` and `twice`: number of
+    categories that occurred once and twice, for Good and Turing's estimate of new categories.
+    If some categories are not listed, `held_out` holds `[*categories, others, new, missing]` of the
+    rows that did not choose the listed ones. Names that may identify a person are in neither list,
+    unless the user declared the field `public`.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -165,14 +165,14 @@ class CategoricalReference(FieldReference):
         """Counts that a window is compared with: `[*categories, others, new, missing]`.
 
         The most frequent of many categories look more frequent than they are, because they were
-        chosen for it: so rows that had no part in the choice are counted. A category that one of
-        them is the only one to have was as good as new: it is counted as such (Good 1953).
+        chosen for it. The counts are therefore those of the held-out rows. A category that only one
+        of these rows has counts as new (Good 1953).
         """
         return self.held_out or [*self.counts, 0, self.missing]
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         names = sum(sys.getsizeof(name) + 16 for name in self.categories + self.others)
         figures = len(self.counts) + len(self.held_out)
         return super().nbytes + names + figures * NUMBER_BYTES
@@ -205,11 +205,11 @@ class CategoricalReference(FieldReference):
 
 
 CountedEntry = NumericReference | CategoricalReference
-"""An entry that has bins: the sources of derived fields have none."""
+"""An entry that has bins, unlike the sources of derived fields."""
 
 
 def agree_on_rows(entry: FieldReference, bins: int) -> None:
-    """Refuse an entry whose parts are of more, or other, rows than it has."""
+    """Check that the parts of an entry agree on its rows; raise ValueError otherwise."""
     want(
         entry.nonfinite + entry.wrong_type <= entry.missing,
         "nonfinite, wrong_type: expected no more than missing",
@@ -227,7 +227,7 @@ def agree_on_rows(entry: FieldReference, bins: int) -> None:
 
 
 def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument
-    """Refuse what does not hold; the message says what was expected."""
+    """Raise ValueError with `message`, which says what was expected, unless the condition holds."""
     if not holds:
         raise ValueError(message)
 

@@ -1,4 +1,4 @@
-"""A reference's file: everything read back is checked against this."""
+"""The file of a reference, and the validation of everything read from it."""
 
 import json
 from collections import Counter
@@ -24,14 +24,14 @@ from mlmonitor.formats.reference.upgrade import upgrade
 
 VERSION = 2
 FILE_BYTES = 64 << 20
-"""The largest file that is read, and so the largest that is written."""
+"""Maximum size of a file, for both reading and writing."""
 
 
 class ReferenceFile(BaseModel):
-    """A whole reference, as it stands in its file.
+    """The content of a reference's file.
 
-    `explained` names the prediction that the entries' `predicted` is about, if there is one;
-    `copied_rows` counts rows that are copies of earlier ones, where that can be said.
+    `explained` names the prediction that `predicted` of the entries describes, if there is one.
+    `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -83,18 +83,18 @@ class ReferenceFile(BaseModel):
 
 
 class _Head(BaseModel):
-    """What is looked at first, so that a newer file is called newer and not damaged."""
+    """The part that is read first, so that a newer file is reported as newer and not as damaged."""
 
     format: str
     version: Annotated[int, Field(strict=True, ge=1, lt=1 << 31)]
 
 
 def load(data: bytes) -> ReferenceFile:
-    """The reference in `data`.
+    """Parse and validate the reference in `data`.
 
     Raises:
-        FormatError: it is no reference, is too new, is damaged, or contradicts itself; the message
-            says where.
+        FormatError: it is not a reference, is too new, is damaged, or contradicts itself; the
+            message says where.
     """
     _check_size(data)
     try:
@@ -116,7 +116,7 @@ def load(data: bytes) -> ReferenceFile:
 
 
 def dump(content: ReferenceFile) -> bytes:
-    """The file of a reference, indented; raises FormatError where `parsed` would not take it."""
+    """Serialise a reference as indented JSON; raise FormatError if it is too large for `load`."""
     data = content.model_dump_json(indent=1).encode() + b"\n"
     _check_size(data)
     return data
@@ -130,8 +130,8 @@ def _check_size(data: bytes) -> None:
 
 
 def _check_keys(data: bytes) -> None:
-    """Refuse a key that occurs twice in one object: readers disagree on which of them counts."""
-    # It is JSON of limited depth: that was seen to. No number is parsed, of any size.
+    """Raise FormatError if an object has a key twice, because parsers disagree on which one wins."""
+    # Parsing the head has checked the syntax and depth. Numbers are not parsed: they may be huge.
     tree = json.loads(
         data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
     )
@@ -140,7 +140,7 @@ def _check_keys(data: bytes) -> None:
 
 
 class _Twice:
-    """Stands for the values of a key that occurred more than once."""
+    """Marks a key that occurred more than once."""
 
 
 def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str,
 
 
 def _where(error: ValidationError) -> str:
-    """The first three faults: where, and what was expected; never what stood there."""
+    """Describe the first three errors by place and expectation, never by the value."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     messages = []
     for fault in faults[:3]:
@@ -173,12 +173,12 @@ def _where(error: ValidationError) -> str:
 
 _KINDS = "expected a kind: numeric, datetime, categorical, boolean, text or embedding"
 _WANTED = {
-    # pydantic quotes what stood there in these.
+    # Messages of pydantic that would quote the value.
     "union_tag_invalid": _KINDS,
     "union_tag_not_found": _KINDS,
 }
 
 
 def _place(steps: Iterable[int | str]) -> str:
-    """Where in the file, on one short line for any keys."""
+    """Return the path in the file as one short line, for any keys."""
     return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"

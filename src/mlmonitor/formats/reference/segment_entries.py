@@ -1,4 +1,4 @@
-"""Parts of the training rows, as they stand in a reference's file: by season and by segment."""
+"""Entries of parts of the training rows in the file of a reference: seasons and segments."""
 
 import sys
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 
 
 class SegmentField(BaseModel):
-    """One field within one segment; its bins or categories are those of the whole.
+    """One field within one segment, with the bins or categories of the whole.
 
-    `once` and `twice` say how many of its values were of a category that the whole has as often.
+    `once` and `twice` count its values in categories that occur once and twice in the whole.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -57,7 +57,7 @@ class SegmentField(BaseModel):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
         figures = len(self.quantiles) + len(self.counts) + len(self.held_out)
         texts = sum(map(sys.getsizeof, self.seasons))
@@ -67,8 +67,8 @@ class SegmentField(BaseModel):
 class SegmentReference(BaseModel):
     """One segment: its value of each segment field, or null for the rest of the rows.
 
-    `fields` are in the order of those of the whole that have bins; derived ones are of a sample of
-    their own, which need not have `rows` rows.
+    `fields` are in the order of the whole's entries that have bins. Derived fields summarise a
+    sample of their own, so their number of rows may differ from `rows`.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -81,13 +81,13 @@ class SegmentReference(BaseModel):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes at most, once read."""
+        """Upper bound of the memory in bytes after loading."""
         names = sum(map(sys.getsizeof, self.values or ()))
         return OBJECT_BYTES + names + sum(field.nbytes for field in self.fields)
 
 
 def segment_entry(entry: CountedEntry, part: SegmentField) -> CountedEntry:
-    """The entry of one segment: its own counts over the whole's bins."""
+    """Return the entry of one segment: its own counts over the bins of the whole."""
     known = {name: value for name, value in part if name in type(entry).model_fields}
     return entry.model_copy(update={**known, "rows": part.rows})
 
@@ -99,7 +99,7 @@ def check_segments(
     width: int,
     season: str | None,
 ) -> None:
-    """Refuse segments of other fields, bins or rows than the whole's."""
+    """Check that segments have the fields, bins and rows of the whole; else raise ValueError."""
     known = [None if each.values is None else tuple(each.values) for each in segments]
     want(len(set(known)) == len(known), "segments: expected each once")
     want(None not in known[:-1], "segments: expected the rest last")
@@ -133,7 +133,7 @@ def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
 
 
 def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
-    """Each season has all bins, and together they are the whole: what was held out, if it was."""
+    """Check that each season has all bins, and that all seasons add up to the expected counts."""
     count = 0 if season is None else SEASONS[season]
     want(len(field.seasons) == count, f"{where}.seasons: expected {count}")
     rows = [[*map(int, row.split())] for row in field.seasons]

@@ -1,4 +1,4 @@
-"""Files of older versions, brought to the version that this library writes."""
+"""Upgrade files of older versions to the version that this library writes."""
 
 import json
 from typing import Any
@@ -7,9 +7,9 @@ _LISTED_AT_LEAST, _HANDFUL = 50, 5
 
 
 def upgrade(data: bytes, version: int) -> bytes:
-    """The file in `data`, which is of `version`, as one of the current version.
+    """Convert the file in `data` from `version` to the current version.
 
-    What a file of its version could not hold is left as it is, for the validation that follows.
+    Content that its version did not allow is left to the validation that follows.
     """
     if version > 1:
         return data
@@ -26,7 +26,7 @@ def upgrade(data: bytes, version: int) -> bytes:
 
 
 def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
-    """Version 1 called the kernel similarity of an embedding its witness."""
+    """Rename an embedding's `witness`, which is version 1's name of the kernel similarity."""
     renamed = {f"{e.get('name')}.witness" for e in entries if e.get("kind") == "embedding"}
     for entry in entries:
         name = entry.get("name")

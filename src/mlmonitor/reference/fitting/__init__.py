@@ -1,1 +1,1 @@
-"""From training columns to the entries of a reference, field by field and segment by segment."""
+"""Turn training columns into the entries of a reference, by field and by segment."""

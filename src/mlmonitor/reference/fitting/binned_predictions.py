@@ -1,4 +1,4 @@
-"""The mean prediction in every bin of every feature: all that explaining a shift needs later."""
+"""Mean predictions by bin of each feature, from which a shift is later decomposed."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,17 +14,18 @@ _ALL_RANGE = 1e150  # a larger prediction's square overflows
 
 
 class Explained(NamedTuple):
-    """Entries that know the mean prediction of each bin, and which prediction it is of."""
+    """Entries with the mean prediction of each bin, and the name of that prediction."""
 
     entries: list[CountedEntry]
     prediction: str | None
 
 
 def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) -> Explained:
-    """Keep with every feature the mean and variance of the primary prediction in each of its bins.
+    """Add to each feature the mean and variance of the primary prediction in each of its bins.
 
-    values_of: the sample of the entry at a position: the same rows of every field, floats or names.
-    Price: one look-up and two sums a value, where the reference is made; serving pays nothing.
+    values_of: returns the sample of the entry at a position, floats or names; all samples have the
+    same rows.
+    Price: one look-up and two sums a value at fit; nothing while serving.
     """
     at = primary(entries)
     if at is None:
@@ -41,10 +42,10 @@ def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) ->
 
 
 def primary(entries: Sequence[CountedEntry]) -> int | None:
-    """Which entry's shift is explained: the position of a numeric prediction, None without one.
+    """Return the position of the prediction whose shift is decomposed; None if none is numeric.
 
-    `prediction` itself if it is a number; of two class probabilities the second, as of a positive
-    class; else, of several outputs, the one that varies most.
+    `prediction` if it is numeric; the second of two class probabilities, as the positive class;
+    otherwise the output with the largest variance.
     """
     outputs = [
         (at, entry)

@@ -1,4 +1,4 @@
-"""Rows of training data that are copies of others, as oversampling leaves them."""
+"""Detect copied training rows, which oversampling produces."""
 
 import logging
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 LEAST_DISTINCT = 100
 LEAST_COPIED = 0.05
-"""Fewer copies than this share of the rows make no difference that a comparison could show."""
+"""A smaller share of copies does not affect a comparison noticeably."""
 
 _NEARLY_ALL = 0.9
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd: multiplying loses no bit
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
 _SHIFT = np.uint64(29)
 
 
 def count_copied_rows(features: Sequence[np.ndarray[Any, Any]]) -> int:
-    """How many rows are copies of earlier ones, and not equal by chance; 0 where nobody can say.
+    """Count the rows that are copies of earlier ones, or return 0 if this cannot be decided.
 
-    features: a column each, numbers or objects, of the same length. Rows of few possible values are
-    often equal. So equal rows count as copies only where two features or more have a value of their
-    own in nearly every distinct row: such rows are not equal twice by chance.
+    features: one column each, numbers or objects, of equal length. Rows with few possible values
+    are often equal by chance. Equal rows therefore count as copies only if each of two features or
+    more has a different value in nearly every distinct row.
     Price: 0.5 ms a column of 100,000 numbers, 5 ms a column of names.
     """
     rows = len(features[0]) if features else 0
@@ -43,7 +43,7 @@ def count_copied_rows(features: Sequence[np.ndarray[Any, Any]]) -> int:
 
 
 def warn_of_copied_rows(copied: int, rows: int) -> None:
-    """Log that rows are copies, and what to do; nothing where none are."""
+    """Log the number of copied rows, if any, and what to do."""
     if copied:
         log.warning(
             "Reference.fit: %s of %s rows are copies of others, as oversampling makes them: live "

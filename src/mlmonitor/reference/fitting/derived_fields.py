@@ -29,7 +29,7 @@ from mlmonitor.reference.thresholds import FieldOptions
 from mlmonitor.reference.training_data import Chunk, Columns
 
 ROWS = 20_000
-"""Of more rows to be judged as a whole a uniform sample is taken."""
+"""Whole rows are scored on a uniform sample of at most this many rows."""
 
 ANOMALOUS_SHARE = 0.01
 
@@ -37,7 +37,7 @@ Identity = tuple[Role, str]
 
 
 class FittedReference(NamedTuple):
-    """All fields, in the order of the columns, then those derived; their segments; the judge."""
+    """All fields in the order of the columns, derived ones last; segments; the anomaly score."""
 
     fields: list[FieldEntry]
     segments: list[SegmentReference]
@@ -45,11 +45,11 @@ class FittedReference(NamedTuple):
 
 
 class Derivations:
-    """Removes the sources from training data as it passes, and adds the fields derived.
+    """Removes the sources from training data as it streams by, and adds the derived fields.
 
-    schema: kinds that are declared. strata: by what the rows are split. scored: whether rows are
-    to be judged by all numeric features, or the names of those they shall be judged by.
-    is_lenient: leave out a source of which nothing can be learned, in place of refusing it.
+    schema: declared kinds. strata: the segments and seasons that split the rows. scored: whether
+    rows are scored by all numeric features, or the names of those to score them by. is_lenient:
+    skip a source that nothing can be learned from, instead of raising.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Derivations:
         self._rows = SampleHalves(ROWS, self._rng, strata)
 
     def passing(self, parts: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Yield the parts without their source columns, which are sampled meanwhile."""
+        """Sample the source columns of each chunk, and yield the chunk without them."""
         if not self._kinds and not self._scored:
             yield from parts
             return
@@ -83,10 +83,10 @@ class Derivations:
             yield chunk._replace(columns=own)
 
     def completed(self, fitted: Fitted, options: FieldOptions) -> FittedReference:
-        """The fields fitted, with those derived.
+        """Return the fitted fields together with the derived ones.
 
         Raises:
-            SchemaError: a source holds nothing of its kind, or there is nothing to judge rows by.
+            SchemaError: a source has no values of its kind, or no feature is left to score rows by.
         """
         if not fitted.entries and not self._sources:
             raise SchemaError("features: expected at least one column with at least one row")

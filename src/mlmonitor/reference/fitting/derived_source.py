@@ -1,4 +1,4 @@
-"""At fit: what is learned of one text or embedding, and the columns derived from it."""
+"""At fit: the entry of one text or embedding, and the columns derived from it."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
-"""Of more rows a uniform sample is taken."""
+"""Rows of the uniform sample, at most."""
 
 _BANDWIDTH_ROWS = 500
 
 
 class Learned(NamedTuple):
-    """A source as it is saved, and the columns derived of the rows that it was not learned from."""
+    """A source as it is saved, and the columns derived from its held-out rows."""
 
     entry: TextReference | EmbeddingReference
     names: list[str]
@@ -44,7 +44,7 @@ class Learned(NamedTuple):
 
 
 class Source:
-    """One source's training values: a uniform sample of rows of its own."""
+    """The training values of one source: a uniform sample with rows of its own."""
 
     def __init__(
         self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Stratification
@@ -54,7 +54,7 @@ class Source:
         self._sample = Sample(None)
 
     def ingest(self, values: Values, rows: int, marks: StratumKeys) -> None:
-        """Keep those rows of a chunk that the sample has slots for."""
+        """Keep the rows of a chunk that have a slot in the sample."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
         keep = as_text if self._kind is Kind.TEXT else as_vector
@@ -64,7 +64,7 @@ class Source:
         self._sample.ingest(column, slots)
 
     def learned(self, *, seed: int, thresholds: Thresholds | None) -> Learned:
-        """What one half of the rows is like, and what is derived of the other.
+        """Learn the source from one half of the rows, and derive the columns of the other half.
 
         Raises:
             SchemaError: there are too few values of its kind.

@@ -29,7 +29,7 @@ from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 
 
 class FieldSample:
-    """One field's training values: a uniform sample of rows, and moments of all of them.
+    """The training values of one field: a uniform sample of rows, and moments of all of them.
 
     Until a value shows the kind, all values are missing, and only their number is kept.
     """
@@ -44,13 +44,13 @@ class FieldSample:
         self._kind = self._declared = declared
         self._is_public = is_public
         self._sample: Sample | None = None
-        self._reasons: Sample | None = None  # none but that values are missing
+        self._reasons: Sample | None = None  # None while values are only missing
 
     def ingest(self, values: Values, slots: Reservoir) -> None:
-        """Keep those rows of a chunk that the sample has slots for.
+        """Keep the rows of a chunk that have a slot in the sample.
 
         Raises:
-            SchemaError: the values are of no kind, or of another than those before them.
+            SchemaError: the values have no kind, or another kind than earlier ones.
         """
         if self._declared is None:
             self._settle(infer_kind(self.name, values))
@@ -77,7 +77,7 @@ class FieldSample:
             )
 
     def _numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
-        """The column, and why values were refused; None where they are missing, and no more."""
+        """Return the column, and why values were refused; None if they are only missing."""
         read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
         column, refused = read(values)
         self.wrong_type += int(refused[RefusalReason.WRONG_TYPE.column])
@@ -108,15 +108,15 @@ class FieldSample:
 
     @property
     def _saved_kind(self) -> Kind:
-        """A feature without a value may have any later: as a category, since all have names."""
+        """A feature without values is saved as categorical, because every value has a name."""
         unknown = Kind.CATEGORICAL if self.role is Role.FEATURE else Kind.NUMERIC
         return self._kind or unknown
 
     def entry(self, slots: Reservoir, options: FieldOptions) -> CountedEntry:
-        """The field as it is saved.
+        """Return the field as it is saved.
 
         Raises:
-            SchemaError: it was declared to be of a kind that none of its values is of.
+            SchemaError: no value has the declared kind.
         """
         kind = self._saved_kind
         field = Field(self.name, self.role, kind)
@@ -133,12 +133,12 @@ class FieldSample:
             )
         update: dict[str, Any] = refused_of(self.reasons(slots))
         if self._kind is None and ordered is None:
-            update["is_closed"] = False  # its first values are no new categories, but no more gaps
+            update["is_closed"] = False  # later values count as fewer missing ones, not as new
         update["critical"] = critical_tables(entry, ordered, options.thresholds)
         return entry.model_copy(update=update)
 
     def reasons(self, slots: Reservoir) -> Reasons:
-        """Why each sampled value is missing, as in a block; 0 also where that is all there is."""
+        """The reason of each missing value, as in a block; 0 for a value that is only absent."""
         sample = Sample(0.0) if self._reasons is None else self._reasons
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons

@@ -1,4 +1,4 @@
-"""Columns become the entries of a reference: kinds inferred, each field sampled and summarised."""
+"""Turn columns into the entries of a reference: infer kinds, sample and summarise each field."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +29,7 @@ __all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fit_fields"]
 class Fitted(NamedTuple):
     """The entries of all fields, the rows behind them, the rows seen, and the segments.
 
-    explained: the prediction whose mean the entries hold, bin by bin. copied_rows: see
+    explained: the prediction whose mean the entries hold by bin. copied_rows: see
     `count_copied_rows`.
     """
 
@@ -50,13 +50,13 @@ def fit_fields(
     strata: Stratification,
     options: FieldOptions,
 ) -> Fitted:
-    """What training data looks like, field by field and part by part.
+    """Summarise training data by field and by segment.
 
-    strata: by what the rows are split.
+    strata: the segments and seasons that split the rows.
 
     Raises:
         SchemaError: there are no rows, chunks differ in their columns, no kind can be inferred, or
-            the schema names a column that is not there.
+            the schema names a column that does not exist.
     """
     slots = Reservoir(sample_rows, rng)
     samples: dict[tuple[Role, str], FieldSample] = {}

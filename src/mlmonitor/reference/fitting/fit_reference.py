@@ -1,4 +1,4 @@
-"""From training data and checked options to the content of a reference."""
+"""Turn training data and checked options into the content of a reference."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from mlmonitor.reference.training_data import ACTUAL, Chunk, chunks
 
 
 class TrainingData(NamedTuple):
-    """What a reference is fitted on: rows, and what belongs to each."""
+    """The rows that a reference is fitted on, and the values that belong to each."""
 
     features: Any
     predictions: Any
@@ -31,7 +31,7 @@ class TrainingData(NamedTuple):
 
 
 def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
-    """The content of a reference of `data`.
+    """Fit the content of a reference to `data`.
 
     Raises:
         SchemaError: the data has no rows, or contradicts itself or the options.
@@ -71,7 +71,7 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
 
 
 def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
-    """The chunks; the first with rows is checked against the options before any work."""
+    """Yield the chunks; check the first one that has rows against the options before any work."""
     is_checked = False
     for chunk in chunks(
         data.features,

@@ -1,4 +1,4 @@
-"""Which rows of a stream are kept: a uniform sample, the same rows of every field."""
+"""Choose the rows of a stream to keep: a uniform sample, with the same rows of every field."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Reservoir:
-    """The rows of a uniform sample of at most `limit` rows, drawn a chunk at a time; None: all.
+    """A uniform sample of at most `limit` rows, drawn chunk by chunk; a limit of None keeps all.
 
     Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
     """
@@ -22,13 +22,13 @@ class Reservoir:
         self.seen: int = 0
         self.kept: int = 0
         self.fresh: int = 0
-        """Rows of the chunk, from its start, that fill slots of their own."""
+        """Number of rows, from the start of the chunk, that fill free slots."""
         self.replaced: Counts = np.empty(0, np.int64)
         self.replaced_by: Counts = np.empty(0, np.int64)
-        """Slots, and the rows of the chunk that take them over, in order."""
+        """Replaced slots, and the rows of the chunk that replace them, in order."""
 
     def next_chunk(self, rows: int) -> None:
-        """Draw for the next `rows` rows; every field of the chunk then fills the same slots."""
+        """Draw the slots of the next `rows` rows; all fields of the chunk then use these slots."""
         limit = self.seen + rows if self.limit is None else self.limit
         self.fresh = min(limit - self.kept, rows)
         late = np.arange(self.fresh, rows)
@@ -40,9 +40,9 @@ class Reservoir:
 
 
 class Sample:
-    """One field's values in the slots; `blank` where rows went by before the first was taken.
+    """The values of one field by slot; `blank` for rows that were drawn before the first `ingest`.
 
-    Price: it grows by doubling up to the limit; a chunk costs what it replaces.
+    Price: memory doubles up to the limit; a chunk costs one copy per value that it stores.
     """
 
     def __init__(self, blank: object) -> None:

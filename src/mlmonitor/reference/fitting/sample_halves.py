@@ -1,4 +1,4 @@
-"""Rows to learn a derivation from, and others to fit what is derived: no row is in both."""
+"""Learn a derivation from one half of the sampled rows, and fit its fields on the other half."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class Derived(NamedTuple):
-    """A derived field, and what it looks like in each segment."""
+    """The entry of a derived field, for the whole and for each segment."""
 
     entry: CountedEntry
     parts: list[SegmentField]
 
 
 class SampleHalves:
-    """A uniform sample of at most `limit` rows in two halves, and what splits them.
+    """A uniform sample of at most `limit` rows in two halves, with their segments and seasons.
 
-    A row lies nearer to a centre that it helped to make than any later row: so what a derivation
-    learns is learned from one half of the rows, and what is derived is fitted on the other.
+    A row is closer to a centre that it contributed to than later rows are. A derivation is
+    therefore learned from one half, and the derived fields are fitted on the other.
     """
 
     def __init__(self, limit: int, rng: "Generator", strata: Stratification) -> None:
@@ -40,13 +40,13 @@ class SampleHalves:
         self._halves: tuple[Counts, Counts] | None = None
 
     def next_chunk(self, rows: int, marks: StratumKeys) -> None:
-        """Draw for the next rows, and keep their marks."""
+        """Draw the slots of the next rows, and keep their segments and seasons."""
         self.slots.next_chunk(rows)
         self._strata.ingest(marks, self.slots)
 
     @property
     def halves(self) -> tuple[Counts, Counts]:
-        """The slots to learn from, and the others; of a single row, it and it."""
+        """The slots to learn from, and the others; a single row is in both."""
         if self._halves is None:
             drawn = self._rng.permutation(self.slots.kept)
             half = max(drawn.size // 2, 1)
@@ -63,8 +63,8 @@ class SampleHalves:
         segments: Sequence[SegmentReference],
         options: FieldOptions,
     ) -> Derived:
-        """The field whose values in the second half are `column`."""
-        slots = Reservoir(None, self._rng)  # draws nothing: all rows are kept
+        """Fit the derived field whose values in the second half are `column`."""
+        slots = Reservoir(None, self._rng)  # keeps all rows without drawing
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.ingest(column, slots)

@@ -1,4 +1,4 @@
-"""Training rows split by segment and by season: what each field looks like in each part."""
+"""Training rows split by segment and by season, and the entries of each part."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,16 +19,16 @@ from mlmonitor.reference.fitting.stratified_field import StratifiedField
 
 
 class StratumKeys(NamedTuple):
-    """What a chunk's rows are split by: its segment fields, and when each row was."""
+    """What splits the rows of a chunk: the columns of its segment fields, and a time per row."""
 
     segments: Sequence[Values] = ()
     times: Values | None = None
 
 
 class Stratification:
-    """Remembers the segment and the season of each sampled row, in the slots of all fields.
+    """Keeps the segment and the season of each sampled row, in the slots of all fields.
 
-    Price: 16 bytes a sampled row, and the name of every segment met.
+    Price: 16 bytes a sampled row, and the values of every distinct segment.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Stratification:
         self._segment, self._season = Sample(0.0), Sample(0.0)
 
     def sibling(self) -> "Stratification":
-        """The same parts, for the slots of another sample of the same rows."""
+        """Return a stratification with the same segments, for another sample of the same rows."""
         sibling = Stratification(self.fields, self._most, self.season, self._public)
         sibling._ids = self._ids
         return sibling
@@ -53,7 +53,7 @@ class Stratification:
     def whole(
         self, field: StratifiedField, slots: Reservoir, at: Counts | None = None
     ) -> CountedEntry:
-        """A field with the counts of its seasons; `at`: the slots of its rows, if not all."""
+        """Return a field with its counts by season; `at`: the slots of its rows, if not all."""
         return field.whole(self._seasons(slots, at), self._count)
 
     def parts(
@@ -63,7 +63,7 @@ class Stratification:
         slots: Reservoir,
         at: Counts | None = None,
     ) -> list[SegmentField]:
-        """A field as each of these segments has it; what is in none of them is left out."""
+        """Return the entry of a field in each of these segments, without the rows of others."""
         if not segments:
             return []
         ids, seasons = self._numbers(slots, at), self._seasons(slots, at)
@@ -75,7 +75,7 @@ class Stratification:
         return parts
 
     def ingest(self, marks: StratumKeys, slots: Reservoir) -> None:
-        """Keep the marks of those rows of a chunk that the sample has slots for.
+        """Keep the segments and times of the rows of a chunk that have a slot in the sample.
 
         Raises:
             SchemaError: a row has no time.
@@ -94,7 +94,7 @@ class Stratification:
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir
     ) -> list[SegmentReference]:
-        """Each segment of the most rows that may be named, and the rest as one."""
+        """Return the largest segments that may be named, and the rest as one."""
         if not self.fields:
             return []
         seasons = self._seasons(slots, None)
@@ -108,7 +108,7 @@ class Stratification:
         ]
 
     def _parts(self, slots: Reservoir) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
-        """The sampled rows of each segment, those of the most rows first."""
+        """Yield the sampled rows of each segment, largest first, then the rest."""
         ids = self._numbers(slots, None)
         names = list(self._ids)
         counts = np.bincount(ids, minlength=len(names)).tolist()
@@ -132,6 +132,6 @@ class Stratification:
         return numbers if at is None else numbers[at]
 
     def _seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """The season of each row; 0 where there are none."""
+        """The season of each row; 0 without seasons."""
         seasons: Counts = self._season.rows(slots).astype(np.int64)
         return seasons if at is None else seasons[at]

@@ -1,4 +1,4 @@
-"""One field's sampled rows, counted part by part: by segment and by season."""
+"""The sampled rows of one field, counted by segment and by season."""
 
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ class StratifiedField:
     """The sampled rows of one field, over the bins of its entry.
 
     values: numbers, NaN where missing, or categories, None where missing. reasons: why a value is
-    missing, as in a block. thresholds: how the critical values of each part are worked out.
+    missing, as in a block. thresholds: how the critical values of each part are computed.
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class StratifiedField:
         self._thresholds = thresholds
 
     def whole(self, seasons: Counts, count: int) -> CountedEntry:
-        """The entry, with the counts of each of `count` seasons; `seasons` holds each row's."""
+        """Return the entry with its counts in each of `count` seasons.
+
+        seasons: the season of each row.
+        """
         if not count:
             return self._entry
         everything = np.arange(len(self._values))
@@ -52,7 +55,7 @@ class StratifiedField:
         return self._entry.model_copy(update={"seasons": counts})
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
-        """Some of the rows as a segment of their own."""
+        """Summarise some of the rows as a segment."""
         counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
         segment = SegmentField(
             missing=counts[-1],
@@ -71,7 +74,7 @@ class StratifiedField:
         return segment.model_copy(update={"critical": critical})
 
     def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
-        """The counts of each season, a text each: of the rows that a window is compared with."""
+        """Return the expected counts of each season, each as one text."""
         width, cells = len(self._entry.counts) + 1, self._cells
         if self._rare is not None and self._rare.held_cells is not None:
             width, cells = width + 1, self._rare.held_cells
@@ -91,7 +94,7 @@ class StratifiedField:
 
 
 def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
-    """The bin of each sampled row; the one after the last bin is of missing values."""
+    """Return the bin of each sampled row; missing values are in an extra bin after the last."""
     if isinstance(entry, NumericReference):
         numbers = rows.astype(np.float64)
         cells = np.searchsorted(np.array(entry.edges, np.float64), numbers, side="left")
@@ -103,7 +106,7 @@ def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
 
 
 def refused_of(reasons: Reasons) -> dict[str, Any]:
-    """How many of these values were not finite, and how many of a wrong type."""
+    """Count the values that were not finite, and those of a wrong type."""
     return {
         "nonfinite": int(np.count_nonzero(reasons == _NONFINITE)),
         "wrong_type": int(np.count_nonzero(reasons == _WRONG_TYPE)),
@@ -111,7 +114,7 @@ def refused_of(reasons: Reasons) -> dict[str, Any]:
 
 
 def _spread(ordered: Floats, entry: NumericReference) -> dict[str, object]:
-    """Moments, range and quantiles of some numbers; nothing where there are none."""
+    """Return moments, range and quantiles of sorted numbers; empty without numbers."""
     if not ordered.size:
         return {}
     moments = Moments.from_block(ordered[None, :])
@@ -119,7 +122,7 @@ def _spread(ordered: Floats, entry: NumericReference) -> dict[str, object]:
     quantiles = np.quantile(ordered, ranks, method="inverted_cdf")
     low, high = float(moments.min[0]), float(moments.max[0])
     if entry.id_like and entry.min is not None and entry.max is not None:
-        # The whole's range and its rounding: nothing of a segment's rows is closer to them.
+        # Use the whole's rounded range, so that a segment discloses no more of its rows.
         low, high = entry.min, entry.max
         quantiles = np.clip(coarsen(quantiles, low, high), low, high)
     return {

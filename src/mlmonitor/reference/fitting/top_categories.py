@@ -1,4 +1,4 @@
-"""Which categories a reference lists, and what to expect of them: without flattering the listed."""
+"""Choose the categories that a reference lists, and count them without selection bias."""
 
 from collections import Counter
 from functools import cached_property
@@ -17,7 +17,7 @@ OTHER_CATEGORIES = 2_000
 
 
 class CategoryCounts(NamedTuple):
-    """The parts of a `CategoricalReference` of the same names."""
+    """The fields of a `CategoricalReference` with the same names."""
 
     categories: list[str]
     counts: list[int]
@@ -34,12 +34,12 @@ class CategoryCounts(NamedTuple):
 def ranked(
     sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = (), *, is_public: bool = False
 ) -> CategoryCounts:
-    """The categories of a sample of names, None where one is missing; `fixed` ones are listed all.
+    """Count and rank the categories of a sample, None where missing; always list the `fixed` ones.
 
-    Where there are more than `TOP_CATEGORIES`, or some may not be named, half of the rows, drawn by
-    a seed, choose which are listed, and the other half is counted in `held_out`. Price: half of the
-    rows' worth of belief in such fields; chosen and counted by the same rows, the listed would look
-    rarer in every window.
+    If there are more than `TOP_CATEGORIES`, or if some may not be named, a random half of the rows
+    chooses the listed ones, and `held_out` counts the other half. Counted on the rows that chose
+    them, listed categories would seem to become rarer in every window.
+    Price: such fields have only half of the rows as evidence.
     """
     counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)
@@ -76,9 +76,9 @@ def ranked(
 
 
 def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int) -> list[str]:
-    """The categories that half of the rows choose: the most frequent in it that may be named.
+    """Return the categories that half of the rows choose: its most frequent ones that may be named.
 
-    The other half has no say, so that it counts a name it alone has among the others.
+    The other half has no influence, so it counts a name that only it contains among the others.
     """
     counts = Counter(choosing.tolist())
     frequent = [name for name in names if counts[name] >= least]
@@ -88,7 +88,7 @@ def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int) -> lis
 def categorical(
     field: Field, sample: np.ndarray[Any, Any], *, is_public: bool = False
 ) -> CategoricalReference:
-    """The entry of a categorical or boolean field; `is_public`: whether rare ones may be named."""
+    """Summarise a categorical or boolean field; `is_public`: whether to name rare categories."""
     fixed = ("false", "true") if field.kind is Kind.BOOLEAN else ()
     counted = ranked(sample, fixed, is_public=is_public)
     return CategoricalReference(
@@ -101,9 +101,9 @@ def categorical(
 
 
 class Rare:
-    """What of a field's rare categories falls into parts of its sample.
+    """Counts the rare categories of a field in parts of its sample.
 
-    A part is judged by the whole: a category is new to it that the whole does not know.
+    A category is new to a part if it is new to the whole.
     """
 
     def __init__(self, sample: np.ndarray[Any, Any], entry: CategoricalReference) -> None:
@@ -117,9 +117,9 @@ class Rare:
 
     @cached_property
     def held_cells(self) -> Counts | None:
-        """The place of each row in `[*categories, others, new, missing]`, -1 where it had a say.
+        """The place of each row in `[*categories, others, new, missing]`, -1 unless it is held out.
 
-        None where every row is counted.
+        None if every row is counted.
         """
         if not self._is_split:
             return None
@@ -141,7 +141,7 @@ class Rare:
 
 
 def _is_held(rows: int) -> NDArray[np.bool_]:
-    """Which rows of a sample have no say in which categories are listed: half, by a seed."""
+    """Which rows of a sample are held out from choosing categories: half, with a fixed seed."""
     is_held: NDArray[np.bool_] = np.random.default_rng(rows).random(rows) < 0.5
     return is_held
 

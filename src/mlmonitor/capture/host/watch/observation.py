@@ -52,13 +52,13 @@ class Observation(OpenCall):
 
     @id.setter  # noqa: A003 - the property above
     def id(self, _own_id: object) -> None:
-        """Count the mistake: the id is set when the block begins."""
+        """Count an assignment as an error, because the id is set when the block begins."""
         self._recorder.guard.hold(
             SchemaError("observe: `id` is only read; pass observe(..., prediction_id=...)")
         )
 
     def ensure_id(self, recorder: Recorder) -> str:
-        """Return the id; if it is first read after the block, pass it on to the worker."""
+        """Return the id; pass it on to the worker if it is first read after the block."""
         is_new = not self._call
         prediction_id = assign_id(recorder, self._call)
         # Read after the id is set: an entry appended from now on carries it already.

@@ -61,11 +61,11 @@ class WatchedCallable(WatchedObject):
     __slots__ = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the wrapped object, watched."""
+        """Call the wrapped object and record the call."""
         return self._wrappers["__call__"](*args, **kwargs)
 
     def __get__(self, instance: Any, _owner: Any = None) -> Any:
-        """Bind as a function does, if the wrapped object does."""
+        """Bind to an instance like a function if the wrapped object does so."""
         if instance is None or not hasattr(type(self.__wrapped__), "__get__"):
             return self
         return MethodType(self, instance)
