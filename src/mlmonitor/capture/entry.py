@@ -1,4 +1,4 @@
-"""The record of one finished call, and what the calls of one watched function share."""
+"""The record of one finished call, and the properties shared by calls of one watched function."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -8,7 +8,7 @@ from mlmonitor.capture.outputs import Outputs
 
 
 class Shape(NamedTuple):
-    """What the calls of one watched function share; fixed at decoration.
+    """Properties shared by all calls of one watched function, fixed at decoration.
 
     names: the names of positions, for rows without names.
     outputs: how results are read.

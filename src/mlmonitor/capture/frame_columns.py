@@ -38,7 +38,7 @@ def column_values(column: Any) -> Values:
 
 
 def copy_column(column: Any) -> Values:
-    """`column_values` as a copy that shares no memory with the column."""
+    """Like `column_values`, but a copy that shares no memory with the column."""
     values = column_values(column)
     return values.copy() if isinstance(values, np.ndarray) else values
 

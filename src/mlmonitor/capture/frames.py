@@ -38,10 +38,10 @@ def check_collected(what: str, value: object) -> None:
 
 
 def frame_owner(kind: type) -> Callable[[Any], Any]:
-    """A function that copies a frame of this type, including its memory.
+    """Return a function that copies a frame of this type, including its memory.
 
     Polars and pyarrow may share memory with the array that a frame was built from, and so do their
-    own copies. All rows are gathered instead.
+    own copies. Gathering all rows makes a real copy.
     """
     match package_of(kind):
         case "narwhals":

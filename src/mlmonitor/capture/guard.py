@@ -17,8 +17,8 @@ _HOME = f"{Path(__file__).parents[1]}{os.sep}"
 class Guard:
     """Suppresses our exceptions; logs the 1st, 2nd, 4th, 8th ... of them.
 
-    The log names the type of an error and the innermost of our lines in its traceback. It leaves out
-    the message, which may quote a value, except that of a `MonitorError`, which never does.
+    The log names the type of an error and the innermost of our lines in its traceback. Messages are
+    left out because they may quote a value, except those of a `MonitorError`, which never do.
     `KeyboardInterrupt` and its kind belong to the host and pass through.
     """
 

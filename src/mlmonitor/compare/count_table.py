@@ -58,10 +58,10 @@ def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
 
     Numeric bins that are empty in the reference share half a count: there is one on either side of
-    each point mass, and half a count for each would predict too much of a small window there. The
-    number of categories with a single reference row estimates the rows of new categories (Good and
-    Turing). So each category is discounted, and new categories get the discounts. Held-out counts
-    need no discount.
+    each point mass, and half a count for each would predict too many rows of small windows there.
+    The number of categories with a single reference row estimates the rows of new categories (Good
+    and Turing). Each category is therefore discounted, and new categories get the discounts.
+    Held-out counts need no discount.
     Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
     """
     table = np.full((len(entries), width(plan)), PRIOR)

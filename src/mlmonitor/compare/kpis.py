@@ -20,8 +20,8 @@ _NEVER_ALERTS = Significance(alpha=1.0, fields=1, tolerance=0.0)  # a figure has
 class Kpis:
     """Sums, counts, moments and quantiles of each figure, for at most `NAMES` figures by name.
 
-    Further figures are counted under `OTHER`. A name of more than 200 characters is truncated and
-    gets a hash. So names cannot fill the memory.
+    Names cannot fill the memory: further figures are counted under `OTHER`, and a name of more than
+    200 characters is truncated and gets a hash.
     """
 
     NAMES = 100

@@ -84,7 +84,7 @@ class SegmentSnapshot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelsSnapshot:
-    """Labels by outcome, the number that wait, and the performance from matched ones.
+    """Labels by outcome, the number that wait, and the performance from matched labels.
 
     evicted: predictions evicted without a label. performance: None before the first matched label.
     """
@@ -114,10 +114,11 @@ class ModelSnapshot:
     Promise: immutable. Later rows change no number in it, and its arrays of counts are read-only.
     Price: a copy of the totals and of the window's sum.
 
-    traffic: features and predictions; None before comparing begins. actuals: None before the first
-    label, if the reference has no actuals. kpis: one population per figure, in order of arrival.
-    segments: in the order of their codes, the rest last. unknown_fields: values of fields that the
-    reference does not know, by name. unused_ignores, unmatched_rules: options without effect.
+    traffic: features and predictions; None before comparing begins. actuals: None until the first
+    label arrives if the reference has no actuals. kpis: one population per figure, in order of
+    arrival. segments: in the order of their codes, the rest last. unknown_fields: number of values
+    by name, for fields outside the reference. unused_ignores, unmatched_rules: options without
+    effect.
     """
 
     model: str

@@ -36,7 +36,7 @@ class Comparing:
     def begin(
         cls, reference: Reference, options: ComparisonOptions, declared: Declared, *, now: float
     ) -> "Comparing":
-        """Prepare to compare rows with this reference from `now` on, a time in seconds."""
+        """Prepare to compare rows with this reference from `now` on; `now` is in seconds."""
         has_segments = bool(declared.segments)
         plan = reference.plan(_ROLES, deviations=options.deviations)
         entries = reference.entries(_ROLES)

@@ -90,7 +90,7 @@ class Kernel:
     Promise: the inner product of two vectors' features is `exp(-|x - y|^2 / 2 bandwidth^2)`, with
         a standard error of `1 / sqrt(features)` at most; that of a vector with itself is 1.
     Price: `dimensions * features / 2` multiplications a row. The frequencies are from a generator
-        whose stream numpy has frozen, so a reference means the same in every release.
+        whose stream numpy has frozen, so a reference gives the same values in every release.
     Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.
     """
 

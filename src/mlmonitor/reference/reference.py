@@ -75,8 +75,8 @@ class Reference:
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        Data passed at once is used completely. From an iterator of chunks, bins come from a uniform
-        sample of 100,000 rows; mean, deviation and range come from all rows. The first chunk that
+        Data passed at once is used completely. For an iterator of chunks, bins summarise a uniform
+        sample of 100,000 rows; mean, deviation and range summarise all rows. The first chunk that
         has values of a column determines its kind.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for simulated
             thresholds, 1 to 10 ms for asymptotic ones.

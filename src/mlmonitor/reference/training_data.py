@@ -256,7 +256,7 @@ def _check_width(width: int, names: Sequence[str]) -> None:
 
 
 def _copy_column(name: str, column: Any) -> Values:
-    """Copy one column of a mapping in the way of `record`: as an array, or else as a list."""
+    """Copy one column of a mapping as `record` does: as an array, or else as a list."""
     values = None
     with suppress(Exception):  # an object that raises is not a column
         values = list(column) if isinstance(column, range) else copy_result(column)

@@ -129,7 +129,7 @@ class EProcess:
         """Do nothing: all seasons share one null."""
 
     def update(self, counts: Counts) -> None:
-        """Add the counts of new rows, `[fields, bins]`; restart where it is due."""
+        """Add the counts of new rows, `[fields, bins]`; restart if one is due."""
         if not counts.any():
             return
         self._evaluation = None

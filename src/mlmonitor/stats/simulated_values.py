@@ -90,7 +90,10 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
 
 
 def _draw_windows(rng: "Generator", size: int, weights: Floats) -> Counts:
-    """Draw the counts of one window for each row of weights; a row of zeros has only missing values."""
+    """Draw the counts of one window per row of weights.
+
+    A row without weights yields a window of missing values, which the last bin holds.
+    """
     total = weights.sum(axis=1, keepdims=True)
     shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     windows: Counts = rng.multinomial(size, shares)

@@ -1,4 +1,4 @@
-"""A status in print: a few lines that fit a terminal."""
+"""A status as text: a few lines that fit a terminal."""
 
 from collections.abc import Sequence
 

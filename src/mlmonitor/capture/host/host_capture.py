@@ -44,8 +44,8 @@ class HostCapture:
         """Build the decorator that watches functions with these options.
 
         Raises:
-            ConfigError: an option has the wrong type. The decorator itself raises it if the options do
-                not fit its target.
+            ConfigError: an option has the wrong type. The decorator raises it as well, if the
+                options do not fit its target.
         """
         check_options(features, outputs, id_from)
         shape = Shape(self._features, outputs, id_from)

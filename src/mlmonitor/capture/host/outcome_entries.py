@@ -36,7 +36,7 @@ class RankingEntry(NamedTuple):
 
 
 def are_rankings(actuals: Any) -> bool:
-    """Whether each actual is a row of its own: the relevances of the items of one query."""
+    """Whether each actual is a row: the relevances of the items of one query."""
     if isinstance(actuals, np.ndarray):
         return actuals.ndim == 2
     is_list = isinstance(actuals, list) and len(actuals) > 0

@@ -15,7 +15,7 @@ from mlmonitor.forks import PerProcess
 
 
 class Line(Protocol):
-    """The destination of records: `put`, or `entries` for a single row while there is room."""
+    """The destination of records: `put`, or append a single row to `entries` if it has room."""
 
     entries: deque[Entry]
     room: int
@@ -61,7 +61,7 @@ class Recorder(PerProcess):
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
     unobservable: types of results already reported as impossible to observe.
     open_call: the call that is open in the current context, of those that may be suspended:
-        coroutines and blocks. A plain call is found on the stack, see `open_call`.
+        coroutines and blocks. A plain call is found on the stack, see `find_open_id`.
     """
 
     line: Line

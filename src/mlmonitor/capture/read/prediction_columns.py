@@ -106,7 +106,7 @@ class PredictionColumns:
         return fields
 
     def _read_list(self, prediction: list[Any], rows: int) -> NamedColumns:
-        """Each output's values; empty where there is not one entry a row."""
+        """Each output's values; empty unless there is one entry per row."""
         if len(prediction) == rows:
             if _are_mostly(_is_mapping, prediction):
                 return _read_mappings(prediction)
@@ -130,7 +130,7 @@ class PredictionColumns:
         return {name: [row[i] for row in whole] for i, name in enumerate(names)}
 
     def _read_array(self, prediction: Any, rows: int) -> NamedColumns:
-        """Each output's values; empty where there is not one entry a row."""
+        """Each output's values; empty unless there is one entry per row."""
         if is_value(type(prediction)):
             return {"": [prediction]} if rows == 1 else {}
         array = np.asarray(prediction)

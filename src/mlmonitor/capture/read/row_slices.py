@@ -1,4 +1,4 @@
-"""Split rows in two: the first are learned as a reference, the others compared with it."""
+"""Split rows: a reference is learned from the first, and the others are compared with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

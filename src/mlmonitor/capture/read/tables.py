@@ -30,7 +30,7 @@ class Table(Protocol):
         """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether all values are under `expected` names; call it after those were read."""
+        """Whether all values are under `expected` names; valid only after these were read."""
 
     def names(self) -> Mapping[str, int]:
         """Number of rows with a value under each name."""
@@ -71,7 +71,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Compare counts instead of names: a row with all expected values and the same count has no others."""
+        """Compare counts: a row with all expected values has no others if it has no more."""
         return self._is_even and sum(map(len, self._readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
@@ -238,9 +238,9 @@ def _positions(names: Sequence[str], width: int) -> dict[str, int]:
 
 
 def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
-    """Build one table of all rows in `payloads`, which share `form`; `names` are by position.
+    """Build one table of all rows in `payloads`, which share `form`.
 
-    Without names, positions are called "x0", "x1", ...
+    names: names of the positions, by default "x0", "x1", ...
     """
     if form in (PayloadForm.MAPPINGS, PayloadForm.SEQUENCES):
         form = PayloadForm.MAPPING if form is PayloadForm.MAPPINGS else PayloadForm.SEQUENCE

@@ -103,7 +103,7 @@ class ShiftDecomposition:
     def from_entries(
         cls, plan: Plan, entries: Sequence[CountedEntry], prediction: str | None
     ) -> "ShiftDecomposition | None":
-        """Decompose this prediction's shift; None unless it is numeric and has means by bin."""
+        """Build the decomposition for `prediction`; None if it has no means or is not numeric."""
         for place, field in enumerate(plan.schema.numeric):
             if field.role is Role.PREDICTION and field.name == prediction:
                 has_means = any(entry.predicted for entry in entries)

@@ -68,7 +68,7 @@ class RunDetector:
         self._stake: Floats = np.zeros(2 * len(entries))
 
     def skip(self, total: Profile) -> None:
-        """Exclude everything so far."""
+        """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
     def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[RunEvidence, Mask]:

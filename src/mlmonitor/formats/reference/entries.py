@@ -144,7 +144,7 @@ class CategoricalReference(FieldReference):
 
     `counts` has one count per category, then that of all others. `others` names the categories
     among these that were kept; `is_closed`: whether it names all. `once` and `twice`: number of
-    categories that occurred once and twice, for Good and Turing's estimate of new categories.
+    categories that occurred once and twice, which estimate new categories (Good and Turing).
     If some categories are not listed, `held_out` holds `[*categories, others, new, missing]` of the
     rows that did not choose the listed ones. Names that may identify a person are in neither list,
     unless the user declared the field `public`.

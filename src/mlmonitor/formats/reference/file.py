@@ -130,7 +130,7 @@ def _check_size(data: bytes) -> None:
 
 
 def _check_keys(data: bytes) -> None:
-    """Raise FormatError if an object has a key twice, because parsers disagree on which one wins."""
+    """Raise FormatError if an object repeats a key, because parsers disagree on which one wins."""
     # Parsing the head has checked the syntax and depth. Numbers are not parsed: they may be huge.
     tree = json.loads(
         data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool

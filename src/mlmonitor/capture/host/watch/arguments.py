@@ -47,7 +47,7 @@ def _name_instance(function: Callable[..., Any], by_name: Mapping[str, object]) 
 def find_features(
     function: Callable[..., Any], identity: str | None, names: Collection[str] = ()
 ) -> str | Sequence[str]:
-    """Find the argument that holds the features, or the arguments that are a feature each.
+    """Find the argument that holds the features, or all arguments if each is a feature.
 
     identity: an argument that holds the prediction's id and is not a feature.
     names: the model's features, if known.

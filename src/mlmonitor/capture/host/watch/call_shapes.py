@@ -1,4 +1,4 @@
-"""Shapes of blocks and batches, which state at each call how to read their outputs."""
+"""Shapes of blocks and batches, whose calls may differ in how their outputs are read."""
 
 from collections.abc import Sequence
 

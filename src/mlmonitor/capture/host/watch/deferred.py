@@ -1,9 +1,9 @@
-"""Results that are not there yet: a plain function may return a future or a coroutine.
+"""Deferred results: a plain function may return a future or a coroutine.
 
 This happens if another decorator hides an `async def`, or if the function starts a task. The
 prediction is recorded when it is ready. Generators and other awaitables cannot be observed without
-changing the object that the host receives: their rows are recorded without a prediction, and one
-error reports it.
+changing the object that the host receives. Their rows are recorded without a prediction, and each
+such type is reported once as an error.
 """
 
 import sys
