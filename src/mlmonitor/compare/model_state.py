@@ -141,7 +141,7 @@ class ModelState:
         self.labels.ready(now=now)
 
     def begin_outcomes(self, *, now: float) -> bool:
-        """Whether pairs can be ingested, which is not so while a reference is learned.
+        """Whether pairs can be ingested; they must wait while a reference is learned.
 
         A process that records nothing but pairs needs no reference: its classes, and whether the
         actuals are numbers, follow from the first of them.
@@ -197,7 +197,7 @@ class ModelState:
 
     @property
     def actuals(self) -> Population | None:
-        """The labels as a population; None before the first, if the reference has no actuals."""
+        """The labels as a population; without actuals in the reference, None until the first one."""
         return None if self.labels is None else self.labels.population
 
     @property

@@ -28,8 +28,8 @@ class ExportStatus:
     """One destination: points by outcome, and the result of the last export.
 
     last_reason: of the newest failed export. seconds_since_success: since the newest snapshot with
-    an accepted point; None before the first. unanswered: points sent without a response, by the
-    end of the wait: `closed` (the connection was closed) or `timeout`.
+    an accepted point; None before the first. unanswered: points without a response, by how the
+    wait ended: `closed` (the connection was closed) or `timeout`.
     """
 
     outcomes: Mapping[str, int]

@@ -111,8 +111,8 @@ class Reference:
             bins: number of bins of a numeric field, with equal mass.
             thresholds: how the 99 % no-drift quantiles of distances are computed. `simulated`, or
                 `asymptotic`: without simulation, by gamma laws (Satterthwaite 1946), and by
-                Kolmogorov's law for `ks`. They differ by at most a quarter for windows of 100 rows
-                or more and bins that expect ten, by more otherwise. Alerts do not depend on them.
+                Kolmogorov's law for `ks`. They differ by at most a quarter if windows have 100 rows
+                or more and bins expect ten or more; by more otherwise. No alert depends on them.
             seed: seed of the sample drawn from chunks.
 
         Raises:

@@ -42,7 +42,7 @@ R = TypeVar("R")
 def decorate(
     function: Any, features: str | Sequence[str] | None, *, recorder: Recorder, shape: Shape
 ) -> Any:
-    """Wrap a function, `staticmethod` or `classmethod`; `features` names arguments.
+    """Wrap a function, `staticmethod` or `classmethod`; `features` names the arguments to copy.
 
     If the identity of `shape` is an argument of the function, ids are read from that argument and
     not from a feature.

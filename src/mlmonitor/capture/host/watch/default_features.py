@@ -28,7 +28,7 @@ def choose_features(
 ) -> str | Sequence[str]:
     """The argument that holds the features, or a list of all arguments if each is a feature.
 
-    names: the model's features; a first argument called like one of them might be that feature,
+    names: the model's features; a first argument with one of these names might be that feature,
         and so might other arguments, even those with a default.
 
     Raises:
