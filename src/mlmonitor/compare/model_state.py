@@ -197,7 +197,7 @@ class ModelState:
 
     @property
     def actuals(self) -> Population | None:
-        """The labels as a population; without actuals in the reference, None until the first one."""
+        """The labels as a population; None if there are neither reference actuals nor labels."""
         return None if self.labels is None else self.labels.population
 
     @property
