@@ -72,7 +72,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-if not _typing.TYPE_CHECKING:  # a module with __getattr__ would have every name for a type checker
+if not _typing.TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
@@ -83,7 +83,7 @@ if not _typing.TYPE_CHECKING:  # a module with __getattr__ would have every name
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=_sys.modules[__name__])
         value = getattr(_importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-        globals()[name] = value  # next time without this function
+        globals()[name] = value  # later look-ups skip this function
         return value
 
 

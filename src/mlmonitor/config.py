@@ -16,7 +16,7 @@ _PYDANTIC = "Value error, "  # the prefix of our own sentences
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
 _FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
-"""Variables of every pod beside a service called mlmonitor: they are not options of ours."""
+"""Variables that Kubernetes sets in every pod beside a service called mlmonitor; not options."""
 
 
 class Config(BaseModel):

@@ -12,7 +12,7 @@
     + ExportClosed (ConnectionError) ... or closed the connection without an answer
     + ExportRefused                  ... or rejected the data permanently
 
-A message names the field and what to do. It never holds a value: values may be personal data.
+A message names the field and the remedy. It never holds a value, which may be personal data.
 The last four stay inside the worker and never reach the host.
 """
 

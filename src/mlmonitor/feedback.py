@@ -32,7 +32,7 @@ class Feedback:
 
         The newest `Config.pending_predictions` of this process can be labelled; in another process
         use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
-        datetime, once or for each; if not given, now. Never raises: `status().labels` counts
+        datetime, one for all or one each; if not given, now. Never raises: `status().labels` counts
         labels by outcome, and `status().last_error` names a mistake.
         """
         if self.config.enabled:
@@ -50,9 +50,9 @@ class Feedback:
 
         Use it where labels are joined elsewhere: in a nightly job, or after a restart. The pairs
         count in performance alone, not as traffic.
-        predictions: as in `record`. actuals: one for each. Of a ranking: a row of scores, and a row
-        of relevances, for each query. predicted_at: when they were predicted,
-        once or for each, which decides their cohort; if not given, now. features: columns or a
+        predictions: as in `record`. actuals: one a prediction. A ranking has a row of scores and a
+        row of relevances for each query. predicted_at: the time of prediction, one for all or one
+        each, which decides the cohort; if not given, now. features: columns or a
         frame, for segments and buckets. Never raises, like `label`: `status().labels` counts the
         pairs, too, and those without a prediction or an actual as `missing` or `unreadable`.
         """

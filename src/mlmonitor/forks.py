@@ -22,7 +22,7 @@ class ProcessMark(Protocol):
 
 
 class PidMark:
-    """Compares pids: the fallback where no page is wiped, at the price of `os.getpid` a check."""
+    """Compares pids: the fallback where no page can be wiped. Price: one `os.getpid` a check."""
 
     __slots__ = ("_pid",)
 
@@ -68,7 +68,7 @@ NO_PICKLE = (
 
 
 class PerProcess:
-    """What is shared by copies within a process, and refuses to be pickled for another."""
+    """An object that its copies share within a process; pickling it for another process fails."""
 
     __slots__ = ()
 
@@ -100,14 +100,14 @@ def check_fork() -> None:
         return
     with _restarting:
         if not process_mark and _is_alone():
-            # Python's own repair of its locks, as `os.fork` has it; it runs our hook, too.
+            # repairs Python's locks as `os.fork` does, and runs our hook, too
             ctypes.pythonapi.PyOS_AfterFork_Child()
         if not process_mark:
             _restart_all()
 
 
 def _is_alone() -> bool:
-    """Whether the process has one native thread, so that no other holds what is repaired."""
+    """Whether the process has one native thread, so that no other thread can hold a lock."""
     try:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
@@ -121,7 +121,7 @@ def _restart_all() -> None:
 
 
 def _restart_after_python_fork() -> None:
-    """Restart without a check: in a pid namespace of its own a child may have its parent's pid."""
+    """Restart without comparing pids, which may be equal if the child has its own pid namespace."""
     global _restarting  # noqa: PLW0603 - another thread of the parent may have held it
     _restarting = threading.RLock()
     _restart_all()

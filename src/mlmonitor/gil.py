@@ -1,9 +1,9 @@
 """Let the worker thread run in short slices and release the GIL in between.
 
-Python takes the GIL away from a thread only after 5 ms, so a request that arrives while the worker
-runs would wait that long. A sleep of zero does not help: the worker would have the GIL back before
-the other thread is awake. So the worker sleeps between pieces of work, for longer than it runs; a
-request that switches threads several times then waits for it once, not every time.
+Python preempts a thread that holds the GIL only after 5 ms, so a request that arrives while the
+worker runs would wait that long. A sleep of zero does not help: the worker would take the GIL back
+before the other thread is awake. So the worker sleeps between pieces of work, for longer than it
+runs; a request that switches threads several times then waits for the worker only once.
 """
 
 import threading

@@ -55,7 +55,7 @@ def resolve_exporters(
 ) -> list[Exporter]:
     """Return the given exporters, or the one that the standard variables describe, if any.
 
-    Their clients are imported now, unless gevent has yet to patch what they import.
+    Their clients are imported now, unless gevent is loaded and has not patched `ssl` yet.
     """
     destinations = _list_exporters(exporters, environ)
     if is_enabled and not gevent_will_patch():
@@ -76,7 +76,7 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
 
 
 def check_callable(option: str, function: F | None) -> F | None:
-    """Check now that a function to be called later is one."""
+    """Check that an object can be called, before it is needed."""
     if function is not None and not callable(function):
         raise ConfigError(f"{option}: expected a function, or None, got {_type(function)}")
     return function
@@ -91,7 +91,7 @@ def build_declared(
     schema: Mapping[str, Kind | str] | None,
     fields: Sequence[Field],
 ) -> Declared:
-    """Build what is declared of the rows, checked against the reference."""
+    """Build the declarations about the rows, checked against the reference."""
     return Declared(
         ignore=frozenset(check_names("ignore", ignore)),
         segments=check_segments(segments, reference, config),
@@ -152,7 +152,7 @@ def has_vectors(schema: Mapping[str, Kind]) -> bool:
 
 
 def choose_copiers(schema: Mapping[str, Kind]) -> Copiers:
-    """Choose the copiers of the host's rows; only vectors need more than the plain ones."""
+    """Choose the functions that copy the host's rows; only vectors need `VectorCopiers`."""
     vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
     return VectorCopiers(vectors) if vectors else Copiers()
 

@@ -101,8 +101,8 @@ class Pipeline:
     def absorb(self, now: float) -> bool:
         """Ingest one block of the calls that waited when the drain began; return whether more wait.
 
-        A drain ends although calls keep arriving: otherwise a busy service would never export. Its
-        labels are drained first, and then calls that were named late, so that the drain includes
+        A drain ends although calls keep arriving: otherwise a busy service would never export.
+        Labels are drained first, then calls that got their id late, so that the drain includes
         the calls they belong to.
         """
         if self._undrained == 0:
@@ -169,7 +169,7 @@ class Pipeline:
         )
 
     def _end_drain_of_outcomes(self, now: float) -> None:
-        """Add pairs of predictions and actuals; those of a model that still learns wait."""
+        """Add pairs of predictions and actuals; they wait while the model learns its reference."""
         if self._inbox.outcomes.is_empty or not self._state.begin_outcomes(now=now):
             return
         for outcomes in self._inbox.outcomes.drain():
@@ -178,7 +178,7 @@ class Pipeline:
             yield_gil()
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Evaluate what was last evaluated this many rows and seconds ago."""
+        """Evaluate what has this many new rows and was last evaluated this long ago."""
         changed: list[Alert] = []
         for due in self._state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
@@ -224,7 +224,7 @@ class Pipeline:
     def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
         """Every series at `now`, stamped with `wall`, the system's time, or else with `now`.
 
-        It falls when that clock is set back: each delivery keeps its series from falling with it.
+        The system's time may be set back; each delivery keeps the stamps of its series rising.
         """
         model = self.model_snapshot(now)
         self._warn_of_other_model(model)
@@ -266,7 +266,7 @@ class Pipeline:
         return all(outcomes)
 
     def load_clients(self) -> None:
-        """Import what was not imported at set-up; may be slow, and no fork happens meanwhile."""
+        """Import what set-up did not import; may be slow, and blocks forks meanwhile."""
         load_clients([delivery.exporter for delivery in self._deliveries])
 
     def log_losses(self, rows: int, *, is_delivered: bool) -> None:
@@ -277,7 +277,7 @@ class Pipeline:
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Have no send take longer, where the exporter can: the process is about to end."""
+        """Limit the duration of later sends, as the process is about to end."""
         for delivery in self._deliveries:
             delivery.limit_sends(timeout_seconds)
 
@@ -287,9 +287,9 @@ class Pipeline:
             delivery.close(timeout_seconds=timeout_seconds)
 
     def measure_memory(self) -> int:
-        """The most memory held, as a function of the configuration and the reference.
+        """Return the upper bound in bytes, which the configuration and the reference determine.
 
-        Begins comparing: before that, nothing is held that could be added up.
+        Begins comparing, because the sketches to be measured exist only from then on.
         """
         self._state.begin_comparing(now=self._identity.started_at)
         return self._state.memory_bytes

@@ -138,10 +138,10 @@ class Schema:
 class Block:
     """Some parsed rows: the input of every sketch.
 
-    numeric: float64 `[numeric fields, rows]`; NaN without a finite number.
-    refused: int64 `[numeric fields, 3]`: how many were missing, not finite, of a wrong type.
+    numeric: float64 `[numeric fields, rows]`; NaN where there is no finite number.
+    refused: int64 `[numeric fields, 3]`: counts of values missing, not finite, of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
-    reasons: int8 `[numeric fields, rows]`, 1 + the place in `REFUSED` of each refused value; None
+    reasons: int8 `[numeric fields, rows]`, 1 + the index in `REFUSED` of each refused value; None
         if there is none, or if the block will not be split.
     season: the season of the rows, if there are seasons.
     kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
@@ -157,7 +157,7 @@ class Block:
 
 
 class Absent:
-    """Stands where a row has no value *by right*: a failed call has no prediction. Not counted."""
+    """A value that is rightly absent, such as the prediction of a failed call. Not counted."""
 
     __slots__ = ()
 

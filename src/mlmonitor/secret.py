@@ -1,4 +1,4 @@
-"""Credentials that can be sent but are never shown or logged."""
+"""Credentials that can be sent, and are never shown or logged."""
 
 import os
 import unicodedata
@@ -63,7 +63,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def check_header_text(source: str, text: str) -> None:
-    """Refuse a header value or token that HTTP cannot carry; the error repeats none of it.
+    """Refuse a header value or token that HTTP cannot carry; the error does not quote it.
 
     Raises:
         ConfigError: a character is a control character or not in ASCII, such as the zero width

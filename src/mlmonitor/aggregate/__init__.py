@@ -1,1 +1,1 @@
-"""The sketches of every field: columnar, fed a block at a time, mergeable, constant in memory."""
+"""The sketches of every field: columnar, updated by block, mergeable, constant in memory."""

@@ -14,7 +14,7 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import QUALITIES, REFUSED, Block, Counts, Floats, Quality, Role
 
 COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
-_NO_KERNELS = np.zeros(0)  # shared by all profiles without kernels, as there are many
+_NO_KERNELS = np.zeros(0)  # shared by all profiles without kernels
 _PLACES = {quality: place for place, quality in enumerate(QUALITIES)}
 _REFUSED = [_PLACES[quality] for quality in REFUSED]
 

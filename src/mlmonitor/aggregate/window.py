@@ -277,7 +277,7 @@ class Window:
             self._panes.append(self._open)  # still empty
         half = max(self._panes_in_span // 2, 1)
         halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
-        if self._panes_in_span == 1:  # there is no half: drop all that came before
+        if self._panes_in_span == 1:  # there is no half: drop all earlier shapes
             halves *= 2
         for _ in range(min(halves, 2)):
             self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)

@@ -1,1 +1,1 @@
-"""Between the host's threads and the worker: a bounded hand-over, and predictions in waiting."""
+"""Between the host's threads and the worker: a bounded queue, and predictions that await labels."""

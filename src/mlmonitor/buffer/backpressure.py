@@ -1,4 +1,4 @@
-"""What a batch job does while the buffer is full: its own thread reads rows until there is room."""
+"""Back-pressure for a batch job: while the buffer is full, its own thread reads waiting rows."""
 
 import sys
 import time

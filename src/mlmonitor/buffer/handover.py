@@ -55,13 +55,13 @@ class Handover(PerProcess):
         self._batch_rows = 0
         # Reentrant, because a finalizer may record while this thread holds the lock.
         self._lock = RLock()
-        # `next` on a C counter is atomic, `+= 1` is not; `dropped_rows` adds a tick of its own.
+        # `next` on a C counter is atomic, `+= 1` is not; each read of `dropped_rows` adds one.
         self._drops = count()
         self._reads_of_drops = 0
         self._lost = 0
         self._is_open = False
         self._span_source: SpanSource | None = None
-        self._room = 0  # `room` is what the wrappers see of it, see `_open`
+        self._room = 0  # the wrappers read it as `room`, see `_open`
         self.room: int = 0
 
     def close(self) -> None:

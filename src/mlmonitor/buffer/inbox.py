@@ -1,4 +1,4 @@
-"""Everything the host hands over, in one place that a forked child can clear."""
+"""All queues from the host to the worker, in one place that a forked child can clear."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -101,7 +101,7 @@ class Inbox:
 
     def name_late(self, entry: Entry) -> None:
         """Add a call that got its id after it was handed over; the worker may have read it."""
-        if self.late.is_open:  # otherwise nothing is lost: no label will be reported for it
+        if self.late.is_open:  # otherwise no label can be reported for it, so nothing is lost
             self.late.put((entry,))
 
     def close(self) -> None:

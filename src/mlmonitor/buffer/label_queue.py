@@ -1,4 +1,4 @@
-"""Labels on their way to the worker."""
+"""The queue of labels from the host to the worker."""
 
 from collections import deque
 from threading import RLock

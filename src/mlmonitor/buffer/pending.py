@@ -1,4 +1,4 @@
-"""Predictions that wait for their label, and the labels that find them."""
+"""Predictions that wait for their labels, and the matching of both."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -17,17 +17,17 @@ from mlmonitor.capture.values import Values
 from mlmonitor.records import Mask
 
 BLOCK_LABELS = 16_384
-"""Labels that are read and matched at once."""
+"""The number of labels that are read and matched at once."""
 
 _ACTUAL, _PREDICTED_AT = "actual", "predicted_at"
 
 
 class LabelStatus(StrEnum):
-    """What became of one label.
+    """The outcome of one label.
 
-    A missing or unreadable one found its prediction, which goes on waiting for another. A duplicate
-    repeats what an earlier label said, a contradicting one differs; the first label stands. Late
-    is a label whose prediction was put out before it arrived, as far as its id shows.
+    A missing or unreadable label has a prediction, which waits for another label. A duplicate
+    equals an earlier label and a contradicting one differs; the first label counts. A late label
+    arrived after its prediction was evicted, by the time in its id.
     """
 
     MATCHED = "matched"
@@ -40,10 +40,10 @@ class LabelStatus(StrEnum):
 
 
 class Reading(NamedTuple):
-    """A column of actuals once it has been read, a value a label.
+    """A column of actuals that has been read, with one value a label.
 
-    verdicts: 0 where the actual says something, 1 where it is missing, 2 where it is unreadable.
-    identities: 64 bits that are equal where two actuals are.
+    verdicts: 0 for a readable actual, 1 for a missing one, 2 for an unreadable one.
+    identities: 64 bits, equal for equal actuals.
     """
 
     verdicts: NDArray[np.int8]
@@ -57,15 +57,15 @@ Read = Callable[[Values], Reading]
 
 
 def missing_or_not(actuals: Values) -> Reading:
-    """All that can be said of actuals before it is known what they are."""
+    """Read which actuals are missing, while their kind is unknown."""
     is_gone = np.fromiter(map(is_missing, actuals), np.bool_, len(actuals))
     return Reading(is_gone.astype(np.int8), np.zeros(len(actuals), np.int64))
 
 
 class Matches(NamedTuple):
-    """Labels that found a prediction in waiting, and what was kept of these.
+    """Labels whose prediction waits, and the values kept for these predictions.
 
-    rows: the place of each among the labels. is_read: which of them end the waiting.
+    rows: the index of each label. is_read: whether the label settles its prediction.
     """
 
     rows: Positions
@@ -74,7 +74,7 @@ class Matches(NamedTuple):
 
 
 class _Retry(NamedTuple):
-    """Labels that found nothing at first; and when each id was made, -1 where it does not say."""
+    """Labels without a prediction so far, and the creation time in each id, -1 if it has none."""
 
     entry: LabelEntry
     hashes: Hashes
@@ -82,15 +82,15 @@ class _Retry(NamedTuple):
 
 
 class Pending:
-    """The newest predictions whose id somebody asked for; older ones make room.
+    """The newest predictions whose id was read; the oldest are evicted.
 
-    A label that finds nothing is tried once more after the next drain, since its prediction may
-    still have been on its way; then it is late, if its id shows that it was made before the oldest
-    one remembered, or else unknown.
+    A label without a prediction is tried again after the next drain, because its prediction may
+    still be in the queue. If that fails, it is late if its id is older than the oldest waiting
+    prediction, and otherwise unknown.
 
-    columns: name to dtype of what is kept of each prediction.
-    max_age_seconds: older predictions are put out.
-    Price: `memory_bytes`: of an id its hash is kept and of a prediction its numbers, in arrays.
+    columns: name to dtype of the values kept for each prediction.
+    max_age_seconds: older predictions are evicted.
+    Price: `memory_bytes`: arrays of the hash of each id and the numbers of each prediction.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Pending:
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
 
     def add_columns(self, columns: Mapping[str, str]) -> None:
-        """Keep more of each prediction; only before the first one is kept."""
+        """Keep further columns; must be called before the first prediction is kept."""
         if self._rows is None:
             self._columns.update(columns)
 
@@ -117,20 +117,20 @@ class Pending:
 
     @property
     def memory_bytes(self) -> int:
-        """What the waiting predictions hold at most."""
+        """Upper bound in bytes of the waiting predictions."""
         return WaitingRows.nbytes_of(self._limit, self._columns) if self._limit else 0
 
     @property
     def waiting(self) -> int:
-        """How many labels wait for their second try, counted nowhere yet."""
+        """The number of labels that wait for their second try and are not counted yet."""
         return sum(len(retry.hashes) for retry in self._retries)
 
     def remember(
         self, ids: Sequence[Ids | None], columns: Mapping[str, Column], *, now: float
     ) -> None:
-        """Keep the prediction of each id; an id that is used again stands for its newest one.
+        """Keep the prediction of each id; a repeated id refers to its newest prediction.
 
-        A prediction of two ids is kept under both: nobody knows by which it will be asked for.
+        A prediction with two ids is kept under both, because a label may use either.
         """
         if self._limit == 0:
             return
@@ -147,7 +147,7 @@ class Pending:
         self.evicted += self._rows.append(hashes[kept], chosen)
 
     def expire(self, *, now: float) -> None:
-        """Put out predictions that have waited for longer than they may."""
+        """Evict predictions that have waited for longer than `max_age_seconds`."""
         if self._max_age_seconds is not None and self._rows is not None:
             self.evicted += self._rows.evict_before(_PREDICTED_AT, now - self._max_age_seconds)
 
@@ -155,13 +155,13 @@ class Pending:
         return bool(self.find([identity])[0])
 
     def find(self, identities: Sequence[str]) -> Mask:
-        """Which of these ids have a prediction, labelled or not."""
+        """Mark the ids that have a prediction, labelled or not."""
         if self._rows is None:
             return np.zeros(len(identities), np.bool_)
         return self._rows.find(hash_ids(identities, len(identities)))[0] >= 0
 
     def due(self, entries: Sequence[LabelEntry]) -> list[tuple[LabelEntry, bool]]:
-        """The labels to match now, in blocks, those first whose last try this is."""
+        """Return the labels to match now, in blocks; labels on their last try are first."""
         again, self._retries = self._retries, []
         parts = [(retry.entry, True) for retry in again]
         parts += [(entry, False) for entry in entries]
@@ -170,10 +170,10 @@ class Pending:
     def match(
         self, entry: LabelEntry, read: Read = missing_or_not, *, is_last_try: bool = False
     ) -> Matches:
-        """The predictions in waiting that these labels belong to.
+        """Match labels with the predictions that wait for them.
 
-        Only an actual that says something ends the waiting of its prediction. What finds nothing
-        is kept for another try, unless this is the last.
+        Only a readable actual settles its prediction. A label without a prediction is kept for
+        another try, unless this is the last.
         """
         hashes = hash_ids(entry.ids, len(entry.ids))
         if self._rows is None:
@@ -188,8 +188,8 @@ class Pending:
         reading = read(entry.actuals)
         is_first = _first_that_says_something(positions, states, reading.verdicts)
         is_silent = (positions >= 0) & (reading.verdicts != SAYS_SOMETHING)
-        # A silent label counts for its prediction only while that waits, later ones in this block
-        # included: the order within a block says nothing.
+        # A missing or unreadable label counts only while its prediction waits, even after a
+        # readable one in this block: the order within a block has no meaning.
         rows = np.flatnonzero(is_first | (is_silent & (states == WAITING)))
         columns = {name: column[positions[rows]] for name, column in self._rows.columns.items()}
         self._rows.columns[_ACTUAL][positions[is_first]] = reading.identities[is_first]
@@ -200,7 +200,7 @@ class Pending:
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
         """Count actuals that arrived with their predictions, each once.
 
-        is_gone, is_unreadable: predictions without which an actual says nothing.
+        is_gone, is_unreadable: missing and unreadable predictions, whose actuals count likewise.
         """
         verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
         verdicts = np.where(is_gone, IS_MISSING, verdicts)
@@ -249,7 +249,7 @@ class Pending:
 
 
 def _texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
-    """Every id there is, and the row that it names."""
+    """Return every id, and its row."""
     if all(type(identity) is str for identity in ids):
         return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
     texts: list[str] = []
@@ -264,7 +264,7 @@ def _texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
 def _first_that_says_something(
     positions: Positions, states: NDArray[np.uint8], verdicts: NDArray[np.int8]
 ) -> Mask:
-    """The first readable label of each prediction that waits."""
+    """Mark the first readable label of each prediction that waits."""
     is_first = np.zeros(len(positions), np.bool_)
     candidates = np.flatnonzero((states == WAITING) & (verdicts == SAYS_SOMETHING))
     _, turn = np.unique(positions[candidates], return_index=True)
@@ -273,7 +273,7 @@ def _first_that_says_something(
 
 
 def _made_at_ms(identity: str) -> int:
-    """When an id of ours was made; -1 where it does not say."""
+    """Return the creation time in an id, in milliseconds since 1970; -1 if it has none."""
     if len(identity) < 32:  # a UUID has as many digits
         return -1
     if len(identity) == 36 and identity[14] == "7" and identity[8] == "-":

@@ -207,10 +207,9 @@ class ModelState:
         return tuple(population for population in populations if population is not None)
 
     def due(self, *, rows: int, seconds: float, now: float) -> list[Population | ServiceAlerts]:
-        """The populations, and the service, last evaluated this many rows and seconds ago.
+        """Return the populations, and the service, last evaluated this many rows and seconds ago.
 
-        Fewer rows are due once they may have waited for ten check intervals, so that a quiet
-        service is called back as well.
+        Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
         """
         candidates: tuple[Population | ServiceAlerts, ...] = (*self.populations, self.service)
         return [

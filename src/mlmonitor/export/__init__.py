@@ -1,1 +1,1 @@
-"""Snapshots of everything, delivered to wherever they are expected."""
+"""Snapshots of all metrics, and their delivery to the configured destinations."""

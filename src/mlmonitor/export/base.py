@@ -57,8 +57,8 @@ class Series:
 class Histograms(NamedTuple):
     """Counts over `(a, b]` buckets of several series: `[series, widest]`, the rest of a row is 0.
 
-    A series has one bucket more than it has `bounds`. `sum`, `min` and `max` are NaN where they
-    are unknown. `fine` holds the same values in exponential buckets, if a destination wants them.
+    A series has one bucket more than `bounds`. `sum`, `min` and `max` are NaN where they are
+    unknown. `fine` holds the same values in exponential buckets, if a destination wants them.
     """
 
     bounds: tuple[tuple[float, ...], ...]
@@ -108,10 +108,10 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All of one process at one moment; counters and histograms count from the start.
+    """Every point of one process at one moment; counters and histograms count from its start.
 
-    `families` holds the points by columns, as the library's own exporters read them; `points` is
-    the same, one by one, built on first use. Points are stamped by the system's clock.
+    `families` holds the points by columns, for the library's own exporters; `points` lists them one
+    by one, and is built on first use. Points are stamped by the system's clock.
     `made_unix_ns` is the time by the clock that never falls, or 0 if both are the same.
     """
 
@@ -185,11 +185,10 @@ class Delivered(NamedTuple):
     """The outcome of a snapshot's points, and the reason if any of them failed.
 
     accepted: stored by the destination. rejected: refused permanently. failed: not stored; the next
-    snapshot holds them again. The request of the following two was sent, and no answer arrived.
+    snapshot holds them again. The next two count points whose request got no answer.
     possibly_lost: counted as stored and not sent again, so at most once. possibly_doubled: sent
-    again with the next snapshot, so at least once; they are in no other count. `closed` of all
-    unanswered points are those whose connection was closed; the others got no answer within the
-    timeout.
+    again with the next snapshot, so at least once; they are in no other count. `closed`: the
+    unanswered points whose connection was closed; the others got no answer within the timeout.
     """
 
     accepted: int

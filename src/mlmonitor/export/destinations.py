@@ -25,8 +25,8 @@ _TIMEOUT_SECONDS = 5.0
 class Otlp:
     """Makes OTLP exporters, one class method per kind of destination.
 
-    Each fixes what its backend needs: totals or deltas, the form of distributions, the size of a
-    request. Several may be used at once: they share the totals, and nothing else.
+    Each method fixes what its backend needs: totals or deltas, the form of distributions, the size
+    of a request. Several exporters may be used at once: they share the totals, and nothing else.
 
     Common arguments: `headers` are sent with each request and never shown. `timeout_seconds` is for
     one request, its answer included. `compression` is `gzip` or `none`. `ca_file` checks the
@@ -55,7 +55,7 @@ class Otlp:
         endpoint: the collector's base URL; `/v1/metrics` is added for HTTP if it is missing. For
             gRPC also a target such as `dns:///host:4317` or `unix:///path`.
         protocol: `grpc` needs the extra `grpc`; its port is usually 4317.
-        headers: the standard variables' headers belong to the destination that these variables
+        headers: headers of the standard variables belong to the destination that these variables
             name, and are not sent here.
         durations: `exponential` sends latencies as an exponential histogram, of any resolution.
         insecure: whether a target of gRPC without `http` or `https` is reached without TLS; by
@@ -201,9 +201,9 @@ class Otlp:
             cluster, `https://<host>/e/<id>`.
         token: an access token with the scope `metrics.ingest`, or a platform token; or token_file,
             read again when it changes; or the variable `DYNATRACE_API_TOKEN`.
-        ambiguous: what to do with a request that was sent and got no answer, for Dynatrace adds up
-            what it gets twice. `keep` sends it again, as OTLP has it: at least once, counted as
-            `possibly_doubled`. `advance` does not: at most once, counted as `possibly_lost`.
+        ambiguous: what to do with a request that was sent and got no answer: Dynatrace counts a
+            repeated delta twice. `keep` sends it again, as OTLP specifies: at least once, counted
+            as `possibly_doubled`. `advance` does not: at most once, counted as `possibly_lost`.
 
         Raises:
             ConfigError: the URL or the token is not what is expected; the message says what is.
@@ -233,10 +233,10 @@ class Otlp:
         Unlike the OpenTelemetry SDK it sends nothing to a default address: there is no exporter
         unless `OTEL_EXPORTER_OTLP_ENDPOINT` or its variant for metrics is set, nor with
         `OTEL_METRICS_EXPORTER=none`. It sends totals: for Dynatrace use `Otlp.dynatrace`. Timeout
-        (in milliseconds, 10000 by default) and compression (none by default) are as the
-        specification has them. Nothing is raised: a variable that is not understood is ignored, and
-        `warn` gets a sentence about it; a file, a header or an extra that is missing fails the
-        export, with the reason in `monitor.status()`.
+        (in milliseconds, 10000 by default) and compression (none by default) follow the
+        specification. Nothing is raised: a variable that is not understood is ignored, and `warn`
+        gets a sentence about it; a missing file, header or extra fails the export, and
+        `monitor.status()` shows the reason.
         """
         settings = otlp_from_environment(environ, warn)
         if settings is None:

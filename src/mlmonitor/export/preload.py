@@ -39,14 +39,14 @@ _OTLP = (
 _FORK_WAITS_SECONDS = 2.0
 
 _importing = threading.RLock()
-_forking: set[int] = set()  # threads that fork, and hold the lock meanwhile
+_forking: set[int] = set()  # threads that are forking and hold the lock meanwhile
 
 
 def load_clients(exporters: Sequence[Exporter]) -> None:
     """Import, in the calling thread, what these exporters and the sketches will need.
 
-    A module that is not installed is skipped: its user names the extra. Python's forks wait for the
-    end of this, two seconds at most.
+    A module that is not installed is skipped: the code that needs it names the extra. Forks by
+    Python wait for this to end, for at most two seconds.
     """
     modules = [*_ALWAYS, *_SKETCHES]
     if any(type(exporter).__module__.startswith(_OWN_EXPORTERS) for exporter in exporters):
@@ -60,7 +60,7 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
 
 
 def gevent_will_patch() -> bool:
-    """Whether gevent is loaded and has not patched `ssl` yet, which must precede its import."""
+    """Whether gevent is loaded and must still patch `ssl`, which precedes the import of `ssl`."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and not monkey.is_module_patched("ssl")
 

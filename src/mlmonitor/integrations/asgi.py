@@ -49,7 +49,7 @@ class _Lifespan:
         self._sent: set[str] = set()
 
     async def run(self, app: App, scope: MutableMapping[str, Any]) -> None:
-        """Let the app answer the server; answer in its place if it does not."""
+        """Let the app answer the server; answer for it if it does not."""
         try:
             await app(scope, self._receive_message, self._send_message)
         except BaseException as error:

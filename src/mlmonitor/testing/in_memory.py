@@ -17,7 +17,7 @@ class InMemoryExporter:
 
     @property
     def name(self) -> str:
-        """What the destination is called."""
+        """The name of the destination."""
         return self._name
 
     def send(self, snapshot: Snapshot) -> Delivered:

@@ -4,7 +4,7 @@ import threading
 
 
 class FlushRequests:
-    """What the threads of the host and that of a worker agree on."""
+    """The requests that the host's threads make and the worker's thread answers."""
 
     def _reset_requests(self) -> None:
         """Create the state that belongs to this process alone."""

@@ -15,7 +15,7 @@ _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
 class Driver(Protocol):
-    """A worker, as this module sees it: it closes at exit and restarts after a fork."""
+    """The part of a worker that this module uses: it closes at exit and restarts after a fork."""
 
     @property
     def exit_seconds(self) -> float:
@@ -84,10 +84,9 @@ def close_with_this_process() -> None:
 def close_pool_process(**_options: object) -> None:
     """Close every monitor of a pool process of Celery, which ends itself afterwards.
 
-    Celery asks Linux to kill its pool processes when their parent dies. Linux takes for the parent
-    the thread that forked them: that of a process made for `--max-tasks-per-child` is billiard's
-    supervisor, which is the first thread to end at a warm shutdown. The last export must not be
-    killed with it, so the request is withdrawn.
+    Celery asks Linux to kill its pool processes when their parent dies, and Linux means the thread
+    that forked them. For `--max-tasks-per-child` that is billiard's supervisor, the first thread to
+    end at a warm shutdown. The last export must survive it, so the request is withdrawn.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -11,7 +11,7 @@ CLOCK_STEP_SECONDS = 1.0
 class ProcessClock:
     """Wall time at the pace of the monotonic clock: a system clock set back does not move it back.
 
-    A wall clock that has run ahead, as after a machine slept, is caught up with. `wall` is the
+    If the wall clock is ahead, as after a machine slept, this clock jumps to it. `wall` is the
     system's time, which may fall: exports are stamped with it.
     """
 
@@ -31,5 +31,5 @@ class ProcessClock:
 
 
 def read_wall(clock: Clock) -> float:
-    """Read the system's time; a clock of another kind has one time only."""
+    """Read the system's time; any other clock has only one time."""
     return clock.wall() if isinstance(clock, ProcessClock) else clock()

@@ -55,7 +55,7 @@ class Worker(FlushRequests):
     def _reset(self, reference: Reference | None) -> None:
         """Create the state that belongs to this process alone."""
         self._thread: threading.Thread | None = None
-        self._is_threadless = False  # whether a record found that no thread can be started
+        self._is_threadless = False  # whether a record failed to start a thread
         # Created here and not at import, because gevent may have patched `threading` by now. All
         # greenlets share the ownership of an unpatched lock.
         self._starting = threading.RLock()
@@ -167,7 +167,7 @@ class Worker(FlushRequests):
             self._waiting_threads.discard(threading.get_ident())
 
     def _pause_seconds(self) -> float:
-        """Seconds to pause: 0 while a thread waits for the worker, few if it is behind."""
+        """Seconds to pause: 0 while a thread waits for the worker, fewer if rows pile up."""
         if self._waiting_threads or self._requested > self._answered:
             return 0.0
         is_behind = self._inbox.calls.waiting_rows > self._config.buffer_rows // 8
@@ -234,7 +234,7 @@ class Worker(FlushRequests):
 
     def _end_close(self, *, is_delivered: bool) -> None:
         with self._starting:
-            if self._is_closed:  # by the thread, or by one that waited for it
+            if self._is_closed:  # by the worker's thread, or by one that waited for it
                 return
             self._is_closed = True
             self._inbox.close()

@@ -1,4 +1,4 @@
-"""How many different names there were, approximately. Needs the extra `distinct`."""
+"""Approximate number of distinct names. Needs the extra `distinct`."""
 
 from collections.abc import Iterable
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""What a user wants to be called with when something changes."""
+"""The callbacks for alerts and incidents."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple

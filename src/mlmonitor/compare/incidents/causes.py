@@ -15,14 +15,14 @@ from mlmonitor.formatting import short, signed
 from mlmonitor.records import Floats, Role
 
 _RANKS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
-_FIT_TOLERANCE = 0.1  # of the spread between the outer ranks
-_LEAST_CHANGE = 0.1  # of a factor, or of the spread
+_FIT_TOLERANCE = 0.1  # share of the spread between the outer ranks
+_LEAST_CHANGE = 0.1  # share of a factor, or of the spread
 _SAME_SHARE = 0.3  # relative: a new category may be a renamed one
 _LEAST_SHARE = 0.02
 
 
 class CommonCause(NamedTuple):
-    """What an incident is called, why, and what to do."""
+    """The title of an incident, its reason, and advice."""
 
     title: str
     cause: Cause
@@ -30,7 +30,7 @@ class CommonCause(NamedTuple):
 
 
 def find_cause(alerts: Sequence[Alert], population: Population | None) -> CommonCause:
-    """The first known cause that one of the alerts shows; otherwise how many fields changed."""
+    """Return the first known cause that an alert shows; otherwise the number of changed fields."""
     for recognise in (_service, _lost_or_stuck):
         cause = recognise(alerts)
         if cause is not None:
@@ -69,7 +69,7 @@ def _lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
 
 
 def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
-    """A known category is gone, and new values have about its share. No category is named."""
+    """Detect a category that is gone while new values have about its share. It is not named."""
     numeric = len(population.plan.schema.numeric)
     for place in _places(alerts, population):
         if place < numeric or not population.plan.dictionaries[place - numeric].is_closed:
@@ -91,7 +91,7 @@ def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> Com
 
 
 def _moved(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
-    """The values of one or more features are those of the reference, scaled or shifted."""
+    """Detect features whose values are those of the reference, scaled or shifted."""
     quantiles = view.shapes.digests.quantile(_RANKS)
     changes: list[tuple[str, Cause, float]] = []
     for place in _places(alerts, population):
@@ -116,7 +116,7 @@ def _moved(alerts: Sequence[Alert], population: Population, view: View) -> Commo
 
 
 def _affine(before: Floats, now: Floats) -> list[tuple[Cause, float]]:
-    """The factor, or the shift, that makes quantiles of one of the other; none if neither does."""
+    """Return the factor or shift that maps the reference's quantiles to the window's, if any."""
     if not np.isfinite(now).all() or np.ptp(before) == 0:
         return []
     spread = float(np.ptp(now))
@@ -131,7 +131,7 @@ def _affine(before: Floats, now: Floats) -> list[tuple[Cause, float]]:
 
 
 def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
-    """The prediction moved, and some features explain a part of it."""
+    """Detect a shift of the prediction that some features explain in part."""
     decomposition = population.decomposition
     shift = None if decomposition is None else decomposition.explain(view.profile)
     if shift is None or not any(alert.role is Role.PREDICTION for alert in alerts):
@@ -145,7 +145,7 @@ def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> Comm
 
 
 def _places(alerts: Sequence[Alert], population: Population) -> list[int]:
-    """Where the fields of the alerts are in the schema of all rows."""
+    """Return the indices of the alerts' fields in the schema of all rows."""
     keys = {(alert.role, alert.field) for alert in alerts}
     fields = population.plan.schema.fields
     return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]

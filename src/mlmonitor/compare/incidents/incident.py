@@ -1,4 +1,4 @@
-"""Alerts whose changes began in the same rows: one event that somebody has to look at."""
+"""Incidents: alerts whose changes began in the same rows, as one event to investigate."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,12 +10,12 @@ Cause = Literal["scaled", "shifted", "renamed", "lost", "stuck", "service", "inp
 
 @dataclass(frozen=True)
 class Incident:
-    """Alerts that fired together, with their common cause where it is known.
+    """Alerts that fired together, with their common cause if it is known.
 
     cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
     (`shifted`), a category `renamed`, a field without values (`lost`) or with a single one
     (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, or `unknown`.
-    members: every alert of it so far. started_at: when the first fired, in seconds since 1970.
+    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970.
     """
 
     title: str

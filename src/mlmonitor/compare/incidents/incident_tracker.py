@@ -1,4 +1,4 @@
-"""Which alerts belong together: the one place where incidents open, grow and close."""
+"""Grouping of alerts: the only place where incidents open, grow and close."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ class IncidentTracker:
     ) -> list[Incident]:
         """Sort alerts that fired or resolved at this row; return incidents that opened or closed.
 
-        find_cause: the cause of alerts; called for incidents that grew alone.
+        find_cause: returns the cause of alerts; called only for incidents that grew.
         """
         fired = [alert for alert in changed if alert.state == "firing"]
         resolved = {_key(alert) for alert in changed if alert.state == "resolved"}
@@ -84,9 +84,9 @@ class IncidentTracker:
 
 
 def _shares_rows(incident: _OpenIncident, fired: Sequence[Alert], row: int) -> bool:
-    """Whether the change behind any of the alerts began before the incident was complete.
+    """Whether the change behind any of the alerts began before the incident's last alert fired.
 
-    The rows of a segment cannot be placed among all rows: its alerts join by field.
+    The rows of a segment have no position among all rows, so its alerts join by field.
     """
     began = [row - alert.rows for alert in fired if alert.segment == ALL]
     fields = {(alert.role, alert.field) for alert in incident.incident.members}

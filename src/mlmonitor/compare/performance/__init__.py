@@ -1,1 +1,1 @@
-"""Predictions beside the actuals that arrived for them."""
+"""Performance: predictions compared with their actuals."""

@@ -1,4 +1,4 @@
-"""A column of actuals, read once: numbers, reasons for what was refused, and a block to ingest."""
+"""Read a column of actuals once: its numbers, the reasons for refusals, and a block to ingest."""
 
 from typing import Any, NamedTuple
 
@@ -19,9 +19,9 @@ _NO_NUMBERS = np.empty((0, 0))
 
 
 class ActualColumn(NamedTuple):
-    """Actuals of one kind. numbers: NaN where there is none, or where they are categories.
+    """Actuals of one kind. numbers: NaN for refused values and for categories.
 
-    raw: the values themselves where they are categories, else nothing.
+    raw: the values if they are categories, otherwise empty.
     """
 
     actuals: Values
@@ -31,7 +31,7 @@ class ActualColumn(NamedTuple):
     raw: Values
 
     def block(self, rows: NDArray[np.int64], *, keeps_reasons: bool) -> Block:
-        """Some of them, as a block of a field of their kind."""
+        """Return some of the actuals as a block of one field."""
         if len(self.raw):
             values = [self.raw[row] for row in rows.tolist()]
             return Block(len(rows), np.empty((0, len(rows))), _NO_COUNTS, [values])
@@ -46,9 +46,9 @@ class ActualColumn(NamedTuple):
 
 
 def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) -> ActualColumn:
-    """A column of actuals as its field has them; `dictionary` holds the classes of categories.
+    """Read a column of actuals by the kind of its field; `dictionary` holds the known classes.
 
-    Equal numbers and booleans are one class, named as the dictionary names it.
+    Equal numbers and booleans are one class, with the dictionary's name for it.
     """
     if dictionary is not None and not field.is_numeric:
         return _read_categories(values, dictionary)
@@ -76,7 +76,7 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
         if is_missing(listed[row]):
             verdicts[row] = IS_MISSING
     identities = codes.astype(np.int64)
-    for row in np.flatnonzero(codes >= len(dictionary.top)).tolist():  # rare or new: one code
+    for row in np.flatnonzero(codes >= len(dictionary.top)).tolist():  # rare and new share a code
         identities[row] = hash(name_or_none(listed[row], category_name)) | 1 << 62
     reasons = np.zeros(len(listed), np.int8)
     reading = Reading(verdicts, identities)
@@ -84,5 +84,5 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
 
 
 def list_values(values: Values) -> list[Any]:
-    """The values of a column as a list."""
+    """Return the values of a column as a list."""
     return list(plain_values(values))

@@ -18,9 +18,9 @@ CALIBRATION_BINS = 10
 
 
 class CalibrationBin(NamedTuple):
-    """Rows whose score lies in `(start, end]`: what was predicted, and what became true.
+    """Rows whose score lies in `(start, end]`: their mean score, and the share of positives.
 
-    low, high: of the share that was positive, 95 times in a hundred.
+    low, high: the 95 % confidence interval of the share of positives.
     """
 
     start: float
@@ -33,7 +33,7 @@ class CalibrationBin(NamedTuple):
 
 
 class ThresholdOutcome(NamedTuple):
-    """What a threshold would have decided. gain: the share of all positives that it flags."""
+    """The outcome of a threshold. gain: the share of all positives that it flags."""
 
     threshold: float
     true_positives: int
@@ -84,9 +84,9 @@ def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
 
 
 class _Part(NamedTuple):
-    """A ratio for each class; each method adds the pull of every cell on their sum.
+    """A ratio for each class; each method returns it with the influence of every cell.
 
-    The pull is the derivative of the sum of all classes' ratios by the count of the cell.
+    The influence of a cell is the derivative of the sum of all ratios by the cell's count.
     """
 
     values: Floats
@@ -94,25 +94,25 @@ class _Part(NamedTuple):
 
     @classmethod
     def divide(cls, numerators: Floats, wholes: Floats) -> "_Part":
-        """The ratios, zero where there is nothing to divide by."""
+        """Return the ratios, zero where the denominator is zero."""
         weights = np.where(wholes > 0, 1.0 / np.where(wholes > 0, wholes, 1.0), 0.0)
         return cls(numerators * weights, weights)
 
     def of_columns(self) -> tuple[Floats, Floats]:
-        """A cell counts in the whole of its column."""
+        """Influence if a cell counts in its column's denominator."""
         return self.values, (np.eye(len(self.values)) - self.values) * self.weights
 
     def of_rows(self) -> tuple[Floats, Floats]:
-        """A cell counts in the whole of its row."""
+        """Influence if a cell counts in its row's denominator."""
         return self.values, ((np.eye(len(self.values)) - self.values) * self.weights).T
 
     def of_both(self) -> tuple[Floats, Floats]:
-        """A cell counts in the wholes of its row and its column, and twice if it is right."""
+        """Influence if a cell counts in both denominators, and a diagonal cell twice."""
         pull = self.values * self.weights
         return self.values, np.diag(2 * self.weights) - pull[:, None] - pull
 
     def of_others(self) -> tuple[Floats, Floats]:
-        """A cell counts in the wholes of all classes but its row's."""
+        """Influence if a cell counts in every denominator except its row's."""
         gain = (1 - self.values) * self.weights
         missed = np.where(np.eye(len(gain)) > 0, 0.0, self.weights)
         return self.values, gain.sum() - gain[:, None] - missed
@@ -133,7 +133,7 @@ def _f1(tp: float, wrong: float) -> Estimate:
 
 
 def _balanced(matrix: Counts) -> Estimate:
-    """The mean recall of the classes that were true."""
+    """Return the mean recall of the classes that occur among the actuals."""
     rows = matrix.sum(axis=1)
     used = np.flatnonzero(rows)
     if not used.size:
@@ -144,7 +144,7 @@ def _balanced(matrix: Counts) -> Estimate:
 
 
 def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
-    """The area under the ROC curve, and how far binning may have moved it.
+    """Return the area under the ROC curve, and a bound on its binning error.
 
     counts: `[2, bins]`, negatives before positives. The interval is DeLong's, widened by the error.
     Source: DeLong, DeLong, Clarke-Pearson (1988).
@@ -164,7 +164,7 @@ def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
 
 
 def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
-    """Average precision, and how far binning may have moved it.
+    """Return the average precision, and a bound on its binning error.
 
     Source: Boyd, Eng, Page, "Area under the precision-recall curve" (2013), for the interval.
     """
@@ -194,13 +194,13 @@ def _widen(found: Estimate, error: float) -> Estimate:
 
 
 def _calibration_groups() -> Counts:
-    """The calibration bin of each score bin."""
+    """Return the calibration bin of each score bin."""
     tops = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
     return np.searchsorted(tops, SCORE_EDGES - 1e-12).astype(np.int64)
 
 
 def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, ...]:
-    """The calibration curve: the mean score and the share of positives in each tenth with rows."""
+    """Return the calibration curve: mean score and share of positives in each non-empty tenth."""
     groups = _calibration_groups()
     positives = np.bincount(groups, counts[1], CALIBRATION_BINS)
     rows = np.bincount(groups, counts.sum(axis=0), CALIBRATION_BINS)
@@ -232,9 +232,9 @@ def compute_ece(counts: Counts, sums: Floats) -> Estimate:
 
 
 def compute_threshold(counts: Counts, threshold: float) -> ThresholdOutcome:
-    """What flagging each score above a threshold would have meant.
+    """Return the outcome of flagging each score above a threshold.
 
-    The threshold is moved down to an edge between two bins, which is reported.
+    The threshold is lowered to the next bin edge, and the result holds that edge.
     """
     place = max(int(np.searchsorted(SCORE_EDGES, threshold + 1e-12, side="right")) - 1, 0)
     negative, positive = counts

@@ -1,4 +1,4 @@
-"""Performance by the time of prediction, with how mature each cohort is."""
+"""Performance by the time of prediction, with the maturity of each cohort."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,8 +16,8 @@ class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
 
     labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
-    that have arrived, as earlier cohorts suggest; None while none is old enough to say.
-    `labelled / predicted` stays below it where some predictions never get a label.
+    that have arrived, estimated from earlier cohorts; None while none is old enough.
+    `labelled / predicted` stays below it if some predictions never get a label.
     """
 
     start: datetime
@@ -31,7 +31,7 @@ class Cohort(NamedTuple):
 class CohortTracker:
     """The labelled predictions of each cohort, and the counts of `CohortTable`.
 
-    Price: what one bucket of the task costs, without a histogram of scores, for each of 60 cohorts.
+    Price: one bucket of the task, without a histogram of scores, for each of 60 cohorts.
     """
 
     def __init__(self, table: CohortTable, plan: OutcomePlan) -> None:
@@ -39,7 +39,7 @@ class CohortTracker:
         self.outcomes: OutcomeTables = OutcomeTables(plan.without_histogram(), MOST_COHORTS)
 
     def update(self, block: OutcomeBlock, predicted_at: Floats, labelled_at: Floats) -> list[int]:
-        """Add pairs by the time of prediction; the places of cohorts that began with them."""
+        """Add pairs by the time of prediction; return the places of cohorts that they begin."""
         places, begun = self.table.places(predicted_at)
         self.reset(begun)
         self.table.count_labels(places, labelled_at)
@@ -47,7 +47,7 @@ class CohortTracker:
         return begun
 
     def reset(self, places: list[int]) -> None:
-        """Forget what is known of cohorts whose place another one has taken."""
+        """Reset the sums of cohorts whose place a newer cohort uses."""
         for place in places:
             self.outcomes.reset(place)
 

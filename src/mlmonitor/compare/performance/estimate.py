@@ -8,15 +8,15 @@ NAN = float("nan")
 Basis = Literal["realised", "estimated", "reference"]
 
 TWO_SIDED_95 = 1.959963984540054
-"""What a normal deviate passes, either way, once in twenty."""
+"""The two-sided 5 % critical value of the standard normal distribution."""
 
 
 class Estimate(NamedTuple):
-    """The value of a measure, and the interval that holds the true one 95 times in a hundred.
+    """The value of a measure with its 95 % confidence interval.
 
-    count: the labelled predictions behind it. basis: `realised` from labels, `estimated` without
-    them, or `reference` for what was measured at training. low, high: NaN where too little is known
-    for an interval.
+    count: the number of labelled predictions. basis: `realised` from labels, `estimated` without
+    them, or `reference` for a value measured at training. low, high: NaN if there are too few
+    labels for an interval.
     """
 
     value: float
@@ -27,9 +27,9 @@ class Estimate(NamedTuple):
 
 
 def estimate(value: float, variance: float, count: float, *, low: float, high: float) -> Estimate:
-    """A value with a normal interval, kept within the bounds of its measure.
+    """Return a value with a normal interval, clipped to the bounds of its measure.
 
-    variance: of the value, not of a row. The interval is unknown below two rows.
+    variance: that of the value, not of a row. The interval is NaN below two rows.
     """
     if count < 2 or not np.isfinite(variance):
         return Estimate(float(value), NAN, NAN, int(count))
@@ -40,7 +40,7 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
 def estimate_mean(
     count: float, total: float, squares: float, *, low: float = -np.inf, high: float = np.inf
 ) -> Estimate:
-    """The mean of values a row, from their count, sum and sum of squares."""
+    """Return the mean of one value a row, from count, sum and sum of squares."""
     if count == 0:
         return Estimate(NAN, NAN, NAN, 0)
     with np.errstate(all="ignore"):
@@ -50,7 +50,7 @@ def estimate_mean(
 
 
 def estimate_proportion(successes: float, trials: float) -> Estimate:
-    """A proportion with Wilson's interval. Source: Wilson (1927)."""
+    """Return a proportion with Wilson's interval. Source: Wilson (1927)."""
     if trials == 0:
         return Estimate(NAN, NAN, NAN, 0)
     share, z2 = successes / trials, TWO_SIDED_95**2

@@ -1,4 +1,4 @@
-"""Ground truth: matched with its prediction, watched as a field, and turned into error sums."""
+"""Actuals: matched with predictions, monitored as a field, and added to error sums."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +39,7 @@ from mlmonitor.reference.training_data import ACTUAL
 
 
 class LabelledOutcomes:
-    """Predictions in waiting, the actuals as a population, and errors by bin of the prediction."""
+    """Predictions that await labels, the population of actuals, and errors by prediction bin."""
 
     def __init__(
         self,
@@ -69,16 +69,16 @@ class LabelledOutcomes:
             self.segment_errors = [ErrorSums(edges) for _ in ordered_segment_names(reference)]
 
     def ready(self, *, now: float) -> Population | None:
-        """The actuals to report: made now if the reference knows them, else once some have come."""
+        """Return the population of actuals; None until some arrive, unless the reference has any."""
         if self.population is None and self._knows_actuals:
             self.population = self._begin([], now=now)
         return self.population
 
     def take(self, entries: Sequence[LabelEntry], *, now: float) -> None:
-        """Match labels with their predictions, and ingest what was matched.
+        """Match labels with their predictions, and ingest the matches.
 
-        A label that is missing, or not of the actuals' kind, is counted as one of theirs; its
-        prediction waits on.
+        A label that is missing, or of the wrong kind, is counted among the actuals; its
+        prediction keeps waiting.
         """
         self.pending.expire(now=now)
         for entry, is_last_try in self.pending.due(entries):
@@ -132,7 +132,7 @@ class LabelledOutcomes:
             self.tracker.raise_failures()
 
     def ingest_rankings(self, rankings: RankingEntry, *, now: float) -> None:
-        """Add rankings of queries; the first of them make the task."""
+        """Add rankings of queries; the first ones decide the task."""
         if self.tracker is None:
             plan = OutcomePlan("ranking")
             self.tracker = OutcomeTracker(plan, self._keeper, edges=np.empty(0))
@@ -158,9 +158,9 @@ class LabelledOutcomes:
         *,
         now: float,
     ) -> None:
-        """Add pairs: what is kept of predictions, and some rows of a column of actuals.
+        """Add pairs: the kept columns of predictions, and some rows of a column of actuals.
 
-        times: `[2, rows]`, when they were predicted and when their actual became known.
+        times: `[2, rows]`, when each was predicted and when its actual became known.
         """
         segments = columns["segment"].astype(np.int64)
         self._update(column.block(rows, keeps_reasons=self._has_segments), segments, now=now)
@@ -206,7 +206,7 @@ class LabelledOutcomes:
                 sums.update(predicted[own], actuals[own])
 
     def _update(self, block: Block, segments: Codes, *, now: float) -> None:
-        """Ingest actuals, whole and by segment; one of no known segment counts in the whole."""
+        """Ingest actuals, in all and by segment; one of an unknown segment counts in all only."""
         if self.population is not None:
             self.population.update(block, now=now)
         if self.split is not None:
@@ -215,7 +215,7 @@ class LabelledOutcomes:
                     self.split.populations[code].update(part, now=now)
 
     def _begin(self, actuals: Values, *, now: float) -> Population:
-        """The population of actuals, as the reference knows them, or else as they come."""
+        """Build the population of actuals, from the reference or else from the first ones."""
         entries = _entries(self._reference, Role.ACTUAL)
         if entries and self._reference is not None:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
@@ -228,7 +228,7 @@ class LabelledOutcomes:
         return Population(plan, entries, self._lens, now=now)
 
     def _kind(self, actuals: Values) -> Kind:
-        """As the actuals are; where they do not tell, as the predictions are."""
+        """Infer the kind from the actuals, or else from the predictions."""
         try:
             known = infer_kind(ACTUAL, actuals)
         except SchemaError:

@@ -1,4 +1,4 @@
-"""Pairs of predictions and actuals as a block that every state of outcomes is updated with."""
+"""Build blocks of predictions and actuals, which update every state of outcomes."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from mlmonitor.records import Floats, Metric
 
 
 class OutcomeReader:
-    """Reads what was kept of predictions, and their actuals, by one plan.
+    """Reads the kept columns of predictions and their actuals by one plan.
 
     Classes are compared by name, so 1 and "1" are one. A score above 0.5, or a decision value above
     0, means the positive class where no class was predicted. Price: a few numpy calls a block.
@@ -34,7 +34,7 @@ class OutcomeReader:
         """Custom metrics that raised, and the type of what they raised last."""
 
     def read(self, columns: Mapping[str, Column], actuals: Values, numbers: Floats) -> OutcomeBlock:
-        """The block of some pairs; `numbers` holds the actuals that are numbers."""
+        """Return the block of some pairs; `numbers` holds the numeric actuals."""
         predicted = columns["predicted"]
         if self.plan.task == "regression":
             nothing = np.full(len(predicted), -1)
@@ -63,18 +63,18 @@ class OutcomeReader:
         return OutcomeBlock(numbers, numbers * np.nan, predicted, actual, scores, {})
 
     def _codes(self, codes: Column) -> Buckets:
-        """Codes of names as codes of the plan's classes."""
+        """Translate codes of names to codes of the plan's classes."""
         table = np.array([*match_names(self._classes.names, self.plan.classes), -1], np.int64)
         return table[codes]
 
     def _name_numbers(self, numbers: Floats) -> Buckets:
-        """The class that each number names."""
+        """Return the class that each number denotes."""
         values, places = np.unique(numbers, return_inverse=True)
         names = [category_name(value) or "" for value in values.tolist()]
         return np.array(match_names(names, self.plan.classes), np.int64)[places]
 
     def _decide(self, scores: Floats) -> Buckets:
-        """The class that the scores speak for, -1 where they are missing."""
+        """Return the class that the scores imply, -1 where they are missing."""
         plan = self.plan
         is_known = ~np.isnan(scores).any(axis=0)
         if plan.task == "binary":
@@ -85,7 +85,7 @@ class OutcomeReader:
         return np.where(is_known, code, -1)
 
     def _read_scores(self, columns: Mapping[str, Column]) -> Floats:
-        """`[scored classes, rows]`, in the order of the classes."""
+        """Return the scores `[scored classes, rows]`, in the order of the classes."""
         plan, rows = self.plan, len(columns["predicted"])
         if not plan.has_scores:
             return np.empty((0, rows))
@@ -99,7 +99,7 @@ class OutcomeReader:
         return np.stack([found[name] for name in plan.classes])
 
     def _measure(self, metric: Metric, block: OutcomeBlock) -> Floats:
-        """The values of one metric; NaN throughout where it raises or returns something else."""
+        """Return the values of one metric; all NaN if it raises or returns a wrong type."""
         if self.plan.task == "regression":
             arguments: tuple[Column, Column] = block.predicted, block.actual
         else:

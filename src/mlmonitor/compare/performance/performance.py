@@ -1,4 +1,4 @@
-"""What a labelled model achieves: every measure with its interval, whole and by bucket."""
+"""Performance of a labelled model: every measure with its interval, in all and by bucket."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -42,14 +42,14 @@ MEASURES = frozenset(
         *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ndcg", "mrr"),
     }
 )
-"""The names that custom metrics cannot have."""
+"""Names that custom metrics must not use."""
 
 Dimensions = Mapping[str, tuple[tuple[str, ...], OutcomeTables]]
-"""Dimension to the names of its buckets and its tables."""
+"""Maps each dimension to the names of its buckets and to its tables."""
 
 
 class ErrorTotals(NamedTuple):
-    """Sums over labelled predictions: of errors, and of the actuals themselves."""
+    """Sums over labelled predictions: of errors and of actuals."""
 
     absolute: float
     squared: float
@@ -60,8 +60,8 @@ class ErrorTotals(NamedTuple):
 class Performance(Mapping[str, Estimate]):
     """Measures by name, each an `Estimate`: `performance["mae"].value`.
 
-    Immutable. A measure that nothing was labelled for is not there. `auc_error` says how far the
-    bins of the score histogram may have moved `roc_auc` and `pr_auc`; their intervals include it.
+    Immutable. A measure without labelled predictions is absent. `auc_error` bounds the effect of
+    the score histogram's bins on `roc_auc` and `pr_auc`; their intervals include it.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class Performance(Mapping[str, Estimate]):
 
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
-        """Computed when first read: a status has many parts that nobody reads."""
+        """Computed when first read, because most parts of a status are never read."""
         return self._compute()
 
     @property
     def auc_error(self) -> dict[str, float]:
-        """How far bins may have moved each area."""
+        """Bound on the binning error of each area, by measure."""
         return self._auc_error if self._estimates else {}
 
     def __getitem__(self, measure: str) -> Estimate:
@@ -113,17 +113,17 @@ class Performance(Mapping[str, Estimate]):
 
     @property
     def mae(self) -> float:
-        """The mean absolute error; NaN where the task has none."""
+        """The mean absolute error; NaN unless the task is regression."""
         return self._value("mae")
 
     @property
     def rmse(self) -> float:
-        """The root of the mean squared error; NaN where the task has none."""
+        """The root of the mean squared error; NaN unless the task is regression."""
         return self._value("rmse")
 
     @property
     def bias(self) -> float:
-        """The mean of predicted minus actual; NaN where the task has none."""
+        """The mean of predicted minus actual; NaN unless the task is regression."""
         return self._value("bias")
 
     def _value(self, measure: str) -> float:
@@ -140,11 +140,11 @@ class Performance(Mapping[str, Estimate]):
 
     @property
     def calibration(self) -> tuple[CalibrationBin, ...]:
-        """The calibration curve of the positive class; of several classes see `calibration_of`."""
+        """The calibration curve of the positive class; see `calibration_of` for several classes."""
         return self._calibration(0) if self.task == "binary" else ()
 
     def calibration_of(self, name: str) -> tuple[CalibrationBin, ...]:
-        """The calibration curve of one of several classes; empty where it has no scores."""
+        """Return the calibration curve of one of several classes; empty if it has no scores."""
         classes = self._tables.plan.classes
         if self.task == "binary":
             return self.calibration if name == classes[self._tables.plan.positive] else ()
@@ -157,7 +157,7 @@ class Performance(Mapping[str, Estimate]):
         return compute_calibration(*self._tables.scores.outcomes(place, self._bucket))
 
     def at(self, threshold: float) -> ThresholdOutcome:
-        """What another threshold would have decided, of two classes with scores.
+        """Return the outcome of another threshold, for two classes with scores.
 
         Raises:
             LookupError: no scores were kept.
@@ -167,7 +167,7 @@ class Performance(Mapping[str, Estimate]):
         return compute_threshold(self._tables.scores.outcomes(0, self._bucket)[0], threshold)
 
     def pinball(self, quantile: float) -> Estimate:
-        """The pinball loss of a model that predicts this quantile.
+        """Return the pinball loss of a model that predicts this quantile.
 
         Raises:
             LookupError: the task is not regression, or nothing is labelled.
@@ -187,9 +187,9 @@ class Performance(Mapping[str, Estimate]):
         return ErrorTotals(t["abs"], t["e2"], t["e"], t["d"] + t["n"] * t["center"])
 
     def score_counts(self, tops: Floats) -> dict[str, Counts]:
-        """Counts `[2, bins]` of the scores of each class up to some of the edges.
+        """Return counts `[2, bins]` of the scores of each class up to some of the edges.
 
-        Rows that were not of the class stand before those that were. tops: ascending, the last 1.
+        Rows of other classes precede those of the class. tops: ascending, the last 1.
         """
         plan = self._tables.plan
         names = [plan.classes[plan.positive]] if plan.task == "binary" else plan.classes
@@ -208,11 +208,11 @@ class Performance(Mapping[str, Estimate]):
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """What `by` takes."""
+        """The dimensions that `by` accepts."""
         return tuple(self._dimensions)
 
     def by(self, dimension: str) -> dict[str, Self]:
-        """The performance of each bucket that has labels: of `prediction`, or a declared field.
+        """Return the performance of each labelled bucket of `prediction` or a declared field.
 
         Raises:
             LookupError: there is no such dimension.
@@ -248,7 +248,7 @@ class Performance(Mapping[str, Estimate]):
         return compute_multiclass(matrix)
 
     def _add_scores(self, found: dict[str, Estimate]) -> None:
-        """ROC AUC, PR AUC and calibration: of several classes the mean of one against the rest."""
+        """Add ROC AUC, PR AUC and calibration; for several classes the one-vs-rest mean."""
         plan = self._tables.plan
         parts: dict[str, list[Estimate]] = {"roc_auc": [], "pr_auc": [], "ece": []}
         errors: dict[str, list[float]] = {"roc_auc": [], "pr_auc": []}
@@ -269,6 +269,6 @@ class Performance(Mapping[str, Estimate]):
 
 
 def _mean_of(values: list[Estimate]) -> Estimate:
-    """The mean of dependent estimates; its interval is as wide as theirs are on average."""
+    """Return the mean of dependent estimates; its interval has their average width."""
     value, low, high = (float(np.mean([each[place] for each in values])) for place in range(3))
     return Estimate(value, low, high, max(each.count for each in values))

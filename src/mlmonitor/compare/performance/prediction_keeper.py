@@ -1,4 +1,4 @@
-"""What is kept of a prediction until its actual is known."""
+"""The values of a prediction that are kept until its actual is known."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -24,13 +24,13 @@ BUCKET = "bucket."
 
 
 class PredictionKeeper:
-    """Turns predictions into columns of numbers, and remembers those whose id is known.
+    """Converts predictions to columns of numbers, and stores those whose id is known.
 
-    Columns: `predicted`, the prediction as a number; `class`, its code among `classes`, where it is
-    no number; `segment`; a score for each further output that is a number; and the bucket of each
-    declared field. Which outputs there are is decided by the first rows.
+    Columns: `predicted`, the prediction as a number; `class`, its code among `classes` if it is not
+    a number; `segment`; a score for each further numeric output; and the bucket of each declared
+    field. The first rows decide which outputs there are.
 
-    buckets: field to the edges between its buckets. Price: `COLUMNS`, 8 bytes a score, 2 a field.
+    buckets: the edges between the buckets of each field. Price: `COLUMNS`, 8 bytes a score, 2 a field.
     """
 
     COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}
@@ -60,7 +60,7 @@ class PredictionKeeper:
         return tuple(name.removeprefix(f"{PREDICTION}.") for name in self._outputs or ())
 
     def remember(self, rows: Rows, codes: Codes | None, *, now: float) -> None:
-        """Keep the predictions of rows whose id somebody asked for, and their segments' codes."""
+        """Keep the predictions of rows whose id was read, and the codes of their segments."""
         if not rows.ids or not rows.predictions or not any(rows.ids):
             return
         ids = rows.ids
@@ -79,7 +79,7 @@ class PredictionKeeper:
         self.cohorts.count_predictions(places)
 
     def columns(self, rows: Rows, codes: Codes | None) -> dict[str, Column]:
-        """All that is kept of the predictions of some rows."""
+        """Return the columns of some rows' predictions."""
         primary = _primary(rows.predictions)
         values = rows.predictions[primary]
         numbers, refused = parse_floats(values)
@@ -98,7 +98,7 @@ class PredictionKeeper:
         return columns
 
     def silent(self, rows: Rows, columns: Mapping[str, Column]) -> tuple[Mask, Mask]:
-        """Which predictions of some rows say nothing: the missing ones, and the unreadable ones."""
+        """Mark the missing and the unreadable predictions of some rows."""
         is_silent = np.isnan(columns["predicted"]) & (columns["class"] == NO_CLASS)
         for name in self._outputs or ():
             is_silent &= np.isnan(columns[f"{SCORE}{name}"])
@@ -119,7 +119,7 @@ class PredictionKeeper:
 
 
 def _primary(predictions: Mapping[str, Values]) -> str:
-    """`prediction` itself, else the first output that is a class, else the first."""
+    """Return `prediction`, or else the first output that is a class, or else the first."""
     if PREDICTION in predictions:
         return PREDICTION
     labels = (name for name, values in predictions.items() if not _is_numeric(values))
@@ -138,7 +138,7 @@ def _has_truths(values: Values) -> bool:
 
 
 def _bucket_of(values: Values | None, edges: Floats, rows: int) -> Codes:
-    """Bucket `i` holds what is above edge `i - 1` and at most edge `i`; -1 for unknown values."""
+    """Return the bucket of each value: `i` if in `(edge i - 1, edge i]`, -1 if unknown."""
     if values is None:
         return np.full(rows, -1)
     numbers, _ = parse_floats(values)
@@ -146,6 +146,6 @@ def _bucket_of(values: Values | None, edges: Floats, rows: int) -> Codes:
 
 
 def bucket_names(edges: Sequence[float]) -> tuple[str, ...]:
-    """The buckets between some edges, as intervals."""
+    """Name the buckets between some edges as intervals."""
     texts = ["-inf", *(f"{edge:.15g}" for edge in edges), "inf"]
     return tuple(f"({low}, {high}{')' if high == 'inf' else ']'}" for low, high in pairwise(texts))

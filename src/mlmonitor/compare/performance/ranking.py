@@ -1,19 +1,19 @@
-"""Measures of rankings, a value a query."""
+"""Measures of rankings, with one value a query."""
 
 import numpy as np
 
 from mlmonitor.records import Floats
 
 TOP = 10
-"""How many items of a ranking count."""
+"""The number of top items of a ranking that count."""
 
 
 def measure_rankings(scores: Floats, relevances: Floats, top: int = TOP) -> dict[str, Floats]:
-    """NDCG and reciprocal rank of each query, among its `top` highest scores.
+    """Return the nDCG and reciprocal rank of each query, among its `top` highest scores.
 
     scores, relevances: `[queries, items]`, NaN where a query has fewer items. Items of relevance
     above 0 are relevant; equal scores keep the order given. A query without relevant items has no
-    nDCG, as it could not be better, and a reciprocal rank of 0.
+    nDCG and a reciprocal rank of 0.
     Source: Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (2002).
     """
     is_item = ~(np.isnan(scores) | np.isnan(relevances))

@@ -7,14 +7,14 @@ import numpy as np
 from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate, estimate_mean
 
 Terms = Mapping[str, float]
-"""What `RegressionSums.terms` returns."""
+"""The result of `RegressionSums.terms`."""
 
 
 def compute_regression(t: Terms, *, quantile: float = 0.5) -> dict[str, Estimate]:
-    """Every measure, with its interval; empty where nothing is labelled.
+    """Return every measure with its interval; empty if nothing is labelled.
 
-    quantile: what a quantile model predicts, for the pinball loss. Intervals of sums of rows are
-    normal; those of ratios and roots follow from the delta method, row by row.
+    quantile: the quantile that the model predicts, for the pinball loss. Intervals of sums of rows
+    are normal; those of ratios and roots follow from the delta method, row by row.
     """
     if t["n"] == 0:
         return {}
@@ -37,7 +37,7 @@ def _root_of(square: Estimate) -> Estimate:
 
 
 def _pinball(t: Terms, quantile: float) -> Estimate:
-    """Of q: an error below the actual costs q a unit, one above it 1 - q."""
+    """Return the pinball loss: a unit of error below the actual costs q, one above it 1 - q."""
     over, under = (t["abs"] + t["e"]) / 2, (t["abs"] - t["e"]) / 2
     over2, under2 = t["over2"], t["e2"] - t["over2"]
     total = quantile * under + (1 - quantile) * over
@@ -46,7 +46,7 @@ def _pinball(t: Terms, quantile: float) -> Estimate:
 
 
 def _wape(t: Terms) -> Estimate:
-    """The sum of absolute errors over the sum of absolute actuals."""
+    """Return the sum of absolute errors divided by the sum of absolute actuals."""
     if t["a"] == 0:
         return Estimate(NAN, NAN, NAN, int(t["n"]))
     ratio = t["abs"] / t["a"]
@@ -56,13 +56,13 @@ def _wape(t: Terms) -> Estimate:
 
 
 def _r2(t: Terms) -> Estimate:
-    """One minus the squared errors over the squared distances from the mean actual."""
+    """Return one minus the ratio of squared errors to squared deviations from the mean actual."""
     n, mean = t["n"], t["d"] / t["n"]
     total = t["d2"] - n * mean * mean
-    if n < 2 or not total > 1e-12 * t["d2"]:  # a constant target has nothing to explain
+    if n < 2 or not total > 1e-12 * t["d2"]:  # a constant target has no variance to explain
         return Estimate(NAN, NAN, NAN, int(n))
     share = t["e2"] / total
-    # The squares of e^2 - share d^2, d measured from the mean actual.
+    # The squares of e^2 - share d^2, where d is the deviation from the mean actual.
     cross = t["e2d2"] - 2 * mean * t["e2d"] + mean**2 * t["e2"]
     fourth = (
         t["d4"] - 4 * mean * t["d3"] + 6 * mean**2 * t["d2"] - 4 * mean**3 * t["d"] + n * mean**4

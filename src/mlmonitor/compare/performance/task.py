@@ -1,4 +1,4 @@
-"""Which task a model has: read from its reference, or from the first labels."""
+"""The task of a model, inferred from its reference or from the first labels."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _TRUTHS = {"true": "1", "false": "0"}
 
 
 class Evidence(NamedTuple):
-    """What the first labelled predictions look like.
+    """A sample of the first labelled predictions, from which the task is inferred.
 
     predicted: the predictions as numbers. predicted_names: the names of those that are classes.
     """
@@ -38,10 +38,10 @@ def infer_plan(
     evidence: Evidence,
     metrics: tuple[Metric, ...] = (),
 ) -> OutcomePlan | None:
-    """The plan of a model's outcomes; None where actuals and predictions cannot be compared.
+    """Infer the plan of a model's outcomes; None if actuals and predictions cannot be compared.
 
-    Classes are compared as categories are: `1`, `1.0` and "1" are one. Two classes have a positive
-    one: that of the second score, or else the last in order, so `True`, 1 and "yes" before "no".
+    Classes are compared like categories: `1`, `1.0` and "1" are one. The positive class of two is
+    that of the second score, or else the last in order: `True`, 1, and "yes" rather than "no".
     """
     if actual.kind is Kind.DATETIME:
         return None
@@ -79,7 +79,7 @@ def _actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry | Non
 
 
 def _is_zero_or_one(entry: CountedEntry | None) -> bool:
-    """Whether all values were 0 or 1: then, and only then, the variance is mean (1 - mean)."""
+    """Whether all values were 0 or 1, which holds only if the variance is mean (1 - mean)."""
     if not isinstance(entry, NumericReference) or entry.mean is None or entry.stddev is None:
         return False
     if entry.min != 0 or entry.max != 1:
@@ -102,7 +102,7 @@ def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence
 
 
 def _has_classes(evidence: Evidence) -> bool:
-    """Whether predictions are names of classes, though actuals are numbers."""
+    """Whether predictions are names of classes although actuals are numbers."""
     return len(evidence.predicted_names) > 0 and bool(np.isnan(evidence.predicted).all())
 
 
@@ -126,7 +126,7 @@ def _center(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -
 def _classes(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[str, ...]:
-    """Every class that is known: true or predicted in training, scored, or met first."""
+    """Return every known class: true or predicted in training, scored, or in the first labels."""
     if len(scores) > 1 and not all(name.isdigit() for name in scores):
         return tuple(scores)
     names: dict[str, None] = {}
@@ -153,7 +153,7 @@ def _positive(classes: tuple[str, ...], scores: Sequence[str]) -> int:
 def _range(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[float, float]:
-    """The range of the scores in training; of the first predictions where that is not known."""
+    """Return the range of scores in training, or else in the first predictions."""
     names = [f"{PREDICTION}.{name}" for name in scores] or [PREDICTION]
     known = [entries.get((Role.PREDICTION, name)) for name in names]
     numeric = [entry for entry in known if isinstance(entry, NumericReference)]
@@ -168,9 +168,9 @@ def _range(
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """The code of each name among the classes; that after the last for one that is not there.
+    """Return the code of each name among the classes; the code after the last for other names.
 
-    1 and true, 0 and false are one where only one of the two is a class.
+    1 matches true, and 0 matches false, if only one of the two is a class.
     """
     codes = {name: code for code, name in enumerate(classes)}
     for truth, digit in _TRUTHS.items():

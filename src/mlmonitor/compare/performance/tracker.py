@@ -1,4 +1,4 @@
-"""Labelled predictions of one model: read once, added to every dimension that is kept."""
+"""Labelled predictions of one model, read once and added to every dimension."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ SEGMENT, PREDICTION = "segment", "prediction"
 
 
 class OutcomeTracker:
-    """What labels say of a model, whole and by part.
+    """The performance of a model, in all and by part.
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts.
     edges: between the buckets of a numeric prediction. segments: their names.
@@ -61,14 +61,14 @@ class OutcomeTracker:
         predicted_at: Floats,
         labelled_at: Floats,
     ) -> None:
-        """Add pairs: what was kept of the predictions, and their actuals."""
+        """Add pairs: the kept columns of predictions, and their actuals."""
         block = self._reader.read(columns, actuals, numbers)
         for dimension, (_, tables) in self._parts.items():
             tables.update(block, self._buckets(dimension, columns, block))
         self.add(block, predicted_at=predicted_at, labelled_at=labelled_at)
 
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
-        """Add pairs to the whole and to their cohorts alone."""
+        """Add pairs to the whole and to their cohorts only."""
         self._whole.update(block, np.zeros(block.rows, np.int64))
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
@@ -88,7 +88,7 @@ class OutcomeTracker:
         return np.where(np.isnan(predicted), -1, found)
 
     def performance(self) -> Performance:
-        """What is known now, as a value of its own."""
+        """Return the present performance as an independent value."""
         parts = {name: (names, tables.copy()) for name, (names, tables) in self._parts.items()}
         return Performance(self._whole.copy(), dimensions=parts)
 

@@ -1,1 +1,1 @@
-"""The service itself: failures and latency of its calls, beside its own first ones."""
+"""The service: failures and latency of its calls, compared with its first calls."""

@@ -1,4 +1,4 @@
-"""Latency of calls beside that of the first ones: evidence over bins, effect by quantiles."""
+"""Latency compared with the first calls: evidence from bins, effect size from quantiles."""
 
 from typing import Final, NamedTuple
 
@@ -12,16 +12,16 @@ from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import growth_lower_bound
 
 QUANTILES: Final = (0.5, 0.99)
-"""Those that must not grow: the latency of most calls, and that of the slowest."""
+"""The quantiles that must not grow: the latency of a typical call, and of the slowest ones."""
 
 GROWTH: Final = 1.5
-"""A quantile within one and a half times its usual value does not matter."""
+"""Growth of a quantile to one and a half times its usual value is tolerated."""
 
 LEAST_GROWTH_SECONDS: Final = (0.001, 0.005)
-"""Nor does less than this; a thread may wait 5 ms for the interpreter alone."""
+"""Smaller growth is tolerated, too: a thread may wait 5 ms for the GIL alone."""
 
 _EDGE_RANKS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
-_KEPT = 8  # restarts, as for proportions
+_KEPT = 8  # number of restarts, as for proportions
 
 
 class LatencyEvaluation(NamedTuple):
@@ -62,7 +62,7 @@ class LatencyEvidence:
         self._counts: Counts = np.zeros_like(counts)
 
     def count(self, seconds: Floats) -> Counts:
-        """How many durations fall in each bin, `[1, bins]`."""
+        """Count the durations in each bin, `[1, bins]`."""
         places = np.searchsorted(self._edges, seconds)
         return np.bincount(places, minlength=self._edges.size + 1)[None]
 
@@ -94,7 +94,7 @@ class LatencyEvidence:
         return bool(self._states.is_firing[0])
 
     def _growth(self, counts: Counts) -> Floats:
-        """Lower bounds of how much the share beyond each limit has grown, `[1, quantiles]`."""
+        """Return lower bounds on the growth of the share beyond each limit, `[1, quantiles]`."""
         slow = np.array([int(counts[0, above:].sum()) for above in self._above], np.int64)
         rows = np.full(slow.size, int(counts.sum()), np.int64)
         return growth_lower_bound(self._belief, slow, rows)[None]

@@ -1,4 +1,4 @@
-"""Alerts on failures and latency of calls, beside the first calls of the process."""
+"""Alerts on failures and latency of calls, compared with the first calls of the process."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -21,11 +21,11 @@ from mlmonitor.records import Counts, Mask, Role
 from mlmonitor.stats.eprocess import PRIOR
 
 BASELINE_CALLS: Final = 1_000
-"""How many first calls the later ones are compared with: half for the bins of latency, half for
-the counts in them."""
+"""The number of first calls that later ones are compared with: half define the bins of latency,
+and half give the counts in them."""
 
 RECENT_CALLS: Final = 512
-"""The calls that an alert's `current` covers."""
+"""The number of calls that an alert's `current` covers."""
 
 SERVICE_FIELD: Final = "service"
 ERROR_RATE, LATENCY = MEASURES = "error_rate", "latency"
@@ -41,8 +41,7 @@ class ServiceAlerts:
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
     call counts once, however many rows it has; calls without a duration, as of `record`, do not
-    count. A rate or latency that was bad from the start is not found: there is no past to compare.
-    Price: about 30 us a block of 256 calls in the worker; memory `nbytes`, constant.
+    count. A rate or latency that was bad from the start is the baseline, and not detected. Price: about 30 us a block of 256 calls in the worker; memory `nbytes`, constant.
     """
 
     def __init__(self, significance: Significance, *, now: float) -> None:
@@ -55,7 +54,7 @@ class ServiceAlerts:
         self._streams: _Streams | None = None
         self._failures: Counts = np.zeros((1, 2), np.int64)
         self._latencies: Counts = np.zeros((1, 0), np.int64)
-        self._grown_quantile = QUANTILES[0]  # the one that the alert on latency is about
+        self._grown_quantile = QUANTILES[0]  # the quantile of the latency alert
         self._open = OpenAlerts()
 
     def ingest(self, calls: TimedCalls) -> None:
@@ -132,7 +131,7 @@ class ServiceAlerts:
         latency: LatencyEvaluation,
         now: float,
     ) -> Callable[[int], Alert]:
-        """The alert at a place of `MEASURES`, from what this evaluation found."""
+        """Build the alert of one of the `MEASURES` from the result of this evaluation."""
 
         def build(place: int) -> Alert:
             evidence = (
@@ -160,7 +159,7 @@ class ServiceAlerts:
     def _latency_evidence(
         self, stream: LatencyEvidence, evaluation: LatencyEvaluation
     ) -> "_CallEvidence":
-        """The quantile that grew, over the calls since then, or the newest of them."""
+        """Return the quantile that grew, over the calls since the change, or the newest of them."""
         place, rows = evaluation.quantile, evaluation.rows
         self._grown_quantile = QUANTILES[place]
         usual = float(stream.usual_seconds[place])
@@ -199,10 +198,10 @@ def _failure_evidence(stream: ProportionAlerts, evaluation: ProportionEvaluation
 
 
 def _count_failures(has_failed: Mask) -> Counts:
-    """Failed calls and others, `[1, 2]`."""
+    """Count failed calls and others, `[1, 2]`."""
     failed = int(np.count_nonzero(has_failed))
     return np.array([[failed, has_failed.size - failed]], np.int64)
 
 
 _NBYTES = 9 * (BASELINE_CALLS + 2 * RECENT_CALLS) + 8 * 16 * (2 * (8 + 4) + 8)
-"""Durations and failures that are kept, and the evidence of both streams over 16 bins at most."""
+"""Bytes of the kept durations and failures, and the evidence of both streams over up to 16 bins."""

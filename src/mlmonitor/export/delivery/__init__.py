@@ -1,1 +1,1 @@
-"""One destination: what is due, what was acknowledged, what failed and why."""
+"""Delivery to one destination: what was sent, what was acknowledged, what failed and why."""

@@ -1,4 +1,4 @@
-"""Stamps that follow the wall clock, although no series of a destination may go back in time."""
+"""Stamps that follow the wall clock and still rise within each series of a destination."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ TICK_NS = 1_000_000
 
 
 class Continuity:
-    """Under which identity, and from which totals on, one destination counts this process.
+    """The identity under which one destination counts this process, and the totals it starts from.
 
     Promise: stamps rise within a series and are at most a minute ahead of the wall clock. A clock
         that is set back by more begins new series: another instance, whose counters start at zero
         after the last snapshot that was stored whole, so the sum over both instances is exact. A
-        destination that refused the stamps of the wrong hour keeps its series. Price: the counters
-        and histograms of the last snapshot stored, 8 bytes a number.
+            destination that refused the wrong stamps keeps its series.
+        Price: the counters and histograms of the last snapshot stored, 8 bytes a number.
 
-    is_delta: new series begin although the wrong stamps were refused: what was refused of them
-        would not be sent again within the old ones.
+    is_delta: new series begin even if the wrong stamps were refused, because the old series
+        would not send the refused deltas again.
     """
 
     def __init__(self, *, is_delta: bool) -> None:
@@ -79,7 +79,7 @@ class Continuity:
         )
 
     def book(self, original: Snapshot, time_ns: int, delivered: Delivered | None) -> None:
-        """Remember what became of a snapshot; None: some of it may be stored, and nobody knows."""
+        """Record the outcome of a snapshot; None if it is unknown whether some of it was stored."""
         if self._is_delta or delivered is None or _may_be_stored(delivered):
             self._newest_ns = max(self._newest_ns, time_ns)
         if delivered is None:
@@ -127,7 +127,7 @@ def _list_fine(family: Family) -> dict[tuple[str, Attributes], ExponentialSketch
 
 
 def _copy_totals(families: Sequence[Family]) -> list[Family]:
-    """Keep counters and histograms, without exemplars; sketches go on changing and are copied."""
+    """Copy counters and histograms, without exemplars; a sketch is copied as it still changes."""
     return [
         family._replace(values=_copy_fine(family.values), exemplars=())
         for family in families

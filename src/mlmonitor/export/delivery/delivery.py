@@ -22,7 +22,7 @@ class Delivery:
     """Sends snapshots to one exporter.
 
     Promise: the first value a backend sees of any counter or histogram is 0, stamped with the time
-        of the export before, when it was indeed 0: so `rate` and `increase` miss nothing. An
+        of the previous export, when it was in fact 0: so `rate` and `increase` miss nothing. An
         exporter whose `sends_zero_points` is False skips this. `send` never raises. Price: a set
         entry per series.
     """
@@ -79,7 +79,7 @@ class Delivery:
         )
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Have no send take longer; an exporter that knows no limit is left alone."""
+        """Limit the duration of later sends, if the exporter supports it."""
         limit = getattr(self.exporter, "limit_sends", None)
         if limit is not None:
             limit(timeout_seconds)
@@ -105,8 +105,8 @@ class Delivery:
     def _send_zeros(self, snapshot: Snapshot, zero_points: ZeroPoints) -> bool:
         """Send zeros for new series; return whether their values may follow.
 
-        They may not follow while nothing arrives. Refused zeros are not sent again: a backend at
-        its limit of series would otherwise get nothing at all.
+        Values wait while the destination cannot be reached. Refused zeros are not sent again:
+        otherwise a backend at its limit of series would get nothing at all.
         """
         zeros = zero_points.collect(snapshot.families)
         if zeros:
@@ -123,12 +123,12 @@ class Delivery:
     def _deliver(self, snapshot: Snapshot, *, behind: int = 0) -> Delivered | Exception:
         """Send the points; return the outcome, or the error if nothing arrived.
 
-        behind: number of points that fail with these, because they are only sent after them.
+        behind: the number of later points that also fail if these do.
         """
         try:
             delivered = Delivered(*self.exporter.send(snapshot))
         except BaseException as error:  # noqa: BLE001 - no exporter may end the worker
-            # Our own errors hold no secret; the words of others are not repeated.
+            # Our own errors hold no secret; other errors may, so their text is not repeated.
             reason = str(error) if isinstance(error, ExportError) else type(error).__name__
             failed = snapshot.size + (0 if isinstance(error, ExportRefused) else behind)
             self._count_outcome(Delivered(0, 0, failed, 0, reason or type(error).__name__))

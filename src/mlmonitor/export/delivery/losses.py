@@ -1,4 +1,4 @@
-"""What a process lost at its end, in words."""
+"""Describe in words what a process lost at its end."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from mlmonitor.export.delivery.delivery import Delivery
 
 
 def describe_losses(rows: int, deliveries: Iterable[Delivery], *, is_delivered: bool) -> str:
-    """Rows that were recorded and not read, and destinations that did not accept the rest."""
+    """Describe recorded rows that were not read, and destinations that did not accept the rest."""
     losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
     if not is_delivered:
         failed = {each.name: each.status(0.0) for each in deliveries}

@@ -1,4 +1,4 @@
-"""Counters and histograms that a destination has not seen yet, as the zeros they were before."""
+"""Zero points that precede the first value of each counter and histogram."""
 
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary

@@ -1,6 +1,6 @@
-"""Snapshots as the data classes of the OpenTelemetry SDK, totals or deltas as an exporter prefers.
+"""Convert snapshots to the data classes of the OpenTelemetry SDK, as totals or as deltas.
 
-Imports the SDK: import it where something is sent, not before.
+This module imports the SDK, so import it only where something is sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class Preference(NamedTuple):
 
 
 def read_preference(exporter: Any) -> Preference:
-    """Read what an exporter prefers, from where the SDK's periodic reader reads it."""
+    """Read an exporter's preferences from the same attributes as the SDK's periodic reader."""
     temporality = getattr(exporter, "_preferred_temporality", None) or {}
     aggregation = getattr(exporter, "_preferred_aggregation", None) or {}
     return Preference(
@@ -144,7 +144,7 @@ class SnapshotConverter:
 
 
 def convert_attributes(attributes: Attributes) -> dict[str, str]:
-    """Spell a point's attributes as for all destinations; an empty version is left out."""
+    """Convert a point's attributes as for all destinations; an empty version is left out."""
     return {
         legalize_key(key): legalize_value(value)
         for key, value in attributes
@@ -172,7 +172,7 @@ def _convert_exemplars(point: Point) -> list[Exemplar]:
 def _histogram_point(
     attributes: dict[str, str], point: Point, value: HistogramValue, start_ns: int, time_ns: int
 ) -> sdk.HistogramDataPoint:
-    # The SDK's classes want numbers, its encoder takes None for a sum that could fall.
+    # The SDK's classes declare a number; its encoder accepts None for a sum that could fall.
     optional: dict[str, Any] = {"sum": value.sum, "min": value.min, "max": value.max}
     return sdk.HistogramDataPoint(
         attributes=attributes,

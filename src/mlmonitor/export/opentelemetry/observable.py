@@ -72,7 +72,7 @@ class ProviderSender:
     def __init__(self, provider: Any) -> None:
         from mlmonitor.export.opentelemetry.metrics_data import convert_attributes
 
-        self._convert = convert_attributes  # imported here: no import may be under way at a fork
+        self._convert = convert_attributes  # imported now, so that no import is running at a fork
         self._newest: tuple[int, dict[MetricSpec, Observations]] = (os.getpid(), {})
         with _lock:
             instruments = _instruments.get(provider)
@@ -98,13 +98,13 @@ class ProviderSender:
         return by_metric.get(metric, []) if pid == os.getpid() else []
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Do nothing: the provider is the host's, and its last collection shows the last totals."""
+        """Do nothing: the provider is the host's, and its last collection reads the last totals."""
 
 
 def _flatten(
     point: Point, attributes: dict[str, str]
 ) -> Iterator[tuple[MetricSpec, int | float, dict[str, str]]]:
-    """A point as numbers: a histogram of durations becomes cumulative counters per bound."""
+    """Convert a point to numbers: a latency histogram becomes one cumulative counter a bound."""
     if not isinstance(point.value, HistogramValue):
         yield point.metric, point.value, attributes
         return

@@ -22,12 +22,12 @@ class OpenTelemetry:
     Promise: through an exporter a failed export loses nothing: totals are sent again, and a delta
         is the difference from the last success. An exporter that reports a failure although its
         backend stored the data makes deltas count twice. Through a provider the readers see the
-        totals of the newest snapshot; what becomes of them is the readers' affair.
+            totals of the newest snapshot, and are responsible for their delivery.
     Price: Python objects, about 8 us a point, in the worker. Needs the extra `otel`.
 
     Args:
-        exporter: it belongs to this monitor, which shuts it down when it closes.
-        meter_provider: it stays the host's. Close the monitor before it is shut down.
+        exporter: owned by this monitor, which shuts it down when it closes.
+        meter_provider: owned by the host. Close the monitor before shutting it down.
 
     Raises:
         ConfigError: neither or both are given, or something else.
@@ -67,7 +67,7 @@ class OpenTelemetry:
 
     @property
     def keeps_exemplars(self) -> bool:
-        """Whether traces are sent along with values: an instrument of a provider has none."""
+        """Whether traces are sent with values; an instrument of a provider cannot carry them."""
         return isinstance(self._sender, SdkSender)
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class OpenTelemetry:
         return self._sender.send(snapshot)
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Have no export of this process take longer; a provider exports by itself."""
+        """Limit the duration of this process's later exports; a provider exports by itself."""
         if isinstance(self._sender, SdkSender):
             self._sender.limit_sends(timeout_seconds)
 

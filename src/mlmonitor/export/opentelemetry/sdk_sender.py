@@ -57,7 +57,7 @@ class SdkSender:
         return Delivered(prepared.points, 0)
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Ask the exporter for shorter exports from now on; not every exporter heeds it."""
+        """Ask the exporter for shorter exports from now on; some exporters ignore it."""
         self._timeout_seconds = min(self._timeout_seconds, timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:

@@ -1,6 +1,6 @@
-"""What is new since a destination last acknowledged something: total minus acknowledged.
+"""Deltas since a destination's last acknowledgement: total minus acknowledged.
 
-The totals are the only queue there is. An outage makes the next interval longer, and nothing else.
+The totals are the only queue. An outage makes the next interval longer and has no other effect.
 """
 
 from typing import NamedTuple
@@ -75,10 +75,10 @@ class Delta(NamedTuple):
 class AcknowledgedTotals:
     """The accounts that one destination has of one process.
 
-    Promise: what was acknowledged is not sent again, the rest is sent with the next export; a
-        series that was absent at the export before was zero then, and its first interval begins
-        then. A series that disappears and returns continues where it stopped. Price: an `Account`,
-        and about 100 bytes a series to find it again.
+    Promise: what was acknowledged is not sent again, and the rest is sent with the next export.
+        A series that the previous export did not contain was zero then, and its first interval
+        begins then. A series that disappears and returns continues where it stopped.
+        Price: an `Account`, and about 100 bytes a series to find it again.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class AcknowledgedTotals:
 
 def _subtract_numbers(values: Floats | Counts, account: Account) -> tuple[Floats | Counts, Mask]:
     new = values - account.stored
-    # A total that fell has restarted. A sum of floats may only seem to, by its last digit.
+    # A total that fell has restarted. A sum of floats may also fall by a rounding error.
     if values.dtype.kind == "i":
         fell = new < 0
         account.stored[fell] = 0

@@ -1,4 +1,4 @@
-"""Names that every backend stores unchanged, and that stay as different as they were."""
+"""Make names legal for every backend; different names stay different."""
 
 import re
 from functools import lru_cache
@@ -17,7 +17,7 @@ _LEGAL_KEY = re.compile(r"[a-z][a-z0-9_.]*\Z")
 def legalize_value(value: str) -> str:
     """Return `value` if all backends keep it; otherwise a legal value that ends in its hash.
 
-    Promise: values that differ stay different, but for a chance of 1 in 2^48. Up to 255 printable
+    Promise: different values stay different, except with probability 2^-48. Up to 255 printable
         characters and spaces, emoji included, are kept. A value that is empty, longer, holds
         control characters or lone surrogates, begins or ends in space, or looks like a hashed one,
         gets a hash of 12 digits.

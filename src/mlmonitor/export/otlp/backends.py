@@ -1,4 +1,4 @@
-"""What one kind of destination accepts, and in which form: all that differs between backends."""
+"""Profiles of destinations: everything in which backends differ."""
 
 from typing import Literal, NamedTuple
 

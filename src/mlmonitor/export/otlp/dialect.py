@@ -8,7 +8,7 @@ from mlmonitor.export.otlp.backends import BackendProfile
 
 
 def translate(families: Iterable[Family], profile: BackendProfile) -> Iterator[Family]:
-    """Yield the same facts in the forms that a destination accepts."""
+    """Yield the families in the forms that a destination accepts."""
     for family in families:
         is_distribution = family.metric is catalog.DISTRIBUTION
         if is_distribution and profile.distributions == "bins":
@@ -18,7 +18,7 @@ def translate(families: Iterable[Family], profile: BackendProfile) -> Iterator[F
 
 
 def convert_to_bins(family: Family) -> Iterator[Family]:
-    """Convert histograms to a counter per bin and, if no value was negative, one of the sum."""
+    """Convert histograms to a counter per bin, and one of the sum if no value was negative."""
     block = family.values
     assert isinstance(block, Histograms)  # noqa: S101 - the catalogue says histogram
     cached = family.series.cache.get("bins")

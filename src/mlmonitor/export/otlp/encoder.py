@@ -1,6 +1,6 @@
-"""One snapshot on its way to one destination: in its form, in parts, each settled by itself.
+"""Encode one snapshot for one destination, in parts that are acknowledged independently.
 
-Imports OpenTelemetry's messages: import it where something is sent, not before.
+This module imports OpenTelemetry's messages, so import it only where something is sent.
 """
 
 from collections.abc import Callable, Iterator, Mapping

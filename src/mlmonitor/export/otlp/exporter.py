@@ -1,4 +1,4 @@
-"""OTLP, encoded and sent by ourselves: every point arrives in the form its destination accepts.
+"""An OTLP exporter of our own: each destination gets points in the form it accepts.
 
 OpenTelemetry contributes the protocol's messages alone. They are imported at the first export, in
 the worker: `import mlmonitor` does not pay for them.
@@ -73,8 +73,8 @@ class OtlpExporter:
     Promise: a failed export loses nothing, because totals are all there is to send, and a delta is
         the difference from the last acknowledgement; a refused part of a snapshot leaves the other
         parts alone; there is no queue. Headers may hold credentials: they are in no repr, log or
-        error. A forked child opens its own connection and owes nothing for its parent.
-    Price: a ledger of what was acknowledged for each reporting process, if deltas are sent.
+        error. A forked child opens its own connection and sends nothing of its parent's.
+        Price: if deltas are sent, a record of what was acknowledged for each reporting process.
     """
 
     def __init__(self, profile: BackendProfile, access: Access) -> None:
@@ -123,7 +123,7 @@ class OtlpExporter:
                 process.transport.rest()
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Have no request of this process take longer from now on."""
+        """Limit the duration of every later request of this process."""
         self._process.transport.limit(timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
@@ -132,7 +132,7 @@ class OtlpExporter:
         self._process.transport.close()
 
     def restart_after_fork(self) -> None:
-        """In a forked child: open a new connection, and owe nothing."""
+        """Open a new connection in a forked child, with no deltas of its parent's."""
         self._start_process()
 
     def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:
@@ -159,7 +159,7 @@ class OtlpExporter:
             tally.add(answer, points, is_settled=self._is_settled(answer))
             process.silent_until = snapshot.now + answer.pause_seconds
             if answer.kind in _ENDS_EXPORT or answer.pause_seconds:
-                # The rest would meet the same fate: it waits for the next export.
+                # The rest would fail for the same reason, so it waits for the next export.
                 tally.failed += sum(map(outgoing.count, queue))
                 break
         return tally.deliver(repr(self))
@@ -205,9 +205,9 @@ _SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION
 
 @contextmanager
 def suppress_instrumentation() -> Iterator[None]:
-    """Keep the host's own instrumentation from making spans and metrics of an export.
+    """Keep the host's own instrumentation from recording spans and metrics of an export.
 
-    Otherwise each export would be something to export. It does nothing if the host has not imported
+    Otherwise each export would cause another one. Does nothing if the host has not imported
     OpenTelemetry.
     """
     context = sys.modules.get("opentelemetry.context")

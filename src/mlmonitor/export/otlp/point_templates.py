@@ -1,6 +1,6 @@
-"""Points of one family on the wire: bytes made once, numbers written into them at each export.
+"""Encoded points of one family: a template made once, with numbers written into it at each export.
 
-All that changes from export to export is eight bytes wide: times, values, counts. So the bytes of
+Only times, values and counts change between exports, and each is eight bytes wide. So the bytes of
 a family's points are a template, kept with its series, and numpy writes whole columns into it.
 """
 

@@ -1,7 +1,7 @@
 """The framing of protobuf: tags, lengths, and the parts of a request that seldom change.
 
-Every number of a field is read from the descriptors of `opentelemetry.proto`, which is imported
-with this module: import it where something is sent, not before.
+Field numbers are read from the descriptors of `opentelemetry.proto`, which this module imports: so
+import it only where something is sent.
 """
 
 import struct
@@ -33,7 +33,7 @@ _WIRE_TYPES = {
     FieldDescriptor.TYPE_BOOL: _VARINT,
 }
 _LEFT_OUT = (IDENTITY[1],)
-_SLOT = bytes(8)  # filled in later: all that changes from export to export is 8 bytes wide
+_SLOT = bytes(8)  # filled in later: everything that changes between exports is 8 bytes wide
 
 DELTA: int = metrics.AGGREGATION_TEMPORALITY_DELTA
 CUMULATIVE: int = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -64,7 +64,7 @@ def delimited(start: bytes, *parts: bytes) -> bytes:
 
 
 def text(message: Any, field: str, value: str) -> bytes:
-    """A text field; lone surrogates, which UTF-8 has no bytes for, become question marks."""
+    """A text field; lone surrogates, which UTF-8 cannot encode, become question marks."""
     return delimited(tag(message, field), value.encode("utf-8", "replace"))
 
 

@@ -97,7 +97,7 @@ def split_batches(batches: Sequence[PointBatch], limits: Limits, frame: Frame) -
 
 
 def _reach(points: Points, begin: int, size: int, count: int) -> int:
-    """The end of the longest run from `begin` of at most `size` bytes and `count` points."""
+    """Return the end of the longest run from `begin` within `size` bytes and `count` points."""
     most = points.edges[begin] + max(size, 0)
     by_size = int(points.edges.searchsorted(most, side="right")) - 1
     return max(min(by_size, begin + count, len(points)), begin)

@@ -1,4 +1,4 @@
-"""What a destination answers to a request, and what that means for the points in it."""
+"""Read the answer to a request, and what it means for the request's points."""
 
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ from mlmonitor.secret import Secret, redact
 AnswerKind = Literal["stored", "refused", "too_large", "unreached", "closed", "timed_out"]
 
 LONGEST_PAUSE_SECONDS = 300.0
-"""A destination that asks for a longer pause is asked again after this one."""
+"""The longest pause before a retry, even if the destination asks for a longer one."""
 
 _QUOTED_CHARACTERS = 300  # of a server's words
 _UNAVAILABLE = (429, 502, 503, 504)
@@ -34,8 +34,8 @@ class Answer(NamedTuple):
     stored: also if `rejected` points were refused permanently. refused, too_large: nothing was
     stored, and the destination said so. unreached: nothing was sent. closed, timed_out: the request
     was sent and may have been stored; the connection was closed without an answer, or no answer
-    arrived in time. `is_final`: the same request would be refused again. `may_pass`: the refusal
-    may pass in a moment, and the destination asked for no pause.
+    arrived in time. `is_final`: the same request would be refused again. `may_pass`: the cause
+    may be brief, and the destination asked for no pause.
     """
 
     kind: AnswerKind
@@ -79,7 +79,7 @@ def _find_hint(status: int) -> str:
 
 
 def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
-    """Read a success, perhaps a partial one. Gateways may answer in other words: 2xx counts."""
+    """Read a full or partial success. A gateway's body may have any form: the 2xx status counts."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
@@ -94,15 +94,15 @@ def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
 
 
 def _read_refusal(headers: dict[str, str], body: bytes) -> str:
-    """Read the words of a refusal: a `google.rpc.Status` by the specification, or plain text."""
+    """Read the message of a refusal: a `google.rpc.Status` by the specification, or plain text."""
     if "protobuf" in headers.get("content-type", ""):
         return parse_rpc_status(body).message
     text = body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")
-    return "" if "<" in text[:64] else text  # a page for people: its status says enough
+    return "" if "<" in text[:64] else text  # an HTML page: the status is enough
 
 
 def quote(text: str, secrets: list[Secret]) -> str:
-    """Quote a server's words on one line, in bounded length, without our secrets."""
+    """Quote a server's message on one line, truncated and without our secrets."""
     bounded = text[: 8 * _QUOTED_CHARACTERS]
     words = "".join(letter if letter.isprintable() else " " for letter in bounded)
     return " ".join(redact(words, secrets).split())[:_QUOTED_CHARACTERS]

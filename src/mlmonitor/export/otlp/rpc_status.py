@@ -1,7 +1,7 @@
-"""The words of a refusal by the OTLP specification: a `google.rpc.Status`.
+"""Parse the message of a refusal by the OTLP specification: a `google.rpc.Status`.
 
-Its definition is in a package of its own, and three fields are needed: they are read as unknown
-fields, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
+Its definition is in a separate package, and only three fields are needed: they are read as unknown
+fields, by the numbers in `google/rpc/status.proto` and `error_details.proto`.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Points of one export, counted by what became of them."""
+"""Points of one export, counted by outcome."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class ExportTally:
         self.is_final = self.is_final and answer.is_final
 
     def deliver(self, destination: str) -> Delivered:
-        """Make the outcome; raises ExportError if nothing can have been stored."""
+        """Return the outcome; raise ExportError if nothing can have been stored."""
         reason = f"{destination}: {self.reason}" if self.reason else ""
         stored = self.accepted + self.rejected + self.possibly_lost + self.possibly_doubled
         if self.failed and not stored:

@@ -1,4 +1,4 @@
-"""Findings besides drift as families: contributions, shares of defects, broken rules."""
+"""Alerts other than drift as families: contributions, shares of defects, broken rules."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -22,7 +22,7 @@ _Labels = tuple[tuple[str, str], ...]
 def alert_families(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
-    """All findings about one population; `cache` keeps their attributes."""
+    """Build the families of one population's alerts; `cache` keeps their attributes."""
     if population.quality is not None:
         fields = population.plan.schema.fields
         yield from _quality(population.quality, fields, identity, cache)

@@ -1,4 +1,4 @@
-"""How many series a process may export, and which are left out first if there are more."""
+"""The limit on the series of a process, and the order in which series beyond it are left out."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -20,7 +20,7 @@ DETAIL: tuple[tuple[MetricSpec, ...], ...] = (
     (catalog.MIN, catalog.MAX, catalog.DISTINCT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
 )
-"""Metrics left out first, a step at a time, for all fields alike; after that, whole fields."""
+"""Metrics that are left out first, step by step and for all fields; whole fields follow."""
 
 _OF_FIELD = (*IDENTITY, "segment", "field", "role")
 _HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
@@ -35,12 +35,12 @@ def series_count(
     categories: int = 50,
     segments: int = 1,
 ) -> int:
-    """How many series of fields a process exports at most, as Prometheus counts them.
+    """Return the largest number of field series that a process exports, as Prometheus counts them.
 
-    numeric, categorical: fields with a reference, predictions and actuals included; `bins` and
-    `categories` are what each has. segments: populations, the whole one included. Calls, labels,
-    errors and our own health add about seventy. Dynatrace counts fewer: a histogram is a
-    counter a bin there.
+    numeric, categorical: the number of fields with a reference, including predictions and actuals;
+    each has `bins` bins or `categories` categories. segments: the number of populations, including
+    the whole. Calls, labels, errors and our own health add about seventy series. Dynatrace counts
+    fewer, because it stores a histogram as one counter a bin.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 2
     rows = 1
@@ -58,12 +58,12 @@ def series_count(
 
 
 def _quality(*, shares: int) -> int:
-    """Series of a field's quality: a share, its limit and its alert; and the alerts of runs."""
+    """Count the series of a field's quality: a share, its limit and its alert, and run alerts."""
     return 3 * shares + 2
 
 
 class _Share(NamedTuple):
-    """The rows of a family that are sent, as series of their own."""
+    """The rows of a family that are sent, with a `Series` of just these rows."""
 
     rows: Counts
     series: Series
@@ -89,7 +89,7 @@ class Budget:
         self.left_out: int = 0
 
     def apply(self, families: Sequence[Family]) -> list[Family]:
-        """The families, or the rows of them that fit."""
+        """Return the families, or those of their rows that fit."""
         series = tuple((family.metric.name, family.series) for family in families)
         if series != self._series:  # compared by identity
             self._series, self._shares = series, self._choose(families)
@@ -120,7 +120,7 @@ class Budget:
     def _choose_fields(
         self, families: Sequence[Family], prices: Sequence[Counts], kept: Sequence[bool]
     ) -> list[_Rest]:
-        """As many whole fields as fit, in their order."""
+        """Choose whole fields in their order until the next one does not fit."""
         costs: dict[Hashable, int] = {}
         for family, price, is_kept in zip(families, prices, kept, strict=True):
             if is_kept:
@@ -140,7 +140,7 @@ class Budget:
 
 
 def _prices(family: Family) -> Counts:
-    """How many series each row of a family is in Prometheus."""
+    """Return the number of Prometheus series of each row of a family."""
     if isinstance(family.values, Histograms):
         widths = (len(bounds) + _HISTOGRAM_EXTRAS for bounds in family.values.bounds)
         return np.fromiter(widths, np.int64, len(family.series))

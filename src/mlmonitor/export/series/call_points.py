@@ -43,7 +43,7 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
 
 
 def _latencies(total: Profile) -> HistogramValue:
-    """Counts, and the sum as long as it cannot fall: while no value was negative."""
+    """Convert latencies to counts, and their sum while no value was negative and it cannot fall."""
     moments = total.moments
     has_values = bool(moments.count[0] > 0)
     whole, smallest = float(total.sums[0]), float(moments.min[0])

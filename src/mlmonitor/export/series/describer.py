@@ -21,7 +21,7 @@ from mlmonitor.gil import yield_gil
 
 
 class Describer:
-    """Describes the snapshots of one process as series; `identity` is on each of them.
+    """Describes the snapshots of one process as series; each series carries `identity`.
 
     Price: attributes are made once; after that a snapshot costs its numbers alone.
     """
@@ -71,13 +71,13 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
 
 
 def within(identity: Attributes, segment: str) -> Attributes:
-    """The identity of one segment, in place of that of the whole."""
+    """Replace the segment in the identity."""
     named = {**dict(identity), catalog.SEGMENT: segment}
     return tuple(named.items())
 
 
 def _segment_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Predictions and errors of each segment; its fields are among the populations."""
+    """Build the points of each segment's predictions and errors; populations cover its fields."""
     for segment in snapshot.segments:
         own = within(identity, segment.name)
         for status, count in (("ok", segment.predictions), ("error", segment.failed)):

@@ -55,7 +55,7 @@ class FieldSeries:
 
 
 def _label(series: Iterable[Attributes], name: str, values: Iterable[str]) -> Iterator[Attributes]:
-    """Each of the series with each value of a label, the values of one beside each other."""
+    """Combine each of the series with each value of a label; a series' values are adjacent."""
     labels = tuple((name, value) for value in values)
     return ((*attributes, label) for attributes in series for label in labels)
 

@@ -1,4 +1,4 @@
-"""Single points grouped into families, and what lasts from one snapshot to the next."""
+"""Group single points into families, and cache values from one snapshot to the next."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ _Key = tuple[MetricSpec, type]
 
 
 class SnapshotCache:
-    """Values that are made once, as long as every snapshot asks for them.
+    """Values that are kept as long as every snapshot uses them.
 
-    A value that one snapshot did not ask for is dropped with the next: the cache holds at most the
-    values of two snapshots.
+    A value that one snapshot does not use is dropped by the next: the cache holds the values of
+    two snapshots at most.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class SnapshotCache:
         self._now: dict[Hashable, Any] = {}
 
     def begin_snapshot(self) -> None:
-        """Begin a snapshot: what the last but one used alone is dropped."""
+        """Begin a snapshot: drop the values that the previous snapshot did not use."""
         self._before, self._now = self._now, {}
 
     def find(self, key: Hashable) -> Any:

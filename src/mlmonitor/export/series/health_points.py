@@ -1,4 +1,4 @@
-"""Points about the model as such, and about the monitoring itself."""
+"""Points about the model as a whole, and about the monitoring itself."""
 
 from collections.abc import Iterator, Mapping
 from typing import get_args
@@ -23,13 +23,13 @@ def reference_points(
 
 
 def label_points(counts: Mapping[str, int], identity: Attributes) -> Iterator[Point]:
-    """Labels by what became of them."""
+    """Labels by outcome."""
     for status, count in counts.items():
         yield Point(catalog.LABELS, (*identity, ("status", status)), count)
 
 
 def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Rows dropped, internal errors, memory, and what became of earlier exports."""
+    """Rows dropped, internal errors, memory, and the outcomes of earlier exports."""
     yield Point(catalog.DROPPED, identity, snapshot.health.dropped)
     yield Point(catalog.FAULTS, identity, snapshot.health.internal_errors)
     causes = [incident.cause for incident in snapshot.incidents]

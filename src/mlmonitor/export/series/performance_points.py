@@ -1,4 +1,4 @@
-"""What labels say of a model as points: measures, and counts that any backend can add up."""
+"""Performance as points: measures, and counts that any backend can add up."""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +37,7 @@ def _confusion_points(performance: Performance, identity: Attributes) -> Iterato
 
 
 def additive_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Sums by declared field, and scores by outcome, from which measures over a fleet follow."""
+    """Sums by declared field, and scores by outcome, which add up over a fleet."""
     for field in performance.declared_fields:
         for bucket, part in performance.by(field).items():
             labels = (*identity, ("field", field), ("bucket", bucket))

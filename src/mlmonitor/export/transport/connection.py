@@ -15,7 +15,7 @@ from mlmonitor.export.transport.http import HttpTransport, Trust
 Compression = Literal["gzip", "none"]
 
 SPECIFIED_TIMEOUT_SECONDS = 10.0
-"""The default of the OpenTelemetry specification, for what the environment configures."""
+"""The default of the OpenTelemetry specification, for exporters that the environment configures."""
 
 
 class Connection(NamedTuple):
@@ -30,7 +30,7 @@ class Connection(NamedTuple):
 
 
 def read_connection(settings: OtlpSettings) -> Connection:
-    """Make a connection of what the environment sets, with the specification's defaults."""
+    """Make a connection from the environment's settings and the specification's defaults."""
     trust = Trust(settings.ca_file, settings.client_certificate, settings.client_key)
     return Connection(
         settings.endpoint,
@@ -43,7 +43,7 @@ def read_connection(settings: OtlpSettings) -> Connection:
 
 
 def make_exporter(profile: BackendProfile, to: Connection, headers: Headers) -> OtlpExporter:
-    """Make an exporter; raises ConfigError for a timeout or compression that cannot be."""
+    """Make an exporter; raise ConfigError for an invalid timeout or compression."""
     if not to.timeout_seconds > 0:
         raise ConfigError("timeout_seconds: expected more than 0")
     if to.compression not in ("gzip", "none"):
@@ -52,7 +52,7 @@ def make_exporter(profile: BackendProfile, to: Connection, headers: Headers) -> 
 
 
 def connect(to: Connection) -> Transport:
-    """Make what carries requests over this connection; nothing is opened yet."""
+    """Make the transport of this connection; nothing is opened yet."""
     is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
     if not to.is_grpc:
         return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)

@@ -1,4 +1,4 @@
-"""Tokens: where they are read from, and whether they have the shape of one."""
+"""Tokens: where they are read from, and whether their form is valid."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def check_dynatrace_token(source: str, token: Secret) -> None:
 
 
 def check_plain_token(source: str, token: Secret) -> None:
-    """Refuse a text that no token looks like; `source` says where it is from."""
+    """Refuse a text that cannot be a token; `source` says where it is from."""
     check_header_text(source, token.revealed())
     if not re.fullmatch(r"[!-~]+", token):
         raise ConfigError(f"{source}: expected printable characters without spaces")
@@ -43,7 +43,7 @@ def find_token_source(
     variable: str,
     check: Callable[[str, Secret], None],
 ) -> TokenSource:
-    """Find where the token is read at each export: the argument, the file, or else the variable.
+    """Return the source of the token at each export: the argument, the file, or else the variable.
 
     Raises:
         ConfigError: there is none, there are two, or it has the wrong shape.

@@ -1,4 +1,4 @@
-"""Check addresses, or raise an error that shows a right one. None repeats a secret."""
+"""Check addresses; errors show a valid example and never a secret."""
 
 import os
 import re

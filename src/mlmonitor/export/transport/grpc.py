@@ -29,7 +29,7 @@ _UNANSWERED: dict[str, AnswerKind] = {
     "UNAVAILABLE": "unreached",
 }
 _TOO_LARGE = re.compile(r"larger than max|too large|exceeds", re.IGNORECASE)
-_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # as BoringSSL says it, which gRPC is built with
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # the wording of BoringSSL, which gRPC is built with
 _DETAILS = "grpc-status-details-bin"
 
 

@@ -1,4 +1,4 @@
-"""Targets of gRPC as it names them, and whether they stay on this machine."""
+"""Parse gRPC targets, and decide whether they stay on this machine."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ _LOCAL_SCHEMES = ("unix", "unix-abstract", "vsock")
 
 
 class GrpcTarget(NamedTuple):
-    """What a channel is opened to, and whether without TLS."""
+    """The target of a channel, and whether it is reached without TLS."""
 
     address: str
     is_plain: bool

@@ -21,7 +21,7 @@ _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Trust(NamedTuple):
-    """Files that a connection is checked with, and its proxy; by default as `requests` has it."""
+    """Certificate files and proxy of a connection; by default those of `requests`."""
 
     ca_file: str | None = None
     client_certificate: str | None = None
@@ -33,9 +33,9 @@ class HttpTransport:
     """Posts requests to one URL, and reads the answers; never raises for what a server does.
 
     Promise: an answer arrives within `timeout_seconds`, a slow name server aside. Nothing is sent
-        to another host than that of the URL. The host's own instrumentation makes no span and no
-        metric of it, and `.netrc` is not read. Connections are not kept between exports: one that
-        has died in the meantime would leave it open whether a request was stored.
+        to another host than that of the URL. The host's own instrumentation records no span and no
+        metric of it, and `.netrc` is not read. Connections are not kept between exports: if a kept
+        one had died, it would be unknown whether a request was stored.
     """
 
     def __init__(self, url: str, trust: Trust, *, timeout_seconds: float, is_gzip: bool) -> None:
@@ -111,7 +111,7 @@ class HttpTransport:
                 content.write(chunk)
                 if content.tell() >= _READ_BYTES or self._progress.is_over:
                     break
-        except Exception:  # noqa: BLE001 - dropped half-way, too slow, or not what it claims to be
+        except Exception:  # noqa: BLE001 - closed half-way, too slow, or wrongly encoded
             return b""
         return content.getvalue()
 
@@ -123,7 +123,7 @@ class HttpTransport:
         return Route(self._url, describe_proxy(proxy, is_given=is_given), str(proxy or ""))
 
     def _find_missing_file(self) -> str:
-        """Name the first certificate file that is not there; empty if all are."""
+        """Return the first certificate file that does not exist; empty if all exist."""
         trust, verify = self._trust, self._session.verify
         source = "ca_file" if trust.ca_file else " or ".join(_BUNDLES)
         files = (

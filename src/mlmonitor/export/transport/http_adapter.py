@@ -1,4 +1,4 @@
-"""An adapter of `requests` that keeps to a deadline and knows whether a request was sent."""
+"""An adapter of `requests` that keeps a deadline and records whether a request was sent."""
 
 import io
 import time
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """How far one request has got, and when it must be over by the monotonic clock.
+    """The progress of one request, and its deadline by the monotonic clock.
 
-    was_sent: whether any of the request went out over a connection that was ready: connected, let
-    through by the proxy, its TLS handshake done.
+    was_sent: whether any of the request went out over a ready connection: connected, accepted by
+    the proxy, and with its TLS handshake done.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,13 +22,13 @@ class Progress:
         self.was_sent: bool = False
 
     def begin(self, seconds: float) -> None:
-        """Begin a request that must be over in this many seconds."""
+        """Begin a request that must end within this many seconds."""
         self._ends_at = self._clock() + seconds
         self.was_sent = False
 
     @property
     def left(self) -> float:
-        """Seconds left, and never quite 0: to a socket that means no timeout."""
+        """Seconds left, and never quite 0, which a socket takes for no timeout."""
         return max(self._ends_at - self._clock(), 0.001)
 
     @property
@@ -57,7 +57,7 @@ def make_adapter(progress: Progress) -> Any:
 
 
 def _observe(manager: Any, progress: Progress) -> None:
-    """Have the connections of a manager's pools, those through SOCKS included, report progress."""
+    """Make the connections of a manager's pools report progress, including those through SOCKS."""
     manager.pool_classes_by_scheme = {
         scheme: type(
             "Pool", (pool,), {"ConnectionCls": _connection_class(pool.ConnectionCls, progress)}
@@ -68,7 +68,7 @@ def _observe(manager: Any, progress: Progress) -> None:
 
 def _connection_class(base: Any, progress: Progress) -> type:
     class ObservedConnection(base):  # type: ignore[misc]  # one of urllib3's
-        """Reports when the request itself goes out, after connecting is over."""
+        """Reports when the request itself is sent, once the connection is ready."""
 
         response_class = _response_class(progress)
         _is_connecting = False
@@ -94,7 +94,7 @@ def _response_class(progress: Progress) -> "type[HTTPResponse]":
     from http.client import HTTPResponse
 
     class Response(HTTPResponse):
-        """Limits its reads to what is left in total: each alone could take the whole timeout."""
+        """Limits each read to the time left; by default each may take the whole timeout."""
 
         def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
@@ -104,7 +104,7 @@ def _response_class(progress: Progress) -> "type[HTTPResponse]":
 
 
 class _TimedFile(io.RawIOBase):
-    """A socket's file that is read until the deadline and no longer."""
+    """A socket's file whose reads end at the deadline."""
 
     def __init__(self, raw: Any, sock: Any, progress: Progress) -> None:
         self._raw, self._sock, self._progress = raw, sock, progress

@@ -1,4 +1,4 @@
-"""Why a request over HTTP has no answer, in our own words: theirs repeat headers and addresses."""
+"""Describe why an HTTP request has no answer; library messages could reveal its headers."""
 
 import re
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 
 
 class Route(NamedTuple):
-    """The way of a request: its URL, the proxy as it may be shown, and the proxy's own URL."""
+    """The route of a request: its URL, the proxy without credentials, and the proxy's own URL."""
 
     url: str
     proxy: str = ""
@@ -31,10 +31,10 @@ def describe_proxy(proxy: str | None, *, is_given: bool) -> str:
 
 
 def classify_failure(error: BaseException, *, was_sent: bool, route: Route) -> Answer:
-    """Decide what became of a request without an answer.
+    """Classify a request without an answer.
 
-    was_sent: whether any of the request went out. If it did, the destination may have stored it,
-    unless it ended the TLS connection by an alert, before any HTTP.
+    was_sent: whether any of the request went out. If so, the destination may have stored it, unless
+    it ended the TLS connection by an alert before any HTTP.
     """
     from requests import exceptions as http
 
@@ -71,7 +71,7 @@ def _describe_unreached(error: BaseException, route: Route) -> str:
 
 
 def _describe_proxy_failure(error: BaseException, route: Route) -> str:
-    """What went wrong on the way to the proxy or at it; empty if it was behind the proxy."""
+    """Describe a failure to reach or pass the proxy; empty if it happened behind the proxy."""
     from requests import exceptions as http
 
     is_socks = route.proxy_url.partition("://")[0].lower() in _SOCKS
@@ -105,7 +105,7 @@ def _describe_tls(error: BaseException) -> str:
 
 
 def _describe_address(error: BaseException) -> str:
-    """Describe why no connection was made; only the words of the system say it."""
+    """Describe why no connection was made, from the message of the operating system."""
     from requests.exceptions import ConnectTimeout
 
     words = str(error)

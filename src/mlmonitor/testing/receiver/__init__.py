@@ -1,1 +1,1 @@
-"""A strict OTLP receiver for tests: it checks, adds up, and fails on demand."""
+"""A strict OTLP receiver for tests: it validates, adds up, and fails on demand."""

@@ -1,4 +1,4 @@
-"""An OTLP metrics request, decoded into plain points; nothing is judged here."""
+"""Decode an OTLP metrics request into plain points; backends validate them."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ class Nested(NamedTuple):
 
 AttributeValue = str | bool | int | float | bytes | Nested | None
 Attributes = tuple[tuple[str, AttributeValue], ...]
-"""In the order sent; a key that was sent twice is there twice."""
+"""In the order sent; a key that was sent twice appears twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class WirePoint(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """A request: its points in order, and the names of metrics without any."""
+    """A request: its points in order, and the names of metrics without points."""
 
     points: list[WirePoint]
     empty: list[str]
@@ -143,7 +143,7 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
 
 def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
     document = json.loads(body)
-    if not isinstance(document, dict):  # protobuf's parser would read an empty request
+    if not isinstance(document, dict):  # protobuf would parse it as an empty request
         raise NotOtlp("the body is not a JSON object")
     json_format.ParseDict(document, request, ignore_unknown_fields=True)
 
@@ -215,7 +215,7 @@ def _attribute(value: Any) -> AttributeValue:
 
 
 def _plain(value: Any) -> Any:
-    """A nested value as JSON holds it."""
+    """Convert a nested value to plain JSON types."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return [_plain(item) for item in value.array_value.values]
@@ -226,7 +226,7 @@ def _plain(value: Any) -> Any:
 
 
 def as_text(value: AttributeValue) -> str:
-    """An attribute value as text: `true`, `3`, JSON for what is nested, base64 for bytes."""
+    """Format an attribute value: `true`, `3`, JSON for arrays and maps, base64 for bytes."""
     match value:
         case None:
             return ""
@@ -243,5 +243,5 @@ def as_text(value: AttributeValue) -> str:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two values are equal; NaN is NaN here."""
+    """Whether two values are equal; NaN equals NaN."""
     return one == other or (one != one and other != other)  # noqa: PLR0124 - only NaN is not itself

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a backend, one class each; hand them to `script`."""
+"""Faults between a client and a backend, one class each; pass them to `script`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class PartialSuccess:
-    """Take all points but the last `rejected` ones, and say so with 200."""
+    """Accept all points but the last `rejected` ones, and report it with status 200."""
 
     rejected: int
     message: str = "scripted"
@@ -34,14 +34,14 @@ class PartialSuccess:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Take the points, and answer 200 with a body that is no OTLP, as some gateways do."""
+    """Accept the points, and answer 200 with a body that is not OTLP, as some gateways do."""
 
     body: bytes = GARBAGE
 
 
 @dataclass(frozen=True)
 class Redirect:
-    """Take nothing, and point elsewhere."""
+    """Store nothing, and redirect to another URL."""
 
     url: str
     code: Literal[301, 302, 303, 307, 308] = 307
@@ -49,7 +49,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Slow:
-    """Take the points at once, and let the client wait for the answer, or for half its body."""
+    """Accept the points at once, and delay the answer, or the second half of its body."""
 
     seconds: float
     part: Literal["answer", "body"] = "answer"
@@ -57,10 +57,10 @@ class Slow:
 
 @dataclass(frozen=True)
 class Drop:
-    """Close the connection on an unread request, or on one whose points are stored.
+    """Close the connection before the request is read, or after its points are stored.
 
-    `stored` sends nothing back, `half-way` half of the answer: the client cannot know. Over gRPC
-    the client sees UNAVAILABLE, as its own transport would report.
+    `stored` sends no answer and `half-way` half of it: the client cannot know the outcome. Over
+    gRPC the client sees UNAVAILABLE, as its own transport would report.
     """
 
     when: Literal["unread", "stored", "half-way"] = "unread"
@@ -73,27 +73,27 @@ class Down:
 
 Fault = Refuse | PartialSuccess | Garbage | Redirect | Slow | Drop | Down
 Policy = Callable[[int], "Fault | None"]
-"""From a request's number, 0 for the first, to what goes wrong with it."""
+"""Maps the number of a request, 0 for the first, to its fault, if any."""
 
 OVER_GRPC = (Refuse, PartialSuccess, Slow, Drop, Down)
 
 
 class Sometimes:
-    """A policy: each request meets one of the faults with a chance of `share`; seeded."""
+    """A seeded policy: each request gets one of the faults with probability `share`."""
 
     def __init__(self, faults: Sequence[Fault], *, share: float, seed: int) -> None:
         self._faults, self._share = list(faults), share
         self._random = Random(seed)  # noqa: S311 - nothing secret depends on it
 
     def __call__(self, number: int) -> Fault | None:
-        """What goes wrong with the next request; it is asked once for each."""
+        """Draw the fault of the next request, if any; call it once a request."""
         del number
         is_met = self._random.random() < self._share
         return self._random.choice(self._faults) if is_met else None
 
 
 def planned(faults: "Iterable[Fault | None] | Policy") -> Policy:
-    """A policy that hands out a list's faults one by one, then none."""
+    """Return a policy that uses the faults of a list in order, then none."""
     if callable(faults):
         return faults
     left = iter(list(faults))

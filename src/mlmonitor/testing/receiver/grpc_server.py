@@ -41,7 +41,7 @@ class GrpcServer:
                 return
             self._is_ending, self._threads = threading.Event(), ThreadPoolExecutor(_THREADS)
             export = grpc.unary_unary_rpc_method_handler(self._export)
-            # Sharing a port, which gRPC does by default, would leave nothing to refuse while down.
+            # By default gRPC shares ports, and then connections would not be refused while down.
             self._server = grpc.server(
                 self._threads,
                 handlers=[grpc.method_handlers_generic_handler(SERVICE, {"Export": export})],
@@ -52,7 +52,7 @@ class GrpcServer:
             self._server.start()
 
     def down(self) -> None:
-        """Close every connection and refuse new ones; nobody else gets the port."""
+        """Close every connection and refuse new ones, and keep the port reserved."""
         with self._lock:
             if self._stop():
                 self._held = bound(self.port)
@@ -118,7 +118,7 @@ class GrpcServer:
 
 
 def _retry(grpc: Any, name: str, message: str, seconds: float) -> tuple[tuple[str, bytes], ...]:
-    """`RetryInfo` where the OTLP specification has it, and where the Python client looks."""
+    """Put `RetryInfo` where the OTLP specification and the Python client expect it."""
     info = retry_info(seconds)
     status = refusal(message, code=grpc.StatusCode[name].value[0], retry_info=info)
     return (

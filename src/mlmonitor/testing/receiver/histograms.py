@@ -1,4 +1,4 @@
-"""Histograms that add up; exponential ones are made explicit for reading."""
+"""Histograms that can be added; exponential ones are converted to explicit bounds for reading."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Distribution = Explicit | Exponential
 
 
 def plus(one: Distribution, other: Distribution) -> Distribution:
-    """Both together.
+    """Return the sum of both histograms.
 
     Raises:
         ValueError: one is explicit and the other is not, or their bounds differ.
@@ -56,7 +56,7 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
 
 
 def total(value: Distribution) -> HistogramTotal:
-    """With explicit bounds, in either form of arrival."""
+    """The histogram with explicit bounds, whichever form was sent."""
     if isinstance(value, Explicit):
         extent = (value.count, value.sum, value.min, value.max)
         return HistogramTotal(value.bounds, value.counts, *extent)
@@ -67,9 +67,9 @@ def total(value: Distribution) -> HistogramTotal:
 
 
 def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
-    """Upper bounds from the lowest up, with the count below each and above the one before.
+    """Return ascending upper bounds, and the count between each and the one before.
 
-    A negative bucket reaches from -base^(i+1) up to and without -base^i; the edge is the same.
+    A negative bucket covers -base^(i+1) up to, but not including, -base^i; its edge is the same.
     """
     base = 2.0 ** (2.0**-value.scale)
     offset, counts = value.negative
@@ -107,7 +107,7 @@ def _of_both(
     has_one: bool,
     has_other: bool,
 ) -> float | None:
-    """The smaller or larger of both reported values; an empty histogram reports none."""
+    """Return the smaller or larger of the two reported values; an empty histogram has none."""
     if not has_one or not has_other:
         return other if has_other else one
     return None if one is None or other is None else pick(one, other)

@@ -1,4 +1,4 @@
-"""The receiver over HTTP: a server of the standard library, answers as OTLP has them."""
+"""The receiver over HTTP: a server of the standard library that answers as OTLP specifies."""
 
 import socket
 import sys
@@ -22,7 +22,7 @@ _IDLE_SECONDS = 60
 
 
 class HttpServer:
-    """Listens while it is up; knows its port from the first `up` on, and keeps it while down."""
+    """Listens while it is up; its port is chosen by the first `up`, and kept while down."""
 
     def __init__(self, intake: RequestHandler) -> None:
         self._intake = intake
@@ -46,13 +46,13 @@ class HttpServer:
             self._thread.start()
 
     def down(self) -> None:
-        """Close every connection and refuse new ones; nobody else gets the port."""
+        """Close every connection and refuse new ones, and keep the port reserved."""
         with self._lock:
             if self._stop():
                 self._held = bound(self.port)
 
     def close(self) -> None:
-        """Let go of the port as well."""
+        """Release the port as well."""
         with self._lock:
             self._stop()
             if self._held is not None:
@@ -60,7 +60,7 @@ class HttpServer:
                 self._held = None
 
     def _stop(self) -> bool:
-        """Whether it was up. The lock is held, so that `up` finds the port reserved."""
+        """Stop; return whether it was up. Holds the lock, so that `up` finds the port reserved."""
         server, self._server = self._server, None
         thread, self._thread = self._thread, None
         if server is None or thread is None:
@@ -72,7 +72,7 @@ class HttpServer:
 
 
 def bound(port: int) -> socket.socket:
-    """A socket that holds the port and does not listen: connections to it are refused."""
+    """Return a socket that is bound and does not listen, so connections are refused."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
@@ -80,7 +80,7 @@ def bound(port: int) -> socket.socket:
 
 
 class _Server(ThreadingHTTPServer):
-    """One life of the server, from up to down."""
+    """The server between one `up` and the next `down`."""
 
     daemon_threads = True
 
@@ -103,7 +103,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def end(self) -> None:
-        """Stop listening, wake those that wait, and cut all connections."""
+        """Stop listening, wake waiting threads, and close all connections."""
         self.is_ending.set()
         self.server_close()
         for connection in list(self._open):
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
 def _cut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # already closed from the other end
+    except OSError:  # already closed by the client
         return
 
 
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._give(reply, fault)
 
     def do_GET(self) -> None:
-        """OTLP is posted."""
+        """Refuse the request, because OTLP uses POST."""
         if self.path.partition("?")[0] != self.server.intake.backend.path:
             self._refuse(404, "nothing at this path")
             return
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.intake.missed(fault)
         self.close_connection = True
         if isinstance(fault, Down):
-            # In a thread of its own: it cuts this connection and waits for the server's loop.
+            # A separate thread, as it closes this connection and waits for the server's loop.
             threading.Thread(target=self.server.down, daemon=True).start()
             self.server.is_ending.wait(_IDLE_SECONDS)
 
@@ -218,11 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
         return chunk
 
     def log_message(self, *_args: object) -> None:
-        """Log nothing: the ledger has it."""
+        """Log nothing: the ledger records every request."""
 
 
 def _reply(answer: ServerAnswer, head: Head, fault: Fault | None) -> _Reply:
-    """An answer as OTLP/HTTP has it: in the request's own form, errors as `google.rpc.Status`."""
+    """Answer in the request's own encoding; errors are a `google.rpc.Status`."""
     message: Any
     status = int(answer.status)
     if status == OK:
@@ -233,7 +233,7 @@ def _reply(answer: ServerAnswer, head: Head, fault: Fault | None) -> _Reply:
             message.partial_success.rejected_data_points = answer.rejected
             message.partial_success.error_message = answer.message
         elif isinstance(fault, Slow | Drop):
-            message.partial_success.SetInParent()  # full success still, but there is a body to cut
+            message.partial_success.SetInParent()  # a full success with a body to cut in half
     else:
         message = refusal(answer.message)
     if head.content_type == JSON:

@@ -1,4 +1,4 @@
-"""What a receiver has accepted, refused and warned about, for asserts."""
+"""The points that a receiver accepted, refused or warned about, for assertions."""
 
 import math
 import threading
@@ -19,10 +19,10 @@ MERGED = "series of different attributes became one"
 
 
 class Request(NamedTuple):
-    """One request: its size on the wire and uncompressed, its points, and what was answered.
+    """One request: its size on the wire and uncompressed, its points, and the answer.
 
-    `status` is HTTP's number or gRPC's name, None where there was no answer. `fault` is the
-    scripted one, if there was one.
+    `status` is a number of HTTP or a name of gRPC; None if there was no answer. `fault` is the
+    scripted fault, if any.
     """
 
     wire_bytes: int
@@ -34,9 +34,9 @@ class Request(NamedTuple):
 
 
 class Ledger:
-    """Adds up what one receiver has stored. Safe to read while requests arrive.
+    """Adds up the points that one receiver has stored. Safe to read while requests arrive.
 
-    Names are those that were sent, or those the backend knows them by. Attributes are the point's
+    Names are those sent, or those in the backend. Attributes are the point's
     as sent, the backend's labels, or the resource's; they are compared as text, and those with dots
     in their names are passed as a mapping: `total("http.requests", {"http.method": "GET"})`.
     """
@@ -86,7 +86,7 @@ class Ledger:
     def series(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> tuple[Series, ...]:
-        """All series of that name with these attributes among theirs, one a process."""
+        """Return all series with that name and at least these attributes, one a process."""
         expected = {**(attributes or {}), **more}
         with self._changed:
             return tuple(
@@ -96,9 +96,9 @@ class Ledger:
     def total(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> int | float:
-        """The sum of a counter over all processes and restarts; 0 if there is none.
+        """Return the sum of a counter over all processes and restarts; 0 if there is none.
 
-        Cumulative: the newest value of each process and start time. Delta: every point.
+        Cumulative series add the newest value of each process and start time, deltas every point.
         """
         with self._changed:
             amounts = self._amounts("sum", name, {**(attributes or {}), **more})
@@ -109,11 +109,11 @@ class Ledger:
     def histogram(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> HistogramTotal:
-        """A histogram's counts over all processes and restarts, exponential ones made explicit.
+        """Return a histogram's counts over all processes and restarts, with explicit bounds.
 
         Raises:
-            LookupError: there is none.
-            ValueError: those that match have different bounds.
+            LookupError: no series matches.
+            ValueError: the matching series have different bounds.
         """
         with self._changed:
             expected = {**(attributes or {}), **more}
@@ -128,10 +128,10 @@ class Ledger:
     def gauge(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> int | float:
-        """The newest value of a gauge, or of a sum that may fall, from any process.
+        """Return the newest value of a gauge, or of a sum that may fall, from any process.
 
         Raises:
-            LookupError: there is none, or several with different attributes.
+            LookupError: no series matches, or several with different attributes.
         """
         with self._changed:
             matching = [
@@ -149,12 +149,12 @@ class Ledger:
     def wait_until(
         self, condition: "Callable[[Ledger], bool]", *, timeout_seconds: float = 10.0
     ) -> bool:
-        """Whether the condition held within the time; checked after each request."""
+        """Wait for a condition, checked after each request; return whether it held in time."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_seconds)
 
     def write(self, request: Request, judgement: Judgement | None = None) -> None:
-        """Enter a request and its result."""
+        """Record a request and its result."""
         with self._changed:
             self._requests.append(request)
             if judgement is not None:
@@ -190,7 +190,7 @@ class Ledger:
             return "\n".join(self._lines())
 
     def __repr__(self) -> str:
-        """On one line, as pytest shows it."""
+        """Return one line, which pytest shows in failures."""
         with self._changed:
             return " | ".join(line.strip() for line in self._lines())
 

@@ -19,7 +19,7 @@ from mlmonitor.testing.receiver.request_handler import RequestHandler
 
 
 class Server(Protocol):
-    """Carries requests to the intake while it is up; its port stays its own while it is down."""
+    """Passes requests to the handler while it is up; its port stays reserved while it is down."""
 
     port: int
 
@@ -39,8 +39,8 @@ Profile = Literal["collector", "dynatrace", "mimir", "prometheus"]
 class OtlpReceiver:
     """Receives OTLP metrics as a backend would, on a free port of 127.0.0.1, and adds them up.
 
-    Promise: what the backend's documentation refuses is refused, with its status; what was taken is
-        in `ledger`, to the last count. Price: a thread, and memory for every point.
+    Promise: points that the backend documents as refused are refused, with its status; every
+        accepted point is in `ledger`. Price: a thread, and memory for every point.
 
     As a fixture:
 
@@ -49,21 +49,21 @@ class OtlpReceiver:
             with OtlpReceiver("dynatrace", token="secret") as receiver:
                 yield receiver
 
-    profile: whose rules hold. `collector` takes all valid OTLP.
-    protocol: `grpc` for the collector alone, with the extra `grpc`: the others take HTTP only.
-    token: what Dynatrace wants as `Authorization`; None asks for nothing. It is never shown.
-    tenant: what Mimir wants as `X-Scope-OrgID`; None asks for nothing.
-    clock: the backend's seconds since 1970; judges how old points are.
-    faults: what goes wrong with which request; see `script`.
-    is_managed: hold histograms to 12 buckets without negative bounds, as Dynatrace Managed says.
+    profile: the backend whose rules apply. `collector` accepts all valid OTLP.
+    protocol: `grpc` for the collector alone, with the extra `grpc`; the others accept HTTP only.
+    token: the token that Dynatrace requires as `Authorization`; None for none. It is never shown.
+    tenant: the tenant that Mimir requires as `X-Scope-OrgID`; None for none.
+    clock: the backend's time in seconds since 1970, for the age of points.
+    faults: the faults of the first requests; see `script`.
+    is_managed: allow at most 12 buckets and no negative bounds, as Dynatrace Managed does.
     most_series: Mimir's limit on a tenant's series.
 
     Raises:
         ConfigError: an option is unknown, or means nothing for this profile.
-        MissingExtra: gRPC was asked for, and its extra `grpc` is not installed.
+        MissingExtra: gRPC was requested, and its extra `grpc` is not installed.
     """
 
-    def __init__(  # noqa: PLR0913 - one name for each thing that a backend is set up with
+    def __init__(  # noqa: PLR0913 - one keyword for each setting of a backend
         self,
         profile: Profile = "collector",
         *,
@@ -97,26 +97,26 @@ class OtlpReceiver:
 
     @property
     def port(self) -> int:
-        """The port it listens on, the same for its whole life; 0 before it was first started."""
+        """The port it listens on, which never changes; 0 before the first start."""
         return self._server.port
 
     @property
     def url(self) -> str:
-        """What a destination of this profile is given: the base URL, without OTLP's path."""
+        """The base URL for an exporter of this profile, without OTLP's path."""
         if not self.port:
             raise ConfigError("url: start the receiver first, as in `with OtlpReceiver() as it`")
         return f"http://{HOST}:{self.port}"
 
     @property
     def metrics_url(self) -> str:
-        """Where an exporter posts to that adds no path: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`."""
+        """The full URL, for exporters that add no path: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`."""
         return self.url if self._protocol == "grpc" else f"{self.url}{self._intake.backend.path}"
 
     def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
-        """Plan what goes wrong from now on, in place of what was planned before.
+        """Plan the faults of later requests, and replace any earlier plan.
 
-        A list is used up, one entry a request, None for one that goes well; afterwards all goes
-        well. A function is asked with the number of each request from now on, 0 for the first.
+        Each request uses one entry of a list, and None means no fault; after the list there are no
+        faults. A function is called with the number of each later request, 0 for the first.
 
         Raises:
             ConfigError: a fault has no meaning over this protocol.
@@ -124,17 +124,17 @@ class OtlpReceiver:
         self._intake.script(faults)
 
     def next(self, fault: Fault, *, times: int = 1) -> None:
-        """Let the next request fail, or the next few, before what is planned goes on."""
+        """Insert faults for the next requests before the planned ones."""
         for _ in range(times):
             self._intake.next(fault)
 
     def start(self) -> Self:
-        """Listen. `with` does it by itself."""
+        """Listen; `with` calls it."""
         self._server.up()
         return self
 
     def close(self) -> None:
-        """Stop; what is in the ledger stays. May be called twice."""
+        """Stop; the ledger keeps its contents. May be called twice."""
         self._server.close()
 
     @contextmanager

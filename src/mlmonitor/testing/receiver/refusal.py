@@ -1,7 +1,7 @@
-"""How a receiver words its refusals: the `google.rpc.Status` of the OTLP specification.
+"""The form of a receiver's refusals: the `google.rpc.Status` of the OTLP specification.
 
-Its definition is in a package of its own, which three fields do not justify: they are
-described here, by the numbers that `google/rpc/status.proto` and `error_details.proto` give them.
+Its definition is in a separate package, which three fields do not justify: they are
+described here, with the numbers of `google/rpc/status.proto` and `error_details.proto`.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _FIELDS = {
     "Status": [
         ("code", 1, _ONE, FieldDescriptorProto.TYPE_INT32),
         ("message", 2, _ONE, _TEXT),
-        ("details", 3, _MANY, _BYTES),  # a message inside another is sent as its bytes are
+        ("details", 3, _MANY, _BYTES),  # a nested message is encoded like bytes
     ],
     "Detail": [("type_url", 1, _ONE, _TEXT), ("value", 2, _ONE, _BYTES)],
     "RetryInfo": [("retry_delay", 1, _ONE, _BYTES)],
@@ -32,7 +32,7 @@ def _classes() -> dict[str, Any]:
         message = file.message_type.add(name=name)
         for field, number, label, kind in fields:
             message.field.add(name=field, number=number, label=label, type=kind)
-    pool = DescriptorPool()  # of its own: the package may be installed, and have its Status
+    pool = DescriptorPool()  # separate: the package may have registered its own Status
     pool.Add(file)
     return {
         name: GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _FIELDS

@@ -1,4 +1,4 @@
-"""What a receiver does with a request, over either transport."""
+"""The handling of a request by a receiver, over either transport."""
 
 import threading
 import zlib
@@ -40,7 +40,7 @@ REJECTED = "rejected by the script"
 
 
 class ServerAnswer(NamedTuple):
-    """What is answered: an HTTP status, a message for errors and partial successes."""
+    """The answer: an HTTP status, and a message for errors and partial successes."""
 
     status: int | str
     message: str = ""
@@ -48,7 +48,7 @@ class ServerAnswer(NamedTuple):
 
 
 class RequestHandler:
-    """Judges requests one at a time, enters them in the ledger, hands out scripted faults."""
+    """Judges requests one at a time, records them in the ledger, and draws scripted faults."""
 
     def __init__(self, backend: Backend, clock: Callable[[], float], *, is_grpc: bool) -> None:
         self.backend: Backend = backend
@@ -66,7 +66,7 @@ class RequestHandler:
             self._policy, self._number = planned(chosen), 0
 
     def next(self, fault: Fault) -> None:
-        """Put a fault before all that are planned, behind others put there."""
+        """Insert a fault before the planned ones, after those inserted earlier."""
         checked = self.checked(fault)
         with self._lock:
             if checked is not None:
@@ -83,7 +83,7 @@ class RequestHandler:
         return fault
 
     def draw(self) -> Fault | None:
-        """What goes wrong with the request that has just arrived."""
+        """Draw the fault of the request that has just arrived, if any."""
         with self._lock:
             if self._next:
                 return self._next.pop(0)
@@ -91,19 +91,19 @@ class RequestHandler:
             return self.checked(self._policy(number))
 
     def lost(self, status: int, reason: str) -> None:
-        """Enter a request to an unknown path or method."""
+        """Record a request to an unknown path or method."""
         refused = Judgement(refused=Counter([reason]))
         self.ledger.write(Request(0, 0, 0, status, reason, ""), refused)
 
     def missed(self, fault: Fault, wire: bytes = b"", *, status: int | str | None = None) -> None:
-        """Enter a request of which nothing was taken because of its fault."""
+        """Record a request of which nothing was stored because of its fault."""
         fault_name = type(fault).__name__
         self.ledger.write(Request(len(wire), len(wire), 0, status, "", fault_name))
 
     def handle(
         self, head: Head, wire: bytes, fault: Fault | None, *, is_answered: bool
     ) -> ServerAnswer:
-        """Judge a request, store its good points, log it. `is_answered`: whether it is answered."""
+        """Judge a request, store its accepted points, record it; with status if `is_answered`."""
         with self._lock:
             body, refusal = self._body(head, wire)
             judgement, points = Judgement(), 0
@@ -155,15 +155,15 @@ class RequestHandler:
 
 
 def grpc_code(status: int | str) -> str:
-    """The name of the gRPC code that stands for an HTTP status; a name stays."""
+    """Return the name of the gRPC code for an HTTP status; a name is returned unchanged."""
     return GRPC_CODES.get(status, "UNKNOWN") if isinstance(status, int) else status
 
 
 def inflated(wire: bytes, encoding: str, *, most: int) -> bytes:
-    """The body uncompressed, or its first `most + 1` bytes: a small request may hold very much.
+    """Decompress the body, up to `most + 1` bytes: a small request may expand without limit.
 
     Raises:
-        zlib.error: it is not compressed in that way, or it is cut short.
+        zlib.error: it is compressed differently, or cut short.
     """
     if not encoding:
         return wire
@@ -175,7 +175,7 @@ def inflated(wire: bytes, encoding: str, *, most: int) -> bytes:
 
 
 def _reject(judgement: Judgement, fault: PartialSuccess) -> None:
-    """Take the last points back out."""
+    """Remove the last accepted points."""
     kept = max(len(judgement.stored) - fault.rejected, 0)
     judgement.refused[REJECTED] += len(judgement.stored) - kept
     del judgement.stored[kept:]

@@ -25,7 +25,7 @@ from mlmonitor.testing.receiver.temporality import (
 
 
 class SeriesKey(NamedTuple):
-    """What makes a series: the backend's name and labels, and how and by whom it was sent."""
+    """The identity of a series: the backend's name and labels, how it was sent, and by whom."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
@@ -36,7 +36,7 @@ class SeriesKey(NamedTuple):
 
     @classmethod
     def from_stored(cls, stored: Stored) -> Self:
-        """The series of a point."""
+        """Return the key of a point's series."""
         point = stored.point
         return cls(
             stored.name,
@@ -51,8 +51,8 @@ class SeriesKey(NamedTuple):
 class Series:
     """One series of one process.
 
-    name, stored_name: as it was sent, and as the backend calls it.
-    attributes, labels, resource: as sent, as the backend keeps them, and of the sender.
+    name, stored_name: the name that was sent, and the backend's name.
+    attributes, labels, resource: those of the point, of the backend, and of the sender.
     values: (start, time, value) of every point in the order of arrival, times in ns since 1970.
     """
 
@@ -92,15 +92,15 @@ class Series:
             self._set(point.time_ns, value)
 
     def amounts(self) -> list[Amount]:
-        """What adds up to the total; nothing for gauges and summaries."""
+        """Return the amounts that add up to the total; none for gauges and summaries."""
         return [] if self._stream is None else self._stream.amounts()
 
     def notes(self) -> Counter[str]:
-        """What was odd about its points."""
+        """Return the oddities of its points."""
         return self._notes if self._stream is None else self._stream.notes()
 
     def matches(self, name: str, expected: Mapping[str, object]) -> bool:
-        """Whether it has that name and these attributes."""
+        """Whether the series has that name and these attributes."""
         if name not in (self.name, self.stored_name):
             return False
         levels = (dict(self.attributes), dict(self.labels), dict(self.resource))

@@ -1,4 +1,4 @@
-"""Totals of counters and histograms from what was sent, in either temporality.
+"""Totals of received counters and histograms, in either temporality.
 
 Source: OpenTelemetry specification, metrics data model: temporality, resets and gaps, overlap.
 """
@@ -21,7 +21,7 @@ NO_START = "delta without an interval"
 
 
 def added(one: Amount, other: Amount) -> Amount:
-    """Two amounts of one kind together."""
+    """Return the sum of two amounts of one kind."""
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one + other
     if isinstance(one, Explicit | Exponential) and isinstance(other, Explicit | Exponential):
@@ -34,7 +34,7 @@ def _size(amount: Amount) -> float:
 
 
 class _Run:
-    """One series from one start time on: its newest value, and what it held before it fell."""
+    """One series since one start time: its newest value, and its total before it fell."""
 
     __slots__ = ("before", "time_ns", "value")
 
@@ -46,9 +46,9 @@ class _Run:
 class CumulativeStream:
     """A cumulative series of one process: the newest value of each start time counts.
 
-    A value that falls under one start time is a reset that was not announced; as Prometheus does,
-    what was counted before it is kept. Where a series may fall (`is_monotonic` is false), it does
-    not count as one. What arrives late or again changes nothing.
+    A value that falls without a new start time is an unannounced reset; as in Prometheus, the total
+    before it is kept. A fall of a series that may fall (`is_monotonic` is false) is no reset. Late
+    and repeated points change nothing.
     """
 
     def __init__(self, *, is_monotonic: bool) -> None:
@@ -80,12 +80,12 @@ class CumulativeStream:
         return [part for run in self._runs.values() for part in (*run.before, run.value)]
 
     def notes(self) -> Counter[str]:
-        """What was odd."""
+        """Return the oddities of the points."""
         return self.warnings
 
 
 class DeltaStream:
-    """A delta series of one process: all points count, also those that were sent twice."""
+    """A delta series of one process: all points count, including those that were sent twice."""
 
     def __init__(self) -> None:
         self.warnings: Counter[str] = Counter()
@@ -106,11 +106,11 @@ class DeltaStream:
         return list(self._amounts)
 
     def notes(self) -> Counter[str]:
-        """What was odd; a gap that is filled later is none."""
+        """Return the oddities of the points, except gaps that were filled later."""
         return self.warnings + Counter({GAP: len(self._starts) - 1})
 
     def _cover(self, start: int, end: int) -> None:
-        """Add an interval to those that are covered: sorted, apart from one another."""
+        """Add an interval to the covered ones, which are kept sorted and disjoint."""
         first, after = bisect_left(self._ends, start), bisect_right(self._starts, end)
         touched = list(zip(self._starts[first:after], self._ends[first:after], strict=True))
         self.warnings[OVERLAP] += any(low < end and high > start for low, high in touched)

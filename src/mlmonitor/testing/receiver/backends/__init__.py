@@ -1,1 +1,1 @@
-"""What each backend documents about the OTLP it takes, as rules over decoded points."""
+"""The documented rules of each backend for OTLP, applied to decoded points."""

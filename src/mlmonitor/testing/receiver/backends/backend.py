@@ -12,24 +12,24 @@ JSON = "application/json"
 
 
 class Head(NamedTuple):
-    """What a request says before its body; header names in lower case."""
+    """The headers of a request; names are in lower case."""
 
     headers: Mapping[str, str]
 
     @property
     def content_type(self) -> str:
-        """Without parameters such as the character set."""
+        """The media type, without parameters such as the character set."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def encoding(self) -> str:
-        """The compression of the body; empty for none."""
+        """The compression of the body; empty if there is none."""
         encoding = self.headers.get("content-encoding", "").strip().lower()
         return "" if encoding == "identity" else encoding
 
 
 class Refusal(NamedTuple):
-    """A whole request is refused: with which status, and why. `reason` is what it is counted as."""
+    """The refusal of a whole request: its status and message, and the reason that is counted."""
 
     status: int
     reason: str
@@ -37,7 +37,7 @@ class Refusal(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A point that was taken, with the name and the labels that it has in the backend."""
+    """A point that was accepted, with its name and labels in the backend."""
 
     point: WirePoint
     name: str
@@ -46,10 +46,10 @@ class Stored(NamedTuple):
 
 @dataclass(slots=True)
 class Judgement:
-    """What becomes of one request.
+    """The outcome of one request.
 
-    `refused` counts points by reason, `warnings` what a test should know although the points
-    were taken. `rejected` is what the answer says, which need not be what is true.
+    `refused` counts points by reason; `warnings` counts oddities of accepted points. `rejected` is
+    the number in the answer, which may differ from the true one.
     """
 
     status: int = 200
@@ -61,22 +61,22 @@ class Judgement:
 
 
 class Backend(Protocol):
-    """One kind of backend, with what it already holds."""
+    """One kind of backend, with the points it has stored."""
 
     path: str
-    """Where OTLP metrics are posted to, below the base URL."""
+    """The path below the base URL to which OTLP metrics are posted."""
     most_bytes: int
-    """Of a request, uncompressed."""
+    """The largest uncompressed size of a request."""
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Why a request is refused before its body is looked at, if it is."""
+        """Return the refusal of a request by its headers alone, if any."""
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Judge a request and remember what was taken."""
+        """Judge a request and store its accepted points."""
 
 
 def unread(head: Head, *, types: tuple[str, ...], encodings: tuple[str, ...]) -> str | None:
-    """What about the form of the body is not understood, if anything."""
+    """Describe an unsupported content type or encoding; None if both are supported."""
     if head.content_type not in types:
         return "unsupported content type"
     if head.encoding not in ("", *encodings):

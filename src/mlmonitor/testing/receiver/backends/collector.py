@@ -19,7 +19,7 @@ MOST_BYTES = 20 * 1024 * 1024
 class Collector:
     """Keeps every valid point under the name and attributes that it was sent with.
 
-    Stricter than the product, which forwards invalid points as well: here they are returned as a
+    Stricter than the product, which also forwards invalid points: here they are reported in a
     partial success.
     """
 
@@ -27,12 +27,12 @@ class Collector:
     most_bytes = MOST_BYTES
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Protobuf or JSON, plain or compressed; else 415, as the OTLP specification has it."""
+        """Accept protobuf or JSON, plain or compressed; otherwise 415, as OTLP specifies."""
         problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip", "deflate"))
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Take what is valid; the rest is a partial success."""
+        """Accept valid points; report the others in a partial success."""
         del now
         judgement = Judgement()
         for point in payload.points:
@@ -47,7 +47,7 @@ class Collector:
 
 
 def labels(point: WirePoint) -> tuple[tuple[str, str], ...]:
-    """What identifies a series here: all of resource, scope and attributes."""
+    """Return the identity of a series: all attributes of its resource, scope and point."""
     source = point.source
     return (
         *sorted((f"resource.{key}", as_text(value)) for key, value in source.resource),

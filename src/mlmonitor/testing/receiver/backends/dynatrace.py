@@ -3,7 +3,7 @@
 Sources, all on docs.dynatrace.com: "About OTLP metrics ingest" (types, limits, names),
 "OpenTelemetry metrics ingest API" (statuses), "OTLP API endpoints" (protobuf over HTTP alone), and
 for the names of reasons the community article "Why are my OpenTelemetry metrics not ingested?".
-Reasons that no source names are ours; they say so below.
+Names of reasons that no source gives are ours, and marked as such below.
 """
 
 import hmac
@@ -58,7 +58,7 @@ TOO_MANY_POINTS = "DATA_POINT_COUNT_EXCEEDED"
 
 
 def type_fault(metric: MetricHead) -> str | None:
-    """Delta only; a cumulative non-monotonic sum is a gauge; summaries are not taken."""
+    """Accept deltas alone; a cumulative non-monotonic sum is a gauge; summaries are refused."""
     if metric.kind == "summary":
         return SUMMARY
     if metric.temporality == "unspecified":
@@ -71,9 +71,9 @@ def type_fault(metric: MetricHead) -> str | None:
 
 
 def key_fault(name: str) -> str | None:
-    """A key of 2 to 255 characters, at least one of them valid, and not in Dynatrace's own `dt.`.
+    """Accept a key of 2 to 255 characters with a valid one, outside Dynatrace's namespace `dt.`.
 
-    That a key of another length is dropped is assumed: the table gives no consequence.
+    Dropping a key of another length is an assumption: the documentation gives no consequence.
     """
     key = metric_key(name)
     if key is None or len(key) not in METRIC_KEY_LENGTHS:
@@ -82,7 +82,7 @@ def key_fault(name: str) -> str | None:
 
 
 def value_fault(value: Value, *, is_managed: bool) -> str | None:
-    """Finite numbers; histograms with a finite sum and buckets as `bucket_fault` wants them."""
+    """Accept finite numbers, and histograms with a finite sum whose buckets pass `bucket_fault`."""
     if isinstance(value, int | float):
         return None if math.isfinite(value) else VALUE_INVALID
     if not isinstance(value, Explicit | Exponential):
@@ -95,7 +95,7 @@ def value_fault(value: Value, *, is_managed: bool) -> str | None:
 
 
 def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
-    """Bounds are finite and ascend; on Managed there are 12 buckets at most, none of them negative.
+    """Accept finite, ascending bounds; on Managed, at most 12 buckets and none below zero.
 
     Managed "stores" 12 buckets; more are undocumented, so they are refused here. Whether
     either rule holds for SaaS is not documented.
@@ -111,7 +111,7 @@ def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
 
 
 def time_fault(time_ns: int, *, now: float) -> str | None:
-    """An hour back to ten minutes ahead. Assumed: that is the line protocol's window."""
+    """Accept times from an hour ago to ten minutes ahead, which the line protocol has; assumed."""
     age = now - time_ns / 1e9
     return None if -NEWEST_SECONDS <= age <= OLDEST_SECONDS else TIME_INVALID
 
@@ -119,9 +119,9 @@ def time_fault(time_ns: int, *, now: float) -> str | None:
 class Dynatrace:
     """Accepts deltas over HTTP in protobuf; reports refused points in a partial success.
 
-    token: what clients have to send as `Authorization: Api-Token ...` (or `Bearer ...`). None asks
-        for nothing. It is never shown.
-    is_managed: also hold histograms to what only the pages of Dynatrace Managed say.
+    token: the token that clients must send as `Authorization: Api-Token ...` (or `Bearer ...`);
+        None requires nothing. It is never shown.
+    is_managed: apply the rules on histograms that only Dynatrace Managed documents, too.
     resource_dimensions: resource attributes that become dimensions.
     """
 
@@ -139,7 +139,7 @@ class Dynatrace:
         self._is_managed, self._resource_dimensions = is_managed, resource_dimensions
 
     def refusal(self, head: Head) -> Refusal | None:
-        """401 without a token, 403 with another one, 415 for anything but protobuf."""
+        """Return 401 without a token, 403 for a wrong one, and 415 for anything but protobuf."""
         problem = unread(head, types=(PROTOBUF,), encodings=("gzip",))
         if self._token is not None:
             scheme, _, sent = head.headers.get("authorization", "").partition(" ")
@@ -150,9 +150,9 @@ class Dynatrace:
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Take the valid points; 400 only where there is none.
+        """Accept the valid points; return 400 only if there is none.
 
-        That a request of too many points is a 400 is assumed: it is documented to be dropped.
+        The 400 for a request of too many points is an assumption: documented is that it is dropped.
         """
         judgement = Judgement()
         if len(payload.points) > MOST_POINTS:
@@ -173,7 +173,7 @@ class Dynatrace:
         return judgement
 
     def _judge(self, judgement: Judgement, point: WirePoint, now: float) -> str | None:
-        """Store a point, or say why not."""
+        """Store a point, or return why it is refused."""
         if point.is_absent:
             judgement.warnings["point without a recorded value ignored"] += 1
             return None

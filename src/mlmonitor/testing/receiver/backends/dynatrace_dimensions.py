@@ -16,9 +16,9 @@ LONGEST_DIMENSION_VALUE = 255
 METRIC_KEY_LENGTHS = range(2, 256)
 
 RESOURCE_DIMENSIONS = ("service.name", "host.", "k8s.", "faas.")
-"""Resource attributes, or beginnings of their names, that become dimensions by default.
+"""Names, or prefixes of names, of resource attributes that become dimensions by default.
 
-The beginning of a longer list; what an environment adds is its own setting.
+The start of a longer list; an environment may add attributes in its settings.
 """
 
 _NOT_IN_METRIC_KEY = re.compile(r"[^A-Za-z0-9_.\-]")
@@ -27,16 +27,16 @@ _NOT_A_LETTER_FIRST = re.compile(r"^[^A-Za-z]")
 
 
 class Dimensions(NamedTuple):
-    """The dimensions of a point, and what happened to its attributes on the way."""
+    """The dimensions of a point, and the changes made to its attributes."""
 
     kept: dict[str, str]
     notes: list[str]
 
 
 def metric_key(name: str) -> str | None:
-    """The key of a metric: invalid characters are `_`; None where not one is valid.
+    """Return a metric's key: invalid characters become `_`; None if none is valid.
 
-    Letters, digits, `-`, `_` and dots, a letter first.
+    Valid are letters, digits, `-`, `_` and dots, with a letter first.
     """
     if not re.search(r"[A-Za-z0-9_\-]", name):
         return None
@@ -44,9 +44,9 @@ def metric_key(name: str) -> str | None:
 
 
 def dimension_key(key: str) -> str | None:
-    """The key of a dimension; None where not one character is valid.
+    """Return a dimension's key; None if no character is valid.
 
-    Lower case, invalid characters `_`, cut at 100.
+    It is in lower case, with `_` for invalid characters, cut at 100.
     """
     if not re.search(r"[A-Za-z0-9_.\-]", key):
         return None
@@ -55,10 +55,10 @@ def dimension_key(key: str) -> str | None:
 
 
 def dimension_value(value: AttributeValue) -> str | None:
-    """A value as text, uncut; None for a type that makes the whole dimension be dropped.
+    """Return a value as text, uncut; None for a type whose dimensions are dropped.
 
-    Strings, booleans and integers are taken; floats, arrays, maps and bytes are not, nor is
-    nothing at all.
+    Strings, booleans and integers are accepted; floats, arrays, maps, bytes and a missing value are
+    not.
     """
     if isinstance(value, str | bool | int) and value != "":
         return as_text(value)
@@ -66,7 +66,7 @@ def dimension_value(value: AttributeValue) -> str | None:
 
 
 def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensions:
-    """The dimensions of a point. The point wins over its scope, the scope over the resource."""
+    """Return a point's dimensions. The point outranks its scope, and the scope the resource."""
     result = Dimensions({}, [])
     source = point.source
     promoted = tuple(
@@ -78,7 +78,7 @@ def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensio
 
 
 def _add(result: Dimensions, attributes: Attributes) -> None:
-    """Add one level's attributes; a key that is there already keeps its first value."""
+    """Add the attributes of one level; an existing key keeps its value."""
     for key, value in attributes:
         name, text = dimension_key(key), dimension_value(value)
         if name is None:

@@ -43,7 +43,7 @@ TOO_MANY_SERIES = "per-user series limit exceeded"
 
 
 def label_fault(sample: PrometheusSample) -> str | None:
-    """At most 30 labels, the metric's name among them; names of 1,024 and values of 2,048 bytes."""
+    """Accept up to 30 labels, metric name included; names of 1,024 and values of 2,048 bytes."""
     if len(sample.series) > MOST_LABELS:
         return TOO_MANY_LABELS
     if any(len(name.encode()) > LONGEST_LABEL_NAME for name, _ in sample.series):
@@ -64,11 +64,11 @@ class Candidate(NamedTuple):
 class Mimir:
     """Accepts cumulative points; an invalid one is dropped alone.
 
-    What is wrong with a point in itself makes a 400, but valid points are kept. What only
-    an ingester finds (order, duplicates, the limit on series) makes a 200 with a partial success
-    that says 0 points were rejected: only its message shows it.
+    A fault of a point by itself gives a 400, but valid points are kept. A fault that only an
+    ingester finds (order, duplicates, the limit on series) gives a 200 with a partial success of 0
+    rejected points: only its message reports the fault.
 
-    tenant: what clients have to send as `X-Scope-OrgID`; None asks for nothing.
+    tenant: the tenant that clients must send as `X-Scope-OrgID`; None requires nothing.
     most_series: `max_global_series_per_user`.
     """
 
@@ -80,9 +80,9 @@ class Mimir:
         self._series = Series()
 
     def refusal(self, head: Head) -> Refusal | None:
-        """401 without the tenant, 415 for what is neither protobuf nor JSON, plain or gzip.
+        """Return 401 without the tenant, 415 for anything but protobuf or JSON, plain or gzip.
 
-        lz4 and zstd, which Mimir reads, are a 415 here as well: this receiver does not read them.
+        lz4 and zstd, which Mimir reads, also give a 415: this receiver does not read them.
         """
         if self._tenant is not None and head.headers.get("x-scope-orgid") != self._tenant:
             return Refusal(401, "no org id")
@@ -90,7 +90,7 @@ class Mimir:
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Keep valid points; 400 for hard faults, a partial success of 0 for the others."""
+        """Keep valid points; return 400 for hard faults, a partial success of 0 for the others."""
         judgement = Judgement()
         hard: list[str] = []
         soft: list[str] = []
@@ -112,7 +112,7 @@ class Mimir:
         return judgement
 
     def _hard_fault(self, point: WirePoint, now: float) -> str | Candidate:
-        """What the distributor refuses, or the point as it goes on to an ingester."""
+        """Return the fault that the distributor finds, or the point it passes to an ingester."""
         name = metric_name(point.metric, with_suffixes=False)
         reason = translation_fault(point, name)
         point_labels = labels(point)

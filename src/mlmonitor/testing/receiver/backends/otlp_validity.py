@@ -1,4 +1,4 @@
-"""What OTLP itself demands of a point, at any receiver.
+"""The rules of OTLP itself for a point, which hold at any receiver.
 
 Source: opentelemetry-proto, `metrics.proto`, and the specification's metrics data model.
 """
@@ -9,7 +9,7 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Value, Wi
 
 
 def fault(point: WirePoint) -> str | None:
-    """What is wrong with a point as OTLP, if anything: `metrics.proto` says MUST."""
+    """Return how a point breaks a MUST of `metrics.proto`, if it does."""
     head = point.metric
     if not head.name:
         return "metric without a name"
@@ -21,7 +21,7 @@ def fault(point: WirePoint) -> str | None:
 
 
 def _time_fault(point: WirePoint) -> str | None:
-    """`time_unix_nano` is required; the interval `(start, time]` must not be turned round."""
+    """`time_unix_nano` is required; the interval `(start, time]` must not be reversed."""
     if not point.time_ns:
         return "point without a time"
     if point.start_ns > point.time_ns:
@@ -30,7 +30,7 @@ def _time_fault(point: WirePoint) -> str | None:
 
 
 def value_fault(value: Value) -> str | None:
-    """A number must be there; buckets must ascend, be one more than bounds, and add up."""
+    """A number must exist; bounds must ascend, with one bucket more whose counts add up."""
     if value is None:
         return "point without a value"
     if isinstance(value, Explicit):
@@ -42,7 +42,7 @@ def value_fault(value: Value) -> str | None:
 
 
 def _explicit_fault(value: Explicit) -> str | None:
-    """Counts may be left out altogether; bounds then are left out as well."""
+    """Counts may be omitted altogether, and then bounds must be omitted, too."""
     if not value.counts and not value.bounds:
         return None
     if len(value.counts) != len(value.bounds) + 1:

@@ -1,4 +1,4 @@
-"""Prometheus 3 with `--web.enable-otlp-receiver` and no feature flag: all of a request, or none.
+"""Prometheus 3 with `--web.enable-otlp-receiver`, no feature flag: requests succeed or fail whole.
 
 Source: prometheus/prometheus 3.14, `storage/remote/write_otlp_handler.go` (statuses, rollback) and
 `storage/remote/otlptranslator/prometheusremotewrite` (what cannot be translated).
@@ -30,7 +30,7 @@ EMPTY = "empty data points"
 
 
 def translation_fault(point: WirePoint, name: str | None) -> str | None:
-    """Why a point cannot be translated: temporality, name, scale. Gauges and summaries have none.
+    """Return why a point cannot be translated: temporality, name or scale; None if it can.
 
     Exponential scales above 8 are merged down to 8 without a fault.
     """
@@ -57,7 +57,7 @@ class Prometheus:
         self._series = Series()
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Protobuf or JSON, plain or gzip; all else, and what cannot be decoded, is a 400."""
+        """Accept protobuf or JSON, plain or gzip; anything else, or undecodable, is a 400."""
         problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip",))
         return Refusal(400, problem) if problem else None
 

@@ -1,4 +1,4 @@
-"""How Prometheus names what arrives over OTLP.
+"""Prometheus' names for metrics and labels that arrive over OTLP.
 
 Source: prometheus/otlptranslator (`metric_namer.go`, `unit_namer.go`, `label_namer.go`) in the
 strategies `UnderscoreEscapingWithSuffixes`, the default of Prometheus, and
@@ -54,10 +54,10 @@ _NOT_IN_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
 def metric_name(metric: MetricHead, *, with_suffixes: bool) -> str | None:
-    """The name of a metric; None where nothing of it can be used.
+    """Return a metric's name; None if no character can be used.
 
-    With suffixes: unit, `_total` for monotonic sums, `_ratio` for gauges of unit 1, none of them
-    twice. A leading digit is preceded by `_`.
+    Suffixes are the unit, `_total` for monotonic sums, and `_ratio` for gauges of unit 1, none of
+    them twice. A leading digit is preceded by `_`.
     """
     pattern = _NOT_IN_TOKEN if with_suffixes else _NOT_IN_NAME
     tokens = [token for token in pattern.split(metric.name) if token]
@@ -79,7 +79,7 @@ def _with_suffixes(tokens: list[str], metric: MetricHead) -> list[str]:
 
 
 def _unit_tokens(unit: str) -> list[str]:
-    """`By/s` is `bytes` and `per_second`; what is in braces is nothing; the unknown stays."""
+    """Translate a unit, such as `By/s` to `bytes` and `per_second`, and drop text in braces."""
     main, _, per = unit.partition("/")
     tokens = [_unit(main, UNITS)]
     below = _unit(per, PER_UNITS)
@@ -95,7 +95,7 @@ def _unit(unit: str, names: dict[str, str]) -> str:
 
 
 def label_name(key: str) -> str | None:
-    """The name of a label: invalid characters are `_`; None where nothing of it can be used.
+    """Return a label's name: invalid characters become `_`; None if none can be used.
 
     A leading digit is preceded by `key_`, a leading single underscore by `key`.
     """
@@ -108,16 +108,16 @@ def label_name(key: str) -> str | None:
 
 
 class Labels(NamedTuple):
-    """The labels of a point, and which attributes collided on the way."""
+    """The labels of a point, and the attributes whose labels collided."""
 
     kept: dict[str, str]
     notes: list[str]
 
 
 def labels(point: WirePoint) -> Labels | None:
-    """The labels of a point: its attributes, `job` and `instance`; None if a key cannot be named.
+    """Return a point's labels: attributes, `job`, `instance`; None if a key has no valid name.
 
-    Attributes whose names become the same are joined with `;`. Empty values are no labels. The rest
+    Attributes whose names become equal are joined with `;`. Empty values are no labels. The rest
     of the resource is in `target_info` alone and does not identify series.
     """
     result = Labels({}, [])

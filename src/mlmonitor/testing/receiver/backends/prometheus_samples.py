@@ -1,4 +1,4 @@
-"""What Prometheus makes of a point, and in which order it takes samples of one series.
+"""Prometheus' samples of a point, and its rules for the order of samples in a series.
 
 Source: Prometheus `storage/remote/otlptranslator/prometheusremotewrite` (classic histograms, native
 ones from exponential, summaries) and `tsdb/head_append.go` (order), with the defaults of 3.x: no
@@ -16,9 +16,9 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Summary, 
 Identity = tuple[tuple[str, str], ...]
 
 AHEAD_MS = 10 * 60 * 1000
-"""Of the server's clock; later timestamps are refused (`maxAheadTime`)."""
+"""Distance ahead of the server's clock; later timestamps are refused (`maxAheadTime`)."""
 BEHIND_MS = 60 * 60 * 1000
-"""Of the newest sample; older ones are out of bounds: half of the head's range of two hours."""
+"""Distance behind the newest sample; older ones are refused: half of the head's two hours."""
 
 OUT_OF_ORDER = "out of order sample"
 DUPLICATE = "duplicate sample for timestamp"
@@ -35,7 +35,7 @@ class PrometheusSample(NamedTuple):
 
 
 def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[PrometheusSample]:
-    """The samples a point becomes: several for a classic histogram or a summary.
+    """Return the samples of a point: several for a classic histogram or a summary.
 
     A point without a recorded value is a stale marker in each of its series.
     """
@@ -76,7 +76,7 @@ def _number(value: float) -> str:
 class SampleHead:
     """The newest sample of every series; decides which are in order.
 
-    A batch is put into a `SampleHead` of its own, over this one, and kept or dropped as a whole.
+    A batch is put into a separate `SampleHead` on top of this one, and kept or dropped as a whole.
     """
 
     def __init__(self) -> None:
@@ -85,19 +85,19 @@ class SampleHead:
         self.size: int = 0
 
     def batch(self) -> "SampleHead":
-        """A head over this one: it knows all that this one holds, and changes none of it."""
+        """Return a head on top of this one, which reads this one and does not change it."""
         head = SampleHead()
         head.newest = self.newest.new_child()
         head.newest_ms, head.size = self.newest_ms, self.size
         return head
 
     def absorb(self, batch: "SampleHead") -> None:
-        """Keep a batch that was put over this one."""
+        """Keep a batch that was put on top of this one."""
         self.newest.update(batch.newest.maps[0])
         self.newest_ms, self.size = batch.newest_ms, batch.size
 
     def fault(self, sample: PrometheusSample, *, now: float) -> str | None:
-        """Why a sample cannot be taken, if it cannot. The same sample again is no fault."""
+        """Return why a sample is refused; None if it is accepted, or repeats the last one."""
         if sample.time_ms > now * 1000 + AHEAD_MS:
             return TOO_NEW
         newest = self.newest.get(sample.series)
@@ -110,7 +110,7 @@ class SampleHead:
         return None
 
     def put(self, sample: PrometheusSample) -> None:
-        """Take a sample without a fault."""
+        """Store a sample that has no fault."""
         self.size += sample.series not in self.newest
         self.newest[sample.series] = sample
         self.newest_ms = max(sample.time_ms, self.newest_ms or sample.time_ms)
