@@ -69,7 +69,7 @@ class LabelledOutcomes:
             self.segment_errors = [ErrorSums(edges) for _ in ordered_segment_names(reference)]
 
     def ready(self, *, now: float) -> Population | None:
-        """Return the population of actuals; None until some arrive, unless the reference has any."""
+        """Return the population of actuals; None until some arrive if the reference has none."""
         if self.population is None and self._knows_actuals:
             self.population = self._begin([], now=now)
         return self.population

@@ -30,7 +30,7 @@ class PredictionKeeper:
     a number; `segment`; a score for each further numeric output; and the bucket of each declared
     field. The first rows decide which outputs there are.
 
-    buckets: the edges between the buckets of each field. Price: `COLUMNS`, 8 bytes a score, 2 a field.
+    buckets: edges between the buckets of each field. Price: `COLUMNS`, 8 bytes a score, 2 a field.
     """
 
     COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}

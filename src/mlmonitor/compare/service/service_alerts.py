@@ -41,7 +41,8 @@ class ServiceAlerts:
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
     call counts once, however many rows it has; calls without a duration, as of `record`, do not
-    count. A rate or latency that was bad from the start is the baseline, and not detected. Price: about 30 us a block of 256 calls in the worker; memory `nbytes`, constant.
+    count. A rate or latency that was bad from the start is the baseline, and not detected.
+    Price: about 30 us a block of 256 calls in the worker; memory `nbytes`, constant.
     """
 
     def __init__(self, significance: Significance, *, now: float) -> None:
