@@ -210,7 +210,7 @@ _BY_BASE: tuple[tuple[type | tuple[type, ...], Reducer], ...] = (
     (Enum, _reduce_member),  # first: many members are also str or int
     (str, _reduce_text),
     ((bool, np.bool_), bool),
-    ((np.datetime64, np.timedelta64), _reduce_numpy_time),  # numpy holds durations for integers
+    ((np.datetime64, np.timedelta64), _reduce_numpy_time),  # numpy's durations count as integers
     ((int, np.integer), int),
     ((float, np.floating), _reduce_float),
     (datetime, _reduce_datetime),  # a datetime is a date

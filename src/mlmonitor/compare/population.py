@@ -79,7 +79,7 @@ class Population:
         """Exemplars of traced rows; None before the first."""
 
     def update(self, block: Block, *, now: float) -> None:
-        """Add rows that ended about `now`."""
+        """Add rows of calls that ended about `now`."""
         if self.drift is not None and self.plan.season is not None:
             self.drift.begin_season(self.plan.season.at(now), self.window.total)
         self.window.update(block, now=now)

@@ -49,7 +49,7 @@ class SegmentPopulations:
         ]
 
     def update(self, block: Block, codes: Codes, *, now: float) -> None:
-        """Add rows that ended about `now`; `codes` hold the segment of each."""
+        """Add rows of calls that ended about `now`; `codes` hold the segment of each."""
         for code, part in split_block(block, codes):
             self.populations[code].update(part, now=now)
             yield_gil()
@@ -90,7 +90,7 @@ class Segmentation:
         return self._codes.encode(rows)
 
     def update(self, block: Block, rows: Rows, codes: Codes, *, now: float) -> None:
-        """Add rows that ended about `now`, read as `block`."""
+        """Add rows of calls that ended about `now`, read as `block`."""
         self.split.update(block, codes, now=now)
         self.tally.count(rows, codes)
 

@@ -43,7 +43,7 @@ def _psi(then: Floats, now: Floats, present: NDArray[np.bool_], present_bins: Co
 
 
 def _jensen_shannon_divergence(p: Floats, q: Floats) -> Floats:
-    """To base 2; exactly 0 between equal shares."""
+    """Return the divergence to base 2, which is exactly 0 for equal shares."""
     middle = (p + q) / 2
     divergence: Floats = (_relative_entropies(p, middle) + _relative_entropies(q, middle)) / 2
     return divergence

@@ -83,7 +83,7 @@ class SeasonalEProcess:
         self._more: Floats = np.where(present, more, 0.0)
         rows = reference.sum(axis=2)
         self._share: Floats = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
-        self._known: Counts = reference.copy()  # and rows seen before this visit
+        self._known: Counts = reference.copy()  # plus the rows before this visit
         self._visit: Counts = np.zeros((fields, width), np.int64)
         self._season_rows: Counts = np.zeros((fields, seasons), np.int64)
         self._fresh: Counts = np.zeros(fields, np.int64)  # rows since the newest restart

@@ -25,9 +25,9 @@ class OutcomeEntry(NamedTuple):
 
 
 class RankingEntry(NamedTuple):
-    """Rankings of some queries: scores and relevances `[queries, items]`, NaN where an item ends.
+    """Rankings of some queries: scores and relevances `[queries, items]`, NaN after the last item.
 
-    predicted_at: as of `OutcomeEntry`.
+    predicted_at: as in `OutcomeEntry`.
     """
 
     scores: Floats

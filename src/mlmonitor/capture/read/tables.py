@@ -233,7 +233,7 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
 
 
 def _positions(names: Sequence[str], width: int) -> dict[str, int]:
-    """The position of each declared name; without names they are "x0", "x1", ..."""
+    """Return the position of each name; names are "x0", "x1", ... if none are declared."""
     return {name: i for i, name in enumerate(names or [f"x{i}" for i in range(width)])}
 
 

@@ -95,7 +95,7 @@ class Drift:
         counts, seasons = self._ingest(total), season_rows(total)
         yield_gil()
         log_e, change = self._evidence.evaluate()
-        log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is no drift
+        log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is not drift
         yield_gil()
         self._refused = refused_counts(total) - self._skipped
         by_season = np.hstack([counts, seasons])

@@ -22,8 +22,8 @@ def count_copied_rows(features: Sequence[np.ndarray[Any, Any]]) -> int:
     """Count the rows that are copies of earlier ones, or return 0 if this cannot be decided.
 
     features: one column each, numbers or objects, of equal length. Rows with few possible values
-    are often equal by chance. Equal rows therefore count as copies only if each of two features or
-    more has a different value in nearly every distinct row.
+    are often equal by chance. Equal rows therefore count as copies only if at least two features
+    hold almost as many distinct values as there are distinct rows.
     Price: 0.5 ms a column of 100,000 numbers, 5 ms a column of names.
     """
     rows = len(features[0]) if features else 0

@@ -133,7 +133,7 @@ def _copy_from_argument(function: Callable[..., Any], name: str, copiers: Copier
     read = build_argument_reader(function, name)
     names = list(inspect.signature(function).parameters) if name else []
     is_anywhere = not names or list_parameters(function)[name].kind not in _BY_POSITION
-    if is_anywhere or isinstance(copiers, VectorCopiers):  # whose rows are more than copied
+    if is_anywhere or isinstance(copiers, VectorCopiers):  # vectors are copied as well
         return lambda args, kwargs: copiers[type(features := read(args, kwargs))](features)
     return PositionalFeatures(names.index(name), read, copiers)
 

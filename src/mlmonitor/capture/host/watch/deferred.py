@@ -58,7 +58,7 @@ def describe_unobservable(kind: type) -> SchemaError:
 def read_error(future: Any) -> type[BaseException] | None:
     """Return the type of a done future's error, without marking it as retrieved for the host."""
     if future.cancelled():
-        from asyncio import CancelledError  # a future has been loaded with it
+        from asyncio import CancelledError  # already loaded, because a future exists
 
         return CancelledError
     error = getattr(future, "_exception", None)
