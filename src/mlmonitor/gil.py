@@ -23,7 +23,7 @@ PauseLength = Callable[[], float]
 
 
 class _Slice(threading.local):
-    """When the slice of this thread began, and how it pauses; only workers do."""
+    """The start of this thread's slice, and its pause function, which only workers have."""
 
     since_ns: int | None = None
     sleep: Callable[[float], None] = time.sleep

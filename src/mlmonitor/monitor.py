@@ -64,8 +64,8 @@ class Monitor(PerProcess, Feedback):
         segments: features whose values split the traffic: everything is then counted, compared and
             exported for each segment as well, against the same segment of the reference, which
             must be made with the same `segments`. A learned reference learns its segments, too.
-        buckets: edges between the buckets of numeric features, by which performance is kept besides
-            the prediction's own, such as `{"claimed_amount": [1_000, 10_000]}`.
+        buckets: edges between buckets of numeric features, such as `{"amount": [1_000, 10_000]}`;
+            performance is kept for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
             belong together) begins and once when it ends; what they raise is counted.

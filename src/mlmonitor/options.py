@@ -192,7 +192,7 @@ def check_segments(
 
 
 def list_features(reference: Reference | None) -> tuple[str, ...]:
-    """Return the features of a reference in its order, which name the positions of a row."""
+    """Return the names of a reference's features in its order: those of a row's positions."""
     if reference is None:
         return ()
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)

@@ -1,4 +1,4 @@
-"""One tick of the line: drain, aggregate, compare, export. No threads, no clock of its own."""
+"""One tick of the pipeline: drain, aggregate, compare, export. It has no threads and no clock."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ _TIE_NS = 1_000_000_000  # within which snapshots in quick succession are kept a
 
 
 class Pipeline:
-    """The whole line of one process, driven from outside: `tick`, or its three parts one by one.
+    """The pipeline of one process, driven from outside: by `tick`, or by its three parts in turn.
 
     `now` is a time in seconds since 1970 that never falls. Not thread-safe: `absorb`, `status` and
     `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
@@ -287,7 +287,9 @@ class Pipeline:
             delivery.close(timeout_seconds=timeout_seconds)
 
     def measure_memory(self) -> int:
-        """Return the upper bound in bytes, which the configuration and the reference determine.
+        """Return the upper bound of the memory held, in bytes.
+
+        It depends on the configuration and the reference only.
 
         Begins comparing, because the sketches to be measured exist only from then on.
         """

@@ -109,7 +109,7 @@ class Declared:
 
     ignore: features to leave out. segments: features whose values split the rows. schema: kinds
     by feature, instead of inferred ones. fields: rules for values. buckets:
-    edges between the buckets of a feature, by which performance is kept. metrics: further measures.
+    edges between the buckets of a feature, for performance by bucket. metrics: further measures.
     """
 
     ignore: frozenset[str] = frozenset()

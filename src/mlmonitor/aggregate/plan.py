@@ -66,7 +66,7 @@ class Plan:
         kernels: Sequence[KernelPlan] = (),
         season: Season | None = None,
     ) -> "Plan":
-        """Build the plan of some fields; a field without bins or categories gets open ones."""
+        """Build the plan of some fields. A field not listed has one bin, or no categories."""
         schema = Schema(fields)
         open_plan = NumericPlan(np.empty(0))
         plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)

@@ -204,9 +204,9 @@ class Window:
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count the first rows of a block, which its later rows push out of the window.
+        """Count the first rows of a block in the totals, if later ones push them out of the window.
 
-        Returns how many those are.
+        Returns the number of these rows.
         """
         if self._pane_rows is None:
             return 0

@@ -181,7 +181,7 @@ class Handover(PerProcess):
         return rows
 
     def dropped_rows(self) -> int:
-        """Rows dropped so far. For the worker alone: reading adds a tick to the counter."""
+        """Rows dropped so far. Only the worker may read it, as each read advances the counter."""
         with self._lock:
             dropped = next(self._drops) - self._reads_of_drops
             self._reads_of_drops += 1

@@ -62,7 +62,7 @@ def _is_several(names: object) -> bool:
 
 
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
-    """Convert names to text: classes like their labels, columns like those of a frame.
+    """Convert names to text: names of classes like labels, others like the columns of a frame.
 
     The class 1 gets the name of the label 1.0, for example, and True that of the label True.
     """

@@ -115,7 +115,7 @@ class ModelState:
         return None if rows.fault is None else SchemaError(rows.fault)
 
     def is_forgotten(self, entry: Entry) -> bool:
-        """Whether a call that got its id late had been read without one."""
+        """Whether a call whose id was read late had already been ingested without it."""
         return entry[-1][0] not in self.pending
 
     def remember(self, run: Sequence[Entry], *, now: float) -> None:

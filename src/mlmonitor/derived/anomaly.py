@@ -107,7 +107,7 @@ class Distances:
 
     @classmethod
     def read(cls, content: AnomalyReference) -> Self:
-        """Read them from a reference."""
+        """Build the distances from their entry in a reference."""
         size = len(content.names)
         lower = np.zeros((size, size))
         lower[np.tril_indices(size)] = content.covariance

@@ -137,7 +137,7 @@ class EmbeddingColumns:
 
     @classmethod
     def read_from(cls, entry: EmbeddingReference) -> Self:
-        """Read it from a reference."""
+        """Build the columns from their entry in a reference."""
         kernel = Kernel(
             dimensions=len(entry.centroid),
             bandwidth=entry.bandwidth,

@@ -68,7 +68,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, entry: TextReference) -> "Vocabulary":
-        """Read it from a reference."""
+        """Build the vocabulary from its entry in a reference."""
         return cls(base64.b64decode(entry.bits), entry.hashes)
 
     @property

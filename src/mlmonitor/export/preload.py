@@ -60,7 +60,7 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
 
 
 def gevent_will_patch() -> bool:
-    """Whether gevent is loaded and must still patch `ssl`, which precedes the import of `ssl`."""
+    """Whether `ssl` must not be imported yet, because gevent is loaded and has not patched it."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and not monkey.is_module_patched("ssl")
 

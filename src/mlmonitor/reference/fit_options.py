@@ -281,7 +281,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
 
 
 def aware(moment: Any) -> datetime | None:
-    """Convert a datetime to UTC, which a naive one is in; raise SchemaError for any other value."""
+    """Convert a datetime to UTC; a naive one is taken as UTC. Raise SchemaError for others."""
     if moment is None:
         return None
     if not isinstance(moment, datetime) or is_missing(moment):

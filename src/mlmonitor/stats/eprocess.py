@@ -16,7 +16,7 @@ CONCENTRATIONS = (50.0, 300.0)
 
 
 class ChangeSegment(NamedTuple):
-    """The rows since the restart that has the most evidence.
+    """The rows since the restart with the most evidence, for each field.
 
     counts: `[fields, bins]`; rows: `[fields]`.
     seasons: the rows by season, `[fields, seasons]`; no columns without seasons.
@@ -273,7 +273,7 @@ def slot_for_restart(order: Counts) -> Counts:
 
 
 def log_stake(order: Counts) -> Floats:
-    """Return the log of each restart's stake by its number; stakes add up to 1, and -1 has none."""
+    """Return the log stake of restarts by number; all stakes add up to 1. -1 means no restart."""
     begun = np.maximum(order, 0)
     shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
     return np.where(order >= 0, shares, -np.inf)

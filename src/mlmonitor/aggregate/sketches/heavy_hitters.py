@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, IncompatibleSketch
 
 
 class Hitter(NamedTuple):
-    """A name, an upper bound of its count, and by how much that may be too high."""
+    """A name, an upper bound of its count, and the largest possible error of that bound."""
 
     name: str
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here

@@ -60,8 +60,8 @@ class Recorder(PerProcess):
     name_late: receives an entry whose id was first read after it had been appended.
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
     unobservable: types of results already reported as impossible to observe.
-    open_call: the call that is open in the current context, of those that may be suspended:
-        coroutines and blocks. A plain call is found on the stack, see `find_open_id`.
+    open_call: the coroutine call or block that is open in the current context, as it may be
+        suspended. A plain call is found on the stack, see `find_open_id`.
     """
 
     line: Line

@@ -1,4 +1,4 @@
-"""Values of classes, in which equal numbers and booleans take the form that the model uses."""
+"""Normalise class values: equal numbers and booleans get the form that the model uses."""
 
 from collections.abc import Collection
 from typing import Any

@@ -26,7 +26,7 @@ class RefusalReason(IntEnum):
 
     @property
     def code(self) -> int:
-        """The negative code of the reason among the codes of categories."""
+        """The reason as a code below zero, which no category has."""
         return -self
 
 

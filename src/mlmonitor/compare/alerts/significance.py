@@ -44,7 +44,7 @@ class Significance(NamedTuple):
 
     @property
     def service_threshold(self) -> float:
-        """The `log_e` of a stream of the service that fires."""
+        """The `log_e` at which a stream of the service fires."""
         return self._threshold(SERVICE_STREAMS, SERVICE_PART)
 
     def _threshold(self, streams: int, part: float) -> float:

@@ -159,7 +159,7 @@ class ShiftDecomposition:
 
 
 def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
-    """Values in `[bins]`, with missing values in the last column; NaN if there is no value."""
+    """Return an array `[bins]`: the last value, for missing values, is at its end; NaN for None."""
     row = np.full(bins, np.nan)
     *of_bins, of_missing = values
     row[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]

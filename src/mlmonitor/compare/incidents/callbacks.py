@@ -8,7 +8,7 @@ from mlmonitor.compare.incidents.incident import Incident
 
 
 class Callbacks(NamedTuple):
-    """Functions of the host: for each alert, and for each incident, that begins or ends."""
+    """Functions of the host, called for each alert and each incident that begins or ends."""
 
     on_alert: Callable[[Alert], object] | None = None
     on_incident: Callable[[Incident], object] | None = None

@@ -22,9 +22,9 @@ class Delivery:
     """Sends snapshots to one exporter.
 
     Promise: the first value a backend sees of any counter or histogram is 0, stamped with the time
-        of the previous export, when it was in fact 0: so `rate` and `increase` miss nothing. An
-        exporter whose `sends_zero_points` is False skips this. `send` never raises. Price: a set
-        entry per series.
+        of the previous export, at which it was still 0: so `rate` and `increase` miss nothing. An
+        exporter whose `sends_zero_points` is False skips this. `send` never raises.
+    Price: a set entry per series.
     """
 
     def __init__(self, exporter: Exporter, name: str) -> None:

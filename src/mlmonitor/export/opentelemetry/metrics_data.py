@@ -32,7 +32,7 @@ SCOPE = "mlmonitor"
 
 
 class Preference(NamedTuple):
-    """What an exporter of the SDK prefers: deltas of counters, of histograms, and fine buckets."""
+    """The preferences of an SDK exporter: deltas of counters, of histograms, and fine buckets."""
 
     counters_as_deltas: bool = False
     histograms_as_deltas: bool = False

@@ -1,1 +1,1 @@
-"""Snapshots as OTLP messages, and answers read."""
+"""Encode snapshots as OTLP messages, send them, and read the answers."""

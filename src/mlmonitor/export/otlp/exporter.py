@@ -38,7 +38,7 @@ class Transport(Protocol):
         """Send one request and read its answer."""
 
     def limit(self, seconds: float) -> None:
-        """Wait at most this long for an answer from now on."""
+        """Limit the wait for each later answer."""
 
     def rest(self) -> None:
         """Release what is not needed until the next export."""

@@ -13,7 +13,7 @@ UNANSWERED: tuple[AnswerKind, ...] = ("closed", "timed_out")
 class ExportTally:
     """Counts the requests of one export, and keeps the first reason given.
 
-    is_delta: points that are sent again may count twice.
+    is_delta: whether the points are deltas, which may count twice if they are sent again.
     """
 
     is_delta: bool

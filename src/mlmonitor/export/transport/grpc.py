@@ -69,7 +69,7 @@ class GrpcTransport:
         return read_answer(200, {}, answer, secrets=secrets, now_unix_seconds=now)
 
     def limit(self, seconds: float) -> None:
-        """Wait at most this long for an answer from now on."""
+        """Limit the wait for each later answer."""
         self._timeout_seconds = min(self._timeout_seconds, seconds)
 
     def rest(self) -> None:

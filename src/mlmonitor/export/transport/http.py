@@ -32,7 +32,7 @@ class Trust(NamedTuple):
 class HttpTransport:
     """Posts requests to one URL, and reads the answers; never raises for what a server does.
 
-    Promise: an answer arrives within `timeout_seconds`, a slow name server aside. Nothing is sent
+    Promise: an answer arrives within `timeout_seconds`, unless DNS is slow. Nothing is sent
         to another host than that of the URL. The host's own instrumentation records no span and no
         metric of it, and `.netrc` is not read. Connections are not kept between exports: if a kept
         one had died, it would be unknown whether a request was stored.
@@ -72,7 +72,7 @@ class HttpTransport:
             )
 
     def limit(self, seconds: float) -> None:
-        """Wait at most this long for an answer from now on."""
+        """Limit the wait for each later answer."""
         self._timeout_seconds = min(self._timeout_seconds, seconds)
 
     def rest(self) -> None:

@@ -127,7 +127,7 @@ class Stratification:
         return 0 if self.season is None else self.season.count
 
     def _numbers(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """The number of each row's segment."""
+        """Return the number that stands for each sampled row's segment."""
         numbers: Counts = self._segment.rows(slots).astype(np.int64)
         return numbers if at is None else numbers[at]
 

@@ -84,7 +84,7 @@ def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
 
 
 def _bucket_counts(value: Exponential, scale: int, side: str) -> "Counter[int]":
-    """Bucket counts by index, at a scale not above the value's own: neighbours merge in pairs."""
+    """Return bucket counts by index at the same or a lower scale, where pairs of buckets merge."""
     offset, counts = getattr(value, side)
     by_index: Counter[int] = Counter()
     for index, count in enumerate(counts, offset):
