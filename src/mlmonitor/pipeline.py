@@ -287,9 +287,7 @@ class Pipeline:
             delivery.close(timeout_seconds=timeout_seconds)
 
     def measure_memory(self) -> int:
-        """Return the upper bound of the memory held, in bytes.
-
-        It depends on the configuration and the reference only.
+        """Return the upper bound of memory in bytes, given the configuration and the reference.
 
         Begins comparing, because the sketches to be measured exist only from then on.
         """
