@@ -108,8 +108,8 @@ class Declared:
     """What a user declares about later rows, beside the reference.
 
     ignore: features to leave out. segments: features whose values split the rows. schema: kinds
-    by feature, instead of inferred ones. fields: rules for values. buckets:
-    edges between the buckets of a feature, for performance by bucket. metrics: further measures.
+    by feature, instead of inferred ones. fields: rules for values. buckets: edges
+    between the buckets of a feature, for performance by bucket. metrics: further measures.
     """
 
     ignore: frozenset[str] = frozenset()

@@ -34,7 +34,7 @@ def warn_once(message: str) -> None:
 
 
 def iterate_values(environ: Mapping[str, str], names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the variables that are set, with their values: the first of `names` first."""
+    """Yield the variables that are set, with their values, in the order of `names`."""
     for name in names:
         value = environ.get(name, "").strip()
         if value:

@@ -48,7 +48,7 @@ class Outputs:
         names: a sequence or an array, such as `model.classes_`, or one of these per output.
 
         Raises:
-            ConfigError: `kind` is unknown, or the names are one text or contain a duplicate.
+            ConfigError: `kind` is unknown, or the names are a single text or contain a duplicate.
         """
         is_nested = isinstance(names, list | tuple) and all(map(_is_several, names))
         if is_nested and names:

@@ -116,7 +116,7 @@ def _bin_name(low: str, high: str) -> str:
 
 
 def _without_zero_window(edges: list[float]) -> list[float]:
-    """Set both edges around a point mass at zero to zero, so that they print alike."""
+    """Set both edges around a point mass at zero to zero, so that both are shown as 0."""
     is_pair = [edge != 0 and -edge in edges for edge in edges]
     others = [abs(edge) for edge, paired in zip(edges, is_pair, strict=True) if not paired]
     scale = _ZERO_WINDOW * min(others, default=1.0)

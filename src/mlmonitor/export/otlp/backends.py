@@ -18,18 +18,19 @@ class Limits(NamedTuple):
 
 
 class BackendProfile(NamedTuple):
-    """One kind of destination.
+    """The requirements of one kind of destination.
 
-    is_delta: counters and histograms are sent as deltas, not as totals.
-    distributions: numeric fields are sent as histograms or as a counter per bin.
-    limits: of one request, before compression; `dimensions` of a point, the resource's included.
+    is_delta: whether counters and histograms are sent as deltas, not as totals.
+    distributions: whether numeric fields are sent as histograms or as one counter a bin.
+    limits: limits of one request, before compression. dimensions: limit of a point's dimensions,
+    including those of the resource.
     ambiguous: whether deltas without an answer count as stored (`advance`: at most once) or are
-    sent again (`keep`: at least once, as OTLP has it). Totals can always be sent again.
-    keeps_exemplars: whether it stores traces along with values.
-    names: how queries spell the names: as they are, with `_` for dots, or also with the suffixes
-    for units and types that Prometheus adds.
-    limits_resource: whether attributes of the resource become dimensions, with limits of their own;
-    otherwise they are sent as they are given.
+    sent again (`keep`: at least once, as OTLP specifies). Totals can always be sent again.
+    keeps_exemplars: whether traces are stored along with values.
+    names: the form of metric names in queries: unchanged, with `_` for dots, or also with the
+    suffixes that Prometheus adds for units and types.
+    limits_resource: whether attributes of the resource become dimensions, which have limits of
+    their own; otherwise they are sent unchanged.
     """
 
     name: str

@@ -180,5 +180,5 @@ _WANTED = {
 
 
 def _place(steps: Iterable[int | str]) -> str:
-    """Return the path in the file as one short line, for any keys."""
+    """Return the position in the file as one short line, whatever its keys contain."""
     return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"

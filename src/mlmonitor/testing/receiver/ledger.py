@@ -36,9 +36,9 @@ class Request(NamedTuple):
 class Ledger:
     """Adds up the points that one receiver has stored. Safe to read while requests arrive.
 
-    Names are those sent, or those in the backend. Attributes are the point's
-    as sent, the backend's labels, or the resource's; they are compared as text, and those with dots
-    in their names are passed as a mapping: `total("http.requests", {"http.method": "GET"})`.
+    Names are those sent, or those in the backend. Attributes are the point's as sent, the backend's
+    labels, or the resource's; they are compared as text. Pass those with dots in their names as a
+    mapping: `total("http.requests", {"http.method": "GET"})`.
     """
 
     def __init__(self) -> None:
