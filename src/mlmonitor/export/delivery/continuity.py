@@ -79,7 +79,7 @@ class Continuity:
         )
 
     def book(self, original: Snapshot, time_ns: int, delivered: Delivered | None) -> None:
-        """Record a snapshot as stored or not; None: it is unknown whether some of it was stored."""
+        """Record the outcome `delivered`; None if it is unknown whether some points were stored."""
         if self._is_delta or delivered is None or _may_be_stored(delivered):
             self._newest_ns = max(self._newest_ns, time_ns)
         if delivered is None:

@@ -180,5 +180,5 @@ _WANTED = {
 
 
 def _place(steps: Iterable[int | str]) -> str:
-    """Return the position in the file as one short line, whatever its keys contain."""
+    """Return the position in the file as one line of bounded length."""
     return ".".join(ascii(step)[:60].strip("'") for step in steps) or "file"
