@@ -37,7 +37,7 @@ def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parame
 
 
 def _name_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
-    """Return the first parameter of a method if it goes by another name for the instance."""
+    """Return the first parameter of a method if its name is another common one for `self`."""
     owner, _, _ = getattr(function, "__qualname__", "").rpartition(".")
     first = next(iter(by_name), "")
     is_method = bool(owner) and not owner.endswith("<locals>")
