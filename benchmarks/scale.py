@@ -57,7 +57,7 @@ def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
         {str(n): lambda n=n: row_cost([monitors[n]], 20) for n in sizes},  # type: ignore[misc]
         rounds=rounds,
     )
-    yield from series("window_slices", {n: found[str(n)].best for n in sizes}, per_unit=False)
+    yield from series("panes", {n: found[str(n)].best for n in sizes}, per_unit=False)
 
 
 def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
