@@ -57,7 +57,7 @@ def filled(plan: OutcomePlan, rows: int, seed: int) -> OutcomeTables:
     return tables
 
 
-def same(one: OutcomeTables, two: OutcomeTables) -> None:
+def assert_same(one: OutcomeTables, two: OutcomeTables) -> None:
     """Equal counts, and sums equal but for rounding; so too every measure, whole and by bucket."""
     for name, array in one.state().items():
         np.testing.assert_allclose(two.state()[name], array, rtol=1e-9, atol=1e-9, err_msg=name)
@@ -85,7 +85,7 @@ def test_merging_is_associative_and_commutative(
     right.merge(a)
     whole = c.copy()
     whole.merge(right)
-    same(left, whole)
+    assert_same(left, whole)
 
 
 @every_plan
@@ -96,8 +96,8 @@ def test_an_empty_state_is_the_identity_of_merging(plan: OutcomePlan, rows: int,
     left, right = OutcomeTables(plan, BUCKETS), tables.copy()
     left.merge(tables)
     right.merge(OutcomeTables(plan, BUCKETS))
-    same(left, tables)
-    same(right, tables)
+    assert_same(left, tables)
+    assert_same(right, tables)
 
 
 @every_plan
@@ -115,8 +115,8 @@ def test_rows_in_any_order_and_in_any_batches_are_the_rows_at_once(
         one.update(part_of(block, chosen), buckets[chosen])
         merged.merge(one)
     whole = filled(plan, rows, seed)
-    same(batches, whole)
-    same(merged, whole)
+    assert_same(batches, whole)
+    assert_same(merged, whole)
 
 
 @every_plan
@@ -124,7 +124,7 @@ def test_rows_in_any_order_and_in_any_batches_are_the_rows_at_once(
 def test_a_state_survives_as_arrays(plan: OutcomePlan, rows: int, seed: int) -> None:
     """What was written is what is read."""
     tables = filled(plan, rows, seed)
-    same(OutcomeTables.from_state(tables.state(), plan), tables)
+    assert_same(OutcomeTables.from_state(tables.state(), plan), tables)
 
 
 @every_plan

@@ -127,7 +127,9 @@ def captured(features: Any) -> Values:
     return column
 
 
-def agrees(form: Form, values: Sequence[Any], read: Callable[[Values], Any], single: Any) -> None:
+def assert_agrees(
+    form: Form, values: Sequence[Any], read: Callable[[Values], Any], single: Any
+) -> None:
     """All readers give every value its one name and its one number, live and at fit."""
     names = [category_name(value) for value in values]
     numbers = [nan_or(single(value)) for value in values]
@@ -161,7 +163,7 @@ def test_numbers_texts_and_truths_are_the_same_in_every_form(form: str, kind: st
     @settings(max_examples=30)
     @given(some(drawn[kind]))
     def law(values: list[Any]) -> None:
-        agrees((ANY | TYPED)[form], values, parse_floats, number)
+        assert_agrees((ANY | TYPED)[form], values, parse_floats, number)
 
     law()
 
@@ -173,7 +175,7 @@ def test_a_moment_is_the_same_in_every_form(form: str) -> None:
     @settings(max_examples=30)
     @given(some(MOMENTS))
     def law(values: list[Any]) -> None:
-        agrees((ANY | TYPED | TIMES | INSTANTS)[form], values, parse_datetimes, unix_seconds)
+        assert_agrees((ANY | TYPED | TIMES | INSTANTS)[form], values, parse_datetimes, unix_seconds)
 
     law()
 
@@ -185,7 +187,7 @@ def test_a_duration_is_the_same_in_every_form(form: str) -> None:
     @settings(max_examples=30)
     @given(some(DURATIONS))
     def law(values: list[Any]) -> None:
-        agrees((ANY | TYPED | TIMES)[form], values, parse_floats, number)
+        assert_agrees((ANY | TYPED | TIMES)[form], values, parse_floats, number)
 
     law()
 
@@ -212,7 +214,7 @@ def test_an_object_that_is_one_value_is_the_same_in_every_form(
     """Decimals, fractions, ids, times of day, dates, periods, intervals and bytes."""
     if form == "pandas categories":  # one category cannot be of several types
         values = [value for value in values if value is None or type(value) is type(values[-1])]
-    agrees(ANY[form], values or [uuid.UUID(int=1)], parse_floats, number)
+    assert_agrees(ANY[form], values or [uuid.UUID(int=1)], parse_floats, number)
 
 
 @given(st.integers(-(2**53), 2**53))

@@ -70,8 +70,8 @@ def infer_plan(
 
 def _entries(reference: Reference | None) -> dict[tuple[Role, str], CountedEntry]:
     roles = (Role.PREDICTION, Role.ACTUAL)
-    found = [] if reference is None else reference.entries(roles)
-    return {(Role(entry.role), entry.name): entry for entry in found}
+    listed = [] if reference is None else reference.entries(roles)
+    return {(Role(entry.role), entry.name): entry for entry in listed}
 
 
 def _actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry | None:
@@ -136,8 +136,8 @@ def _classes(
         elif _is_zero_or_one(entry):
             names.update({"0": None, "1": None})
     if _actual(entries) is None:
-        found = map(category_name, list_values(evidence.actuals))
-        names.update(dict.fromkeys(name for name in found if name is not None))
+        labels = map(category_name, list_values(evidence.actuals))
+        names.update(dict.fromkeys(name for name in labels if name is not None))
         names.update(dict.fromkeys(evidence.predicted_names))
     if names.keys() & _TRUTHS.keys():
         names = dict.fromkeys(("false", "true"))
@@ -155,8 +155,8 @@ def _range(
 ) -> tuple[float, float]:
     """Return the range of scores in training, or else in the first predictions."""
     names = [f"{PREDICTION}.{name}" for name in scores] or [PREDICTION]
-    known = [entries.get((Role.PREDICTION, name)) for name in names]
-    numeric = [entry for entry in known if isinstance(entry, NumericReference)]
+    outputs = [entries.get((Role.PREDICTION, name)) for name in names]
+    numeric = [entry for entry in outputs if isinstance(entry, NumericReference)]
     lows = [entry.min for entry in numeric if entry.min is not None]
     highs = [entry.max for entry in numeric if entry.max is not None]
     if lows and highs:
