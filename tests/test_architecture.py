@@ -177,7 +177,7 @@ def test_metric_names_are_written_once() -> None:
     """No module but the catalogue holds a metric's name."""
     names = {metric.name for metric in CATALOG}
     for path in modules():
-        if path.name == "catalog.py":
+        if path.parent.name == "catalog":
             continue
         for node in nodes(path):
             if isinstance(node, ast.Constant):

@@ -13,7 +13,7 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "Generated from `mlmonitor/catalog.py` by `make docs`. Every point carries "
+        "Generated from `mlmonitor/catalog/` by `make docs`. Every point carries "
         + " and ".join(f"`{name}`" for name in IDENTITY)
         + f", and `{SEGMENT}` where segments are declared.",
         "",

@@ -1,0 +1,26 @@
+"""All exported metrics, each defined once: exporters, tests and documentation read this list.
+
+Naming follows the OpenTelemetry guidelines: own prefix, lower case, no unit and no `total` in a
+name, UCUM units, singular annotations for counts, unit `1` for fractions only (Prometheus turns
+such gauges into `..._ratio`).
+"""
+
+from mlmonitor.catalog import (
+    comparison_metrics,
+    field_metrics,
+    metric_spec,
+    performance_metrics,
+    service_metrics,
+)
+from mlmonitor.catalog.comparison_metrics import *  # noqa: F403 - one name, read as catalog.NAME
+from mlmonitor.catalog.field_metrics import *  # noqa: F403 - as above
+from mlmonitor.catalog.metric_spec import *  # noqa: F403 - as above
+from mlmonitor.catalog.performance_metrics import *  # noqa: F403 - as above
+from mlmonitor.catalog.service_metrics import *  # noqa: F403 - as above
+
+CATALOG: tuple[metric_spec.MetricSpec, ...] = tuple(
+    value
+    for module in (service_metrics, field_metrics, comparison_metrics, performance_metrics)
+    for value in vars(module).values()
+    if isinstance(value, metric_spec.MetricSpec)
+)

@@ -1,0 +1,34 @@
+"""What the catalogue says of a metric, and the attributes that many metrics share."""
+
+from typing import Literal, NamedTuple
+
+MetricKind = Literal["counter", "gauge", "histogram"]
+
+
+class MetricSpec(NamedTuple):
+    """One metric: its OpenTelemetry name, kind, UCUM unit, attributes and meaning."""
+
+    name: str
+    kind: MetricKind
+    unit: str
+    attributes: tuple[str, ...]
+    meaning: str
+
+    @property
+    def prometheus(self) -> str:
+        """The name a PromQL query must use where the translator adds unit and type suffixes."""
+        units = {"s": "_seconds", "By": "_bytes"}
+        if self.kind == "gauge":
+            units["1"] = "_ratio"
+        total = "_total" if self.kind == "counter" else ""
+        return self.name.replace(".", "_") + units.get(self.unit, "") + total
+
+
+IDENTITY = ("model.name", "model.version")
+"""On every point, because backends drop resource attributes or hide them from queries."""
+
+SEGMENT = "segment"
+"""Also on every point if segments are declared; `all` stands for the whole."""
+
+FIELD = ("field", "role")
+"""On every point about one field."""

@@ -1,0 +1,79 @@
+"""Metrics of labels and performance."""
+
+from mlmonitor.catalog.metric_spec import MetricSpec
+
+LABELS = MetricSpec("mlmonitor.labels", "counter", "{label}", ("status",), "Ground truth received")
+ERROR_ABSOLUTE = MetricSpec(
+    "mlmonitor.error.absolute",
+    "counter",
+    "{value}",
+    ("field", "bucket"),
+    "Sum of absolute errors of labelled predictions, by bin of the prediction or declared bucket",
+)
+ERROR_SQUARED = MetricSpec(
+    "mlmonitor.error.squared",
+    "counter",
+    "{value}",
+    ("field", "bucket"),
+    "Sum of squared errors of labelled predictions, by bin of the prediction or declared bucket",
+)
+ERROR_SIGNED = MetricSpec(
+    "mlmonitor.error.signed",
+    "gauge",
+    "{value}",
+    ("field", "bucket"),
+    "Sum of predicted minus actual, by bin of the prediction or declared bucket; may fall, so a "
+    "gauge",
+)
+LABELLED = MetricSpec(
+    "mlmonitor.error.count",
+    "counter",
+    "{prediction}",
+    ("field", "bucket"),
+    "Labelled predictions behind the error sums, by bin of the prediction or declared bucket",
+)
+PERFORMANCE = MetricSpec(
+    "mlmonitor.performance",
+    "gauge",
+    "{score}",
+    ("measure", "basis"),
+    "Each measure of the task over all labelled predictions of this process since its start",
+)
+ACTUAL = MetricSpec(
+    "mlmonitor.actual",
+    "gauge",
+    "{value}",
+    ("field", "bucket"),
+    "Sum of the actuals of labelled predictions; may fall, so a gauge",
+)
+CONFUSION = MetricSpec(
+    "mlmonitor.confusion",
+    "counter",
+    "{prediction}",
+    ("actual", "predicted"),
+    "Labelled predictions by actual and predicted class",
+)
+SCORE_BIN = MetricSpec(
+    "mlmonitor.score.bin",
+    "counter",
+    "{prediction}",
+    ("class", "bin", "le", "actual"),
+    "Labelled predictions by the score of a class, in twenty bins, and whether it was the class",
+)
+COHORT_PREDICTIONS = MetricSpec(
+    "mlmonitor.cohort.predictions",
+    "counter",
+    "{prediction}",
+    ("cohort",),
+    "Predictions that may get a label, by the start of the period they were made in",
+)
+COHORT_LABELLED = MetricSpec(
+    "mlmonitor.cohort.labelled", "counter", "{prediction}", ("cohort",), "Those that have a label"
+)
+MATURITY = MetricSpec(
+    "mlmonitor.labels.maturity",
+    "gauge",
+    "1",
+    (),
+    "Labelled share of the predictions in cohorts that have almost all labels they will get",
+)

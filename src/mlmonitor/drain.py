@@ -1,0 +1,145 @@
+"""The drain of one inbox: calls, late ids, labels, outcomes and figures, in this order."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.read.rows import gather
+from mlmonitor.capture.trace_context import host_span_source
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.config import Config
+from mlmonitor.gil import yield_gil
+
+
+class Evaluate(Protocol):
+    """A step that evaluates a model's evidence."""
+
+    def __call__(self, now: float, *, rows: int, seconds: float) -> None:
+        """Evaluate what has this many new rows and was last evaluated this long ago."""
+
+
+class Drain:
+    """Moves what waits in an inbox into a model's state, a block at a time.
+
+    is_traced: whether calls are marked with their traces once the host makes any. evaluate: called
+    at the end of each drain.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: Inbox,
+        state: ModelState,
+        *,
+        is_traced: bool,
+        evaluate: Evaluate,
+    ) -> None:
+        self._config, self._inbox, self._state = config, inbox, state
+        self._wants_traces = is_traced
+        self._evaluate = evaluate
+        self._undrained = 0  # calls of the drain under way that are still in the inbox
+        self._due_labels: list[LabelEntry] = []
+        self._due_late: list[Entry] = []
+        self._start_tracing()
+
+    def absorb(self, now: float) -> bool:
+        """Ingest one block of the calls that waited when the drain began; return whether more wait.
+
+        A drain ends although calls keep arriving: otherwise a busy service would never export.
+        Labels are drained first, then calls that got their id late, so that the drain includes
+        the calls they belong to.
+        """
+        if self._undrained == 0:
+            self._state.begin_comparing(now=now)
+            if self._state.labels is not None:
+                self._due_labels = self._inbox.labels.drain()
+            self._due_late = self._inbox.late.drain()
+            self._undrained = len(self._inbox.calls)
+            self._start_tracing()
+        entries = self._inbox.calls.drain(min(self._undrained, self._config.block_rows))
+        # No entries although some were left: the inbox of a forked child was emptied.
+        self._undrained = self._undrained - len(entries) if entries else 0
+        with self._inbox.guard:
+            is_traced = self._inbox.calls.is_traced
+            self._state.count(entries, now=now, is_traced=is_traced)
+            yield_gil()
+            self._ingest_runs(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
+        if self._undrained == 0:
+            self._end_drain(now)
+        return self._undrained > 0
+
+    def _start_tracing(self) -> None:
+        """Mark calls with their traces, once the host makes any and a destination keeps them."""
+        if self._wants_traces and not self._inbox.calls.is_traced:
+            source = host_span_source()
+            if source is not None:
+                self._inbox.calls.trace(source)
+
+    def catch_up(self, now: float) -> None:
+        """Ingest everything that waits now: the rest of a drain under way, then a whole one.
+
+        A drain does not include what arrived since it began.
+        """
+        self._state.begin_comparing(now=now)
+        while self._undrained > 0:
+            self.absorb(now)
+        had_labels = self._state.labels is not None
+        while self.absorb(now):
+            pass
+        if not had_labels and self._state.labels is not None:  # the reference is learned now
+            while self.absorb(now):
+                pass
+
+    def _end_drain(self, now: float) -> None:
+        due, self._due_labels = self._due_labels, []
+        late, self._due_late = self._due_late, []
+        labels = self._state.labels
+        with self._inbox.guard:
+            forgotten = [entry for entry in late if self._state.is_forgotten(entry)]
+            for start in range(0, len(forgotten), self._config.block_rows):
+                block = forgotten[start : start + self._config.block_rows]
+                self._ingest_runs(block, partial(self._state.remember, now=now))
+        with self._inbox.guard:
+            if labels is not None:
+                labels.take(due, now=now)
+        self._end_drain_of_outcomes(now)
+        figures = self._inbox.figures.drain()
+        with self._inbox.guard:
+            self._state.kpis.ingest(figures, now=now)
+        with self._inbox.guard:
+            self._state.simulate_next()
+        self._evaluate(
+            now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
+        )
+
+    def _end_drain_of_outcomes(self, now: float) -> None:
+        """Add pairs of predictions and actuals; they wait while the model learns its reference."""
+        if self._inbox.outcomes.is_empty or not self._state.begin_outcomes(now=now):
+            return
+        for outcomes in self._inbox.outcomes.drain():
+            with self._inbox.guard:
+                self._state.ingest_outcomes(outcomes, now=now)
+            yield_gil()
+
+    def _ingest_runs(
+        self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]
+    ) -> None:
+        """Apply `step` to each run of calls; a run that cannot be read does not stop the others."""
+        for run in gather(entries):
+            self._ingest_run(run, step)
+            yield_gil()
+
+    def _ingest_run(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
+        try:
+            fault = step(run)
+            if isinstance(fault, Exception):
+                self._inbox.guard.hold(fault)
+        except Exception as error:  # noqa: BLE001 - ours: the worker goes on
+            if len(run) == 1:
+                self._inbox.guard.hold(error)
+                return
+            for entry in run:
+                self._ingest_run([entry], step)

@@ -1,0 +1,151 @@
+"""The part of a monitor that records predictions: `watch`, `observe` and `record`."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar, overload
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.entry import Shape
+from mlmonitor.capture.host.batch_slices import RecordedBatch
+from mlmonitor.capture.host.host_capture import HostCapture
+from mlmonitor.capture.host.recorder import find_open_id
+from mlmonitor.capture.host.watch.observation import Observation
+from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
+from mlmonitor.capture.prediction_ids import prediction_id
+from mlmonitor.config import Config
+from mlmonitor.worker.wall_clock import Clock
+from mlmonitor.worker.worker import Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Watched = TypeVar("Watched")
+
+
+class Recording:
+    """Predictions of one model, one by one or in batches. A disabled monitor ignores them."""
+
+    config: Config
+    _inbox: Inbox
+    _worker: Worker
+    _capture: HostCapture
+    _clock: Clock
+    _block: type[Observation]
+    _plain: Shape
+
+    @overload
+    def watch(self, function: Watched, /) -> Watched: ...
+
+    @overload
+    def watch(
+        self,
+        /,
+        *,
+        features: str | Sequence[str] | None = ...,
+        prediction: Select | None = ...,
+        output: OutputKind = ...,
+        names: Sequence[str] = ...,
+        id_from: str | None = ...,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def watch(
+        self,
+        function: Any = None,
+        /,
+        *,
+        features: str | Sequence[str] | None = None,
+        prediction: Select | None = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = (),
+        id_from: str | None = None,
+    ) -> Any:
+        """Record every call of a function or coroutine function: features, prediction, latency.
+
+        Exceptions pass through and are counted by their type; arguments are copied beforehand.
+
+        Args:
+            function: computes one prediction or a batch; with or without `self`. Or a fitted
+                model, whose `predict` and `predict_proba` are then watched.
+            features: the argument that holds the features, or several arguments that are a feature
+                each. Default: the first argument.
+            prediction: which part of the result is the prediction: a key or attribute, an index, or
+                a function of the result. Default: all of it.
+            output: `probabilities` if the result is one number per class; the label of the most
+                probable becomes the prediction.
+            names: of the columns of an array of several outputs, or of the classes.
+            id_from: an argument, or else a feature, that holds the prediction's id. Default: an id
+                is made when `prediction_id` is read.
+
+        Raises:
+            ConfigError: `function` is not a function, or is a generator, or lacks the named
+                argument; or an option is wrong.
+        """
+        outputs = Outputs.named(output, names, prediction)
+        wrap = self._capture.build_decorator(features, outputs, id_from)
+        return wrap if function is None else wrap(function)
+
+    def observe(
+        self,
+        features: Any,
+        *,
+        prediction_id: object = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = NO_NAMES,
+    ) -> Observation:
+        """A context manager around one prediction, for `with` and `async with`.
+
+        Set its `value`; read its `id`. `prediction_id` is the caller's own id, if any; `output` and
+        `names` are those of `watch`.
+        """
+        shape = self._plain
+        if names is not NO_NAMES or output != "value":  # an array has no truth
+            shape = self._capture.shapes.get(output, names)
+        return self._block(shape, features, prediction_id)
+
+    def record(
+        self,
+        features: Any,
+        predictions: Any,
+        *,
+        ids: Sequence[object] | None = None,
+        output: OutputKind = "value",
+        names: Sequence[str] = (),
+    ) -> None:
+        """Record a batch that was scored already, by column, without a Python loop over rows.
+
+        If the buffer is full, the calling thread reads waiting rows until there is room, for at
+        most `Config.record_wait_seconds`, and never in a running event loop.
+        features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
+        row, or a mapping or frame of several outputs. ids: one a row, for later labels.
+        `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
+        Never raises: unreadable values are counted, and `status().last_error` names a mistake.
+        """
+        if self.config.enabled:
+            batch = RecordedBatch(features, predictions, ids)
+            with self._inbox.guard:
+                for entry in self._capture.build_entries(batch, output, names):
+                    self._worker.hand_over_batch(entry)
+
+    @property
+    def prediction_id(self) -> str:
+        """The id of the open watched call or block; made when it is first read.
+
+        Row `i` of a batch is called `<id>-<i>`, counted from 0. Read the id of a plain function in
+        the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its own,
+        so pass the id on. The id of a coroutine is also visible in its tasks and in
+        `asyncio.to_thread`, which copy its context.
+
+        Raises:
+            LookupError: no watched call is open here, or it has ended.
+        """
+        open_id = find_open_id(self._capture.recorder)
+        if open_id is not None:
+            return open_id
+        if self.config.enabled:
+            raise LookupError(
+                "no watched call is open here: read the id inside the call or the observe() "
+                "block, in its own thread or in a context copied from it"
+            )
+        return self._new_id()
+
+    def _new_id(self) -> str:
+        return prediction_id(unix_ms=int(self._clock() * 1000), chance=secrets.token_bytes(10))
