@@ -1,0 +1,9 @@
+"""Brokers and databases of a session."""
+
+from support.brokers import (  # noqa: F401 - fixtures
+    database_url,
+    kafka_broker,
+    own_broker,
+    postgres_server,
+    tansu_broker,
+)

