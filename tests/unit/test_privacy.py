@@ -1,5 +1,6 @@
 """A whole run over planted personal data: none of it leaves the process, in any form."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from mlmonitor import Config, Field, Monitor, Otlp, Reference
 from mlmonitor.cli.main import main
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
+from mlmonitor.status.status import Status
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
 from mlmonitor.testing.receiver.request_handler import RequestHandler
 from support.references import fit_reference
@@ -88,7 +90,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def assert_clean(where: str, text: str | bytes) -> None:
     """No planted text and no planted number is in it."""
     whole = text if isinstance(text, bytes) else text.encode()
-    assert PLANTED.encode() not in whole, where
+    at = whole.find(PLANTED.encode())
+    assert at < 0, f"{where}: {whole[max(at - 40, 0) : at + 40]!r}"
     for number in IDS.tolist():
         assert str(number).encode() not in whole, where
         assert np.float64(number).tobytes() not in whole, where  # as protobuf has a double
@@ -146,6 +149,132 @@ def test_no_planted_value_leaves_the_process_in_a_whole_run(
     assert_clean(
         "reference", repr(reference) + repr(reference.content) + repr(reference.segment_names)
     )
+
+
+CUSTOMERS, VISITS = 60, 20
+
+
+def repeat_customers(first: int) -> People:
+    """Rows of customers who all return twenty times, and two constant contacts of a household."""
+    rng = np.random.default_rng(first)
+    who = rng.permutation(np.repeat(np.arange(first, first + CUSTOMERS), VISITS)).tolist()
+    household = [at % 2 for at in who]
+    return People(
+        {
+            "name": [f"{PLANTED}Mary Smith{at}" for at in who],
+            "email": [f"{PLANTED}.mary{at}@example.com" for at in who],
+            "household_email": [f"{PLANTED}.home{at}@example.com" for at in household],
+            "phone": [f"+49 171 {IDS[at]}" for at in household],
+            "card": [f"4111 1111 {IDS[at]}" for at in household],
+            "comment": [f"{PLANTED} called again {at}" for at in who],
+            "line": rng.choice(["motor", "home"], len(who)).tolist(),
+        },
+        {"prediction": rng.normal(size=len(who)).tolist()},
+        [f"{PLANTED}.truth{at}@example.com" for at in who],
+    )
+
+
+def serve_customers(monitor: Monitor) -> None:
+    """Record, observe and label other customers, with e-mails where lines of business belong."""
+    live = repeat_customers(CUSTOMERS)
+    live.features["line"] = live.features["household_email"]
+    ids = [f"{PLANTED}{at}" for at in range(len(live.actuals))]
+    monitor.record(live.features, live.predictions, ids=ids)
+    monitor.label(ids, live.actuals)
+    first = {name: values[0] for name, values in live.features.items()}
+    with monitor.observe(first, prediction_id=f"{PLANTED}.one@example.com") as prediction:
+        prediction.value = 1.0
+    monitor.label(f"{PLANTED}.one@example.com", live.actuals[0])
+    monitor.flush()
+
+
+def assert_all_clean(status: Status, wire: list[bytes], memory: InMemoryExporter, log: str) -> None:
+    """No form of a status, no exported byte and no line of the log holds a planted value."""
+    assert wire
+    for body in wire:
+        assert_clean("wire", body)
+    for form in (repr(status), str(status), status.to_json(), status._repr_html_()):
+        assert_clean("status", form)
+    assert_clean("memory", repr(memory.__dict__))
+    assert_clean("log", log)
+
+
+def test_customers_who_return_are_as_private_as_those_who_come_once(
+    wire: list[bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twenty rows of one e-mail are still one person's, also where only two occur, or among new."""
+    caplog.set_level(logging.DEBUG)
+    data = repeat_customers(0)
+    reference = fit_reference(
+        data.features,
+        predictions=data.predictions,
+        actuals=data.actuals,
+        segments=["household_email"],
+    )
+    path = tmp_path / "customers.reference.json"
+    reference.save(path)
+    memory, clock, alerts = InMemoryExporter(), ManualClock(), []
+    with (
+        OtlpReceiver() as receiver,
+        Monitor(
+            "customers",
+            reference=reference,
+            segments=["household_email"],
+            exporters=[Otlp.collector(receiver.url), memory],
+            on_alert=alerts.append,
+            clock=clock,
+        ) as monitor,
+    ):
+        serve_customers(monitor)
+        status = monitor.status()
+    assert alerts
+    assert status.field("line").quality["new_category"] > 1_000
+    assert_all_clean(status, wire, memory, caplog.text)
+    assert_clean("alerts", repr([(alert, alert.reason) for alert in alerts]))
+    assert_clean("file", path.read_bytes())
+    assert_clean("reference", repr(reference) + repr(reference.content))
+    assert {"email", "household_email", "phone", "card", "actual"} <= set(reference.id_like)
+
+
+class PlantedError(RuntimeError):
+    """Fails with a personal value in its message."""
+
+
+def test_errors_and_traces_of_calls_hold_no_personal_value(
+    wire: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Failed calls, faults of values that raise, and exemplars with the caller's trace."""
+    caplog.set_level(logging.DEBUG)
+    data = people(0)
+    memory = InMemoryExporter()
+    with (
+        OtlpReceiver() as receiver,
+        Monitor(
+            "people",
+            reference=fitted(),
+            exporters=[Otlp.collector(receiver.url), memory],
+            clock=ManualClock(),
+        ) as monitor,
+    ):
+
+        @monitor.watch(id_from="email")
+        def predict(row: dict[str, Any]) -> float:
+            if row["age"] > 45:
+                raise PlantedError(f"{PLANTED}: no price for {row['email']}")
+            return float(row["age"])
+
+        for at in range(50):
+            row = {name: values[at] for name, values in data.features.items()}
+            with contextlib.suppress(PlantedError):
+                predict(row)
+        monitor.record({"age": [f"{PLANTED}{at}" for at in range(9)]}, np.zeros(9))
+        monitor.record({"age": [1.0]}, [f"{PLANTED}Mary"])
+        monitor.label([f"{PLANTED}nobody{at}" for at in range(9)], data.actuals[:9])
+        monitor.flush()
+        status = monitor.status()
+    assert status.errors
+    assert_all_clean(status, wire, memory, caplog.text)
+    assert_clean("last error", repr(status.last_error))
 
 
 def test_what_is_withheld_is_counted_and_compared() -> None:

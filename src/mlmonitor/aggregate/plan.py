@@ -88,7 +88,10 @@ class Plan:
     def fingerprint(self) -> bytes:
         """Sixteen bytes, equal for plans with the same fields, bins and categories."""
         fields = [(field.name, field.role.value, field.kind.value) for field in self.schema.fields]
-        books = [(b.top, b.other, b.is_closed, b.is_boolean) for b in self.dictionaries]
+        books = [
+            (b.top, b.other, b.is_closed, b.is_boolean, *([b.groups] if b.groups else []))
+            for b in self.dictionaries
+        ]
         season = () if self.season is None else (self.season,)
         words = repr((fields, self.bins, books, *season)).encode("utf-8", "surrogatepass")
         means = [kernel.mean for kernel in self.kernels]

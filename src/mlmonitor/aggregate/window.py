@@ -224,6 +224,13 @@ class Window:
         self._rotate(turns)
         return passed
 
+    def new_names(self, field: int) -> HeavyHitters:
+        """Return the new categories of the categorical field at this place, in the window."""
+        hitters = HeavyHitters(self._hitters)
+        for shapes in self._shapes:
+            hitters.merge(shapes.hitters[field])
+        return hitters
+
     def _ingest(self, block: Block) -> None:
         """Count the categories of some rows in the open slice, and stage their numbers."""
         encoded = encode(block, self.plan)

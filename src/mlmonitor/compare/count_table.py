@@ -89,7 +89,8 @@ def possible_bins(plan: Plan) -> NDArray[np.bool_]:
     for place, dictionary in enumerate(plan.dictionaries, start=len(plan.schema.numeric)):
         top = len(dictionary.top)
         table[place, :top] = True
-        table[place, top] = bool(dictionary.other) or not dictionary.is_closed
+        has_rest = bool(dictionary.other) or not dictionary.is_closed
+        table[place, top] = has_rest and not dictionary.groups
         table[place, top + 1] = dictionary.is_closed
     return table
 
@@ -98,8 +99,11 @@ def bin_names(plan: Plan, place: int) -> list[str]:
     """Column names, as people read them, of the field at this place of the schema."""
     numeric = len(plan.schema.numeric)
     if place >= numeric:
-        codes = plan.dictionaries[place - numeric].names
-        names = [_READABLE_NAMES.get(name, name) for name in codes]
+        dictionary = plan.dictionaries[place - numeric]
+        names = [_READABLE_NAMES.get(name, name) for name in dictionary.names]
+        for group in range(dictionary.groups):
+            of_all = f"group {group + 1} of {dictionary.groups}"
+            names[dictionary.listed + group] = f"values without a name, {of_all}"
     else:
         edges = _edge_names(plan.numeric[place], plan.schema.numeric[place].kind)
         lows, highs = ["", *edges], [*edges, ""]

@@ -17,6 +17,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.drift.drift import PSI, Drift
 from mlmonitor.compare.drift.embedding_drift import mmd_of
+from mlmonitor.compare.drift.new_names import join_new_names, shown_hitters
 from mlmonitor.compare.population_snapshot import (
     STATUS_QUANTILES,
     PopulationSnapshot,
@@ -66,9 +67,9 @@ class Population:
         self.field_quality: FieldQuality | None = None
         if entries:
             significance = options.significance
-            self.drift = Drift(plan, entries, significance, segment)
+            self.drift = Drift(plan, entries, significance, segment, self._new_names)
             self.field_quality = FieldQuality(
-                plan, entries, significance, segment, checks.new_fields
+                plan, entries, significance, segment, checks.new_fields, self._new_names
             )
         self.decomposition: ShiftDecomposition | None = checks.decomposition
         self.rules: Rules | None = checks.rules
@@ -166,6 +167,10 @@ class Population:
             explained_by=None if self.decomposition is None else self.decomposition.explained_by,
             shift=None if self.decomposition is None else self.decomposition.explain(view.profile),
         )
+
+    def _new_names(self, place: int) -> str:
+        hitters = self.window.new_names(place - len(self.plan.schema.numeric))
+        return join_new_names(shown_hitters(hitters, self.entries[place]))
 
     def _scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Scores and thresholds of the window, by measure; none without a reference."""

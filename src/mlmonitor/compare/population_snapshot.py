@@ -77,7 +77,7 @@ class PopulationSnapshot:
         Exact for the categories of the dictionary, an estimate for others; None if there are others
         and the extra that counts them is not installed.
         """
-        top = len(self.plan.dictionaries[position].top)
+        top = self.plan.dictionaries[position].listed
         counts = self.view.profile.categories[position]
         listed = int(np.count_nonzero(counts[:top]))
         shapes = self.view.shapes

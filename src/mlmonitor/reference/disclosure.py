@@ -2,17 +2,19 @@
 
 import math
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from mlmonitor.records import Floats
+from mlmonitor.reference.personal_values import is_personal
 
 LEAST_ROWS = 5
 """A category of fewer rows may be one person's: its name stays in the process."""
 
 MOST_CLOSED = 50
 CLOSED_SHARE = 0.99
+_PERSONAL_SHARE = 0.5
 
 _MOST_HALF = sys.float_info.max / 2
 
@@ -30,19 +32,42 @@ def least_count(counts: Collection[int]) -> int:
 
     counts: the rows of each category. A closed vocabulary keeps all its names. It has at most 50
     categories, and those of five rows or more hold 99 % of the rows. A category of any other
-    vocabulary needs five rows.
-    Source: the minimum frequency rule of statistical disclosure control (Hundepool et al.,
-    "Statistical disclosure control", 2012, chapter 4).
+    vocabulary needs five rows, and the share that each of 50 equally frequent categories has: an
+    open vocabulary grows with the customers, and a frequent customer is still one person.
+    Source: the minimum frequency and dominance rules of statistical disclosure control (Hundepool
+    et al., "Statistical disclosure control", 2012, chapter 4).
     """
+    if is_closed(counts):
+        return 1
+    return max(LEAST_ROWS, math.ceil(sum(counts) / MOST_CLOSED))
+
+
+def is_closed(counts: Collection[int]) -> bool:
+    """Whether categories are a closed vocabulary, whose names describe no person."""
     frequent = sum(count for count in counts if count >= LEAST_ROWS)
     distinct = sum(count > 0 for count in counts)
-    is_closed = distinct <= MOST_CLOSED and frequent >= CLOSED_SHARE * sum(counts)
-    return 1 if is_closed else LEAST_ROWS
+    return distinct <= MOST_CLOSED and frequent >= CLOSED_SHARE * sum(counts)
 
 
-def is_id_like(counts: Collection[int]) -> bool:
-    """Whether categories look like ids: more than 50, each with at most five rows."""
-    return len(counts) > MOST_CLOSED and max(counts) <= LEAST_ROWS
+def disclosable(counts: Mapping[str, int]) -> frozenset[str]:
+    """Return the names that may leave the process, given the rows of each.
+
+    Promise: a closed vocabulary loses only names of fewer than five rows. None keeps a name that
+        identifies a person by its form.
+    """
+    least = max(least_count(counts.values()), LEAST_ROWS)
+    names = (name for name, count in counts.items() if count >= least)
+    return frozenset(name for name in names if not is_personal(name))
+
+
+def is_id_like(counts: Mapping[str, int], personal: Collection[str]) -> bool:
+    """Whether categories look like ids.
+
+    More than 50, each with at most five rows; or most of the rows in `personal` ones.
+    """
+    is_rare = len(counts) > MOST_CLOSED and max(counts.values()) <= LEAST_ROWS
+    rows = sum(counts[name] for name in personal)
+    return is_rare or rows > _PERSONAL_SHARE * sum(counts.values())
 
 
 def is_number_id_like(ordered: Floats) -> bool:

@@ -223,7 +223,7 @@ def check_actuals(entries: Sequence[FieldEntry], outputs: Outputs) -> None:
     """
     for entry in entries:
         if entry.role == "actual" and isinstance(entry, CategoricalReference):
-            _check_actual_names({*entry.categories, *entry.others}, outputs)
+            _check_actual_names(set(entry.names), outputs)
 
 
 def _check_actual_names(names: set[str], outputs: Outputs) -> None:

@@ -42,4 +42,5 @@ def dictionary_of(entry: CategoricalReference) -> Dictionary:
         entry.others,
         is_closed=entry.is_closed,
         is_boolean=entry.kind == "boolean",
+        groups=entry.groups,
     )

@@ -7,8 +7,9 @@ import numpy as np
 
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
+from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
-from mlmonitor.formats.reference import QUANTILE_POINTS, CategoricalReference, NumericReference
+from mlmonitor.formats.reference import QUANTILE_POINTS, NumericReference
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
@@ -16,7 +17,6 @@ MOVED_PSI = 0.1
 """A field has moved if its PSI exceeds this value and its threshold."""
 
 _SHOWN_HITTERS = 5
-_SHOWN_FROM = 5  # a rarer value may identify a person: its name is not shown
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
     counts = population.view.profile.categories[position]
     shapes = population.view.shapes
     entry = population.entries[place] if population.entries else None
-    is_public = isinstance(entry, CategoricalReference) and entry.public
-    least = 1 if is_public else _SHOWN_FROM
-    shown = [hit for hit in shapes.hitters[position].top() if hit.count - hit.error >= least]
+    shown = shown_hitters(shapes.hitters[position], entry)
     return FieldStatus(
         name=field.name,
         role=field.role,
@@ -198,7 +196,8 @@ def _training(population: PopulationSnapshot, place: int) -> TrainingStats | Non
         points = np.interp(STATUS_QUANTILES, ranks, entry.quantiles) if entry.quantiles else ()
         quantiles = dict(zip(STATUS_QUANTILES, map(float, points), strict=False))
         return TrainingStats(entry.rows, missing, entry.mean, entry.stddev, quantiles)
-    distinct = np.count_nonzero(entry.counts[:-1]) + len(entry.others)
+    listed = len(entry.categories) - entry.groups
+    distinct = np.count_nonzero(entry.counts[:listed]) + len(entry.others)
     return TrainingStats(entry.rows, missing, distinct=float(distinct))
 
 

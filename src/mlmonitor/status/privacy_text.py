@@ -48,8 +48,8 @@ def _disclosure(entry: FieldEntry) -> tuple[str, str]:
 
 
 def _categories(entry: CategoricalReference) -> tuple[str, str]:
-    names = len(entry.categories) + len(entry.others)
-    others = entry.counts[-1]
+    names = len(entry.names)
+    others = sum(entry.counts[len(entry.categories) - entry.groups :])
     if entry.public:
         return f"{amount(names, 'name')}, public", "-"
     if entry.is_closed:

@@ -55,7 +55,7 @@ def _row(entry: FieldEntry) -> tuple[str, ...]:
     cells = (truncate(entry.name, _NAME), entry.role, entry.kind, counted(sum(entry.counts)))
     missing = counted(entry.missing)
     if not isinstance(entry, NumericReference):
-        return (*cells, missing, *["-"] * 5, str(len(entry.categories)))
+        return (*cells, missing, *["-"] * 5, str(len(entry.categories) - entry.groups))
     middle = entry.quantiles[_MIDDLE] if entry.quantiles else None
     numbers = entry.mean, entry.stddev, entry.min, middle, entry.max
     if entry.kind == "datetime":

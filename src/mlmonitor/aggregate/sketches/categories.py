@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.aggregate.sketches.name_groups import group_of
 from mlmonitor.capture.canonical import category_name, is_missing, truth_name
 from mlmonitor.capture.read.numbers import name_or_none
 from mlmonitor.capture.read.refusals import RefusalReason
@@ -25,6 +26,7 @@ class Dictionary:
     is_closed: whether `top` and `other` are all categories of the reference. If some were dropped,
         an unlisted category is not necessarily new, and is counted as `other`.
     is_boolean: only true, false, 0 and 1 are read; everything else has the wrong type.
+    groups: the last of `top` are this many groups; a category that is not listed falls into one.
 
     Price: 0.1 us for a cached value, 2 us for another. The cache keeps `REMEMBERED` values that are
         short and of a plain type, `REMEMBERED_BYTES` in all; other values are never kept, so no
@@ -39,6 +41,7 @@ class Dictionary:
         "_memories",
         "_room",
         "_room_bytes",
+        "groups",
         "is_boolean",
         "is_closed",
         "other",
@@ -52,11 +55,13 @@ class Dictionary:
         *,
         is_closed: bool = True,
         is_boolean: bool = False,
+        groups: int = 0,
     ) -> None:
         self.top: tuple[str, ...] = tuple(top)
         self.other: tuple[str, ...] = tuple(other)
         self.is_closed: bool = is_closed
         self.is_boolean: bool = is_boolean
+        self.groups: int = groups
         self._codes = dict.fromkeys(self.other, len(self.top))
         self._codes.update({name: code for code, name in enumerate(self.top)})
         self._room, self._room_bytes = self.REMEMBERED, self.REMEMBERED_BYTES
@@ -82,6 +87,11 @@ class Dictionary:
         return (*self.top, OTHER, NEW)
 
     @property
+    def listed(self) -> int:
+        """The number of categories that have a code of their own."""
+        return len(self.top) - self.groups
+
+    @property
     def remembered(self) -> int:
         """The number of cached values beyond those of the reference."""
         return self.REMEMBERED - self._room
@@ -97,7 +107,8 @@ class Dictionary:
         new_rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
         names = (name_or_none(values[row], category_name) for row in new_rows)
         new = Counter(name for name in names if name is not None)
-        others = [values[row] for row in np.flatnonzero(codes == len(self.top)).tolist()]
+        is_other = (codes >= self.listed) & (codes <= len(self.top))
+        others = [values[row] for row in np.flatnonzero(is_other).tolist()]
         return Encoded(codes, new, self.size, _distinct_names(others))
 
     def _codes_of(self, values: Sequence[object]) -> list[int]:
@@ -120,7 +131,12 @@ class Dictionary:
             return RefusalReason.WRONG_TYPE.code
         if name is None:
             return (RefusalReason.MISSING if is_missing(value) else RefusalReason.WRONG_TYPE).code
-        return self._codes.get(name, len(self.top) + self.is_closed)
+        code = self._codes.get(name)
+        if code is not None:
+            return code
+        if self.groups:
+            return self.listed + group_of(name, self.groups)
+        return len(self.top) + self.is_closed
 
     def remember(self, value: object) -> bool:
         """Reserve room in the cache for `value`; return whether it may be kept."""
@@ -136,8 +152,8 @@ class Dictionary:
         return True
 
     @property
-    def _identity(self) -> tuple[tuple[str, ...], tuple[str, ...], bool, bool]:
-        return self.top, self.other, self.is_closed, self.is_boolean
+    def _identity(self) -> tuple[tuple[str, ...], tuple[str, ...], bool, bool, int]:
+        return self.top, self.other, self.is_closed, self.is_boolean, self.groups
 
 
 _SHORT = 64

@@ -21,6 +21,7 @@ from mlmonitor.compare.count_table import (
     profile_counts,
     refused_counts,
 )
+from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
@@ -43,6 +44,9 @@ from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 PSI = "psi"
 """The measure of drift alerts."""
 
+_NAMED_PART = 0.2
+"""The share of the PSI from which on new categories are named beside the bin that adds most."""
+
 
 class Drift:
     """Drift of the counts of a population from its reference.
@@ -57,8 +61,9 @@ class Drift:
         entries: Sequence[CountedEntry],
         significance: Significance,
         segment: str = ALL,
+        new_names: NewNames = no_names,
     ) -> None:
-        self._plan, self._segment = plan, segment
+        self._plan, self._segment, self._new_names = plan, segment, new_names
         self._baseline = Baseline(entries, plan)
         counts = self._baseline.counts
         self._critical = CriticalValues([entry.critical for entry in entries], counts, entries)
@@ -208,7 +213,7 @@ class Drift:
         )
 
     def _reason(self, place: int, expected: Table, counts: Counts) -> str:
-        """The bin that adds most to the PSI, with both shares.
+        """The bin that adds most to the PSI, with both shares, and the names of new categories.
 
         For unreadable values, which share a bin, it is the kind whose share has moved most.
         """
@@ -218,13 +223,27 @@ class Drift:
         most = int(np.argmax(parts))
         name = bin_names(self._plan, place)[most]
         if most < len(counts) - 1:
-            return f"{name}: {before[most]:.1%} before, {now[most]:.1%} now"
+            new = self._new_bin(place)
+            named = "" if new is None else self._new_names(place)
+            reason = (
+                f"{name}{named * (most == new)}: {before[most]:.1%} before, {now[most]:.1%} now"
+            )
+            if not named or most == new or parts[new] < _NAMED_PART * parts.sum():
+                return reason
+            return f"{reason}; new values{named}: {now[new]:.1%} now"
         shares = self._refused_shares[place]
         mix = shares / max(shares.sum(), np.finfo(float).tiny)
         earlier, current = before[most] * mix, now[most] * self._refused_mix(place, counts[-1], mix)
         kind = int(np.argmax(np.abs(current - earlier)))
         name = DESCRIPTIONS[REFUSED[kind]]
         return f"{name}: {earlier[kind]:.1%} before, {current[kind]:.1%} now"
+
+    def _new_bin(self, place: int) -> int | None:
+        """The bin of new categories; None for a number, or a field whose names are not all kept."""
+        position = place - len(self._plan.schema.numeric)
+        if position < 0 or not self._plan.dictionaries[position].is_closed:
+            return None
+        return len(self._plan.dictionaries[position].top) + 1
 
     def _refused_mix(self, place: int, changed: int, mix: Floats) -> Floats:
         """The kinds among the unreadable values since the change, as shares of these.

@@ -132,7 +132,7 @@ def _classes(
     names: dict[str, None] = {}
     for entry in entries.values():
         if isinstance(entry, CategoricalReference):
-            names.update(dict.fromkeys([*entry.categories, *entry.others]))
+            names.update(dict.fromkeys(entry.names))
         elif _is_zero_or_one(entry):
             names.update({"0": None, "1": None})
     if _actual(entries) is None:

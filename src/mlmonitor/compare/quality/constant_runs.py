@@ -48,7 +48,7 @@ class RunDetector:
         self._is_value = is_bin[:, :-1].copy()
         self._single: Floats = self._belief[:, :-1].copy()
         for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):
-            top = len(dictionary.top)
+            top = dictionary.listed
             self._is_value[place, top:] = False
             # A withheld category had too few rows to be listed, even if no category is listed.
             least = PRIOR if dictionary.is_closed else LEAST_ROWS + PRIOR

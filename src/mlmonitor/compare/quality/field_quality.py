@@ -13,13 +13,14 @@ from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS
 from mlmonitor.compare.alerts.significance import Significance
+from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.quality.constant_runs import RunDetector, RunEvidence
 from mlmonitor.compare.quality.defects import DESCRIPTIONS, Defect, defect_counts, list_defects
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Counts, Floats, Mask
+from mlmonitor.records import Counts, Floats, Mask, Quality
 
 CONSTANT, VANISHED = "constant", "vanished"
 
@@ -62,7 +63,7 @@ class FieldQuality:
 
     Each field has a stream for every possible defect, and two more: constant and vanished. All
     streams of a model share `QUALITY_PART` of `alpha`. new_fields: detector for a population whose
-    rows may have names outside the reference.
+    rows may have names outside the reference. new_names: describes the new categories of a field.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class FieldQuality:
         significance: Significance,
         segment: str = ALL,
         new_fields: NewFieldDetector | None = None,
+        new_names: NewNames = no_names,
     ) -> None:
+        self._new_names = new_names
         self._plan, self._segment, self._new_fields = plan, segment, new_fields
         self._defects = list_defects(entries)
         runs = [AlertKey(p, m) for m in (CONSTANT, VANISHED) for p in range(len(plan.schema))]
@@ -204,7 +207,10 @@ class FieldQuality:
         self, place: int, proportions: ProportionEvaluation, threshold: float
     ) -> _Evidence:
         belief, share = self._proportions.belief[place], float(proportions.share[place])
-        description = DESCRIPTIONS[self._defects[place].quality]
+        defect = self._defects[place]
+        is_new = defect.quality is Quality.NEW_CATEGORY
+        named = self._new_names(defect.place) if is_new else ""
+        description = f"{DESCRIPTIONS[defect.quality]}{named}"
         before = belief[0] / belief.sum()
         return _Evidence(
             value=share,

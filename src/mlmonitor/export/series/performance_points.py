@@ -9,7 +9,8 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.series.call_points import finite_point
-from mlmonitor.reference.disclosure import LEAST_ROWS
+from mlmonitor.reference.disclosure import LEAST_ROWS, disclosable
+from mlmonitor.reference.personal_values import is_personal
 
 _SCORE_BINS = 20
 _MATURE = 0.95
@@ -24,11 +25,12 @@ def performance_points(performance: Performance, identity: Attributes) -> Iterat
 
 
 def _confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Counts of the classes that may be named: those of five rows or more."""
+    """Counts of the classes that may be named."""
     confusion = performance.confusion
     rows = {name: sum(row.values()) for name, row in confusion.items()}
     columns = {name: sum(row[name] for row in confusion.values()) for name in confusion}
-    named = [name for name in confusion if max(rows[name], columns[name]) >= LEAST_ROWS]
+    may_leave = disclosable({name: max(rows[name], columns[name]) for name in confusion})
+    named = [name for name in confusion if name in may_leave]
     for actual in named:
         for predicted in named:
             count = confusion[actual][predicted]
@@ -59,7 +61,7 @@ def _score_points(performance: Performance, identity: Attributes) -> Iterator[Po
     """Twenty bins of equal width for each class that has scores."""
     tops = np.arange(1, _SCORE_BINS + 1) / _SCORE_BINS
     for name, counts in performance.score_counts(tops).items():
-        if counts[1].sum() < LEAST_ROWS:
+        if counts[1].sum() < LEAST_ROWS or is_personal(name):
             continue
         for is_class, row in zip(("false", "true"), counts.tolist(), strict=True):
             for place, count in enumerate(row):

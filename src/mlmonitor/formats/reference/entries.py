@@ -147,7 +147,7 @@ class CategoricalReference(FieldReference):
     categories that occurred once and twice, which estimate new categories (Good and Turing).
     If some categories are not listed, `held_out` holds `[*categories, others, new, missing]` of the
     rows that did not choose the listed ones. Names that may identify a person are in neither list,
-    unless the user declared the field `public`.
+    unless the user declared the field `public`; the last `groups` of `categories` stand for them.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -159,6 +159,12 @@ class CategoricalReference(FieldReference):
     twice: Count = 0
     held_out: Annotated[list[Count], Field(max_length=10_003)] = []
     public: bool = False
+    groups: Annotated[int, Field(ge=0, le=1_000)] = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The categories that are named."""
+        return self.categories[: len(self.categories) - self.groups] + self.others
 
     @property
     def expected(self) -> list[int]:
@@ -182,6 +188,7 @@ class CategoricalReference(FieldReference):
         agree_on_rows(self, len(self.counts))
         names = self.categories + self.others
         want(len(set(names)) == len(names), "categories: expected each name once")
+        want(self.groups <= len(self.categories), "groups: expected no more than categories")
         want(
             len(self.counts) == len(self.categories) + 1,
             "counts: expected one more than categories",

@@ -13,9 +13,10 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts
-from mlmonitor.reference.disclosure import least_count
+from mlmonitor.reference.disclosure import LEAST_ROWS, is_closed
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
+from mlmonitor.reference.personal_values import is_personal
 
 
 class StratumKeys(NamedTuple):
@@ -114,8 +115,13 @@ class Stratification:
         counts = np.bincount(ids, minlength=len(names)).tolist()
         ranked = sorted(range(len(names)), key=lambda at: (-counts[at], repr(names[at])))
         is_public = self._public.issuperset(self.fields)
-        least = 1 if is_public else least_count(counts)
-        kept = [at for at in ranked if counts[at] >= least][: self._most]
+        least = 1 if is_public or is_closed(counts) else LEAST_ROWS
+        kept = [
+            at
+            for at in ranked
+            if counts[at] >= least
+            and (is_public or not any(is_personal(value or "") for value in names[at]))
+        ][: self._most]
         for at in kept:
             yield names[at], np.flatnonzero(ids == at)
         rest = np.flatnonzero(~np.isin(ids, kept))

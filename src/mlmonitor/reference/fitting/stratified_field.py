@@ -18,7 +18,7 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.records import REFUSED, Counts, Floats, Quality
 from mlmonitor.reference.disclosure import coarsen
-from mlmonitor.reference.fitting.top_categories import Rare
+from mlmonitor.reference.fitting.top_categories import Rare, group_withheld
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
 Rows = NDArray[np.intp]
@@ -102,7 +102,8 @@ def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
     codes: dict[object, int] = {name: at for at, name in enumerate(entry.categories)}
     codes[None] = len(entry.counts)
     rest = len(entry.categories)
-    return np.array([codes.get(name, rest) for name in rows.tolist()], np.int64)
+    names = group_withheld(rows, entry.names, entry.groups).tolist()
+    return np.array([codes.get(name, rest) for name in names], np.int64)
 
 
 def refused_of(reasons: Reasons) -> dict[str, Any]:

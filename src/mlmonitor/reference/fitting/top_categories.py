@@ -1,16 +1,19 @@
 """Choose the categories that a reference lists, and count them without selection bias."""
 
 from collections import Counter
+from collections.abc import Collection
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
+from mlmonitor.aggregate.sketches.name_groups import count_groups, group_names, group_of
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Field, Kind
-from mlmonitor.reference.disclosure import is_id_like, least_count
+from mlmonitor.reference.disclosure import LEAST_ROWS, MOST_CLOSED, is_id_like, least_count
+from mlmonitor.reference.personal_values import personal_names
 
 TOP_CATEGORIES = 50
 OTHER_CATEGORIES = 2_000
@@ -29,6 +32,7 @@ class CategoryCounts(NamedTuple):
     held_out: list[int]
     id_like: bool
     public: bool
+    groups: int
 
 
 def ranked(
@@ -45,43 +49,74 @@ def ranked(
     missing = counts.pop(None, 0)
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     names = [name for name, _ in order if name not in (OTHER, NEW)]
-    least = 1 if is_public or fixed else least_count(counts.values())
-    is_withheld = any(count < least for count in counts.values())
-    held_out: np.ndarray[Any, Any] | None = None
-    if fixed:
-        top = list(fixed)
-    elif len(order) <= TOP_CATEGORIES and not is_withheld:
-        top = names
-    else:
-        is_held = _is_held(len(sample))
-        top, held_out = _chosen(sample[~is_held], names, least), sample[is_held]
+    withheld = _Withheld.decide(counts, is_open=is_public or bool(fixed))
+    is_held = _is_held(len(sample))
+    is_chosen = not fixed and (len(order) > TOP_CATEGORIES or withheld.are_some)
+    top = list(fixed) or names
+    if is_chosen:
+        nameable = [name for name in names if withheld.may_name(name, counts[name])]
+        top = _chosen(sample[~is_held], nameable, withheld.least, len(sample))
         top.sort(key=lambda name: (-counts[name], name))
-    listed = set(top)
-    rest = [(name, count) for name, count in order if name not in listed]
-    is_closed = len(rest) <= OTHER_CATEGORIES and not is_withheld
-    frequencies = Counter(counts.values())
+    rest = [(name, count) for name, count in order if name not in set(top)]
+    id_like = not fixed and is_id_like(counts, withheld.personal)
+    groups = _count_groups([name for name, _ in rest]) if withheld.are_some and not id_like else 0
+    is_closed = len(rest) <= OTHER_CATEGORIES and not withheld.are_some
     singles = {name for name, count in rest if count == 1} if is_closed else set()
+    frequencies = Counter(counts.values())
+    grouped, categories = group_withheld(sample, top, groups), top + group_names(groups)
+    by_category = Counter(grouped.tolist())
+    by_category.pop(None, 0)
+    listed = [by_category.pop(name, 0) for name in categories]
     return CategoryCounts(
-        categories=top,
-        counts=[counts.get(name, 0) for name in top] + [sum(count for _, count in rest)],
+        categories=categories,
+        counts=[*listed, sum(by_category.values())],
         missing=missing,
-        others=[] if is_withheld else [name for name, _ in rest[:OTHER_CATEGORIES]],
+        others=[] if withheld.are_some else [name for name, _ in rest[:OTHER_CATEGORIES]],
         is_closed=is_closed,
         once=frequencies[1],
         twice=frequencies[2],
-        held_out=[] if held_out is None else _held_out(held_out, top, singles),
-        id_like=not fixed and is_id_like(counts.values()),
+        held_out=_held_out(grouped[is_held], categories, singles) if is_chosen else [],
+        id_like=id_like,
         public=is_public,
+        groups=groups,
     )
 
 
-def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int) -> list[str]:
+class _Withheld(NamedTuple):
+    """Which names may not leave the process: the `personal` ones, and those of too few rows."""
+
+    least: int
+    personal: frozenset[str]
+    are_some: bool
+
+    @classmethod
+    def decide(cls, counts: Counter[str], *, is_open: bool) -> Self:
+        """Decide by the rows of each name; `is_open`: whether all may leave."""
+        if is_open:
+            return cls(1, frozenset(), are_some=False)
+        least, personal = least_count(counts.values()), personal_names(counts)
+        is_rare = any(count < least for count in counts.values())
+        return cls(least, personal, are_some=is_rare or bool(personal))
+
+    def may_name(self, name: str, count: int) -> bool:
+        """Whether a name of this many rows may leave."""
+        return count >= self.least and name not in self.personal
+
+
+def _count_groups(names: Collection[str]) -> int:
+    """Return the number of groups of the names of an open vocabulary; 0 for a closed one."""
+    return count_groups(names) if len(names) > MOST_CLOSED else 0
+
+
+def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int, rows: int) -> list[str]:
     """Return the categories that half of the rows choose: its most frequent ones that may be named.
 
-    The other half has no influence, so it counts a name that only it contains among the others.
+    names: those that may. least: the rows that a name needs among all `rows`. The other half has no
+    influence, so it counts a name that only it contains among the others.
     """
     counts = Counter(choosing.tolist())
-    frequent = [name for name in names if counts[name] >= least]
+    share = least * len(choosing) / max(rows, 1)
+    frequent = [name for name in names if counts[name] >= max(min(least, LEAST_ROWS), share)]
     return sorted(frequent, key=lambda name: (-counts[name], name))[:TOP_CATEGORIES]
 
 
@@ -109,7 +144,9 @@ class Rare:
     def __init__(self, sample: np.ndarray[Any, Any], entry: CategoricalReference) -> None:
         counts = Counter(sample.tolist())
         counts.pop(None, 0)
-        self._sample, self._top, self._is_split = sample, entry.categories, bool(entry.held_out)
+        self._sample = sample
+        self._grouped = group_withheld(sample, entry.names, entry.groups)
+        self._top, self._is_split = entry.categories, bool(entry.held_out)
         self._once = {name for name, count in counts.items() if count == 1}
         self._twice = {name for name, count in counts.items() if count == 2}
         self._new = self._once - set(self._top) if entry.is_closed else set()
@@ -126,18 +163,31 @@ class Rare:
         codes: dict[object, int] = {name: at for at, name in enumerate(self._top)}
         others = len(codes)
         codes |= dict.fromkeys(self._new, others + 1) | {None: others + 2}
-        cells = [codes.get(name, others) for name in self._sample.tolist()]
+        cells = [codes.get(name, others) for name in self._grouped.tolist()]
         return np.where(self._is_held, np.array(cells, np.int64), -1)
 
     def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
         """`once`, `twice` and `held_out` of some rows of the sample."""
         names = self._sample[rows].tolist()
-        held_out = self._sample[rows[self._is_held[rows]]]
+        held_out = self._grouped[rows[self._is_held[rows]]]
         return {
             "once": sum(name in self._once for name in names),
             "twice": sum(name in self._twice for name in names) // 2,
             "held_out": _held_out(held_out, self._top, self._new) if self._is_split else [],
         }
+
+
+def group_withheld(
+    sample: np.ndarray[Any, Any], named: Collection[str], groups: int
+) -> np.ndarray[Any, Any]:
+    """Replace each name of a sample that is not among the named ones by that of its group."""
+    if not groups:
+        return sample
+    names = group_names(groups)
+    replaced: dict[object, object] = {name: name for name in named} | {None: None}
+    for name in set(sample.tolist()) - replaced.keys():
+        replaced[name] = names[group_of(name, groups)]
+    return np.array([replaced[name] for name in sample.tolist()], object)
 
 
 def _is_held(rows: int) -> NDArray[np.bool_]:

@@ -6,10 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlmonitor import Monitor
+from mlmonitor.aggregate.sketches.name_groups import group_names, group_of
 from mlmonitor.compare.count_table import entry_counts, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Field, Role
 from mlmonitor.reference.fitting.top_categories import TOP_CATEGORIES, ranked
+from mlmonitor.testing import ManualClock
 from support.references import fit_reference
 
 PUBLIC = [Field("c", public=True)]
@@ -30,7 +33,8 @@ def test_every_value_is_counted_once(values: list[str | None]) -> None:
     found = ranked(sample(values))
     assert sum(found.counts) + found.missing == len(values)
     exact = Counter(values)
-    assert [exact[name] for name in found.categories] == found.counts[:-1]
+    listed = len(found.categories) - found.groups
+    assert [exact[name] for name in found.categories[:listed]] == found.counts[:listed]
     assert found.once == sum(count == 1 for name, count in exact.items() if name is not None)
     assert found.twice == sum(count == 2 for name, count in exact.items() if name is not None)
 
@@ -57,8 +61,8 @@ def test_no_category_of_fewer_than_five_rows_is_named_unless_the_vocabulary_is_c
     exact = Counter(value for value in values if value is not None)
     frequent = sum(count for count in exact.values() if count >= 5)
     is_vocabulary = len(exact) <= 50 and frequent >= 0.99 * exact.total()
-    for name in counted.categories + counted.others:
-        assert exact[name] >= 5 or is_vocabulary
+    for name in counted.categories[: len(counted.categories) - counted.groups] + counted.others:
+        assert exact[name] >= max(5, 0.02 * exact.total()) or is_vocabulary
     assert sum(counted.counts) == exact.total()
     assert not counted.is_closed or set(counted.categories + counted.others) == set(exact)
 
@@ -88,6 +92,53 @@ def test_categories_of_one_half_of_the_rows_do_not_fill_the_list(rng: np.random.
     assert len(set(values)) > 10
     if counted.held_out:
         assert set(counted.categories) <= set(column[~is_held])
+
+
+def test_an_open_vocabulary_is_compared_in_groups_of_names() -> None:
+    """A hundred codes of a hundredth each: none is named, each falls into a group of several."""
+    codes = [f"c{at}" for at in range(100)]
+    counted = ranked(sample(codes * 20))
+    assert counted.categories == group_names(counted.groups)
+    assert 8 <= counted.groups <= 16
+    sizes = Counter(group_of(code, counted.groups) for code in codes)
+    assert min(sizes.values()) >= 5
+    assert counted.counts == [20 * sizes[group] for group in range(counted.groups)] + [0]
+
+
+def test_a_code_that_disappears_from_an_open_vocabulary_is_drift(rng: np.random.Generator) -> None:
+    """Its group loses a part of its rows; the names stay withheld."""
+    codes = [f"c{at}" for at in range(60)]
+    reference = fit_reference({"c": rng.choice(codes, 20_000).tolist()})
+    scores = []
+    for gone in (0, 20):
+        with Monitor("m", reference=reference, exporters=[], clock=ManualClock()) as monitor:
+            live = rng.choice(codes[gone:], 20_000).tolist()
+            monitor.record({"c": live}, np.zeros(20_000))
+            status = monitor.status()
+        field = status.field("c")
+        assert not any(repr(code) in repr(status) for code in codes)
+        assert field.psi is not None
+        scores.append((field.psi, [a.reason for a in status.alerts if a.field == "c"]))
+    (same, no_reasons), (other, reasons) = scores
+    assert same < 0.01
+    assert other > 0.05
+    assert not no_reasons
+    assert "values without a name, group" in reasons[0]
+
+
+def test_a_customer_is_not_named_for_returning_often() -> None:
+    """Of sixty names with twenty rows each, none has a fiftieth of the rows."""
+    counted = ranked(sample([f"Mary {at}" for at in range(60)] * 20))
+    assert not counted.others
+    assert not [name for name in counted.categories if "Mary" in name]
+
+
+def test_an_address_is_not_named_however_frequent_it_is() -> None:
+    """Two e-mails beside a word: the field is id-like once most rows are addresses."""
+    counted = ranked(sample(["a@example.com"] * 700 + ["b@example.com"] * 200 + ["none"] * 100))
+    assert counted.categories == ["none"]
+    assert counted.id_like
+    assert counted.counts == [100, 900]
 
 
 def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:

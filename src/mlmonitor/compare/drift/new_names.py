@@ -1,0 +1,41 @@
+"""Names of new categories, where they may be shown."""
+
+from collections.abc import Callable
+
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters, Hitter
+from mlmonitor.formats.reference import CategoricalReference, CountedEntry
+from mlmonitor.formatting import truncate
+from mlmonitor.reference.disclosure import LEAST_ROWS
+from mlmonitor.reference.personal_values import is_personal
+
+NewNames = Callable[[int], str]
+"""Describe the new categories of the field at a place, as ", such as 'DEU'"; empty if none."""
+
+_NAMED = 3
+_NAME_LENGTH = 30
+
+
+def no_names(_place: int) -> str:
+    """Name nothing."""
+    return ""
+
+
+def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hitter]:
+    """Return the new categories that may be named, the most frequent first.
+
+    entry: of the field in the reference. A `public` field names all of them, any other field those
+    of five rows or more that do not identify a person by their form.
+    """
+    if isinstance(entry, CategoricalReference) and entry.public:
+        return hitters.top()
+    return [
+        hitter
+        for hitter in hitters.top()
+        if hitter.count - hitter.error >= LEAST_ROWS and not is_personal(hitter.name)
+    ]
+
+
+def join_new_names(hitters: list[Hitter]) -> str:
+    """Write the first names of some hitters as an apposition."""
+    names = [repr(truncate(hitter.name, _NAME_LENGTH)) for hitter in hitters[:_NAMED]]
+    return f", such as {', '.join(names)}" if names else ""
