@@ -1,0 +1,54 @@
+"""The events of the log: schemas, reading, ids, and their form as rows of a database."""
+
+from mlmonitor.formats.events.copy_format import (
+    STAGING_COLUMNS,
+    StagingColumn,
+    StagingSchema,
+    encode_copy,
+)
+from mlmonitor.formats.events.event_ids import EventIds, hash_id
+from mlmonitor.formats.events.event_models import (
+    EVENT_MODELS,
+    VERSION,
+    AlertEvent,
+    Event,
+    EventModel,
+    KpiEvent,
+    LabelEvent,
+    PredictionEvent,
+    ReferenceBin,
+    ReferenceEvent,
+    VerdictEvent,
+)
+from mlmonitor.formats.events.event_reader import (
+    EVENT_BYTES,
+    check_event,
+    decode_events,
+    dump_event,
+    parse_event,
+)
+
+__all__ = [
+    "EVENT_BYTES",
+    "EVENT_MODELS",
+    "STAGING_COLUMNS",
+    "VERSION",
+    "AlertEvent",
+    "Event",
+    "EventIds",
+    "EventModel",
+    "KpiEvent",
+    "LabelEvent",
+    "PredictionEvent",
+    "ReferenceBin",
+    "ReferenceEvent",
+    "StagingColumn",
+    "StagingSchema",
+    "VerdictEvent",
+    "check_event",
+    "decode_events",
+    "dump_event",
+    "encode_copy",
+    "hash_id",
+    "parse_event",
+]

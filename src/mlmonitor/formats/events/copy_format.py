@@ -1,0 +1,234 @@
+"""Events as rows of a database: the columns of each schema, and PostgreSQL's binary COPY of them.
+
+The event log's sinks and its loader write the same columns, so both take them from here.
+Source of the format: PostgreSQL documentation, COPY, "Binary Format".
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Literal, NamedTuple, get_args
+
+from mlmonitor.errors import import_extra
+
+StagingSchema = Literal["prediction", "label", "kpi", "alert", "verdict", "reference"]
+ColumnType = Literal["uuid", "timestamptz", "float8", "int8", "text", "bool", "jsonb"]
+
+
+class StagingColumn(NamedTuple):
+    """A column: its name, its type in PostgreSQL, and the field of an event that fills it."""
+
+    name: str
+    type: ColumnType
+    field: str
+
+
+def _columns(text: str) -> tuple[StagingColumn, ...]:
+    """Build columns from lines of `type: name name ...`; `name_class` holds the texts of `name`."""
+    columns = []
+    for line in text.strip().splitlines():
+        kind, _, names = line.strip().partition(": ")
+        columns += [
+            StagingColumn(name, kind, name.removesuffix("_class"))  # type: ignore[arg-type]  # below
+            if name in ("prediction_class", "actual_class")
+            else StagingColumn(name, kind, name)  # type: ignore[arg-type]  # checked below
+            for name in names.split()
+        ]
+    if not {column.type for column in columns} <= set(get_args(ColumnType)):
+        msg = "a column of an unknown type"
+        raise AssertionError(msg)
+    return tuple(columns)
+
+
+_ENVELOPE = """
+    int8: schema_version
+    uuid: event_id
+    timestamptz: time
+    text: model model_version instance
+"""
+STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
+    "prediction": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: prediction_id status error
+        float8: latency_seconds
+        text: segment group trace_id span_id
+        float8: prediction
+        text: prediction_class
+        jsonb: scores outputs features derived invalid
+        float8: sample"""
+    ),
+    "label": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: prediction_id
+        float8: actual
+        text: actual_class
+        float8: prediction
+        text: prediction_class
+        timestamptz: predicted_at
+        text: segment"""
+    ),
+    "kpi": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: name
+        float8: value
+        int8: count
+        text: unit segment"""
+    ),
+    "alert": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: alert_id state field role segment measure
+        float8: value current threshold log10_e_value
+        int8: rows
+        timestamptz: started_at
+        text: reason"""
+    ),
+    "verdict": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: action
+        jsonb: reasons
+        timestamptz: since"""
+    ),
+    "reference": _columns(
+        f"""{_ENVELOPE.strip()}
+        text: reference_id
+        timestamptz: trained_at
+        int8: reference_rows
+        text: task
+        int8: fields
+        text: field role kind segment
+        int8: rows missing
+        float8: mean stddev min max
+        jsonb: quantiles
+        float8: importance
+        bool: withheld
+        jsonb: training_metrics
+        float8: band_low band_high range_low range_high
+        jsonb: buckets
+        text: positive_class
+        jsonb: bins"""
+    ),
+}
+"""The columns of each schema, in the order of its fields, the envelope first."""
+
+_DEFAULTS: Mapping[str, object] = {
+    "schema_version": 1,
+    "model_version": "",
+    "instance": "",
+    "segment": "all",
+    "sample": 1.0,
+    "count": 1,
+    "rows": 0,
+    "unit": "",
+    "reason": "",
+    "withheld": False,
+}
+_ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
+_HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_END = b"\xff\xff"
+_NULL = b"\xff\xff\xff\xff"
+_LENGTH = Struct("!i").pack
+_FLOAT, _INTEGER = Struct("!id").pack, Struct("!iq").pack
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BOOLEANS = {False: _LENGTH(1) + b"\x00", True: _LENGTH(1) + b"\x01"}
+_EMPTY_OBJECT, _EMPTY_ARRAY = _LENGTH(3) + b"\x01{}", _LENGTH(3) + b"\x01[]"
+
+
+def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return events as the input of `COPY ... FROM STDIN (FORMAT binary)`.
+
+    events: contents as in JSON, valid by their model. A field that is absent has its default.
+
+    Raises:
+        MissingExtra: orjson is not installed.
+    """
+    writers = _writers(schema)
+    count = Struct("!h").pack(len(writers))
+    parts = [_HEAD]
+    for event in events:
+        parts.append(count)
+        parts += [write(event.get(field, default)) for field, default, write in writers]
+    parts.append(_END)
+    return b"".join(parts)
+
+
+_Write = Callable[[Any], bytes]
+
+
+@lru_cache(maxsize=len(STAGING_COLUMNS))
+def _writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
+    """The field, the default and the writer of each column."""
+    writers = []
+    for column in STAGING_COLUMNS[schema]:
+        write = _writer(column)
+        writers.append((column.field, _DEFAULTS.get(column.name), write))
+    return tuple(writers)
+
+
+def _writer(column: StagingColumn) -> _Write:
+    if column.type == "jsonb":
+        dumps: _Write = import_extra("orjson", extra="postgres").dumps
+        return _json_writer(dumps, _EMPTY_ARRAY if column.name in _ARRAYS else _EMPTY_OBJECT)
+    is_scalar = column.field in ("prediction", "actual")
+    return (_SCALAR_WRITERS if is_scalar else _WRITERS)[column.type]
+
+
+def _json_writer(dumps: _Write, empty: bytes) -> _Write:
+    def write(value: object) -> bytes:
+        if not value:
+            return empty
+        data = dumps(value)
+        return _LENGTH(len(data) + 1) + b"\x01" + data
+
+    return write
+
+
+def _write_uuid(value: str) -> bytes:
+    return _LENGTH(16) + bytes.fromhex(value.replace("-", ""))
+
+
+@lru_cache(maxsize=4_096)  # the events of a block share their time
+def _write_time(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    return _INTEGER(8, (datetime.fromisoformat(value) - _EPOCH) // _MICROSECOND)
+
+
+def _write_number(value: float | None) -> bytes:
+    return _NULL if value is None else _FLOAT(8, value)
+
+
+def _write_integer(value: int | None) -> bytes:
+    return _NULL if value is None else _INTEGER(8, value)
+
+
+def _write_text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    data = value.encode()
+    return _LENGTH(len(data)) + data
+
+
+def _write_scalar_number(value: float | str | None) -> bytes:
+    return _NULL if value is None or isinstance(value, str) else _FLOAT(8, value)
+
+
+def _write_scalar_name(value: object) -> bytes:
+    if isinstance(value, bool):
+        return _write_text("true" if value else "false")
+    return _write_text(value) if isinstance(value, str) else _NULL
+
+
+_WRITERS: Mapping[ColumnType, _Write] = {
+    "uuid": _write_uuid,
+    "timestamptz": _write_time,
+    "float8": _write_number,
+    "int8": _write_integer,
+    "bool": _BOOLEANS.__getitem__,
+    "text": _write_text,
+}
+_SCALAR_WRITERS: Mapping[ColumnType, _Write] = {
+    "float8": _write_scalar_number,
+    "text": _write_scalar_name,
+}
