@@ -18,9 +18,10 @@ _DECIMAL = re.compile(r"\d+\.\d*")
 _GROUPS = re.compile(r"\d+")
 
 _PHONE_DIGITS = range(7, 20)
-_PLAIN_DIGITS = 9
-"""Nine digits without a separator are an id, a phone or a card: few amounts are as long."""
+_PLAIN_PHONE_DIGITS = range(9, 13)
+"""Digits of a phone number without a separator: few codes and amounts are as long."""
 
+_CARD_DIGITS = range(13, 20)
 _IBAN_DIGITS = 6
 _SHORTEST_ADDRESS = 6
 
@@ -73,8 +74,14 @@ def _is_number(text: str) -> bool:
     if _DATE.match(text) or _THOUSANDS.fullmatch(text) or _DECIMAL.fullmatch(text):
         return False
     if len(groups) == 1:
-        return digits >= _PLAIN_DIGITS
+        return digits in _PLAIN_PHONE_DIGITS or (digits in _CARD_DIGITS and _is_card(groups[0]))
     return digits in _PHONE_DIGITS and _is_grouped_as_phone(text, [len(group) for group in groups])
+
+
+def _is_card(digits: str) -> bool:
+    """Whether the last digit is the checksum of the others (Luhn, ISO/IEC 7812-1)."""
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    return sum(number // 10 + number % 10 for number in doubled) % 10 == 0
 
 
 def _is_grouped_as_phone(text: str, sizes: list[int]) -> bool:
@@ -83,4 +90,4 @@ def _is_grouped_as_phone(text: str, sizes: list[int]) -> bool:
         return text.startswith("0") or sizes == [3, 4]
     if "." in text:
         return text.startswith("0") or sizes == [3, 3, 4]
-    return sum(sizes) >= _PLAIN_DIGITS
+    return sum(sizes) >= _PLAIN_PHONE_DIGITS.start
