@@ -36,6 +36,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
     from mlmonitor.status.status import Status
+    from mlmonitor.verdict.verdict import Verdict, VerdictReason
 
     __version__: str
 
@@ -47,6 +48,7 @@ _MODULES = {
     "reference.reference": ("Reference",),
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("Status",),
+    "verdict.verdict": ("Verdict", "VerdictReason"),
     "compare.snapshot": ("ExportStatus",),
     "config": ("Config",),
     "errors": (
@@ -122,4 +124,6 @@ __all__ = [
     "SchemaError",
     "SegmentStatus",
     "Status",
+    "Verdict",
+    "VerdictReason",
 ]

@@ -132,6 +132,23 @@ class Config(BaseModel):
         le=86_400,
         description="Fewest seconds between two such checks; 0: fewer rows wait for an export.",
     )
+    verdict_tolerance: float = Field(
+        default=0.1,
+        ge=0,
+        le=100,
+        description="Rise of the loss, in terms of that at training, that needs no retraining.",
+    )
+    verdict_min_labels: int = Field(
+        default=100,
+        ge=2,
+        le=1 << 53,
+        description="Mature labels that a verdict on retraining needs.",
+    )
+    max_model_age_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="An older model is to be retrained, however well it does; None: no such limit.",
+    )
     max_segments: int = Field(
         default=20,
         ge=1,

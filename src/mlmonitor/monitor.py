@@ -27,6 +27,7 @@ from mlmonitor.prediction_recording import Recording
 from mlmonitor.records import Field, Kind, Metric
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
+from mlmonitor.verdict.verdict import Verdict
 from mlmonitor.worker.wall_clock import Clock, ProcessClock
 from mlmonitor.worker.worker import Worker
 
@@ -61,6 +62,8 @@ class Monitor(PerProcess, Recording, Feedback):
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
             belong together) begins and once when it ends; what they raise is counted.
+        on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
+            retraining the model.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
         clock: seconds since 1970, for tests. It must never fall.
@@ -86,6 +89,7 @@ class Monitor(PerProcess, Recording, Feedback):
         metrics: Sequence[Metric] = (),
         on_alert: Callable[[Alert], object] | None = None,
         on_incident: Callable[[Incident], object] | None = None,
+        on_verdict: Callable[[Verdict], object] | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -94,7 +98,11 @@ class Monitor(PerProcess, Recording, Feedback):
         self.config: Config = options.resolve_config(config, os.environ)
         check = options.check_callable
         self._clock = check("clock", clock) or ProcessClock()
-        self._callbacks = Callbacks(check("on_alert", on_alert), check("on_incident", on_incident))
+        self._callbacks = Callbacks(
+            check("on_alert", on_alert),
+            check("on_incident", on_incident),
+            check("on_verdict", on_verdict),
+        )
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(
             exporters, os.environ, is_enabled=self.config.enabled

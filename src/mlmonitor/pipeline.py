@@ -24,6 +24,7 @@ from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.status import Status
+from mlmonitor.verdict.verdict_tracker import VerdictTracker
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -48,6 +49,8 @@ class Pipeline:
     ) -> None:
         self._alerts = AlertDispatcher(callbacks.on_alert, inbox.guard)
         self._incidents = AlertDispatcher(callbacks.on_incident, inbox.guard, name="on_incident")
+        self._verdicts = AlertDispatcher(callbacks.on_verdict, inbox.guard, name="on_verdict")
+        self._judged = VerdictTracker(config)
         self._has_warned = False
         self._config, self._identity, self._inbox = config, identity, inbox
         self._deliveries = deliveries
@@ -116,9 +119,10 @@ class Pipeline:
             self._incidents.add(self._state.group_alerts(changed))
 
     def report_alerts(self) -> None:
-        """Call `on_alert` and `on_incident` once with each change; they may be slow."""
+        """Call `on_alert`, `on_incident` and `on_verdict` with each change; they may be slow."""
         self._alerts.dispatch()
         self._incidents.dispatch()
+        self._verdicts.dispatch()
 
     def settle(self, now: float) -> None:
         """Count the labels that still wait for a prediction or for a reference; none will arrive.
@@ -144,7 +148,7 @@ class Pipeline:
             service=self._identity.model,
             start_unix_ns=int(self._identity.started_at * 1e9),
             time_unix_ns=self._last_time_ns,
-            families=self._describer.describe(model),
+            families=self._describer.describe(model, self._judged.verdict),
             made_unix_ns=int(now * 1e9),
         )
 
@@ -152,13 +156,17 @@ class Pipeline:
         """Evaluate all populations, and build the one value that everything downstream reads."""
         self._state.begin_comparing(now=now)
         self._evaluate(now)
-        return build_snapshot(
+        snapshot = build_snapshot(
             (self._identity.model, self._identity.version),
             self._state,
             self._inbox,
             {delivery.name: delivery.status(now) for delivery in self._deliveries},
             now=now,
         )
+        with self._inbox.guard:
+            changed = self._judged.update(snapshot)
+            self._verdicts.add([] if changed is None else [changed])
+        return snapshot
 
     def _warn_of_other_model(self, snapshot: ModelSnapshot) -> None:
         """Log once that the reference seems to belong to another model."""
@@ -203,4 +211,4 @@ class Pipeline:
 
     def status(self, now: float) -> Status:
         """The status at `now`."""
-        return build_status(self.model_snapshot(now))
+        return build_status(self.model_snapshot(now), self._judged.verdict)

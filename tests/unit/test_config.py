@@ -40,6 +40,9 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "min_rows": [-1, 2.5, 1 << 60],
     "check_rows": [0, -1, 2.5, 1 << 60],
     "check_interval_seconds": [-1.0, NAN, INF, 86_401],
+    "verdict_tolerance": [-0.1, 101, NAN, INF],
+    "verdict_min_labels": [0, 1, 2.5, 1 << 60],
+    "max_model_age_seconds": [0, -1.0, NAN, INF, "a year"],
     "max_segments": [0, -1, 2.5, 1_001],
 }
 

@@ -46,6 +46,14 @@ ACTUAL = MetricSpec(
     ("field", "bucket"),
     "Sum of the actuals of labelled predictions; may fall, so a gauge",
 )
+VERDICT = MetricSpec(
+    "mlmonitor.verdict",
+    "gauge",
+    "{verdict}",
+    ("action", "reason"),
+    "1 where this action is advised for this reason: keep, recalibrate or retrain; 0 for all other "
+    "pairs",
+)
 CONFUSION = MetricSpec(
     "mlmonitor.confusion",
     "counter",

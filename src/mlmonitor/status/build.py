@@ -8,9 +8,10 @@ from mlmonitor.status.field_status import FieldStatus, field_statuses
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.status.status import Status
+from mlmonitor.verdict.verdict import Verdict
 
 
-def build_status(snapshot: ModelSnapshot) -> Status:
+def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Status:
     """The status at the time of the snapshot."""
     reference, traffic, labels = snapshot.reference, snapshot.traffic, snapshot.labels
     return Status(
@@ -39,6 +40,7 @@ def build_status(snapshot: ModelSnapshot) -> Status:
         memory_bytes=snapshot.memory_bytes,
         alerts=snapshot.alerts,
         incidents=snapshot.incidents,
+        verdict=verdict,
         violations=_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,

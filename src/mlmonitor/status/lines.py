@@ -8,6 +8,7 @@ from mlmonitor.compare.alerts.alert import SELF_EXPLANATORY, Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.formatting import (
     amount,
+    day,
     duration,
     join_counts,
     moment,
@@ -17,12 +18,15 @@ from mlmonitor.formatting import (
     wide,
 )
 from mlmonitor.status.field_table import WIDTH
+from mlmonitor.verdict.verdict import Verdict
 
 NAMED = 10
 """Number of names that a line lists; the others are counted."""
 
 NAME_COLUMNS = 24
 """Width of a field's name, in columns of a terminal."""
+
+_REASON_COLUMNS = 400
 
 _ADVICE = {
     "new_category": "a new spelling or a new code? correct it upstream, or fit a new reference",
@@ -141,3 +145,13 @@ def trouble_lines(reason: str, since_success: float | None) -> list[str]:
     )
     text = truncate(f"{when}; {reason}", 1_000)
     return wrap(text, width=WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def verdict_lines(verdict: Verdict | None) -> list[str]:
+    """The action with its first reason, then a line for each further reason."""
+    if verdict is None:
+        return []
+    reasons = [truncate(str(reason), _REASON_COLUMNS) for reason in verdict.reasons]
+    since = "" if verdict.action == "keep" else f" (since {day(verdict.since.timestamp())})"
+    lines = [f"verdict: {verdict.action}{since}: {reasons[0]}"]
+    return lines + [f"  also: {reason}" for reason in reasons[1:]]

@@ -13,6 +13,7 @@ from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
 from mlmonitor.status.segment_status import SegmentStatus
+from mlmonitor.verdict.verdict import Verdict
 
 State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
@@ -29,6 +30,7 @@ class Status:
     performance: measures from the labels since the start; None before the first match.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
+    verdict: whether to keep, recalibrate or retrain the model, with reasons.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
@@ -60,6 +62,7 @@ class Status:
     memory_bytes: int = 0
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    verdict: Verdict | None = None
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from mlmonitor.status.lines import (
     name_lines,
     rule_lines,
     trouble_lines,
+    verdict_lines,
     why_lines,
 )
 from mlmonitor.status.performance_text import performance_text
@@ -62,7 +63,13 @@ def _head(status: Status) -> list[str]:
     if status.latency_seconds:
         times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
         lines.append(f"latency {', '.join(times)}")
-    return lines
+    return lines + _verdict(status)
+
+
+def _verdict(status: Status) -> list[str]:
+    """The verdict, once labels or the model's age give it grounds."""
+    has_grounds = status.verdict is not None and status.verdict.action != "keep"
+    return verdict_lines(status.verdict) if has_grounds or status.performance is not None else []
 
 
 def _dropped(status: Status, failed: int) -> str:

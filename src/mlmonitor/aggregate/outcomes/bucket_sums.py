@@ -12,7 +12,7 @@ from mlmonitor.records import Counts, Floats
 Buckets = NDArray[np.int64]
 """The bucket of each row; a row of a bucket below 0 counts in none."""
 
-Range = slice | int
+Range = slice | int | list[int]
 
 
 class RegressionSums:

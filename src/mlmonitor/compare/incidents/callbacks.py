@@ -1,17 +1,21 @@
-"""The callbacks for alerts and incidents."""
+"""The callbacks for alerts, incidents and verdicts."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.incident import Incident
 
 
 class Callbacks(NamedTuple):
-    """Functions of the host, called for each alert and each incident that begins or ends."""
+    """Functions of the host, called for each alert and incident that begins or ends.
+
+    on_verdict: called for each verdict whose action has changed.
+    """
 
     on_alert: Callable[[Alert], object] | None = None
     on_incident: Callable[[Incident], object] | None = None
+    on_verdict: Callable[[Any], object] | None = None
 
 
 NO_CALLBACKS: Final = Callbacks()

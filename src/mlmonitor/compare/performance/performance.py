@@ -1,6 +1,6 @@
 """Performance of a labelled model: every measure with its interval, in all and by bucket."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -185,6 +185,18 @@ class Performance(Mapping[str, Estimate]):
             return None
         t = self._tables.regression.terms(self._bucket)
         return ErrorTotals(t["abs"], t["e2"], t["e"], t["d"] + t["n"] * t["center"])
+
+    @property
+    def calibration_terms(self) -> dict[str, float]:
+        """Moments of predictions beside actuals; empty for a task without numbers or scores."""
+        sums = self._tables.calibration
+        return sums.terms(self._bucket) if sums.table.size else {}
+
+    @classmethod
+    def combine(cls, parts: Sequence[Self]) -> Self:
+        """Return the performance of all rows of some buckets of one dimension."""
+        buckets = [part._bucket for part in parts]  # noqa: SLF001 - of its own class
+        return cls(parts[0]._tables, [b for b in buckets if isinstance(b, int)])  # noqa: SLF001
 
     def score_counts(self, tops: Floats) -> dict[str, Counts]:
         """Return counts `[2, bins]` of the scores of each class up to some of the edges.

@@ -39,7 +39,7 @@ def series_count(
 
     numeric, categorical: the number of fields with a reference, including predictions and actuals;
     each has `bins` bins or `categories` categories. segments: the number of populations, including
-    the whole. Calls, labels, errors and our own health add about seventy series. Dynatrace counts
+    the whole. Calls, labels, errors and our own health add about eighty series. Dynatrace counts
     fewer, because it stores a histogram as one counter a bin.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 2

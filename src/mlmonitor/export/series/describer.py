@@ -17,7 +17,9 @@ from mlmonitor.export.series.performance_points import (
     cohort_points,
     performance_points,
 )
+from mlmonitor.export.series.verdict_points import verdict_points
 from mlmonitor.gil import yield_gil
+from mlmonitor.verdict.verdict import Verdict
 
 
 class Describer:
@@ -33,7 +35,7 @@ class Describer:
         self._cache = SnapshotCache()
         self._budget = Budget(max_series)
 
-    def describe(self, snapshot: ModelSnapshot) -> list[Family]:
+    def describe(self, snapshot: ModelSnapshot, verdict: Verdict | None = None) -> list[Family]:
         """Every series of the snapshot, or as many as the budget allows."""
         identity, cache = self._identity, self._cache
         cache.begin_snapshot()
@@ -44,7 +46,9 @@ class Describer:
             yield_gil()
             families += alert_families(population, own, cache)
             yield_gil()
-        families += group_points(snapshot_points(snapshot, identity), cache)
+        points = [*snapshot_points(snapshot, identity)]
+        points += [] if verdict is None else verdict_points(verdict, identity)
+        families += group_points(points, cache)
         yield_gil()
         kept = self._budget.apply(families)
         return [*kept, *group_points(self._budget.points(identity), cache)]

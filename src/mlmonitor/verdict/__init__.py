@@ -1,0 +1,1 @@
+"""Whether to keep, recalibrate or retrain a model, with reasons."""

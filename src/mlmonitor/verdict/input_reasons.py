@@ -1,0 +1,57 @@
+"""Reasons that alerts, incidents and the lack of labels give."""
+
+from collections.abc import Sequence
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.formatting import amount, truncate
+from mlmonitor.records import Role
+from mlmonitor.verdict.labelled_windows import maturity_of
+from mlmonitor.verdict.verdict import VerdictReason
+
+_FAULTS = ("renamed", "lost", "stuck")
+"""Causes that are repaired in the data; a model trained on such rows would learn the fault."""
+
+_NAMED = 3
+
+
+def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
+    """Describe open incidents whose cause is a fault of the data; None if there are none."""
+    faults = [incident for incident in incidents if incident.cause in _FAULTS]
+    if not faults:
+        return None
+    fields = tuple(dict.fromkeys(alert.field for fault in faults for alert in fault.members))
+    titles = ", ".join(truncate(fault.title, 80) for fault in faults[:_NAMED])
+    return VerdictReason("input", f"repair the data first: {titles}", fields=fields)
+
+
+def drift_reason(alerts: Sequence[Alert], *, is_harmless: bool | None) -> VerdictReason | None:
+    """Describe drift of features and predictions; None if no alert about it is firing.
+
+    is_harmless: whether labels show that the loss has not risen; None if that is unknown.
+    """
+    drifted = [a for a in alerts if a.measure == "psi" and a.role is not Role.ACTUAL]
+    fields = tuple(dict.fromkeys(alert.field for alert in drifted))
+    if not fields:
+        return None
+    names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
+    more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
+    effect = "without harm" if is_harmless else "whose harm is unknown"
+    return VerdictReason("drift", f"drift of {names}{more} {effect}", fields=fields)
+
+
+def label_reason(snapshot: ModelSnapshot, min_labels: int) -> VerdictReason:
+    """Describe how many labels there are, and how many a verdict needs."""
+    cohorts = snapshot.labels.cohorts
+    labelled = sum(cohort.labelled for cohort in cohorts)
+    predicted = sum(cohort.predicted for cohort in cohorts)
+    maturity = min(map(maturity_of, cohorts), default=None)
+    text = f"too few labels to judge: {labelled:,} of {amount(predicted, 'prediction')}"
+    if labelled >= min_labels:
+        text += ", and most labels of these predictions are still to arrive"
+    else:
+        text += f", and {min_labels:,} are needed"
+    return VerdictReason(
+        "few_labels", text, limit=float(min_labels), count=labelled, maturity=maturity
+    )

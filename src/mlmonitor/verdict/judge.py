@@ -1,0 +1,87 @@
+"""The verdict on a model: a pure function of its snapshot and of the verdict before."""
+
+from datetime import UTC, datetime
+
+from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.verdict.input_reasons import drift_reason, fault_reason, label_reason
+from mlmonitor.verdict.labelled_windows import LabelledWindow, list_mature, list_windows
+from mlmonitor.verdict.loss_reasons import (
+    Miscalibration,
+    age_reason,
+    calibration_reason,
+    find_miscalibration,
+    rise_reason,
+    stable_reason,
+)
+from mlmonitor.verdict.loss_rise import LossRise, VerdictLimits, find_rise
+from mlmonitor.verdict.verdict import Action, Verdict, VerdictReason
+
+Reasons = list[VerdictReason]
+
+
+def judge(
+    snapshot: ModelSnapshot, limits: VerdictLimits, previous: Verdict | None = None
+) -> Verdict:
+    """Keep, recalibrate or retrain the model, as the snapshot advises.
+
+    Promise: evidence alone changes the action, and it changes back only once the loss is within
+        half the tolerance again. Price: about a millisecond.
+    """
+    action, reasons = _decide(snapshot, limits, "keep" if previous is None else previous.action)
+    now = datetime.fromtimestamp(snapshot.time, UTC)
+    since = previous.since if previous is not None and previous.action == action else now
+    return Verdict(action, tuple(reasons), since)
+
+
+def _decide(
+    snapshot: ModelSnapshot, limits: VerdictLimits, standing: Action
+) -> tuple[Action, Reasons]:
+    """Return the action and its reasons, the decisive one first."""
+    action, reasons = _decide_by_labels(snapshot, limits, standing)
+    fault = fault_reason(snapshot.incidents)
+    if action != "keep" and fault is not None:
+        return "keep", [fault, *reasons]
+    age = age_reason(snapshot, limits.max_age_seconds)
+    if age is not None:
+        return "retrain", [age, *reasons] if action != "retrain" else [*reasons, age]
+    return action, reasons
+
+
+def _decide_by_labels(
+    snapshot: ModelSnapshot, limits: VerdictLimits, standing: Action
+) -> tuple[Action, Reasons]:
+    mature = list_mature(snapshot.labels.cohorts)
+    windows = list_windows(mature, min_labels=limits.min_labels)
+    if not windows:
+        drift = drift_reason(snapshot.alerts, is_harmless=None)
+        return "keep", [label_reason(snapshot, limits.min_labels), *_listed(drift)]
+    training = {} if snapshot.reference is None else snapshot.reference.training_metrics
+    rise = find_rise(mature, training, limits)
+    offset = find_miscalibration(windows, limits, is_standing=standing == "recalibrate")
+    if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
+        return _act_on_rise(rise, offset, limits)
+    if offset is not None:
+        return "recalibrate", [calibration_reason(offset), *_listed(_stable(windows[0], rise))]
+    drift = drift_reason(snapshot.alerts, is_harmless=rise is not None or None)
+    return "keep", [stable_reason(windows[0], rise), *_listed(drift)]
+
+
+def _act_on_rise(
+    rise: LossRise, offset: Miscalibration | None, limits: VerdictLimits
+) -> tuple[Action, Reasons]:
+    """Recalibrate if that would bring the loss back within the tolerance, or else retrain."""
+    reasons = [rise_reason(rise, limits.tolerance)]
+    if offset is None:
+        return "retrain", reasons
+    corrected = rise.loss * offset.line.corrected_share
+    reasons.append(calibration_reason(offset))
+    is_enough = corrected <= rise.baseline_loss * (1 + limits.tolerance)
+    return ("recalibrate" if is_enough else "retrain"), reasons
+
+
+def _stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | None:
+    return None if rise is None else stable_reason(newest, rise)
+
+
+def _listed(reason: VerdictReason | None) -> Reasons:
+    return [] if reason is None else [reason]

@@ -1,0 +1,61 @@
+"""The newest predictions whose labels have arrived, in windows of growing length."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.performance import Performance
+
+MATURE = 0.95
+"""Share of its labels that a cohort must have to be judged."""
+
+
+class LabelledWindow(NamedTuple):
+    """Neighbouring cohorts with almost all their labels; `maturity` is that of the least mature."""
+
+    performance: Performance
+    labelled: int
+    maturity: float
+    end: datetime
+
+
+def maturity_of(cohort: Cohort) -> float:
+    """Return the larger of the estimated maturity and the labelled share."""
+    labelled = cohort.labelled / cohort.predicted if cohort.predicted else 0.0
+    return min(max(cohort.maturity or 0.0, labelled), 1.0)
+
+
+def list_mature(cohorts: Sequence[Cohort]) -> list[Cohort]:
+    """The cohorts that can be judged, the oldest first."""
+    return [each for each in cohorts if each.labelled and maturity_of(each) >= MATURE]
+
+
+def list_windows(mature: Sequence[Cohort], *, min_labels: int) -> list[LabelledWindow]:
+    """The newest 1, 2, 4, ... cohorts, and all of them; those with enough labels, shortest first.
+
+    A sudden change shows in a short window, and a small one only in a long one.
+    """
+    sizes = {len(mature)} | {1 << power for power in range(len(mature).bit_length())}
+    windows = [join_cohorts(mature[-size:]) for size in sorted(sizes) if 0 < size <= len(mature)]
+    return [window for window in windows if window.labelled >= max(min_labels, 2)]
+
+
+def join_cohorts(cohorts: Sequence[Cohort]) -> LabelledWindow:
+    """Join cohorts into one window."""
+    performance = Performance.combine([cohort.performance for cohort in cohorts])
+    return LabelledWindow(
+        performance,
+        performance.count,
+        min(map(maturity_of, cohorts)),
+        cohorts[-1].end,
+    )
+
+
+def find_first(mature: Sequence[Cohort], *, min_labels: int) -> LabelledWindow | None:
+    """Join the oldest cohorts, until they have enough labels; newer ones must remain."""
+    for size in range(1, len(mature)):
+        window = join_cohorts(mature[:size])
+        if window.labelled >= max(min_labels, 2):
+            return window
+    return None

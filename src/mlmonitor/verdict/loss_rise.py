@@ -1,0 +1,136 @@
+"""Whether the realised loss has risen over that at training, from mature labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.estimate import Estimate
+from mlmonitor.verdict.evidence import log10_excess_e_value, required_log10_e_value, standard_error
+from mlmonitor.verdict.labelled_windows import LabelledWindow, find_first, list_windows
+
+_BY_TASK: Mapping[str, tuple[str, ...]] = {
+    "regression": ("mae", "rmse", "wape", "mape", "pinball", "r2"),
+    "binary": ("log_loss", "brier", "accuracy", "balanced_accuracy", "f1", "precision", "recall"),
+    "multiclass": ("log_loss", "brier", "accuracy", "balanced_accuracy", "f1"),
+    "ranking": ("ndcg", "mrr"),
+}
+"""The measures that a task is judged by; the first one that has a baseline."""
+
+BETTER_HIGH = frozenset(
+    {"r2", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "specificity", "ndcg"}
+    | {"mrr", "roc_auc", "pr_auc"}
+)
+"""Measures of which more is better: their loss is one minus the measure."""
+
+
+class VerdictLimits(NamedTuple):
+    """What a verdict depends on besides the snapshot.
+
+    tolerance: the rise of the loss that needs no action. min_labels: fewer are not judged. alpha:
+    the probability of ever acting without a cause. max_age_seconds: None for no limit.
+    """
+
+    tolerance: float = 0.1
+    min_labels: int = 100
+    alpha: float = 0.01
+    max_age_seconds: float | None = None
+
+
+class LossBaseline(NamedTuple):
+    """What a measure is compared with, and the standard error of that value."""
+
+    measure: str
+    value: float
+    source: str
+    deviation: float = 0.0
+
+
+class LossRise(NamedTuple):
+    """The measure over one window beside its baseline; losses grow with the damage.
+
+    is_high: whether the evidence suffices. is_recovered: whether the newest labels are back within
+    half the tolerance.
+    """
+
+    window: LabelledWindow
+    baseline: LossBaseline
+    value: float
+    limit: float
+    loss: float
+    baseline_loss: float
+    log10_e_value: float
+    is_high: bool
+    is_recovered: bool
+
+    @property
+    def change(self) -> float:
+        """The relative change of the loss."""
+        return self.loss / self.baseline_loss - 1 if self.baseline_loss > 0 else float("inf")
+
+
+def find_rise(
+    mature: Sequence[Cohort], training: Mapping[str, float], limits: VerdictLimits
+) -> LossRise | None:
+    """Compare the newest mature cohorts with training, or else with the oldest cohorts.
+
+    None if there are too few labels or there is nothing to compare with.
+    """
+    windows = list_windows(mature, min_labels=limits.min_labels)
+    if not windows:
+        return None
+    baseline = find_baseline(mature, windows[0], training, limits)
+    if baseline is None:
+        return None
+    rises = [_measure(window, windows[0], baseline, limits) for window in windows]
+    high = [rise for rise in rises if rise.is_high]
+    return max(high, key=lambda rise: rise.log10_e_value) if high else rises[0]
+
+
+def find_baseline(
+    mature: Sequence[Cohort],
+    newest: LabelledWindow,
+    training: Mapping[str, float],
+    limits: VerdictLimits,
+) -> LossBaseline | None:
+    """Choose the measure, and what it is compared with."""
+    measures = _BY_TASK.get(newest.performance.task, ())
+    available = [name for name in measures if name in newest.performance]
+    trained = {name.lower(): value for name, value in training.items()}
+    for name in available:
+        if name in trained:
+            return LossBaseline(name, trained[name], "training")
+    first = find_first(mature, min_labels=limits.min_labels)
+    if first is None or not available:
+        return None
+    estimate = first.performance[available[0]]
+    return LossBaseline(available[0], estimate.value, "the first cohorts", standard_error(estimate))
+
+
+def to_loss(measure: str, estimate: Estimate) -> Estimate:
+    """Turn a measure around if more of it is better."""
+    if measure not in BETTER_HIGH:
+        return estimate
+    value, low, high = (1 - number for number in (estimate.value, estimate.high, estimate.low))
+    return estimate._replace(value=value, low=low, high=high)
+
+
+def _measure(
+    window: LabelledWindow, newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits
+) -> LossRise:
+    measure, sign = baseline.measure, -1 if baseline.measure in BETTER_HIGH else 1
+    loss = to_loss(measure, window.performance[measure])
+    trained = 1 - baseline.value if sign < 0 else baseline.value
+    limit, recovered = (trained * (1 + limits.tolerance * part) for part in (1.0, 0.5))
+    evidence = log10_excess_e_value(loss, limit, deviation=baseline.deviation)
+    is_recovered = to_loss(measure, newest.performance[measure]).value <= recovered
+    return LossRise(
+        window=window,
+        baseline=baseline,
+        value=float(window.performance[measure].value),
+        limit=1 - limit if sign < 0 else limit,
+        loss=float(loss.value),
+        baseline_loss=trained,
+        log10_e_value=float(evidence),
+        is_high=evidence >= required_log10_e_value(limits.alpha) and not is_recovered,
+        is_recovered=is_recovered,
+    )

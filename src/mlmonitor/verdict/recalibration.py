@@ -1,0 +1,85 @@
+"""What correcting the predictions by a line would change, from moments alone."""
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+_SD_SHARE = 0.5
+"""Targets scatter around zero if their mean is below this share of their standard deviation."""
+
+
+class Recalibration(NamedTuple):
+    """The regression of actuals on predictions.
+
+    loss: the mean squared error now, and `corrected_loss` that of the regression line. slope,
+    intercept: of the line; 1 and 0 if nothing needs correcting. bias: the mean of predicted minus
+    actual. relative_bias: bias in terms of the mean actual, or of half its standard deviation if
+    that is larger. correlation: of predictions and actuals. statistic: of the score test of slope
+    1 and intercept 0, robust to unequal variances; chi-squared with two degrees of freedom.
+    """
+
+    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    loss: float
+    corrected_loss: float
+    slope: float
+    intercept: float
+    bias: float
+    relative_bias: float
+    correlation: float
+    statistic: float
+
+    @property
+    def excess(self) -> float:
+        """The part of the loss that the line would remove, in terms of what would remain."""
+        if self.corrected_loss <= 0:
+            return np.inf if self.loss > 0 else 0.0
+        return self.loss / self.corrected_loss - 1
+
+    @property
+    def corrected_share(self) -> float:
+        """The corrected error in terms of the error now, as a root of squares."""
+        return sqrt(self.corrected_loss / self.loss) if self.loss > 0 else 1.0
+
+
+def compute_recalibration(terms: Mapping[str, float]) -> Recalibration | None:
+    """Return the line that corrects the predictions; None for fewer than three pairs.
+
+    terms: of `CalibrationSums`.
+    """
+    if not terms or terms["n"] < 3 or not all(np.isfinite(list(terms.values()))):
+        return None
+    n, center = terms["n"], terms["center"]
+    mean_p, mean_y = terms["p"] / n, terms["y"] / n
+    var_p = max(terms["pp"] / n - mean_p**2, 0.0)
+    var_y = max(terms["yy"] / n - mean_y**2, 0.0)
+    covariance = terms["py"] / n - mean_p * mean_y
+    is_constant = var_p <= 1e-12 * (mean_p + center) ** 2 or var_p == 0
+    slope = 0.0 if is_constant else covariance / var_p
+    corrected = max(var_y - slope * covariance, 0.0)
+    bias = mean_p - mean_y
+    scale = max(abs(mean_y + center), _SD_SHARE * sqrt(var_y))
+    return Recalibration(
+        count=int(n),
+        loss=terms["e2"] / n,
+        corrected_loss=corrected,
+        slope=slope,
+        intercept=mean_y + center - slope * (mean_p + center),
+        bias=bias,
+        relative_bias=bias / scale if scale > 0 else 0.0,
+        correlation=0.0 if is_constant or var_y == 0 else covariance / sqrt(var_p * var_y),
+        statistic=_score_statistic(terms, is_constant=is_constant),
+    )
+
+
+def _score_statistic(terms: Mapping[str, float], *, is_constant: bool) -> float:
+    """Return the score statistic; with constant predictions that of the mean error alone."""
+    total = terms["p"] - terms["y"]
+    if is_constant:
+        return total**2 / terms["e2"] if terms["e2"] > 0 else 0.0
+    scale = sqrt(terms["pp"] / terms["n"]) or 1.0  # keeps the matrix well conditioned
+    score = np.array([total, (terms["pp"] - terms["py"]) / scale])
+    cross = terms["e2p"] / scale
+    variance = np.array([[terms["e2"], cross], [cross, terms["e2pp"] / scale**2]])
+    return float(max(score @ np.linalg.pinv(variance, hermitian=True) @ score, 0.0))

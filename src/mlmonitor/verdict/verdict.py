@@ -1,0 +1,93 @@
+"""The verdict on a model: an action, the reasons for it, and since when it holds."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+from typing import Any, Literal
+
+from mlmonitor.formatting import amount
+
+Action = Literal["keep", "recalibrate", "retrain"]
+ReasonCode = Literal[
+    "risk", "bounds", "estimate", "calibration", "age", "stable", "drift", "input", "few_labels",
+    "no_baseline",
+]  # fmt: skip
+
+CODES: dict[Action, tuple[ReasonCode, ...]] = {
+    "keep": ("stable", "drift", "input", "few_labels", "no_baseline"),
+    "recalibrate": ("calibration", "risk", "bounds"),
+    "retrain": ("risk", "bounds", "estimate", "age", "calibration"),
+}
+"""The reasons that each action may have."""
+
+
+@dataclass(frozen=True)
+class VerdictReason:
+    """One reason for a verdict, in words and as attributes.
+
+    code: `risk` (the loss rose beyond the tolerance), `bounds` (a declared limit is exceeded),
+    `estimate` (the estimated performance fell), `calibration` (predictions are off on average, or
+    too extreme), `age` (the model is older than declared), `stable`, `drift` (a harmless one),
+    `input` (a fault of the data that retraining would learn), `few_labels` or `no_baseline`.
+    measure, value, limit: the measure now, and the value that it must not pass. baseline: the
+    measure at training, or in the oldest cohorts. count: labelled predictions behind `value`.
+    maturity: the share of their labels that have arrived. log10_e_value: the evidence.
+    """
+
+    code: ReasonCode
+    text: str
+    measure: str | None = None
+    value: float | None = None
+    baseline: float | None = None
+    limit: float | None = None
+    count: int | None = None
+    maturity: float | None = None
+    log10_e_value: float | None = None
+    fields: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Keep, recalibrate or retrain the model.
+
+    keep: nothing calls for a change, or nothing can be said yet; the reasons say which.
+    recalibrate: predictions are systematically off, and correcting them by a line would bring the
+    loss back. retrain: correcting them would not be enough, or the model is older than declared.
+    since: when this action was first advised.
+    """
+
+    action: Action
+    reasons: tuple[VerdictReason, ...]
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.action}: {'; '.join(map(str, self.reasons))}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as dicts, lists, strings, numbers and None."""
+        return {
+            "action": self.action,
+            "since": self.since.isoformat(),
+            "reasons": [_reason_to_dict(reason) for reason in self.reasons],
+        }
+
+
+def _reason_to_dict(reason: VerdictReason) -> dict[str, Any]:
+    """Keep the attributes that have a value; an infinite number has none in JSON."""
+    numbers = {
+        name: value
+        for name, value in vars(reason).items()
+        if isinstance(value, int | float) and isfinite(value)
+    }
+    names = {"measure": reason.measure, "fields": list(reason.fields)}
+    named = {name: value for name, value in names.items() if value}
+    return {"code": reason.code, "text": reason.text, **named, **numbers}
+
+
+def describe_labels(count: int, maturity: float | None) -> str:
+    """Name the labels behind a number, such as `1,200 labels, 97 % mature`."""
+    text = amount(count, "label")
+    return text if maturity is None else f"{text}, {100 * maturity:.0f} % mature"

@@ -1,0 +1,343 @@
+"""Keep, recalibrate or retrain: what a running monitor advises, from its labels."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mlmonitor import Config, Monitor, Reference, Verdict
+from mlmonitor.testing import InMemoryExporter
+
+DAY = 86_400.0
+START = 1_700_000_000.0
+Floats = NDArray[np.float64]
+
+
+class Rows(NamedTuple):
+    """Features, predictions and what turned out."""
+
+    x: Floats
+    z: Floats
+    predicted: Floats
+    actual: Floats
+
+
+Make = Callable[[np.random.Generator, int], Rows]
+
+
+def draw(rng: np.random.Generator, rows: int, *, center: float = 0.0) -> Rows:
+    """A model that knows all of the actual but noise."""
+    x, z = rng.normal(center, 1, rows), rng.normal(size=rows)
+    predicted = 10 + 2 * x
+    return Rows(x, z, predicted, predicted + rng.normal(size=rows))
+
+
+def calm(rng: np.random.Generator, rows: int) -> Rows:
+    """Rows as in training."""
+    return draw(rng, rows)
+
+
+def benign(rng: np.random.Generator, rows: int) -> Rows:
+    """Another mix of rows, on which the model is as good as ever."""
+    return draw(rng, rows, center=1.0)
+
+
+def inflated(rng: np.random.Generator, rows: int) -> Rows:
+    """All actuals are a sixth higher, in the same order."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=drawn.actual + drawn.predicted / 6)
+
+
+def another_concept(rng: np.random.Generator, rows: int) -> Rows:
+    """The actual follows another feature."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=10 + 2 * drawn.z + rng.normal(size=rows))
+
+
+def shuffled(rng: np.random.Generator, rows: int) -> Rows:
+    """Labels that belong to other rows."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=rng.permutation(drawn.actual))
+
+
+@cache
+def reference(trained_at: datetime | None = None) -> Reference:
+    """The training data, with its mean absolute error."""
+    drawn = draw(np.random.default_rng(0), 3_000)
+    return Reference.fit(
+        {"x": drawn.x, "z": drawn.z},
+        predictions=drawn.predicted,
+        actuals=drawn.actual,
+        training_metrics={"mae": float(np.abs(drawn.predicted - drawn.actual).mean())},
+        trained_at=trained_at,
+        thresholds="asymptotic",
+    )
+
+
+class Service:
+    """A monitor whose days are as long as the test says."""
+
+    def __init__(self, trained: Reference | None = None, **options: Any) -> None:
+        self.now = START
+        self.verdicts: list[Verdict] = []
+        self.exporter = InMemoryExporter()
+        self.monitor = Monitor(
+            "claims",
+            version="1",
+            reference=reference() if trained is None else trained,
+            exporters=[self.exporter],
+            on_verdict=self.verdicts.append,
+            config=Config(**options),
+            clock=lambda: self.now,
+        )
+        self._rng, self._days = np.random.default_rng(1), 0
+
+    def run_day(self, make: Make, rows: int = 1_000, *, labelled: float = 1.0) -> Verdict:
+        """Predict for a day, label a share of it at once, and return the next day's verdict."""
+        drawn, self._days = make(self._rng, rows), self._days + 1
+        ids = [f"{self._days}-{row}" for row in range(rows)]
+        self.monitor.record({"x": drawn.x, "z": drawn.z}, drawn.predicted, ids=ids)
+        self.monitor.status()
+        count = round(labelled * rows)
+        self.monitor.label(ids[:count], drawn.actual[:count])
+        self.monitor.status()
+        self.now += DAY
+        verdict = self.monitor.status().verdict
+        assert verdict is not None
+        assert self.monitor.flush(timeout_seconds=20)  # callbacks run in the worker
+        return verdict
+
+    def codes(self) -> list[str]:
+        """The codes of the reasons of today's verdict."""
+        verdict = self.monitor.status().verdict
+        assert verdict is not None
+        return [reason.code for reason in verdict.reasons]
+
+
+def test_a_model_as_good_as_at_training_is_kept() -> None:
+    """The reason names the measure and its labels."""
+    service = Service()
+    verdict = service.run_day(calm)
+    assert verdict.action == "keep"
+    assert service.codes() == ["stable"]
+    assert verdict.reasons[0].measure == "mae"
+    assert verdict.reasons[0].count == 1_000
+    assert service.verdicts == []
+
+
+def test_another_mix_of_rows_that_does_no_harm_keeps_the_model() -> None:
+    """The drift is named as harmless."""
+    service = Service()
+    verdict = service.run_day(benign)
+    assert verdict.action == "keep"
+    assert service.codes() == ["stable", "drift"]
+    assert "x" in verdict.reasons[1].fields
+    assert "without harm" in str(verdict)
+
+
+def test_predictions_too_low_in_the_right_order_are_recalibrated() -> None:
+    """A factor brings the loss back."""
+    service = Service()
+    verdict = service.run_day(inflated)
+    assert verdict.action == "recalibrate"
+    assert "calibration" in service.codes()
+    assert "too low" in str(verdict)
+
+
+@pytest.mark.parametrize("make", [another_concept, shuffled])
+def test_a_loss_that_no_line_corrects_calls_for_retraining(make: Make) -> None:
+    """The callback is called once."""
+    service = Service()
+    verdict = service.run_day(make, rows=500)
+    assert verdict.action == "retrain"
+    reason = verdict.reasons[0]
+    assert (reason.code, reason.measure, reason.count) == ("risk", "mae", 500)
+    assert reason.value is not None
+    assert reason.limit is not None
+    assert reason.value > reason.limit
+    assert [verdict.action for verdict in service.verdicts] == ["retrain"]
+
+
+def test_too_few_labels_keep_the_model_and_say_so() -> None:
+    """With the number that is needed."""
+    service = Service()
+    verdict = service.run_day(another_concept, labelled=0.05)
+    assert verdict.action == "keep"
+    assert service.codes() == ["few_labels"]
+    assert "50 of 1,000 predictions, and 100 are needed" in str(verdict)
+
+
+def test_labels_of_an_immature_cohort_are_not_judged() -> None:
+    """The first labels of a cohort are no sample of all of them."""
+    service = Service()
+    for _ in range(3):
+        drawn = calm(service._rng, 300)
+        service.monitor.record_outcomes(
+            drawn.predicted, drawn.actual, predicted_at=service.now, features=None
+        )
+        service.now += DAY
+    drawn = another_concept(service._rng, 1_000)
+    ids = [f"late-{row}" for row in range(1_000)]
+    service.monitor.record({"x": drawn.x, "z": drawn.z}, drawn.predicted, ids=ids)
+    service.monitor.status()
+    service.monitor.label(ids[:400], drawn.actual[:400])
+    assert service.monitor.status().verdict is not None
+    assert service.codes() == ["stable"]
+
+
+def test_the_advice_to_retrain_ends_once_the_newest_labels_are_good() -> None:
+    """It stands as long as they are bad, since the first day."""
+    service = Service()
+    first = service.run_day(another_concept, rows=300)
+    second = service.run_day(another_concept, rows=300)
+    assert (first.action, second.action) == ("retrain", "retrain")
+    assert second.since == first.since
+    assert service.run_day(calm, rows=300).action == "keep"
+    assert [verdict.action for verdict in service.verdicts] == ["retrain", "keep"]
+
+
+def test_a_loss_within_the_tolerance_that_was_above_it_keeps_the_advice() -> None:
+    """Hysteresis: the advice ends at half the tolerance, not at the tolerance."""
+    service = Service(verdict_tolerance=0.4)
+
+    def worse(factor: float) -> Make:
+        def make(rng: np.random.Generator, rows: int) -> Rows:
+            drawn = draw(rng, rows)
+            return drawn._replace(
+                actual=drawn.predicted + factor * (drawn.actual - drawn.predicted)
+            )
+
+        return make
+
+    assert service.run_day(worse(1.3), rows=2_000).action == "keep"
+    assert service.run_day(worse(2.0), rows=2_000).action == "retrain"
+    assert service.run_day(worse(1.3), rows=2_000).action == "retrain"
+    assert service.run_day(worse(1.0), rows=2_000).action == "keep"
+
+
+def test_a_model_older_than_declared_is_to_be_retrained() -> None:
+    """However well it does."""
+    trained = reference(datetime.fromtimestamp(START, UTC) - timedelta(days=90))
+    service = Service(trained, max_model_age_seconds=100 * DAY)
+    assert service.run_day(calm, rows=200).action == "keep"
+    service.now += 30 * DAY
+    verdict = service.monitor.status().verdict
+    assert verdict is not None
+    assert verdict.action == "retrain"
+    assert verdict.reasons[0].code == "age"
+
+
+def test_a_fault_of_the_data_is_to_be_repaired_before_retraining() -> None:
+    """A field that is lost harms the model, and the new model would learn without it."""
+    service = Service()
+
+    def lost(rng: np.random.Generator, rows: int) -> Rows:
+        drawn = another_concept(rng, rows)
+        return drawn._replace(x=np.full(rows, np.nan))
+
+    verdict = service.run_day(lost, rows=2_000)
+    assert verdict.action == "keep"
+    assert verdict.reasons[0].code == "input"
+    assert "x" in verdict.reasons[0].fields
+    assert "risk" in service.codes()
+
+
+def test_without_a_loss_at_training_the_first_cohorts_are_compared_with() -> None:
+    """Until there are two cohorts there is no baseline."""
+    drawn = draw(np.random.default_rng(0), 1_000)
+    plain = Reference.fit({"x": drawn.x, "z": drawn.z}, predictions=drawn.predicted, bins=5)
+    service = Service(plain)
+    assert service.run_day(calm, rows=300).action == "keep"
+    assert service.codes()[0] == "no_baseline"
+    verdict = service.run_day(another_concept, rows=300)
+    assert verdict.action == "retrain"
+    assert "the first cohorts" in str(verdict)
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1.0, "keep"), (3.0, "recalibrate")])
+def test_scores_are_recalibrated_if_only_their_level_is_wrong(power: float, expected: str) -> None:
+    """Classes follow a power of the scores: their order is the same, their level is not."""
+    rng = np.random.default_rng(3)
+    score = rng.uniform(0.02, 0.98, 3_000)
+    trained = Reference.fit(
+        {"x": score},
+        predictions=np.column_stack([1 - score, score]),
+        output="probabilities",
+        classes=["no", "yes"],
+        actuals=np.where(rng.uniform(size=3_000) < score, "yes", "no"),
+        thresholds="asymptotic",
+    )
+    monitor = Monitor("fraud", reference=trained, exporters=[], clock=lambda: START)
+    score = rng.uniform(0.02, 0.98, 2_000)
+    actual = np.where(rng.uniform(size=2_000) < score**power, "yes", "no")
+    ids = list(map(str, range(2_000)))
+    monitor.record(
+        {"x": score},
+        np.column_stack([1 - score, score]),
+        ids=ids,
+        output="probabilities",
+        names=["no", "yes"],
+    )
+    monitor.status()
+    monitor.label(ids, actual.tolist())
+    verdict = monitor.status().verdict
+    assert verdict is not None
+    assert verdict.action == expected
+
+
+def test_a_disabled_monitor_has_no_verdict() -> None:
+    """It records nothing."""
+    assert Service(enabled=False).monitor.status().verdict is None
+
+
+def test_a_verdict_is_printed_and_written_as_json() -> None:
+    """In the status, and alone."""
+    service = Service()
+    verdict = service.run_day(another_concept)
+    status = service.monitor.status()
+    printed = " ".join(str(status).split())
+    assert "verdict: retrain (since 2023-" in printed
+    assert "mae rose from" in printed
+    written = json.loads(status.to_json())["verdict"]
+    assert written["action"] == "retrain"
+    assert written["reasons"][0]["code"] == "risk"
+    document = verdict.to_dict()
+    assert document["since"] == "2023-11-14T22:13:20+00:00"
+    assert json.loads(json.dumps(document)) == document
+    assert document["reasons"][0]["measure"] == "mae"
+    assert "fields" not in document["reasons"][0]
+
+
+def test_the_verdict_is_exported_as_one_series_for_each_action_and_reason() -> None:
+    """Exactly one pair is 1."""
+    service = Service()
+    service.run_day(another_concept)
+    values = {
+        (dict(point.attributes)["action"], dict(point.attributes)["reason"]): point.value
+        for point in service.exporter.snapshots[-1].points
+        if point.metric.name == "mlmonitor.verdict"
+    }
+    assert [pair for pair, value in values.items() if value] == [("retrain", "risk")]
+    assert values["keep", "stable"] == 0
+    assert {action for action, _ in values} == {"keep", "recalibrate", "retrain"}
+
+
+def test_a_callback_that_raises_is_counted_and_the_verdict_stands() -> None:
+    """As for alerts."""
+
+    def fail(_: Verdict) -> None:
+        raise ValueError
+
+    service = Service()
+    service.monitor._callbacks = service.monitor._callbacks._replace(on_verdict=fail)
+    service.monitor._worker._reset(reference())
+    assert service.run_day(another_concept).action == "retrain"
+    status = service.monitor.status()
+    assert status.internal_errors == 1
+    assert status.last_error is not None
+    assert "on_verdict raised ValueError" in status.last_error
