@@ -15,7 +15,7 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
     """Open a connection by its URL; times are UTC and statements are bounded by nothing.
 
     Raises:
-        ConfigError: the address is malformed, or the server refuses it for good. The message never
+        ConfigError: the address is malformed, or the server refuses the user. The message never
             holds the address, which may contain a password.
         MissingExtra: psycopg is not installed.
         psycopg.OperationalError: the server cannot be reached now.

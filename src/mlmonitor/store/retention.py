@@ -1,7 +1,7 @@
 """Old rows leave by whole days; what is summed up by day stays."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from mlmonitor.errors import ConfigError
 
@@ -48,6 +48,8 @@ def oldest_day(days: int, now: datetime) -> date:
 
 
 def _delete(connection: Any, table: str, condition: str, oldest: date) -> list[Removed]:
-    query = cast("LiteralString", f"delete from mlmonitor.{table} where {condition}")  # noqa: S608 - our own names
-    deleted = connection.execute(query, (datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC),))
+    query = f"delete from mlmonitor.{table} where {condition}"  # noqa: S608 - our own names
+    deleted = connection.execute(
+        query, (datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC),)
+    )
     return [Removed(table, deleted.rowcount)] if deleted.rowcount else []

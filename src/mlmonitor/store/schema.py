@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from mlmonitor.errors import ConfigError
 from mlmonitor.store.database import sqlstate
@@ -32,15 +32,15 @@ class Migration(NamedTuple):
 
     version: int
     name: str
-    sql: LiteralString
+    sql: str
 
 
-def read_sql(*path: str) -> LiteralString:
+def read_sql(*path: str) -> str:
     """Read a file of the package's SQL, which holds no value from outside."""
     resource: Traversable = files("mlmonitor.store") / "sql"
     for part in path:
         resource = resource / part
-    return cast("LiteralString", resource.read_text(encoding="utf-8"))
+    return resource.read_text(encoding="utf-8")
 
 
 def list_migrations() -> list[Migration]:
@@ -136,9 +136,9 @@ def _apply_after(connection: Any, version: int, *, with_roles: bool) -> list[Mig
 
 
 def drop_views(connection: Any) -> None:
-    """Drop the views, which are made anew after every migration; users' own views stay."""
+    """Drop the views, which are made again after every migration; users' own views stay."""
     for name in reversed(_VIEWS):
-        connection.execute(cast("LiteralString", f"drop view if exists mlmonitor.{name}"))
+        connection.execute(f"drop view if exists mlmonitor.{name}")
 
 
 def _record(connection: Any, migrations: list[Migration]) -> None:
@@ -157,13 +157,13 @@ def _finish(connection: Any, *, with_roles: bool) -> None:
     for role in _ROLES:
         query = "select exists (select from pg_roles where rolname = %s)"
         if not connection.execute(query, (role,)).fetchone()[0]:
-            connection.execute(cast("LiteralString", f"create role {role} nologin"))
+            connection.execute(f"create role {role} nologin")
     connection.execute(read_sql("roles.sql"))
     database = connection.execute("select quote_ident(current_database())").fetchone()[0]
     connection.execute(f"grant temporary on database {database} to mlmonitor_loader")
 
 
-def list_views() -> Iterator[tuple[str, LiteralString]]:
+def list_views() -> Iterator[tuple[str, str]]:
     """Yield the views by name, with the SQL that makes them."""
     for name in _VIEWS:
         yield name, read_sql("views", f"{name}.sql")

@@ -1,0 +1,251 @@
+"""The schema of the event store: made at once and by migrations, roles, retention."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from mlmonitor.cli.main import main
+from mlmonitor.errors import ConfigError
+from mlmonitor.store.database import connect
+from mlmonitor.store.retention import retain
+from mlmonitor.store.schema import (
+    LATEST,
+    initialise,
+    list_migrations,
+    list_views,
+    migrate_from_nothing,
+    read_version,
+    require_latest,
+    upgrade,
+)
+from support.brokers import PostgresDatabase
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CATALOGUE = {
+    "columns": """
+        select table_name, ordinal_position, column_name, data_type, is_nullable, column_default
+        from information_schema.columns where table_schema = 'mlmonitor' order by 1, 2""",
+    "constraints": """
+        select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
+        where connamespace = 'mlmonitor'::regnamespace order by 1, 2""",
+    "indexes": """
+        select indexname, indexdef from pg_indexes where schemaname = 'mlmonitor' order by 1""",
+    "functions": """
+        select oid::regprocedure::text, pg_get_functiondef(oid), proacl::text from pg_proc
+        where pronamespace = 'mlmonitor'::regnamespace and prokind = 'f' order by 1""",
+    "views": "select viewname, definition from pg_views where schemaname = 'mlmonitor' order by 1",
+    "relations": """
+        select relname, relkind::text, reloptions::text, relacl::text from pg_class
+        where relnamespace = 'mlmonitor'::regnamespace order by 1""",
+}
+
+
+def catalogue(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that the schema consists of, as the database describes it."""
+    return {name: connection.execute(query).fetchall() for name, query in CATALOGUE.items()}
+
+
+def test_schema_and_migrations_make_the_same_database(postgres_server: PostgresDatabase) -> None:
+    """Tables, columns, constraints, indexes, functions, views and grants agree."""
+    with (
+        connect(postgres_server.make_database()) as at_once,
+        connect(postgres_server.make_database()) as stepwise,
+    ):
+        initialise(at_once)
+        migrate_from_nothing(stepwise)
+        expected, got = catalogue(at_once), catalogue(stepwise)
+        assert len(expected["columns"]) > 150
+        for part, rows in expected.items():
+            assert got[part] == rows, part
+        assert read_version(at_once) == read_version(stepwise) == LATEST
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    """The version of the schema is the number of migrations."""
+    assert [m.version for m in list_migrations()] == list(range(1, LATEST + 1))
+
+
+def test_an_older_schema_is_upgraded_by_the_migrations_it_lacks(connection: Connection) -> None:
+    """From version 1 on, whose tables are kept as they are."""
+    connection.execute("create schema mlmonitor")
+    connection.execute(
+        "create table mlmonitor.schema_version (version integer primary key, name text not null, "
+        "applied_at timestamptz not null default now())"
+    )
+    first = list_migrations()[0]
+    connection.execute(first.sql)
+    connection.execute(
+        "insert into mlmonitor.schema_version (version, name) values (1, %s)", (first.name,)
+    )
+    with pytest.raises(ConfigError, match="store upgrade"):
+        require_latest(connection)
+    assert [m.version for m in upgrade(connection)] == list(range(2, LATEST + 1))
+    assert upgrade(connection) == []
+    require_latest(connection)
+
+
+def test_a_newer_schema_is_refused(store: Connection) -> None:
+    """A library that does not know the schema must not write to it."""
+    store.execute("insert into mlmonitor.schema_version values (%s, 'later')", (LATEST + 1,))
+    with pytest.raises(ConfigError, match="newer than this library"):
+        require_latest(store)
+    with pytest.raises(ConfigError, match="newer than this library"):
+        upgrade(store)
+
+
+def test_init_leaves_an_existing_schema_as_it_is(store: Connection) -> None:
+    """It can be run at every deployment."""
+    store.execute(
+        "insert into mlmonitor.active_reference values ('m', '1', repeat('0', 32), now())"
+    )
+    assert initialise(store) == LATEST
+    assert store.execute("select count(*) from mlmonitor.active_reference").fetchone() == (1,)
+
+
+@pytest.fixture
+def no_roles(store: Connection, postgres_server: PostgresDatabase) -> Iterator[Connection]:
+    """An empty database of a user who may make no role, on a server that has none of ours."""
+    name = f"owner_{uuid4().hex[:8]}"
+    store.execute(f"create role {name}")
+    roles = ("mlmonitor_loader", "mlmonitor_reader")
+    for role in roles:
+        store.execute(f"alter role {role} rename to {role}_away")
+    with connect(postgres_server.make_database()) as empty:
+        empty.execute(f"grant create on database {empty.info.dbname} to {name}")
+        empty.execute(f"set role {name}")
+        yield empty
+    for role in roles:
+        store.execute(f"alter role {role}_away rename to {role}")
+
+
+def test_a_failed_init_leaves_nothing(no_roles: Connection) -> None:
+    """The message says what to do; without roles, the right to make schemas is enough."""
+    with pytest.raises(ConfigError, match="CREATEROLE"):
+        initialise(no_roles)
+    assert read_version(no_roles) == 0
+    initialise(no_roles, with_roles=False)
+    assert read_version(no_roles) == LATEST
+
+
+@pytest.fixture
+def as_role(store: Connection) -> Any:
+    """Run a statement as a role, and return the SQLSTATE of what it raised."""
+
+    def run(role: str, query: str) -> str:
+        store.execute(f"set role {role}")
+        try:
+            store.execute(query)
+        except psycopg.Error as error:
+            return error.sqlstate or ""
+        finally:
+            store.execute("reset role")
+        return ""
+
+    return run
+
+
+def test_the_reader_sees_views_and_no_single_row(as_role: Any) -> None:
+    """Dashboards get what is summed up; rows of persons and dead letters stay closed."""
+    for view, _ in list_views():
+        assert as_role("mlmonitor_reader", f"select * from mlmonitor.{view}") == "", view
+    for table in ("prediction", "label", "dead_letter", "outcome", "waiting_label", "offsets"):
+        assert as_role("mlmonitor_reader", f"select * from mlmonitor.{table}") == "42501", table
+    assert as_role("mlmonitor_reader", "delete from mlmonitor.alert") == "42501"
+    assert as_role("mlmonitor_reader", "select mlmonitor.create_partition('kpi', now()::date)") == (
+        "42501"
+    )
+
+
+def test_the_loader_adds_rows_and_days_and_removes_nothing(as_role: Any) -> None:
+    """It can make a partition through a function, and no table by itself."""
+    role = "mlmonitor_loader"
+    assert as_role(role, "select mlmonitor.create_partition('prediction', current_date)") == ""
+    assert as_role(role, "select mlmonitor.begin_staging()") == ""
+    assert as_role(role, "create table mlmonitor.mine (x integer)") == "42501"
+    for statement in (
+        "delete from mlmonitor.prediction",
+        "update mlmonitor.prediction set model = 'other'",
+        "truncate mlmonitor.offsets",
+        "drop table mlmonitor.dead_letter",
+        "select mlmonitor.drop_partitions('prediction', current_date)",
+        "update mlmonitor.schema_version set version = 99",
+    ):
+        assert as_role(role, statement) == "42501", statement
+
+
+@pytest.mark.parametrize("parent", ["offsets", "prediction; drop schema mlmonitor", "x' or '1"])
+def test_a_partition_is_made_of_known_tables_only(store: Connection, parent: str) -> None:
+    """The function runs with its owner's rights, so it does not trust its arguments."""
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        store.execute("select mlmonitor.create_partition(%s, current_date)", (parent,))
+
+
+def test_days_out_of_reason_have_no_partition(store: Connection) -> None:
+    """Their rows belong to the default partition, so that nobody can fill the catalogue."""
+    query = "select mlmonitor.create_partition('prediction', %s::date)"
+    assert store.execute(query, ("1969-12-31",)).fetchone() == (False,)
+    assert store.execute(query, ("9999-01-01",)).fetchone() == (False,)
+    assert store.execute(query, ("2026-01-31",)).fetchone() == (True,)
+    assert store.execute(query, ("2026-01-31",)).fetchone() == (True,)
+
+
+def add_kpi(store: Connection, time: datetime, *, partition: bool) -> None:
+    """One figure at a time, in a partition of its day or in the default one."""
+    if partition:
+        store.execute("select mlmonitor.create_partition('kpi', %s::date)", (time.date(),))
+    store.execute(
+        "insert into mlmonitor.kpi (schema_version, event_id, time, model, model_version, instance,"
+        " name, value, count, unit, segment) values "
+        "(1, gen_random_uuid(), %s, 'm', '1', '', 'total', 1, 1, '', 'all')",
+        (time,),
+    )
+
+
+def test_retention_drops_whole_days_and_old_rows_of_the_default_partition(
+    store: Connection,
+) -> None:
+    """The oldest day that is kept is kept whole."""
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    for age in (0, 1, 2, 3, 5):
+        add_kpi(store, now - timedelta(days=age), partition=True)
+    add_kpi(store, datetime(1960, 1, 1, tzinfo=UTC), partition=False)
+    removed = {(r.table, r.rows) for r in retain(store, days=2, now=now)}
+    assert removed == {("kpi_20260307", None), ("kpi_20260305", None), ("kpi_default", 1)}
+    kept = store.execute("select min(time), count(*) from mlmonitor.kpi").fetchone()
+    assert kept == (now - timedelta(days=2), 3)
+
+
+def test_retention_of_no_day_is_refused(store: Connection) -> None:
+    """`--days 0` would empty the store."""
+    with pytest.raises(ConfigError, match="at least 1"):
+        retain(store, days=0)
+
+
+def test_the_commands_make_show_and_prune_a_store(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a person runs them, in this order."""
+    target = ["--database", database_url]
+    assert main(["store", "status", *target]) == 1
+    assert main(["store", "upgrade", *target]) == 2
+    assert "store init" in capsys.readouterr().err
+    assert main(["store", "init", *target]) == 0
+    assert main(["store", "upgrade", *target]) == 0
+    assert main(["store", "retain", "--days", "30", *target]) == 0
+    assert main(["store", "status", *target]) == 0
+    assert f"version {LATEST}, this library needs {LATEST}" in capsys.readouterr().out
+
+
+def test_a_password_is_never_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither of an address that is malformed, nor of a server that cannot be reached."""
+    for url in ("postgresql://me:hunter2-secret@127.0.0.1:1/x", "postgres//me:hunter2-secret@"):
+        assert main(["store", "status", "--database", url]) == 2
+    printed = capsys.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+    assert "cannot be reached" in printed.err
+    assert "expected an address" in printed.err
