@@ -114,6 +114,12 @@ class Config(BaseModel):
         le=1,
         description="Growth of a share of invalid values that is too small to matter.",
     )
+    performance_tolerance: float = Field(
+        default=0.05, ge=0, le=100, description="Growth of a loss that is ignored; 0.05 is 5 %."
+    )
+    performance_maturity: float = Field(
+        default=0, ge=0, le=1, description="Share of its labels a cohort needs to alert; 0: none."
+    )
     min_rows: int = Field(
         default=30,
         ge=0,

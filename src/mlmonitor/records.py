@@ -22,6 +22,7 @@ class Role(StrEnum):
     KPI = "kpi"
     DERIVED = "derived"  # computed from others: a text's length, a row's distance
     SERVICE = "service"  # the calls themselves: their failures and latency
+    PERFORMANCE = "performance"  # predictions compared with their actuals
 
 
 class Kind(StrEnum):

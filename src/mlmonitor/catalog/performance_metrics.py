@@ -39,6 +39,21 @@ PERFORMANCE = MetricSpec(
     ("measure", "basis"),
     "Each measure of the task over all labelled predictions of this process since its start",
 )
+PERFORMANCE_RISK = MetricSpec(
+    "mlmonitor.performance.risk",
+    "gauge",
+    "{score}",
+    ("measure", "statistic"),
+    "A measure over the newest labels: its current value, the low and high end of its confidence "
+    "sequence, the reference's value, and the limit that alerts",
+)
+PERFORMANCE_ALERT = MetricSpec(
+    "mlmonitor.performance.alert",
+    "gauge",
+    "{alert}",
+    ("measure",),
+    "1 where a measure is worse than at training by more than the tolerance",
+)
 ACTUAL = MetricSpec(
     "mlmonitor.actual",
     "gauge",

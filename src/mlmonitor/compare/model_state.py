@@ -22,6 +22,7 @@ from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
 from mlmonitor.compare.service.service_alerts import ServiceAlerts
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
@@ -72,6 +73,7 @@ class ModelState:
             max_age_seconds=config.pending_seconds,
         )
         self._metrics = declared.metrics
+        self._risk_options = RiskOptions(config.performance_tolerance, config.performance_maturity)
         self._keeper = PredictionKeeper(self.pending, declared.buckets, config.cohort_seconds)
         self.kpis: Kpis = Kpis(span)
         self.traffic: Traffic = Traffic(
@@ -137,6 +139,7 @@ class ModelState:
             self._options,
             has_segments=self.has_segments and reference is not None,
             metrics=self._metrics,
+            risk=self._risk_options,
         )
         self.labels.ready(now=now)
 
@@ -206,12 +209,15 @@ class ModelState:
         populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
         return tuple(population for population in populations if population is not None)
 
-    def due(self, *, rows: int, seconds: float, now: float) -> list[Population | ServiceAlerts]:
-        """Return the populations, and the service, last evaluated this many rows and seconds ago.
+    def due(
+        self, *, rows: int, seconds: float, now: float
+    ) -> list[Population | ServiceAlerts | RiskAlerts]:
+        """Return the parts that were last evaluated this many rows and seconds ago.
 
         Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
         """
-        candidates: tuple[Population | ServiceAlerts, ...] = (*self.populations, self.service)
+        risk = () if self.labels is None else (self.labels.risk,)
+        candidates = (*self.populations, self.service, *risk)
         return [
             each
             for each in candidates
@@ -249,6 +255,7 @@ class ModelState:
         total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker
         total += 0 if tracker is None else tracker.nbytes
+        total += 0 if self.labels is None else self.labels.risk.nbytes
         reference, comparing = self.traffic.reference, self.traffic.comparing
         total += 0 if reference is None else reference.nbytes
         if comparing is not None:

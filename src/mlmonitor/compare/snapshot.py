@@ -15,6 +15,7 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.service.calls_snapshot import CallsSnapshot, snapshot_calls
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.gil import yield_gil
@@ -87,6 +88,7 @@ class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched labels.
 
     evicted: predictions evicted without a label. performance: None before the first matched label.
+    risks: by measure, with the alerts on them.
     """
 
     counts: Mapping[str, int]
@@ -95,6 +97,8 @@ class LabelsSnapshot:
     evicted: int = 0
     performance: Performance | None = None
     cohorts: tuple[Cohort, ...] = ()
+    risks: Mapping[str, Risk] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class ModelSnapshot:
     def alerts(self) -> tuple[Alert, ...]:
         """The firing alerts."""
         populations = (alert for p in self.populations for alert in p.alerts)
-        return (*self.calls.alerts, *populations)
+        return (*self.calls.alerts, *self.labels.alerts, *populations)
 
 
 def build_snapshot(
@@ -256,6 +260,8 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
         errors=None if state.labels is None else _copy(state.labels.errors),
         performance=None if tracker is None else tracker.performance(),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
+        risks={} if state.labels is None else state.labels.risk.risks,
+        alerts=() if state.labels is None else state.labels.risk.alerts,
     )
 
 

@@ -17,6 +17,7 @@ from mlmonitor.formatting import (
     truncate,
     wide,
 )
+from mlmonitor.records import Role
 from mlmonitor.status.field_table import WIDTH
 from mlmonitor.verdict.verdict import Verdict
 
@@ -68,6 +69,9 @@ def alert_title(alert: Alert) -> str:
     title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"
     if alert.measure in SELF_EXPLANATORY:
         return title
+    if alert.role is Role.PERFORMANCE:
+        then = f"{short(alert.value)} over {amount(alert.rows, 'label')} then"
+        return f"{title} {then}, {short(alert.current)} now; limit {short(alert.threshold)}"
     then = f"{alert.value:.3f} over {amount(alert.rows, 'row')} then"
     return f"{title} {then}, {alert.current:.3f} now; threshold {alert.threshold:.3f}"
 

@@ -9,6 +9,7 @@ from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
@@ -29,6 +30,7 @@ class Status:
     labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
     performance: measures from the labels since the start; None before the first match.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
+    risks: by measure, the performance over the newest labels beside that at training.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
     violations: values that broke each declared rule since the start.
@@ -57,6 +59,7 @@ class Status:
     labels: Mapping[str, int] = field(default_factory=dict)
     performance: Performance | None = None
     cohorts: tuple[Cohort, ...] = ()
+    risks: Mapping[str, Risk] = field(default_factory=dict)
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     memory_bytes: int = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlmonitor.aggregate.segments import ALL
+from mlmonitor.formatting import short
 from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]
@@ -20,13 +21,14 @@ class Alert:
     measure: what `value` is: `psi`; the share of values that are `missing`, `nonfinite`,
     `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
     (`vanished`); the share of rows with a `new_field`; or the share of values that break a declared
-    rule (`minimum`, `maximum`, `allowed`, `nullable`).
+    rule (`minimum`, `maximum`, `allowed`, `nullable`). For the role `performance` it is a measure
+    of performance, such as `mae` or `accuracy`.
     value: the measure when the alert fired, over the rows since the change began.
     current: the measure now, over the window, updated each tick while the alert is firing. For new
     fields and broken rules it covers the rows of the last evaluation, because windows do not count
     them. Alerts that differ only in `current` are equal.
     threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
-    the probability of such a run.
+    the probability of such a run; for performance, the value that the tolerance allows.
     log10_e_value: the evidence when the alert fired; infinite for a broken rule.
     rows: rows behind `value`. started_at: when it fired, in seconds since 1970.
     """
@@ -51,6 +53,11 @@ class Alert:
             return f"{who}{where}: {self.measure} recovered"
         if self.measure in SELF_EXPLANATORY:
             return f"{who}{where}: {self.measure}; {self.reason}"
+        if self.role is Role.PERFORMANCE:
+            return (
+                f"{who}{where}: {self.measure} {short(self.value)} over {self.rows:,} labels, "
+                f"limit {short(self.threshold)}; {self.reason}"
+            )
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
             f"{self.threshold:.3f} without drift; {self.reason}"

@@ -4,14 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-DRIFT_PART, QUALITY_PART, SERVICE_PART = 0.8, 0.16, 0.04
-"""Parts of `alpha` for drift, quality and the service; an obvious change needs a smaller part."""
+DRIFT_PART, QUALITY_PART, SERVICE_PART, PERFORMANCE_PART = 0.76, 0.16, 0.04, 0.04
+"""Parts of `alpha` by what is compared; an obvious change needs a smaller part."""
 
 STREAMS_PER_FIELD = 7
 """Maximum number of quality streams per field: five defects, constant, vanished."""
 
 SERVICE_STREAMS = 2
 """Failures and latency."""
+
+PERFORMANCE_STREAMS = 4
+"""The largest number of measures of one task whose risk is compared."""
 
 NAMES = 64
 """Maximum number of names outside the reference that are evaluated individually."""
@@ -46,6 +49,11 @@ class Significance(NamedTuple):
     def service_threshold(self) -> float:
         """The `log_e` at which a stream of the service fires."""
         return self._threshold(SERVICE_STREAMS, SERVICE_PART)
+
+    @property
+    def performance_threshold(self) -> float:
+        """The `log_e` at which the risk of one measure fires."""
+        return self._threshold(PERFORMANCE_STREAMS, PERFORMANCE_PART)
 
     def _threshold(self, streams: int, part: float) -> float:
         # The probabilities of all streams add up under any dependence (union bound).

@@ -23,6 +23,12 @@ from mlmonitor.compare.performance.ranking import measure_rankings
 from mlmonitor.compare.performance.task import Evidence, infer_plan
 from mlmonitor.compare.performance.tracker import OutcomeTracker
 from mlmonitor.compare.population import Population
+from mlmonitor.compare.risk.risk_alerts import (
+    DEFAULT_RISK_OPTIONS,
+    RiskAlerts,
+    RiskOptions,
+)
+from mlmonitor.compare.risk.risk_baseline import find_baselines
 from mlmonitor.compare.segment_populations import (
     SegmentPopulations,
     ordered_segment_names,
@@ -49,6 +55,7 @@ class LabelledOutcomes:
         *,
         has_segments: bool = False,
         metrics: tuple[Metric, ...] = (),
+        risk: RiskOptions = DEFAULT_RISK_OPTIONS,
     ) -> None:
         self.split: SegmentPopulations | None = None
         self.segment_errors: list[ErrorSums] = []
@@ -57,6 +64,9 @@ class LabelledOutcomes:
         self.tracker: OutcomeTracker | None = None
         """All measures, from the first pair on."""
         self._keeper, self._metrics = keeper, metrics
+        self.risk: RiskAlerts = RiskAlerts(
+            find_baselines(reference), lens.significance, keeper.cohorts, risk
+        )
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
@@ -135,7 +145,8 @@ class LabelledOutcomes:
         """Add rankings of queries; the first ones decide the task."""
         if self.tracker is None:
             plan = OutcomePlan("ranking")
-            self.tracker = OutcomeTracker(plan, self._keeper, edges=np.empty(0))
+            nothing = np.empty(0)
+            self.tracker = OutcomeTracker(plan, self._keeper, edges=nothing, risk=self.risk)
         if self.tracker.plan.task != "ranking":
             raise SchemaError(
                 f"record_outcomes: expected one actual for each prediction, as before "
@@ -196,7 +207,9 @@ class LabelledOutcomes:
             if self._has_segments and self._reference is not None:
                 places = ordered_segment_names(self._reference)
             edges = self.errors.edges
-            self.tracker = OutcomeTracker(plan, self._keeper, edges=edges, segments=places)
+            self.tracker = OutcomeTracker(
+                plan, self._keeper, edges=edges, segments=places, risk=self.risk
+            )
 
     def _add_errors(self, predicted: Floats, actuals: Floats, segments: Codes) -> None:
         self.errors.update(predicted, actuals)

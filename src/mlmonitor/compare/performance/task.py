@@ -84,9 +84,8 @@ def _is_zero_or_one(entry: CountedEntry | None) -> bool:
         return False
     if entry.min != 0 or entry.max != 1:
         return False
-    rows = sum(entry.counts)
-    variance = entry.stddev**2 * (rows - 1) / rows
-    return bool(np.isclose(variance, entry.mean * (1 - entry.mean), rtol=1e-6))
+    variance = entry.mean * (1 - entry.mean)  # the file has population deviations
+    return bool(np.isclose(entry.stddev**2, variance, rtol=1e-9))
 
 
 def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:

@@ -13,6 +13,7 @@ from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
+from mlmonitor.compare.risk.risk_alerts import RiskAlerts
 from mlmonitor.errors import CallbackError
 from mlmonitor.records import Floats
 
@@ -23,7 +24,7 @@ class OutcomeTracker:
     """The performance of a model, in all and by part.
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts.
-    edges: between the buckets of a numeric prediction. segments: their names.
+    edges: between the buckets of a numeric prediction. segments: their names. risk: gets all pairs.
     Price: `nbytes`, fixed from the start.
     """
 
@@ -34,8 +35,12 @@ class OutcomeTracker:
         *,
         edges: Floats,
         segments: Sequence[str] = (),
+        risk: RiskAlerts | None = None,
     ) -> None:
         self.plan = plan
+        self._risk = risk
+        if risk is not None:
+            risk.begin(plan)
         self._keeper, self._edges = keeper, edges
         self._reader = OutcomeReader(plan, keeper)
         is_numeric = plan.task == "regression" or (plan.task == "binary" and len(edges) > 0)
@@ -73,6 +78,8 @@ class OutcomeTracker:
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
         self._cohorts.update(block, predicted_at, labelled_at)
+        if self._risk is not None:
+            self._risk.ingest(block, predicted_at)
 
     def _buckets(
         self, dimension: str, columns: Mapping[str, Column], block: OutcomeBlock

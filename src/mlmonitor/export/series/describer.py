@@ -16,6 +16,7 @@ from mlmonitor.export.series.performance_points import (
     additive_points,
     cohort_points,
     performance_points,
+    risk_points,
 )
 from mlmonitor.export.series.verdict_points import verdict_points
 from mlmonitor.gil import yield_gil
@@ -67,6 +68,7 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     if snapshot.labels.performance is not None:
         yield from performance_points(snapshot.labels.performance, identity)
         yield from additive_points(snapshot.labels.performance, identity)
+    yield from risk_points(snapshot.labels.risks, identity)
     yield from cohort_points(snapshot.labels.cohorts, identity)
     yield from _segment_points(snapshot, identity)
     if snapshot.reference is not None:

@@ -1,12 +1,13 @@
 """Performance as points: measures, and counts that any backend can add up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from mlmonitor import catalog
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.series.call_points import finite_point
 from mlmonitor.reference.disclosure import LEAST_ROWS, disclosable
@@ -36,6 +37,23 @@ def _confusion_points(performance: Performance, identity: Attributes) -> Iterato
             count = confusion[actual][predicted]
             labels = (*identity, ("actual", actual), ("predicted", predicted))
             yield Point(catalog.CONFUSION, labels, count)
+
+
+def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Point]:
+    """The newest value of each compared measure beside the reference's, and whether it alerts."""
+    for measure, risk in risks.items():
+        labels = (*identity, ("measure", measure))
+        statistics = {
+            "current": risk.value,
+            "low": risk.low,
+            "high": risk.high,
+            "reference": risk.reference,
+            "limit": risk.limit,
+        }
+        for name, value in statistics.items():
+            own = (*labels, ("statistic", name))
+            yield from finite_point(catalog.PERFORMANCE_RISK, own, value)
+        yield Point(catalog.PERFORMANCE_ALERT, labels, float(risk.is_firing))
 
 
 def additive_points(performance: Performance, identity: Attributes) -> Iterator[Point]:

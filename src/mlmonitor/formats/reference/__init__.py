@@ -23,6 +23,7 @@ from mlmonitor.formats.reference.entries import (
     NumericReference,
 )
 from mlmonitor.formats.reference.file import FILE_BYTES, VERSION, ReferenceFile, dump, load
+from mlmonitor.formats.reference.loss_entries import LossReference
 from mlmonitor.formats.reference.segment_entries import (
     SegmentField,
     SegmentReference,
@@ -45,6 +46,7 @@ __all__ = [
     "CountedEntry",
     "EmbeddingReference",
     "FieldEntry",
+    "LossReference",
     "NumericReference",
     "ReferenceFile",
     "SegmentField",

@@ -15,6 +15,7 @@ from mlmonitor.formats.reference.derived_entries import (
     counted,
 )
 from mlmonitor.formats.reference.entries import Count, Finite, Name, want
+from mlmonitor.formats.reference.loss_entries import LossReference, check_losses
 from mlmonitor.formats.reference.segment_entries import (
     SegmentReference,
     check_seasons,
@@ -31,7 +32,8 @@ class ReferenceFile(BaseModel):
     """The content of a reference's file.
 
     `explained` names the prediction that `predicted` of the entries describes, if there is one.
-    `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown.
+    `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
+    the losses of the rows that have a prediction and an actual, by measure.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -46,6 +48,7 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    losses: Annotated[list[LossReference], Field(max_length=100)] = []
     explained: Name | None = None
     anomaly: AnomalyReference | None = None
     fields: Annotated[
@@ -72,6 +75,7 @@ class ReferenceFile(BaseModel):
                 f"fields.{at}.rows: expected the rows of the whole",
             )
         check_derived(self.fields, self.anomaly)
+        check_losses(self.losses, rows=self.rows)
         fields = counted(self.fields)
         for field in fields:
             check_seasons(field, self.season, f"fields: {ascii(field.name)[:60]}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import (
     CountedEntry,
+    LossReference,
     SegmentReference,
 )
 from mlmonitor.records import Kind, Role
@@ -16,7 +17,8 @@ from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
 from mlmonitor.reference.thresholds import FieldOptions
-from mlmonitor.reference.training_data import Chunk, Columns
+from mlmonitor.reference.training_data import ACTUAL, Chunk, Columns
+from mlmonitor.reference.training_losses.fit_losses import fit_losses
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -30,7 +32,7 @@ class Fitted(NamedTuple):
     """The entries of all fields, the rows behind them, the rows seen, and the segments.
 
     explained: the prediction whose mean the entries hold by bin. copied_rows: see
-    `count_copied_rows`.
+    `count_copied_rows`. losses: those of the predictions, if there are actuals.
     """
 
     entries: list[CountedEntry]
@@ -39,6 +41,7 @@ class Fitted(NamedTuple):
     segments: list[SegmentReference]
     explained: str | None
     copied_rows: int
+    losses: list[LossReference]
 
 
 def fit_fields(
@@ -85,7 +88,19 @@ def fit_fields(
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)
-    return Fitted(entries, slots.kept, slots.seen, segments, explained.prediction, copied)
+    losses = _losses(samples, slots)
+    return Fitted(entries, slots.kept, slots.seen, segments, explained.prediction, copied, losses)
+
+
+def _losses(
+    samples: Mapping[tuple[Role, str], FieldSample], slots: Reservoir
+) -> list[LossReference]:
+    """Return the losses of the sampled predictions."""
+    actual = samples.get((Role.ACTUAL, ACTUAL))
+    if actual is None:
+        return []
+    outputs = {n: s.rows(slots) for (role, n), s in samples.items() if role is Role.PREDICTION}
+    return fit_losses(outputs, actual.rows(slots))
 
 
 def _begin(

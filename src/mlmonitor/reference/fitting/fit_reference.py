@@ -62,6 +62,7 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         training_metrics=options.training_metrics,
         anomaly=whole.anomaly,
         fields=whole.fields,
+        losses=fitted.losses,
         explained=fitted.explained,
         segmented_by=list(strata.fields),
         segments=whole.segments,

@@ -1,0 +1,104 @@
+"""Losses of single rows, and the bins in which they are counted."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.records import Counts, Floats
+
+LOSS_BINS = 40
+"""Bins of a loss that is a number; a loss that is 0 or 1 has two."""
+
+REVERSED = frozenset({"accuracy", "recall", "precision", "ndcg", "mrr"})
+"""Measures of which more is better; the loss is one minus the measure."""
+
+BOUNDED = REVERSED | {"brier"}
+"""Measures whose loss lies between 0 and 1."""
+
+_ZERO_OR_ONE = frozenset({"accuracy", "recall", "precision"})
+
+
+def measure_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
+    """Return the losses of each row by measure, NaN where a row does not count.
+
+    The mean loss is the measure itself, or one minus a measure of which more is better. Recall
+    counts the rows of the positive class, precision those predicted as it.
+    """
+    if plan.task == "regression":
+        with np.errstate(all="ignore"):
+            return {"mae": np.abs(block.predicted - block.actual)}
+    if plan.task == "ranking":
+        return {name: 1.0 - block.means[name] for name in ("ndcg", "mrr")}
+    predicted, actual = block.predicted_class, block.actual_class
+    is_pair = (predicted >= 0) & (actual >= 0)
+    is_wrong = np.where(is_pair, predicted != actual, np.nan)
+    losses = {"accuracy": is_wrong}
+    if plan.task == "binary":
+        losses["recall"] = np.where(actual == plan.positive, is_wrong, np.nan)
+        losses["precision"] = np.where(predicted == plan.positive, is_wrong, np.nan)
+    if "brier" in block.means:
+        # Over several classes a Brier score lies between 0 and 2.
+        losses["brier"] = block.means["brier"] / (1.0 if plan.task == "binary" else 2.0)
+    return losses
+
+
+def loss_measures(plan: OutcomePlan) -> tuple[str, ...]:
+    """Return the measures that `measure_losses` returns for this plan."""
+    if plan.task == "regression":
+        return ("mae",)
+    if plan.task == "ranking":
+        return ("ndcg", "mrr")
+    binary = ("recall", "precision") if plan.task == "binary" else ()
+    return ("accuracy", *binary, *(("brier",) if "brier" in plan.mean_names else ()))
+
+
+class LossBins(NamedTuple):
+    """The bins of one measure's loss: of equal width up to `scale`, which all larger ones equal.
+
+    is_floor: whether a loss counts as the lower end of its bin, not as its middle. The mean is then
+    never overstated, as is needed beside a mean that was not computed from bins.
+    """
+
+    measure: str
+    scale: float
+    is_floor: bool = False
+
+    @property
+    def values(self) -> Floats:
+        """The value between 0 and 1 that each bin counts as."""
+        if self.measure in _ZERO_OR_ONE:
+            return np.array([0.0, 1.0])
+        values: Floats = (np.arange(LOSS_BINS) + (0.0 if self.is_floor else 0.5)) / LOSS_BINS
+        values[-1] = 1.0
+        return values
+
+    def count_losses(self, losses: Floats) -> Floats:
+        """Count losses by bin, then add the sum of them; a NaN does not count."""
+        losses = losses[~np.isnan(losses)]
+        size = len(self.values)
+        totals = np.empty(size + 1)
+        with np.errstate(over="ignore"):
+            shares = np.minimum(losses / self.scale, 1.0)
+            totals[-1] = losses.sum()
+        places = np.minimum((shares * size).astype(np.int64), size - 1)
+        totals[:-1] = np.bincount(places, minlength=size)
+        return totals
+
+    @classmethod
+    def fit(cls, measure: str, losses: Floats) -> "LossBins":
+        """Return the bins of a measure; those of unbounded losses end at their 99 % quantile."""
+        losses = losses[np.isfinite(losses)]
+        if measure in BOUNDED or not losses.size:
+            return cls(measure, 1.0)
+        scale = float(np.quantile(losses, 0.99))
+        return cls(measure, scale if scale > 0 else float(losses.max()) or 1.0)
+
+    def mean_loss(self, counts: Counts) -> float:
+        """Return the mean of counted losses, in the unit of the loss."""
+        return self.scale * float(self.values @ counts) / max(int(counts.sum()), 1)
+
+
+def to_measure(measure: str, loss: float) -> float:
+    """Return the measure of a mean loss, and the mean loss of a measure."""
+    return 1.0 - loss if measure in REVERSED else loss

@@ -1,0 +1,1 @@
+"""Risk: the losses of labelled predictions, compared with those at training."""

@@ -1,0 +1,92 @@
+"""Losses on their way to the evidence: first their bins, then a baseline, then mature cohorts."""
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.row_losses import LossBins
+from mlmonitor.compare.risk.risk_baseline import (
+    BASELINE_LABELS,
+    RiskBaseline,
+    baseline_of_labels,
+)
+from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
+from mlmonitor.records import Counts, Floats
+
+MOST_PERIODS = 120
+"""Cohorts whose losses wait; those of the oldest count before their time if there are more."""
+
+
+class LossIntake:
+    """The losses of one measure, held by cohort until their cohort is mature.
+
+    Without a baseline from training, the first `BASELINE_LABELS` labels give the bins, and as many
+    that count give the baseline. `stream` is None until there is one.
+    Price: 330 bytes a cohort that waits.
+    """
+
+    def __init__(self, measure: str, baseline: RiskBaseline | None, limits: RiskLimits) -> None:
+        self.measure: str = measure
+        self.stream: RiskStream | None = None
+        self._limits = limits
+        self._bins: LossBins | None = None
+        self._first: list[tuple[Floats, Counts]] = []
+        self._first_labels = 0
+        self._held: dict[int, Floats] = {}
+        self._learned: Floats = np.zeros(0)
+        self._learned_labels = 0
+        if baseline is not None:
+            self._bins = baseline.bins
+            self.stream = RiskStream(baseline, limits)
+
+    def hold(self, losses: Floats, periods: Counts) -> None:
+        """Add losses by the period of their prediction; NaN for rows that do not count."""
+        if self._bins is not None:
+            self._hold(self._bins, losses, periods)
+            return
+        self._first.append((losses, periods))
+        self._first_labels += losses.size
+        if self._first_labels >= BASELINE_LABELS:
+            bins = LossBins.fit(self.measure, np.concatenate([part for part, _ in self._first]))
+            self._bins, self._learned = bins, np.zeros(len(bins.values) + 1)
+            for part, of in self._first:
+                self._hold(bins, part, of)
+            self._first = []
+
+    def _hold(self, bins: LossBins, losses: Floats, periods: Counts) -> None:
+        for period in np.unique(periods).tolist():
+            totals = bins.count_losses(losses[periods == period])
+            earlier = self._held.get(period)
+            self._held[period] = totals if earlier is None else earlier + totals
+
+    def release(self, mature_before: float) -> None:
+        """Count the losses of all periods before this one."""
+        due = sorted(period for period in self._held if period < mature_before)
+        overdue = sorted(self._held)[: max(len(self._held) - MOST_PERIODS, 0)]
+        for period in dict.fromkeys([*due, *overdue]):
+            self._count(self._held.pop(period))
+
+    def _count(self, totals: Floats) -> None:
+        if self.stream is not None:
+            self.stream.ingest(totals)
+            return
+        self._learned = self._learned + totals
+        self._learned_labels += int(totals[:-1].sum())
+        if self._bins is not None and self._learned_labels >= self._needed_labels:
+            baseline = baseline_of_labels(self._bins, self._learned)
+            if baseline is not None:
+                self.stream = RiskStream(baseline, self._limits)
+
+    @property
+    def _needed_labels(self) -> int:
+        """Labels of a baseline; recall and precision count only some of the rows."""
+        return BASELINE_LABELS // 5 if self.measure in ("recall", "precision") else BASELINE_LABELS
+
+    @property
+    def waiting(self) -> int:
+        """Losses that do not count yet."""
+        return round(sum(float(totals[:-1].sum()) for totals in self._held.values()))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held at most."""
+        held = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
+        return held + (0 if self.stream is None else self.stream.nbytes)

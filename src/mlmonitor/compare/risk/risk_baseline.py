@@ -1,0 +1,74 @@
+"""What the losses of a live model are compared with."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.row_losses import BOUNDED, LossBins, to_measure
+from mlmonitor.compare.risk.risk import RiskBasis
+from mlmonitor.records import Counts, Floats
+from mlmonitor.reference.reference import Reference
+
+BASELINE_LABELS: Final = 500
+"""Without losses in the reference, this many first labels are what later ones are compared with."""
+
+LEAST_BASELINE: Final = 30
+"""A measure that fewer of the first labels have is not compared."""
+
+_CERTAIN = 10_000_000  # losses that a mean stands for whose sample is not known
+_CLIP = 5.0  # times the mean, where no losses are known
+
+
+class RiskBaseline(NamedTuple):
+    """The losses at training of one measure, by bin. loss: their mean before they were clipped."""
+
+    bins: LossBins
+    counts: Counts
+    loss: float
+    basis: RiskBasis
+
+    @property
+    def clipped_loss(self) -> float:
+        """The mean loss after clipping."""
+        if self.basis == "training_metrics":
+            return self.loss
+        return self.bins.mean_loss(self.counts)
+
+
+def find_baselines(reference: Reference | None) -> dict[str, RiskBaseline]:
+    """Return the baseline of each measure that a reference has: by its losses, or its metrics."""
+    if reference is None:
+        return {}
+    baselines = {}
+    for name, value in reference.content.training_metrics.items():
+        baseline = _from_metric(name, value)
+        if baseline is not None:
+            baselines[name] = baseline
+    for entry in reference.content.losses:
+        bins = LossBins(entry.measure, entry.scale)
+        if len(entry.counts) == len(bins.values):
+            counts = np.array(entry.counts, np.int64)
+            baselines[entry.measure] = RiskBaseline(bins, counts, entry.mean, "reference")
+    return baselines
+
+
+def _from_metric(measure: str, value: float) -> RiskBaseline | None:
+    """Take a metric that was measured at training as known exactly."""
+    loss = to_measure(measure, value)
+    is_share = measure in BOUNDED and 0 <= loss <= 1
+    if not is_share and not (measure == "mae" and loss > 0):
+        return None
+    bins = LossBins(measure, 1.0 if is_share else _CLIP * loss, is_floor=True)
+    counts = np.zeros(len(bins.values), np.int64)
+    counts[-1] = round(_CERTAIN * loss / bins.scale)
+    counts[0] = _CERTAIN - counts[-1]
+    return RiskBaseline(bins, counts, loss, "training_metrics")
+
+
+def baseline_of_labels(bins: LossBins, totals: Floats) -> RiskBaseline | None:
+    """Return the baseline that the first losses amount to; None if they are too few."""
+    counts = np.rint(totals[:-1]).astype(np.int64)
+    rows = int(counts.sum())
+    if rows < LEAST_BASELINE:
+        return None
+    return RiskBaseline(bins, counts, float(totals[-1]) / rows, "first_labels")

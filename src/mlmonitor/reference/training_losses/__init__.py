@@ -1,0 +1,1 @@
+"""The losses of training rows, from their predictions and actuals."""

@@ -1,0 +1,30 @@
+"""The losses of the training rows, which the risk of the live model is compared with."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.row_losses import LossBins, measure_losses
+from mlmonitor.formats.reference.loss_entries import LossReference
+from mlmonitor.reference.training_losses.training_outcomes import Column, read_training_outcomes
+
+
+def fit_losses(predictions: Mapping[str, Column], actual: Column | None) -> list[LossReference]:
+    """Return the losses of each measure; none without actuals that can be compared.
+
+    Price: one pass over the pairs at fit.
+    """
+    outcomes = None if actual is None else read_training_outcomes(predictions, actual)
+    if outcomes is None:
+        return []
+    entries = []
+    for measure, losses in measure_losses(outcomes.plan, outcomes.block).items():
+        known = losses[np.isfinite(losses)]
+        with np.errstate(over="ignore"):
+            mean = float(known.mean()) if known.size else float("nan")
+        if np.isfinite(mean):
+            bins = LossBins.fit(measure, known)
+            counts = bins.count_losses(known)[:-1].astype(np.int64).tolist()
+            entry = LossReference(measure=measure, scale=bins.scale, mean=mean, counts=counts)
+            entries.append(entry)
+    return entries

@@ -1,0 +1,239 @@
+"""Harmful drift as a user sees it: alerts when a model does worse than at training."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from mlmonitor import Alert, Config, Monitor, Reference
+from mlmonitor.testing import ManualClock
+from support.references import fit_reference
+
+ROWS = 3_000
+DAY = 86_400.0
+
+
+class Pairs(NamedTuple):
+    """Features, predictions, and actuals."""
+
+    x: np.ndarray[Any, Any]
+    predicted: np.ndarray[Any, Any]
+    actual: np.ndarray[Any, Any]
+
+
+def draw(
+    rng: np.random.Generator, rows: int, *, task: str = "regression", noise: float = 1.0
+) -> Pairs:
+    """Rows of a model that knows its task; `noise` multiplies its errors."""
+    x = rng.normal(size=rows)
+    if task == "regression":
+        return Pairs(x, 100 * x, 100 * x + 30 * noise * rng.normal(size=rows))
+    score = 1 / (1 + np.exp(-3 * x))
+    actual = (rng.random(rows) < score).astype(int)
+    if task == "classes":
+        return Pairs(x, (score > 0.5).astype(int), actual)
+    return Pairs(x, score, actual)
+
+
+def fitted(pairs: Pairs, *, has_actuals: bool = True, **options: Any) -> Reference:
+    """The reference of some rows."""
+    actuals = pairs.actual if has_actuals else None
+    return fit_reference({"x": pairs.x}, predictions=pairs.predicted, actuals=actuals, **options)
+
+
+class Service:
+    """A monitored service whose labels arrive at once."""
+
+    def __init__(self, reference: Reference | None, **options: Any) -> None:
+        self.clock = ManualClock(1_700_000_000.0)
+        self.alerts: list[Alert] = []
+        config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **options)
+        self.monitor = Monitor(
+            "m",
+            reference=reference,
+            exporters=[],
+            config=config,
+            clock=self.clock,
+            on_alert=self.alerts.append,
+        )
+        self._rows = 0
+
+    def serve(self, pairs: Pairs, *, step: int = 100, measures: Sequence[str] = ()) -> int | None:
+        """Label these pairs in steps; return after how many labels an alert fired, if one did."""
+        for start in range(0, pairs.x.size, step):
+            part = Pairs(*(column[start : start + step] for column in pairs))
+            ids = [f"r{self._rows + row}" for row in range(part.x.size)]
+            self._rows += part.x.size
+            self.monitor.record({"x": part.x}, part.predicted, ids=ids)
+            self.monitor.label(ids, part.actual)
+            self.clock.advance(60.0)
+            if self.firing(measures):
+                return start + part.x.size
+        return None
+
+    def firing(self, measures: Sequence[str] = ()) -> list[Alert]:
+        """The firing alerts on performance, by default on any measure."""
+        status = self.monitor.status()
+        assert (status.internal_errors, status.last_error) == (0, None)
+        alerts = [alert for alert in status.alerts if alert.role == "performance"]
+        return [alert for alert in alerts if not measures or alert.measure in measures]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator."""
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def services() -> Iterator[list[Service]]:
+    """Services that are closed after the test."""
+    listed: list[Service] = []
+    yield listed
+    for service in listed:
+        service.monitor.close()
+
+
+@pytest.mark.parametrize("task", ["regression", "classes", "scores"])
+def test_shuffled_labels_are_found_within_500(
+    task: str, rng: np.random.Generator, services: list[Service]
+) -> None:
+    """For numbers, classes and scores."""
+    service = Service(fitted(draw(rng, ROWS, task=task)))
+    services.append(service)
+    assert service.serve(draw(rng, 1_000, task=task)) is None
+    pairs = draw(rng, 500, task=task)
+    found = service.serve(pairs._replace(actual=rng.permutation(pairs.actual)))
+    assert found is not None
+    assert service.firing()[0].field == "performance"
+
+
+def test_an_mae_that_grew_by_half_is_found(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """The alert holds the measure before clipping, and its limit."""
+    service = Service(fitted(draw(rng, ROWS)))
+    services.append(service)
+    assert service.serve(draw(rng, 1_000)) is None
+    assert service.serve(draw(rng, 1_000, noise=1.5)) is not None
+    (alert,) = service.firing()
+    assert (alert.measure, alert.state) == ("mae", "firing")
+    assert alert.value == pytest.approx(1.5 * 23.9, rel=0.15)
+    assert alert.value > alert.threshold
+    assert alert.log10_e_value > 2
+    assert "in the reference" in alert.reason
+    assert str(alert).startswith("performance: mae ")
+
+
+@pytest.mark.parametrize("task", ["regression", "classes", "scores"])
+def test_a_model_that_stays_as_it_was_gives_no_alert(
+    task: str, rng: np.random.Generator, services: list[Service]
+) -> None:
+    """Evaluated ten times."""
+    service = Service(fitted(draw(rng, ROWS, task=task)))
+    services.append(service)
+    assert service.serve(draw(rng, 4_000, task=task), step=400) is None
+
+
+def test_a_better_model_gives_no_alert(rng: np.random.Generator, services: list[Service]) -> None:
+    """Its errors are half as large."""
+    service = Service(fitted(draw(rng, ROWS)))
+    services.append(service)
+    assert service.serve(draw(rng, 2_000, noise=0.5), step=400) is None
+
+
+def test_an_alert_resolves_once_the_model_has_recovered(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """It is reported twice, once at each end."""
+    service = Service(fitted(draw(rng, ROWS)))
+    services.append(service)
+    service.serve(draw(rng, 500))
+    assert service.serve(draw(rng, 500, noise=4.0)) is not None
+    first = service.firing()[0]
+    currents = []
+    for _ in range(20):
+        service.serve(draw(rng, 100))
+        currents += [alert.current for alert in service.firing()]
+    assert currents[-1] < first.threshold * 1.1 < first.value
+    assert not service.firing()
+    service.monitor.flush()
+    assert [a.state for a in service.alerts if a.role == "performance"] == ["firing", "resolved"]
+
+
+def test_without_actuals_in_the_reference_the_first_labels_are_the_baseline(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """500 of them."""
+    service = Service(fitted(draw(rng, ROWS), has_actuals=False))
+    services.append(service)
+    assert service.serve(draw(rng, 1_000)) is None
+    assert service.monitor.status().risks["mae"].basis == "first_labels"
+    pairs = draw(rng, 500)
+    assert service.serve(pairs._replace(actual=rng.permutation(pairs.actual))) is not None
+    assert "over the first labels" in service.firing()[0].reason
+
+
+def test_a_metric_of_training_is_the_baseline_if_there_are_no_actuals(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """It is taken as known exactly."""
+    reference = fitted(draw(rng, ROWS), has_actuals=False, training_metrics={"mae": 12.0})
+    service = Service(reference)
+    services.append(service)
+    assert service.serve(draw(rng, 500)) is not None  # twice the error from the start
+    risk = service.monitor.status().risks["mae"]
+    assert (risk.basis, risk.reference) == ("training_metrics", 12.0)
+
+
+def test_a_risk_holds_its_reference_and_a_confidence_sequence(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """The limit is the reference and its tolerance."""
+    service = Service(fitted(draw(rng, ROWS)), performance_tolerance=0.1)
+    services.append(service)
+    service.serve(draw(rng, 1_000))
+    risk = service.monitor.status().risks["mae"]
+    assert risk.low < risk.value < risk.high
+    assert risk.low < risk.reference < risk.high
+    assert risk.limit == pytest.approx(1.1 * risk.reference)
+    assert (risk.tolerance, risk.basis, risk.is_firing) == (0.1, "reference", False)
+    assert risk.count >= 500
+
+
+def test_labels_of_immature_cohorts_wait_if_the_user_says_so(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """Those of the day under way do not count."""
+    service = Service(fitted(draw(rng, ROWS)), performance_maturity=0.9)
+    services.append(service)
+    pairs = draw(rng, 500)
+    assert service.serve(pairs._replace(actual=rng.permutation(pairs.actual))) is None
+    service.clock.advance(2 * DAY)
+    assert service.firing()
+    assert service.monitor.status().risks["mae"].waiting == 0
+
+
+def test_a_change_within_one_call_of_many_labels_is_found(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """At its end, after 20,000 as at training."""
+    service = Service(fitted(draw(rng, ROWS)))
+    services.append(service)
+    calm, pairs = draw(rng, 20_000), draw(rng, 1_000)
+    pairs = pairs._replace(actual=rng.permutation(pairs.actual))
+    joined = Pairs(*(np.concatenate(columns) for columns in zip(calm, pairs, strict=True)))
+    assert service.serve(joined, step=21_000) == 21_000
+    assert service.firing()[0].rows < 3_000
+
+
+def test_pairs_that_are_reported_together_count_too(rng: np.random.Generator) -> None:
+    """Inverted classes."""
+    reference = fitted(draw(rng, ROWS, task="classes"))
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
+        pairs = draw(rng, 500, task="classes")
+        monitor.record_outcomes(pairs.predicted, 1 - pairs.actual)
+        measures = {a.measure for a in monitor.status().alerts if a.role == "performance"}
+    assert "accuracy" in measures
