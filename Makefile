@@ -19,6 +19,7 @@ endif
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: setup demo test test-slow matrix oldest coverage components integration check wheel docs \
+	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
 # For working on the package: its tools, and git hooks that run them.
@@ -72,6 +73,7 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes mlmonitor --ignoreexternal
 	$(BIN)/lint-imports
+	$(BIN)/python -W ignore::DeprecationWarning dashboards/generate.py --check
 
 # What is released, unpacked: `make test ON=wheel` runs on it.
 wheel: $(VENV)/.check
@@ -91,6 +93,10 @@ docs: $(VENV)/.docs
 	$(BIN)/python docs/build/generate.py
 	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/page.py
+
+# Dashboards and rules of the package, by the typed builders of Grafana.
+dashboards: $(VENV)/.check
+	$(BIN)/python -W ignore::DeprecationWarning dashboards/generate.py
 
 # Strict: for a machine that does nothing else. Then the page, its figures and README's table.
 bench: $(PEERS)/.bench

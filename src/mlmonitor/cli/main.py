@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlmonitor.cli import doctor_command, reference_command, store_command
+from mlmonitor.cli import dashboards_command, doctor_command, reference_command, store_command
 from mlmonitor.cli.exit_status import OK, WRONG
 from mlmonitor.errors import ConfigError, FormatError, MissingExtra
 
 _COMMANDS = (
+    dashboards_command.add_command,
     doctor_command.add_command,
     reference_command.add_command,
     store_command.add_command,
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mlmonitor",
-        description="Try a destination, read saved references, keep the event store.",
+        description="Try a destination, read saved references, write dashboards, keep the event store.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     for add_command in _COMMANDS:

@@ -1,0 +1,201 @@
+"""Drift: what is no longer as it was trained, how surely, and what it does to predictions."""
+
+from metrics_variables import field_variables
+from mlmonitor import catalog
+from model import Board, Choice, Panel, Query, Row
+from promql import (
+    CHOSEN_FIELDS,
+    FIELD,
+    MODEL,
+    bin_counts,
+    field_mean,
+    highest,
+    model_mean,
+    psi,
+    psi_threshold,
+    reference_counts,
+    select,
+)
+
+_LEGEND = "{{role}} {{field}}"
+_COUNTS = bin_counts(CHOSEN_FIELDS), reference_counts(CHOSEN_FIELDS)
+_MEASURE = 'measure=~"$measure"'
+
+
+def _averages(role: str, title: str, description: str) -> Panel:
+    chosen = f'role="{role}"' + (',field=~"$field"' if role == "feature" else "")
+    return Panel(
+        "timeseries",
+        title,
+        description,
+        (
+            Query(
+                highest(select(catalog.REFERENCE_MEAN, chosen), FIELD), "training average {{field}}"
+            ),
+            Query(field_mean(catalog.MEAN, chosen), "live average {{field}}"),
+        ),
+    )
+
+
+_AVERAGES = Row(
+    "Averages beside the training's",
+    (
+        _averages(
+            "prediction",
+            "Predictions: training average and live average",
+            "Good: the lines stay close. A live average that moves away means that the model sees "
+            "other rows, or that it answers differently: the panels below say which.",
+        ),
+        _averages(
+            "feature",
+            "Features: training average and live average",
+            "Of the numeric features chosen above; over all processes, weighted by their rows.",
+        ),
+    ),
+)
+
+_FLEET = Row(
+    "Drift of the whole fleet",
+    (
+        Panel(
+            "timeseries",
+            "Population stability index, by field",
+            "The PSI of all processes' rows in the window, from summed counts, against the "
+            "reference. Good: below its threshold, which is what chance alone exceeds once in a "
+            "hundred windows, and below 0.1, which is what matters in practice. Select a field in "
+            "the table to see what has changed in it.",
+            (Query(psi(*_COUNTS), _LEGEND),),
+            decimals=3,
+            warn_above=0.1,
+        ),
+        Panel(
+            "table",
+            "Fields",
+            "PSI of the window and its 99 % threshold without drift, over all processes; the "
+            "evidence and alert of the process that has most. An alert needs both: evidence that "
+            "chance does not explain, and a distance that matters.",
+            (
+                Query(psi(*_COUNTS), instant=True),
+                Query(psi_threshold(*_COUNTS), instant=True),
+                Query(highest(select(catalog.DRIFT_EVIDENCE, CHOSEN_FIELDS), FIELD), instant=True),
+                Query(highest(select(catalog.DRIFT_ALERT, CHOSEN_FIELDS), FIELD), instant=True),
+            ),
+            columns=(
+                ("<bare:model.name>", "model"),
+                ("<bare:model.version>", "version"),
+                ("field", "field"),
+                ("role", "role"),
+                ("Value #A", "PSI"),
+                ("Value #B", "threshold"),
+                ("Value #C", "evidence (log10)"),
+                ("Value #D", "alert"),
+            ),
+            decimals=3,
+            links_to_field=True,
+        ),
+    ),
+)
+
+_SCORES = Row(
+    "Scores, thresholds, evidence",
+    (
+        Panel(
+            "timeseries",
+            "Scores",
+            "The chosen measure of the window, in the process where it is highest. Compare it "
+            "with the threshold beside it: small windows have large scores by chance.",
+            (
+                Query(
+                    highest(
+                        select(catalog.DRIFT_SCORE, CHOSEN_FIELDS, _MEASURE), f"{FIELD}, measure"
+                    ),
+                    _LEGEND + " {{measure}}",
+                ),
+            ),
+            decimals=3,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Thresholds",
+            "What the score exceeds once in a hundred windows of this size without any drift.",
+            (
+                Query(
+                    highest(
+                        select(catalog.DRIFT_THRESHOLD, CHOSEN_FIELDS, _MEASURE),
+                        f"{FIELD}, measure",
+                    ),
+                    _LEGEND + " {{measure}}",
+                ),
+            ),
+            decimals=3,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Evidence",
+            "Logarithm to base 10 of the e-value: 4 means that chance gives this much once in "
+            "10,000 models. It may be looked at any time without false alerts by repetition.",
+            (Query(highest(select(catalog.DRIFT_EVIDENCE, CHOSEN_FIELDS), FIELD), _LEGEND),),
+            decimals=1,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Drift alerts",
+            "1 while the alert fires in any process. Good: 0.",
+            (Query(highest(select(catalog.DRIFT_ALERT, CHOSEN_FIELDS), FIELD), _LEGEND),),
+            maximum=1,
+            width=24,
+            height=6,
+        ),
+    ),
+)
+
+
+def _contribution(metric: catalog.MetricSpec) -> str:
+    return model_mean(metric, by=f"{MODEL}, field, prediction")
+
+
+_WHY = Row(
+    "Why the predictions moved",
+    (
+        Panel(
+            "timeseries",
+            "Contribution of each feature to the shift of the mean prediction",
+            "In units of the prediction: what the changed mix of this feature alone adds to the "
+            "mean prediction. A large one names the cause; retraining helps only where the "
+            "relation to the actual changed, not where the mix did.",
+            (Query(_contribution(catalog.DRIFT_CONTRIBUTION), "{{prediction}} due to {{field}}"),),
+        ),
+        Panel(
+            "table",
+            "Contributions and their thresholds",
+            "A contribution below its threshold is what chance gives once in a hundred windows.",
+            (
+                Query(_contribution(catalog.DRIFT_CONTRIBUTION), instant=True),
+                Query(_contribution(catalog.DRIFT_CONTRIBUTION_THRESHOLD), instant=True),
+            ),
+            columns=(
+                ("<bare:model.name>", "model"),
+                ("<bare:model.version>", "version"),
+                ("prediction", "prediction"),
+                ("field", "field"),
+                ("Value #A", "contribution"),
+                ("Value #B", "threshold"),
+            ),
+            links_to_field=True,
+        ),
+    ),
+)
+
+DRIFT = Board(
+    "mlmonitor-drift",
+    "mlmonitor: drift",
+    "Features and predictions beside the training data: averages, scores, evidence and causes.",
+    (_AVERAGES, _FLEET, _SCORES, _WHY),
+    variables=(
+        *field_variables(),
+        Choice("measure", "Measure", ("psi", "psi_debiased", "js", "hellinger", "tv", "ks"), "psi"),
+    ),
+)

@@ -1,0 +1,82 @@
+"""KPIs: what the model does for the business, beside its predictions."""
+
+from metrics_variables import field_variables
+from mlmonitor import catalog
+from model import Board, Panel, Query, Row
+from promql import FIELD, added, field_mean, select, total
+
+_KPI = 'role="kpi"'
+_LEGEND = "{{field}} {{<bare:model.version>}}"
+
+
+def _mean(chosen: str) -> str:
+    return field_mean(catalog.MEAN, chosen)
+
+
+def _sum(chosen: str) -> str:
+    """The mean of a row times the rows in the window: negative values add up too."""
+    rows = total(added(select(catalog.DISTRIBUTION, chosen, part="count")), FIELD)
+    return f"{_mean(chosen)} * on ({FIELD}) {rows}"
+
+
+_FIGURES = Row(
+    "Business figures",
+    (
+        Panel(
+            "stat",
+            "Total in the window",
+            "Sum of each business figure over all processes and the chosen window.",
+            (Query(_sum(_KPI), _LEGEND),),
+            width=12,
+            height=6,
+        ),
+        Panel(
+            "stat",
+            "Mean of a prediction",
+            "Each business figure for a single prediction.",
+            (Query(_mean(_KPI), _LEGEND),),
+            width=12,
+            height=6,
+        ),
+        Panel(
+            "timeseries",
+            "Totals over time",
+            "Each point is the sum of the window before it. Compare with the same hour of last "
+            "week before you conclude.",
+            (Query(_sum(_KPI), _LEGEND),),
+        ),
+        Panel(
+            "timeseries",
+            "Means over time",
+            "Business figures of a single prediction.",
+            (Query(_mean(_KPI), _LEGEND),),
+        ),
+    ),
+)
+
+_MODEL = Row(
+    "Beside the model",
+    (
+        Panel(
+            "timeseries",
+            "Predictions",
+            "Mean prediction of the window.",
+            (Query(_mean('role="prediction"'), _LEGEND),),
+        ),
+        Panel(
+            "timeseries",
+            "Chosen fields",
+            "Means of the fields chosen above: claimed amounts, market values.",
+            (Query(_mean('role=~"$role",field=~"$field"'), "{{role}} " + _LEGEND),),
+        ),
+    ),
+)
+
+KPIS = Board(
+    "mlmonitor-kpis",
+    "mlmonitor: KPIs",
+    "Business figures of the predictions, and the fields they are made of.",
+    (_FIGURES, _MODEL),
+    variables=field_variables(),
+    since="now-24h",
+)

@@ -1,0 +1,232 @@
+"""Performance: how right the predictions are, where, how surely, and for whom it is known yet."""
+
+from metrics_variables import model_variables
+from mlmonitor import catalog
+from model import Board, Panel, Query, Row
+from promql import MODEL, added, model_mean, rate, select, total
+
+_LEGEND = "{{<bare:model.name>}} {{<bare:model.version>}}"
+_WHOLE = 'field=""'
+_BUCKETS = 'field!=""'
+_BY_BUCKET = f"{MODEL}, field, bucket"
+_IS_CLASS = 'actual="true"'
+_LABELLED = f"({total(added(select(catalog.LABELLED, _WHOLE)))} > 0)"
+
+
+def _quotient(metric: catalog.MetricSpec, matcher: str, by: str = MODEL) -> str:
+    """Sums over all processes, divided by the labelled predictions behind them, since the start."""
+    return (
+        f"{total(select(metric, matcher), by)}"
+        f" / ({total(select(catalog.LABELLED, matcher), by)} > 0)"
+    )
+
+
+_ERRORS = Row(
+    "Errors of the whole",
+    (
+        Panel(
+            "timeseries",
+            "Mean absolute error",
+            "Of predictions whose label arrived in the window: summed errors of all processes by "
+            "their count. Good: within your objective, and near the training's.",
+            (
+                Query(
+                    f"{total(added(select(catalog.ERROR_ABSOLUTE, _WHOLE)))} / {_LABELLED}", _LEGEND
+                ),
+            ),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Root mean squared error",
+            "As the mean absolute error, but large errors weigh more: it grows first where a few "
+            "predictions are far off.",
+            (
+                Query(
+                    f"sqrt({total(added(select(catalog.ERROR_SQUARED, _WHOLE)))} / {_LABELLED})",
+                    _LEGEND,
+                ),
+            ),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Bias",
+            "Mean of predicted minus actual, since the processes' start. Good: near 0. Above it "
+            "the model predicts too much. A steady bias is mended by recalibration.",
+            (Query(_quotient(catalog.ERROR_SIGNED, _WHOLE), _LEGEND),),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Measures: realised beside trained",
+            "Every measure of the task over all labelled predictions of each process, and its "
+            "value at training; processes weighted by their predictions.",
+            (
+                Query(
+                    model_mean(catalog.PERFORMANCE, by=f"{MODEL}, measure, basis"),
+                    "{{measure}} {{basis}} " + _LEGEND,
+                ),
+            ),
+            width=24,
+        ),
+    ),
+)
+
+_BY = Row(
+    "By bucket",
+    (
+        Panel(
+            "barchart",
+            "Predicted against actual, by bucket",
+            "Mean prediction and mean actual of labelled predictions in each declared bucket. "
+            "Good: equal. A bucket in which they part names the rows that the model gets wrong.",
+            (
+                Query(
+                    f"({total(select(catalog.ACTUAL, _BUCKETS), _BY_BUCKET)}"
+                    f" + {total(select(catalog.ERROR_SIGNED, _BUCKETS), _BY_BUCKET)})"
+                    f" / {total(select(catalog.LABELLED, _BUCKETS), _BY_BUCKET)}",
+                    instant=True,
+                ),
+                Query(_quotient(catalog.ACTUAL, _BUCKETS, _BY_BUCKET), instant=True),
+            ),
+            columns=(("bucket", "bucket"), ("Value #A", "predicted"), ("Value #B", "actual")),
+        ),
+        Panel(
+            "table",
+            "Errors by bucket",
+            "Mean absolute error and bias, in declared buckets and, with an empty field, in bins "
+            "of the prediction. Few labels make large errors by chance: look at the count.",
+            (
+                Query(total(select(catalog.LABELLED), _BY_BUCKET), instant=True),
+                Query(_quotient(catalog.ERROR_ABSOLUTE, "", _BY_BUCKET), instant=True),
+                Query(_quotient(catalog.ERROR_SIGNED, "", _BY_BUCKET), instant=True),
+            ),
+            columns=(
+                ("<bare:model.name>", "model"),
+                ("<bare:model.version>", "version"),
+                ("field", "field"),
+                ("bucket", "bucket"),
+                ("Value #A", "labels"),
+                ("Value #B", "mean absolute error"),
+                ("Value #C", "bias"),
+            ),
+            order_by="bucket",
+        ),
+    ),
+)
+
+_CONFUSION = total(select(catalog.CONFUSION), f"{MODEL}, actual, predicted")
+_DIAGONAL = (
+    f"{_CONFUSION} and on ({MODEL}, actual, predicted) label_replace("
+    f"group by ({MODEL}, actual) ({select(catalog.CONFUSION)}),"
+    ' "predicted", "$1", "actual", "(.*)")'
+)
+
+_CLASSES = Row(
+    "Classes",
+    (
+        Panel(
+            "table",
+            "Confusion",
+            "Labelled predictions by actual class (rows) and predicted class. Good: large numbers "
+            "on the diagonal. An off-diagonal cell that grows is a pair of classes mixed up.",
+            (Query(total(select(catalog.CONFUSION), "actual, predicted"), instant=True),),
+            matrix=("predicted", "actual", "Value"),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Accuracy",
+            "Share of labelled predictions on the diagonal, over all processes since their start.",
+            (
+                Query(
+                    f"sum by ({MODEL}) ({_DIAGONAL}) / {total(select(catalog.CONFUSION))}", _LEGEND
+                ),
+            ),
+            unit="percentunit",
+            maximum=1,
+            width=8,
+        ),
+        Panel(
+            "barchart",
+            "Calibration",
+            "Observed frequency of the class among predictions with a score up to the bin's edge. "
+            "Good: the bars rise along the diagonal; below it the scores promise too much.",
+            (
+                Query(
+                    f"{total(select(catalog.SCORE_BIN, _IS_CLASS), 'class, le')}"
+                    f" / ({total(select(catalog.SCORE_BIN), 'class, le')} > 0)",
+                    instant=True,
+                ),
+            ),
+            unit="percentunit",
+            order_by="le",
+            columns=(("le", "score up to"), ("class", "class"), ("Value", "observed")),
+            width=8,
+        ),
+    ),
+)
+
+_COHORTS = Row(
+    "Labels",
+    (
+        Panel(
+            "table",
+            "Cohorts and their labels",
+            "Predictions by the period they were made in, and those labelled by now. Good: old "
+            "cohorts near 100 %. A measure of a young cohort speaks for the few that are known.",
+            (
+                Query(total(select(catalog.COHORT_PREDICTIONS), f"{MODEL}, cohort"), instant=True),
+                Query(total(select(catalog.COHORT_LABELLED), f"{MODEL}, cohort"), instant=True),
+                Query(
+                    f"{total(select(catalog.COHORT_LABELLED), f'{MODEL}, cohort')}"
+                    f" / {total(select(catalog.COHORT_PREDICTIONS), f'{MODEL}, cohort')}",
+                    instant=True,
+                ),
+            ),
+            columns=(
+                ("<bare:model.name>", "model"),
+                ("<bare:model.version>", "version"),
+                ("cohort", "cohort"),
+                ("Value #A", "predictions"),
+                ("Value #B", "labelled"),
+                ("Value #C", "share"),
+            ),
+            order_by="cohort",
+        ),
+        Panel(
+            "timeseries",
+            "Labels received",
+            "Labels a second, by outcome. Late ones arrived after their prediction was forgotten: "
+            "raise Config.pending_predictions. Unknown ones name no prediction of this service.",
+            (
+                Query(
+                    total(rate(select(catalog.LABELS)), f"{MODEL}, status"), "{{status}} " + _LEGEND
+                ),
+            ),
+            unit="reqps",
+            stacked=True,
+        ),
+        Panel(
+            "timeseries",
+            "Maturity of old cohorts",
+            "Labelled share of cohorts that have almost all labels they will get. Good: steady. "
+            "If it falls, labels are lost on their way.",
+            (Query(model_mean(catalog.MATURITY, by=MODEL), _LEGEND),),
+            unit="percentunit",
+            maximum=1,
+            width=24,
+            height=6,
+        ),
+    ),
+)
+
+PERFORMANCE = Board(
+    "mlmonitor-performance",
+    "mlmonitor: performance",
+    "Errors of the whole and by bucket, classes and calibration, cohorts and their labels.",
+    (_ERRORS, _BY, _CLASSES, _COHORTS),
+    variables=model_variables(),
+    since="now-24h",
+)

@@ -1,0 +1,281 @@
+"""Recording and alerting rules: what is computed once a minute, and when somebody is called."""
+
+from dataclasses import dataclass
+
+from mlmonitor import catalog
+from promql import MODEL, bin_counts, reference_counts, select
+
+ENVIRONMENT = "<deployment.environment.name>"
+KEYS = f"{MODEL}, {ENVIRONMENT}"
+FIELD_KEYS = f"{KEYS}, field, role"
+BIN_KEYS = f"{FIELD_KEYS}, bin"
+WHOLE = 'segment=~"all|"'
+"""The whole: `all` where a model has segments, no such label where it has none."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A series that the rules below read."""
+
+    record: str
+    expression: str
+    note: str
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """When somebody is called, and what they read first."""
+
+    name: str
+    expression: str
+    waits: str
+    severity: str
+    summary: str
+    description: str
+
+    @property
+    def runbook(self) -> str:
+        """The page that says what to do."""
+        words = "".join(
+            f"-{letter.lower()}" if letter.isupper() else letter for letter in self.name
+        )
+        return words.removeprefix("-mlmonitor-") + ".md"
+
+
+def whole(metric: catalog.MetricSpec, *matchers: str, part: str = "") -> str:
+    """Series of a metric over all rows, of all models."""
+    return select(metric, WHOLE, *matchers, part=part, chosen="")
+
+
+def total(vector: str, keys: str = KEYS) -> str:
+    """The sum over all processes of a model."""
+    return f"sum by ({keys}) ({vector})"
+
+
+def highest(vector: str, keys: str = KEYS) -> str:
+    """The largest of all processes of a model."""
+    return f"max by ({keys}) ({vector})"
+
+
+def grown(vector: str, window: str) -> str:
+    """What a counter of all processes grew by."""
+    return total(f"increase({vector}[{window}])")
+
+
+def _shares(counts: str, half: str, share: str, note: str, condition: str) -> list[Recording]:
+    return [
+        Recording(half, f"{counts} + 0.5\nand on ({BIN_KEYS}) {condition}", note),
+        Recording(
+            share,
+            f"{half}\n/ on ({FIELD_KEYS}) group_left ()\n  sum by ({FIELD_KEYS}) ({half})",
+            "Their shares.",
+        ),
+    ]
+
+
+def _psi(name: str, live: str, trained: str) -> Recording:
+    return Recording(
+        name,
+        f"sum by ({FIELD_KEYS}) (\n  ({live} - {trained})\n  * ln({live} / {trained})\n)",
+        "The population stability index, as `mlmonitor.stats.distance.psi` of the pooled rows.",
+    )
+
+
+def _threshold(name: str, counts: str, half: str) -> Recording:
+    degrees = f"clamp_min(count by ({FIELD_KEYS}) ({half}) - 1, 1)"
+    spread = f"(2 / (9 * {degrees}))"
+    return Recording(
+        name,
+        "(\n"
+        f"  1 / sum by ({FIELD_KEYS}) ({counts})\n"
+        f"  + 1 / max by ({FIELD_KEYS}) ({whole(catalog.REFERENCE_VALUES)})\n"
+        ")\n"
+        f"* {degrees}\n"
+        f"* (1 - {spread} + 2.3263 * sqrt({spread})) ^ 3",
+        "Its 99 % quantile without drift: (1/n + 1/m) times that of chi-square with a degree less "
+        "than there are bins, by Wilson and Hilferty (1931).",
+    )
+
+
+def _family(suffix: str, window: str | None) -> list[Recording]:
+    count, half = f"mlmonitor:field_bin{suffix}:count", f"mlmonitor:field_bin{suffix}:half"
+    share = f"mlmonitor:field_bin{suffix}:share"
+    trained_half = f"mlmonitor:reference_bin{suffix}:half"
+    trained_share = f"mlmonitor:reference_bin{suffix}:share"
+    psi = f"mlmonitor:field_psi{suffix}"
+    since = "since each process started" if window is None else f"in the last {window}"
+    either = f"(\n  {count} + mlmonitor:reference_bin:count > 0\n)"
+    return [
+        Recording(
+            count,
+            bin_counts(WHOLE, keys=FIELD_KEYS, window=window, chosen=""),
+            f"Values in each bin, {since}: of numeric fields, whose bins are `(gt, le]`, a bucket "
+            "less the one before it; of categorical fields as they are counted.",
+        ),
+        *_shares(count, half, share, "With half a count added, where either side has any.", either),
+        *_shares(
+            "mlmonitor:reference_bin:count",
+            trained_half,
+            trained_share,
+            "The same of the reference.",
+            half,
+        ),
+        _psi(psi, share, trained_share),
+        _threshold(f"{psi}:threshold", count, half),
+    ]
+
+
+REFERENCE = Recording(
+    "mlmonitor:reference_bin:count",
+    reference_counts(WHOLE, keys=FIELD_KEYS, chosen=""),
+    "What the reference has in each bin.",
+)
+SINCE_START: tuple[Recording, ...] = (REFERENCE, *_family("", None))
+LAST_HOUR: tuple[Recording, ...] = tuple(_family("_1h", "1h"))
+
+_FIELD_TEXT = (
+    'Field {{ index $labels "field" }} ({{ index $labels "role" }}) of '
+    '{{ index $labels "<bare:model.name>" }} {{ index $labels "<bare:model.version>" }}'
+)
+_MODEL_TEXT = '{{ index $labels "<bare:model.name>" }} {{ index $labels "<bare:model.version>" }}'
+
+
+def _latency(window: str, offset: str = "") -> str:
+    buckets = f"rate({whole(catalog.DURATION, part='bucket')}[{window}]{offset})"
+    return f"histogram_quantile(0.99, sum by ({KEYS}, le) ({buckets}))"
+
+
+_ADVISED = 'action!="keep"'
+_FAILED = whole(catalog.PREDICTIONS, 'status="error"')
+_CALLS = whole(catalog.PREDICTIONS)
+_LABELLED = grown(whole(catalog.LABELLED, 'field=""'), "1d")
+_ABSOLUTE = grown(whole(catalog.ERROR_ABSOLUTE, 'field=""'), "1d")
+_TRAINED_MAE = highest(whole(catalog.PERFORMANCE, 'measure="mae",basis="reference"'))
+_MATCHED = whole(catalog.LABELS, 'status="matched"')
+_REPORTED = f"{ENVIRONMENT}, <model.name>, destination"
+_NOT_ACCEPTED = select(catalog.EXPORT_POINTS, 'outcome!="accepted"', chosen="")
+_POINTS = select(catalog.EXPORT_POINTS, chosen="")
+
+
+def _share(part: str, all_of_it: str, window: str) -> str:
+    return f"{grown(part, window)} / {grown(all_of_it, window)}"
+
+
+ALERTS: tuple[AlertRule, ...] = (
+    AlertRule(
+        "MlmonitorFleetPsi",
+        "mlmonitor:field_psi_1h > 0.1 + mlmonitor:field_psi_1h:threshold",
+        "15m",
+        "warning",
+        f"{_FIELD_TEXT} has drifted over the whole fleet",
+        'The PSI of all processes\' rows of the last hour is {{ $value | printf "%.3f" }}: 0.1 '
+        "above what chance alone exceeds once in a hundred windows.",
+    ),
+    AlertRule(
+        "MlmonitorDrift",
+        f"{highest(whole(catalog.DRIFT_ALERT), FIELD_KEYS)} == 1",
+        "5m",
+        "warning",
+        f"{_FIELD_TEXT} has drifted",
+        "A process has evidence that chance does not explain, and a distance that matters.",
+    ),
+    AlertRule(
+        "MlmonitorQuality",
+        f"{highest(whole(catalog.QUALITY_ALERT), f'{FIELD_KEYS}, reason')} == 1",
+        "5m",
+        "warning",
+        f"{_FIELD_TEXT} has defects",
+        "The share of values with the defect {{ $labels.reason }} has grown, or a declared rule is "
+        "broken.",
+    ),
+    AlertRule(
+        "MlmonitorPerformance",
+        f"{_ABSOLUTE} / {_LABELLED} > 1.5 * {_TRAINED_MAE}\nand {_LABELLED} >= 100",
+        "30m",
+        "critical",
+        f"{_MODEL_TEXT} is wrong by half as much again as at training",
+        "The mean absolute error of predictions labelled in the last day is "
+        "{{ $value | humanize }}, more than 1.5 times the one at training.",
+    ),
+    AlertRule(
+        "MlmonitorVerdict",
+        f"{highest(whole(catalog.VERDICT, 'action!=\\"keep\\"'), f'{KEYS}, action, reason')} == 1",
+        "1h",
+        "warning",
+        f"{_MODEL_TEXT}: {{{{ $labels.action }}}}",
+        "Mature labels, calibration, age or the quality of the data advise to "
+        "{{ $labels.action }}, because of {{ $labels.reason }}.",
+    ),
+    AlertRule(
+        "MlmonitorLabelsStalled",
+        f"{grown(_MATCHED, '1d')} == 0\nand {total(_MATCHED)} > 0\nand {grown(_CALLS, '1d')} > 0",
+        "1h",
+        "warning",
+        f"No label of {_MODEL_TEXT} has arrived for a day",
+        "Labels used to arrive, predictions go on, and no label found its prediction in a day: the "
+        "cohorts mature no further and performance is not known.",
+    ),
+    AlertRule(
+        "MlmonitorHeartbeatMissing",
+        f"group by ({_REPORTED}) (max_over_time({select(catalog.HEARTBEAT, chosen='')}[1d]))\n"
+        f"unless group by ({_REPORTED}) ({select(catalog.HEARTBEAT, chosen='')})",
+        "5m",
+        "critical",
+        '{{ index $labels "<bare:model.name>" }} no longer reports',
+        "No process has reported to {{ $labels.destination }} for ten minutes, and one did within "
+        "the last day. Nothing else is known of the model while this fires.",
+    ),
+    AlertRule(
+        "MlmonitorRowsDropped",
+        f"{grown(whole(catalog.DROPPED), '10m')}\n"
+        f"/ ({grown(whole(catalog.DROPPED), '10m')} + {grown(_CALLS, '10m')}) > 0.001",
+        "5m",
+        "warning",
+        f"{_MODEL_TEXT} drops rows",
+        "{{ $value | humanizePercentage }} of the rows were predicted but not monitored, because "
+        "the buffer was full.",
+    ),
+    AlertRule(
+        "MlmonitorInternalErrors",
+        f"{grown(whole(catalog.FAULTS), '15m')} > 0",
+        "0m",
+        "warning",
+        f"The monitoring of {_MODEL_TEXT} has internal errors",
+        "Faults of the library itself were held back from the host; some rows may not be counted.",
+    ),
+    AlertRule(
+        "MlmonitorErrorShare",
+        f"{_share(_FAILED, _CALLS, '10m')} > 0.01\nand {grown(_CALLS, '10m')} >= 100",
+        "10m",
+        "critical",
+        f"{_MODEL_TEXT} fails more than one call in a hundred",
+        "{{ $value | humanizePercentage }} of the calls of the last ten minutes "
+        "raised an exception.",
+    ),
+    AlertRule(
+        "MlmonitorLatency",
+        f"{_latency('10m')} > 2 * {_latency('1d', ' offset 1h')}\nand {_latency('10m')} > 0.05",
+        "10m",
+        "warning",
+        f"{_MODEL_TEXT} is twice as slow as the day before",
+        "The 99th percentile of the last ten minutes is {{ $value | humanizeDuration }}.",
+    ),
+    AlertRule(
+        "MlmonitorServiceAlert",
+        f"{highest(whole(catalog.SERVICE_ALERT), f'{KEYS}, measure')} == 1",
+        "5m",
+        "warning",
+        f"{{{{ $labels.measure }}}} of {_MODEL_TEXT} is not as it was",
+        "A process has evidence that its failures or its latency have grown beyond its first days.",
+    ),
+    AlertRule(
+        "MlmonitorPointsRefused",
+        f"sum by (destination) (increase({_NOT_ACCEPTED}[15m]))\n"
+        f"/ sum by (destination) (increase({_POINTS}[15m])) > 0.01",
+        "15m",
+        "warning",
+        "{{ $labels.destination }} refuses points",
+        "{{ $value | humanizePercentage }} of the points sent were rejected or could not be "
+        "delivered.",
+    ),
+)

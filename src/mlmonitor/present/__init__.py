@@ -1,0 +1,1 @@
+"""What people look at: dashboards and alert rules for the products they have."""

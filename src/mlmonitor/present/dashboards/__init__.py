@@ -1,0 +1,1 @@
+"""Dashboards and alert rules as files, written for the naming of a backend."""

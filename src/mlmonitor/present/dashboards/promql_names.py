@@ -1,0 +1,84 @@
+"""Metric and label names as the queries of each Prometheus-like backend must write them.
+
+A template names a metric of the catalogue as `<mlmonitor.drift.score>{...}`, a part of a histogram
+as `<mlmonitor.field.distribution|bucket>{...}`, a label as `<model.name>`, and a label outside of
+PromQL, in legends for instance, as `<bare:model.name>`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, get_args
+
+from mlmonitor.catalog import CATALOG, IDENTITY, MetricSpec
+from mlmonitor.errors import ConfigError
+
+Naming = Literal["prometheus", "mimir", "utf8"]
+"""`prometheus` adds units and `_total`, `mimir` adds nothing, `utf8` keeps the dots."""
+
+NAMINGS: Final[tuple[Naming, ...]] = get_args(Naming)
+
+LABELS: Final = (*IDENTITY, "error.type", "deployment.environment.name")
+"""The labels whose names have dots, and so differ from backend to backend."""
+
+METRIC_TOKEN: Final = re.compile(r"<(mlmonitor\.[a-z0-9_.]+)(?:\|(bucket|sum|count))?>\{")
+_LABEL_TOKEN = re.compile(
+    "<(bare:)?(" + "|".join(re.escape(label) for label in sorted(LABELS, key=len)) + ")>"
+)
+
+
+def catalogue() -> Mapping[str, MetricSpec]:
+    """The metrics that a template may name, by their OpenTelemetry names."""
+    return {metric.name: metric for metric in CATALOG}
+
+
+def metrics_in(template: str) -> Iterator[MetricSpec]:
+    """Find the metrics that a template names.
+
+    Raises ConfigError for a metric that the catalogue does not have.
+    """
+    known_metrics = catalogue()
+    for match in METRIC_TOKEN.finditer(template):
+        yield _find(known_metrics, match[1], match[2])
+
+
+def render(template: str, naming: Naming) -> str:
+    """Replace the names of a template by those of a backend.
+
+    Raises ConfigError for a metric that the catalogue does not have.
+    """
+    known_metrics = catalogue()
+
+    def write_metric(match: re.Match[str]) -> str:
+        metric = _find(known_metrics, match[1], match[2])
+        name = metric_name(metric, match[2], naming)
+        return f'{{"{name}",' if naming == "utf8" else f"{name}{{"
+
+    def write_label(match: re.Match[str]) -> str:
+        name = label_name(match[2], naming)
+        return f'"{name}"' if naming == "utf8" and match[1] is None else name
+
+    return _LABEL_TOKEN.sub(write_label, METRIC_TOKEN.sub(write_metric, template))
+
+
+def metric_name(metric: MetricSpec, part: str | None, naming: Naming) -> str:
+    """Write the name of a metric, or of a part of a histogram, as a backend stores it."""
+    names = {
+        "prometheus": metric.prometheus,
+        "mimir": metric.name.replace(".", "_"),
+        "utf8": metric.name,
+    }
+    return names[naming] + (f"_{part}" if part else "")
+
+
+def label_name(label: str, naming: Naming) -> str:
+    """Write the name of a label as a backend stores it."""
+    return label if naming == "utf8" else label.replace(".", "_")
+
+
+def _find(known_metrics: Mapping[str, MetricSpec], name: str, part: str | None) -> MetricSpec:
+    metric = known_metrics.get(name)
+    if metric is None:
+        raise ConfigError(f"a shipped file names {name}, which the catalogue does not have")
+    if (part is not None) != (metric.kind == "histogram"):
+        raise ConfigError(f"a shipped file reads {name} as another kind than {metric.kind}")
+    return metric

@@ -1,0 +1,200 @@
+"""Every query of every dashboard finds what the library exported, and finds the right number."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from mlmonitor import Otlp
+from mlmonitor.present.dashboards.promql_names import NAMINGS, Naming
+from mlmonitor.present.dashboards.shipped_files import write_files
+from support.backends import Prometheus, program, running
+from support.collector_sink import free_port
+from support.dashboards import expressions, file_expressions, substituted
+from support.history import BUCKETS, History, lived_through
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+STRATEGIES = {
+    "prometheus": "UnderscoreEscapingWithSuffixes",
+    "mimir": "UnderscoreEscapingWithoutSuffixes",
+    "utf8": "NoTranslation",
+}
+FIELDS = (("feature", "amount"), ("feature", "line"), ("prediction", "prediction"))
+APART = 0.03
+"""Prometheus extrapolates an increase to the ends of its range: counts are not whole numbers."""
+
+
+class Seen(NamedTuple):
+    """A Prometheus that has received fifty minutes, and the monitors that sent them."""
+
+    naming: Naming
+    prometheus: Prometheus
+    history: History
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=NAMINGS)
+def seen(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Seen]:
+    """With the shipped rules, evaluated every second, under each strategy of names."""
+    naming: Naming = request.param
+    folder = tmp_path_factory.mktemp(naming)
+    for path in write_files("alerts", folder, naming=naming):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("interval: 1m", "interval: 1s"), encoding="utf-8")
+    settings = {
+        "global": {"evaluation_interval": "1s"},
+        "rule_files": [f"{folder}/*.rules.yml"],
+        "otlp": {
+            "translation_strategy": STRATEGIES[naming],
+            "promote_resource_attributes": ["deployment.environment.name"],
+        },
+        "storage": {"tsdb": {"out_of_order_time_window": "2h"}},
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(settings), encoding="utf-8")
+    port = free_port()
+    command: list[str | Path] = [
+        program("prometheus"),
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/tsdb",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-otlp-receiver",
+    ]
+    with running(command, port, folder / "prometheus.log"):
+        prometheus = Prometheus(port)
+        with lived_through(lambda: [Otlp.collector(f"{prometheus.otlp}/v1/metrics")]) as history:
+            yield Seen(naming, prometheus, history, folder)
+
+
+def answers(seen: Seen, expression: str) -> list[list[dict[str, Any]]]:
+    """What the query finds for each of the fields that Grafana may have chosen."""
+    if "$field" not in expression and "$role" not in expression:
+        return [seen.prometheus.query(substituted(expression))]
+    chosen = [{"$role": role, "$field": field} for role, field in FIELDS]
+    chosen.append({"$role": "kpi", "$field": "total_savings"})
+    return [seen.prometheus.query(substituted(expression, choices)) for choices in chosen]
+
+
+def board_expressions(seen: Seen) -> Iterator[tuple[str, str]]:
+    """The expressions of all dashboards, with their variables."""
+    folder = seen.folder / "boards"
+    for path in write_files("grafana", folder, naming=seen.naming):
+        if path.parent.name == "metrics":
+            yield from (
+                (f"{path.stem}: {title}", expression)
+                for title, expression in file_expressions(
+                    path.relative_to(folder), path.read_text(encoding="utf-8")
+                )
+            )
+
+
+def test_every_query_of_every_dashboard_finds_numbers(seen: Seen) -> None:
+    """For one of the fields at least; none finds what is not a number."""
+    empty, without_number = [], []
+    count = 0
+    for where, expression in board_expressions(seen):
+        found = answers(seen, expression)
+        count += 1
+        if not any(found):
+            empty.append((where, expression))
+        if any(sample["value"][1] == "NaN" for samples in found for sample in samples):
+            without_number.append((where, expression))
+    assert count > 80
+    assert empty == []
+    assert without_number == []
+
+
+def expression_of(seen: Seen, title: str, place: int = 0) -> str:
+    """The query of a panel."""
+    found = [expression for where, expression in board_expressions(seen) if where == title]
+    return found[place]
+
+
+def by_label(samples: list[dict[str, Any]], label: str) -> dict[str, float]:
+    """Values by one label."""
+    return {sample["metric"].get(label, ""): float(sample["value"][1]) for sample in samples}
+
+
+def test_the_values_of_one_process_are_those_of_its_status(seen: Seen) -> None:
+    """Where a model is one process, the fleet is that process."""
+    status = seen.history.fraud.status()
+    chosen = {"$model": "fraud", "$role": "feature", "$field": "amount"}
+    query = seen.prometheus.query
+    amount = status.field("amount")
+
+    psi = query(substituted(expression_of(seen, "drift: Fields", 0), chosen))
+    assert by_label(psi, "field")["amount"] == pytest.approx(amount.psi, rel=0.1, abs=0.002)
+    threshold = query(substituted(expression_of(seen, "drift: Fields", 1), chosen))
+    assert by_label(threshold, "field")["amount"] == pytest.approx(
+        amount.thresholds["psi"], rel=0.1
+    )
+    live = query(
+        substituted(expression_of(seen, "field: Live mean in the trained band", 3), chosen)
+    )
+    assert by_label(live, "role")["feature"] == pytest.approx(amount.mean, rel=1e-9)
+    accuracy = query(substituted(expression_of(seen, "performance: Accuracy"), chosen))
+    assert float(accuracy[0]["value"][1]) == pytest.approx(status.performance["accuracy"].value)
+
+
+def test_the_values_of_two_processes_are_those_of_all_rows(seen: Seen) -> None:
+    """Sums before ratios: not the mean of two ratios."""
+    statuses = [monitor.status() for monitor in seen.history.severity]
+    chosen = {"$model": "severity", "$role": "feature", "$field": "amount"}
+    query = seen.prometheus.query
+
+    live = query(
+        substituted(expression_of(seen, "field: Live mean in the trained band", 3), chosen)
+    )
+    means = [status.field("amount").mean for status in statuses]
+    assert by_label(live, "role")["feature"] == pytest.approx(sum(means) / 2, rel=1e-9)
+
+    errors = query(substituted(expression_of(seen, "performance: Mean absolute error"), chosen))
+    counts = [status.performance["mae"].count for status in statuses]
+    sums = [status.performance["mae"].value * n for status, n in zip(statuses, counts, strict=True)]
+    assert float(errors[0]["value"][1]) == pytest.approx(sum(sums) / sum(counts), rel=APART)
+
+    bias = query(substituted(expression_of(seen, "performance: Bias"), chosen))
+    biases = [
+        status.performance["bias"].value * n for status, n in zip(statuses, counts, strict=True)
+    ]
+    assert float(bias[0]["value"][1]) == pytest.approx(sum(biases) / sum(counts), rel=1e-6)
+
+    title = "performance: Predicted against actual, by bucket"
+    actual = by_label(query(substituted(expression_of(seen, title, 1), chosen)), "bucket")
+    parts = [status.performance.by("amount") for status in statuses]
+    assert len(actual) == len(BUCKETS) + 1
+    for bucket, mean in actual.items():
+        totals = [part[bucket].error_sums for part in parts]
+        rows = sum(part[bucket].count for part in parts)
+        assert mean == pytest.approx(sum(total.actual for total in totals) / rows, rel=1e-9)
+
+    firing = query(substituted(expression_of(seen, "overview: Fields that drift"), chosen))
+    drifting = {
+        (field.name, field.role)
+        for status in statuses
+        for field in status.fields
+        if field.has_alert
+    }
+    assert float(firing[0]["value"][1]) == len(drifting)
+
+
+def test_every_rule_is_evaluated_without_an_error(seen: Seen) -> None:
+    """Recorded series are there, and the alerts that should fire do."""
+    for where, expression in expressions("alerts", seen.naming):
+        if ".rules.yml" in where:
+            seen.prometheus.query(expression)  # an error is an HTTP status
+    for record in (
+        "mlmonitor:field_psi",
+        "mlmonitor:field_psi_1h",
+        "mlmonitor:field_psi:threshold",
+    ):
+        seen.prometheus.wait_for_number(f'count({record}{{field="amount",role="feature"}})', 2)
+    alerts = 'count by (alertname) (ALERTS{alertname=~"MlmonitorDrift|MlmonitorFleetPsi"})'
+    assert {sample["metric"]["alertname"] for sample in seen.prometheus.query(alerts)} == {
+        "MlmonitorDrift",
+        "MlmonitorFleetPsi",
+    }

@@ -1,0 +1,157 @@
+"""Fifty minutes of two models, exported to a backend: what dashboards and rules are tried on."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor import Config, Field, Monitor, Reference
+from mlmonitor.export.base import Exporter
+from mlmonitor.testing import ManualClock
+
+MINUTES = 50
+"""Shorter than the window, so that a window holds every row."""
+
+DRIFT_MINUTE = 20
+"""From here on, amounts are half as large again."""
+
+ROWS = 60
+"""A minute, of each process."""
+
+BUCKETS = [500.0, 1_500.0]
+
+
+class History(NamedTuple):
+    """The monitors, still open, at the end of their hour."""
+
+    severity: tuple[Monitor, Monitor]
+    """Two processes of one regression model."""
+    fraud: Monitor
+    """A classifier with segments."""
+    ended_at: float
+
+
+def _claims(rng: np.random.Generator, rows: int, factor: float = 1.0) -> dict[str, Any]:
+    return {
+        "amount": rng.gamma(3.0, 400.0 * factor, rows),
+        "age": rng.normal(45.0, 12.0, rows),
+        "line": rng.choice(["motor", "home"], rows, p=[0.7, 0.3]),
+    }
+
+
+def _severity(claims: dict[str, Any]) -> Any:
+    return 0.8 * claims["amount"] + 2.0 * claims["age"]
+
+
+def _frauds(rng: np.random.Generator, rows: int) -> tuple[dict[str, Any], Any, list[str]]:
+    """Claims, the scores of both classes, and what each turned out to be."""
+    scores = rng.beta(0.8, 1.6, rows)
+    actual = np.where(rng.random(rows) < scores, "fraud", "honest")
+    return _claims(rng, rows), np.column_stack([1 - scores, scores]), actual.tolist()
+
+
+def severity_reference() -> Reference:
+    """Of 4,000 claims before the drift."""
+    claims = _claims(np.random.default_rng(1), 4_000)
+    return Reference.fit(
+        claims,
+        predictions=_severity(claims),
+        trained_at=datetime(2026, 1, 1, tzinfo=UTC),
+        training_metrics={"mae": 40.0},
+        thresholds="asymptotic",
+    )
+
+
+def fraud_reference() -> Reference:
+    """Of 4,000 claims and their scores."""
+    claims, scores, actual = _frauds(np.random.default_rng(2), 4_000)
+    return Reference.fit(
+        claims,
+        predictions=scores,
+        output="probabilities",
+        classes=["honest", "fraud"],
+        actuals=actual,
+        segments=["line"],
+        thresholds="asymptotic",
+    )
+
+
+def _severity_minute(monitor: Monitor, rng: np.random.Generator, minute: int) -> None:
+    claims = _claims(rng, ROWS, 1.5 if minute >= DRIFT_MINUTE else 1.0)
+    claims["age"][: ROWS // 20] = np.nan
+    predictions = _severity(claims)
+    ids = [f"{minute}-{row}" for row in range(ROWS)]
+    monitor.record(claims, predictions, ids=ids)
+    monitor.status()  # the predictions are read before their labels
+    labelled = ROWS // 2
+    actual = predictions[:labelled] + rng.normal(10.0, 50.0, labelled)
+    monitor.label(ids[:labelled], actual)
+    for saving in (claims["amount"] - predictions)[:10]:
+        monitor.kpi("total_savings", float(saving) - 300.0)
+
+    @monitor.watch
+    def predict(features: dict[str, float]) -> float:
+        if features["amount"] < 0:
+            raise ValueError("an amount below zero")
+        return features["amount"]
+
+    predict({"amount": 1_000.0, "age": 40.0, "line": "motor"})
+    with suppress(ValueError):
+        predict({"amount": -1.0, "age": 40.0, "line": "motor"})
+
+
+def _fraud_minute(monitor: Monitor, rng: np.random.Generator, minute: int) -> None:
+    claims, scores, actual = _frauds(rng, ROWS)
+    ids = [f"{minute}-{row}" for row in range(ROWS)]
+    names = ["honest", "fraud"]
+    monitor.record(claims, scores, ids=ids, output="probabilities", names=names)
+    monitor.status()
+    monitor.label(ids, actual)
+
+
+@contextmanager
+def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[History]:
+    """Let the models live, a minute at a time, up to now; each minute is exported.
+
+    make_exporters: called once for each process.
+    """
+    ended_at = time.time()
+    clock = ManualClock(ended_at - 60.0 * MINUTES)
+    config = Config(
+        poll_interval_seconds=3_600,
+        export_interval_seconds=3_600,
+        cohort_seconds=600,
+        baseline_rows=200,
+    )
+    with ExitStack() as stack:
+
+        def start(model: str, **options: Any) -> Monitor:
+            return stack.enter_context(
+                Monitor(model, exporters=make_exporters(), config=config, clock=clock, **options)
+            )
+
+        reference = severity_reference()
+        severity = tuple(
+            start(
+                "severity",
+                version="7",
+                reference=reference,
+                buckets={"amount": BUCKETS},
+                fields=[Field("amount", maximum=1e6, nullable=False)],
+            )
+            for _ in range(2)
+        )
+        fraud = start("fraud", version="2", reference=fraud_reference(), segments=["line"])
+        everyone = (*severity, fraud)
+        rngs = [np.random.default_rng(seed) for seed in range(3)]
+        for minute in range(MINUTES):
+            for monitor, rng in zip(severity, rngs, strict=False):
+                _severity_minute(monitor, rng, minute)
+            _fraud_minute(fraud, rngs[2], minute)
+            clock.advance(60.0)
+            for monitor in everyone:
+                assert monitor.flush(timeout_seconds=20)
+        yield History((severity[0], severity[1]), fraud, ended_at)

@@ -1,0 +1,334 @@
+"""Dashboards and rules ask only for what the catalogue exports, in the names of each backend."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from mlmonitor import ConfigError
+from mlmonitor.catalog import CATALOG
+from mlmonitor.cli.main import main
+from mlmonitor.present.dashboards import promql_names
+from mlmonitor.present.dashboards.promql_names import NAMINGS, Naming, metric_name, render
+from mlmonitor.present.dashboards.shipped_files import (
+    KINDS,
+    read_templates,
+    render_files,
+    write_files,
+)
+from support.dashboards import expressions, panels, recorded_names
+
+ROOT = Path(__file__).parents[3]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+METRIC_BOARDS = ("overview", "drift", "field", "performance", "kpis")
+
+
+def names_of(naming: Naming) -> set[str]:
+    """Every metric of the catalogue as a backend stores it, parts of histograms included."""
+    parts = ("bucket", "sum", "count")
+    return {
+        metric_name(metric, part, naming)
+        for metric in CATALOG
+        for part in (parts if metric.kind == "histogram" else (None,))
+    }
+
+
+def selectors(expression: str) -> Iterator[str]:
+    """The names of all metrics of an expression, found in its parsed form."""
+    parsed = promql_parser.parse(expression)
+    text = parsed.prettify()
+    yield from re.findall(r'__name__="([^"]+)"', text)
+    yield from re.findall(r"(?<![\w:\"$.])(mlmonitor[_:a-zA-Z0-9]+)(?=[\s{\[(),]|$)", text)
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_every_expression_parses_and_names_only_metrics_of_the_catalogue(naming: Naming) -> None:
+    """In dashboards of both schemas, in rules, and in the variables of dashboards."""
+    exported = names_of(naming) | recorded_names()
+    asked: set[str] = set()
+    for kind in ("grafana", "alerts"):
+        found = list(expressions(kind, naming))
+        assert found
+        for where, expression in found:
+            names = set(selectors(expression))
+            assert names, (where, expression)
+            assert names <= exported, (where, names - exported)
+            asked |= names
+    assert len(asked) > 40
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_no_name_is_left_unwritten(naming: Naming) -> None:
+    """No angle bracket of a template is in what a person gets."""
+    for kind in ("grafana", "alerts"):
+        for path, text in render_files(kind, naming=naming):
+            assert "<mlmonitor" not in text, path
+            assert "<runbooks>" not in text, path
+            assert not re.search(r"<(bare:)?(model|error|deployment)\.", text), path
+
+
+def metrics_asked_for() -> list[str]:
+    """The metrics that any shipped file names."""
+    found = {
+        metric.name
+        for kind in ("grafana", "alerts")
+        for _, template in read_templates(kind)
+        for metric in promql_names.metrics_in(template)
+    }
+    return sorted(found)
+
+
+def write_everything(folder: Path) -> None:
+    """All kinds of files."""
+    for kind in KINDS:
+        write_files(kind, folder)
+
+
+@pytest.mark.parametrize("name", metrics_asked_for())
+def test_a_metric_that_leaves_the_catalogue_breaks_what_asks_for_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before anybody sees an empty panel."""
+    left = tuple(metric for metric in CATALOG if metric.name != name)
+    monkeypatch.setattr(promql_names, "CATALOG", left)
+    with pytest.raises(ConfigError, match=re.escape(name)):
+        write_everything(tmp_path)
+
+
+def test_almost_every_metric_is_shown_or_watched() -> None:
+    """Those that are not are for other backends or need no picture; each is named here."""
+    elsewhere = {
+        "mlmonitor.field.sum",  # for Dynatrace and OpenTelemetry providers
+        "mlmonitor.prediction.duration.bucket",
+        "mlmonitor.prediction.duration.sum",
+    }
+    names = {metric.name for metric in CATALOG}
+    assert names - set(metrics_asked_for()) == elsewhere & names
+
+
+def test_a_histogram_is_read_by_its_parts() -> None:
+    """A query for the whole of it would find nothing."""
+    with pytest.raises(ConfigError, match="histogram"):
+        render("<mlmonitor.prediction.duration>{}", "prometheus")
+    with pytest.raises(ConfigError, match="gauge"):
+        render("<mlmonitor.drift.score|bucket>{}", "prometheus")
+
+
+def test_each_naming_writes_its_own_names() -> None:
+    """The three strategies of Prometheus that are in use."""
+    template = 'sum by (<model.name>) (<mlmonitor.predictions>{<error.type>!=""})'
+    assert [render(template, naming) for naming in NAMINGS] == [
+        'sum by (model_name) (mlmonitor_predictions_total{error_type!=""})',
+        'sum by (model_name) (mlmonitor_predictions{error_type!=""})',
+        'sum by ("model.name") ({"mlmonitor.predictions","error.type"!=""})',
+    ]
+    assert render("{{<bare:model.name>}}", "utf8") == "{{model.name}}"
+
+
+@pytest.mark.skipif(
+    find_spec("grafana_foundation_sdk") is None, reason="grafana-foundation-sdk is not installed"
+)
+def test_what_ships_is_what_the_builders_write() -> None:
+    """`make dashboards` would change nothing."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "dashboards/generate.py"]
+    done = subprocess.run(
+        [*command, "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def boards(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The Grafana dashboards of a folder."""
+    for path, text in render_files("grafana", naming="prometheus"):
+        if path.parent.name == folder:
+            yield path.stem, json.loads(text)
+
+
+def test_there_are_five_dashboards_in_both_schemas() -> None:
+    """Each under one name."""
+    for folder in ("metrics", "metrics-v2"):
+        assert {name for name, _ in boards(folder)} == set(METRIC_BOARDS)
+    for name, board in boards("metrics"):
+        assert board["uid"] == f"mlmonitor-{name}"
+        assert board["schemaVersion"] >= 42
+    for name, board in boards("metrics-v2"):
+        assert board["apiVersion"] == "dashboard.grafana.app/v2"
+        assert board["kind"] == "Dashboard"
+        assert board["metadata"]["name"] == f"mlmonitor-{name}"
+
+
+def test_every_panel_says_what_is_good_and_what_to_do() -> None:
+    """A description of more than a title's worth, in both schemas, and a unit."""
+    for folder in ("metrics", "metrics-v2"):
+        for name, board in boards(folder):
+            found = list(panels(board))
+            assert found
+            for panel in found:
+                assert len(panel["description"]) > 25, (name, panel["title"])
+                assert panel["description"].rstrip().endswith("."), (name, panel["title"])
+
+
+def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
+    """None covers another, none is wider than the page."""
+    for name, board in boards("metrics"):
+        taken: set[tuple[int, int]] = set()
+        for panel in board["panels"]:
+            place = panel["gridPos"]
+            cells = {
+                (x, y)
+                for x in range(place.get("x", 0), place.get("x", 0) + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            }
+            assert all(x < 24 for x, _ in cells), (name, panel["title"])
+            assert not cells & taken, (name, panel["title"])
+            taken |= cells
+
+
+def test_schema_v2_places_every_element_once() -> None:
+    """An element without a place is not drawn, a place without an element is an error."""
+    for name, board in boards("metrics-v2"):
+        spec = board["spec"]
+        placed = [
+            item["spec"]["element"]["name"]
+            for row in spec["layout"]["spec"]["rows"]
+            for item in row["spec"]["layout"]["spec"]["items"]
+        ]
+        assert sorted(placed) == sorted(spec["elements"]), name
+
+
+@pytest.mark.parametrize("folder", ["metrics", "metrics-v2"])
+def test_every_variable_of_a_query_is_one_of_the_dashboard(folder: str) -> None:
+    """A misspelt one would match nothing."""
+    for name, board in boards(folder):
+        spec = board.get("spec", board)
+        declared = {
+            variable["spec"]["name"] if "spec" in variable else variable["name"]
+            for variable in (spec.get("variables") or spec["templating"]["list"])
+        }
+        used = set(re.findall(r"\$\{?([a-z]+)\b", json.dumps(board)))
+        assert used - {"datasource"} <= declared, name
+        assert {"datasource", "environment", "model", "version", "segment"} <= declared
+
+
+def alerting_rules() -> list[dict[str, Any]]:
+    """The alerting rules of Prometheus and Mimir."""
+    texts = {path.name: text for path, text in render_files("alerts", naming="prometheus")}
+    groups = yaml.safe_load(texts["alerts.rules.yml"])["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_every_alert_has_its_runbook() -> None:
+    """And every runbook its alert, which is its heading."""
+    linked = {}
+    for rule in alerting_rules():
+        folder, _, page = rule["annotations"]["runbook_url"].rpartition("/")
+        assert folder == "docs/runbooks"
+        linked[page] = rule["alert"]
+    pages = {path.name: path for path in RUNBOOKS.glob("*.md") if path.name != "README.md"}
+    assert pages.keys() == linked.keys()
+    contents = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    for page, path in pages.items():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# {linked[page]}\n")
+        for heading in ("## Look first", "## Then", "## When it is wrong"):
+            assert heading in text, page
+        assert f"[{linked[page]}]({page})" in contents
+
+
+def test_every_alert_has_a_summary_a_severity_and_waits() -> None:
+    """Only a fault of the library itself is reported at once."""
+    for rule in alerting_rules():
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"].endswith(".")
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert (rule["for"] == "0m") == (rule["alert"] == "MlmonitorInternalErrors")
+
+
+def test_runbooks_are_linked_where_a_team_serves_them(tmp_path: Path) -> None:
+    """The address may end in a slash."""
+    write_files("alerts", tmp_path, runbooks="https://wiki.example/runbooks/")
+    for name in ("alerts.rules.yml", "grafana/alerts.yml"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "runbook_url: https://wiki.example/runbooks/drift.md" in text
+
+
+def test_grafana_and_prometheus_have_the_same_alerts() -> None:
+    """By name, wait, severity and text."""
+    texts = {path.as_posix(): text for path, text in render_files("alerts", naming="mimir")}
+    document = yaml.safe_load(texts["grafana/alerts.yml"])
+    assert document["apiVersion"] == 1
+    (group,) = document["groups"]
+    mine = {rule["title"]: rule for rule in group["rules"]}
+    rules = {rule["alert"]: rule for rule in alerting_rules()}
+    assert mine.keys() == rules.keys()
+    assert len({rule["uid"] for rule in mine.values()}) == len(mine)
+    for name, rule in mine.items():
+        assert len(rule["uid"]) <= 40
+        assert rule["for"] == rules[name]["for"]
+        assert rule["labels"] == rules[name]["labels"]
+        assert {query["refId"] for query in rule["data"]} >= {rule["condition"]}
+        assert not re.search(r"(?<!\$)\$(?!\$)", json.dumps(rule)), "Grafana would replace it"
+
+
+def test_groups_are_small_enough_for_mimir() -> None:
+    """Its ruler takes twenty rules a group unless it is told otherwise."""
+    for path, text in render_files("alerts", naming="mimir"):
+        if path.name.endswith(".rules.yml"):
+            for group in yaml.safe_load(text)["groups"]:
+                assert len(group["rules"]) <= 20
+
+
+@pytest.mark.parametrize("kind", ["grafana", "alerts"])
+def test_the_command_writes_and_says_what(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Into a folder that is created; what else is there stays."""
+    out = tmp_path / "a" / "b"
+    assert main(["dashboards", "write", kind, "--naming", "utf8", "--out", str(out)]) == 0
+    said = capsys.readouterr().out.split()
+    written = {path for path in out.rglob("*") if path.is_file()}
+    assert {Path(line) for line in said} == written
+    assert written
+    (out / "mine.txt").write_text("mine")
+    assert main(["dashboards", "write", kind, "--out", str(out)]) == 0
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_an_unknown_kind_or_naming_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """With what may be written instead."""
+    with pytest.raises(ConfigError, match="grafana, alerts"):
+        write_files("kibana", tmp_path)
+    with pytest.raises(ConfigError, match="prometheus, mimir, utf8"):
+        write_files("grafana", tmp_path, naming="loki")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, with the status of a wrong configuration."""
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file" / "below")
+    assert main(["dashboards", "write", "alerts", "--out", out]) == 2
+    assert "Not a directory" in capsys.readouterr().err
+
+
+def test_writing_needs_no_library_that_builds_dashboards(tmp_path: Path) -> None:
+    """What ships is data: neither Grafana's builders nor a YAML library is imported."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mlmonitor.present.dashboards.shipped_files import write_files\n"
+        f"write_files('grafana', Path({str(tmp_path)!r}))\n"
+        "print(sorted({'grafana_foundation_sdk', 'yaml', 'promql_parser'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
