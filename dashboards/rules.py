@@ -199,7 +199,7 @@ ALERTS: tuple[AlertRule, ...] = (
     ),
     AlertRule(
         "MlmonitorVerdict",
-        f"{highest(whole(catalog.VERDICT, 'action!=\\"keep\\"'), f'{KEYS}, action, reason')} == 1",
+        f"{highest(whole(catalog.VERDICT, _ADVISED), f'{KEYS}, action, reason')} == 1",
         "1h",
         "warning",
         f"{_MODEL_TEXT}: {{{{ $labels.action }}}}",
