@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -21,8 +22,17 @@ ROWS = [float(i % 10) for i in range(200)]
 
 
 def fork_in_c() -> int:
-    """Fork as uWSGI does: no function registered with Python runs in the child."""
+    """Fork as uWSGI does: no function registered with Python runs in the child.
+
+    A child that is asked to hand over the interpreter would wait for a thread that it lacks. So no
+    thread may be asking at the moment of the fork: those that wait get their turn, and ask again
+    only after ten seconds.
+    """
+    interval_seconds = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    time.sleep(0.05)
     pid: int = ctypes.PyDLL(None).fork()
+    sys.setswitchinterval(interval_seconds)
     return pid
 
 
