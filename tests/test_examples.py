@@ -95,6 +95,7 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.demo
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_the_demo_is_ended_by_ctrl_c(tmp_path: Path) -> None:
     """Once claims are being replayed, SIGINT to all of it ends all of it, without a traceback."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -53,12 +54,24 @@ BARE = {
 }
 
 
+OFTEN = {"sync", "sync, preloaded", "gthread", "gevent", "uvicorn", "uvicorn, two workers"}
+"""Tried with every `make test`; all others with `make test-slow`."""
+
+
+def cases(commands: dict[str, tuple[str, ...]]) -> list[Any]:
+    """The commands of servers as parameters, the rare ones marked as slow."""
+    return [
+        pytest.param(command, id=name, marks=() if name in OFTEN else (pytest.mark.slow,))
+        for name, command in commands.items()
+    ]
+
+
 def instances(sink: Sink) -> set[str]:
     """The processes that have reported anything."""
     return {received.resource["service.instance.id"] for received in list(sink.points)}
 
 
-@pytest.mark.parametrize("command", WSGI.values(), ids=WSGI)
+@pytest.mark.parametrize("command", cases(WSGI))
 def test_what_gunicorn_answered_is_what_arrives(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
@@ -83,7 +96,7 @@ def test_what_a_preloaded_service_does_at_import_is_counted_once(
     assert len(instances(sink)) == len(answers.processes) + 1
 
 
-@pytest.mark.parametrize("command", ASGI.values(), ids=ASGI)
+@pytest.mark.parametrize("command", cases(ASGI))
 def test_what_uvicorn_answered_is_what_arrives(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
@@ -98,7 +111,7 @@ def test_what_uvicorn_answered_is_what_arrives(
     assert total == REQUESTS + 2 * started, service.said()
 
 
-@pytest.mark.parametrize("command", BARE.values(), ids=BARE)
+@pytest.mark.parametrize("command", cases(BARE))
 def test_an_app_that_knows_no_lifespan_loses_nothing_either(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
@@ -140,6 +153,7 @@ def deaf() -> Iterator[str]:
             connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [WSGI["sync, preloaded"], WSGI["gthread"], WSGI["gevent"], *list(ASGI.values())[:4]],

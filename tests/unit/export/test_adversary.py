@@ -57,7 +57,9 @@ def exporters(receivers: dict[str, OtlpReceiver]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("name", ['m\nodel 🚀 "}\ud800', LONG])
+@pytest.mark.parametrize(
+    "name", ['m\nodel 🚀 "}\ud800', pytest.param(LONG, marks=pytest.mark.slow)]
+)
 def test_every_name_arrives_as_a_series_of_its_own(
     receivers: dict[str, OtlpReceiver],
     exporter: InMemoryExporter,

@@ -115,7 +115,9 @@ def test_ten_minutes_without_anyone_there(
         assert not receiver.ledger.warnings, receiver
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+)
 def test_an_hour_of_random_faults_loses_nothing(
     receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator, seed: int
 ) -> None:
