@@ -8,6 +8,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import gather
+from mlmonitor.capture.read.run_mistakes import SilentMistake
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
@@ -135,8 +136,10 @@ class Drain:
     def _ingest_run(self, run: Sequence[Entry], step: Callable[[Sequence[Entry]], object]) -> None:
         try:
             fault = step(run)
-            if isinstance(fault, Exception):
-                self._inbox.guard.hold(fault)
+            guard = self._inbox.guard
+            is_explained = isinstance(fault, SilentMistake) and guard.internal_errors > 0
+            if isinstance(fault, Exception) and not is_explained:
+                guard.hold(fault)
         except Exception as error:  # noqa: BLE001 - ours: the worker goes on
             if len(run) == 1:
                 self._inbox.guard.hold(error)

@@ -16,7 +16,15 @@ from mlmonitor.capture.host.outcome_entries import (
     pair_outcomes,
 )
 from mlmonitor.config import Config
+from mlmonitor.errors import SchemaError
 from mlmonitor.worker.worker import Worker
+
+
+def check_figure(name: str, value: object) -> None:
+    """Check that a business figure is a number, or missing; raise SchemaError otherwise."""
+    if value is not None and not hasattr(value, "__float__"):
+        kind = type(value).__name__
+        raise SchemaError(f"kpi: {str(name)!r}: expected a number, got {kind}")
 
 
 class Feedback:
@@ -78,7 +86,11 @@ class Feedback:
                 self._worker.hand_over_outcomes(pair_outcomes(entry, values, predicted_at))
 
     def kpi(self, name: str, value: float) -> None:
-        """Report a business figure: its sum, count and distribution are kept under `name`."""
+        """Report a business figure: its sum, count and distribution are kept under `name`.
+
+        Never raises: a value that is not a number is counted, and is `status().last_error`.
+        """
         if self.config.enabled:
             with self._inbox.guard:
                 self._worker.report(self._inbox.figures.put, [(str(name), value)])
+                check_figure(name, value)

@@ -136,6 +136,10 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     "segments of no column": (fit(segments=["region"]), "there is no column 'region' among"),
     "season without times": (fit(season="hour_of_day"), "season: expected together with times"),
     "unknown thresholds": (fit(thresholds="exact"), "thresholds: expected 'simulated' or 'asym"),
+    "importance of no column": (
+        fit(importances={"agee": 1.0}),
+        "importances: there is no feature 'agee'; did you mean 'age'",
+    ),
     "objects": (fit({"a": [object(), object()]}), "column 'a': expected numbers, text, boo"),
     "no scheme": (lambda _: Otlp.collector("collector:4318"), "expected a URL such as http"),
     "port of gRPC": (lambda _: Otlp.collector("http://c:4317"), "4317 is the port of gRPC"),
@@ -265,6 +269,45 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
         "prediction='score': the result has no such part; it is one dict with 1 named part",
         1,
     ),
+    "a function without a result": (
+        call(None, {"age": 1.0, "line": "A"}),
+        "prediction: expected a value, got None from every call: return the result from the",
+        1,
+    ),
+    "a block without a value": (
+        set_in_block("id_", None),
+        "observe: expected `value` to be set, got 'id_'",
+        1,
+    ),
+    "a text as row": (
+        call(1.0, "age=1"),
+        "features: expected one row (a mapping of names to values, or values in the order of the",
+        1,
+    ),
+    "a number as row": (call(1.0, 3.0), "name the argument that holds the row in watch(feat", 1),
+    "no row": (call(1.0, None), "got one value or nothing: name the argument that holds", 1),
+    "a short row by position": (
+        call(1.0, [3.0]),
+        "features: expected 2 values by position (age, line), got 1: pass all of them in this",
+        1,
+    ),
+    "a short vector": (call(1.0, np.array([3.0])), "expected 2 values by position", 1),
+    "a narrow matrix": (record(np.ones((5, 1)), np.zeros(5)), "expected 2 values by position", 5),
+    "an id that is nowhere": (
+        call(1.0, {"age": 1.0, "line": "A"}, id_from="claim_number"),
+        "id_from: expected 'claim_number' to be an argument or a value of the row, but neither",
+        1,
+    ),
+    "a text as figure": (
+        lambda monitor: monitor.kpi("saved", "planted@x.example"),  # type: ignore[arg-type]  # wrong on purpose
+        "kpi: 'saved': expected a number, got str",
+        0,
+    ),
+    "one actual for two ids": (
+        lambda monitor: monitor.label(["a", "b"], 3.0),
+        "label: expected an actual for each of the 2 ids, got one float",
+        0,
+    ),
     "two shares for three names": (
         call([0.1, 0.9], {"age": 1.0}, output="probabilities", names=["a", "b", "c"]),
         "prediction: expected 3 columns, one for each of names=, got 2",
@@ -285,6 +328,35 @@ def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
     assert answer in str(status.last_error)
     assert "planted" not in str(status.last_error)
     assert status.predictions == rows
+
+
+def test_a_model_that_abstains_at_times_makes_no_mistake(reference: Reference) -> None:
+    """None after a value is a missing prediction, and a text after a row is a bad row."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        watched = monitor.watch(lambda row: row["age"] if isinstance(row, dict) else 1.0)
+        watched({"age": 1.0, "line": "A"})
+        monitor.status()
+        watched({"age": None, "line": "A"})
+        watched("a text")
+        status = monitor.status()
+    assert (status.predictions, status.internal_errors) == (3, 0)
+    assert status.field("prediction", role="prediction").quality["missing"] == 1
+
+
+def test_a_misspelt_class_is_named_beside_the_one_it_replaces(rng: np.random.Generator) -> None:
+    """The names of a class of the reference and of one that arrives instead of it."""
+    known = fit_reference(
+        COLUMNS,
+        predictions=rng.dirichlet([1, 1], ROWS),
+        output="probabilities",
+        classes=["no", "yes"],
+    )
+    with Monitor("m", reference=known, exporters=[]) as monitor:
+        watched = monitor.watch(output="probabilities", names=["no", "yess"])(lambda _: [0.2, 0.8])
+        watched({"age": 1.0, "line": "A"})
+        warning = monitor.status().reference_warning
+    assert warning is not None
+    assert "only there: prediction.yes; only here: prediction.yess" in warning
 
 
 def test_a_series_is_one_row_where_there_is_one_prediction(reference: Reference) -> None:

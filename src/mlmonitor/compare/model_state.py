@@ -12,6 +12,7 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import read_rows
+from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
@@ -86,6 +87,7 @@ class ModelState:
         self.labels: LabelledOutcomes | None = None
         """Labels are matched once there is a reference: its bins are the errors' buckets."""
         self._moment_ns = 0
+        self._mistakes = RunMistakes()
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
         """Count calls without reading their rows, which `ingest` does.
@@ -103,7 +105,7 @@ class ModelState:
     ) -> SchemaError | None:
         """Add the rows of calls of one form; raises, adding none, if one cannot be read.
 
-        Returns why predictions did not fit their declared outputs, if they did not.
+        Returns the mistake that the run shows, if it shows one.
         """
         rows = read_rows(run)
         codes = self.traffic.codes(rows)
@@ -114,7 +116,7 @@ class ModelState:
         if is_traced and block is not None and self.traffic.population is not None:
             traced = rows_with_origin(run, block.rows)
             self.traffic.population.update_exemplars(block, *traced, self._moment_ns)
-        return None if rows.fault is None else SchemaError(rows.fault)
+        return self._mistakes.find(run, rows)
 
     def is_forgotten(self, entry: Entry) -> bool:
         """Whether a call whose id was read late had already been ingested without it."""

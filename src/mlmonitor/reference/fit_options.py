@@ -117,6 +117,12 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
     ):
         for name in sorted(set(names) - of):
             raise SchemaError(f"{what}: there is no column {name!r}")
+    for name in sorted(options.importances.keys() - features):
+        from difflib import get_close_matches  # rarely needed, and slow to import
+
+        similar = get_close_matches(name, sorted(features), n=1)
+        hint = f"did you mean {similar[0]!r}?" if similar else "importances are those of columns"
+        raise SchemaError(f"importances: there is no feature {name!r}; {hint}")
     for name in scored:
         kind = options.kinds.get(name)
         is_numeric = name in features and (kind or Kind.NUMERIC) is Kind.NUMERIC

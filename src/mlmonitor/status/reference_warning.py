@@ -17,7 +17,7 @@ _NAME = 40
 def reference_warning(snapshot: ModelSnapshot) -> str | None:
     """A warning if rows and reference have few names in common; None otherwise.
 
-    The condition: at most a fifth of the reference's features, or none of its predictions, ever
+    The condition: at most a fifth of the reference's features, or not all of its predictions, ever
     arrived, and other names did.
     """
     traffic = snapshot.traffic
@@ -34,6 +34,12 @@ def reference_warning(snapshot: ModelSnapshot) -> str | None:
             return (
                 f"{few} of the {what} that arrive are in the reference (there: {names}; "
                 f"here: {join_names(new)}): is it this model's reference?"
+            )
+        if role is Role.PREDICTION and new and 0 < len(arrived) < len(expected):
+            lost = [truncate(name, _NAME) for name in expected if name not in arrived]
+            return (
+                f"some of the predictions that arrive are not in the reference (only there: "
+                f"{join_names(lost)}; only here: {join_names(new)}): are names= its classes?"
             )
     return None
 

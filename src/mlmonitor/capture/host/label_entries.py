@@ -58,6 +58,11 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
     if not is_many or getattr(ids, "ndim", 1) == 0:
         return LabelEntry([id_text(ids) or ""], [actuals], _read_label_times(times, 1))
     names = _names(cast("Iterable[object]", ids))
+    if is_value(type(actuals)):
+        raise SchemaError(
+            f"label: expected an actual for each of the {len(names)} ids, got one "
+            f"{type(actuals).__name__}"
+        )
     values = copy_column(actuals)
     if len(names) != len(values):
         raise SchemaError(

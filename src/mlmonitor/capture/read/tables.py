@@ -11,8 +11,8 @@ import numpy as np
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frame_columns import column_values
 from mlmonitor.capture.frames import package_of
-from mlmonitor.capture.read.numbers import mixed_floats, plain_floats
-from mlmonitor.capture.read.packing import pack_rows
+from mlmonitor.capture.read.numbers import plain_floats
+from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable, float_matrix
 from mlmonitor.capture.values import UNREADABLE, Values
 from mlmonitor.errors import import_extra
 from mlmonitor.records import Floats
@@ -60,7 +60,7 @@ class MappingTable:
         if len(names) == 1:
             floats = plain_floats(values)
             return None if floats is None else floats.reshape(self.rows, 1)
-        return _matrix(values, len(names))
+        return float_matrix(values, len(names))
 
     def column(self, name: str) -> Values | None:
         """The values under `name`, None where a row has none."""
@@ -96,93 +96,6 @@ def _with_text_names(row: Row) -> Row | None:
         return {key if type(key) is str else str(key): value for key, value in row.items()}
     except Exception:  # noqa: BLE001 - a hostile key: the row cannot be read
         return None
-
-
-class SequenceTable:
-    """Rows of values by position; a short row lacks its last values."""
-
-    def __init__(self, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
-        self.rows: int = len(rows)
-        self._rows = rows
-        self._is_declared = bool(names)
-        self._position = _positions(names, 0 if names else max(map(len, rows), default=0))
-        self._width = len(self._position)
-
-    def matrix(self, names: Sequence[str]) -> Floats | None:
-        """All values in one step, if they are plain numbers and rows have the declared width."""
-        if [*map(len, self._rows)].count(
-            self._width
-        ) < self.rows or not self._position.keys() >= set(names):
-            return None
-        matrix = self._floats()
-        if matrix is None or list(names) == list(self._position):
-            return matrix
-        return matrix[:, [self._position[name] for name in names]]
-
-    def _floats(self) -> Floats | None:
-        """All values, in their own order."""
-        return _matrix(self._rows, self._width)
-
-    def column(self, name: str) -> Values | None:
-        """The values at the position of `name`."""
-        i = self._position.get(name)
-        if i is None:
-            return None
-        return [
-            row[i] if i < len(row) else (UNREADABLE if row is UNREADABLE else None)
-            for row in self._rows
-        ]
-
-    def holds_only(self, expected: int) -> bool:
-        """Whether no row is wider than the expected columns."""
-        return expected == self._width and all(len(row) <= expected for row in self._rows)
-
-    def names(self) -> Mapping[str, int]:
-        """The declared names, and `[position]` for values beyond them."""
-        if not self._is_declared:
-            widths = [len(row) for row in self._rows]
-            return {name: sum(i < width for width in widths) for name, i in self._position.items()}
-        counts = dict.fromkeys(self._position, self.rows)
-        for row in self._rows:
-            for extra in range(self._width, len(row)):
-                counts[f"[{extra}]"] = counts.get(f"[{extra}]", 0) + 1
-        return counts
-
-
-class MatrixTable:
-    """A two-dimensional array with declared column names."""
-
-    def __init__(self, matrix: np.ndarray[Any, Any], names: Sequence[str]) -> None:
-        self.rows: int = len(matrix)
-        self._matrix = matrix
-        self._position = _positions(names, matrix.shape[1])
-
-    def matrix(self, names: Sequence[str]) -> Floats | None:
-        """The columns in the order of `names`."""
-        if self._matrix.dtype.kind not in "fiub":
-            return None
-        width = self._matrix.shape[1]
-        expected = [self._position.get(name, width) for name in names]
-        if max(expected) >= width:
-            return None
-        with np.errstate(over="ignore"):
-            matrix = self._matrix.astype(np.float64, copy=False)
-        return matrix if expected == list(range(width)) else matrix[:, expected]
-
-    def column(self, name: str) -> Values | None:
-        """One column of the array."""
-        i = self._position.get(name)
-        return None if i is None or i >= self._matrix.shape[1] else self._matrix[:, i]
-
-    def holds_only(self, expected: int) -> bool:
-        """Whether the array has no more columns than were expected."""
-        return len(self._position) == expected and self._matrix.shape[1] <= expected
-
-    def names(self) -> Mapping[str, int]:
-        """The declared names that have a column, and `[position]` for columns beyond them."""
-        declared = list(self._position)
-        extra = [f"[{i}]" for i in range(len(declared), self._matrix.shape[1])]
-        return dict.fromkeys((declared + extra)[: self._matrix.shape[1]], self.rows)
 
 
 class ColumnTable:
@@ -221,20 +134,6 @@ class ColumnTable:
     def names(self) -> Mapping[str, int]:
         """All columns, each with a value in every row."""
         return dict.fromkeys(self._columns, self.rows)
-
-
-def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
-    """Float64 `[rows, width]`; None unless all values are numbers."""
-    packed = pack_rows(rows, width)
-    if packed is not None:
-        return packed
-    floats = mixed_floats([*chain.from_iterable(rows)])
-    return None if floats is None else floats.reshape(len(rows), width)
-
-
-def _positions(names: Sequence[str], width: int) -> dict[str, int]:
-    """Return the position of each name; names are "x0", "x1", ... if none are declared."""
-    return {name: i for i, name in enumerate(names or [f"x{i}" for i in range(width)])}
 
 
 def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:

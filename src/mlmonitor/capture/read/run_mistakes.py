@@ -1,0 +1,87 @@
+"""Mistakes of the caller that leave every value of a run empty, and would otherwise be silent."""
+
+from collections.abc import Sequence
+
+from mlmonitor.capture.entry import FORM, Entry
+from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import Table
+from mlmonitor.capture.values import Values
+from mlmonitor.errors import SchemaError
+from mlmonitor.records import ABSENT
+
+_NO_ROW = (
+    "features: expected one row (a mapping of names to values, or values in the order of the "
+    "fields) or several, got one value or nothing: name the argument that holds the row in "
+    "watch(features=...)"
+)
+
+
+class SilentMistake(SchemaError):
+    """A mistake that was not noticed where it was made; it is reported if no error was before."""
+
+
+class RunMistakes:
+    """Recognises mistakes in runs of calls.
+
+    A mistake of the whole program, such as a function without a result, is found until a call
+    shows otherwise: a model that abstains at times is none.
+    Price: two look-ups a run; a scan of its results until one of them has a value.
+    """
+
+    def __init__(self) -> None:
+        self._has_row = False
+        self._has_value = False
+        self._has_id = False
+
+    def find(self, run: Sequence[Entry], rows: Rows) -> SchemaError | None:
+        """Return what is wrong with a run, and what to do; None if nothing is."""
+        if rows.fault is not None:
+            return SchemaError(rows.fault)
+        if not rows.count:
+            return None
+        is_readable = run[0][FORM] is not PayloadForm.UNREADABLE
+        self._has_row |= is_readable
+        mistake = (
+            (None if self._has_row else _NO_ROW)
+            or _find_shortfall(rows.features)
+            or self._find_no_value(rows)
+            or self._find_no_id(rows)
+        )
+        return None if mistake is None else SilentMistake(mistake)
+
+    def _find_no_value(self, rows: Rows) -> str | None:
+        if self._has_value:
+            return None
+        columns = list(rows.predictions.values())
+        if any(not _is_empty(column) for column in columns):
+            self._has_value = True
+            return None
+        if any(value is ABSENT for column in columns for value in column):
+            return None  # the calls failed
+        return (
+            "prediction: expected a value, got None from every call: return the result from the "
+            "watched function, or set `prediction.value` in the block"
+        )
+
+    def _find_no_id(self, rows: Rows) -> str | None:
+        if self._has_id or rows.identity is None:
+            return None
+        column = rows.features.column(rows.identity)
+        if column is not None and not _is_empty(column):
+            self._has_id = True
+            return None
+        return (
+            f"id_from: expected {rows.identity!r} to be an argument or a value of the row, but "
+            "neither has this name: no prediction has an id"
+        )
+
+
+def _find_shortfall(table: Table) -> str | None:
+    return table.shortfall() if isinstance(table, MatrixTable | SequenceTable) else None
+
+
+def _is_empty(column: Values) -> bool:
+    """Whether a column has no value; an array always has some."""
+    return isinstance(column, list) and all(value is None or value is ABSENT for value in column)
