@@ -43,7 +43,7 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
 def test_every_folder_of_examples_says_how_it_is_run() -> None:
     """In a README; the tests below run the scripts, and `tests/components` the collectors."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert folders == {"batch_job", "classifier", "collectors", "fastapi_app"}
+    assert folders == {"batch_job", "classifier", "collectors", "fastapi_app", "retraining"}
     assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == folders
 
 
@@ -74,6 +74,12 @@ def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
         arguments = ("--rows", str(ROWS), "--collector", receiver.url)
         run_example("batch_job/job.py", *arguments, folder=tmp_path)
     assert receiver.ledger.total("mlmonitor.predictions", {"status": "ok"}) == ROWS
+
+
+@pytest.mark.timeout(120)
+def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) -> None:
+    """Its exit status says that the verdict was right before, after, and for the new model."""
+    run_example("retraining/run.py", folder=tmp_path)
 
 
 @pytest.mark.demo

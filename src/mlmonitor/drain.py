@@ -1,18 +1,22 @@
 """The drain of one inbox: calls, late ids, labels, outcomes and figures, in this order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.entry import SHAPE, Entry, Shape
 from mlmonitor.capture.host.label_entries import LabelEntry
-from mlmonitor.capture.read.rows import gather
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.capture.read.rows import Run, gather
 from mlmonitor.capture.read.run_mistakes import SilentMistake
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
 from mlmonitor.gil import yield_gil
+from mlmonitor.model_version import ModelVersion, split_labels, was_predicted_before
+
+Positions = Mapping[tuple[str, ...], tuple[str, ...]]
 
 
 class Evaluate(Protocol):
@@ -26,21 +30,26 @@ class Drain:
     """Moves what waits in an inbox into a model's state, a block at a time.
 
     is_traced: whether calls are marked with their traces once the host makes any. evaluate: called
-    at the end of each drain.
+    at the end of each drain. versions: the one in use, then those whose predictions may still get
+    labels, the newest first. positions: new names of positional features, by those that calls are
+    recorded with.
     """
 
     def __init__(
         self,
         config: Config,
         inbox: Inbox,
-        state: ModelState,
+        versions: Sequence[ModelVersion],
         *,
         is_traced: bool,
         evaluate: Evaluate,
+        positions: Positions,
     ) -> None:
-        self._config, self._inbox, self._state = config, inbox, state
+        self._config, self._inbox = config, inbox
+        self._state, self._began_at = versions[0].state, versions[0].began_at
         self._wants_traces = is_traced
-        self._evaluate = evaluate
+        self._evaluate, self._earlier, self._positions = evaluate, versions[1:], positions
+        self._renamed: dict[int, tuple[Shape, Shape]] = {}
         self._undrained = 0  # calls of the drain under way that are still in the inbox
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
@@ -63,6 +72,8 @@ class Drain:
         entries = self._inbox.calls.drain(min(self._undrained, self._config.block_rows))
         # No entries although some were left: the inbox of a forked child was emptied.
         self._undrained = self._undrained - len(entries) if entries else 0
+        if self._positions:
+            entries = Run(map(self._rename, entries))
         with self._inbox.guard:
             is_traced = self._inbox.calls.is_traced
             self._state.count(entries, now=now, is_traced=is_traced)
@@ -78,6 +89,16 @@ class Drain:
             source = host_span_source()
             if source is not None:
                 self._inbox.calls.trace(source)
+
+    def _rename(self, entry: Entry) -> Entry:
+        """Name positional features as the adopted reference does; equal shapes stay one object."""
+        shape = entry[SHAPE]
+        names = self._positions.get(shape.names)
+        if names is None:
+            return entry
+        if id(shape) not in self._renamed:
+            self._renamed[id(shape)] = shape, shape._replace(names=names)
+        return (self._renamed[id(shape)][1], *entry[1:])
 
     def catch_up(self, now: float) -> None:
         """Ingest everything that waits now: the rest of a drain under way, then a whole one.
@@ -104,6 +125,7 @@ class Drain:
                 block = forgotten[start : start + self._config.block_rows]
                 self._ingest_runs(block, partial(self._state.remember, now=now))
         with self._inbox.guard:
+            due = self._claim(due, now)
             if labels is not None:
                 labels.take(due, now=now)
         self._end_drain_of_outcomes(now)
@@ -116,14 +138,34 @@ class Drain:
             now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
         )
 
+    def _claim(self, labels: list[LabelEntry], now: float) -> list[LabelEntry]:
+        """Match labels of predictions that earlier versions made; return the others.
+
+        An id that several versions used means its newest prediction.
+        """
+        if not self._earlier or not labels:
+            return labels
+        own, others = split_labels(labels, self._state)
+        for version in self._earlier:
+            others = version.claim(others, now=now)
+        return own + others
+
     def _end_drain_of_outcomes(self, now: float) -> None:
         """Add pairs of predictions and actuals; they wait while the model learns its reference."""
         if self._inbox.outcomes.is_empty or not self._state.begin_outcomes(now=now):
             return
         for outcomes in self._inbox.outcomes.drain():
             with self._inbox.guard:
-                self._state.ingest_outcomes(outcomes, now=now)
+                self._state_of(outcomes).ingest_outcomes(outcomes, now=now)
             yield_gil()
+
+    def _state_of(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
+        """Return the version that made predictions, by their time if it was given."""
+        state, began_at = self._state, self._began_at
+        for version in self._earlier:
+            if was_predicted_before(outcomes, began_at):
+                state, began_at = version.state, version.began_at
+        return state
 
     def _ingest_runs(
         self, entries: Sequence[Entry], step: Callable[[Sequence[Entry]], object]

@@ -5,10 +5,12 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Self
 
 from mlmonitor import options
+from mlmonitor.adoption import Adoption
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
@@ -32,7 +34,7 @@ from mlmonitor.worker.wall_clock import Clock, ProcessClock
 from mlmonitor.worker.worker import Worker
 
 
-class Monitor(PerProcess, Recording, Feedback):
+class Monitor(PerProcess, Recording, Feedback, Adoption):
     """Watches one model from inside its service.
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
@@ -107,28 +109,37 @@ class Monitor(PerProcess, Recording, Feedback):
         self._exporters = options.resolve_exporters(
             exporters, os.environ, is_enabled=self.config.enabled
         )
-        declared = options.build_declared(
-            self._reference,
-            self.config,
+        self._declare = partial(
+            options.build_declared,
+            config=self.config,
             ignore=ignore,
             segments=segments,
             schema=schema,
             fields=fields,
+            buckets=options.check_buckets(buckets),
+            metrics=options.check_metrics(metrics),
         )
-        measures = options.check_metrics(metrics)
-        declared = replace(declared, buckets=options.check_buckets(buckets), metrics=measures)
-        self._identity = Identity(str(model), str(version), declared=declared)
-        names = options.check_names("features", features) or options.list_features(self._reference)
-        self._inbox = inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
-        self._worker = Worker(self._new_pipeline, self._reference, inbox, self.config, self._clock)
+        named = options.check_names("features", features)
+        names = named or options.list_features(self._reference)
+        identity = Identity(str(model), str(version), declared=self._declare(self._reference))
+        self._begin_adoption(identity, None if named else names)
+        self._inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
+        self._worker = Worker(
+            self._new_pipeline, self._reference, self._inbox, self.config, self._clock
+        )
+        self._begin_capture(names)
+
+    def _begin_capture(self, names: tuple[str, ...]) -> None:
+        """Create the host's side; `names` are those of positional features."""
+        inbox, schema = self._inbox, self._identity.declared.schema
         recorder = Recorder(
             line=inbox.calls,
             clock=time.perf_counter_ns,
             new_id=self._new_id,
             name_late=inbox.name_late,
             guard=inbox.guard,
-            copiers=options.choose_copiers(declared.schema),
-            plain_row=None if options.has_vectors(declared.schema) else dict,
+            copiers=options.choose_copiers(schema),
+            plain_row=None if options.has_vectors(schema) else dict,
         )
         self._capture = HostCapture(recorder, names, self.config)
         self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain

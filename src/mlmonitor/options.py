@@ -82,14 +82,16 @@ def check_callable(option: str, function: F | None) -> F | None:
     return function
 
 
-def build_declared(
+def build_declared(  # noqa: PLR0913 - all by keyword
     reference: Reference | None,
-    config: Config,
     *,
+    config: Config,
     ignore: Sequence[str],
     segments: Sequence[str],
     schema: Mapping[str, Kind | str] | None,
     fields: Sequence[Field],
+    buckets: Mapping[str, tuple[float, ...]],
+    metrics: tuple[Metric, ...],
 ) -> Declared:
     """Build the declarations about the rows, checked against the reference."""
     return Declared(
@@ -97,6 +99,8 @@ def build_declared(
         segments=check_segments(segments, reference, config),
         schema=merge_schema(schema, reference),
         fields=declared_fields(fields, reference),
+        buckets=buckets,
+        metrics=metrics,
     )
 
 

@@ -2,29 +2,28 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
-from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
 from mlmonitor.compare.model_state import ModelState
-from mlmonitor.compare.snapshot import ModelSnapshot, build_snapshot
+from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.drain import Drain
-from mlmonitor.export.base import Snapshot
+from mlmonitor.drain import Drain, Positions
+from mlmonitor.export.base import Family, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.delivery.losses import describe_losses
 from mlmonitor.export.preload import load_clients
-from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
+from mlmonitor.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.status import Status
-from mlmonitor.verdict.verdict_tracker import VerdictTracker
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -50,34 +49,62 @@ class Pipeline:
         self._alerts = AlertDispatcher(callbacks.on_alert, inbox.guard)
         self._incidents = AlertDispatcher(callbacks.on_incident, inbox.guard, name="on_incident")
         self._verdicts = AlertDispatcher(callbacks.on_verdict, inbox.guard, name="on_verdict")
-        self._judged = VerdictTracker(config)
         self._has_warned = False
-        self._config, self._identity, self._inbox = config, identity, inbox
-        self._deliveries = deliveries
-        self._describer = Describer(
-            identity.attributes,
-            has_segments=bool(identity.declared.segments),
-            deviations=config.outlier_deviations,
-            max_series=config.max_series,
-        )
+        self._config, self._inbox, self._deliveries = config, inbox, deliveries
+        self._started_at = identity.started_at
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
-        self._state = ModelState(
-            config,
-            reference,
-            declared=identity.declared,
-            started_at=identity.started_at,
+        self._version = ModelVersion.begin(
+            config, identity, reference, deliveries, now=identity.started_at
         )
-        if any(delivery.wants_fine_durations for delivery in deliveries):
-            self._state.calls.fine = ExponentialSketch()
-        is_kept = any(delivery.keeps_exemplars for delivery in deliveries)
-        self._drain = Drain(
-            config,
-            inbox,
-            self._state,
-            is_traced=config.enabled and config.exemplars and is_kept,
+        self._earlier: list[ModelVersion] = []
+        self._drain = self._begin_drain({})
+
+    def _begin_drain(self, positions: Positions) -> Drain:
+        is_kept = any(delivery.keeps_exemplars for delivery in self._deliveries)
+        return Drain(
+            self._config,
+            self._inbox,
+            (self._version, *self._earlier),
+            is_traced=self._config.enabled and self._config.exemplars and is_kept,
             evaluate=self._evaluate,
+            positions=positions,
         )
+
+    @property
+    def _state(self) -> ModelState:
+        return self._version.state
+
+    @property
+    def _identity(self) -> Identity:
+        return self._version.identity
+
+    def adopt(
+        self,
+        identity: Identity,
+        reference: Reference | None,
+        positions: Positions,
+        *,
+        now: float,
+    ) -> None:
+        """Replace the version in use, which keeps the predictions that wait for their labels.
+
+        positions: new names of positional features, by those that calls are recorded with.
+        """
+        old = self._version
+        own = replace(identity, instance=old.identity.instance, started_at=self._started_at)
+        version = ModelVersion.begin(self._config, own, reference, self._deliveries, now=now)
+        version.state.begin_comparing(now=now)
+        self.catch_up(now)
+        last = self.model_snapshot(now)
+        self._alerts.add(ended := [replace(each, state="resolved") for each in last.alerts])
+        self._incidents.add(old.state.group_alerts(ended))
+        old.after = version.before = ProcessCounts.read(last)
+        for entry in old.state.retire(now=now):
+            self._inbox.labels.put(entry)
+        self._earlier[:] = [old, *self._earlier][:MOST_EARLIER]
+        self._version, self._has_warned = version, False
+        self._drain = self._begin_drain(positions)
 
     @property
     def traffic(self) -> Traffic:
@@ -146,9 +173,9 @@ class Pipeline:
         return Snapshot(
             instance=self._identity.instance,
             service=self._identity.model,
-            start_unix_ns=int(self._identity.started_at * 1e9),
+            start_unix_ns=int(self._started_at * 1e9),
             time_unix_ns=self._last_time_ns,
-            families=self._describer.describe(model, self._judged.verdict),
+            families=self._describe(model),
             made_unix_ns=int(now * 1e9),
         )
 
@@ -156,17 +183,20 @@ class Pipeline:
         """Evaluate all populations, and build the one value that everything downstream reads."""
         self._state.begin_comparing(now=now)
         self._evaluate(now)
-        snapshot = build_snapshot(
-            (self._identity.model, self._identity.version),
-            self._state,
-            self._inbox,
-            {delivery.name: delivery.status(now) for delivery in self._deliveries},
-            now=now,
-        )
+        destinations = {delivery.name: delivery.status(now) for delivery in self._deliveries}
+        snapshot = self._version.snapshot(self._inbox, destinations, now=now)
         with self._inbox.guard:
-            changed = self._judged.update(snapshot)
+            changed = self._version.judged.update(snapshot)
             self._verdicts.add([] if changed is None else [changed])
         return snapshot
+
+    def _describe(self, model: ModelSnapshot) -> list[Family]:
+        """Describe the version in use, and what late labels change of earlier ones."""
+        families = self._version.describe(model)
+        for version in self._earlier:
+            earlier = version.snapshot(self._inbox, model.destinations, now=model.time)
+            families += version.describe(earlier)
+        return families
 
     def _warn_of_other_model(self, snapshot: ModelSnapshot) -> None:
         """Log once that the reference seems to belong to another model."""
@@ -206,9 +236,11 @@ class Pipeline:
 
         Begins comparing, because the sketches to be measured exist only from then on.
         """
-        self._state.begin_comparing(now=self._identity.started_at)
-        return self._state.memory_bytes
+        self._state.begin_comparing(now=self._started_at)
+        return sum(version.state.memory_bytes for version in (self._version, *self._earlier))
 
     def status(self, now: float) -> Status:
         """The status at `now`."""
-        return build_status(self.model_snapshot(now), self._judged.verdict)
+        snapshot = self.model_snapshot(now)
+        earlier = tuple(version.summarise(now=now) for version in self._earlier)
+        return replace(build_status(snapshot, self._version.judged.verdict), earlier=earlier)

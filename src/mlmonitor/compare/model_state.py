@@ -10,6 +10,7 @@ from mlmonitor.buffer.inbox import Queue
 from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
@@ -181,6 +182,16 @@ class ModelState:
         self.pending.settle()
         for pairs in outcomes.drain():
             self.ingest_outcomes(pairs, now=now)
+
+    def retire(self, *, now: float) -> list[LabelEntry]:
+        """End the traffic; return the labels that wait for a prediction still to be recorded.
+
+        Predictions that wait for labels are kept, even if no reference has been learned.
+        """
+        if self.labels is None:
+            self._begin_labels(self.traffic.reference, now=now)
+        self.traffic.learner = None
+        return [entry for entry, _ in self.pending.due(())]
 
     @property
     def populations(self) -> tuple[Population, ...]:

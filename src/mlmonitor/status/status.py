@@ -20,6 +20,20 @@ State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
 
 @dataclass(frozen=True)
+class EarlierVersion:
+    """A version that `Monitor.adopt` replaced: labels of its predictions may still arrive.
+
+    Everything counts from its start. performance: None before the first matched label.
+    """
+
+    version: str
+    predictions: int
+    labels: Mapping[str, int]
+    performance: Performance | None
+    cohorts: tuple[Cohort, ...]
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything that the process knows of a model; `print` it, or read its attributes.
 
@@ -33,6 +47,7 @@ class Status:
     risks: by measure, the performance over the newest labels beside that at training.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
+    earlier: versions that were replaced in this process, the newest first.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
@@ -66,6 +81,7 @@ class Status:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     verdict: Verdict | None = None
+    earlier: tuple[EarlierVersion, ...] = ()
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from mlmonitor.status.lines import (
 )
 from mlmonitor.status.performance_text import performance_text
 from mlmonitor.status.segment_status import segment_lines
-from mlmonitor.status.status import Status
+from mlmonitor.status.status import EarlierVersion, Status
 
 _LINES = 5  # lines of one kind
 
@@ -125,6 +125,15 @@ def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:
     return [*lines, f"new in {amount(more, 'more field')}"] if more > 0 else lines
 
 
+def _earlier(version: EarlierVersion) -> str:
+    text = f"before: version {truncate(version.version, 40)}, {amount(version.predictions, 'row')}"
+    if version.performance is None:
+        return text
+    return (
+        f"{text}; {version.performance.count:,} labelled: {performance_text(version.performance)}"
+    )
+
+
 def _monitoring(status: Status) -> list[str]:
     """Ground truth, destinations, and the health of the monitoring itself."""
     lines = []
@@ -137,6 +146,7 @@ def _monitoring(status: Status) -> list[str]:
                 for k, v in status.training_metrics.items()
             )
             lines.append(f"at training: {join_names(list(trained))}")
+    lines += [_earlier(version) for version in status.earlier]
     labels = {name: count for name, count in status.labels.items() if count}
     if labels:
         lines.append(f"labels: {join_counts(labels, most=NAMED)}")

@@ -114,7 +114,8 @@ class Worker(FlushRequests):
         self._has_batches = True
         calls = self._inbox.calls
         if not runs_event_loop():
-            await_room(calls, self._read_block, timeout_seconds=self._config.record_wait_seconds)
+            seconds = self._config.record_wait_seconds
+            await_room(calls, lambda: self.apply(Pipeline.absorb), timeout_seconds=seconds)
         calls.put(entry)
 
     def hand_over_outcomes(self, outcomes: OutcomeEntry | RankingEntry) -> None:
@@ -125,13 +126,14 @@ class Worker(FlushRequests):
         check_fork()
         self._has_batches = True
         if not self._inbox.outcomes.has_room and not runs_event_loop():
-            with self._hold_aggregates():
-                self.pipeline.catch_up(self._clock())
+            self.apply(Pipeline.catch_up)
         self.report(self._inbox.outcomes.put, [outcomes])
 
-    def _read_block(self) -> None:
+    def apply(self, step: Callable[[Pipeline, float], object]) -> None:
+        """Apply a step to the pipeline at this time, in the calling thread; no other runs."""
+        check_fork()
         with self._hold_aggregates():
-            self.pipeline.absorb(self._clock())
+            step(self.pipeline, self._clock())
 
     @property
     def memory_bytes(self) -> int:

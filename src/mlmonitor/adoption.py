@@ -1,0 +1,81 @@
+"""The part of a monitor that hands a new version of the model to a running service."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike
+
+from mlmonitor import options
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.export.series.identity import Identity
+from mlmonitor.records import Declared, Kind
+from mlmonitor.reference.reference import Reference
+from mlmonitor.worker.worker import Worker
+
+
+class Adoption:
+    """Versions of one model, one after another in one process."""
+
+    config: Config
+    _identity: Identity
+    _worker: Worker
+    _declare: Callable[[Reference | None], Declared]
+    _positions: tuple[str, ...] | None
+
+    def _begin_adoption(self, identity: Identity, positions: tuple[str, ...] | None) -> None:
+        """Start with one version.
+
+        positions: the names of positional features that the first reference gave; None if they were
+        declared and hold for every version.
+        """
+        self._identity, self._positions = identity, positions
+        self._used: dict[str, object] = {identity.version: None}
+
+    def adopt(self, reference: Reference | str | PathLike[str] | None, *, version: str) -> None:
+        """Compare with the reference of a new version from now on, without a restart.
+
+        Calls that ended before belong to the old version, later ones to the new. The series of the
+        new version start at zero beside the old ones, whose totals stay. Labels find the version
+        that made their prediction, among the newest three of this process. Alerts of the old
+        version are reported as resolved. Positional features are named by the new reference, unless
+        `features=` was given.
+
+        reference: as in `Monitor`; None to learn one from the next rows. version: a label that this
+        process has not used yet.
+        Price: as long as the rows that wait take to be read, in the calling thread.
+
+        Raises:
+            ConfigError: the version was used before, or an option of the monitor does not fit the
+                reference. FormatError: the file is damaged. OSError: it cannot be read.
+        """
+        resolved = options.resolve_reference(reference)
+        declared = self._declare(resolved)
+        _check_vectors(self._identity.declared, declared)
+        names = options.list_features(resolved)
+        is_renamed = self._positions is not None and resolved is not None
+        positions = {self._positions or (): names} if is_renamed else {}
+        mark = object()
+        if not version or self._used.setdefault(str(version), mark) is not mark:
+            raise ConfigError(
+                "version: expected a label that this process has not used, because the bins of "
+                "another reference cannot continue its series"
+            )
+        identity = replace(self._identity, version=str(version), declared=declared)
+        if self.config.enabled:
+            self._worker.apply(
+                lambda pipeline, now: pipeline.adopt(identity, resolved, positions, now=now)
+            )
+        self._identity = identity
+
+
+def _check_vectors(before: Declared, after: Declared) -> None:
+    """Raise ConfigError if other fields hold vectors, which are copied differently."""
+    vectors = [
+        {name for name, kind in declared.schema.items() if kind is Kind.EMBEDDING}
+        for declared in (before, after)
+    ]
+    if vectors[0] != vectors[1]:
+        expected = ", ".join(sorted(map(repr, vectors[0]))) or "none"
+        raise ConfigError(
+            f"reference: expected the same embeddings as before, which are {expected}"
+        )

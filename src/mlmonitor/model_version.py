@@ -1,0 +1,187 @@
+"""One version of a model within a process, in use or replaced by a newer one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor import catalog
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.snapshot import ExportStatus, ModelSnapshot, build_snapshot
+from mlmonitor.config import Config
+from mlmonitor.export.base import Family
+from mlmonitor.export.delivery.delivery import Delivery
+from mlmonitor.export.series.describer import Describer
+from mlmonitor.export.series.identity import Identity
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.status import EarlierVersion
+from mlmonitor.verdict.verdict_tracker import VerdictTracker
+
+MOST_EARLIER = 2
+"""Replaced versions that are kept for the labels of their predictions; older ones are dropped."""
+
+_KEPT_GAUGES = frozenset(
+    {catalog.PERFORMANCE.name, catalog.ERROR_SIGNED.name, catalog.ACTUAL.name}
+    | {catalog.MATURITY.name}
+)
+"""Gauges that late labels still change; the others describe traffic, of which there is none."""
+
+
+class ProcessCounts(NamedTuple):
+    """Counts that belong to the process and not to a version, at one moment."""
+
+    dropped: int = 0
+    internal_errors: int = 0
+    dropped_labels: int = 0
+    outcomes: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+
+    @classmethod
+    def read(cls, snapshot: ModelSnapshot) -> "ProcessCounts":
+        """Read the counts that a snapshot holds."""
+        return cls(
+            snapshot.health.dropped,
+            snapshot.health.internal_errors,
+            snapshot.labels.counts.get("dropped", 0),
+            {name: dict(export.outcomes) for name, export in snapshot.destinations.items()},
+        )
+
+    def within(self, snapshot: ModelSnapshot, until: "ProcessCounts | None") -> ModelSnapshot:
+        """Return the snapshot with its counts from these counts on, and not beyond `until`."""
+        total = ProcessCounts.read(snapshot) if until is None else until
+        health = replace(
+            snapshot.health,
+            dropped=total.dropped - self.dropped,
+            internal_errors=total.internal_errors - self.internal_errors,
+        )
+        labels = {
+            **snapshot.labels.counts,
+            "dropped": total.dropped_labels - self.dropped_labels,
+        }
+        return replace(
+            snapshot,
+            health=health,
+            labels=replace(snapshot.labels, counts=MappingProxyType(labels)),
+            destinations=MappingProxyType(
+                {
+                    name: self._since(name, export, total)
+                    for name, export in snapshot.destinations.items()
+                }
+            ),
+        )
+
+    def _since(self, name: str, export: ExportStatus, total: "ProcessCounts") -> ExportStatus:
+        before, after = self.outcomes.get(name, {}), total.outcomes.get(name, {})
+        outcomes = {outcome: count - before.get(outcome, 0) for outcome, count in after.items()}
+        return replace(export, outcomes=outcomes)
+
+
+@dataclass(eq=False)
+class ModelVersion:
+    """The aggregates, the series and the verdict of one version.
+
+    before: the counts of the process when it began. after: those when it was replaced.
+    """
+
+    identity: Identity
+    state: ModelState
+    describer: Describer
+    judged: VerdictTracker
+    before: ProcessCounts = field(default_factory=ProcessCounts)
+    after: ProcessCounts | None = None
+    began_at: float = 0.0
+
+    @classmethod
+    def begin(
+        cls,
+        config: Config,
+        identity: Identity,
+        reference: Reference | None,
+        deliveries: Sequence[Delivery],
+        *,
+        now: float,
+    ) -> "ModelVersion":
+        """Begin a version from zero at `now`."""
+        describer = Describer(
+            identity.attributes,
+            has_segments=bool(identity.declared.segments),
+            deviations=config.outlier_deviations,
+            max_series=config.max_series,
+        )
+        state = ModelState(config, reference, declared=identity.declared, started_at=now)
+        if any(delivery.wants_fine_durations for delivery in deliveries):
+            state.calls.fine = ExponentialSketch()
+        return cls(identity, state, describer, VerdictTracker(config), began_at=now)
+
+    @property
+    def name(self) -> str:
+        """The version's label."""
+        return self.identity.version
+
+    def snapshot(
+        self, inbox: Inbox, destinations: Mapping[str, ExportStatus], *, now: float
+    ) -> ModelSnapshot:
+        """Build the snapshot of this version."""
+        named = self.identity.model, self.identity.version
+        return build_snapshot(named, self.state, inbox, destinations, now=now)
+
+    def describe(self, snapshot: ModelSnapshot) -> list[Family]:
+        """Describe this version's snapshot as series, each counter from zero."""
+        own = self.before.within(snapshot, self.after)
+        families = self.describer.describe(own, self.judged.verdict)
+        if self.after is None:
+            return families
+        return [
+            family
+            for family in families
+            if family.metric.kind != "gauge" or family.metric.name in _KEPT_GAUGES
+        ]
+
+    def claim(self, entries: Sequence[LabelEntry], *, now: float) -> list[LabelEntry]:
+        """Match the labels of this version's predictions; return the others."""
+        self.state.pending.expire(now=now)
+        own, others = split_labels(entries, self.state)
+        if own and self.state.labels is not None:
+            self.state.labels.take(own, now=now)
+        return others
+
+    def summarise(self, *, now: float) -> EarlierVersion:
+        """Return the counts and the performance of this version, for people to read."""
+        labels = self.state.labels
+        tracker = None if labels is None else labels.tracker
+        counts = {status.value: count for status, count in self.state.pending.counts.items()}
+        return EarlierVersion(
+            version=self.name,
+            predictions=self.state.calls.predictions,
+            labels={name: count for name, count in counts.items() if count},
+            performance=None if tracker is None else tracker.performance() or None,
+            cohorts=() if tracker is None else tracker.cohorts(now=now),
+        )
+
+
+def split_labels(
+    entries: Sequence[LabelEntry], state: ModelState
+) -> tuple[list[LabelEntry], list[LabelEntry]]:
+    """Split labels into those of predictions that a state holds, and all others."""
+    own, others = [], []
+    for entry in entries:
+        is_own = state.pending.find(entry.ids)
+        if is_own.all():
+            own.append(entry)
+        elif not is_own.any():
+            others.append(entry)
+        else:
+            own.append(entry.rows(np.flatnonzero(is_own)))
+            others.append(entry.rows(np.flatnonzero(~is_own)))
+    return own, others
+
+
+def was_predicted_before(outcomes: OutcomeEntry | RankingEntry, moment: float) -> bool:
+    """Whether all these pairs say that they were predicted before this moment."""
+    times = outcomes.predicted_at
+    return bool(len(times)) and bool((times < moment).all())
