@@ -9,11 +9,13 @@ from metrics_field import FIELD_BOARD
 from metrics_kpis import KPIS
 from metrics_overview import OVERVIEW
 from metrics_performance import PERFORMANCE
+from mlmonitor.present.dashboards.shipped_files import render_files
 from model import Board
 from rule_files import alert_rules, fleet_rules, grafana_rules
 from schema_v2 import write_v2
 
 PRESENT = Path(__file__).parents[1] / "src" / "mlmonitor" / "present"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "collectors" / "fleet.rules.yml"
 METRIC_BOARDS: tuple[Board, ...] = (OVERVIEW, DRIFT, FIELD_BOARD, PERFORMANCE, KPIS)
 
 
@@ -47,7 +49,15 @@ def main() -> int:
         target = PRESENT / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+    write_example()
     return 0
+
+
+def write_example() -> None:
+    """Write the recording rules of the examples, in the names of Prometheus."""
+    for path, text in render_files("alerts", naming="prometheus"):
+        if path.name == EXAMPLE.name:
+            EXAMPLE.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> str:

@@ -332,3 +332,10 @@ def test_writing_needs_no_library_that_builds_dashboards(tmp_path: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_rules_of_the_examples_are_those_that_ship() -> None:
+    """`make dashboards` writes both."""
+    texts = {path.name: text for path, text in render_files("alerts", naming="prometheus")}
+    example = ROOT / "examples" / "collectors" / "fleet.rules.yml"
+    assert example.read_text(encoding="utf-8") == texts["fleet.rules.yml"]

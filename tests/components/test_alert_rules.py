@@ -1,0 +1,280 @@
+"""Each alert fires when it should and is silent when it should be: `promtool test rules`."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from mlmonitor import catalog
+from mlmonitor.catalog import MetricSpec
+from mlmonitor.present.dashboards.promql_names import (
+    NAMINGS,
+    Naming,
+    label_name,
+    metric_name,
+)
+from mlmonitor.present.dashboards.shipped_files import write_files
+from support.backends import program
+
+pytestmark = pytest.mark.integration
+
+MODEL = {"model.name": "claims", "model.version": "7"}
+FIELD = {**MODEL, "field": "amount", "role": "feature"}
+
+
+class Input(NamedTuple):
+    """A series, and its values a minute in promtool's notation."""
+
+    metric: MetricSpec
+    values: str
+    labels: Mapping[str, str] = MODEL
+    part: str | None = None
+
+
+class Case(NamedTuple):
+    """What goes in, and from which minute on an alert fires; None if it never does."""
+
+    alert: str
+    says: str
+    inputs: tuple[Input, ...]
+    fires_after: int | None
+    ends: int = 90
+
+
+def with_labels(labels: Mapping[str, str], **more: str) -> dict[str, str]:
+    """Labels and some more."""
+    return {**labels, **more}
+
+
+def flag(metric: MetricSpec, values: str, **more: str) -> Input:
+    """A gauge of a field."""
+    return Input(metric, values, with_labels(FIELD, **more))
+
+
+def calls(ok: str, failed: str) -> tuple[Input, ...]:
+    """Calls of two processes by status."""
+    return tuple(
+        Input(catalog.PREDICTIONS, values, with_labels(MODEL, instance=instance, **status))
+        for instance in ("a", "b")
+        for values, status in (
+            (ok, {"status": "ok"}),
+            (failed, {"status": "error", "error.type": "ValueError"}),
+        )
+    )
+
+
+def categories(first: str, second: str) -> tuple[Input, ...]:
+    """A categorical field whose reference has two equally common values, in two processes."""
+    reference = tuple(
+        flag(catalog.REFERENCE_BIN, "0.5x240", bin=name) for name in ("home", "motor")
+    )
+    counts = tuple(
+        flag(catalog.BIN, values, bin=name, instance=instance)
+        for instance in ("a", "b")
+        for name, values in (("home", first), ("motor", second))
+    )
+    return (*reference, *counts, flag(catalog.REFERENCE_VALUES, "4000x240"))
+
+
+def latencies(slow_from: int) -> tuple[Input, ...]:
+    """Calls of 20 ms, and from a minute on of 200 ms, a day long."""
+    quick = f"0+60x{slow_from} {60 * slow_from}x300"
+    every = f"0+60x{slow_from + 300}"
+    return tuple(
+        Input(catalog.DURATION, values, with_labels(MODEL, le=le), "bucket")
+        for le, values in (("0.025", quick), ("0.25", every), ("+Inf", every))
+    )
+
+
+def errors(absolute: str, labelled: str = "0+2x240") -> tuple[Input, ...]:
+    """Labels, two a minute, and the sum of their absolute errors, which was 40 each."""
+    bucket = with_labels(MODEL, bucket="+Inf")
+    trained = with_labels(MODEL, measure="mae", basis="reference")
+    return (
+        Input(catalog.ERROR_ABSOLUTE, absolute, bucket),
+        Input(catalog.LABELLED, labelled, bucket),
+        Input(catalog.PERFORMANCE, "40x240", trained),
+    )
+
+
+def labels(values: str) -> tuple[Input, ...]:
+    """Predictions, and labels."""
+    matched = with_labels(MODEL, status="matched")
+    return (*calls("0+600x180", "0x180"), Input(catalog.LABELS, values, matched))
+
+
+def heartbeats(values: str) -> tuple[Input, ...]:
+    """Of one destination."""
+    return (Input(catalog.HEARTBEAT, values, with_labels(MODEL, destination="collector")),)
+
+
+def points(refused: str) -> tuple[Input, ...]:
+    """Of one destination, a thousand of them accepted a minute."""
+    return tuple(
+        Input(catalog.EXPORT_POINTS, values, {"destination": "mimir", "outcome": outcome})
+        for outcome, values in (("accepted", "0+1000x240"), ("rejected", refused))
+    )
+
+
+CASES = (
+    Case("MlmonitorFleetPsi", "half of one value", categories("0+90x240", "0+10x240"), 16),
+    Case("MlmonitorFleetPsi", "as trained", categories("0+50x240", "0+50x240"), None),
+    Case("MlmonitorFleetPsi", "too few to tell", categories("0+0.02x240", "0x240"), None),
+    Case(
+        "MlmonitorFleetPsi",
+        "one process each way, together as trained",
+        (
+            *categories("0+50x240", "0+50x240")[:2],
+            flag(catalog.BIN, "0+90x240", bin="home", instance="a"),
+            flag(catalog.BIN, "0+10x240", bin="motor", instance="a"),
+            flag(catalog.BIN, "0+10x240", bin="home", instance="b"),
+            flag(catalog.BIN, "0+90x240", bin="motor", instance="b"),
+            flag(catalog.REFERENCE_VALUES, "4000x240"),
+        ),
+        None,
+    ),
+    Case("MlmonitorDrift", "firing in one", (flag(catalog.DRIFT_ALERT, "0x20 1x90"),), 26),
+    Case("MlmonitorDrift", "never", (flag(catalog.DRIFT_ALERT, "0x120"),), None),
+    Case("MlmonitorDrift", "for a moment", (flag(catalog.DRIFT_ALERT, "0x20 1x3 0x90"),), None),
+    Case(
+        "MlmonitorDrift",
+        "in a segment only, the whole is well",
+        (
+            flag(catalog.DRIFT_ALERT, "0x120", segment="all"),
+            flag(catalog.DRIFT_ALERT, "1x120", segment="motor"),
+        ),
+        None,
+    ),
+    Case(
+        "MlmonitorQuality",
+        "missing",
+        (flag(catalog.QUALITY_ALERT, "0x20 1x90", reason="missing"),),
+        26,
+    ),
+    Case(
+        "MlmonitorQuality", "well", (flag(catalog.QUALITY_ALERT, "0x120", reason="missing"),), None
+    ),
+    Case("MlmonitorPerformance", "twice the error", errors("0+160x240"), 81),
+    Case("MlmonitorPerformance", "a fifth more", errors("0+96x240"), None, 150),
+    Case("MlmonitorPerformance", "few labels", errors("0+40x240", "0+0.5x240"), None, 150),
+    Case(
+        "MlmonitorVerdict",
+        "retrain",
+        (Input(catalog.VERDICT, "0x20 1x120", with_labels(MODEL, action="retrain", reason="age")),),
+        81,
+        120,
+    ),
+    Case(
+        "MlmonitorVerdict",
+        "keep",
+        (Input(catalog.VERDICT, "1x240", with_labels(MODEL, action="keep", reason="good")),),
+        None,
+        200,
+    ),
+    Case("MlmonitorLabelsStalled", "no further ones", labels("5x180"), 62, 120),
+    Case("MlmonitorLabelsStalled", "they arrive", labels("0+1x180"), None, 150),
+    Case("MlmonitorLabelsStalled", "there never were any", labels("0x180"), None, 150),
+    Case("MlmonitorHeartbeatMissing", "it ends", heartbeats("1x20"), 31),
+    Case("MlmonitorHeartbeatMissing", "it goes on", heartbeats("1x120"), None),
+    Case("MlmonitorHeartbeatMissing", "a short gap", heartbeats("1x20 _x6 1x90"), None),
+    Case(
+        "MlmonitorRowsDropped",
+        "one in ten",
+        (*calls("0+90x120", "0x120"), Input(catalog.DROPPED, "0+20x120")),
+        7,
+    ),
+    Case(
+        "MlmonitorRowsDropped",
+        "none",
+        (*calls("0+90x120", "0x120"), Input(catalog.DROPPED, "0x120")),
+        None,
+    ),
+    Case("MlmonitorInternalErrors", "one", (Input(catalog.FAULTS, "0x20 1x90"),), 21, 30),
+    Case("MlmonitorInternalErrors", "none", (Input(catalog.FAULTS, "0x120"),), None),
+    Case("MlmonitorErrorShare", "one in twenty", calls("0+95x120", "0+5x120"), 12),
+    Case("MlmonitorErrorShare", "one in a thousand", calls("0+999x120", "0+1x120"), None),
+    Case("MlmonitorErrorShare", "few calls", calls("0+1x120", "0+1x120"), None),
+    Case("MlmonitorErrorShare", "no call fails", calls("0+100x120", "0x120"), None),
+    Case("MlmonitorLatency", "ten times slower", latencies(300), 313, 340),
+    Case("MlmonitorLatency", "as ever", latencies(600), None, 500),
+    Case(
+        "MlmonitorServiceAlert",
+        "failures grew",
+        (Input(catalog.SERVICE_ALERT, "0x20 1x90", with_labels(MODEL, measure="failures")),),
+        26,
+    ),
+    Case(
+        "MlmonitorServiceAlert",
+        "well",
+        (Input(catalog.SERVICE_ALERT, "0x120", with_labels(MODEL, measure="failures")),),
+        None,
+    ),
+    Case("MlmonitorPointsRefused", "one in ten", points("0+100x240"), 17),
+    Case("MlmonitorPointsRefused", "none", points("0x240"), None),
+)
+
+
+def series(case_input: Input, naming: Naming) -> dict[str, str]:
+    """A series as promtool reads it: with names in quotes inside the braces, where need be."""
+    name = metric_name(case_input.metric, case_input.part, naming)
+    pairs = ",".join(
+        f"{json.dumps(label_name(label, naming))}={json.dumps(value)}"
+        for label, value in case_input.labels.items()
+    )
+    return {"series": f"{{{json.dumps(name)},{pairs}}}", "values": case_input.values}
+
+
+def minute_samples(case: Case) -> list[dict[str, object]]:
+    """Not firing until its time has passed, firing from then on to the end; or never."""
+    firing = f'count(ALERTS{{alertname="{case.alert}",alertstate="firing"}})'
+    one = [{"labels": "{}", "value": 1}]
+    if case.fires_after is None:
+        minutes = [(minute, []) for minute in (case.ends // 2, case.ends)]
+    else:
+        minutes = [(case.fires_after - 3, []), (case.fires_after + 2, one)]
+    return [
+        {"expr": firing, "eval_time": f"{minute}m", "exp_samples": samples}
+        for minute, samples in minutes
+    ]
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_alerts_fire_in_time_and_are_silent_else(naming: Naming, tmp_path: Path) -> None:
+    """As the real evaluation of Prometheus says, minute by minute."""
+    write_files("alerts", tmp_path, naming=naming)
+    document = {
+        "rule_files": ["fleet.rules.yml", "alerts.rules.yml"],
+        "evaluation_interval": "1m",
+        "fuzzy_compare": True,
+        "tests": [
+            {
+                "name": f"{case.alert}: {case.says}",
+                "interval": "1m",
+                "input_series": [series(case_input, naming) for case_input in case.inputs],
+                "promql_expr_test": minute_samples(case),
+            }
+            for case in CASES
+        ],
+    }
+    (tmp_path / "cases.test.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", "cases.test.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tried_both_ways(tmp_path: Path) -> None:
+    """Firing and silent."""
+    write_files("alerts", tmp_path)
+    text = (tmp_path / "alerts.rules.yml").read_text(encoding="utf-8")
+    rules = {rule["alert"] for rule in yaml.safe_load(text)["groups"][0]["rules"]}
+    assert {case.alert for case in CASES if case.fires_after is not None} == rules
+    assert {case.alert for case in CASES if case.fires_after is None} == rules
