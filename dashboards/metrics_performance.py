@@ -3,7 +3,7 @@
 from metrics_variables import model_variables
 from mlmonitor import catalog
 from model import Board, Panel, Query, Row
-from promql import MODEL, added, model_mean, rate, select, total
+from promql import MODEL, added, highest, model_mean, rate, select, total
 
 _LEGEND = "{{<bare:model.name>}} {{<bare:model.version>}}"
 _WHOLE = 'field=""'
@@ -69,6 +69,40 @@ _ERRORS = Row(
                 ),
             ),
             width=24,
+        ),
+    ),
+)
+
+_RISK = Row(
+    "Against the training",
+    (
+        Panel(
+            "timeseries",
+            "Measures over the newest labels, and the limit that alerts",
+            "The current value with the low and high end of its confidence sequence, which holds "
+            "at any time, the value at training, and the limit. Of the process where it is "
+            "highest. Good: the whole interval on the good side of the limit.",
+            (
+                Query(
+                    highest(select(catalog.PERFORMANCE_RISK), f"{MODEL}, measure, statistic"),
+                    "{{measure}} {{statistic}} " + _LEGEND,
+                ),
+            ),
+            width=16,
+        ),
+        Panel(
+            "timeseries",
+            "Performance alerts",
+            "1 while a measure is worse than at training by more than the tolerance, in any "
+            "process. Good: 0.",
+            (
+                Query(
+                    highest(select(catalog.PERFORMANCE_ALERT), f"{MODEL}, measure"),
+                    "{{measure}} " + _LEGEND,
+                ),
+            ),
+            maximum=1,
+            width=8,
         ),
     ),
 )
@@ -226,7 +260,7 @@ PERFORMANCE = Board(
     "mlmonitor-performance",
     "mlmonitor: performance",
     "Errors of the whole and by bucket, classes and calibration, cohorts and their labels.",
-    (_ERRORS, _BY, _CLASSES, _COHORTS),
+    (_ERRORS, _RISK, _BY, _CLASSES, _COHORTS),
     variables=model_variables(),
     since="now-24h",
 )

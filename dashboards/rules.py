@@ -198,6 +198,15 @@ ALERTS: tuple[AlertRule, ...] = (
         "{{ $value | humanize }}, more than 1.5 times the one at training.",
     ),
     AlertRule(
+        "MlmonitorPerformanceAlert",
+        f"{highest(whole(catalog.PERFORMANCE_ALERT), f'{KEYS}, measure')} == 1",
+        "5m",
+        "critical",
+        f"{{{{ $labels.measure }}}} of {_MODEL_TEXT} is worse than at training",
+        "A process has evidence, valid at any time, that the measure over its newest labels is "
+        "worse than at training by more than the tolerance.",
+    ),
+    AlertRule(
         "MlmonitorVerdict",
         f"{highest(whole(catalog.VERDICT, _ADVISED), f'{KEYS}, action, reason')} == 1",
         "1h",

@@ -162,6 +162,18 @@ CASES = (
     Case("MlmonitorPerformance", "a fifth more", errors("0+96x240"), None, 150),
     Case("MlmonitorPerformance", "few labels", errors("0+40x240", "0+0.5x240"), None, 150),
     Case(
+        "MlmonitorPerformanceAlert",
+        "worse",
+        (Input(catalog.PERFORMANCE_ALERT, "0x20 1x90", with_labels(MODEL, measure="mae")),),
+        26,
+    ),
+    Case(
+        "MlmonitorPerformanceAlert",
+        "as good",
+        (Input(catalog.PERFORMANCE_ALERT, "0x120", with_labels(MODEL, measure="mae")),),
+        None,
+    ),
+    Case(
         "MlmonitorVerdict",
         "retrain",
         (Input(catalog.VERDICT, "0x20 1x120", with_labels(MODEL, action="retrain", reason="age")),),
