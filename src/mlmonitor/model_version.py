@@ -124,11 +124,18 @@ class ModelVersion:
         return self.identity.version
 
     def snapshot(
-        self, inbox: Inbox, destinations: Mapping[str, ExportStatus], *, now: float
+        self,
+        inbox: Inbox,
+        destinations: Mapping[str, ExportStatus],
+        *,
+        now: float,
+        with_history: bool = False,
     ) -> ModelSnapshot:
-        """Build the snapshot of this version."""
+        """Build the snapshot of this version, with the slices of its windows for a page."""
         named = self.identity.model, self.identity.version
-        return build_snapshot(named, self.state, inbox, destinations, now=now)
+        return build_snapshot(
+            named, self.state, inbox, destinations, now=now, with_history=with_history
+        )
 
     def describe(self, snapshot: ModelSnapshot) -> list[Family]:
         """Describe this version's snapshot as series, each counter from zero."""

@@ -26,6 +26,7 @@ from mlmonitor.feedback import Feedback
 from mlmonitor.forks import PerProcess
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.prediction_recording import Recording
+from mlmonitor.presenting import Presenting
 from mlmonitor.records import Field, Kind, Metric
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
@@ -34,7 +35,7 @@ from mlmonitor.worker.wall_clock import Clock, ProcessClock
 from mlmonitor.worker.worker import Worker
 
 
-class Monitor(PerProcess, Recording, Feedback, Adoption):
+class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
     """Watches one model from inside its service.
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
@@ -141,6 +142,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption):
             copiers=options.choose_copiers(schema),
             plain_row=None if options.has_vectors(schema) else dict,
         )
+        self._servers = []
         self._capture = HostCapture(recorder, names, self.config)
         self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain
 
@@ -175,6 +177,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption):
         counted in `status().dropped`. Called in `on_alert` or `on_incident`, it returns False at
         once: the last export follows the callback.
         """
+        self._stop_serving()
         return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
 
     def __enter__(self) -> Self:

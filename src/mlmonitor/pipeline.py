@@ -179,12 +179,14 @@ class Pipeline:
             made_unix_ns=int(now * 1e9),
         )
 
-    def model_snapshot(self, now: float) -> ModelSnapshot:
+    def model_snapshot(self, now: float, *, with_history: bool = False) -> ModelSnapshot:
         """Evaluate all populations, and build the one value that everything downstream reads."""
         self._state.begin_comparing(now=now)
         self._evaluate(now)
         destinations = {delivery.name: delivery.status(now) for delivery in self._deliveries}
-        snapshot = self._version.snapshot(self._inbox, destinations, now=now)
+        snapshot = self._version.snapshot(
+            self._inbox, destinations, now=now, with_history=with_history
+        )
         with self._inbox.guard:
             changed = self._version.judged.update(snapshot)
             self._verdicts.add([] if changed is None else [changed])
@@ -241,6 +243,11 @@ class Pipeline:
 
     def status(self, now: float) -> Status:
         """The status at `now`."""
-        snapshot = self.model_snapshot(now)
+        return self.read(now)[1]
+
+    def read(self, now: float, *, with_history: bool = False) -> tuple[ModelSnapshot, Status]:
+        """The snapshot at `now`, and its status."""
+        snapshot = self.model_snapshot(now, with_history=with_history)
         earlier = tuple(version.summarise(now=now) for version in self._earlier)
-        return replace(build_status(snapshot, self._version.judged.verdict), earlier=earlier)
+        status = build_status(snapshot, self._version.judged.verdict)
+        return snapshot, replace(status, earlier=earlier)

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import COUNTS, Profile
 from mlmonitor.aggregate.sketches.codec import Array
 from mlmonitor.aggregate.sketches.moments import Moments
-from mlmonitor.records import Counts
+from mlmonitor.records import Counts, Floats
 
 _MOST_ROWS = (1 << 31) - 1
 
@@ -22,26 +23,28 @@ class Panes:
         in 64 bits; no process fills one within an hour.
     """
 
-    __slots__ = ("_arrays", "_next", "_plan", "_rows", "size")
+    __slots__ = ("_arrays", "_next", "_plan", "_rows", "_starts", "_used", "size")
 
     def __init__(self, plan: Plan, size: int) -> None:
         self.size: int = size
-        self._plan, self._next = plan, 0
+        self._plan, self._next, self._used = plan, 0, 0
         empty = Profile(plan).arrays()
         self._rows: Counts = np.zeros(size, np.int64)
+        self._starts: Floats = np.zeros(size)
         self._arrays: dict[str, Array] = {
             name: np.repeat(array[None].astype(_narrow(array)), size, axis=0)
             for name, array in empty.items()
         }
 
-    def append(self, profile: Profile) -> None:
-        """Replace the oldest profile by a copy of `profile`."""
+    def append(self, profile: Profile, started_at: float = 0.0) -> None:
+        """Replace the oldest profile by a copy of `profile`, whose slice began then."""
         if self.size == 0:
             return
         if profile.rows > _MOST_ROWS:
             self._arrays = {name: _wide(array) for name, array in self._arrays.items()}
         slot, self._next = self._next, (self._next + 1) % self.size
-        self._rows[slot] = profile.rows
+        self._used = min(self._used + 1, self.size)
+        self._rows[slot], self._starts[slot] = profile.rows, started_at
         for name, array in profile.arrays().items():
             self._arrays[name][slot] = array
 
@@ -63,10 +66,35 @@ class Panes:
         whole.kernels = stacks["kernels"].sum(axis=0)
         return whole
 
+    def history(self, last: Profile, started_at: float, seconds: float | None) -> History:
+        """Copy all slices in their order, followed by `last`.
+
+        seconds: the length of a slice, if slices have one; they then follow each other without a
+        gap, and empty ones count.
+        """
+        order = (self._next - self._used + np.arange(self._used)) % max(self.size, 1)
+        rows = np.append(self._rows[order], last.rows)
+        starts = np.append(self._starts[order], started_at)
+        arrays = {
+            name: np.concatenate([_wide(self._arrays[name][order]), array[None]])
+            for name, array in last.arrays().items()
+        }
+        if seconds is not None:
+            starts = started_at - seconds * np.arange(len(order), -1, -1)
+        elif not rows.all() and rows.any():
+            used = np.flatnonzero(rows)
+            rows, starts = rows[used], starts[used]
+            arrays = {name: array[used] for name, array in arrays.items()}
+        return History.from_arrays(starts, rows, arrays)
+
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays."""
-        return self._rows.nbytes + sum(array.nbytes for array in self._arrays.values())
+        return (
+            self._rows.nbytes
+            + self._starts.nbytes
+            + sum(array.nbytes for array in self._arrays.values())
+        )
 
 
 def _narrow(array: Array) -> np.dtype[Any]:

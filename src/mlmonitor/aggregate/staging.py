@@ -56,3 +56,13 @@ class StagingBuffer:
     def nbytes(self) -> int:
         """Memory held while rows wait."""
         return 8 * self._fields * self._limit + self._refused.nbytes
+
+
+def slice_block(block: Block, start: int, stop: int) -> Block:
+    """Return some rows of a block; its refused values are counted with its first rows."""
+    if start == 0 and stop == block.rows:
+        return block
+    refused = block.refused if start == 0 else np.zeros_like(block.refused)
+    categorical = [values[start:stop] for values in block.categorical]
+    numeric, kernels = block.numeric[:, start:stop], block.kernels[:, start:stop]
+    return Block(stop - start, numeric, refused, categorical, season=block.season, kernels=kernels)

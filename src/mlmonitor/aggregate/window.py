@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Digested, Profile, encode
@@ -14,7 +15,7 @@ from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installe
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import valid_counts
 from mlmonitor.aggregate.sketches.tdigest import TDigest
-from mlmonitor.aggregate.staging import StagingBuffer
+from mlmonitor.aggregate.staging import StagingBuffer, slice_block
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
 
@@ -147,10 +148,11 @@ class Window:
             stop = block.rows
             if self._pane_rows is not None:
                 stop = min(stop, start + self._pane_rows - self._open.rows)
-            self._ingest(_slice(block, start, stop))
+            self._ingest(slice_block(block, start, stop))
             start = stop
             if self._open.rows == self._pane_rows:
                 self._rotate(1)
+                self._opened_at = now
 
     def count_only(self, block: Block) -> None:
         """Count rows in the totals only: those that became the reference are not compared."""
@@ -173,6 +175,12 @@ class Window:
         whole.merge(self._closed)
         whole.merge(self._open)
         return whole
+
+    def history(self) -> History:
+        """Copy the counts and moments of each slice of the last `span`."""
+        self._fold_staged()
+        seconds = None if self._seconds is None else self._seconds / self._panes_in_span
+        return self._panes.history(self._open, self._opened_at, seconds)
 
     def view(self) -> View:
         """Return the profile and the shapes of the last `span`."""
@@ -215,7 +223,7 @@ class Window:
         if turns <= 0:
             return 0
         passed = turns * self._pane_rows - begun
-        first = _slice(block, 0, passed)
+        first = slice_block(block, 0, passed)
         self._closed.update(first)
         ordered = np.sort(first.numeric, axis=1)
         self._widen(ordered, valid_counts(ordered))
@@ -278,23 +286,13 @@ class Window:
         """Close the open slice; `passed` slices have ended."""
         self._fold_staged()
         self._closed.merge(self._open)
-        self._panes.append(self._open)
+        self._panes.append(self._open, self._opened_at)
         self._open = Profile(self.plan)
         for _ in range(min(passed - 1, self._panes_in_span)):
-            self._panes.append(self._open)  # still empty
+            self._panes.append(self._open, self._opened_at)  # still empty
         half = max(self._panes_in_span // 2, 1)
         halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
         if self._panes_in_span == 1:  # there is no half: drop all earlier shapes
             halves *= 2
         for _ in range(min(halves, 2)):
             self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)
-
-
-def _slice(block: Block, start: int, stop: int) -> Block:
-    """Return some rows of a block; its refused values are counted with its first rows."""
-    if start == 0 and stop == block.rows:
-        return block
-    refused = block.refused if start == 0 else np.zeros_like(block.refused)
-    categorical = [values[start:stop] for values in block.categorical]
-    numeric, kernels = block.numeric[:, start:stop], block.kernels[:, start:stop]
-    return Block(stop - start, numeric, refused, categorical, season=block.season, kernels=kernels)

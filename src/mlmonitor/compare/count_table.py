@@ -1,6 +1,6 @@
 """All fields of a population as one table of counts, with a bin for missing values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,21 @@ def width(plan: Plan) -> int:
 
 def profile_counts(profile: Profile) -> Counts:
     """A profile's counts `[fields, width]`, in the order of its schema."""
-    plan, numeric = profile.plan, len(profile.plan.schema.numeric)
+    arrays = {
+        "bins": profile.bins,
+        "categories": profile.categories,
+        "quality": profile.quality,
+    }
+    return counts_table(profile.plan, arrays)
+
+
+def counts_table(plan: Plan, arrays: Mapping[str, Counts]) -> Counts:
+    """The same from a profile's `bins`, `categories` and `quality`."""
+    numeric, bins, categories = len(plan.schema.numeric), arrays["bins"], arrays["categories"]
     table = np.zeros((len(plan.schema), width(plan)), np.int64)
-    table[:numeric, : profile.bins.shape[1]] = profile.bins
-    table[numeric:, : profile.categories.shape[1]] = profile.categories
-    table[:, -1] = profile.quality[:, _REFUSED_AT].sum(axis=1)
+    table[:numeric, : bins.shape[1]] = bins
+    table[numeric:, : categories.shape[1]] = categories
+    table[:, -1] = arrays["quality"][:, _REFUSED_AT].sum(axis=1)
     return table
 
 

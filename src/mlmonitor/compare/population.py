@@ -136,7 +136,7 @@ class Population:
         compared = sum(part.nbytes for part in parts if part is not None)
         return self.window.memory_bytes + dictionaries + compared
 
-    def snapshot(self, *, now: float) -> PopulationSnapshot:
+    def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
         """The window beside the reference at `now`; updates `current` of the alerts."""
         self.window.advance(now)
         view = self.window.view()
@@ -149,6 +149,7 @@ class Population:
         total = self.window.total()
         for profile in (total, view.profile):
             _freeze(profile)
+        history = self.window.history() if with_history else None
         return PopulationSnapshot(
             segment=self.segment,
             plan=self.plan,
@@ -166,6 +167,8 @@ class Population:
             exemplars=None if self.exemplars is None else TracedValues.copy_from(self.exemplars),
             explained_by=None if self.decomposition is None else self.decomposition.explained_by,
             shift=None if self.decomposition is None else self.decomposition.explain(view.profile),
+            history=history,
+            drift_history=None if history is None or drift is None else drift.history(history),
         )
 
     def _new_names(self, place: int) -> str:

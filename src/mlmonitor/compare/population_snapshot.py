@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmonitor.aggregate.exemplars import Exemplars, FieldExemplars
+from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import ExplainedBy, Shift
+from mlmonitor.compare.drift.drift_history import DriftHistory
 from mlmonitor.compare.quality.field_quality import QualitySnapshot
 from mlmonitor.compare.quality.rules import RuleResult
 from mlmonitor.formats.reference import CountedEntry
@@ -40,7 +42,8 @@ class PopulationSnapshot:
     entries: of the reference, in the same order; empty without a reference. total: everything since
     the start. view: the window. quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
     scores, thresholds: of the window, by measure; empty without entries. shift: of the mean
-    prediction. explained_by: the features that explain the shift.
+    prediction. explained_by: the features that explain the shift. history, drift_history: of the
+    slices of the window; None unless they were asked for.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
     snapshot of a population, so that callers can cache by identity.
@@ -62,6 +65,8 @@ class PopulationSnapshot:
     exemplars: TracedValues | None
     explained_by: ExplainedBy | None
     shift: Shift | None
+    history: History | None = None
+    drift_history: DriftHistory | None = None
 
     @property
     def is_id_like(self) -> Mask:

@@ -1,8 +1,9 @@
 """Everything known about one model at one moment, as one immutable value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -14,6 +15,7 @@ from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.tracker import SEGMENT
+from mlmonitor.compare.population import Population
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.service.calls_snapshot import CallsSnapshot, snapshot_calls
@@ -59,6 +61,7 @@ class ReferenceInfo:
     trained_at: datetime | None
     training_metrics: Mapping[str, float]
     season: SeasonInfo | None
+    importances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +173,13 @@ def build_snapshot(
     destinations: Mapping[str, ExportStatus],
     *,
     now: float,
+    with_history: bool = False,
 ) -> ModelSnapshot:
-    """Build the snapshot of a model at `now`; `identity` is its name and version."""
+    """Build the snapshot of a model at `now`; `identity` is its name and version.
+
+    with_history: whether populations hold the slices of their window one by one, for pages.
+    """
+    snap = partial(Population.snapshot, now=now, with_history=with_history)
     traffic, population = state.traffic, state.traffic.population
     rules = None if population is None else population.rules
     model, version = identity
@@ -182,10 +190,10 @@ def build_snapshot(
         learning=_learning(traffic),
         reference=None if traffic.reference is None else _reference(traffic.reference, now),
         calls=snapshot_calls(state.calls, state.service, now=now),
-        traffic=None if population is None else population.snapshot(now=now),
-        actuals=None if state.actuals is None else state.actuals.snapshot(now=now),
-        kpis=tuple(kpi.snapshot(now=now) for kpi in state.kpis.populations.values()),
-        segments=_segments(state, now),
+        traffic=None if population is None else snap(population),
+        actuals=None if state.actuals is None else snap(state.actuals),
+        kpis=tuple(map(snap, state.kpis.populations.values())),
+        segments=_segments(state, snap),
         labels=_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
@@ -219,10 +227,13 @@ def _reference(reference: Reference, now: float) -> ReferenceInfo:
         trained_at=reference.trained_at,
         training_metrics=MappingProxyType(dict(reference.content.training_metrics)),
         season=info,
+        importances=MappingProxyType(dict(reference.content.importances)),
     )
 
 
-def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
+def _segments(
+    state: ModelState, snap: Callable[[Population], PopulationSnapshot]
+) -> tuple[SegmentSnapshot, ...]:
     comparing, labels = state.traffic.comparing, state.labels
     if comparing is None or comparing.segmentation is None:
         return ()
@@ -238,7 +249,7 @@ def _segments(state: ModelState, now: float) -> tuple[SegmentSnapshot, ...]:
                 predictions=int(tally.predictions[place]),
                 failed=int(tally.failed[place]),
                 reference_rows=rows[place] if place < len(rows) else 0,
-                populations=tuple(p.snapshot(now=now) for p in state.segment(place)),
+                populations=tuple(map(snap, state.segment(place))),
                 errors=None if labels is None else _copy(labels.segment_errors[place]),
                 performance=performances.get(name),
             )

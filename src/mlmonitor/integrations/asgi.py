@@ -1,13 +1,14 @@
-"""Deliver the last window of an ASGI service, because uvicorn runs no `atexit` on SIGTERM."""
+"""For ASGI services: deliver the last window when they end, and mount the live page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.monitor import Monitor
 from mlmonitor.worker.processes import EXIT_SECONDS
 
-__all__ = ["MonitorMiddleware", "lifespan"]
+__all__ = ["MonitorMiddleware", "lifespan", "page"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -103,3 +104,31 @@ async def lifespan(monitor: Monitor) -> AsyncIterator[Monitor]:
         yield monitor
     finally:
         monitor.close(timeout_seconds=EXIT_SECONDS)
+
+
+def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> App:
+    """Build the live page of some monitors, as an app to mount: `app.mount("/monitor", app)`.
+
+    Promise: read-only; no row and no request of the service is shown; nothing is read while nobody
+        looks. All who reach the mount can read it: put it behind the app's authentication.
+    Price: one reading every three seconds while somebody looks, in a thread of the server's pool.
+
+    Args:
+        monitors: in the order in which the page lists them.
+        allowed_hosts: names under which the service is requested. Others are refused, as a foreign
+            page could have rebound its name to this address; addresses and `localhost` are
+            always allowed, and `*` allows any name.
+
+    Raises:
+        ConfigError: there is no monitor.
+        MissingExtra: the extra `page` is not installed.
+    """
+    if not monitors or not all(isinstance(monitor, Monitor) for monitor in monitors):
+        raise ConfigError("page: expected one or more monitors")
+    import_extra("starlette", extra="page")
+    from mlmonitor.present.page.page_app import build_app
+    from mlmonitor.present.page.page_source import PageSource
+
+    sources = [PageSource(monitor._read_page) for monitor in monitors]  # noqa: SLF001 - ours
+    app: App = build_app(sources, allowed_hosts=allowed_hosts)
+    return app

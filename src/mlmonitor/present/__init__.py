@@ -1,1 +1,1 @@
-"""What people look at: dashboards and alert rules for the products they have."""
+"""What people look at: the live page, the report, and dashboards and alert rules."""

@@ -13,6 +13,7 @@ from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.simulated_values import simulate_points, simulate_wasserstein_point
 
 _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}  # the others shrink as the root
+_PSI = "psi"
 _STEP_BYTES = 40  # of one count in the keys that group fields of equal counts
 
 
@@ -89,6 +90,15 @@ class CriticalValues:
             by_name = np.where(np.isnan(simulated), thresholds.get(name, np.nan), simulated)
             thresholds[name] = np.where((now == 0) | (self._rows == 0), np.nan, by_name)
         return thresholds
+
+    def psi_at(self, current: Counts, against: Table) -> Floats:
+        """Return the critical values of the PSI alone, for a tenth of the price of `at`."""
+        then, now = _count_rows(_PSI, against), _count_rows(_PSI, current)
+        point = _interpolate(self._tables[_PSI], now) * sampling_noise(then, now)
+        if np.isnan(point).any():
+            point = np.where(np.isnan(point), by_law(against, current)[_PSI], point)
+        values: Floats = np.where((now == 0) | (self._rows == 0), np.nan, point)
+        return values
 
     @property
     def nbytes(self) -> int:

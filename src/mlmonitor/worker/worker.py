@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TypeVar
 
 from mlmonitor import gil
@@ -13,11 +11,11 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.config import Config
-from mlmonitor.export.base import THREAD_NAME, Snapshot
+from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.forks import check_fork
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.status import Status
+from mlmonitor.worker.aggregate_reads import AggregateReads
 from mlmonitor.worker.flush_requests import FlushRequests
 from mlmonitor.worker.processes import EXIT_SECONDS, close_with_this_process, register
 from mlmonitor.worker.wall_clock import Clock, read_wall
@@ -25,7 +23,7 @@ from mlmonitor.worker.wall_clock import Clock, read_wall
 Items = TypeVar("Items")
 
 
-class Worker(FlushRequests):
+class Worker(AggregateReads, FlushRequests):
     """Drives one pipeline from one daemon thread.
 
     A lock guards the aggregates; it is never held during a send. `flush` and `close` request an
@@ -56,15 +54,13 @@ class Worker(FlushRequests):
         """Create the state that belongs to this process alone."""
         self._thread: threading.Thread | None = None
         self._is_threadless = False  # whether a record failed to start a thread
-        # Created here and not at import, because gevent may have patched `threading` by now. All
-        # greenlets share the ownership of an unpatched lock.
+        # Created here and not at import, because gevent may have patched `threading` by now.
         self._starting = threading.RLock()
-        self._aggregates = threading.RLock()
+        self._reset_reads()
         self._reset_requests()
         self._final: int | None = None  # number of the closing flush, once requested
         self._closes_itself = False  # whether a callback requested it, so that no thread waits
         self._has_batches = False  # whether this process records batches: its exit waits longer
-        self._waiting_threads: set[int] = set()  # threads that wait for the aggregates
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
     def ensure_started(self) -> None:
@@ -134,39 +130,6 @@ class Worker(FlushRequests):
         check_fork()
         with self._hold_aggregates():
             step(self.pipeline, self._clock())
-
-    @property
-    def memory_bytes(self) -> int:
-        """Upper bound in bytes of the pipeline's aggregates."""
-        check_fork()
-        with self._hold_aggregates():
-            return self.pipeline.measure_memory()
-
-    def status(self) -> Status:
-        """Ingest the waiting rows, then return the pipeline's status."""
-        check_fork()
-        with self._hold_aggregates():
-            now = self._clock()
-            self.pipeline.catch_up(now)
-            status = self.pipeline.status(now)
-        return replace(status, state="closed") if self._is_closed else status
-
-    def snapshot(self) -> Snapshot:
-        """Ingest the waiting rows, then return every series, for a reader in another thread."""
-        with self._hold_aggregates():
-            now = self._clock()
-            self.pipeline.catch_up(now)
-            return self.pipeline.snapshot(now, wall=read_wall(self._clock))
-
-    @contextmanager
-    def _hold_aggregates(self) -> Iterator[None]:
-        """Hold the lock of the aggregates; the worker does not pause while this thread waits."""
-        self._waiting_threads.add(threading.get_ident())
-        try:
-            with self._aggregates:
-                yield
-        finally:
-            self._waiting_threads.discard(threading.get_ident())
 
     def _pause_seconds(self) -> float:
         """Seconds to pause: 0 while a thread waits for the worker, fewer if rows pile up."""

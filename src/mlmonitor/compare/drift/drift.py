@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
@@ -21,6 +22,7 @@ from mlmonitor.compare.count_table import (
     profile_counts,
     refused_counts,
 )
+from mlmonitor.compare.drift.drift_history import DriftHistory, compute_drift_history
 from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry, NumericReference
@@ -160,6 +162,15 @@ class Drift:
         for name in ORDERED:
             thresholds[name][len(self._stddev) :] = np.nan
         return thresholds
+
+    def history(self, slices: History) -> DriftHistory:
+        """The PSI of parts of the window, and the value that each exceeds once in a hundred."""
+        return compute_drift_history(
+            slices,
+            self._plan,
+            self._baseline.for_rows,
+            self._critical.psi_at,
+        )
 
     @property
     def log10_e_value(self) -> Floats:

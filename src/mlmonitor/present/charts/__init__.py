@@ -1,0 +1,1 @@
+"""Geometry of charts: numbers in, paths and labels out; templates draw them."""

@@ -1,0 +1,48 @@
+"""Drift of many fields over the window, each beside what chance explains."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
+from mlmonitor.records import Floats
+
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The paths of one sparkline: the PSI, and below it what chance explains."""
+
+    line: str
+    chance: str
+    description: str
+
+
+def draw_trends(population: PopulationSnapshot) -> list[Trend | None]:
+    """One sparkline for each field; None where nothing is compared over time."""
+    drift, size = population.drift_history, len(population.plan.schema)
+    if drift is None or len(drift.rows) < _FEWEST:
+        return [None] * size
+    parts = len(drift.rows)
+    x: Floats = (np.arange(parts, dtype=np.float64) + 0.5) * (WIDTH / parts)
+    with np.errstate(all="ignore"):
+        tops = np.fmax.reduce(np.vstack([drift.scores, 2 * drift.thresholds]), axis=0)
+    trends: list[Trend | None] = []
+    for place in range(size):
+        top, scores = tops[place], drift.scores[:, place]
+        if not np.isfinite(top) or not np.isfinite(scores).any():
+            trends.append(None)
+            continue
+        limits = drift.thresholds[:, place]
+        beyond = scores > limits
+        parts_seen = int(np.isfinite(scores).sum())
+        trends.append(
+            Trend(
+                line=line_path(x, to_y(scores, 0.0, top)),
+                chance=area_path(x, np.full(parts, 100.0), to_y(limits, 0.0, top)),
+                description=f"beyond chance in {int(beyond.sum())} of {parts_seen} parts",
+            )
+        )
+    return trends

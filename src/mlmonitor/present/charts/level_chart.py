@@ -1,0 +1,98 @@
+"""The mean of a number, or the share of a category, over the slices of a window."""
+
+import numpy as np
+
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formatting import short
+from mlmonitor.present.charts.time_chart import (
+    ChartBand,
+    ChartLine,
+    Slices,
+    TimeChart,
+    draw_time_chart,
+)
+from mlmonitor.present.names import show_name
+from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
+
+
+def draw_level(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
+    """The mean of a number, or the share of the category that moved most, over the slices."""
+    if place < len(population.plan.schema.numeric):
+        return _draw_mean(population, place, slices)
+    return _draw_share(population, place, slices)
+
+
+def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
+    history, name = population.history, show_name(population.plan.schema.fields[place].name)
+    if history is None or population.is_id_like[place]:
+        return None
+    valid = history.valid[:, place]
+    live = np.where(valid > 0, history.mean[:, place], np.nan)
+    lines, bands = [], []
+    entry = population.entries[place] if population.entries else None
+    title = f"Mean of {name}: {short(_mean_of(population, place))}"
+    if isinstance(entry, NumericReference) and entry.mean is not None and entry.stddev is not None:
+        chance = _chance(entry.stddev, valid, sum(entry.counts))
+        level = np.full(len(live), entry.mean)
+        bands.append(
+            ChartBand(level - chance, level + chance, "chance", "99 of 100 means by chance")
+        )
+        lines.append(ChartLine(level, "training", "training mean"))
+        title += f", {short(entry.mean)} at training"
+    lines.append(ChartLine(live, "now", "mean now"))
+    return draw_time_chart(slices, lines, bands, title=title)
+
+
+def _chance(stddev: float, rows: Counts | Floats, reference_rows: int) -> Floats:
+    """Half the width of what 99 of 100 means of this many rows lie in; NaN without rows."""
+    with np.errstate(divide="ignore"):
+        noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
+    half: Floats = ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise
+    return np.where(np.isfinite(half), half, np.nan)
+
+
+def _mean_of(population: PopulationSnapshot, place: int) -> float | None:
+    moments = population.view.profile.moments
+    return float(moments.mean[place]) if moments.count[place] else None
+
+
+def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
+    history, position = population.history, place - len(population.plan.schema.numeric)
+    names = population.plan.dictionaries[position].top
+    if (
+        history is None
+        or not names
+        or (population.entries and population.entries[place].is_id_like)
+    ):
+        return None
+    counts = history.counts["categories"][:, position].astype(float)
+    totals = counts.sum(axis=1)
+    now = counts.sum(axis=0)[: len(names)] / max(float(totals.sum()), 1.0)
+    before = _trained_shares(population, place, len(names))
+    most = int(np.argmax(now if before is None else np.abs(now - before)))
+    lines, bands = [], []
+    category = show_name(names[most])
+    title = f"Share of {category}: {now[most]:.1%}"
+    if before is not None:
+        level = float(before[most])
+        rows = sum(population.entries[place].counts)
+        half = _chance(float(np.sqrt(level * (1 - level))), totals, rows)
+        low, high = np.maximum(level - half, 0), np.minimum(level + half, 1)
+        bands.append(ChartBand(low, high, "chance", "99 of 100 shares by chance"))
+        lines.append(ChartLine(np.full(len(totals), level), "training", "at training"))
+        title += f", {level:.1%} at training"
+    live = np.where(totals > 0, counts[:, most] / np.maximum(totals, 1), np.nan)
+    lines.append(ChartLine(live, "now", f"share of {category} now"))
+    return draw_time_chart(slices, lines, bands, title=title, has_zero=True)
+
+
+def _trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:
+    """Shares of the listed categories in the reference; None without one."""
+    if not population.entries:
+        return None
+    counts = population.entries[place].counts
+    shares = np.zeros(size)
+    shares[: min(size, len(counts))] = counts[:size]
+    return shares / max(sum(counts), 1)

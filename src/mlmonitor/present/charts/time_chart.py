@@ -1,0 +1,170 @@
+"""A chart over the slices of a window: lines, bands and marks, with a table behind them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlmonitor.formatting import counted, short
+from mlmonitor.present.charts.axes import slice_titles, time_labels, value_axis
+from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
+from mlmonitor.records import Counts, Floats
+
+MOST_MARKS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A path with the class that styles it, and its name in the legend; empty for none."""
+
+    path: str
+    style: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A vertical line at a moment, such as the start of an incident."""
+
+    x: int
+    title: str
+    style: str = "opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """A slice that can be pointed at, and what it then says."""
+
+    x: int
+    width: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataTable:
+    """The numbers behind a chart."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeChart:
+    """A chart whose title states its finding."""
+
+    title: str
+    description: str
+    strokes: tuple[Stroke, ...]
+    marks: tuple[Mark, ...]
+    readouts: tuple[Readout, ...]
+    y_labels: tuple[str, ...]
+    x_labels: tuple[str, ...]
+    table: DataTable
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """The horizontal axis: when slices start, when the last one ends, and their rows."""
+
+    starts: Floats
+    end: float
+    rows: Counts
+    marks: tuple[Mark, ...] = field(default=())
+
+    @property
+    def edges(self) -> Floats:
+        """The ends of all slices, scaled to the width of the box.
+
+        Slices are as wide as their time; slices of rows that arrived at once are equally wide.
+        """
+        times = np.append(self.starts, self.end)
+        span = float(times[-1] - times[0])
+        if not span > 0 or bool((np.diff(times) <= 0).any()):
+            return np.linspace(0, WIDTH, len(times))
+        edges: Floats = (times - times[0]) / span * WIDTH
+        return edges
+
+    @property
+    def middles(self) -> Floats:
+        """The middle of each slice."""
+        middles: Floats = (self.edges[1:] + self.edges[:-1]) / 2
+        return middles
+
+
+@dataclass(frozen=True, eq=False)
+class ChartLine:
+    """One line. values: `[slices]`, NaN for none."""
+
+    values: Floats
+    style: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class ChartBand:
+    """The area between two lines."""
+
+    low: Floats
+    high: Floats
+    style: str
+    name: str
+
+
+def draw_time_chart(
+    slices: Slices,
+    lines: Sequence[ChartLine],
+    bands: Sequence[ChartBand] = (),
+    *,
+    title: str,
+    has_zero: bool = False,
+) -> TimeChart:
+    """Scale all lines and bands to one axis of values."""
+    numbers = [line.values for line in lines] + [b for band in bands for b in (band.low, band.high)]
+    finite = np.concatenate([values[np.isfinite(values)] for values in numbers])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    axis = value_axis(low, high, has_zero=has_zero)
+    x = slices.middles
+    areas = [
+        Stroke(
+            area_path(x, to_y(b.low, axis.low, axis.high), to_y(b.high, axis.low, axis.high)),
+            b.style,
+            b.name,
+        )
+        for b in bands
+    ]
+    strokes = [
+        Stroke(line_path(x, to_y(line.values, axis.low, axis.high)), line.style, line.name)
+        for line in lines
+    ]
+    times = slice_titles(slices.starts, slices.end)
+    columns = {line.name: line.values for line in lines}
+    table = _tabulate(times, slices.rows, columns)
+    edges = np.round(slices.edges).astype(int).tolist()
+    readouts = [
+        Readout(edges[at], edges[at + 1] - edges[at], _describe(table.head, row))
+        for at, row in enumerate(table.rows)
+    ]
+    return TimeChart(
+        title=title,
+        description=f"{', '.join(columns)}, from {times[0]} on." if times else title,
+        strokes=(*areas, *strokes),
+        marks=slices.marks[-MOST_MARKS:],
+        readouts=tuple(readouts),
+        y_labels=axis.labels[::-1],
+        x_labels=time_labels(slices.starts, slices.end),
+        table=table,
+    )
+
+
+def _tabulate(times: Sequence[str], rows: Counts, columns: Mapping[str, Floats]) -> DataTable:
+    cells = zip(*[map(short, values.tolist()) for values in columns.values()], strict=True)
+    lines = [
+        (time, counted(count), *values)
+        for time, count, values in zip(times, rows.tolist(), cells, strict=True)
+    ]
+    return DataTable(("time (UTC)", "rows", *columns), tuple(lines))
+
+
+def _describe(head: Sequence[str], row: Sequence[str]) -> str:
+    facts = [f"{name} {cell}" for name, cell in zip(head[2:], row[2:], strict=True)]
+    return f"{row[0]}: {', '.join(facts)} ({row[1]} rows)"

@@ -1,0 +1,139 @@
+"""One model as its page shows it: read when somebody looks, and shared by all who do."""
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+
+from mlmonitor.present.renderer import load_environment, render_parts
+from mlmonitor.present.views.headline import Headline, build_headline
+from mlmonitor.present.views.model_page import build_model_page
+from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOptions
+
+REFRESH_SECONDS = 3.0
+_KEPT = 32  # pages that were rendered from one reading
+_SCHEMA = 1
+_COMPRESSION = 5
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedPage:
+    """The parts of a page, and the snapshot that the page's script asks for."""
+
+    title: str
+    parts: dict[str, str]
+    segments: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @cached_property
+    def etag(self) -> str:
+        """A weak tag: equal for pages that look the same."""
+        text = json.dumps([self.title, self.parts]).encode()
+        return f'W/"{blake2b(text, digest_size=12).hexdigest()}"'
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The snapshot in the form that browsers accept."""
+        return gzip.compress(self.body, _COMPRESSION, mtime=0)
+
+
+class PageSource:
+    """Reads a model at most once in `REFRESH_SECONDS`, and only when asked.
+
+    Price: one reading and one rendering a refresh, for any number of readers.
+    """
+
+    def __init__(
+        self, read: Callable[[], ModelReading], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read, self._clock = read, clock
+        self._lock = threading.Lock()
+        self._reading: ModelReading | None = None
+        self._read_at = 0.0
+        self._pages: dict[ViewOptions, RenderedPage] = {}
+
+    def reading(self) -> ModelReading:
+        """The newest reading; a new one if the last is too old."""
+        with self._lock:
+            now = self._clock()
+            if self._reading is None or now - self._read_at >= REFRESH_SECONDS * 0.6:
+                self._reading, self._read_at = self._read(), now
+                self._pages = {}
+            return self._reading
+
+    def headline(self) -> Headline:
+        """The verdict of the newest reading."""
+        return build_headline(self.reading())
+
+    def render(
+        self, options: ViewOptions, headlines: Sequence[Headline], place: int
+    ) -> RenderedPage:
+        """The page of the newest reading; `headlines` are those of all models on it."""
+        reading = self.reading()
+        page = self._pages.get(options)
+        if page is None:
+            page = _render(reading, options, headlines, place)
+            if len(self._pages) < _KEPT:
+                self._pages[options] = page
+        return page
+
+
+def _render(
+    reading: ModelReading, options: ViewOptions, headlines: Sequence[Headline], place: int
+) -> RenderedPage:
+    page = build_model_page(reading, options)
+    parts = render_parts(page, str(place) if place else "", options)
+    models = load_environment("page").get_template("models.html.j2")
+    parts["models"] = models.render(models=headlines, current=place)
+    headline = page.headline
+    sign = "▲ " if headline.tone == "alert" else ""
+    title = f"{sign}{headline.model} {headline.version}: {headline.word}"
+    snapshot = {
+        "schema": _SCHEMA,
+        "time": reading.snapshot.time,
+        "title": title,
+        "models": [
+            {"model": h.model, "version": h.version, "state": h.tone, "verdict": h.word}
+            for h in headlines
+        ],
+        "parts": parts,
+    }
+    return RenderedPage(title, parts, page.fields.segments, json.dumps(snapshot).encode())
+
+
+def render_document(page: RenderedPage, options: ViewOptions, place: int) -> bytes:
+    """The whole page for a browser that has nothing yet."""
+    template = load_environment("page").get_template("page.html.j2")
+    markup = {name: _mark_safe(html) for name, html in page.parts.items()}
+    text: str = template.render(
+        base="./",
+        title=page.title,
+        parts=markup,
+        options=options,
+        sorts=SORTS,
+        segments=page.segments,
+        model=str(place) if place else "",
+        refresh_seconds=REFRESH_SECONDS,
+        library_version=library_version(),
+    )
+    return text.encode()
+
+
+def _mark_safe(html: str) -> object:
+    """Mark what a template of ours has rendered, and so escaped, as safe for another."""
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704 - rendered by our own templates
+
+
+def library_version() -> str:
+    """The version of this library; empty where it is not installed as a package."""
+    try:
+        return version("mlmonitor-sdk")
+    except PackageNotFoundError:
+        return ""

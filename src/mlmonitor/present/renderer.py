@@ -1,0 +1,70 @@
+"""Templates of the page and the report: Jinja2 with every value escaped."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from mlmonitor.errors import import_extra
+from mlmonitor.present.views.model_page import ModelPage
+from mlmonitor.present.views.view_options import SORTS, ViewOptions
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def load_environment(extra: str) -> Any:
+    """The templates; all are compiled once.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed; `extra` brings it.
+    """
+    jinja2: Any = import_extra("jinja2", extra=extra)
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def read_asset(name: str) -> str:
+    """The text of a style sheet or script of ours."""
+    return (_FOLDER / "page" / "assets" / name).read_text(encoding="utf-8")
+
+
+def link_query(model: str, options: ViewOptions, **change: str) -> str:
+    """The query that shows the same with one thing changed, without options at their default."""
+    chosen = {
+        "m": model,
+        "q": options.query,
+        "sort": "" if options.sort == next(iter(SORTS)) else options.sort,
+        "segment": options.segment,
+        "field": options.field,
+        "all": "1" if options.with_calm else "",
+    } | change
+    return "?" + urlencode(
+        {name: value for name, value in chosen.items() if value}, errors="replace"
+    )
+
+
+def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str, str]:
+    """Each part of a page as a fragment of HTML, by name."""
+    macros = load_environment("page").get_template("parts.html.j2").module
+
+    def link(field: str) -> str:
+        return link_query(model, options, field=field)
+
+    return {
+        "masthead": macros.masthead(page.headline),
+        "incidents": macros.incidents(page.incidents, link),
+        "prediction": macros.prediction(page.prediction),
+        "count": f"{page.fields.total}" if page.fields.total else "",
+        "fields": macros.fields(page.fields, link, link_query(model, options, all="1")),
+        "performance": macros.performance(page.performance),
+        "kpis": macros.kpis(page.kpis) if page.kpis else "",
+        "monitoring": macros.monitoring(page.monitoring),
+        "field": macros.field(page.field) if page.field else "",
+    }

@@ -1,0 +1,240 @@
+"""The list of fields: what changed first, calm fields folded away."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.formatting import counted, share, short
+from mlmonitor.present.charts.field_shapes import FieldShape, draw_shapes
+from mlmonitor.present.charts.field_trends import Trend, draw_trends
+from mlmonitor.present.charts.paths import bars_path
+from mlmonitor.present.names import field_id, segment_id, show_name
+from mlmonitor.present.views.view_options import ModelReading, ViewOptions
+from mlmonitor.records import Quality, Role
+from mlmonitor.status.field_status import FieldStatus
+
+_KPI_ROLE = Role.KPI
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The paths of a pair of distributions; empty for a missing side."""
+
+    training: str
+    live: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field. state: `alert`, `moved`, `calm` or `uncompared`.
+
+    score, threshold: of the PSI, as text; empty if there is none. invalid: the share of invalid
+    values. is_invalid: whether an alert on them is firing.
+    """
+
+    link: str
+    name: str
+    role: str
+    kind: str
+    state: str
+    bars: Bars | None
+    trend: Trend | None
+    score: str
+    threshold: str
+    invalid: str
+    is_invalid: bool
+    count: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldList:
+    """The rows that are shown, and how many fields are calm or hidden.
+
+    segments: identifiers and names.
+    """
+
+    rows: tuple[FieldRow, ...]
+    total: int
+    calm: int
+    is_folded: bool
+    segments: tuple[tuple[str, str], ...]
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class ListedField:
+    """A field with its place, before it is drawn."""
+
+    population: PopulationSnapshot
+    place: int
+    status: FieldStatus
+    alerts: int
+    weight: float
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether chance explains all that differs from training."""
+        return not self.alerts and not self.status.has_alert and not self.status.has_moved
+
+
+def list_fields(reading: ModelReading, options: ViewOptions) -> FieldList:
+    """The fields that a reader wants to see, in the order that was chosen."""
+    candidates = find_fields(reading, options.segment)
+    calm = sum(candidate.is_calm for candidate in candidates)
+    needle = options.query.strip().casefold()
+    is_folded = not (options.with_calm or needle or calm == len(candidates) <= _FEW)
+    chosen = [
+        candidate
+        for candidate in candidates
+        if (not needle or needle in candidate.status.name.casefold())
+        and not (is_folded and candidate.is_calm)
+    ]
+    ordered = sorted(chosen, key=_SORT_KEYS.get(options.sort, _SORT_KEYS["matters"]))
+    part = reading.segment(options.segment)
+    note = ""
+    if part is not None and not part.reference_rows:
+        note = "This segment is not in the reference, so nothing is compared."
+    return FieldList(
+        rows=tuple(_draw(ordered)),
+        total=len(candidates),
+        calm=calm,
+        is_folded=is_folded,
+        segments=tuple((segment_id(s.name), show_name(s.name)) for s in reading.snapshot.segments),
+        note=note,
+    )
+
+
+_FEW = 12  # calm fields that are shown all the same, if no other field is
+
+
+def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
+    """All fields but business figures, with what decides their order."""
+    reference = reading.snapshot.reference
+    importances = _relative({} if reference is None else reference.importances)
+    statuses = iter(reading.fields(segment))
+    name = reading.segment(segment)
+    firing: dict[tuple[Role, str], int] = {}
+    for alert in reading.status.alerts:
+        if name is None or alert.segment == name.name:
+            firing[alert.role, alert.field] = firing.get((alert.role, alert.field), 0) + 1
+    found = []
+    for population in reading.populations(segment):
+        for place, field in enumerate(population.plan.schema.fields):
+            status = next(statuses)
+            if field.role is not _KPI_ROLE:
+                weight = importances.get(field.name, 0.5) if field.role is Role.FEATURE else 1.0
+                alerts = firing.get((field.role, field.name), 0)
+                found.append(ListedField(population, place, status, alerts, weight))
+    return found
+
+
+def _relative(importances: Mapping[str, float]) -> dict[str, float]:
+    """Importances as shares of the largest, from a tenth up."""
+    sizes = {name: abs(value) for name, value in importances.items()}
+    most = max(sizes.values(), default=0.0)
+    return {name: 0.1 + 0.9 * size / most for name, size in sizes.items()} if most else {}
+
+
+def _matters(candidate: ListedField) -> tuple[float, float, str]:
+    """Firing alerts first; then evidence times effect times importance."""
+    status = candidate.status
+    effect = _ratio(status)
+    evidence = 1 + min(max(status.log10_e_value or 0.0, 0.0), 300.0)
+    return (-float(candidate.alerts > 0), -evidence * effect * candidate.weight, status.name)
+
+
+def _ratio(status: FieldStatus) -> float:
+    """How often the PSI is as large as its threshold; 0 without one."""
+    return (status.psi or 0.0) / max(status.psi_threshold or np.inf, 1e-12)
+
+
+def invalid_share(status: FieldStatus) -> float:
+    """The share of invalid values in the window."""
+    total = sum(status.window_quality.values())
+    return 1 - status.window_quality.get(Quality.VALID, 0) / total if total else 0.0
+
+
+_SORT_KEYS = {
+    "matters": _matters,
+    "drift": lambda c: (-_ratio(c.status), 0.0, c.status.name),
+    "invalid": lambda c: (-invalid_share(c.status), 0.0, c.status.name),
+    "name": lambda c: (0.0, 0.0, c.status.name.casefold()),
+}
+
+
+def _draw(candidates: Sequence[ListedField]) -> list[FieldRow]:
+    """Draw all fields of a population together."""
+    populations = {id(c.population): c.population for c in candidates}
+    shapes = {key: draw_shapes(population) for key, population in populations.items()}
+    trends = {key: draw_trends(population) for key, population in populations.items()}
+    return [
+        _row(c, shapes[id(c.population)][c.place], trends[id(c.population)][c.place])
+        for c in candidates
+    ]
+
+
+def _row(candidate: ListedField, shape: FieldShape | None, trend: Trend | None) -> FieldRow:
+    status = candidate.status
+    total = sum(status.window_quality.values())
+    invalid = total - status.window_quality.get(Quality.VALID, 0)
+    state, note = describe_state(candidate)
+    return FieldRow(
+        link=field_id(status.role, status.name),
+        name=show_name(status.name),
+        role=status.role.value,
+        kind=status.kind.value,
+        state=state,
+        bars=None if shape is None else draw_bars(shape),
+        trend=trend,
+        score="" if status.psi is None else f"{status.psi:.3f}",
+        threshold="" if status.psi_threshold is None else f"{status.psi_threshold:.3f}",
+        invalid=share(invalid, total) if total else "",
+        is_invalid=candidate.alerts > int(status.has_alert),
+        count=counted(status.count),
+        note=note,
+    )
+
+
+def describe_state(candidate: ListedField) -> tuple[str, str]:
+    """The state of a field, and the words that say it."""
+    status = candidate.status
+    if status.is_id_like:
+        return "uncompared", "almost every value is different: not compared"
+    if candidate.alerts:
+        return "alert", "drift" if status.has_alert else "invalid values"
+    if status.psi is None:
+        return "uncompared", "not compared" if status.count else "no values in this window"
+    if status.has_moved:
+        return "moved", "moved, not yet certain"
+    above = status.psi_threshold is not None and status.psi > status.psi_threshold
+    return "calm", "within tolerance" if above else "as trained"
+
+
+def draw_bars(shape: FieldShape) -> Bars:
+    """The pair of bars, on one scale."""
+    sides = [side for side in (shape.live, shape.training) if side is not None]
+    most = max((float(side.max()) for side in sides), default=0.0)
+    training, live = (
+        [] if side is None or not most else (side / most).tolist()
+        for side in (shape.training, shape.live)
+    )
+    return Bars(bars_path(training), bars_path(live, is_front=True), _describe(shape))
+
+
+def _describe(shape: FieldShape) -> str:
+    """Where the two sides differ most, in words."""
+    if shape.live is None:
+        return "no values in this window"
+    if shape.training is None:
+        return "live values; no training values to compare with"
+    most = int(np.argmax(np.abs(shape.live - shape.training)))
+    now, before = shape.live[most], shape.training[most]
+    if shape.edges is not None:
+        where = f"{short(shape.edges[most])} to {short(shape.edges[most + 1])}"
+    else:
+        where = shape.names[most]
+    return f"largest difference at {where}: {now:.1%} now, {before:.1%} at training"

@@ -1,0 +1,126 @@
+"""The verdict in a sentence, and the facts below it."""
+
+from dataclasses import dataclass
+
+from mlmonitor.formatting import amount, counted, duration, share
+from mlmonitor.present.charts.axes import format_time
+from mlmonitor.present.names import show_name
+from mlmonitor.present.views.view_options import ModelReading
+from mlmonitor.status.status import Status
+
+_WORDS = {"keep": "Keep", "recalibrate": "Recalibrate", "retrain": "Retrain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """tone: `calm`, `alert` or `idle`. word: the verdict. reasons: further sentences, if any."""
+
+    model: str
+    version: str
+    tone: str
+    word: str
+    sentence: str
+    reasons: tuple[str, ...]
+    facts: tuple[str, ...]
+
+
+def build_headline(reading: ModelReading) -> Headline:
+    """The state of the model for someone who reads one line."""
+    status = reading.status
+    tone, word, sentence, reasons = _judge(status)
+    return Headline(
+        model=show_name(status.model),
+        version=show_name(status.version),
+        tone=tone,
+        word=word,
+        sentence=sentence,
+        reasons=(*reasons, *_warnings(status)),
+        facts=() if status.state == "disabled" else tuple(_facts(reading)),
+    )
+
+
+def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
+    """Tone, verdict, sentence and reasons."""
+    idle = _describe_idle(status)
+    if idle is not None:
+        return ("idle", *idle, ())
+    verdict = getattr(status, "verdict", None)
+    if verdict is not None and verdict.action != "keep":
+        first, *others = [show_name(str(reason)) for reason in verdict.reasons] or [""]
+        return "alert", _WORDS.get(verdict.action, str(verdict.action)), first, tuple(others)
+    opened = [incident for incident in status.incidents if incident.state == "open"]
+    if opened:
+        more = "" if len(opened) == 1 else f" and {amount(len(opened) - 1, 'more incident')}"
+        return "alert", "Look", f"{show_name(opened[0].title)}{more}.", ()
+    if status.alerts:
+        return "alert", "Look", f"{amount(len(status.alerts), 'alert')} firing.", ()
+    rows = amount(status.window_rows, "row")
+    compared = amount(sum(field.psi is not None for field in status.fields), "field")
+    sentence = f"No change beyond chance in {compared} over {rows}."
+    return "calm", "Keep" if verdict is not None else "As trained", sentence, ()
+
+
+def _describe_idle(status: Status) -> tuple[str, str] | None:
+    """What to say while nothing is compared."""
+    if status.state == "disabled":
+        return "Off", "Monitoring is switched off by its configuration or by the environment."
+    if status.state == "learning":
+        left = f"{status.learned_rows:,} of {amount(status.baseline_rows, 'row')}"
+        return "Learning", f"What is normal is learned from the first rows: {left} so far."
+    if status.state == "waiting":
+        return "Waiting", "Nothing was predicted yet; the page fills with the first calls."
+    is_silent = not status.alerts and not status.incidents
+    if status.window_rows == 0 and is_silent:
+        return "Quiet", "No predictions in this window."
+    if not status.reference_rows and is_silent:
+        return "Watching", "There is no reference to compare with."
+    return None
+
+
+def _warnings(status: Status) -> list[str]:
+    warnings = [] if status.reference_warning is None else [show_name(status.reference_warning)]
+    if status.state == "closed":
+        warnings.append("The monitor is closed: these are its last numbers.")
+    return warnings
+
+
+def _facts(reading: ModelReading) -> list[str]:
+    status, snapshot = reading.status, reading.snapshot
+    facts = [f"{counted(status.predictions)} predictions"]
+    facts += _rate(reading)
+    failed = sum(status.errors.values())
+    total = status.predictions + failed
+    facts.append("none failed" if not failed else f"{share(failed, total)} failed")
+    if 0.99 in status.latency_seconds:
+        facts.append(f"p99 {duration(status.latency_seconds[0.99])}")
+    matched = status.labels.get("matched", 0)
+    if matched:
+        facts.append(f"{counted(matched)} labelled ({share(matched, max(total, matched))})")
+    reference = snapshot.reference
+    if reference is not None:
+        source = "learned from the first" if reference.is_learned else "reference of"
+        when = "" if reference.trained_at is None else f", {reference.trained_at:%d %b %Y}"
+        facts.append(f"{source} {amount(reference.rows, 'row')}{when}")
+    if status.season is not None:
+        facts.append(status.season)
+    return facts
+
+
+def _rate(reading: ModelReading) -> list[str]:
+    """Since when the window holds rows, and how many a second."""
+    traffic = reading.snapshot.traffic
+    history = None if traffic is None else traffic.history
+    if history is None or not history.rows.any():
+        return []
+    start = float(history.starts[0])
+    seconds = reading.snapshot.time - start
+    facts = [f"{counted(int(history.rows.sum()))} in this window"]
+    if seconds >= 1:
+        per_second = float(history.rows.sum()) / seconds
+        rate = (
+            f"{per_second:,.3g} a second"
+            if per_second >= 0.1
+            else f"{per_second * 60:,.3g} a minute"
+        )
+        facts.append(f"{rate} since {format_time(start, seconds)} UTC")
+    return facts

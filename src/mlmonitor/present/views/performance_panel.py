@@ -1,0 +1,167 @@
+"""Performance of labelled predictions: measures, cohorts, buckets, confusion and calibration."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.formatting import amount, counted, short
+from mlmonitor.present.names import show_name
+from mlmonitor.present.views.performance_charts import (
+    BucketChart,
+    IntervalChart,
+    caption_measure,
+    chart_buckets,
+    chart_cohorts,
+)
+from mlmonitor.present.views.view_options import ModelReading
+
+_FIRST = {
+    "regression": ("mae", "rmse", "bias", "wape", "r2"),
+    "binary": ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "ece"),
+    "multiclass": ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc"),
+    "ranking": ("ndcg", "mrr"),
+}
+_MOST_CLASSES = 12
+_ZERO_BASED = ("bias", "r2")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTile:
+    """One measure with its interval, and its value at training; empty strings if unknown."""
+
+    name: str
+    value: str
+    interval: str
+    training: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionRow:
+    """The counts of one actual class; `levels` from 0 to 9 shade the cells."""
+
+    name: str
+    cells: tuple[str, ...]
+    levels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPoint:
+    """Mean score and observed share of one bin, in thousandths, with the share's interval."""
+
+    x: int
+    y: int
+    low: int
+    high: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerformancePanel:
+    """All that labels say; empty parts are left out of the page."""
+
+    summary: str
+    tiles: tuple[MeasureTile, ...]
+    cohorts: IntervalChart | None
+    buckets: tuple[BucketChart, ...]
+    classes: tuple[str, ...]
+    confusion: tuple[ConfusionRow, ...]
+    calibration: tuple[CalibrationPoint, ...]
+
+
+def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
+    """The panel; None before the first label."""
+    status = reading.status
+    performance = status.performance
+    if performance is None or not performance.count:
+        return None
+    main = _main_measure(performance)
+    names = list(performance.confusion) if performance.task in ("binary", "multiclass") else []
+    return PerformancePanel(
+        summary=_summarise(reading, performance),
+        tiles=_tiles(reading, performance),
+        cohorts=chart_cohorts(status.cohorts, main, status.training_metrics),
+        buckets=tuple(chart_buckets(performance)),
+        classes=tuple(map(show_name, names[:_MOST_CLASSES])),
+        confusion=_confusion(performance.confusion, names[:_MOST_CLASSES]) if names else (),
+        calibration=tuple(
+            CalibrationPoint(
+                round(bin_.mean_score * 1000),
+                round(1000 - bin_.share * 1000),
+                round(1000 - bin_.low * 1000),
+                round(1000 - bin_.high * 1000),
+                f"score {bin_.mean_score:.2f}: {bin_.share:.1%} of {counted(bin_.count)}",
+            )
+            for bin_ in performance.calibration
+        ),
+    )
+
+
+def _main_measure(performance: Performance) -> str:
+    names = [name for name in _FIRST[performance.task] if name in performance]
+    return next(iter(names or performance), "")
+
+
+def _summarise(reading: ModelReading, performance: Performance) -> str:
+    labels = reading.status.labels
+    waiting = labels.get("waiting", 0)
+    text = f"{amount(performance.count, 'labelled prediction')} since the start"
+    return f"{text}, {counted(waiting)} still wait for a label" if waiting else text
+
+
+def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile, ...]:
+    first = [name for name in _FIRST[performance.task] if name in performance]
+    names = [*first, *(name for name in performance if name not in _ALL)]
+    tiles = [_tile(name, performance[name], reading.status.training_metrics) for name in names]
+    estimated = getattr(reading.status, "estimated", None) or {}
+    tiles += [
+        _tile(name, estimated[name], reading.status.training_metrics)
+        for name in estimated
+        if name in names[:3]
+    ]
+    return tuple(tiles)
+
+
+_ALL = frozenset(
+    {
+        "mae",
+        "rmse",
+        "bias",
+        "mape",
+        "wape",
+        "r2",
+        "pinball",
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+    }
+    | {"specificity", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "ece"}
+    | {"ndcg", "mrr"}
+)
+
+
+def _tile(name: str, estimate: object, training: Mapping[str, float]) -> MeasureTile:
+    value, low, high, basis = (getattr(estimate, n) for n in ("value", "low", "high", "basis"))
+    interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else ""
+    known = next((x for key, x in training.items() if key.casefold() == name), None)
+    return MeasureTile(
+        caption_measure(name),
+        short(value),
+        interval,
+        "" if known is None else short(known),
+        "" if basis == "realised" else str(basis),
+    )
+
+
+def _confusion(
+    counts: Mapping[str, Mapping[str, int]], names: Sequence[str]
+) -> tuple[ConfusionRow, ...]:
+    rows = []
+    for actual in names:
+        cells = [counts[actual].get(predicted, 0) for predicted in names]
+        total = max(sum(counts[actual].values()), 1)
+        levels = tuple(round(9 * cell / total) for cell in cells)
+        rows.append(ConfusionRow(show_name(actual), tuple(map(counted, cells)), levels))
+    return tuple(rows)

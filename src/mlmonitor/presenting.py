@@ -1,0 +1,64 @@
+"""The part of a monitor that shows itself: a live page and a report."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlmonitor.config import Config
+from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.present.page.page_server import PageServer
+    from mlmonitor.present.views.view_options import ModelReading
+
+
+class Presenting:
+    """The live page and the report of one model."""
+
+    config: Config
+    _worker: Worker
+    _servers: "list[PageServer]"
+
+    def serve(
+        self,
+        *,
+        port: int = 8808,
+        host: str = "127.0.0.1",
+        allowed_hosts: Collection[str] = (),
+    ) -> "PageServer":
+        """Serve the live page in a daemon thread, beside a script; return the server.
+
+        The page is read-only and shows no row. It ends with `close` of the monitor, or of the
+        server, whose `url` is the page's address. In a web service, mount
+        `mlmonitor.integrations.asgi.page` instead. Nothing is read while nobody looks.
+
+        Args:
+            port: 0 takes a free one.
+            host: the interface to bind to. Anybody who reaches it can read the page.
+            allowed_hosts: names under which the page is requested, if not as `localhost`; `*` for
+                any, behind a proxy that checks them.
+
+        Raises:
+            ConfigError: the port cannot be served.
+            MissingExtra: the extra `page` is not installed.
+        """
+        from mlmonitor.present.page.page_server import start_server
+        from mlmonitor.present.page.page_source import PageSource
+
+        source = PageSource(self._read_page)
+        server = start_server([source], host=host, port=port, allowed_hosts=allowed_hosts)
+        self._servers.append(server)
+        return server
+
+    def _read_page(self) -> "ModelReading":
+        """Read the model with the history of its window."""
+        from mlmonitor.present.views.view_options import ModelReading
+
+        snapshot, status = self._worker.read(with_history=True)
+        if not self.config.enabled:
+            status = replace(status, state="disabled")
+        return ModelReading(snapshot, status)
+
+    def _stop_serving(self) -> None:
+        while self._servers:
+            self._servers.pop().close()

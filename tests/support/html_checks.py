@@ -1,0 +1,64 @@
+"""What a document of HTML must keep: every element closed, no script or handler within it."""
+
+from html.parser import HTMLParser
+
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Document(HTMLParser):
+    """Reads a document; `problems` holds what is wrong, `text` all its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.problems: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self._open: list[str] = []
+        self._texts: list[str] = []
+        self.feed(html)
+        self.close()
+        self.problems += [f"<{tag}> is never closed" for tag in self._open]
+        self.problems += [f"id {i} twice" for i in set(self.ids) if self.ids.count(i) > 1]
+
+    @property
+    def text(self) -> str:
+        """All text, as a browser reads it."""
+        return " ".join(self._texts)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what opens."""
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        names = [name for name, _ in attrs]
+        if len(set(names)) < len(names):
+            self.problems.append(f"<{tag}> has an attribute twice")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element that closes itself."""
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        """What closes must be what opened last."""
+        if not self._open or self._open.pop() != tag:
+            self.problems.append(f"</{tag}> closes nothing at {self.getpos()}")
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self._texts.append(data)
+
+    def find_active(self) -> list[str]:
+        """Attributes that would run code or fetch something."""
+        found = []
+        for tag, name, value in self.attributes:
+            is_remote = name in ("src", "href") and (value or "").lower().startswith(
+                ("http:", "https:", "//", "javascript:")
+            )
+            if name.startswith("on") or name == "style" or is_remote:
+                found.append(f"<{tag} {name}={value!r}>")
+        return found

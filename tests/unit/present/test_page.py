@@ -1,0 +1,393 @@
+"""The live page over ASGI: what it answers, what it refuses, and what it costs when idle."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from mlmonitor import Config, Monitor
+from mlmonitor.errors import ConfigError
+from mlmonitor.integrations.asgi import page
+from mlmonitor.present.names import field_id
+from mlmonitor.present.page.host_check import split_host
+from mlmonitor.records import Role
+from mlmonitor.testing import ManualClock
+from support.html_checks import Document
+from support.shown_models import (
+    HOSTILE,
+    claims_reference,
+    draw_claims,
+    hostile_monitor,
+    shifted_monitor,
+    wide_monitor,
+)
+
+PARTS = {
+    "count",
+    "field",
+    "fields",
+    "incidents",
+    "kpis",
+    "masthead",
+    "models",
+    "monitoring",
+    "performance",
+    "prediction",
+}
+
+
+@pytest.fixture(scope="module")
+def shifted() -> Iterator[Monitor]:
+    """A model whose last twenty minutes have shifted."""
+    with shifted_monitor() as monitor:
+        yield monitor
+
+
+@pytest.fixture
+def client(shifted: Monitor) -> TestClient:
+    """A browser at the page of the shifted model."""
+    return TestClient(page(shifted))
+
+
+def parts_of(client: TestClient, query: str = "") -> dict[str, str]:
+    """The parts of the page's snapshot."""
+    parts: dict[str, str] = client.get(f"/snapshot.json{query}").json()["parts"]
+    return parts
+
+
+def test_the_page_says_what_happened_before_any_chart(client: TestClient) -> None:
+    """The verdict, then incidents with advice, then the fields with the drifted ones first."""
+    html = client.get("/").text
+    document = Document(html)
+    assert document.problems == []
+    text = document.text
+    assert "claims-severity" in text
+    assert "Look" in text
+    assert html.index('class="verdict alert"') < html.index("<svg")
+    fields = Document(parts_of(client)["fields"])
+    assert "limit" in fields.text
+    assert "3 fields as trained, folded away: show" in fields.text
+    assert "customer_age" not in fields.text
+
+
+def test_a_snapshot_has_all_parts_as_fragments(client: TestClient) -> None:
+    """Each is well-formed on its own, and the models are listed with their state."""
+    snapshot = client.get("/snapshot.json").json()
+    assert snapshot["schema"] == 1
+    assert set(snapshot["parts"]) == PARTS
+    assert [(m["model"], m["version"], m["state"]) for m in snapshot["models"]] == [
+        ("claims-severity", "7", "alert")
+    ]
+    for name, html in snapshot["parts"].items():
+        assert Document(html).problems == [], name
+
+
+def test_an_unchanged_page_is_not_sent_twice(client: TestClient) -> None:
+    """The tag of the first answer is confirmed with 304 and without a body."""
+    first = client.get("/snapshot.json")
+    again = client.get("/snapshot.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = client.get("/snapshot.json?all=1", headers={"If-None-Match": first.headers["ETag"]})
+    assert other.status_code == 200
+
+
+def test_new_rows_change_the_tag() -> None:
+    """What shows a new number has a new tag."""
+    clock = ManualClock()
+    with Monitor("m", reference=claims_reference(), exporters=[], clock=clock) as monitor:
+        tags = set()
+        for _ in range(2):
+            claims = draw_claims(np.random.default_rng(0), 50)
+            monitor.record(claims, claims["limit"])
+            tags.add(TestClient(page(monitor)).get("/snapshot.json").headers["ETag"])
+    assert len(tags) == 2
+
+
+def test_a_snapshot_is_compressed_for_clients_that_ask(client: TestClient) -> None:
+    """And is the same text."""
+    plain = client.get("/snapshot.json", headers={"Accept-Encoding": "identity"})
+    with client.stream("GET", "/snapshot.json", headers={"Accept-Encoding": "gzip"}) as packed:
+        body = b"".join(packed.iter_raw())
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(body) < len(plain.content) / 3
+    assert json.loads(gzip.decompress(body))["parts"] == plain.json()["parts"]
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient) -> None:
+    """No foreign script, no inline script or style, no cache, no guessing of types."""
+    for address in ("/", "/snapshot.json", "/page.css", "/page.js"):
+        headers = client.get(address).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["Cache-Control"] == "private, no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_page_is_read_only(client: TestClient) -> None:
+    """Nothing but GET and HEAD is answered."""
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert client.request(method, "/").status_code == 405
+    assert client.head("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "evil.example:80", "127.0.0.1.evil", "", "["]
+)
+def test_a_foreign_host_is_refused(client: TestClient, host: str) -> None:
+    """A page elsewhere may have rebound its name to this address."""
+    for address in ("/", "/snapshot.json", "/page.js"):
+        answer = client.get(address, headers={"Host": host})
+        assert answer.status_code == 421, address
+        assert "claims" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8808", "127.0.0.1:80", "[::1]:8808", "10.1.2.3", "testserver"]
+)
+def test_a_host_that_cannot_be_rebound_is_served(client: TestClient, host: str) -> None:
+    """Names of this machine, addresses, and where the server received the request."""
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_a_named_host_is_served(shifted: Monitor) -> None:
+    """Those in `allowed_hosts`, whatever their port and case; `*` stands for all."""
+    named = TestClient(page(shifted, allowed_hosts=["claims.internal"]))
+    assert named.get("/", headers={"Host": "Claims.Internal:8443"}).status_code == 200
+    assert named.get("/", headers={"Host": "other.internal"}).status_code == 421
+    anyone = TestClient(page(shifted, allowed_hosts=["*"]))
+    assert anyone.get("/", headers={"Host": "other.internal"}).status_code == 200
+
+
+def test_the_host_of_a_header_is_read_without_its_port() -> None:
+    """For names and for both kinds of addresses."""
+    texts = ("a.example:80", "[::1]:80", "127.0.0.1", "A.example.", " a ")
+    hosts = ["a.example", "::1", "127.0.0.1", "a.example", "a"]
+    assert [split_host(text) for text in texts] == hosts
+
+
+@pytest.mark.parametrize("kind", [FastAPI, Starlette])
+def test_the_page_mounts_in_an_app(shifted: Monitor, kind: Any) -> None:
+    """Its own addresses are relative, so that they hold wherever it is mounted."""
+    if kind is FastAPI:
+        app: Any = FastAPI()
+        app.mount("/ops/monitor", page(shifted))
+    else:
+        app = Starlette(routes=[Mount("/ops/monitor", page(shifted))])
+    client = TestClient(app)
+    answer = client.get("/ops/monitor")
+    assert answer.status_code == 200
+    assert str(answer.url).endswith("/ops/monitor/")
+    assert 'href="./page.css"' in answer.text
+    for name in ("page.css", "page.js", "snapshot.json"):
+        assert client.get(f"/ops/monitor/{name}").status_code == 200
+
+
+def test_one_page_shows_several_models(shifted: Monitor) -> None:
+    """Each has a link with its verdict; the chosen one is shown."""
+    with hostile_monitor() as other:
+        client = TestClient(page(shifted, other))
+        first, second = (Document(client.get(f"/?m={place}").text) for place in range(2))
+        assert HOSTILE[0] in first.text
+        assert "claims-severity" in second.text
+        assert len(client.get("/snapshot.json?m=1").json()["models"]) == 2
+        assert client.get("/?m=7").status_code == 200
+        assert client.get("/?m=x").status_code == 200
+
+
+def test_a_page_needs_a_monitor() -> None:
+    """The mistake is named before anything is served."""
+    with pytest.raises(ConfigError, match="one or more monitors"):
+        page()
+    with pytest.raises(ConfigError, match="one or more monitors"):
+        page("claims")  # type: ignore[arg-type]
+
+
+def test_hostile_names_are_text() -> None:
+    """No name opens an element, an attribute or a template, in the page and in every detail."""
+    with hostile_monitor() as monitor:
+        client = TestClient(page(monitor))
+        html = client.get("/?all=1").text
+        links = {v for _, name, v in Document(html).attributes if name == "data-field"}
+        assert len(links) == len(HOSTILE) + 2
+        for text in (html, *(client.get(f"/?all=1&field={link}").text for link in links)):
+            document = Document(text)
+            assert document.problems == []
+            assert document.find_active() == []
+            assert document.tags.count("script") == 1
+            assert "\u202e" not in text
+            assert "\x00" not in text
+        assert HOSTILE[0] in Document(html).text
+        assert HOSTILE[4] in Document(html).text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=<script>",
+        "q=%00",
+        "sort=none",
+        "segment=x",
+        "field=x",
+        "q=" + "a" * 5_000,
+        "m=99999",
+        "all=2",
+    ],
+)
+def test_an_address_is_text_too(client: TestClient, query: str) -> None:
+    """What a link says is never more than a choice."""
+    answer = client.get(f"/?{query}")
+    assert answer.status_code == 200
+    assert Document(answer.text).problems == []
+    assert "<script>" not in answer.text.replace("<script src", "")
+
+
+def test_the_list_is_filtered_and_sorted(client: TestClient) -> None:
+    """By a part of the name in any case, and in each order."""
+    assert "customer_age" in parts_of(client, "?q=CUSTOMER")["fields"]
+    assert "limit" not in Document(parts_of(client, "?q=customer")["fields"]).text
+    assert "No field has this" in parts_of(client, "?q=nothing")["fields"]
+    names = [
+        value
+        for _, attribute, value in Document(
+            parts_of(client, "?all=1&sort=name")["fields"]
+        ).attributes
+        if attribute == "data-name"
+    ]
+    assert names == sorted(name or "" for name in names)
+    by_drift = Document(parts_of(client, "?all=1&sort=drift")["fields"]).attributes
+    assert next(value for _, name, value in by_drift if name == "data-name") == "line"
+
+
+def test_what_matters_comes_first(client: TestClient) -> None:
+    """Fields with an alert precede calm ones."""
+    document = Document(parts_of(client, "?all=1")["fields"])
+    states = [v for tag, name, v in document.attributes if (tag, name) == ("tr", "class")]
+    assert states == sorted(states, key=lambda state: state != "alert")
+    assert states[0] == "alert"
+    assert states[-1] == "calm"
+
+
+def test_a_field_is_shown_in_full(client: TestClient) -> None:
+    """Distribution, course, quantiles, distances and numbers beside those of training."""
+    link = field_id(Role.FEATURE, "limit")
+    detail = Document(parts_of(client, f"?field={link}")["field"])
+    assert detail.problems == []
+    for phrase in ("Distribution", "PSI beyond chance", "Mean of limit", "at training", "drift"):
+        assert phrase in detail.text, phrase
+
+
+def test_performance_has_its_yardsticks(client: TestClient) -> None:
+    """Each measure with interval, training value and count; cohorts with the labelled share."""
+    text = Document(parts_of(client)["performance"]).text
+    assert "MAE" in text
+    assert "160 at training" in text
+    assert "50 % labelled" in text
+    assert "By limit" in text
+
+
+def test_why_names_the_feature_that_moved(client: TestClient) -> None:
+    """The shift of the mean, and the mix of the shifted feature."""
+    assert "the mix of limit alone makes" in Document(parts_of(client)["prediction"]).text
+
+
+def test_nothing_is_read_while_nobody_looks(shifted: Monitor) -> None:
+    """A mounted page that is not requested reads no model; readers at once share one reading."""
+    reads = []
+    app = page(shifted)
+    original = shifted._worker.read
+
+    def read(**options: Any) -> Any:
+        reads.append(options)
+        return original(**options)
+
+    shifted._worker.read = read  # type: ignore[method-assign]
+    try:
+        client = TestClient(app)
+        assert reads == []
+        for _ in range(5):
+            client.get("/snapshot.json")
+        assert reads == [{"with_history": True}]
+    finally:
+        del shifted._worker.read  # type: ignore[method-assign]
+
+
+def learning_monitor() -> Monitor:
+    """Two rows of a thousand."""
+    monitor = Monitor("m", exporters=[])
+    monitor.record({"a": [1.0, 2.0]}, [1.0, 2.0])
+    return monitor
+
+
+def one_row_monitor() -> Monitor:
+    """A single row, with fields that are not there."""
+    monitor = Monitor("m", reference=claims_reference(), exporters=[])
+    monitor.record({"limit": [1.0], "line": ["home"]}, [1.0])
+    return monitor
+
+
+def closed_monitor() -> Monitor:
+    """One that has ended."""
+    monitor = Monitor("m", reference=claims_reference(), exporters=[])
+    monitor.close()
+    return monitor
+
+
+STATES: dict[str, tuple[Callable[[], Monitor], str]] = {
+    "waiting": (lambda: Monitor("m", exporters=[]), "Nothing was predicted yet"),
+    "disabled": (
+        lambda: Monitor("m", exporters=[], config=Config(enabled=False)),
+        "Monitoring is switched off",
+    ),
+    "learning": (learning_monitor, "2 of 1,000 rows so far"),
+    "one row": (one_row_monitor, "over 1 row"),
+    "no rows": (
+        lambda: Monitor("m", reference=claims_reference(), exporters=[]),
+        "No predictions in this window",
+    ),
+    "closed": (closed_monitor, "The monitor is closed"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_is_designed(state: str) -> None:
+    """It says in a sentence what there is, and is a whole page."""
+    build, sentence = STATES[state]
+    with build() as monitor:
+        document = Document(TestClient(page(monitor)).get("/?all=1").text)
+    assert document.problems == []
+    assert sentence in document.text
+
+
+def test_five_hundred_fields_fit_on_a_page() -> None:
+    """Calm ones are folded; unfolded, the compressed snapshot stays small."""
+    with wide_monitor(500) as monitor:
+        client = TestClient(page(monitor))
+        document = Document(client.get("/").text)
+        assert document.problems == []
+        assert 50 <= sum(name == "data-name" for _, name, _ in document.attributes) < 100
+        with client.stream("GET", "/snapshot.json?all=1") as answer:
+            size = len(b"".join(answer.iter_raw()))
+        assert size < 250_000
+
+
+def test_a_fault_is_answered_without_its_text(
+    shifted: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception may hold a value; the answer and the log say its type alone."""
+
+    def fail(**_options: Any) -> Any:
+        raise ValueError("customer 4711")
+
+    monkeypatch.setattr(shifted._worker, "read", fail)
+    client = TestClient(page(shifted), raise_server_exceptions=False)
+    answer = client.get("/")
+    assert answer.status_code == 500
+    assert "4711" not in answer.text
