@@ -53,6 +53,7 @@ class Drain:
         self._undrained = 0  # calls of the drain under way that are still in the inbox
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
+        self._early_labels = self._evicted_before = 0
         self._start_tracing()
 
     def absorb(self, now: float) -> bool:
@@ -128,6 +129,8 @@ class Drain:
             due = self._claim(due, now)
             if labels is not None:
                 labels.take(due, now=now)
+            else:
+                self._discard_evicted()
         self._end_drain_of_outcomes(now)
         figures = self._inbox.figures.drain()
         with self._inbox.guard:
@@ -149,6 +152,19 @@ class Drain:
         for version in self._earlier:
             others = version.claim(others, now=now)
         return own + others
+
+    def _discard_evicted(self) -> None:
+        """Count labels that wait for a reference although their prediction was evicted.
+
+        Only those that waited at the end of the last drain, and only after an eviction: the
+        prediction of a newer label may still be in the inbox.
+        """
+        queue, pending = self._inbox.labels, self._state.pending
+        if pending.evicted > self._evicted_before:
+            early = queue.remove_first(self._early_labels)
+            queue.restore([pending.discard_evicted(entry) for entry in early])
+            self._evicted_before = pending.evicted if early else self._evicted_before
+        self._early_labels = len(queue)
 
     def _end_drain_of_outcomes(self, now: float) -> None:
         """Add pairs of predictions and actuals; they wait while the model learns its reference."""

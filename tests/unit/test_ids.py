@@ -86,6 +86,56 @@ def test_times_that_only_advance_are_reported_once_and_alert_nobody() -> None:
     assert "missing" in {alert.measure for alert in alerts if alert.field == "when"}
 
 
+def log_of(kind: str, rng: np.random.Generator) -> Any:
+    """Times of a year of rows, as services log them."""
+    start = np.datetime64("2023-01-01T00:00:00.000000")
+    match kind:
+        case "fractions of seconds":
+            return start + np.cumsum(rng.integers(1, 10**9, ROWS)).astype("m8[us]")
+        case "fractions, shuffled":
+            return start + rng.permutation(np.arange(ROWS) * 1_234_567).astype("m8[us]")
+        case "days that recur, in order":
+            return (start + (np.arange(ROWS) // 8).astype("m8[D]")).astype("M8[D]")
+        case "days that recur, nearly in order":
+            days = np.sort(rng.integers(0, 300, ROWS))
+            days[rng.integers(0, ROWS, 5)] = 0
+            return (start + days.astype("m8[D]")).astype("M8[D]")
+        case _:
+            hours = np.sort(rng.integers(0, 24 * 100, ROWS))
+            return [time.item() for time in start + hours.astype("m8[h]")]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "fractions of seconds",
+        "fractions, shuffled",
+        "days that recur, in order",
+        "days that recur, nearly in order",
+        "hours that recur, as datetimes",
+    ],
+)
+def test_times_of_a_log_advance_however_they_are_written(
+    kind: str, rng: np.random.Generator
+) -> None:
+    """Fractions, recurring days, another order of the rows: the next year is no drift."""
+    when = log_of(kind, rng)
+    reference = fit_reference({"when": when})
+    assert (reference.id_like, reference.advancing) == ((), ("when",))
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
+        later = np.array(when, "M8[us]") + np.timedelta64(366, "D")
+        monitor.record({"when": later}, np.zeros(len(later)))
+        monitor.flush()
+    assert alerts == []
+
+
+def test_a_few_dates_in_order_are_compared() -> None:
+    """Ten quarters, each of many rows, are categories in time: fewer than twenty times."""
+    quarters = np.repeat(np.datetime64("2020-01-01") + 91 * np.arange(10).astype("m8[D]"), 50)
+    assert fit_reference({"quarter": quarters}).advancing == ()
+
+
 def test_dates_that_recur_are_compared(rng: np.random.Generator) -> None:
     """Days of birth advance with nobody."""
     born = np.datetime64("1950-01-01") + rng.integers(0, 3_000, ROWS).astype("m8[D]")

@@ -125,6 +125,27 @@ def test_labels_that_arrive_while_a_reference_is_learned_are_reported() -> None:
         assert (labels["matched"], labels["unknown"], labels["waiting"]) == (rows, 1, 0)
 
 
+def test_labels_of_evicted_predictions_do_not_wait_for_a_reference() -> None:
+    """A service that learns for weeks counts them as unknown; the others wait, and are matched."""
+    config = Config(
+        poll_interval_seconds=3_600,
+        export_interval_seconds=3_600,
+        pending_predictions=40,
+        baseline_rows=200,
+    )
+    ids = [f"claim-{at}" for at in range(100)]
+    with Monitor("m", exporters=[], config=config) as monitor:
+        monitor.record({"x": np.arange(100.0)}, np.arange(100.0), ids=ids)
+        monitor.label(ids[50:90], np.arange(50.0, 90.0))
+        first = monitor.status().labels
+        second = monitor.status().labels
+        monitor.record({"x": np.arange(100.0)}, np.arange(100.0))
+        learned = monitor.status().labels
+    assert (first["waiting"], first["evicted"]) == (40, 60)
+    assert (second["waiting"], second["unknown"]) == (30, 10)
+    assert (learned["waiting"], learned["unknown"], learned["matched"]) == (0, 10, 30)
+
+
 def test_an_id_that_is_asked_for_at_the_end_is_no_dropped_label(monitor: Monitor) -> None:
     """None was sent."""
     found = observed(monitor)

@@ -46,6 +46,22 @@ class LabelQueue:
                 self._rows -= oldest
                 self.dropped += oldest
 
+    def remove_first(self, count: int) -> list[LabelEntry]:
+        """Remove and return the oldest entries, of at most this many labels."""
+        removed: list[LabelEntry] = []
+        with self._lock:
+            while self._entries and len(self._entries[0].ids) <= count:
+                count -= len(self._entries[0].ids)
+                removed.append(self._entries.popleft())
+            self._rows = sum(len(entry.ids) for entry in self._entries)
+        return removed
+
+    def restore(self, entries: list[LabelEntry]) -> None:
+        """Put entries back that were removed; they are the oldest again."""
+        with self._lock:
+            self._entries.extendleft(entry for entry in reversed(entries) if entry.ids)
+            self._rows = sum(len(entry.ids) for entry in self._entries)
+
     def __len__(self) -> int:
         return self._rows
 

@@ -197,6 +197,13 @@ class Pending:
         self._count(reading, positions, is_first, is_silent)
         return Matches(rows, is_first[rows], columns)
 
+    def discard_evicted(self, entry: LabelEntry) -> LabelEntry:
+        """Count the labels without a prediction; return the others, whose prediction waits."""
+        has_prediction = self.find(entry.ids)
+        missed = entry.rows(np.flatnonzero(~has_prediction))
+        self._count_unmatched(np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(missed.ids)))
+        return entry.rows(np.flatnonzero(has_prediction))
+
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
         """Count actuals that arrived with their predictions, each once.
 

@@ -26,6 +26,8 @@ ID_MOST = 1e20
 
 ID_ROWS = 20
 
+_FALLING_SHARE = 0.02
+
 
 def least_count(counts: Collection[int]) -> int:
     """Return the fewest rows that a category needs for its name to be kept.
@@ -79,6 +81,20 @@ def is_number_id_like(ordered: Floats) -> bool:
         return False
     is_whole = bool((ordered == np.floor(ordered)).all())
     return is_whole and bool((ordered[1:] > ordered[:-1]).all())
+
+
+def is_advancing(rows: Floats) -> bool:
+    """Whether times only advance, so that those of later rows lie beyond their range.
+
+    rows: seconds since 1970 in the order of the rows, NaN where missing. Times advance if all are
+    different, or if they ascend with the rows, but for one step in fifty. Dates that recur in any
+    order, such as those of birth, do not.
+    """
+    times = rows[np.isfinite(rows)]
+    distinct = np.unique(times)
+    if distinct.size < ID_ROWS:
+        return False
+    return bool(distinct.size == times.size or np.mean(np.diff(times) < 0) <= _FALLING_SHARE)
 
 
 def coarsen(numbers: Floats, low: float, high: float) -> Floats:

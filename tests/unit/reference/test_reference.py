@@ -35,12 +35,14 @@ NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 @st.composite
 def references(draw: st.DrawFn) -> Reference:
     """References of any columns, with all that can be told beside them."""
+    columns = draw(st.dictionaries(NAME, COLUMN, min_size=1, max_size=4))
+    finite = st.floats(allow_nan=False, allow_infinity=False)
     return fit_reference(
-        draw(st.dictionaries(NAME, COLUMN, min_size=1, max_size=4)),
+        columns,
         predictions=draw(st.one_of(st.none(), COLUMN)),
         actuals=draw(st.one_of(st.none(), COLUMN)),
         trained_at=draw(st.one_of(st.none(), st.datetimes(timezones=st.just(UTC)))),
-        importances=draw(st.dictionaries(NAME, st.floats(allow_nan=False, allow_infinity=False))),
+        importances=draw(st.dictionaries(st.sampled_from(sorted(columns)), finite)),
         training_metrics=draw(st.just({"mae": 0.1})),
         bins=draw(st.integers(1, 20)),
     )

@@ -10,9 +10,11 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.count_table import entry_counts, profile_counts, width
 from mlmonitor.formats.reference import CountedEntry
-from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.records import QUALITIES, Counts, Floats, Quality, Role
 from mlmonitor.stats.distance import sampling_noise
 from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
+
+_OUT_OF_RANGE = QUALITIES.index(Quality.OUT_OF_RANGE)
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,20 @@ class Contribution:
     mix: the effect of the new shares of its bins, each bin predicted as in the reference. rest: the
     shift minus `mix`, caused by other predictions in the same bins and by other features.
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
+    is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
+    range of the reference, whose predictions are unknown.
     """
 
     field: str
     mix: float
     rest: float
     threshold: float
+    is_extrapolated: bool = False
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether the mix exceeds its threshold."""
-        return abs(self.mix) > self.threshold
+        """Whether the mix exceeds its threshold, and is not extrapolated."""
+        return abs(self.mix) > self.threshold and not self.is_extrapolated
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class ShiftDecomposition:
     The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` are the shares of a
     bin in the reference and now, `y` is the mean prediction of its reference rows. A bin without
     reference rows, such as that of new categories, gets the overall mean and contributes nothing.
+    A value beyond the reference's range counts as one of the outer bin. If such values make up most
+    of an effect that opposes the shift, the model extrapolated, and the effect explains nothing.
     Promise: linear in the shares, so the effect over a fleet is the row-weighted mean of its parts.
     Price: one product of `[fields, bins]` per snapshot; nothing while serving.
     Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
@@ -119,11 +126,19 @@ class ShiftDecomposition:
             return None
         mean = float(moments.mean[self._place])
         noise = np.sqrt(1 / rows + 1 / max(sum(entry.counts), 1))
-        mix, threshold = self.effects(profile_counts(recent)[self._fields])
+        counts = profile_counts(recent)[self._fields]
+        mix, threshold = self.effects(counts)
+        known, _ = self.effects(counts, beyond=self._beyond(recent, counts))
+        is_opposed = mix * (mean - before) < 0
+        is_extrapolated = is_opposed & ((np.abs(known) < np.abs(mix) / 2) | (known * mix < 0))
         contributions = [
-            Contribution(name, effect, mean - before - effect, limit)
-            for name, effect, limit in zip(
-                self.explained_by.features, mix.tolist(), threshold.tolist(), strict=True
+            Contribution(name, effect, mean - before - effect, limit, is_extrapolated=is_guess)
+            for name, effect, limit, is_guess in zip(
+                self.explained_by.features,
+                mix.tolist(),
+                threshold.tolist(),
+                is_extrapolated.tolist(),
+                strict=True,
             )
         ]
         contributions.sort(key=lambda contribution: -abs(contribution.mix))
@@ -135,8 +150,29 @@ class ShiftDecomposition:
             contributions=tuple(contributions),
         )
 
-    def effects(self, counts: Counts) -> tuple[Floats, Floats]:
+    def _beyond(self, recent: Profile, counts: Counts) -> Floats:
+        """The rows in each feature's outer bins whose value is beyond the reference's range.
+
+        Values are counted as out of range without their side. If both sides were left, the rows
+        are divided as those of the outer bins.
+        """
+        plan, beyond = recent.plan, np.zeros(counts.shape)
+        numeric = self._fields[self._fields < len(plan.schema.numeric)]
+        rows, last = np.arange(numeric.size), np.array(plan.bins)[numeric] - 1
+        outside = recent.quality[numeric, _OUT_OF_RANGE]
+        low, high = recent.moments.min[numeric], recent.moments.max[numeric]
+        sides = np.stack([counts[rows, 0], counts[rows, last]]).astype(np.float64)
+        sides[0] *= low < [plan.numeric[place].low for place in numeric.tolist()]
+        sides[1] *= high > [plan.numeric[place].high for place in numeric.tolist()]
+        shares = sides / np.maximum(sides.sum(axis=0), 1)
+        beyond[rows, 0] += np.minimum(shares[0] * outside, counts[rows, 0])
+        beyond[rows, last] += np.minimum(shares[1] * outside, counts[rows, last])
+        return beyond
+
+    def effects(self, counts: Counts, *, beyond: Floats | None = None) -> tuple[Floats, Floats]:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
+
+        beyond: rows whose prediction the reference says nothing about, which contribute nothing.
 
         The variance of an effect under the multinomial law is `(1/n + 1/m)` times the variance of
         the bins' means, plus the uncertainty of means from few reference rows.
@@ -144,6 +180,8 @@ class ShiftDecomposition:
         n, m = counts.sum(axis=1), self._reference.sum(axis=1)
         p = self._reference / np.maximum(m, 1)[:, None]
         q = counts / np.maximum(n, 1)[:, None]
+        if beyond is not None:
+            q = q - beyond / np.maximum(n, 1)[:, None]
         moved = np.where(((n > 0) & (m > 0))[:, None], q - p, 0.0)
         both = (self._reference + counts) / np.maximum(n + m, 1)[:, None]
         between = (both * self._outcome**2).sum(axis=1) - (both * self._outcome).sum(axis=1) ** 2

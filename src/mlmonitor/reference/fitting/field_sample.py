@@ -20,7 +20,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import QUANTILE_POINTS, CountedEntry, NumericReference
 from mlmonitor.records import Field, Floats, Kind, Role
-from mlmonitor.reference.disclosure import coarsen, coarsen_range, is_number_id_like
+from mlmonitor.reference.disclosure import coarsen, coarsen_range, is_advancing, is_number_id_like
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
@@ -125,7 +125,7 @@ class FieldSample:
         entry = (
             categorical(field, rows, is_public=self._is_public)
             if ordered is None
-            else self._numeric(field, ordered, rows.size, options.bins)
+            else self._numeric(field, ordered, rows, options.bins)
         )
         if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
@@ -143,13 +143,17 @@ class FieldSample:
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons
 
-    def _numeric(self, field: Field, ordered: Floats, rows: int, bins: int) -> NumericReference:
+    def _numeric(
+        self, field: Field, ordered: Floats, sampled: Floats, bins: int
+    ) -> NumericReference:
+        rows = sampled.size
         has_values = ordered.size > 0
         is_time = field.kind is Kind.DATETIME  # seconds since 1970, never float32
         tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
         moments = self.moments
         low, high = float(moments.min[0]), float(moments.max[0])
-        id_like = not self._is_public and is_number_id_like(ordered)
+        looks_like_id = is_advancing(sampled) if is_time else is_number_id_like(ordered)
+        id_like = looks_like_id and not self._is_public
         edges = quantile_edges(ordered, bins=bins, tolerance=tolerance)
         quantiles = np.empty(0)
         if has_values:

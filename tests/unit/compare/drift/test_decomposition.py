@@ -119,6 +119,35 @@ def test_what_the_reference_never_saw_contributes_nothing(service: Service) -> N
     assert part(service.explained(profile), "line").mix == pytest.approx(0, abs=1e-9)
 
 
+def bent(x: Any) -> Any:
+    """A model that falls where its training data ends."""
+    return np.where(x < 4, x, 100.0 - 25.0 * x)
+
+
+def test_a_feature_beyond_the_range_explains_no_shift_of_the_other_sign(
+    rng: np.random.Generator,
+) -> None:
+    """Its outer bin predicts more, the model extrapolates to much less."""
+    trained = rng.normal(size=ROWS)
+    reference = fit_reference({"x": trained}, predictions=bent(trained))
+    shifts = {}
+    for mean in (1.0, 8.0):
+        with Monitor("m", reference=reference, exporters=[]) as monitor:
+            x = rng.normal(size=ROWS) / 4 + mean
+            monitor.record({"x": x}, bent(x))
+            shift = monitor.status().why
+        assert shift is not None
+        shifts[mean] = shift.shift, part(shift, "x")
+    within, beyond = shifts[1.0], shifts[8.0]
+    assert within[0] > 0.8
+    assert within[1].is_beyond_chance
+    assert not within[1].is_extrapolated
+    assert beyond[0] < -50
+    assert beyond[1].mix > 0
+    assert beyond[1].is_extrapolated
+    assert not beyond[1].is_beyond_chance
+
+
 def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None:
     """If rows without an age are predicted high, more of them raise the mean."""
     age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
