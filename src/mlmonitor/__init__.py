@@ -13,7 +13,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.compare.incidents.incident import Incident
     from mlmonitor.compare.performance.cohorts import Cohort
     from mlmonitor.compare.performance.estimate import Estimate
-    from mlmonitor.compare.snapshot import ExportStatus
+    from mlmonitor.compare.snapshot import EventStatus, ExportStatus
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -27,6 +27,7 @@ if _typing.TYPE_CHECKING:
         MonitorError,
         SchemaError,
     )
+    from mlmonitor.events.kafka import Kafka
     from mlmonitor.export.base import Exporter
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
@@ -49,7 +50,7 @@ _MODULES = {
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("Status",),
     "verdict.verdict": ("Verdict", "VerdictReason"),
-    "compare.snapshot": ("ExportStatus",),
+    "compare.snapshot": ("EventStatus", "ExportStatus"),
     "config": ("Config",),
     "errors": (
         "ConfigError",
@@ -63,6 +64,7 @@ _MODULES = {
         "MonitorError",
         "SchemaError",
     ),
+    "events.kafka": ("Kafka",),
     "export.base": ("Exporter",),
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
@@ -99,6 +101,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Estimate",
+    "EventStatus",
     "ExportClosed",
     "ExportError",
     "ExportRefused",
@@ -110,6 +113,7 @@ __all__ = [
     "FormatError",
     "Incident",
     "IncompatibleSketch",
+    "Kafka",
     "Kind",
     "Metric",
     "MissingExtra",

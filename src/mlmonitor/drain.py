@@ -13,6 +13,7 @@ from mlmonitor.capture.read.run_mistakes import SilentMistake
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
+from mlmonitor.events.event_log import EventLog
 from mlmonitor.gil import yield_gil
 from mlmonitor.model_version import ModelVersion, split_labels, was_predicted_before
 
@@ -32,10 +33,10 @@ class Drain:
     is_traced: whether calls are marked with their traces once the host makes any. evaluate: called
     at the end of each drain. versions: the one in use, then those whose predictions may still get
     labels, the newest first. positions: new names of positional features, by those that calls are
-    recorded with.
+    recorded with. events: the log of everything that is drained.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ends of one line
         self,
         config: Config,
         inbox: Inbox,
@@ -44,7 +45,9 @@ class Drain:
         is_traced: bool,
         evaluate: Evaluate,
         positions: Positions,
+        events: EventLog | None = None,
     ) -> None:
+        self._events = events
         self._config, self._inbox = config, inbox
         self._state, self._began_at = versions[0].state, versions[0].began_at
         self._wants_traces = is_traced
@@ -80,6 +83,8 @@ class Drain:
             self._state.count(entries, now=now, is_traced=is_traced)
             yield_gil()
             self._ingest_runs(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
+        if self._events is not None:
+            self._events.ingest(self._state.traffic, now=now)
         if self._undrained == 0:
             self._end_drain(now)
         return self._undrained > 0
@@ -125,6 +130,9 @@ class Drain:
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
                 self._ingest_runs(block, partial(self._state.remember, now=now))
+        reference = self._state.traffic.reference
+        if self._events is not None:
+            self._events.ingest_labels(due, reference, now=now)
         with self._inbox.guard:
             due = self._claim(due, now)
             if labels is not None:
@@ -135,6 +143,8 @@ class Drain:
         figures = self._inbox.figures.drain()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
+        if self._events is not None:
+            self._events.ingest_figures(figures, reference, now=now)
         with self._inbox.guard:
             self._state.simulate_next()
         self._evaluate(
@@ -173,7 +183,17 @@ class Drain:
         for outcomes in self._inbox.outcomes.drain():
             with self._inbox.guard:
                 self._state_of(outcomes).ingest_outcomes(outcomes, now=now)
+            if self._events is not None:
+                self._events.ingest_outcomes(outcomes, self._state.traffic.reference, now=now)
             yield_gil()
+
+    def settle(self, now: float) -> None:
+        """Count what still waits for a prediction or for a reference; none will arrive."""
+        if self._events is not None:
+            with self._inbox.guard:
+                self._events.settle(self._inbox, self._state, now=now)
+        with self._inbox.guard:
+            self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 
     def _state_of(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
         """Return the version that made predictions, by their time if it was given."""

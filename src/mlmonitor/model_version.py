@@ -105,15 +105,22 @@ class ModelVersion:
         deliveries: Sequence[Delivery],
         *,
         now: float,
+        keeps_rows: bool = False,
     ) -> "ModelVersion":
-        """Begin a version from zero at `now`."""
+        """Begin a version from zero at `now`; `keeps_rows`: for an event log."""
         describer = Describer(
             identity.attributes,
             has_segments=bool(identity.declared.segments),
             deviations=config.outlier_deviations,
             max_series=config.max_series,
         )
-        state = ModelState(config, reference, declared=identity.declared, started_at=now)
+        state = ModelState(
+            config,
+            reference,
+            declared=identity.declared,
+            started_at=now,
+            keeps_rows=keeps_rows,
+        )
         if any(delivery.wants_fine_durations for delivery in deliveries):
             state.calls.fine = ExponentialSketch()
         return cls(identity, state, describer, VerdictTracker(config), began_at=now)

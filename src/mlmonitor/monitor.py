@@ -18,7 +18,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.callbacks import Callbacks
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.config import Config
-from mlmonitor.errors import ConfigError
+from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
@@ -67,6 +67,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             belong together) begins and once when it ends; what they raise is counted.
         on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
             retraining the model.
+        events: where every prediction, label, alert and verdict is sent as an event: `Kafka(...)`,
+            `Postgres(...)` or `Files(...)`.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
         clock: seconds since 1970, for tests. It must never fall.
@@ -93,11 +95,11 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         on_alert: Callable[[Alert], object] | None = None,
         on_incident: Callable[[Incident], object] | None = None,
         on_verdict: Callable[[Verdict], object] | None = None,
+        events: EventDestination | None = None,
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if not model:
-            raise ConfigError("model: expected a name")
+        options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
         check = options.check_callable
         self._clock = check("clock", clock) or ProcessClock()
@@ -124,6 +126,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         names = named or options.list_features(self._reference)
         identity = Identity(str(model), str(version), declared=self._declare(self._reference))
         self._begin_adoption(identity, None if named else names)
+        self._events = options.check_events(events, self._reference, self.config)
         self._inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
         self._worker = Worker(
             self._new_pipeline, self._reference, self._inbox, self.config, self._clock
@@ -193,4 +196,12 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         """Build the pipeline of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = name_deliveries(self._exporters)
-        return Pipeline(self.config, identity, self._inbox, reference, deliveries, self._callbacks)
+        return Pipeline(
+            self.config,
+            identity,
+            self._inbox,
+            reference,
+            deliveries,
+            self._callbacks,
+            events=self._events,
+        )

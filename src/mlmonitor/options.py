@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
@@ -12,6 +12,8 @@ from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
@@ -27,6 +29,12 @@ MOST_EDGES = 100
 
 def _type(value: object) -> str:
     return type(value).__name__
+
+
+def check_model(name: object) -> None:
+    """Raise ConfigError if a model has no name."""
+    if not name:
+        raise ConfigError("model: expected a name")
 
 
 def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
@@ -73,6 +81,26 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
         "exporters: expected a list of exporters, such as [Otlp.collector()], "
         f"got {_type(exporters)}"
     )
+
+
+def check_events(
+    events: object, reference: Reference | None, config: Config
+) -> EventDestination | None:
+    """Return where events go, if anywhere; its fields are those of the reference, if there is one.
+
+    Raises:
+        ConfigError: it is no destination, or names a field that the model does not have.
+    """
+    if events is None or not config.enabled:
+        return None
+    if not (hasattr(events, "open") and isinstance(getattr(events, "options", None), EventOptions)):
+        raise ConfigError(
+            f"events: expected Kafka(...), Postgres(...) or Files(...), got {_type(events)}"
+        )
+    destination = cast("EventDestination", events)
+    if reference is not None:
+        destination.options.check_fields([*(field.name for field in reference.fields), "actual"])
+    return destination
 
 
 def check_callable(option: str, function: F | None) -> F | None:

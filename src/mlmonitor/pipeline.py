@@ -8,11 +8,14 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.drain import Drain, Positions
+from mlmonitor.events.event_log import EventLog
+from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Family, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.delivery.losses import describe_losses
@@ -37,7 +40,7 @@ class Pipeline:
     `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ends of one line
         self,
         config: Config,
         identity: Identity,
@@ -45,6 +48,8 @@ class Pipeline:
         reference: Reference | None,
         deliveries: Sequence[Delivery],
         callbacks: Callbacks = NO_CALLBACKS,
+        *,
+        events: EventDestination | None = None,
     ) -> None:
         self._alerts = AlertDispatcher(callbacks.on_alert, inbox.guard)
         self._incidents = AlertDispatcher(callbacks.on_incident, inbox.guard, name="on_incident")
@@ -54,21 +59,32 @@ class Pipeline:
         self._started_at = identity.started_at
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
-        self._version = ModelVersion.begin(
-            config, identity, reference, deliveries, now=identity.started_at
-        )
+        self._events: EventLog | None = None
+        if events is not None:
+            self._events = EventLog(events, identity, inbox, deviations=config.outlier_deviations)
+        self._version = self._begin_version(identity, reference, now=identity.started_at)
         self._earlier: list[ModelVersion] = []
         self._drain = self._begin_drain({})
 
+    def _begin_version(
+        self, identity: Identity, reference: Reference | None, *, now: float
+    ) -> ModelVersion:
+        keeps_rows = self._events is not None
+        return ModelVersion.begin(
+            self._config, identity, reference, self._deliveries, now=now, keeps_rows=keeps_rows
+        )
+
     def _begin_drain(self, positions: Positions) -> Drain:
         is_kept = any(delivery.keeps_exemplars for delivery in self._deliveries)
+        is_traced = (self._config.exemplars and is_kept) or self._events is not None
         return Drain(
             self._config,
             self._inbox,
             (self._version, *self._earlier),
-            is_traced=self._config.enabled and self._config.exemplars and is_kept,
+            is_traced=self._config.enabled and is_traced,
             evaluate=self._evaluate,
             positions=positions,
+            events=self._events,
         )
 
     @property
@@ -93,15 +109,16 @@ class Pipeline:
         """
         old = self._version
         own = replace(identity, instance=old.identity.instance, started_at=self._started_at)
-        version = ModelVersion.begin(self._config, own, reference, self._deliveries, now=now)
+        version = self._begin_version(own, reference, now=now)
         version.state.begin_comparing(now=now)
         self.catch_up(now)
         last = self.model_snapshot(now)
-        self._alerts.add(ended := [replace(each, state="resolved") for each in last.alerts])
-        self._incidents.add(old.state.group_alerts(ended))
+        self._report([replace(each, state="resolved") for each in last.alerts], now)
         old.after = version.before = ProcessCounts.read(last)
-        for entry in old.state.retire(now=now):
+        for entry in (waiting := old.state.retire(now=now)):
             self._inbox.labels.put(entry)
+        if self._events is not None:
+            self._events.adopt(own, sum(len(entry.ids) for entry in waiting))
         self._earlier[:] = [old, *self._earlier][:MOST_EARLIER]
         self._version, self._has_warned = version, False
         self._drain = self._begin_drain(positions)
@@ -141,23 +158,36 @@ class Pipeline:
             with self._inbox.guard:
                 changed += due.evaluate(now=now)
             yield_gil()
+        self._report(changed, now)
+
+    def _report(self, changed: list[Alert], now: float) -> None:
+        """Queue alerts that fired or resolved, and their incidents, for callbacks and events."""
         self._alerts.add(changed)
+        incidents: list[Incident] = []
         with self._inbox.guard:
-            self._incidents.add(self._state.group_alerts(changed))
+            incidents = self._state.group_alerts(changed)
+        self._incidents.add(incidents)
+        if self._events is not None:
+            self._events.ingest_alerts([*changed, *incidents], now=now)
 
     def report_alerts(self) -> None:
         """Call `on_alert`, `on_incident` and `on_verdict` with each change; they may be slow."""
         self._alerts.dispatch()
         self._incidents.dispatch()
         self._verdicts.dispatch()
+        if self._events is not None:
+            self._events.poll()
 
     def settle(self, now: float) -> None:
         """Count the labels that still wait for a prediction or for a reference; none will arrive.
 
         Without a reference they are matched and counted, but only pairs add to performance.
         """
-        with self._inbox.guard:
-            self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
+        self._drain.settle(now)
+
+    def flush_events(self, timeout_seconds: float) -> bool:
+        """Deliver the events that wait; return whether all were delivered in time."""
+        return self._events is None or self._events.flush(timeout_seconds)
 
     def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
         """Every series at `now`, stamped with `wall`, the system's time, or else with `now`.
@@ -190,7 +220,9 @@ class Pipeline:
         with self._inbox.guard:
             changed = self._version.judged.update(snapshot)
             self._verdicts.add([] if changed is None else [changed])
-        return snapshot
+            if changed is not None and self._events is not None:
+                self._events.ingest_verdict(changed, now=now)
+        return snapshot if self._events is None else replace(snapshot, events=self._events.status())
 
     def _describe(self, model: ModelSnapshot) -> list[Family]:
         """Describe the version in use, and what late labels change of earlier ones."""
@@ -221,6 +253,9 @@ class Pipeline:
         if is_delivered and rows == 0:
             return
         losses = describe_losses(rows, self._deliveries, is_delivered=is_delivered)
+        events = None if self._events is None else self._events.status()
+        if events is not None and events.waiting:
+            losses += f"; {events.waiting:,} events were not delivered ({events.sink})"
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def limit_sends(self, timeout_seconds: float) -> None:
@@ -230,6 +265,8 @@ class Pipeline:
 
     def close(self, *, timeout_seconds: float) -> None:
         """Close every destination."""
+        if self._events is not None:
+            self._events.close(timeout_seconds)
         for delivery in self._deliveries:
             delivery.close(timeout_seconds=timeout_seconds)
 

@@ -86,13 +86,14 @@ class Inbox:
     """Finished calls, labels, outcomes, figures `(name, value)`, and internal errors.
 
     outcomes: predictions with their actuals. late: calls that got their id after they had been
-    handed over.
+    handed over. has_batches: whether this process records batches, which wait for room.
     """
 
-    __slots__ = ("calls", "figures", "guard", "labels", "late", "outcomes")
+    __slots__ = ("calls", "figures", "guard", "has_batches", "labels", "late", "outcomes")
 
     def __init__(self, limit_rows: int, limit_labels: int = 0) -> None:
         self.guard: Guard = Guard()
+        self.has_batches: bool = False
         self.calls: Handover = Handover(limit_rows)
         self.labels: LabelQueue = LabelQueue(max(limit_rows, limit_labels))
         self.outcomes: Queue[OutcomeEntry | RankingEntry] = Queue(limit_rows, size_of=_count_pairs)
@@ -115,6 +116,7 @@ class Inbox:
     def clear(self) -> None:
         """Drop everything, as a forked child must: the items are its parent's."""
         self.guard.clear()
+        self.has_batches = False
         self.calls.clear()
         self.labels.clear()
         self.outcomes.clear()

@@ -27,6 +27,8 @@ Ids = str | tuple[str, str]
 Call = list[Any]
 """The id of one call's prediction: an empty list until the id is read, then `[id]`.
 
+An event log names calls without an id: `[id, UNREAD]` until the host reads that id, if ever.
+
 id: one for the call, or a sequence with one per row.
 
 A bare list because the host creates one per call, and no other mutable object is cheaper.
@@ -36,6 +38,16 @@ A bare list because the host creates one per call, and no other mutable object i
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
     """Give a call its id; if two threads do so at once, the first id is kept for both."""
     call.extend((identity,)[len(call) :])  # atomic: no thread sees it half done
+
+
+UNREAD: Final = object()
+"""Follows an id that the worker gave to a call, until the host has read it."""
+
+
+def name_unread(call: Call, identity: str) -> str:
+    """Give a call without an id this one, which the host has not read; return the call's id."""
+    call.extend((identity, UNREAD)[2 * len(call) :])  # atomic, as above
+    return str(call[0])
 
 
 Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, Call]

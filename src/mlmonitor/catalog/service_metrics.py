@@ -43,6 +43,13 @@ SERIES = MetricSpec(
     ("state",),
     "Series of this process: sent, or left out because Config.max_series was reached",
 )
+EVENTS = MetricSpec(
+    "mlmonitor.events",
+    "counter",
+    "{event}",
+    ("sink", "outcome"),
+    "Events of the event log: delivered, dropped for want of room or time, or refused",
+)
 HEARTBEAT = MetricSpec(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"
 )

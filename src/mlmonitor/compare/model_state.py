@@ -1,6 +1,7 @@
 """Everything observed about one model: calls, rows, labels, figures, and the reference."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from mlmonitor.aggregate.call_stats import CallStats
@@ -12,7 +13,7 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.capture.read.rows import read_rows
+from mlmonitor.capture.read.rows import RowOrigin, read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
@@ -54,6 +55,7 @@ class ModelState:
         *,
         declared: Declared,
         started_at: float,
+        keeps_rows: bool = False,
     ) -> None:
         self.has_segments: bool = bool(declared.segments)
         # An interval of 0 leaves fewer rows to the exports, which check all evidence.
@@ -84,6 +86,7 @@ class ModelState:
             declared,
             baseline_rows=config.baseline_rows,
             most_segments=config.max_segments,
+            keeps_rows=keeps_rows,
         )
         self.labels: LabelledOutcomes | None = None
         """Labels are matched once there is a reference: its bins are the errors' buckets."""
@@ -109,6 +112,8 @@ class ModelState:
         Returns the mistake that the run shows, if it shows one.
         """
         rows = read_rows(run)
+        if self.traffic.keeps_rows:
+            rows = replace(rows, origin=RowOrigin(run, 0, now))
         codes = self.traffic.codes(rows)
         self._keeper.remember(rows, codes, now=now)
         yield_gil()

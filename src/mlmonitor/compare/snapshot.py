@@ -42,6 +42,28 @@ class ExportStatus:
     unanswered: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EventStatus:
+    """What became of the events of an event log.
+
+    delivered: accepted by the broker, the database or the disk. waiting: on their way. dropped:
+    there was no room, or no time left. refused: too large, or rejected. last_error: why
+    events were last dropped, refused or delayed.
+    """
+
+    sink: str
+    delivered: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    refused: int = 0
+    last_error: str | None = None
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """Number of events by their final outcome."""
+        return {"delivered": self.delivered, "dropped": self.dropped, "refused": self.refused}
+
+
 @dataclass(frozen=True, slots=True)
 class SeasonInfo:
     """The season that rows are compared with now, counted from 0 as in metric attributes."""
@@ -146,6 +168,7 @@ class ModelSnapshot:
     destinations: Mapping[str, ExportStatus]
     memory_bytes: int
     incidents: tuple[Incident, ...] = ()
+    events: EventStatus | None = None
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:

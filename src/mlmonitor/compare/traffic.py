@@ -1,7 +1,8 @@
 """Features and predictions of one model, from which a reference is learned if it has none."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlmonitor.aggregate.segments import MOST_SEGMENTS, Codes
 from mlmonitor.capture.read.reader import Reader
@@ -22,26 +23,48 @@ from mlmonitor.reference.reference import Reference
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
+class ReadRows(NamedTuple):
+    """Rows with the block that was read from them, and the segment of each, if there are any."""
+
+    rows: Rows
+    block: Block
+    codes: Codes | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparing:
-    """The reference in use, and everything that compares rows with it."""
+    """The reference in use, and everything that compares rows with it.
+
+    outbox: the rows read since it was last emptied, if `keeps_rows`.
+    """
 
     reference: Reference
     deriver: Deriver
     reader: Reader
     population: Population
     segmentation: Segmentation | None
+    keeps_rows: bool = False
+    outbox: list[ReadRows] = field(default_factory=list)
 
     @classmethod
     def begin(
-        cls, reference: Reference, options: ComparisonOptions, declared: Declared, *, now: float
+        cls,
+        reference: Reference,
+        options: ComparisonOptions,
+        declared: Declared,
+        *,
+        now: float,
+        keeps_rows: bool = False,
     ) -> "Comparing":
         """Prepare to compare rows with this reference from `now` on; `now` is in seconds."""
         has_segments = bool(declared.segments)
         plan = reference.plan(_ROLES, deviations=options.deviations)
         entries = reference.entries(_ROLES)
         deriver = Deriver(reference.content, plan.schema)
-        reader = reader_of(deriver, plan.schema, ignore=declared.ignore, keeps_reasons=has_segments)
+        keeps_reasons = has_segments or keeps_rows
+        reader = reader_of(
+            deriver, plan.schema, ignore=declared.ignore, keeps_reasons=keeps_reasons
+        )
         shared = share_alpha(options, reference, has_segments=has_segments)
         checks = Checks(
             rules=Rules(plan.schema, declared.fields) if declared.fields else None,
@@ -60,7 +83,7 @@ class Comparing:
             split = SegmentPopulations(reference, _ROLES, plan, shared, now=now)
             segmentation = Segmentation(reference, split)
         population = Population(plan, entries, shared, now=now, checks=checks)
-        return cls(reference, deriver, reader, population, segmentation)
+        return cls(reference, deriver, reader, population, segmentation, keeps_rows)
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
         """Compare rows of calls that ended about `now`; return the block read from them."""
@@ -70,6 +93,8 @@ class Comparing:
         if self.segmentation is not None:
             codes = self.segmentation.codes(rows) if codes is None else codes
             self.segmentation.update(block, rows, codes, now=now)
+        if self.keeps_rows:
+            self.outbox.append(ReadRows(rows, block, codes))
         return block
 
     def count_only(self, rows: Rows) -> None:
@@ -78,6 +103,9 @@ class Comparing:
         self.population.count_only(block)
         if self.segmentation is not None:
             self.segmentation.count_only(block, rows)
+        if self.keeps_rows:
+            codes = None if self.segmentation is None else self.segmentation.codes(rows)
+            self.outbox.append(ReadRows(rows, block, codes))
 
 
 class Traffic:
@@ -96,6 +124,7 @@ class Traffic:
         *,
         baseline_rows: int,
         most_segments: int = MOST_SEGMENTS,
+        keeps_rows: bool = False,
     ) -> None:
         self._named: frozenset[str] = frozenset()
         """Features of the reference before ignored ones were removed."""
@@ -109,6 +138,14 @@ class Traffic:
             self.learner = Learner(baseline_rows, declared, most_segments=most_segments)
         self.comparing: Comparing | None = None
         self._options, self._declared = options, declared
+        self.keeps_rows: bool = keeps_rows
+
+    def drain_read_rows(self) -> list[ReadRows]:
+        """Remove and return the rows read since the last call; none unless `keeps_rows`."""
+        if self.comparing is None:
+            return []
+        read, self.comparing.outbox[:] = list(self.comparing.outbox), []
+        return read
 
     @property
     def population(self) -> Population | None:
@@ -127,7 +164,12 @@ class Traffic:
     def begin_comparing(self, *, now: float) -> None:
         """Compare from `now` on if there is a reference; a second call has no effect."""
         if self.comparing is None and self.reference is not None:
-            self.comparing = Comparing.begin(self.reference, self._options, self._declared, now=now)
+            self.comparing = self._begin(self.reference, now=now)
+
+    def _begin(self, reference: Reference, *, now: float) -> Comparing:
+        return Comparing.begin(
+            reference, self._options, self._declared, now=now, keeps_rows=self.keeps_rows
+        )
 
     def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
         """Learn from these rows, then compare the others; return those compared as a block."""
@@ -147,7 +189,7 @@ class Traffic:
             reference = learner.reference()
         finally:
             learner.rows = []
-        comparing = Comparing.begin(reference, self._options, self._declared, now=now)
+        comparing = self._begin(reference, now=now)
         self.reference, self.comparing, self.learner = reference, comparing, None
         for rows in learned:
             comparing.count_only(rows)

@@ -38,6 +38,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         training_metrics={} if reference is None else dict(reference.training_metrics),
         exports={name: export.outcomes for name, export in snapshot.destinations.items()},
         destinations=dict(snapshot.destinations),
+        events=snapshot.events,
         memory_bytes=snapshot.memory_bytes,
         alerts=snapshot.alerts,
         incidents=snapshot.incidents,

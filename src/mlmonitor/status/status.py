@@ -10,7 +10,7 @@ from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.risk.risk import Risk
-from mlmonitor.compare.snapshot import ExportStatus
+from mlmonitor.compare.snapshot import EventStatus, ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
 from mlmonitor.status.segment_status import SegmentStatus
@@ -45,6 +45,7 @@ class Status:
     performance: measures from the labels since the start; None before the first match.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
     risks: by measure, the performance over the newest labels beside that at training.
+    events: what became of the events of the event log; None before the first one.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
     earlier: versions that were replaced in this process, the newest first.
@@ -77,6 +78,7 @@ class Status:
     risks: Mapping[str, Risk] = field(default_factory=dict)
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
+    events: EventStatus | None = None
     memory_bytes: int = 0
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()

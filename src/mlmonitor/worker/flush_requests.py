@@ -12,16 +12,19 @@ class FlushRequests:
         self._requested = 0  # number of the last requested flush, see `_answered`
         self._answered = 0  # number of the last completed flush
         self._is_delivered = True
+        self._limit_seconds = 2.0  # how long the last one that asked waits
 
-    def _request_flush(self) -> int:
-        """Request an export from the thread; return its number."""
+    def _request_flush(self, timeout_seconds: float) -> int:
+        """Request an export from the thread within some time; return its number."""
         with self._wake:
+            self._limit_seconds = timeout_seconds
             self._requested += 1
             self._wake.notify_all()
             return self._requested
 
     def _wait_for_flush(self, asked: int, timeout_seconds: float) -> bool:
         with self._wake:
+            self._limit_seconds = timeout_seconds
             done = self._wake.wait_for(lambda: self._answered >= asked, timeout_seconds)
             return done and self._is_delivered
 

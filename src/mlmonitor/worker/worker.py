@@ -60,7 +60,6 @@ class Worker(AggregateReads, FlushRequests):
         self._reset_requests()
         self._final: int | None = None  # number of the closing flush, once requested
         self._closes_itself = False  # whether a callback requested it, so that no thread waits
-        self._has_batches = False  # whether this process records batches: its exit waits longer
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
     def ensure_started(self) -> None:
@@ -107,7 +106,7 @@ class Worker(AggregateReads, FlushRequests):
         In a running event loop a batch without room is dropped and counted at once.
         """
         check_fork()
-        self._has_batches = True
+        self._inbox.has_batches = True
         calls = self._inbox.calls
         if not runs_event_loop():
             seconds = self._config.record_wait_seconds
@@ -120,7 +119,7 @@ class Worker(AggregateReads, FlushRequests):
         In a running event loop pairs without room are dropped and counted at once.
         """
         check_fork()
-        self._has_batches = True
+        self._inbox.has_batches = True
         if not self._inbox.outcomes.has_room and not runs_event_loop():
             self.apply(Pipeline.catch_up)
         self.report(self._inbox.outcomes.put, [outcomes])
@@ -147,7 +146,7 @@ class Worker(AggregateReads, FlushRequests):
             self.ensure_started()
         if self._thread is None:
             return self._export_here(timeout_seconds)
-        asked = self._request_flush()
+        asked = self._request_flush(timeout_seconds)
         return not self._is_own_thread and self._wait_for_flush(asked, timeout_seconds)
 
     @property
@@ -167,12 +166,12 @@ class Worker(AggregateReads, FlushRequests):
         if self._final is None and not self._is_closed:
             # Set before the request: the thread settles pending labels in the last export.
             self._final = self._requested + 1
-            self._final = self._request_flush() if self._thread is not None else 0
+            self._final = 0 if self._thread is None else self._request_flush(self.exit_seconds)
 
     @property
     def exit_seconds(self) -> float:
         """How long the exit may take: two seconds in a service, longer if it recorded batches."""
-        return self._config.exit_wait_seconds if self._has_batches else EXIT_SECONDS
+        return self._config.exit_wait_seconds if self._inbox.has_batches else EXIT_SECONDS
 
     def close(self, *, timeout_seconds: float | None = None) -> bool:
         """Export a last time and stop; return whether every row was exported and accepted.
@@ -184,10 +183,10 @@ class Worker(AggregateReads, FlushRequests):
         if self._is_closed:
             return self._is_complete
         self.begin_close()
+        seconds = self.exit_seconds if timeout_seconds is None else timeout_seconds
         if self._is_own_thread:
             self._closes_itself = True
             return False
-        seconds = self.exit_seconds if timeout_seconds is None else timeout_seconds
         if self._thread is None:
             is_delivered = not self._is_threadless or self._export_here(seconds)
         else:
@@ -238,15 +237,16 @@ class Worker(AggregateReads, FlushRequests):
             self.pipeline.report_alerts()
             time.sleep(0)  # under gevent no other greenlet runs until the worker yields
         now = self._clock()
-        is_due = self.pipeline.is_export_due(now)
-        if not (is_due or is_flush):
+        if not (self.pipeline.is_export_due(now) or is_flush):
             return True
         with self._aggregates:
             if self._final is not None:
                 self.pipeline.settle(now)
+        are_flushed = not is_flush or self.pipeline.flush_events(self._limit_seconds / 2)
+        with self._aggregates:
             snapshot = self.pipeline.snapshot(now, wall=read_wall(self._clock))
         self.pipeline.report_alerts()
-        return self.pipeline.deliver(snapshot)
+        return self.pipeline.deliver(snapshot) and are_flushed
 
     def restart_after_fork(self) -> None:
         """Restart from zero in a forked child, with its own locks, thread and identity.

@@ -20,8 +20,10 @@ def cut_rows(rows: Rows, count: int) -> tuple[Rows, Rows | None]:
 
 
 def _slice(rows: Rows, start: int, stop: int) -> Rows:
+    origin = rows.origin
     return replace(
         rows,
+        origin=None if origin is None else origin._replace(first=origin.first + start),
         count=stop - start,
         features=_TableSlice(rows.features, start, stop),
         predictions={name: values[start:stop] for name, values in rows.predictions.items()},

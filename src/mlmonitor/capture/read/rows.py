@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlmonitor.capture.entry import FORM, PAYLOAD, SHAPE, Call, Entry, Ids
 from mlmonitor.capture.form import PayloadForm
@@ -47,6 +47,14 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
     return entries.columns if isinstance(entries, Run) else tuple(zip(*entries, strict=True))
 
 
+class RowOrigin(NamedTuple):
+    """The calls that rows were read from, the place of the first row among theirs, and the time."""
+
+    entries: Sequence[Entry]
+    first: int
+    read_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Consecutive calls of one shape and form: a table of features, columns of predictions.
@@ -55,6 +63,7 @@ class Rows:
     failed: whether each row's call raised; empty if none did.
     identity: the column that holds ids, if there is one.
     fault: why predictions did not fit the declared outputs, if any did not.
+    origin: the calls themselves, if something asks for them: an event log.
     """
 
     count: int
@@ -64,6 +73,7 @@ class Rows:
     failed: Sequence[bool]
     identity: str | None
     fault: str | None = None
+    origin: RowOrigin | None = None
 
 
 def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -37,6 +37,10 @@ def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Poi
         labels = (*identity, ("cause", cause))
         yield from finite_point(catalog.INCIDENTS, labels, causes.count(cause))
     yield from finite_point(catalog.MEMORY, identity, snapshot.memory_bytes)
+    if snapshot.events is not None:
+        sink = (*identity, ("sink", snapshot.events.sink))
+        for outcome, events in snapshot.events.outcomes.items():
+            yield Point(catalog.EVENTS, (*sink, ("outcome", outcome)), events)
     for name, export in snapshot.destinations.items():
         destination = (*identity, ("destination", name))
         yield from finite_point(catalog.HEARTBEAT, destination, 1)

@@ -150,7 +150,9 @@ class VerdictEvent(EventModel):
 class ReferenceBin(BaseModel):
     """Rows of the reference in one bin: `(lower, upper]`, or a category."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="ignore", strict=True, defer_build=True
+    )
 
     label: Text
     lower: Number | None = None

@@ -59,8 +59,9 @@ class Observation(OpenCall):
 
     def ensure_id(self, recorder: Recorder) -> str:
         """Return the id; pass it on to the worker if it is first read after the block."""
-        is_new = not self._call
+        is_new = len(self._call) != 1
         prediction_id = assign_id(recorder, self._call)
+        del self._call[1:]  # the mark of an id that the worker gave
         # Read after the id is set: an entry appended from now on carries it already.
         record = getattr(self, "_record", None)
         if is_new and record is not None:

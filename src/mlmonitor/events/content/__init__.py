@@ -1,0 +1,1 @@
+"""The content of events: what is sent of rows, labels, alerts and references."""

@@ -1,0 +1,196 @@
+"""The values of a block's fields, by row, in the form in which they are sent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.read.refusals import RefusalReason
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.compare.traffic import Comparing, ReadRows
+from mlmonitor.events.content.redaction import (
+    CategoryNames,
+    Cell,
+    Disclosure,
+    disclose,
+    hash_values,
+    name_values,
+)
+from mlmonitor.events.event_options import EventOptions, clean_text
+from mlmonitor.records import Block, Declared, Field, Kind, Role
+
+_INVALID = {RefusalReason.NONFINITE: "nonfinite", RefusalReason.WRONG_TYPE: "wrong_type"}
+
+Row = dict[str, Cell]
+
+
+class RowCells(NamedTuple):
+    """The values of some rows: one item a row in each list; empty lists where there is none.
+
+    invalid: by row, why values are null, for the few rows that have such values.
+    """
+
+    features: Sequence[Row]
+    derived: Sequence[Row]
+    prediction: Sequence[Cell]
+    scores: Sequence[Row]
+    outputs: Sequence[Row]
+    invalid: Mapping[int, dict[str, str]]
+
+
+class _Numbers(NamedTuple):
+    """Numeric fields that are sent as numbers: their names, and their rows in a block."""
+
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def rows(self, block: Block, chosen: Any) -> list[Row]:
+        """Return a dictionary for each row; NaN stands for null."""
+        if not self.names:
+            return []
+        first, last = self.places[0], self.places[-1]
+        is_run = last - first + 1 == len(self.places)
+        matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
+        names = self.names
+        return [dict(zip(names, row, strict=False)) for row in matrix[:, chosen].T.tolist()]
+
+
+class FieldCells:
+    """Chooses and converts the fields of one reference.
+
+    Price: about 1.5 us a row of 20 numbers, and 0.2 us for each category.
+    """
+
+    def __init__(self, comparing: Comparing, options: EventOptions, declared: Declared) -> None:
+        self._options = options
+        plan = comparing.population.plan
+        public = {field.name for field in declared.fields if field.public}
+        entries = {(e.role, e.name): e for e in comparing.reference.content.fields}
+        self.disclosures: dict[tuple[str, str], Disclosure] = {
+            key: disclose(entry, options, public) for key, entry in entries.items()
+        }
+        self._fields = plan.schema.fields
+        self._features = self._numbers(Role.FEATURE)
+        self._derived = self._numbers(Role.DERIVED)
+        outputs = [field for field in self._fields if field.role is Role.PREDICTION]
+        self._primary = _primary(outputs)
+        self._scores = self._numbers(Role.PREDICTION, but=self._primary)
+        self._categories = {
+            place: CategoryNames(dictionary, names_new=field.role is not Role.DERIVED)
+            for place, (field, dictionary) in enumerate(
+                zip(plan.schema.categorical, plan.dictionaries, strict=True)
+            )
+        }
+        self._numeric_count = len(plan.schema.numeric)
+        self._columns = [
+            (place, field)
+            for place, field in enumerate(self._fields)
+            if self._disclosure(field) is not Disclosure.NOTHING
+            and field is not self._primary
+            and not self._is_number(field)
+        ]
+
+    def _disclosure(self, field: Field) -> Disclosure:
+        return self.disclosures.get((field.role.value, field.name), Disclosure.NAMES)
+
+    def _is_number(self, field: Field) -> bool:
+        return field.is_numeric and self._disclosure(field) is not Disclosure.HASHES
+
+    def _numbers(self, role: Role, *, but: Field | None = None) -> _Numbers:
+        chosen = [
+            (clean_text(field.name), place)
+            for place, field in enumerate(self._fields)
+            if field.role is role
+            and field is not but
+            and self._is_number(field)
+            and self._disclosure(field) is not Disclosure.NOTHING
+        ]
+        return _Numbers(tuple(name for name, _ in chosen), tuple(place for _, place in chosen))
+
+    def read(self, read: ReadRows, chosen: Any) -> RowCells:
+        """Return the values of the chosen rows: a slice, or an array of places."""
+        rows, block = read.rows, read.block
+        invalid: dict[int, dict[str, str]] = {}
+        by_role = {
+            Role.FEATURE: self._features.rows(block, chosen),
+            Role.DERIVED: self._derived.rows(block, chosen),
+            Role.PREDICTION: [],
+        }
+        for place, field in self._columns:
+            cells = self._cells(place, field, rows, block, chosen, invalid)
+            if field.role is Role.DERIVED:  # numbers alone: what is true is 1
+                cells = [None if cell is None else float(cell is True) for cell in cells]
+            target = by_role[field.role] = by_role[field.role] or [{} for _ in cells]
+            name = clean_text(field.name)
+            for row, cell in zip(target, cells, strict=True):
+                row[name] = cell
+        prediction: Sequence[Cell] = []
+        if self._primary is not None and self._disclosure(self._primary) is not Disclosure.NOTHING:
+            place = self._fields.index(self._primary)
+            prediction = self._cells(place, self._primary, rows, block, chosen, invalid)
+        self._add_refused(block, chosen, invalid)
+        return RowCells(
+            features=by_role[Role.FEATURE],
+            derived=by_role[Role.DERIVED],
+            prediction=prediction,
+            scores=self._scores.rows(block, chosen),
+            outputs=by_role[Role.PREDICTION],
+            invalid=invalid,
+        )
+
+    def _cells(
+        self,
+        place: int,
+        field: Field,
+        rows: Rows,
+        block: Block,
+        chosen: Any,
+        invalid: dict[int, dict[str, str]],
+    ) -> Sequence[Cell]:
+        """The values of one field, one by one."""
+        disclosure = self._disclosure(field)
+        if field.is_numeric and disclosure is not Disclosure.HASHES:
+            numbers = block.numeric[place][chosen].tolist()
+            return [None if number != number else number for number in numbers]  # noqa: PLR0124
+        if field.is_numeric:
+            raw = rows.features.column(field.name)
+            if field.role is Role.PREDICTION:
+                raw = rows.predictions.get(field.name)
+        else:
+            raw = block.categorical[place - self._numeric_count]
+        if raw is None:
+            return [None] * len(block.numeric[0][chosen])
+        values = raw if isinstance(chosen, slice) and chosen == slice(None) else _pick(raw, chosen)
+        if disclosure is Disclosure.HASHES:
+            return hash_values(values, self._options.hash_text)
+        if disclosure is Disclosure.VALUES and field.kind is not Kind.BOOLEAN:
+            return name_values(values)
+        cells, wrong = self._categories[place - self._numeric_count].encode(values)
+        for row in wrong:
+            invalid.setdefault(row, {})[clean_text(field.name)] = "wrong_type"
+        return cells
+
+    def _add_refused(self, block: Block, chosen: Any, invalid: dict[int, dict[str, str]]) -> None:
+        """Add why numbers are null, unless they were missing."""
+        if block.reasons is None:
+            return
+        reasons = block.reasons[:, chosen]
+        for place, row in np.argwhere(reasons > RefusalReason.MISSING).tolist():
+            field = self._fields[place]
+            name = _INVALID.get(RefusalReason(int(reasons[place, row])))
+            if name is not None and self._disclosure(field) is not Disclosure.NOTHING:
+                invalid.setdefault(row, {})[clean_text(field.name)] = name
+
+
+def _pick(values: Any, chosen: Any) -> Any:
+    if isinstance(values, np.ndarray) or isinstance(chosen, slice):
+        return values[chosen]
+    return [values[place] for place in chosen.tolist()]
+
+
+def _primary(outputs: Sequence[Field]) -> Field | None:
+    """The main output: `prediction`, or else the first that is a class, or else the first."""
+    named = [field for field in outputs if field.name == PREDICTION]
+    classes = [field for field in outputs if not field.is_numeric]
+    return next(iter([*named, *classes, *outputs]), None)

@@ -1,0 +1,205 @@
+"""What concerns a model as a whole as events: its reference, its alerts, its verdict."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.aggregate.sketches.categories import NEW, OTHER
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.events.content.prediction_events import Content, EventSource, format_time
+from mlmonitor.events.content.redaction import Disclosure, disclose
+from mlmonitor.events.event_options import EventOptions, clean_text
+from mlmonitor.formats.events import hash_id
+from mlmonitor.formats.reference import (
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+    dump,
+)
+from mlmonitor.records import Declared, Role
+from mlmonitor.reference.plans import numeric_plan
+from mlmonitor.reference.reference import Reference
+from mlmonitor.verdict.verdict import Verdict
+
+_ROLES = (Role.FEATURE, Role.PREDICTION, Role.ACTUAL, Role.DERIVED)
+_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+
+
+def alert_events(
+    source: EventSource, alerts: Sequence[Alert | Incident], *, now: float
+) -> list[Content]:
+    """Build the events of alerts and incidents that began or ended."""
+    return [
+        _incident_event(source, changed, now)
+        if isinstance(changed, Incident)
+        else _alert_event(source, changed, now)
+        for changed in alerts
+    ]
+
+
+def _alert_event(source: EventSource, alert: Alert, now: float) -> Content:
+    identity = (
+        *("alert", source.model, source.version, source.instance),
+        *(alert.role.value, alert.field, alert.segment, alert.measure, repr(alert.started_at)),
+    )
+    return source.envelope("alert", hash_id((*identity, alert.state)), now) | {
+        "alert_id": hash_id(identity),
+        "state": alert.state,
+        "field": clean_text(alert.field) or "?",
+        "role": alert.role.value,
+        "segment": clean_text(alert.segment),
+        "measure": alert.measure,
+        "value": _finite(alert.value),
+        "current": _finite(alert.current),
+        "threshold": _finite(alert.threshold),
+        "log10_e_value": _finite(alert.log10_e_value),
+        "rows": max(int(alert.rows), 0),
+        "started_at": format_time(alert.started_at),
+        "reason": clean_text(alert.reason),
+    }
+
+
+def _incident_event(source: EventSource, incident: Incident, now: float) -> Content:
+    """An incident as an alert of a role of its own, so that one table holds both."""
+    identity = (
+        *("incident", source.model, source.version, source.instance),
+        *(incident.title, repr(incident.started_at)),
+    )
+    state = "firing" if incident.state == "open" else "resolved"
+    return source.envelope("alert", hash_id((*identity, state)), now) | {
+        "alert_id": hash_id(identity),
+        "state": state,
+        "field": incident.cause,
+        "role": "incident",
+        "segment": ALL,
+        "measure": "incident",
+        "value": float(len(incident.members)),
+        "started_at": format_time(incident.started_at),
+        "reason": clean_text(f"{incident.title}; {incident.advice}"),
+    }
+
+
+def verdict_event(source: EventSource, verdict: Verdict, *, now: float) -> Content:
+    """Build the event of a verdict that changed."""
+    since = format_time(verdict.since.timestamp())
+    who = (source.model, source.version, source.instance)
+    return source.envelope("verdict", hash_id(("verdict", *who, verdict.action, since)), now) | {
+        "action": verdict.action,
+        "reasons": [clean_text(str(reason)) for reason in verdict.reasons],
+        "since": since,
+    }
+
+
+def reference_events(
+    source: EventSource,
+    reference: Reference,
+    options: EventOptions,
+    declared: Declared,
+    *,
+    deviations: float,
+    now: float,
+) -> Iterator[Content]:
+    """Yield an event for each field of a reference, of the whole and of each segment.
+
+    Every process of a model sends the same events under the same ids.
+    """
+    content = reference.content
+    identity = hashlib.sha256(dump(content)).hexdigest()[:32]
+    public = {field.name for field in declared.fields if field.public}
+    parts = [(ALL, reference.entries(_ROLES))]
+    parts += [
+        (clean_text(name), reference.entries(_ROLES, segment=place))
+        for place, name in enumerate(reference.segment_names)
+    ]
+    for segment, entries in parts:
+        for entry in entries:
+            key = ("reference", source.model, source.version, identity)
+            event = source.envelope(
+                "reference", hash_id((*key, entry.role, entry.name, segment)), now
+            )
+            yield event | {
+                "reference_id": identity,
+                "trained_at": _trained_at(reference),
+                "reference_rows": reference.rows,
+                "fields": len(parts[0][1]),
+                "field": clean_text(entry.name) or "?",
+                "role": entry.role,
+                "kind": entry.kind,
+                "segment": segment,
+                "rows": entry.rows,
+                "missing": entry.expected[-1],
+                "importance": content.importances.get(entry.name),
+                "training_metrics": dict(content.training_metrics),
+                "buckets": list(declared.buckets.get(entry.name, ())),
+                **_values(entry, disclose(entry, options, public), options, deviations),
+            }
+
+
+def _trained_at(reference: Reference) -> str | None:
+    at = reference.trained_at
+    return None if at is None else format_time(at.timestamp())
+
+
+def _values(
+    entry: CountedEntry, disclosure: Disclosure, options: EventOptions, deviations: float
+) -> Mapping[str, Any]:
+    """What the reference says of a field's values; less if the user redacts them."""
+    is_redacted = entry.name in options.redact
+    if isinstance(entry, NumericReference):
+        if is_redacted:
+            return {"withheld": True}
+        return _numeric_values(entry, deviations) | {"withheld": disclosure is Disclosure.NOTHING}
+    bins = _category_bins(entry, options, is_hashed=disclosure is Disclosure.HASHES)
+    return {
+        "bins": [] if is_redacted else bins,
+        "withheld": disclosure is Disclosure.NOTHING,
+    }
+
+
+def _numeric_values(entry: NumericReference, deviations: float) -> dict[str, Any]:
+    plan = numeric_plan(entry, deviations)
+    edges = [None, *entry.edges, None]
+    last = len(entry.quantiles) - 1
+    return {
+        "mean": entry.mean,
+        "stddev": entry.stddev,
+        "min": entry.min,
+        "max": entry.max,
+        "quantiles": [[p, entry.quantiles[round(p * last)]] for p in _QUANTILES if last > 0],
+        "band_low": _finite(plan.band_low),
+        "band_high": _finite(plan.band_high),
+        "range_low": _finite(plan.low),
+        "range_high": _finite(plan.high),
+        "bins": [
+            {"label": _bin_label(low, high), "lower": low, "upper": high, "count": count}
+            for low, high, count in zip(edges, edges[1:], entry.expected[:-1], strict=False)
+        ],
+    }
+
+
+def _category_bins(
+    entry: CategoricalReference, options: EventOptions, *, is_hashed: bool
+) -> list[dict[str, Any]]:
+    names = [clean_text(name) for name in entry.categories]
+    if is_hashed:
+        names = [options.hash_text(name) for name in entry.categories]
+    counts = entry.expected[:-1]
+    if len(counts) == len(names) + 1:  # without a count of new categories
+        counts = [*counts, 0]
+    return [
+        {"label": label, "count": count}
+        for label, count in zip([*names, OTHER, NEW], counts, strict=False)
+    ]
+
+
+def _bin_label(low: float | None, high: float | None) -> str:
+    left = "-inf" if low is None else f"{low:.15g}"
+    right = "inf)" if high is None else f"{high:.15g}]"
+    return f"({left}, {right}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

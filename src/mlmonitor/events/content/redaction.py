@@ -1,0 +1,110 @@
+"""The form in which each field's values are sent: as they are, as hashes, coarsened, or not."""
+
+from collections.abc import Callable, Collection
+from enum import Enum
+
+import numpy as np
+
+from mlmonitor.aggregate.sketches.categories import NEW, OTHER, Dictionary
+from mlmonitor.capture.canonical import category_name
+from mlmonitor.capture.read.numbers import category_names, lookup_values, name_or_none
+from mlmonitor.capture.read.refusals import RefusalReason
+from mlmonitor.capture.values import Values
+from mlmonitor.events.event_options import EventOptions, clean_text
+from mlmonitor.formats.reference import FieldEntry
+from mlmonitor.records import Role
+from mlmonitor.reference.disclosure import LEAST_ROWS
+
+Cell = float | str | bool | None
+Hash = Callable[[str], str]
+
+
+class Disclosure(Enum):
+    """How much of a field is sent."""
+
+    VALUES = "values"
+    NAMES = "names"
+    """Values without a category that fewer than five rows have."""
+    HASHES = "hashes"
+    NOTHING = "nothing"
+
+
+def disclose(entry: FieldEntry, options: EventOptions, public: Collection[str]) -> Disclosure:
+    """Decide what is sent of a field of the reference.
+
+    Values of fields that look like ids are withheld, unless the field is declared public.
+    """
+    name = entry.name
+    is_derived = entry.role == Role.DERIVED.value
+    source = name.rpartition(".")[0] if is_derived else name
+    if not (options.has_field(name) or (is_derived and options.has_field(source))):
+        return Disclosure.NOTHING
+    if {name, source} & options.redact:
+        return Disclosure.NOTHING
+    if name in options.hashed:
+        return Disclosure.HASHES
+    if getattr(entry, "public", False) or (name in public and entry.role == Role.FEATURE.value):
+        return Disclosure.VALUES
+    if entry.is_id_like or {source} & options.hashed:
+        return Disclosure.NOTHING
+    return Disclosure.NAMES
+
+
+class CategoryNames:
+    """The names under which one field's categories are sent.
+
+    Promise: a category that the reference does not name is `__other__` if it was merely rare
+        there, and `__new__` otherwise until `LEAST_ROWS` rows had it.
+    Price: the memory of `_MOST_NEW` names.
+    """
+
+    _MOST_NEW = 1_000
+
+    def __init__(self, dictionary: Dictionary, *, names_new: bool) -> None:
+        self._dictionary, self._names_new = dictionary, names_new
+        self._others = frozenset(dictionary.other)
+        named: list[Cell] = [clean_text(name) for name in dictionary.top]
+        if dictionary.is_boolean:
+            named = [name == "true" for name in dictionary.top]
+        refused: list[Cell] = [None] * len(RefusalReason)  # their codes are below zero
+        self._table = np.array([*named, OTHER, NEW, *refused], object)
+        self._rare = len(named)
+        self._new_rows: dict[str, int] = {}
+
+    def encode(self, values: Values) -> tuple[list[Cell], list[int]]:
+        """Return the name of each value, None if it has none, and the rows of a wrong type."""
+        listed = lookup_values(values)
+        codes = self._dictionary.encode(listed).codes
+        names: list[Cell] = self._table[codes].tolist()
+        for row in np.flatnonzero(codes >= self._rare).tolist():
+            names[row] = self._name_rare(listed[row])
+        return names, np.flatnonzero(codes == RefusalReason.WRONG_TYPE.code).tolist()
+
+    def _name_rare(self, value: object) -> str:
+        name = name_or_none(value, category_name)
+        if name is None or name in self._others:
+            return OTHER if name is None else clean_text(name)
+        if not self._dictionary.is_closed:
+            return OTHER
+        return clean_text(name) if self._is_frequent(name) else NEW
+
+    def _is_frequent(self, name: str) -> bool:
+        """Count one more row of a new category; return whether enough rows had it."""
+        if not self._names_new:
+            return False
+        rows = self._new_rows.get(name, 0)
+        if rows or len(self._new_rows) < self._MOST_NEW:
+            self._new_rows[name] = rows + 1
+        return rows + 1 >= LEAST_ROWS
+
+
+def name_values(values: Values) -> list[Cell]:
+    """Return the names of categories that may all be sent."""
+    return [None if name is None else clean_text(name) for name in category_names(values)]
+
+
+def hash_values(values: Values, hash_text: Hash) -> list[Cell]:
+    """Return a hash of the name of each value, None for one that is missing or has no name."""
+    names = category_names(values)
+    hashes = {name: hash_text(name) for name in set(names) if name is not None}
+    return [None if name is None else hashes[name] for name in names]

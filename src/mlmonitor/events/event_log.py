@@ -1,0 +1,235 @@
+"""The event log of one pipeline: rows, labels and changes on their way to a sink."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.snapshot import EventStatus
+from mlmonitor.compare.traffic import Comparing, Traffic
+from mlmonitor.events.content.label_events import LabelEvents
+from mlmonitor.events.content.model_events import alert_events, reference_events, verdict_event
+from mlmonitor.events.content.prediction_events import (
+    BLOCK_EVENTS,
+    Content,
+    EventSource,
+    PredictionEvents,
+    build_bare_events,
+)
+from mlmonitor.events.sinks.event_sink import EventDestination, EventSink
+from mlmonitor.formats.events import EventIds
+from mlmonitor.gil import yield_gil
+from mlmonitor.records import Declared
+from mlmonitor.reference.reference import Reference
+from mlmonitor.verdict.verdict import Verdict
+
+POLL_SECONDS = 0.5
+
+
+class LoggedModel(Protocol):
+    """The model whose events are sent, and the process that sends them."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def version(self) -> str:
+        """The model's version."""
+
+    @property
+    def instance(self) -> str:
+        """The id of the process."""
+
+    @property
+    def declared(self) -> Declared:
+        """What the user declares about the rows."""
+
+
+class EventLog:
+    """Builds events and puts them into the sink of this process.
+
+    Promise: nothing is opened before the first event, and so in the process that sends it, after
+        any fork. A fault is held back and counted; no call of the host waits.
+    """
+
+    def __init__(
+        self,
+        destination: EventDestination,
+        model: LoggedModel,
+        inbox: Inbox,
+        *,
+        deviations: float = 3.0,
+    ) -> None:
+        self._destination, self._declared = destination, model.declared
+        self._source = EventSource.named(model.model, model.version, model.instance)
+        self._inbox, self._guard, self._deviations = inbox, inbox.guard, deviations
+        self._ids = EventIds(model.instance)
+        self._sink: EventSink | None = None
+        self._is_closed = False
+        self._comparing: Comparing | None = None
+        self._predictions: PredictionEvents | None = None
+        self._labels: LabelEvents | None = None
+        self._next_poll, self._skipped_labels = 0.0, 0
+
+    def _put(self, events: Sequence[Content]) -> None:
+        if not events or self._is_closed:
+            return
+        if self._sink is None:
+            self._sink = self._destination.open(self._source)
+        self._sink.put(events, waits=self._inbox.has_batches)
+
+    def ingest(self, traffic: Traffic, *, now: float) -> None:
+        """Send the predictions that were read since the last call."""
+        read_rows = traffic.drain_read_rows()
+        if not read_rows or traffic.comparing is None:
+            return
+        with self._guard:
+            self._begin(traffic.comparing, now=now)
+        for read in read_rows:
+            with self._guard:
+                if self._predictions is not None:
+                    for events in self._predictions.build(read):
+                        self._put(events)
+                        yield_gil()
+
+    def _begin(self, comparing: Comparing, *, now: float) -> None:
+        """Send the reference that later events are compared with, once."""
+        if self._comparing is comparing:
+            return
+        self._comparing = comparing
+        options = self._destination.options
+        self._predictions = PredictionEvents(
+            self._source, self._ids, options, comparing, self._declared
+        )
+        self._use_reference(comparing.reference, now=now)
+
+    def _use_reference(self, reference: Reference | None, *, now: float) -> None:
+        options = self._destination.options
+        self._labels = LabelEvents(self._source, self._ids, options, reference)
+        if reference is not None:
+            events = reference_events(
+                self._source,
+                reference,
+                options,
+                self._declared,
+                deviations=self._deviations,
+                now=now,
+            )
+            for event in events:
+                self._put([event])
+
+    def ingest_labels(
+        self, entries: Iterable[LabelEntry], reference: Reference | None, *, now: float
+    ) -> None:
+        """Send labels, whether or not their predictions are known in this process."""
+        for entry in self._skip_repeated(entries):
+            for block in entry.blocks(BLOCK_EVENTS):
+                with self._guard:
+                    self._put(self._ensure_labels(reference).build(block, now=now))
+                yield_gil()
+
+    def _skip_repeated(self, entries: Iterable[LabelEntry]) -> Iterator[LabelEntry]:
+        """Yield the labels that were not sent before a new version was adopted."""
+        for entry in entries:
+            skipped = min(self._skipped_labels, len(entry.ids))
+            self._skipped_labels -= skipped
+            if skipped < len(entry.ids):
+                yield entry.rows(range(skipped, len(entry.ids))) if skipped else entry
+
+    def ingest_outcomes(
+        self, outcomes: OutcomeEntry | RankingEntry, reference: Reference | None, *, now: float
+    ) -> None:
+        """Send pairs of predictions and actuals; rankings are not sent."""
+        if isinstance(outcomes, OutcomeEntry):
+            with self._guard:
+                events = self._ensure_labels(reference).build_pairs(outcomes, now=now)
+                for start in range(0, len(events), BLOCK_EVENTS):
+                    self._put(events[start : start + BLOCK_EVENTS])
+                    yield_gil()
+
+    def _ensure_labels(self, reference: Reference | None) -> LabelEvents:
+        if self._labels is None:
+            self._labels = LabelEvents(
+                self._source, self._ids, self._destination.options, reference
+            )
+        return self._labels
+
+    def ingest_figures(
+        self, figures: Sequence[tuple[str, Any]], reference: Reference | None, *, now: float
+    ) -> None:
+        """Send business figures."""
+        with self._guard:
+            if figures:
+                self._put(self._ensure_labels(reference).build_figures(figures, now=now))
+
+    def ingest_alerts(self, changed: Sequence[Alert | Incident], *, now: float) -> None:
+        """Send alerts and incidents that began or ended."""
+        with self._guard:
+            self._put(alert_events(self._source, changed, now=now))
+
+    def ingest_verdict(self, verdict: Verdict, *, now: float) -> None:
+        """Send a verdict that changed."""
+        with self._guard:
+            self._put([verdict_event(self._source, verdict, now=now)])
+
+    def settle(self, inbox: Inbox, state: ModelState, *, now: float) -> None:
+        """Send what waits for a reference that is never learned: predictions without values."""
+        if state.labels is None:
+            labels = inbox.labels.drain()
+            self.ingest_labels(labels, None, now=now)
+            for entry in labels:
+                inbox.labels.put(entry)
+        outcomes = inbox.outcomes.drain()
+        for pairs in outcomes:
+            self.ingest_outcomes(pairs, state.traffic.reference, now=now)
+        inbox.outcomes.put(outcomes)
+        learner = state.traffic.learner
+        for rows in [] if learner is None else learner.rows:
+            with self._guard:
+                options = self._destination.options
+                self._put(build_bare_events(self._source, self._ids, options, rows))
+
+    def adopt(self, model: LoggedModel, repeated_labels: int) -> None:
+        """Send later events for a new version of the model.
+
+        repeated_labels: how many labels that were sent already are drained next.
+        """
+        self._source = EventSource.named(model.model, model.version, model.instance)
+        self._declared = model.declared
+        self._labels, self._skipped_labels = None, repeated_labels
+
+    def poll(self) -> None:
+        """Let the sink do what is due."""
+        now = time.monotonic()
+        if self._sink is not None and now >= self._next_poll:
+            self._next_poll = now + POLL_SECONDS
+            with self._guard:
+                self._sink.poll()
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Deliver what waits; return whether all was delivered in time."""
+        is_flushed = self._sink is None
+        with self._guard:
+            if self._sink is not None:
+                is_flushed = self._sink.flush(timeout_seconds)
+        return is_flushed
+
+    def close(self, timeout_seconds: float) -> None:
+        """Deliver what waits, for at most this long; drop and count the rest."""
+        self._is_closed = True
+        with self._guard:
+            if self._sink is not None:
+                self._sink.close(timeout_seconds)
+
+    def status(self) -> EventStatus | None:
+        """Return the counts of the sink; None before the first event."""
+        statuses: list[EventStatus] = []
+        with self._guard:
+            statuses += [] if self._sink is None else [self._sink.status()]
+        return statuses[0] if statuses else None

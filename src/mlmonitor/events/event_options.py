@@ -1,0 +1,151 @@
+"""What an event log may send, as the user declares it."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+from zlib import crc32
+
+from mlmonitor.errors import ConfigError
+from mlmonitor.secret import Secret
+
+IdForm = Literal["hashed", "plain"]
+_DIGITS = 32
+_WHOLE = 1 << 32
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """Which predictions and which of their values are sent, and in which form.
+
+    redact: fields never sent. hashed: fields sent as hashes. fields: the only fields sent, or None
+    for all. sample: the share of predictions, chosen by their ids, so that a prediction and its
+    labels are sent together or not at all. ids: the form of the caller's own prediction ids.
+    hash_key: with a key, hashes are HMACs, which nobody without the key can try values against.
+    """
+
+    redact: frozenset[str] = frozenset()
+    hashed: frozenset[str] = frozenset()
+    fields: frozenset[str] | None = None
+    sample: float = 1.0
+    ids: IdForm = "hashed"
+    hash_key: Secret | None = None
+
+    @classmethod
+    def check(
+        cls,
+        *,
+        redact: Sequence[str],
+        hashed: Sequence[str],
+        fields: Sequence[str] | None,
+        sample: object,
+        ids: object,
+        hash_key: object,
+    ) -> Self:
+        """Build the options.
+
+        Raises:
+            ConfigError: one of them is wrong, or a field is both redacted and hashed.
+        """
+        if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 < sample <= 1:
+            raise ConfigError("sample: expected a share above 0 and at most 1, such as 0.1")
+        if ids not in get_args(IdForm):
+            raise ConfigError("ids: expected 'hashed' or 'plain'")
+        if not isinstance(hash_key, str | None) or hash_key == "":
+            raise ConfigError("hash_key: expected a text, or None")
+        withheld, as_hash = _check_names("redact", redact), _check_names("hash", hashed)
+        if withheld & as_hash:
+            raise ConfigError("hash: expected fields that are not in redact as well")
+        return cls(
+            redact=withheld,
+            hashed=as_hash,
+            fields=None if fields is None else _check_names("fields", fields),
+            sample=float(sample),
+            ids="plain" if ids == "plain" else "hashed",
+            hash_key=None if hash_key is None else Secret(hash_key),
+        )
+
+    def check_fields(self, names: Iterable[str]) -> None:
+        """Refuse a name that is none of a model's fields, as a typing error would disclose values.
+
+        Raises:
+            ConfigError: as said; it suggests a similar name.
+        """
+        from difflib import get_close_matches  # rarely needed, and slow to import
+
+        expected = sorted(set(names))
+        groups = {"redact": self.redact, "hash": self.hashed, "fields": self.fields or ()}
+        for option, chosen in groups.items():
+            for name in sorted(set(chosen) - set(expected)):
+                similar = get_close_matches(name, expected, n=1)
+                hint = f": did you mean {similar[0]!r}?" if similar else ""
+                raise ConfigError(
+                    f"{option}: expected names of features, outputs or 'actual' of the reference, "
+                    f"got {name!r}{hint}"
+                )
+
+    def has_field(self, name: str) -> bool:
+        """Whether a field is sent, as far as the user has declared."""
+        return name not in self.redact and (self.fields is None or name in self.fields)
+
+    def has_prediction(self, prediction_id: str) -> bool:
+        """Whether a prediction is in the sample: a function of its id alone."""
+        chance = crc32(prediction_id.encode("utf-8", "backslashreplace")) / _WHOLE
+        return self.sample == 1.0 or chance < self.sample
+
+    def hash_text(self, text: str) -> str:
+        """Return 128 bits of SHA-256 of a text, or of HMAC-SHA-256 if there is a key."""
+        data = text.encode("utf-8", "backslashreplace")
+        if self.hash_key is None:
+            return f"sha256:{hashlib.sha256(data).hexdigest()[:_DIGITS]}"
+        key = self.hash_key.revealed().encode()
+        return f"hmac:{hmac.digest(key, data, 'sha256').hex()[:_DIGITS]}"
+
+    def id_form(self, prediction_id: str) -> str:
+        """Return the form in which the caller's own id is sent.
+
+        An id that this library made is a UUID without any meaning, and stays as it is.
+        """
+        if self.ids == "plain":
+            return clean_text(prediction_id)
+        return prediction_id if is_library_id(prediction_id) else self.hash_text(prediction_id)
+
+
+def is_library_id(identity: str) -> bool:
+    """Whether this is a version 7 UUID, with the place of a batch's row or without."""
+    if len(identity) < 36 or identity[14] != "7" or identity[36:37] not in ("", "-"):
+        return False
+    parts = identity[:36].split("-")
+    if [len(part) for part in parts] != [8, 4, 4, 4, 12]:
+        return False
+    rest = identity[37:]
+    try:
+        int("".join(parts), 16)
+    except ValueError:
+        return False
+    return (not identity[36:]) or (rest.isascii() and rest.isdigit())
+
+
+_MOST_CHARACTERS = 1_000
+
+
+def clean_text(text: str) -> str:
+    """Return a text that every reader can store: valid, without U+0000, of bounded length."""
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    if len(text) > _MOST_CHARACTERS:
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{text[: _MOST_CHARACTERS - 17]}~{digest}"
+    return text
+
+
+def _check_names(option: str, names: object) -> frozenset[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigError(f"{option}: expected a list of names of fields")
+    listed = list(names)
+    if not all(isinstance(name, str) for name in listed):
+        raise ConfigError(f"{option}: expected a list of names of fields")
+    return frozenset(listed)

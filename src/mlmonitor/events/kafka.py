@@ -1,0 +1,137 @@
+"""The event log in a topic of Kafka."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from mlmonitor.catalog import EVENTS
+from mlmonitor.errors import ConfigError, import_extra
+from mlmonitor.events.content.prediction_events import EventSource
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.events.sinks.avro_encoder import AvroEncoder
+from mlmonitor.events.sinks.client_settings import describe_error, hide_secret, reveal
+from mlmonitor.events.sinks.event_encoder import EventEncoder, JsonEncoder
+from mlmonitor.events.sinks.kafka_sink import KafkaSink
+from mlmonitor.secret import Secret
+
+TOPIC = EVENTS.name
+"""The topic has the name of the metric that counts its events."""
+_DEFAULTS: Mapping[str, Any] = {
+    "enable.idempotence": True,
+    "compression.type": "lz4",
+    "linger.ms": 50,
+    "batch.size": 1_000_000,
+    "partitioner": "murmur2_random",  # as Java's clients: other topics may be joined
+    "queue.buffering.max.messages": 1_000_000,
+    "log_level": 0,  # errors are counted and named in the status; a dead broker fills no log
+}
+
+
+class Kafka:
+    """Send every prediction, label and alert to a topic, as JSON or Avro (extra `kafka`).
+
+    Promise: nothing happens in the host's calls: events are built in the worker, from blocks of
+        rows. Each event is delivered once, those of one prediction in order and in one partition.
+        Memory is bounded: while the broker is away, events beyond `buffer_bytes` are dropped and
+        counted in `status().events`.
+    Price: up to 5 us a row of 20 features in the worker, and `buffer_bytes`.
+
+    Args:
+        servers: `host:port` of one broker or of several.
+        topic: where the events go. It is not created here.
+        redact: fields that are never sent. hash: fields whose values are sent as hashes.
+        fields: the only fields to send; all if None.
+        sample: the share of predictions to send, with their labels.
+        ids: `hashed` or `plain`: the form of prediction ids that the caller made. Ids made by the
+            library are always plain.
+        hash_key: makes hashes that nobody without this key can compute.
+        format: `json`, or `avro` with the schemas at `schema_registry`.
+        schema_registry: the registry's URL, or settings of confluent-kafka's client for it.
+        buffer_bytes: the most that waits for the broker.
+        options: further settings of librdkafka, such as `security.protocol`, `sasl.password`,
+            `ssl.ca.location`. Secrets among them are never shown.
+
+    Raises:
+        ConfigError: an option is wrong. MissingExtra: confluent-kafka is not installed.
+    """
+
+    def __init__(  # noqa: PLR0913 - by keyword
+        self,
+        servers: str | Sequence[str],
+        *,
+        topic: str = TOPIC,
+        redact: Sequence[str] = (),
+        hash: Sequence[str] = (),  # noqa: A002 - the word that users know
+        fields: Sequence[str] | None = None,
+        sample: float = 1.0,
+        ids: Literal["hashed", "plain"] = "hashed",
+        hash_key: str | None = None,
+        format: Literal["json", "avro"] = "json",  # noqa: A002 - as above
+        schema_registry: str | Mapping[str, Any] | None = None,
+        buffer_bytes: int = 32 << 20,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.options: EventOptions = EventOptions.check(
+            redact=redact, hashed=hash, fields=fields, sample=sample, ids=ids, hash_key=hash_key
+        )
+        self._kafka = import_extra("confluent_kafka", extra="kafka")
+        self._servers = servers if isinstance(servers, str) else ",".join(servers)
+        if not self._servers or not topic:
+            raise ConfigError("servers, topic: expected 'host:port' and the name of a topic")
+        if isinstance(buffer_bytes, bool) or buffer_bytes < 1 << 20:
+            raise ConfigError("buffer_bytes: expected at least 1 MiB, such as 32 << 20")
+        self._topic = topic
+        self._registry = _check_registry(format, schema_registry)
+        self._settings = {
+            **_DEFAULTS,
+            "queue.buffering.max.kbytes": max(buffer_bytes >> 10, 1),
+            **{name: hide_secret(name, value) for name, value in (options or {}).items()},
+            "bootstrap.servers": self._servers,
+            "delivery.report.only.error": True,  # what fails is told; the rest is delivered
+        }
+        self._encoder: EventEncoder = self._make_encoder()
+        if options:
+            self._check_settings()
+
+    def _make_encoder(self) -> EventEncoder:
+        if self._registry is None:
+            return JsonEncoder()
+        return AvroEncoder(self._registry, self._topic)
+
+    def _check_settings(self) -> None:
+        """Let the client check its settings now, and not in the worker."""
+        try:
+            self._kafka.Producer(reveal(self._settings)).close()
+        except self._kafka.KafkaException as error:
+            reason = describe_error(error.args[0], self._secrets)
+            raise ConfigError(f"options: {reason}") from None
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"options: expected settings of librdkafka ({type(error).__name__})"
+            ) from None
+
+    @property
+    def _secrets(self) -> list[Secret]:
+        return [value for value in self._settings.values() if isinstance(value, Secret)]
+
+    def open(self, source: EventSource) -> KafkaSink:
+        """Start a producer of this process."""
+        del source
+        return KafkaSink(self._kafka, self._settings, self._topic, self._encoder)
+
+    def __repr__(self) -> str:
+        return f"Kafka({self._servers!r}, topic={self._topic!r})"
+
+
+def _check_registry(
+    form: str, registry: str | Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    if form not in ("json", "avro"):
+        raise ConfigError("format: expected 'json' or 'avro'")
+    if form == "json":
+        if registry is not None:
+            raise ConfigError("schema_registry: expected with format='avro' only")
+        return None
+    if not registry:
+        raise ConfigError("schema_registry: expected the registry's URL, since format='avro'")
+    settings = {"url": registry} if isinstance(registry, str) else dict(registry)
+    return {name: hide_secret(name, value) for name, value in settings.items()}

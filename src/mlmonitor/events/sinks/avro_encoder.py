@@ -1,0 +1,93 @@
+"""Events in Avro, with their schemas at a registry."""
+
+import io
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from struct import Struct
+from typing import Any
+
+from mlmonitor.errors import ExportError, import_extra
+from mlmonitor.events.content.prediction_events import Content
+from mlmonitor.formats.events.avro_schemas import build_avro_schema
+from mlmonitor.secret import Secret
+
+_HEAD = Struct("!bI").pack
+_MAGIC = 0
+
+
+class AvroEncoder:
+    """Encodes events in Confluent's wire format: a zero, the id of the schema, the Avro record.
+
+    A schema is registered under `<topic>-mlmonitor.<Name>` when its first event is sent. While the
+    registry does not answer, events cannot be encoded, and are dropped and counted.
+    Source: Confluent's documentation, "Wire format" and "TopicRecordNameStrategy".
+    """
+
+    content_type = "application/avro"
+
+    def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
+        self._registry = import_extra("confluent_kafka.schema_registry", extra="avro")
+        self._avro = import_extra("fastavro", extra="avro")
+        self._httpx = import_extra("httpx", extra="avro").HTTPError
+        self._settings, self._topic = settings, topic
+        self._client: Any = None
+        self._schemas: dict[str, tuple[bytes, Any, Callable[[Content], Content]]] = {}
+        self._registering = threading.RLock()
+
+    def encode(self, events: Sequence[Content]) -> list[bytes]:
+        """Return one message for each event.
+
+        Raises:
+            ExportError: the registry refused the schema, or does not answer.
+        """
+        head, schema, prepare = self._ensure_schema(events[0]["schema"])
+        write = self._avro.schemaless_writer
+        messages = []
+        for event in events:
+            message = io.BytesIO()
+            message.write(head)
+            write(message, schema, prepare(event))
+            messages.append(message.getvalue())
+        return messages
+
+    def _ensure_schema(self, name: str) -> tuple[bytes, Any, Callable[[Content], Content]]:
+        with self._registering:
+            if name not in self._schemas:
+                self._schemas[name] = self._register(name)
+            return self._schemas[name]
+
+    def _register(self, name: str) -> tuple[bytes, Any, Callable[[Content], Content]]:
+        content = build_avro_schema(name)
+        subject = f"{self._topic}-{content['namespace']}.{content['name']}"
+        try:
+            if self._client is None:
+                self._client = self._registry.SchemaRegistryClient(self._revealed())
+            schema = self._registry.Schema(json.dumps(content), "AVRO")
+            number = self._client.register_schema(subject, schema)
+        except (OSError, ValueError, self._registry.SchemaRegistryError, self._httpx) as error:
+            raise ExportError(f"schema registry: {type(error).__name__}") from None
+        defaults = {f["name"]: f["default"] for f in content["fields"] if "default" in f}
+
+        def prepare(event: Content) -> Content:
+            return {**defaults, **{name: _plain(value) for name, value in event.items()}}
+
+        return _HEAD(_MAGIC, number), self._avro.parse_schema(content), prepare
+
+    def _revealed(self) -> dict[str, Any]:
+        """The settings of the client, which gives up soon: the worker waits for it."""
+        settings = {
+            name: value.revealed() if isinstance(value, Secret) else value
+            for name, value in self._settings.items()
+        }
+        return {"timeout": 2.0, "max.retries": 1} | settings
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of JSON as Avro has it: a number is a double, NaN is null."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,75 @@
+"""Where events go: what every sink promises, and the counts of what became of its events."""
+
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from mlmonitor.compare.snapshot import EventStatus
+from mlmonitor.events.content.prediction_events import Content, EventSource
+from mlmonitor.events.event_options import EventOptions
+
+
+class EventSink(Protocol):
+    """A destination of events that is open in one process."""
+
+    def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
+        """Add events of one schema. Never raises; what has no room is dropped and counted.
+
+        waits: whether to wait for room as long as events are delivered: in batch jobs.
+        """
+
+    def poll(self) -> None:
+        """Do what is due; called about once a second, must not wait."""
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Deliver what waits; return whether everything was delivered in time."""
+
+    def close(self, timeout_seconds: float) -> None:
+        """Flush, then drop and count what is left; release everything."""
+
+    def status(self) -> EventStatus:
+        """Return the counts so far."""
+
+
+class EventDestination(Protocol):
+    """What a user gives a monitor as `events=`: it opens a sink in each process that needs one."""
+
+    options: EventOptions
+
+    def open(self, source: EventSource) -> EventSink:
+        """Open a sink in this process."""
+
+
+class EventCounter:
+    """Counts of one sink, which several threads may add to."""
+
+    def __init__(self, sink: str) -> None:
+        self._sink, self._lock = sink, threading.Lock()
+        self._counts = {"delivered": 0, "dropped": 0, "refused": 0}
+        self.last_error: str | None = None
+
+    def add(self, outcome: str, count: int, error: str | None = None) -> None:
+        """Count events with one outcome."""
+        with self._lock:
+            self._counts[outcome] += count
+            if error is not None:
+                self.last_error = error
+
+    def status(self, *, waiting: int) -> EventStatus:
+        """Return the counts."""
+        with self._lock:
+            return EventStatus(
+                self._sink, waiting=waiting, last_error=self.last_error, **self._counts
+            )
+
+
+def event_key(event: Content) -> str:
+    """Return the key of an event: all events of one prediction have the same."""
+    match event["schema"]:
+        case "prediction":
+            key: str = event["prediction_id"]
+        case "label":
+            key = event["prediction_id"] or event["event_id"]
+        case _:
+            key = event["model"]
+    return key

@@ -1,0 +1,177 @@
+"""A producer of Kafka in one process, and the counts of its messages."""
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlmonitor.compare.snapshot import EventStatus
+from mlmonitor.events.content.prediction_events import Content
+from mlmonitor.events.sinks.client_settings import describe_error, reveal
+from mlmonitor.events.sinks.event_encoder import EventEncoder
+from mlmonitor.events.sinks.event_sink import EventCounter, event_key
+from mlmonitor.formats.events import EVENT_MODELS, VERSION
+from mlmonitor.secret import Secret
+
+_WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
+_WAIT_STEP_SECONDS = 0.02
+
+
+class KafkaSink:
+    """A producer of one process.
+
+    The client's own object is never destroyed by the garbage collector: a forked child has a copy
+    of it without its threads, and would wait for them for ever.
+    """
+
+    def __init__(
+        self, kafka: Any, settings: Mapping[str, Any], topic: str, encoder: EventEncoder
+    ) -> None:
+        self._kafka, self._topic, self._encoder = kafka, topic, encoder
+        self._settings = dict(settings)
+        self._secrets = [value for value in settings.values() if isinstance(value, Secret)]
+        self._counter = EventCounter("kafka")
+        self._headers = {
+            schema: [
+                ("schema", f"{schema}/{VERSION}".encode()),
+                ("content-type", encoder.content_type.encode()),
+            ]
+            for schema in EVENT_MODELS
+        }
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._produced = self._failed = self._delivered = 0
+        self._is_fatal = False
+        self._producer = self._start()
+
+    def _start(self) -> Any:
+        producer = self._kafka.Producer(reveal(self._settings), error_cb=self._note_error)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
+        return producer
+
+    def _note_error(self, error: Any) -> None:
+        """Keep what the client reports; its own attempts go on, unless the error is fatal."""
+        self._counter.last_error = describe_error(error, self._secrets)
+        self._is_fatal = self._is_fatal or bool(error.fatal())
+
+    def _report(self, error: Any, _message: Any) -> None:
+        """Count a message that could not be delivered."""
+        with self._lock:
+            self._failed += 1
+        is_late = error.code() in self._late_codes
+        outcome = "dropped" if is_late else "refused"
+        self._counter.add(outcome, 1, describe_error(error, self._secrets))
+
+    @property
+    def _late_codes(self) -> tuple[int, ...]:
+        errors = self._kafka.KafkaError
+        return (errors._MSG_TIMED_OUT, errors._PURGE_QUEUE, errors._PURGE_INFLIGHT)  # noqa: SLF001 - names of the client's own errors
+
+    def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
+        """Hand events to the client; those without room are dropped and counted."""
+        if not events or self._producer is None:
+            self._counter.add("dropped", len(events))
+            return
+        try:
+            messages = self._encoder.encode(events)
+        except Exception as error:  # noqa: BLE001 - such as a registry that does not answer
+            self._counter.add("dropped", len(events), f"encoding: {type(error).__name__}")
+            return
+        self._produce(events, messages, waits=waits)
+        self._producer.poll(0)
+
+    def _produce(
+        self, events: Sequence[Content], messages: Sequence[bytes], *, waits: bool
+    ) -> None:
+        produce, topic, headers = self._producer.produce, self._topic, self._headers
+        report = self._report
+        key_of = event_key
+        place, count = 0, len(events)
+        while place < count:
+            event = events[place]
+            try:
+                produce(
+                    topic,
+                    messages[place],
+                    key_of(event),
+                    headers=headers[event["schema"]],
+                    on_delivery=report,
+                )
+                self._produced += 1
+            except BufferError:
+                if waits and self._wait_for_room():
+                    continue
+                self._counter.add("dropped", count - place, "the queue of the client is full")
+                return
+            except (self._kafka.KafkaException, ValueError, TypeError) as error:
+                reason = describe_error(error.args[0] if error.args else error, self._secrets)
+                self._counter.add("refused", 1, reason)
+            place += 1
+
+    def _wait_for_room(self) -> bool:
+        """Wait until the client has delivered something; return whether it has."""
+        before, deadline = len(self._producer), time.monotonic() + _WAIT_SECONDS
+        while time.monotonic() < deadline:
+            self._producer.poll(_WAIT_STEP_SECONDS)
+            if len(self._producer) < before:
+                return True
+        return False
+
+    def poll(self) -> None:
+        """Let the client report failures; start again after a fatal one."""
+        if self._producer is None:
+            return
+        self._producer.poll(0)
+        if self._is_fatal:
+            self._restart()
+
+    def _restart(self) -> None:
+        """Replace a producer that can send no more; what it had is dropped and counted."""
+        self._end_producer()
+        self._is_fatal = False
+        self._producer = self._start()
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything is delivered, for at most this long."""
+        if self._producer is None:
+            return True
+        self._producer.flush(max(timeout_seconds, 0.0))
+        return len(self._producer) == 0
+
+    def close(self, timeout_seconds: float) -> None:
+        """Flush; drop and count what is left."""
+        if self._producer is not None and os.getpid() == self._pid:
+            self.flush(timeout_seconds)
+            self._end_producer()
+
+    def _end_producer(self) -> None:
+        producer = self._producer
+        self._update_delivered()
+        producer.purge()
+        producer.poll(0)
+        self._update_delivered()
+        self._producer = None
+        producer.close()
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(producer))
+
+    def _update_delivered(self) -> int:
+        """Return how many messages wait; what neither waits nor failed is delivered.
+
+        The client counts its own reports as waiting until they are read, so that the number of
+        delivered ones is too small for a moment, and never too large.
+        """
+        with self._lock:
+            waiting = 0 if self._producer is None else len(self._producer)
+            delivered = self._produced - self._failed - waiting
+            if delivered > self._delivered:
+                self._counter.add("delivered", delivered - self._delivered)
+                self._delivered = delivered
+            return waiting
+
+    def status(self) -> EventStatus:
+        """Return the counts so far."""
+        if self._producer is not None:
+            self._producer.poll(0)
+        return self._counter.status(waiting=self._update_delivered())
