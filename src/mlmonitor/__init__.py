@@ -10,10 +10,11 @@ import typing as _typing
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.watch.observation import Observation
     from mlmonitor.compare.alerts.alert import Alert
+    from mlmonitor.compare.event_status import EventStatus
     from mlmonitor.compare.incidents.incident import Incident
     from mlmonitor.compare.performance.cohorts import Cohort
     from mlmonitor.compare.performance.estimate import Estimate
-    from mlmonitor.compare.snapshot import EventStatus, ExportStatus
+    from mlmonitor.compare.snapshot import ExportStatus
     from mlmonitor.config import Config
     from mlmonitor.errors import (
         ConfigError,
@@ -50,7 +51,8 @@ _MODULES = {
     "status.segment_status": ("SegmentStatus",),
     "status.status": ("Status",),
     "verdict.verdict": ("Verdict", "VerdictReason"),
-    "compare.snapshot": ("EventStatus", "ExportStatus"),
+    "compare.event_status": ("EventStatus",),
+    "compare.snapshot": ("ExportStatus",),
     "config": ("Config",),
     "errors": (
         "ConfigError",

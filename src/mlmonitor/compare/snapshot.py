@@ -10,6 +10,7 @@ from typing import Literal
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.cohorts import Cohort
@@ -40,28 +41,6 @@ class ExportStatus:
     last_reason: str | None = None
     seconds_since_success: float | None = None
     unanswered: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class EventStatus:
-    """What became of the events of an event log.
-
-    delivered: accepted by the broker, the database or the disk. waiting: on their way. dropped:
-    there was no room, or no time left. refused: too large, or rejected. last_error: why
-    events were last dropped, refused or delayed.
-    """
-
-    sink: str
-    delivered: int = 0
-    waiting: int = 0
-    dropped: int = 0
-    refused: int = 0
-    last_error: str | None = None
-
-    @property
-    def outcomes(self) -> Mapping[str, int]:
-        """Number of events by their final outcome."""
-        return {"delivered": self.delivered, "dropped": self.dropped, "refused": self.refused}
 
 
 @dataclass(frozen=True, slots=True)

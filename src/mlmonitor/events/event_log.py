@@ -8,9 +8,9 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
-from mlmonitor.compare.snapshot import EventStatus
 from mlmonitor.compare.traffic import Comparing, Traffic
 from mlmonitor.events.content.label_events import LabelEvents
 from mlmonitor.events.content.model_events import alert_events, reference_events, verdict_event

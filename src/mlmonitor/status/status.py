@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.risk.risk import Risk
-from mlmonitor.compare.snapshot import EventStatus, ExportStatus
+from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
 from mlmonitor.status.segment_status import SegmentStatus

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
-from mlmonitor.compare.snapshot import EventStatus
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.events.content.prediction_events import Content, EventSource
 from mlmonitor.events.event_options import EventOptions
 

@@ -1,0 +1,26 @@
+"""What became of the events of an event log, as its sink counts them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EventStatus:
+    """What became of the events of an event log.
+
+    delivered: accepted by the broker, the database or the disk. waiting: on their way. dropped:
+    there was no room, or no time left. refused: too large, or rejected. last_error: why
+    events were last dropped, refused or delayed.
+    """
+
+    sink: str
+    delivered: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    refused: int = 0
+    last_error: str | None = None
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """Number of events by their final outcome."""
+        return {"delivered": self.delivered, "dropped": self.dropped, "refused": self.refused}
