@@ -11,16 +11,24 @@ from mlmonitor.catalog import (
     metric_spec,
     performance_metrics,
     service_metrics,
+    store_metrics,
 )
 from mlmonitor.catalog.comparison_metrics import *  # noqa: F403 - one name, read as catalog.NAME
 from mlmonitor.catalog.field_metrics import *  # noqa: F403 - as above
 from mlmonitor.catalog.metric_spec import *  # noqa: F403 - as above
 from mlmonitor.catalog.performance_metrics import *  # noqa: F403 - as above
 from mlmonitor.catalog.service_metrics import *  # noqa: F403 - as above
+from mlmonitor.catalog.store_metrics import *  # noqa: F403 - as above
 
 CATALOG: tuple[metric_spec.MetricSpec, ...] = tuple(
     value
-    for module in (service_metrics, field_metrics, comparison_metrics, performance_metrics)
+    for module in (
+        service_metrics,
+        field_metrics,
+        comparison_metrics,
+        performance_metrics,
+        store_metrics,
+    )
     for value in vars(module).values()
     if isinstance(value, metric_spec.MetricSpec)
 )

@@ -5,7 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlmonitor.cli import dashboards_command, doctor_command, reference_command, store_command
+from mlmonitor.cli import (
+    dashboards_command,
+    doctor_command,
+    load_command,
+    reference_command,
+    store_command,
+)
 from mlmonitor.cli.exit_status import OK, WRONG
 from mlmonitor.errors import ConfigError, FormatError, MissingExtra
 
@@ -14,6 +20,7 @@ _COMMANDS = (
     doctor_command.add_command,
     reference_command.add_command,
     store_command.add_command,
+    load_command.add_command,
 )
 
 

@@ -45,16 +45,22 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def require_database(options: argparse.Namespace) -> str:
+    """Return the database's address; raise ConfigError if none is given."""
+    if not options.database:
+        raise ConfigError(f"--database: expected an address, or the variable {_VARIABLE}")
+    return str(options.database)
+
+
 def open_database(options: argparse.Namespace) -> Any:
     """Connect to the database that the options name.
 
     Raises:
         ConfigError: none is named, or it refuses the connection or cannot be reached.
     """
-    if not options.database:
-        raise ConfigError(f"--database: expected an address, or the variable {_VARIABLE}")
+    url = require_database(options)
     try:
-        return connect(options.database)
+        return connect(url)
     except ConfigError:
         raise
     except Exception as error:

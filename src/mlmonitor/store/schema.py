@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ class Migration(NamedTuple):
     sql: str
 
 
+@lru_cache
 def read_sql(*path: str) -> str:
     """Read a file of the package's SQL, which holds no value from outside."""
     resource: Traversable = files("mlmonitor.store") / "sql"

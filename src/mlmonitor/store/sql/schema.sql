@@ -505,13 +505,13 @@ create function mlmonitor.tame(x double precision) returns double precision
     language sql immutable parallel safe
     return greatest(least(x, 1e140), -1e140);
 
-create function mlmonitor.roll_up_traffic(shard integer) returns void
+create function mlmonitor.roll_up_traffic(writer integer) returns void
     language plpgsql
 as $$
 begin
     insert into mlmonitor.rollup_traffic as r
     select model, model_version, coalesce(p.segment, 'all'),
-        case when grouping(hour) = 0 then 'hour' else 'day' end, coalesce(hour, day), shard,
+        case when grouping(hour) = 0 then 'hour' else 'day' end, coalesce(hour, day), writer,
         count(*), count(*) filter (where status = 'error'), sum(1 / sample),
         count(latency_seconds), coalesce(sum(mlmonitor.tame(latency_seconds)), 0),
         coalesce(max(latency_seconds), 0)
@@ -537,7 +537,7 @@ $$;
 -- What a value of a field counts as. Fields of the active references, with their bins as arrays.
 create view mlmonitor.active_field as
 select r.model, r.model_version, r.reference_id, r.role, r.field,
-    r.kind in ('numeric', 'datetime') as is_number,
+    r.kind, r.kind in ('numeric', 'datetime') as is_number,
     r.band_low, r.band_high, r.range_low, r.range_high,
     b.width, b.edges, b.negated, b.labels
 from mlmonitor.active_reference a
@@ -551,14 +551,14 @@ cross join lateral (
     where (b.model, b.model_version, b.reference_id, b.segment, b.role, b.field)
         = (r.model, r.model_version, r.reference_id, r.segment, r.role, r.field)
 ) b
-where r.segment = 'all' and not r.withheld and b.width >= 0
+where r.segment = 'all' and not r.withheld and b.width >= 1
     and r.kind in ('numeric', 'datetime', 'categorical', 'boolean');
 
 -- Rolls up the values of a relation with the columns of `prediction`, for one version or for all.
 create function mlmonitor.roll_up_fields(
-    source text, shard integer, only_model text default null, only_version text default null
+    source text, writer integer, only_model text default null, only_version text default null
 ) returns void
-    language plpgsql
+    language plpgsql set enable_sort = off set work_mem = '64MB'
 as $$
 begin
     if source not in ('pg_temp.staging_prediction', 'mlmonitor.prediction') then
@@ -566,10 +566,13 @@ begin
     end if;
     execute format($sql$
     with field as materialized (
-        select * from mlmonitor.active_field where role in ('feature', 'prediction', 'derived')
+        select row_number() over ()::integer as number, *
+        from mlmonitor.active_field where role in ('feature', 'prediction', 'derived')
     ),
     raw as (
-        select p.segment, p.time, f.*, p.invalid ->> f.field as invalid,
+        select f.number, f.is_number, f.width, f.edges, f.negated, f.labels, f.range_low,
+            f.range_high, f.band_low, f.band_high, p.segment,
+            date_trunc('hour', p.time, 'UTC') as hour, p.invalid ->> f.field as invalid,
             case f.role
                 when 'feature' then p.features -> f.field
                 when 'derived' then p.derived -> f.field
@@ -582,70 +585,85 @@ begin
             and ($3 is null or p.model_version = $3)
     ),
     value as (
-        select *, date_trunc('hour', time, 'UTC') as hour, date_trunc('day', time, 'UTC') as day,
+        select *,
             case when is_number and jsonb_typeof(value) = 'number' then value::double precision end
-                as number,
-            case when not is_number and jsonb_typeof(value) in ('string', 'number', 'boolean')
-                then value #>> '{}' end as name,
+                as x,
+            case when not is_number then case jsonb_typeof(value)
+                when 'number' then trim_scale((value #>> '{}')::numeric)::text
+                when 'string' then value #>> '{}'
+                when 'boolean' then value #>> '{}'
+            end end as name,
             value is not null and jsonb_typeof(value) <> 'null' as is_given
         from raw
     ),
     placed as (
         select *,
             case
-                when number is not null then case
+                when x is not null then case
                     when edges = '{}' then 1
-                    else cardinality(edges) + 1 - width_bucket(-number, negated)
+                    else cardinality(edges) + 1 - width_bucket(-x, negated)
                 end
-                when name is not null
-                    then coalesce(array_position(labels[1:width], name), width)
+                when name is not null then coalesce(array_position(labels[1:width], name), width)
                 else width + 1
             end as position
         from value
     ),
     cell as (
-        select model, model_version, reference_id, coalesce(segment, 'all') as segment,
-            case when grouping(hour) = 0 then 'hour' else 'day' end as span,
-            coalesce(hour, day) as time, role, field, width, position, count(*) as rows
-        from placed
-        group by model, model_version, reference_id, role, field, width, position,
-            grouping sets ((hour), (day), (segment, hour), (segment, day))
-        having grouping(segment) = 1 or segment <> 'all'
-    ),
-    bins as (
-        select model, model_version, reference_id, segment, span, time, role, field,
-            mlmonitor.spread_counts(width + 1, array_agg(position), array_agg(rows)) as bins
-        from cell group by model, model_version, reference_id, segment, span, time, role, field, width
-    ),
-    total as (
-        select model, model_version, reference_id, coalesce(segment, 'all') as segment,
-            case when grouping(hour) = 0 then 'hour' else 'day' end as span,
-            coalesce(hour, day) as time, role, field,
-            count(*) filter (where number between range_low and range_high
-                or name is not null and not (position = width and labels[width] = '__new__'))
+        select number, segment, hour, position, count(*) as rows,
+            count(*) filter (where x between coalesce(range_low, '-infinity')
+                    and coalesce(range_high, 'infinity')
+                or name is not null and (position < width or labels[width] <> '__new__'))
                 as valid,
             count(*) filter (where not is_given and invalid is null) as missing,
             count(*) filter (where not is_given and invalid = 'nonfinite') as nonfinite,
-            count(*) filter (where position = width + 1
-                and (is_given or invalid is not null and invalid <> 'nonfinite')) as wrong_type,
-            count(*) filter (where number < range_low or number > range_high) as out_of_range,
+            count(*) filter (where x is null and name is null
+                and (is_given or invalid <> 'nonfinite')) as wrong_type,
+            count(*) filter (where x < range_low or x > range_high) as out_of_range,
             count(*) filter (where name is not null and position = width
                 and labels[width] = '__new__') as new_category,
-            count(*) filter (where number < band_low) as below,
-            count(*) filter (where number > band_high) as above,
-            count(number) as count, coalesce(avg(mlmonitor.tame(number)), 0) as mean,
-            coalesce(var_pop(mlmonitor.tame(number)) * count(number), 0) as m2,
-            coalesce(min(number), 'infinity') as min, coalesce(max(number), '-infinity') as max
-        from placed
-        group by model, model_version, reference_id, role, field,
-            grouping sets ((hour), (day), (segment, hour), (segment, day))
-        having grouping(segment) = 1 or segment <> 'all'
+            count(*) filter (where x < band_low) as below,
+            count(*) filter (where x > band_high) as above,
+            count(x) as count, coalesce(avg(mlmonitor.tame(x)), 0) as mean,
+            coalesce(var_pop(mlmonitor.tame(x)) * count(x), 0) as m2,
+            coalesce(min(x), 'infinity') as min, coalesce(max(x), '-infinity') as max
+        from placed group by number, segment, hour, position
+    ),
+    part as materialized (
+        select c.*, s.whole, t.span, t.time,
+            sum(c.mean * c.count) over field / nullif(sum(c.count) over field, 0) as field_mean
+        from cell c
+        cross join lateral (
+            values ('hour', hour), ('day', date_trunc('day', hour, 'UTC'))
+        ) t (span, time)
+        cross join lateral (select 'all' union select c.segment) s (whole)
+        window field as (partition by c.number, s.whole, t.span, t.time)
+    ),
+    bins as (
+        select p.number, whole, span, time, mlmonitor.spread_counts(
+            (select f.width + 1 from field f where f.number = p.number),
+            array_agg(position), array_agg(rows)
+        ) as bins
+        from (
+            select number, whole, span, time, position, sum(rows)::bigint as rows
+            from part group by number, whole, span, time, position
+        ) p
+        group by p.number, whole, span, time
+    ),
+    total as (
+        select number, whole, span, time,
+            sum(valid) as valid, sum(missing) as missing, sum(nonfinite) as nonfinite,
+            sum(wrong_type) as wrong_type, sum(out_of_range) as out_of_range,
+            sum(new_category) as new_category, sum(below) as below, sum(above) as above,
+            sum(count) as count, coalesce(max(field_mean), 0) as mean,
+            sum(m2 + case when count > 0 then count * (mean - field_mean) ^ 2 else 0 end) as m2,
+            min(min) as min, max(max) as max
+        from part group by number, whole, span, time
     )
     insert into mlmonitor.rollup_field as r
-    select model, model_version, reference_id, segment, span, time, role, field, $1,
-        valid, missing, nonfinite, wrong_type, out_of_range, new_category, below, above,
-        count, mean, m2, min, max, bins
-    from total join bins using (model, model_version, reference_id, segment, span, time, role, field)
+    select f.model, f.model_version, f.reference_id, t.whole, t.span, t.time, f.role, f.field, $1,
+        t.valid, t.missing, t.nonfinite, t.wrong_type, t.out_of_range, t.new_category, t.below,
+        t.above, t.count, t.mean, t.m2, t.min, t.max, b.bins
+    from total t join bins b using (number, whole, span, time) join field f using (number)
     order by 1, 2, 3, 4, 5, 6, 7, 8
     on conflict (model, model_version, reference_id, segment, span, time, role, field, shard)
     do update set
@@ -665,12 +683,12 @@ begin
         min = least(r.min, excluded.min),
         max = greatest(r.max, excluded.max),
         bins = mlmonitor.add_counts(r.bins, excluded.bins)
-    $sql$, source) using shard, only_model, only_version;
+    $sql$, source) using writer, only_model, only_version;
 end
 $$;
 
 create function mlmonitor.roll_up_outcomes(
-    source text, shard integer, dimensions text[], only_model text default null,
+    source text, writer integer, dimensions text[], only_model text default null,
     only_version text default null
 ) returns void
     language plpgsql
@@ -680,7 +698,13 @@ begin
         raise exception 'expected a relation of outcomes' using errcode = 'undefined_table';
     end if;
     execute format($sql$
-    with predicted as materialized (
+    with task as materialized (
+        select model, model_version, min(r.task) as task
+        from mlmonitor.active_reference
+        join mlmonitor.reference r using (model, model_version, reference_id)
+        group by model, model_version
+    ),
+    predicted as materialized (
         select * from mlmonitor.active_field
         where role = 'prediction' and field = 'prediction' and is_number
     ),
@@ -693,11 +717,8 @@ begin
     ),
     pair as (
         select o.*, mlmonitor.is_right(
-            (select min(r.task) from mlmonitor.active_reference a
-                join mlmonitor.reference r using (model, model_version, reference_id)
-                where (a.model, a.model_version) = (o.model, o.model_version)),
-            o.prediction, o.prediction_class, o.actual, o.actual_class) as is_right
-        from %1$s o
+            t.task, o.prediction, o.prediction_class, o.actual, o.actual_class) as is_right
+        from %1$s o left join task t using (model, model_version)
         where ($3 is null or o.model = $3) and ($4 is null or o.model_version = $4)
     ),
     placed as (
@@ -753,7 +774,7 @@ begin
         signed = r.signed + excluded.signed,
         class_pairs = r.class_pairs + excluded.class_pairs,
         correct = r.correct + excluded.correct
-    $sql$, source) using shard, dimensions, only_model, only_version;
+    $sql$, source) using writer, dimensions, only_model, only_version;
 end
 $$;
 
@@ -776,13 +797,13 @@ create function mlmonitor.bucket_name(edges double precision[], place integer) r
     return '(' || coalesce(edges[place - 1]::text, '-inf') || ', '
         || coalesce(edges[place]::text || ']', 'inf)');
 
-create function mlmonitor.roll_up_cohorts(shard integer) returns void
+create function mlmonitor.roll_up_cohorts(writer integer) returns void
     language plpgsql
 as $$
 begin
     insert into mlmonitor.rollup_confusion as r
     select model, model_version, date_trunc('day', time, 'UTC'), actual_class, prediction_class,
-        shard, count(*)
+        writer, count(*)
     from pg_temp.fresh_outcome
     where actual_class is not null and prediction_class is not null
     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
@@ -791,7 +812,7 @@ begin
     insert into mlmonitor.rollup_delay as r
     select model, model_version, date_trunc('day', time, 'UTC'),
         greatest((labelled_at at time zone 'UTC')::date - (time at time zone 'UTC')::date, 0),
-        shard, count(*)
+        writer, count(*)
     from pg_temp.fresh_outcome group by 1, 2, 3, 4 order by 1, 2, 3, 4
     on conflict (model, model_version, time, delay_days, shard)
     do update set labelled = r.labelled + excluded.labelled;
@@ -799,7 +820,7 @@ end
 $$;
 
 -- Adds the outcomes of `fresh_outcome` that are new, and rolls them up. Returns their number.
-create function mlmonitor.keep_outcomes(shard integer) returns bigint
+create function mlmonitor.keep_outcomes(writer integer) returns bigint
     language plpgsql
 as $$
 declare
@@ -826,8 +847,8 @@ begin
     );
     select count(*) into inserted from pg_temp.fresh_outcome;
     if inserted > 0 then
-        perform mlmonitor.roll_up_outcomes('pg_temp.fresh_outcome', shard, array['*']);
-        perform mlmonitor.roll_up_cohorts(shard);
+        perform mlmonitor.roll_up_outcomes('pg_temp.fresh_outcome', writer, array['*']);
+        perform mlmonitor.roll_up_cohorts(writer);
         delete from pg_temp.fresh_outcome;
     end if;
     return inserted;
@@ -847,7 +868,7 @@ $$;
 
 -- Joins labels that wait with predictions of some ids, made between two times.
 create function mlmonitor.match_waiting(
-    ids text[], earliest timestamptz, latest timestamptz, shard integer
+    ids text[], earliest timestamptz, latest timestamptz, writer integer
 ) returns bigint
     language plpgsql
 as $$
@@ -874,7 +895,7 @@ begin
     where p.time between earliest and latest;
     delete from mlmonitor.waiting_label w using pg_temp.fresh_outcome f
     where w.event_id = f.label_id and w.time = f.labelled_at;
-    return mlmonitor.keep_outcomes(shard);
+    return mlmonitor.keep_outcomes(writer);
 end
 $$;
 
@@ -885,7 +906,7 @@ create function mlmonitor.id_time(id text) returns timestamptz
         ('x' || lpad(left(id, 8) || substr(id, 10, 4), 16, '0'))::bit(64)::bigint / 1000.0
     ) end;
 
-create function mlmonitor.merge_prediction(shard integer default pg_backend_pid() % 16)
+create function mlmonitor.merge_prediction(writer integer default pg_backend_pid() % 16)
     returns bigint
     language plpgsql
 as $$
@@ -902,17 +923,17 @@ begin
         perform mlmonitor.lock_version(version.model, version.model_version, false);
     end loop;
     inserted := mlmonitor.keep_new('prediction');
-    perform mlmonitor.roll_up_traffic(shard);
-    perform mlmonitor.roll_up_fields('pg_temp.staging_prediction', shard);
+    perform mlmonitor.roll_up_traffic(writer);
+    perform mlmonitor.roll_up_fields('pg_temp.staging_prediction', writer);
     select array_agg(prediction_id), min(time), max(time) into ids, earliest, latest
     from pg_temp.staging_prediction;
-    perform mlmonitor.match_waiting(ids, earliest, latest, shard);
+    perform mlmonitor.match_waiting(ids, earliest, latest, writer);
     delete from pg_temp.staging_prediction;
     return inserted;
 end
 $$;
 
-create function mlmonitor.merge_label(shard integer default pg_backend_pid() % 16)
+create function mlmonitor.merge_label(writer integer default pg_backend_pid() % 16)
     returns bigint
     language plpgsql
 as $$
@@ -948,13 +969,13 @@ begin
     where prediction_id is not null
         and not exists (select from pg_temp.fresh_outcome f where f.label_id = l.event_id)
     on conflict do nothing;
-    perform mlmonitor.keep_outcomes(shard);
+    perform mlmonitor.keep_outcomes(writer);
     delete from pg_temp.staging_label;
     return inserted;
 end
 $$;
 
-create function mlmonitor.merge_kpi(shard integer default pg_backend_pid() % 16) returns bigint
+create function mlmonitor.merge_kpi(writer integer default pg_backend_pid() % 16) returns bigint
     language plpgsql
 as $$
 declare
@@ -962,7 +983,7 @@ declare
 begin
     insert into mlmonitor.rollup_kpi as r
     select model, model_version, segment, name,
-        case when grouping(hour) = 0 then 'hour' else 'day' end, coalesce(hour, day), shard,
+        case when grouping(hour) = 0 then 'hour' else 'day' end, coalesce(hour, day), writer,
         max(unit), sum(count), sum(tamed), min(tamed / greatest(count, 1)),
         max(tamed / greatest(count, 1))
     from (
@@ -1007,7 +1028,7 @@ $$;
 
 -- Adds fields of references. One that is complete now becomes the active one of its version, and
 -- if that had none, the rows loaded so far are rolled up.
-create function mlmonitor.merge_reference(shard integer default pg_backend_pid() % 16)
+create function mlmonitor.merge_reference(writer integer default pg_backend_pid() % 16)
     returns bigint
     language plpgsql
 as $$
@@ -1070,10 +1091,10 @@ begin
             do update set reference_id = excluded.reference_id, since = now();
         if not had_one then
             perform mlmonitor.roll_up_fields(
-                'mlmonitor.prediction', shard, version.model, version.model_version
+                'mlmonitor.prediction', writer, version.model, version.model_version
             );
             perform mlmonitor.roll_up_outcomes(
-                'mlmonitor.outcome', shard, array['+'], version.model, version.model_version
+                'mlmonitor.outcome', writer, array['+'], version.model, version.model_version
             );
         end if;
     end loop;

@@ -1,0 +1,155 @@
+"""`mlmonitor load`: events from Kafka into the store, until it is stopped."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.cli.loader_metrics import LoaderMetrics
+from mlmonitor.cli.store_command import add_database, require_database
+from mlmonitor.errors import ConfigError
+from mlmonitor.export.destinations import Otlp
+from mlmonitor.store.database import is_outage
+from mlmonitor.store.load.consumer import client_settings
+from mlmonitor.store.load.health_server import HealthServer
+from mlmonitor.store.load.loader import Loader, LoaderStopped, LoadOptions
+
+_LETTERS = ".dead-letters"
+
+
+def add_command(commands: Any) -> None:
+    """Add `load` with its options."""
+    parser = commands.add_parser("load", help="events from Kafka into the store")
+    parser.description = (
+        "Loads a topic of events into PostgreSQL, each event exactly once. Start as many instances "
+        "as the topic has partitions. SIGTERM stores what was read and leaves the group. Exit "
+        "status: 0 stopped or idle, 1 the database refuses to go on, 2 the configuration is wrong."
+    )
+    parser.add_argument("--brokers", required=True, help="HOST:PORT, several separated by commas")
+    parser.add_argument("--topic", default="mlmonitor.events")
+    parser.add_argument("--group", default="mlmonitor")
+    add_database(parser)
+    parser.add_argument(
+        "--until-idle", type=float, metavar="SECONDS", help="stop when nothing arrives for so long"
+    )
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of librdkafka, such as security.protocol=ssl; repeatable",
+    )
+    parser.add_argument("--property-file", help="such settings, one a line; for passwords")
+    parser.add_argument("--batch", type=int, default=10_000, help="events a transaction, at most")
+    parser.add_argument(
+        "--dead-letter-topic", help=f"by default TOPIC{_LETTERS}; an empty name for none"
+    )
+    parser.add_argument("--schema-registry", help="URL; for events in Avro")
+    parser.add_argument("--health-port", type=int, help="serve /livez and /readyz on 127.0.0.1")
+    parser.add_argument("--otlp", help="collector's URL; by default OTEL_EXPORTER_OTLP_ENDPOINT")
+    parser.add_argument("--otlp-interval", type=float, default=60.0, metavar="SECONDS")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    loader = Loader(_read_options(options))
+    with ExitStack() as stack:
+        if options.health_port is not None:
+            server = HealthServer(loader, options.health_port)
+            stack.callback(server.close)
+        exporter = (
+            Otlp.collector(options.otlp) if options.otlp else Otlp.from_environment(os.environ)
+        )
+        if exporter is not None:
+            metrics = LoaderMetrics(loader, exporter, interval_seconds=options.otlp_interval)
+            stack.callback(metrics.close)
+        stack.enter_context(_stopped_by_signals(loader))
+        report = _Progress(loader) if sys.stderr.isatty() else None
+        try:
+            loader.run(report=report or (lambda: None))
+        except LoaderStopped as error:
+            print(f"failed   {error}", file=sys.stderr)
+            return FAILED
+        except Exception as error:
+            if is_outage(error):
+                raise ConfigError("database: the server cannot be reached") from None
+            raise
+        finally:
+            if report is not None:
+                report.finish()
+    return OK
+
+
+def _read_options(options: argparse.Namespace) -> LoadOptions:
+    if options.batch < 1:
+        raise ConfigError("--batch: expected at least 1")
+    properties = list(options.property)
+    if options.property_file:
+        with open(options.property_file, encoding="utf-8") as file:  # noqa: PTH123 - read line by line
+            lines = (line.strip() for line in file)
+            properties += [line for line in lines if line and not line.startswith("#")]
+    letters = options.dead_letter_topic
+    return LoadOptions(
+        kafka=client_settings(options.brokers, properties),
+        topic=options.topic,
+        group=options.group,
+        database=require_database(options),
+        until_idle_seconds=options.until_idle,
+        batch_messages=options.batch,
+        dead_letter_topic=(options.topic + _LETTERS if letters is None else letters) or None,
+        schema_registry=options.schema_registry,
+    )
+
+
+@contextmanager
+def _stopped_by_signals(loader: Loader) -> Iterator[None]:
+    """Stop the loader at SIGTERM and SIGINT; a second one ends the process at once."""
+    previous: dict[int, Any] = {}
+
+    def stop(number: int, _frame: object) -> None:
+        loader.stop()
+        signal.signal(number, previous[number] or signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous[int(number)] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for restored, handler in previous.items():
+            signal.signal(restored, handler)
+
+
+class _Progress:
+    """One line of a terminal, written over four times a second."""
+
+    _INTERVAL_SECONDS = 0.25
+
+    def __init__(self, loader: Loader, clock: Callable[[], float] = time.monotonic) -> None:
+        self._loader, self._clock = loader, clock
+        self._started_at, self._shown_at = clock(), 0.0
+
+    def __call__(self) -> None:
+        if self._clock() - self._shown_at >= self._INTERVAL_SECONDS:
+            self._show()
+
+    def finish(self) -> None:
+        """Show the last state and end the line."""
+        self._show()
+        print(file=sys.stderr)
+
+    def _show(self) -> None:
+        self._shown_at = self._clock()
+        counts = self._loader.counts
+        rate = counts.events / max(self._shown_at - self._started_at, 1e-9)
+        text = f"{counts.events:,} events loaded, {rate:,.0f}/s, {self._loader.lag:,} to go"
+        text += f", {counts.replayed:,} replayed" if counts.replayed else ""
+        text += f", {counts.dead:,} dead letters" if counts.dead else ""
+        text += ", database away" if not self._loader.is_connected and self._loader.outages else ""
+        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)

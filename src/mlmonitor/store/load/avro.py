@@ -1,0 +1,72 @@
+"""Events in Avro, in Confluent's wire format, by the writer's schema from a registry."""
+
+import json
+from io import BytesIO
+from struct import unpack_from
+from typing import Any
+
+import requests
+
+from mlmonitor.errors import ConfigError, FormatError, import_extra
+from mlmonitor.formats.events import check_event, dump_event
+
+_HEADER_BYTES = 5
+_TIMEOUT_SECONDS = 10.0
+
+
+class AvroDecoder:
+    """Reads Avro with the schemas of a registry, each fetched once.
+
+    Without a registry, every message in Avro is refused.
+    """
+
+    def __init__(self, registry: str | None) -> None:
+        self._registry = registry.rstrip("/") if registry else None
+        self._schemas: dict[int, Any] = {}
+        if registry and not registry.startswith(("http://", "https://")):
+            raise ConfigError("schema registry: expected an http or https URL")
+
+    def decode(self, data: bytes) -> dict[str, Any] | FormatError:
+        """Return the content of one event as JSON has it, or why it is refused.
+
+        Raises:
+            OSError: the registry cannot be reached now, so nothing is known about the message.
+            MissingExtra: fastavro is not installed.
+        """
+        if self._registry is None:
+            return FormatError("avro: a message in Avro, and no schema registry was given")
+        if len(data) <= _HEADER_BYTES:
+            return FormatError("avro: expected a schema's number and a record")
+        fastavro = import_extra("fastavro", extra="kafka")
+        try:
+            schema = self._schema(unpack_from("!i", data, 1)[0])
+            stream = BytesIO(data[_HEADER_BYTES:])
+            content = fastavro.schemaless_reader(stream, schema, None)
+        except (OSError, ImportError):
+            raise
+        except Exception as error:  # noqa: BLE001 - fastavro raises any kind for damaged bytes
+            return FormatError(f"avro: expected a record of its schema ({type(error).__name__})")
+        try:
+            return dump_event(check_event(_as_json(content)))
+        except FormatError as error:
+            return error
+
+    def _schema(self, number: int) -> Any:
+        if number not in self._schemas:
+            url = f"{self._registry}/schemas/ids/{number}"
+            answer = requests.get(url, timeout=_TIMEOUT_SECONDS)
+            if answer.status_code == requests.codes.not_found:
+                raise LookupError("schema")
+            answer.raise_for_status()
+            parse = import_extra("fastavro", extra="kafka").parse_schema
+            self._schemas[number] = parse(json.loads(answer.json()["schema"]))
+        return self._schemas[number]
+
+
+def _as_json(value: Any) -> Any:
+    """Write times as texts."""
+    if isinstance(value, dict):
+        return {name: _as_json(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value

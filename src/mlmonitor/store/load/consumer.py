@@ -1,0 +1,199 @@
+"""A member of a consumer group that begins where the database says it is."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mlmonitor.errors import ConfigError, import_extra
+from mlmonitor.store.load.decode import Message, Place
+
+log = logging.getLogger("mlmonitor.store")
+
+ReadOffsets = Callable[[Iterable[Place]], dict[Place, int]]
+"""Reads how far partitions are loaded; waits while the database is away."""
+
+_AT_ONCE = 500
+"""Messages a call; few enough that large ones do not fill the memory."""
+_BATCH_BYTES = 32 << 20
+_SETTINGS: Mapping[str, Any] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 10_000,
+    "max.poll.interval.ms": 300_000,
+    "queued.max.messages.kbytes": 65_536,
+    "log_level": 0,
+}
+_OWN = frozenset(
+    {"enable.auto.commit", "enable.auto.offset.store", "group.id", "bootstrap.servers"}
+)
+
+
+def client_settings(brokers: str, properties: Iterable[str]) -> dict[str, Any]:
+    """Return librdkafka's settings from `name=value` pairs, such as those of TLS and SASL.
+
+    Raises:
+        ConfigError: a pair has no name or names what the loader decides itself. The message never
+            holds a value.
+    """
+    if not brokers:
+        raise ConfigError("brokers: expected host:port, or several separated by commas")
+    settings: dict[str, Any] = {"bootstrap.servers": brokers, "log_level": 0}
+    for pair in properties:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError("property: expected name=value")
+        if name in _OWN:
+            raise ConfigError(f"property: {name} is set by the loader")
+        settings[name] = value
+    return settings
+
+
+class GroupConsumer:
+    """Reads a topic as a member of a group; offsets are those of the database, never Kafka's.
+
+    Rebalances are cooperative: partitions that stay are read on meanwhile. Kafka is given the
+    offsets afterwards, for tools that show lag.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        topic: str,
+        group: str,
+        *,
+        read_offsets: ReadOffsets,
+        before_revoke: Callable[[], None],
+    ) -> None:
+        kafka = import_extra("confluent_kafka", extra="kafka")
+        self._kafka = kafka
+        self.topic = topic
+        self.positions: dict[Place, int] = {}
+        """The offset up to which each owned partition was handed out."""
+        self.ends: dict[Place, int] = {}
+        self.rewinds = 0
+        """How often a partition began again below what was loaded, as a topic made again does."""
+        self.was_assigned = False
+        self.active_at = time.monotonic()
+        """When the last message arrived or the assignment changed."""
+        self.last_error = ""
+        errors = kafka.KafkaError
+        self._absences = {errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE}  # noqa: SLF001 - their only names
+        self._logged: set[str] = set()
+        self._read_offsets, self._before_revoke = read_offsets, before_revoke
+        own = {**_SETTINGS, **settings, "group.id": group, "error_cb": self._report}
+        try:
+            self._consumer = kafka.Consumer(own)
+        except kafka.KafkaException as error:
+            raise ConfigError(f"kafka: {error.args[0].str()}") from None
+        self._consumer.subscribe(
+            [topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+        )
+
+    def read(self, most: int, *, timeout_seconds: float) -> list[Message]:
+        """Return messages that follow those handed out; fewer after the timeout.
+
+        A message without a value, which deletes its key, is handed out as an empty one.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        messages: list[Message] = []
+        size = 0
+        while len(messages) < most and size < _BATCH_BYTES:
+            rest = deadline - time.monotonic()
+            raw = self._consumer.consume(min(_AT_ONCE, most - len(messages)), max(rest, 0.0))
+            for one in raw:
+                if one.error() is None:
+                    value = one.value() or b""
+                    size += len(value)
+                    place = Place(one.topic(), one.partition())
+                    messages.append(Message(place, one.offset(), one.key(), value))
+                else:
+                    self._report(one.error())
+            if not raw or rest <= 0:
+                break
+        owned = [message for message in messages if message.place in self.positions]
+        if owned:
+            self.active_at = time.monotonic()
+        return owned
+
+    def starts(self, messages: Iterable[Message]) -> dict[Place, int]:
+        """Return where the partitions of messages were, and move on behind the messages."""
+        starts = dict(self.positions)
+        for message in messages:
+            self.rewinds += message.offset < starts.get(message.place, 0) and (
+                self.positions[message.place] == starts[message.place]
+            )
+            self.positions[message.place] = message.offset + 1
+        return starts
+
+    def keep_alive(self, seconds: float) -> None:
+        """Stay in the group for a moment without reading."""
+        owned = self._consumer.assignment()
+        self._consumer.pause(owned)
+        message = self._consumer.poll(seconds)
+        if message is not None and message.error() is None:  # of a partition that was just added
+            place = message.topic(), message.partition(), message.offset()
+            self._consumer.seek(self._kafka.TopicPartition(*place))
+        self._consumer.resume(self._consumer.assignment())
+
+    def rewind(self) -> None:
+        """Read all owned partitions again from where the database is."""
+        for place, offset in self._read_offsets(self.positions).items():
+            self.positions[place] = offset
+            start = offset or self._kafka.OFFSET_BEGINNING
+            self._consumer.seek(self._kafka.TopicPartition(place.topic, place.partition, start))
+
+    def publish(self, ends: Mapping[Place, int]) -> None:
+        """Give Kafka the offsets of loaded partitions, for tools that show lag."""
+        offsets = [
+            self._kafka.TopicPartition(place.topic, place.partition, offset)
+            for place, offset in ends.items()
+            if place in self.positions
+        ]
+        try:
+            if offsets:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+        except self._kafka.KafkaException as error:
+            self._report(error.args[0])
+
+    def lag(self) -> int:
+        """Return the number of messages of owned partitions that are not handed out yet."""
+        lag = 0
+        for place, position in self.positions.items():
+            partition = self._kafka.TopicPartition(place.topic, place.partition)
+            low, high = self._consumer.get_watermark_offsets(partition, cached=True)
+            lag += max(high - max(position, low), 0) if high > 0 else 0
+        return lag
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _assign(self, consumer: Any, partitions: list[Any]) -> None:
+        places = [Place(p.topic, p.partition) for p in partitions]
+        if places:
+            self.positions |= self._read_offsets(places)
+        for partition, place in zip(partitions, places, strict=True):
+            partition.offset = self.positions[place] or self._kafka.OFFSET_BEGINNING
+        consumer.incremental_assign(partitions)
+        self.was_assigned, self.active_at = True, time.monotonic()
+
+    def _revoke(self, consumer: Any, partitions: list[Any]) -> None:
+        self._before_revoke()
+        for partition in partitions:
+            self.positions.pop(Place(partition.topic, partition.partition), None)
+        consumer.incremental_unassign(partitions)
+        self.active_at = time.monotonic()
+
+    def _report(self, error: Any) -> None:
+        """Log each kind of error once; while brokers are away, nothing counts as idle."""
+        self.last_error = error.name()
+        if error.code() in self._absences:
+            self.active_at = time.monotonic()
+        elif error.code() == self._kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
+            self.was_assigned = True  # there is nothing to wait for
+        if self.last_error not in self._logged:
+            self._logged.add(self.last_error)
+            log.warning("kafka: %s", self.last_error)

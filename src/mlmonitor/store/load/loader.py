@@ -1,0 +1,279 @@
+"""The loader: one thread reads and decodes, one writes; neither outruns the other."""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from mlmonitor.errors import ConfigError, MonitorError
+from mlmonitor.store.database import connect, is_outage, sqlstate
+from mlmonitor.store.load.avro import AvroDecoder
+from mlmonitor.store.load.consumer import GroupConsumer
+from mlmonitor.store.load.dead_letters import DeadLetterTopic
+from mlmonitor.store.load.decode import Decoder, EventBatch, Message, Place
+from mlmonitor.store.load.offsets import Overtaken, read_offsets
+from mlmonitor.store.load.writer import BatchWriter, LoadCounts
+from mlmonitor.store.schema import require_latest
+
+log = logging.getLogger("mlmonitor.store")
+
+_SLOWEST_RETRY_SECONDS = 5.0
+_POLL_SECONDS = 0.25
+_REVOKE_SECONDS = 20.0
+"""A partition that is revoked is waited for this long; the database refuses what is later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What to load from where. kafka: librdkafka's settings. until_idle: seconds, or None."""
+
+    kafka: Mapping[str, Any]
+    topic: str
+    group: str
+    database: str
+    until_idle_seconds: float | None = None
+    batch_messages: int = 10_000
+    linger_seconds: float = 1.0
+    dead_letter_topic: str | None = None
+    schema_registry: str | None = None
+
+
+class LoaderStopped(MonitorError):
+    """The loader cannot go on: the database refuses it, for a reason that stays."""
+
+
+class Loader:
+    """Loads a topic into a store until it is stopped.
+
+    Promise: each event is stored exactly once, over crashes, rebalances and outages of broker and
+        database. While the database is away, reading pauses, and the group keeps its member.
+    Price: one connection to the database, 32 MiB of messages twice.
+    """
+
+    def __init__(self, options: LoadOptions, *, now: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self.counts = LoadCounts()
+        self.outages = 0
+        self.committed_at: float | None = None
+        """When the last batch was stored, in seconds since 1970."""
+        self.is_connected = False
+        self._now = now
+        self._stopping = threading.Event()
+        self._overtaken = threading.Event()
+        self._batches: queue.Queue[EventBatch | None] = queue.Queue(maxsize=1)
+        self._idle = threading.Event()
+        self._idle.set()
+        self._published: queue.SimpleQueue[Mapping[Place, int]] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._connection: Any = None
+        self._decoder = Decoder(AvroDecoder(options.schema_registry))
+        letters = DeadLetterTopic(dict(options.kafka), options.dead_letter_topic)
+        self.dead_letter_topic = letters
+        self._writer = BatchWriter(options.group, self._decoder, letters)
+        self.consumer: GroupConsumer | None = None
+
+    def stop(self) -> None:
+        """Ask the loader to store what it has read, leave the group and return; from any thread."""
+        self._stopping.set()
+
+    @property
+    def lag(self) -> int:
+        """Messages of owned partitions that have not been read yet."""
+        return 0 if self.consumer is None else self.consumer.lag()
+
+    @property
+    def owned(self) -> int:
+        """Number of partitions that this instance owns."""
+        return 0 if self.consumer is None else len(self.consumer.positions)
+
+    def run(self, *, report: Callable[[], object] = lambda: None) -> LoadCounts:
+        """Load until `stop`, or until nothing has arrived for `until_idle_seconds`.
+
+        report: called about four times a second, to show progress.
+
+        Raises:
+            ConfigError: the database has no schema that this library knows, or a setting is wrong.
+            LoaderStopped: the database refuses what the loader does.
+        """
+        with connect(self.options.database) as connection:
+            require_latest(connection)
+        thread = threading.Thread(target=self._write_all, name="mlmonitor-writer", daemon=True)
+        self.consumer = GroupConsumer(
+            self.options.kafka,
+            self.options.topic,
+            self.options.group,
+            read_offsets=self._read_offsets,
+            before_revoke=self._wait_for_writer,
+        )
+        thread.start()
+        try:
+            while not self._stopping.is_set() and not self._is_done():
+                self._read_once()
+                report()
+        finally:
+            self._finish(thread)
+            report()
+        if self._failure is not None:
+            raise self._failure
+        return self.counts
+
+    def _read_once(self) -> None:
+        consumer = self.consumer
+        if consumer is None:
+            return
+        if self._overtaken.is_set():
+            self._wait_for_writer()
+            consumer.rewind()
+            self._overtaken.clear()
+        options = self.options
+        messages = consumer.read(options.batch_messages, timeout_seconds=self._patience(consumer))
+        if messages:
+            batch = self._decode(consumer, messages)
+            if batch is not None:
+                self._hand_over(consumer, batch)
+        while not self._published.empty():
+            consumer.publish(self._published.get())
+
+    def _decode(self, consumer: GroupConsumer, messages: list[Message]) -> EventBatch | None:
+        """Decode messages; while a schema registry is away, wait for it. None if stopped."""
+        starts = consumer.starts(messages)
+        while not self._stopping.is_set():
+            try:
+                return self._decoder.decode(messages, starts)
+            except OSError:
+                self.outages += 1
+                consumer.keep_alive(_SLOWEST_RETRY_SECONDS)
+        return None
+
+    def _patience(self, consumer: GroupConsumer) -> float:
+        """Return how long to wait for a full batch: not at all long while little arrives."""
+        is_busy = self._now() - consumer.active_at < self.options.linger_seconds
+        return self.options.linger_seconds if is_busy else _POLL_SECONDS
+
+    def _hand_over(self, consumer: GroupConsumer, batch: EventBatch) -> None:
+        """Give a batch to the writer; while it is busy for long, pause and stay in the group."""
+        waited_since = self._now()
+        while self._failure is None:
+            try:
+                self._idle.clear()
+                self._batches.put(batch, timeout=_POLL_SECONDS)
+            except queue.Full:
+                if self._now() - waited_since > self.options.linger_seconds:
+                    consumer.keep_alive(_POLL_SECONDS)
+                if self._overtaken.is_set():  # this batch follows one that was dropped
+                    return
+            else:
+                return
+
+    def _is_done(self) -> bool:
+        if self._failure is not None:
+            return True
+        seconds, consumer = self.options.until_idle_seconds, self.consumer
+        if seconds is None or consumer is None or not consumer.was_assigned:
+            return False
+        is_quiet = self._now() - consumer.active_at >= seconds
+        return is_quiet and self._is_written() and not self._overtaken.is_set()
+
+    def _is_written(self) -> bool:
+        return self._idle.is_set() and self._batches.empty()
+
+    def _finish(self, thread: threading.Thread) -> None:
+        """Store what was handed over, unless the database is away; then leave the group."""
+        self._stopping.set()
+        self._wait_for_writer()
+        with suppress(queue.Full):  # a writer that retries sees that the loader stops
+            self._batches.put(None, timeout=_POLL_SECONDS)
+        thread.join(_REVOKE_SECONDS)
+        if self.consumer is not None:
+            while not self._published.empty():
+                self.consumer.publish(self._published.get())
+            self.consumer.close()
+
+    def _wait_for_writer(self) -> None:
+        """Wait until all batches are stored, at most `_REVOKE_SECONDS`."""
+        deadline = self._now() + _REVOKE_SECONDS
+        while not self._is_written() and self._failure is None and self._now() < deadline:
+            if not self._idle.wait(0.05) and not self.is_connected and self._stopping.is_set():
+                return
+
+    def _read_offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Read offsets through a connection of its own; wait while the database is away."""
+        listed, delay = list(places), 0.1
+        while True:
+            try:
+                with connect(self.options.database) as connection:
+                    return read_offsets(connection, self.options.group, listed)
+            except Exception as error:
+                if not is_outage(error) or self._stopping.is_set():
+                    raise
+            time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads instances
+            delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
+
+    def _write_all(self) -> None:
+        """Store batches until None; the thread of the writer."""
+        try:
+            while (batch := self._batches.get()) is not None:
+                self._idle.clear()
+                if not self._overtaken.is_set():
+                    self._write_patiently(batch)
+                if self._batches.empty():
+                    self._idle.set()
+        except BaseException as error:  # noqa: BLE001 - reported by the thread that reads
+            self._failure = error
+        finally:
+            self._idle.set()
+            if self._connection is not None:
+                self._connection.close()
+
+    def _write_patiently(self, batch: EventBatch) -> None:
+        """Store a batch; while the database is away, try again, ever more slowly."""
+        delay = 0.1
+        while True:
+            try:
+                counts = self._writer.write(self._connect(), batch)
+            except Overtaken:
+                log.info("partitions went to another instance: their messages are dropped here")
+                self._overtaken.set()
+                return
+            except Exception as error:
+                self._disconnect()
+                if not is_outage(error):
+                    raise self._stopped(error) from error
+                self.outages += 1
+                if self._stopping.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - as above
+                    return
+                delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
+            else:
+                self.counts.add(counts)
+                self.committed_at = time.time()
+                self._published.put(batch.ends)
+                return
+
+    def _connect(self) -> Any:
+        if self._connection is None or self._connection.closed:
+            connection = connect(self.options.database)
+            self._writer.prepare(connection)
+            self._connection, self.is_connected = connection, True
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Drop the connection: what its transaction had done is undone by the server."""
+        self.is_connected = False
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @staticmethod
+    def _stopped(error: Any) -> Exception:
+        if isinstance(error, ConfigError):
+            return error
+        state = sqlstate(error)
+        reason = f"SQLSTATE {state}" if state else type(error).__name__
+        if state[:2] == "42":  # of names and rights, never of values
+            reason += f": {error.diag.message_primary}"
+        return LoaderStopped(f"database: refuses to load ({reason})")

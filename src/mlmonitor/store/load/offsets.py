@@ -1,0 +1,70 @@
+"""How far each partition is loaded: kept beside the rows, in their transaction."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlmonitor.errors import MonitorError
+from mlmonitor.store.load.decode import Place
+
+_READ = """
+    select topic, partition, next_offset from mlmonitor.offsets
+    where consumer_group = %s and (topic, partition) in (
+        select * from unnest(%s::text[], %s::int[])
+    )
+"""
+_BEGIN = """
+    insert into mlmonitor.offsets (consumer_group, topic, partition, next_offset)
+    select %s, topic, partition, 0 from unnest(%s::text[], %s::int[]) as place (topic, partition)
+    on conflict do nothing
+"""
+_LOCK = """
+    select topic, partition, next_offset from mlmonitor.offsets
+    where consumer_group = %s and (topic, partition) in (
+        select * from unnest(%s::text[], %s::int[])
+    )
+    order by topic, partition for update
+"""
+_ADVANCE = """
+    update mlmonitor.offsets o set next_offset = place.next_offset, updated_at = now()
+    from unnest(%s::text[], %s::int[], %s::bigint[]) as place (topic, partition, next_offset)
+    where o.consumer_group = %s and (o.topic, o.partition) = (place.topic, place.partition)
+"""
+
+
+class Overtaken(MonitorError):
+    """Another instance has loaded these partitions further; this one's batch must be dropped."""
+
+
+def read_offsets(connection: Any, group: str, places: Iterable[Place]) -> dict[Place, int]:
+    """Return the offset that each partition is loaded up to: 0 for one that is new."""
+    columns = _columns(places)
+    connection.execute(_BEGIN, (group, *columns))
+    return _by_place(connection.execute(_READ, (group, *columns)).fetchall())
+
+
+def claim_offsets(connection: Any, group: str, starts: Mapping[Place, int]) -> None:
+    """Lock the partitions of a batch until its transaction ends.
+
+    A second instance that still believes to own them waits, and is then refused: so no batch is
+    loaded twice, whatever the group's protocol does.
+
+    Raises:
+        Overtaken: a partition is not where the batch starts.
+    """
+    rows = connection.execute(_LOCK, (group, *_columns(starts))).fetchall()
+    if _by_place(rows) != dict(starts):
+        raise Overtaken("offsets: another instance has loaded these partitions further")
+
+
+def advance_offsets(connection: Any, group: str, ends: Mapping[Place, int]) -> None:
+    """Set the offsets that partitions are loaded up to."""
+    connection.execute(_ADVANCE, (*_columns(ends), list(ends.values()), group))
+
+
+def _columns(places: Iterable[Place]) -> tuple[list[str], list[int]]:
+    listed = list(places)
+    return [place.topic for place in listed], [place.partition for place in listed]
+
+
+def _by_place(rows: Iterable[tuple[str, int, int]]) -> dict[Place, int]:
+    return {Place(topic, partition): offset for topic, partition, offset in rows}

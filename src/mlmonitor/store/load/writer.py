@@ -1,0 +1,153 @@
+"""One batch, one transaction: rows, rollups, dead letters and offsets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlmonitor.formats.events import StagingSchema, encode_copy
+from mlmonitor.store.database import sqlstate
+from mlmonitor.store.load.copy import copy_new, merge
+from mlmonitor.store.load.dead_letters import DeadLetterTopic, insert_dead_letters
+from mlmonitor.store.load.decode import (
+    SCHEMAS,
+    Content,
+    DeadLetter,
+    Decoder,
+    EventBatch,
+)
+from mlmonitor.store.load.offsets import advance_offsets, claim_offsets
+from mlmonitor.store.load.rollups import PlanCache, Version, roll_up
+
+_DATA_CLASSES = ("21", "22", "23", "54")
+"""What the data itself is at fault for: trying the same batch again would not help."""
+_REPLAYED_BATCHES = 20
+_PARTITIONED: tuple[StagingSchema, ...] = ("prediction", "label", "kpi")
+
+
+@dataclass(slots=True)
+class LoadCounts:
+    """What a loader has done since its start. loaded: new events; replayed: events it had."""
+
+    loaded: dict[str, int] = field(default_factory=dict)
+    replayed: int = 0
+    dead: int = 0
+    batches: int = 0
+
+    def add(self, other: "LoadCounts") -> None:
+        """Add the counts of a batch that is committed."""
+        for schema, count in other.loaded.items():
+            self.loaded[schema] = self.loaded.get(schema, 0) + count
+        self.replayed += other.replayed
+        self.dead += other.dead
+        self.batches += other.batches
+
+    @property
+    def events(self) -> int:
+        """New events of all schemas."""
+        return sum(self.loaded.values())
+
+
+class BatchWriter:
+    """Writes batches through one connection.
+
+    Promise: a batch is stored as a whole with its offsets, or not at all; an event whose id is
+        there already is not stored again. What the database cannot store becomes a dead letter.
+    """
+
+    def __init__(self, group: str, decoder: Decoder, dead_letters: DeadLetterTopic) -> None:
+        self._group, self._decoder, self._letters = group, decoder, dead_letters
+        self._plans = PlanCache()
+        self._days: set[tuple[str, str]] = set()
+        self._replaying = 0
+
+    def prepare(self, connection: Any) -> None:
+        """Make a fresh connection ready."""
+        connection.execute("select mlmonitor.begin_staging(), mlmonitor.begin_outcomes()")
+        self._days.clear()
+
+    def write(self, connection: Any, batch: EventBatch) -> LoadCounts:
+        """Store a batch; split it to find what cannot be stored.
+
+        Raises:
+            Overtaken: another instance owns the partitions now.
+            psycopg.Error: the database is away, or refuses this user.
+        """
+        try:
+            return self._write_once(connection, batch)
+        except Exception as error:
+            reason = _fault_of_data(error)
+            if reason is None:
+                raise
+            if len(batch.messages) > 1:
+                return self._write_halves(connection, batch)
+            batch.events, letter = {}, DeadLetter(batch.messages[0], reason)
+            batch.dead_letters = [letter]
+            return self._write_once(connection, batch)
+
+    def _write_halves(self, connection: Any, batch: EventBatch) -> LoadCounts:
+        (first, second), between = batch.halves()
+        counts = self.write(connection, self._decoder.decode(first, batch.starts))
+        counts.add(self.write(connection, self._decoder.decode(second, between)))
+        return counts
+
+    def _write_once(self, connection: Any, batch: EventBatch) -> LoadCounts:
+        counts = LoadCounts(dead=len(batch.dead_letters), batches=1)
+        encoded = {s: encode_copy(s, batch.events[s]) for s in SCHEMAS if batch.events.get(s)}
+        self._make_partitions(connection, batch)
+        with connection.transaction():
+            claim_offsets(connection, self._group, batch.starts)
+            for schema, data in encoded.items():
+                events = batch.events[schema]
+                if schema == "prediction":
+                    new = self._write_predictions(connection, events, data, batch.shard)
+                else:
+                    new = merge(connection, schema, data, batch.shard)
+                counts.loaded[schema] = new
+                counts.replayed += len(events) - new
+            insert_dead_letters(connection, batch.dead_letters)
+            self._letters.send(batch.dead_letters)
+            advance_offsets(connection, self._group, batch.ends)
+        return counts
+
+    def _write_predictions(
+        self, connection: Any, events: Sequence[Content], data: bytes, shard: int
+    ) -> int:
+        versions: list[Version] = sorted({(e["model"], e.get("model_version", "")) for e in events})
+        for version in versions:
+            connection.execute("select mlmonitor.lock_version(%s, %s, false)", version)
+        if self._replaying or not copy_new(connection, data):
+            self._replaying = max(self._replaying - 1, 0) or _REPLAYED_BATCHES
+            new = merge(connection, "prediction", data, shard)
+            if new == len(events):
+                self._replaying = 0
+            return new
+        plans = {version: self._plans.get(connection, version) for version in versions}
+        roll_up(connection, events, plans, shard)
+        query = "select exists (select from mlmonitor.waiting_label)"
+        if connection.execute(query).fetchone()[0]:
+            times = [event["time"] for event in events]
+            ids = [event["prediction_id"] for event in events]
+            parameters = (ids, min(times), max(times), shard)
+            connection.execute("select mlmonitor.match_waiting(%s, %s, %s, %s)", parameters)
+        return len(events)
+
+    def _make_partitions(self, connection: Any, batch: EventBatch) -> None:
+        """Make the partitions of days that this process has not loaded yet, each by itself."""
+        days = {
+            (schema, event["time"][:10])
+            for schema in _PARTITIONED
+            for event in batch.events.get(schema, ())
+        }
+        for schema, day in sorted(days - self._days):
+            connection.execute("select mlmonitor.create_partition(%s, %s::date)", (schema, day))
+            self._days.add((schema, day))
+
+
+def _fault_of_data(error: Exception) -> str | None:
+    """Return why a message cannot be stored; None if it is not the message's fault."""
+    state = sqlstate(error)
+    if state:
+        return f"database: SQLSTATE {state}" if state[:2] in _DATA_CLASSES else None
+    if isinstance(error, UnicodeError | OverflowError | ValueError | TypeError | LookupError):
+        return f"encoding: {type(error).__name__}"
+    return "encoding: struct" if type(error).__module__ == "struct" else None
