@@ -36,9 +36,7 @@ def count(store: Connection, query: str) -> Any:
 def load(store: Connection, kafka_broker: KafkaBroker, database_url: str) -> Callable[..., Loader]:
     """Send messages to a topic and load it until it is idle; return the loader."""
 
-    def run(
-        messages: list[Keyed], *, topic: str = "", group: str = "g", **options: Any
-    ) -> Loader:
+    def run(messages: list[Keyed], *, topic: str = "", group: str = "g", **options: Any) -> Loader:
         topic = topic or kafka_broker.make_topic()
         send(kafka_broker.address, topic, messages)
         loader = Loader(
@@ -62,11 +60,18 @@ def test_events_of_all_schemas_arrive_in_their_tables(store: Connection, load: A
     """Predictions, labels, figures, alerts, verdicts and references."""
     source = EventSource()
     alert = source.envelope("alert", START) | {
-        **{"alert_id": "a", "state": "firing", "field": "age", "role": "feature"},
-        **{"measure": "psi", "started_at": "2026-11-27T00:00:00Z", "reason": "drifts"},
+        "alert_id": "a",
+        "state": "firing",
+        "field": "age",
+        "role": "feature",
+        "measure": "psi",
+        "started_at": "2026-11-27T00:00:00Z",
+        "reason": "drifts",
     }
     verdict = source.envelope("verdict", START) | {
-        **{"action": "retrain", "reasons": ["mae doubled"], "since": "2026-11-27T00:00:00Z"},
+        "action": "retrain",
+        "reasons": ["mae doubled"],
+        "since": "2026-11-27T00:00:00Z",
     }
     events = [*source.reference(), *source.stream(200), alert, verdict]
     loader = load(keyed(events))
@@ -88,8 +93,18 @@ def test_a_topic_that_is_loaded_by_another_group_adds_nothing(
     topic = kafka_broker.make_topic()
     source = EventSource()
     load(keyed([*source.reference(), *source.stream(100)]), topic=topic)
-    tables = ("rollup_field", "rollup_traffic", "rollup_outcome", "rollup_kpi", "prediction", "label")
-    before = {t: store.execute(f"select * from mlmonitor.{t} order by 1, 2, 3, 4, 5").fetchall() for t in tables}
+    tables = (
+        "rollup_field",
+        "rollup_traffic",
+        "rollup_outcome",
+        "rollup_kpi",
+        "prediction",
+        "label",
+    )
+    before = {
+        t: store.execute(f"select * from mlmonitor.{t} order by 1, 2, 3, 4, 5").fetchall()
+        for t in tables
+    }
     again = load([], topic=topic, group="other")
     assert again.counts.events == 0
     assert again.counts.replayed > 100
@@ -112,7 +127,10 @@ def test_new_events_among_replayed_ones_are_loaded_and_summed_up(
     assert count(store, "select count(*) from mlmonitor.prediction") == 100
     query = "select sum(predictions) from mlmonitor.traffic where span = '{}'"
     assert [count(store, query.format(span)) for span in ("hour", "day")] == [100, 100]
-    query = "select sum(count) from mlmonitor.data_statistics where span = 'day' and field = 'feature_1'"
+    query = (
+        "select sum(count) from mlmonitor.data_statistics "
+        "where span = 'day' and field = 'feature_1'"
+    )
     assert count(store, query) == 100
 
 
@@ -187,19 +205,26 @@ INJECTIONS = (
     "%s %(rows)s {0} \\' \\x00",
     "\\.",
     "Robert'); DROP TABLE prediction;--",
-    "‮tfel-ot-thgir 🦄 \t\n\r",
+    "\u202etfel-ot-thgir 🦄 \t\n\r",
 )
 
 
 def test_names_and_values_that_look_like_sql_are_data(store: Connection, load: Any) -> None:
-    """As names of models, fields, classes, segments, groups and ids; they are stored as they are."""
+    """As names of models, fields, classes, segments and ids; they are stored as they are."""
     source = EventSource()
     events = []
     for text in INJECTIONS:
         event = source.prediction(START) | {
-            **{"model": text, "model_version": text, "segment": text, "group": text},
-            **{"prediction_id": text, "prediction": text, "instance": text},
-            **{"features": {text: text}, "outputs": {text: text}, "status": "ok"},
+            "model": text,
+            "model_version": text,
+            "segment": text,
+            "group": text,
+            "prediction_id": text,
+            "prediction": text,
+            "instance": text,
+            "features": {text: text},
+            "outputs": {text: text},
+            "status": "ok",
         }
         label = source.label(event | {"prediction": 1.0}, START, model=text, actual=text)
         events += [event, label | {"model_version": text, "prediction_id": text}]
@@ -284,8 +309,10 @@ def test_pairs_without_an_id_are_outcomes_of_their_own(store: Connection, load: 
     """As `record_outcomes` reports them."""
     source = EventSource()
     pair = source.envelope("label", START + timedelta(days=2)) | {
-        **{"actual": 10.0, "prediction": 13.0, "predicted_at": "2026-11-27T08:00:00+01:00"},
-        **{"segment": "motor"},
+        "actual": 10.0,
+        "prediction": 13.0,
+        "predicted_at": "2026-11-27T08:00:00+01:00",
+        "segment": "motor",
     }
     load([("k", orjson.dumps(pair))])
     row = store.execute(
@@ -379,9 +406,7 @@ def test_the_database_and_the_loader_sum_up_alike(store: Connection, load: Any) 
         assert one[5:] == pytest.approx(other[5:])
 
 
-def test_a_message_that_only_the_database_refuses_is_found(
-    store: Connection, load: Any
-) -> None:
+def test_a_message_that_only_the_database_refuses_is_found(store: Connection, load: Any) -> None:
     """By halves: the others of its batch are loaded."""
     store.execute("alter table mlmonitor.kpi add constraint no_thirteen check (value <> 13)")
     source = EventSource()
@@ -407,6 +432,14 @@ def test_a_loader_goes_on_where_another_stopped(
     assert ends == (80 + kpis,)
 
 
+def wait_until(holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Wait for something that other threads bring about."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_two_loaders_share_a_topic_and_one_leaves(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
@@ -423,26 +456,26 @@ def test_two_loaders_share_a_topic_and_one_leaves(
     )
     loaders = [Loader(options), Loader(options)]
     threads = [threading.Thread(target=loader.run) for loader in loaders]
-    sent = send(kafka_broker.address, topic, keyed(source.stream(1_000, labelled=0)))
-    threads[0].start()
-    threads[1].start()
-    deadline = time.monotonic() + 20
-    while not all(loader.owned for loader in loaders) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert all(loader.owned for loader in loaders)
-    sent += send(kafka_broker.address, topic, keyed(source.stream(1_000, labelled=0)))
+
+    def stream(predictions: int) -> int:
+        messages = keyed(source.stream(predictions, labelled=0))
+        return send(kafka_broker.address, topic, messages)
+
+    sent = stream(1_000)
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(loader.owned for loader in loaders))
+    sent += stream(1_000)
     loaders[0].stop()
     threads[0].join(20)
-    sent += send(kafka_broker.address, topic, keyed(source.stream(500, labelled=0)))
-    while count(store, "select sum(next_offset) from mlmonitor.offsets") < sent:
-        assert time.monotonic() < deadline + 20
-        time.sleep(0.1)
+    sent += stream(500)
+    wait_until(lambda: count(store, "select sum(next_offset) from mlmonitor.offsets") == sent)
     loaders[1].stop()
     threads[1].join(20)
-    stored = count(store, "select count(*) from mlmonitor.prediction")
-    assert stored == 2_500
     assert sum(loader.counts.events for loader in loaders) == sent
-    assert count(store, "select sum(predictions) from mlmonitor.traffic where span = 'day'") == 2_500
+    for query in ("prediction", "traffic where span = 'day'"):
+        what = "count(*)" if query == "prediction" else "sum(predictions)"
+        assert count(store, f"select {what} from mlmonitor.{query}") == 2_500
 
 
 def test_the_health_endpoint_answers_on_this_machine_only(
@@ -453,7 +486,7 @@ def test_the_health_endpoint_answers_on_this_machine_only(
     loader = Loader(LoadOptions(settings, "t", "g", database_url))
     server = HealthServer(loader, 0)
     try:
-        with urlopen(f"http://127.0.0.1:{server.port}/readyz", timeout=5) as answer:  # noqa: S310
+        with urlopen(f"http://127.0.0.1:{server.port}/readyz", timeout=5) as answer:
             health = json.load(answer)
         assert health["ready"] is True
         assert health["loaded"] == {}
@@ -478,9 +511,7 @@ def test_a_loader_says_what_is_wrong_with_its_options(
     assert "hunter2" not in printed.out + printed.err
 
 
-def test_a_database_that_refuses_the_loader_stops_it(
-    store: Connection, load: Any
-) -> None:
+def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: Any) -> None:
     """A right that is missing does not come by waiting."""
     store.execute("alter table mlmonitor.kpi rename to kpi_away")
     from mlmonitor.store.load.loader import LoaderStopped

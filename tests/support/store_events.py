@@ -26,7 +26,7 @@ class EventSource:
     """Draws events of one process; the same seed draws the same events."""
 
     def __init__(self, seed: int = 1, *, model: str = MODEL, features: int = 4) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - seeded on purpose
         self.model = model
         self.names = [f"feature_{place}" for place in range(features)]
         self._ids = EventIds(f"instance-{seed}")
@@ -98,9 +98,17 @@ class EventSource:
             for place, (lower, upper) in enumerate(zip(lowers, uppers, strict=True))
         ]
         numeric = {
-            **{"kind": "numeric", "mean": 0.0, "stddev": 100.0, "min": -350.0, "max": 350.0},
-            **{"band_low": -300.0, "band_high": 300.0, "range_low": -350.0, "range_high": 350.0},
-            **{"quantiles": [[0.25, -67.4], [0.5, 0.0], [0.75, 67.4]], "bins": bins},
+            "kind": "numeric",
+            "mean": 0.0,
+            "stddev": 100.0,
+            "min": -350.0,
+            "max": 350.0,
+            "band_low": -300.0,
+            "band_high": 300.0,
+            "range_low": -350.0,
+            "range_high": 350.0,
+            "quantiles": [[0.25, -67.4], [0.5, 0.0], [0.75, 67.4]],
+            "bins": bins,
         }
         line = [
             {"label": label, "count": count}

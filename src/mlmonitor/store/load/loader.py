@@ -256,9 +256,9 @@ class Loader:
 
     def _connect(self) -> Any:
         if self._connection is None or self._connection.closed:
-            connection = connect(self.options.database)
-            self._writer.prepare(connection)
-            self._connection, self.is_connected = connection, True
+            self._connection = connect(self.options.database)
+            self._writer.prepare(self._connection)
+            self.is_connected = True
         return self._connection
 
     def _disconnect(self) -> None:

@@ -27,8 +27,7 @@ Version = tuple[str, str]
 """A model's name and version."""
 
 ALL = "all"
-_TAME = 1e140
-"""Numbers beyond would overflow when squared in the database; `mlmonitor.tame` is the same."""
+_TAME, _TINY = 1e140, 1e-140
 
 _ACTIVE = """
     select reference_id from mlmonitor.active_reference where (model, model_version) = (%s, %s)
@@ -208,7 +207,7 @@ class _Traffic:
         """Count predictions, failures, what sampling stands for, and latencies."""
         counted = cls()
         latencies = [event.get("latency_seconds") for event in events]
-        times = [min(max(t, -_TAME), _TAME) for t in latencies if t is not None]
+        times = [_tame(t) for t in latencies if t is not None]
         counted.counts = [
             len(events),
             sum(event["status"] == "error" for event in events),
@@ -262,10 +261,15 @@ def _moments(moments: Any, place: int) -> list[Any]:
     count = int(moments.count[place])
     if not count:
         return [0, 0.0, 0.0, None, None]
-    mean = float(np.clip(moments.mean[place], -_TAME, _TAME))
-    with np.errstate(over="ignore"):
-        m2 = float(min(moments.stddev[place] ** 2 * count, _TAME**2))
+    with np.errstate(over="ignore", under="ignore"):
+        m2 = float(moments.stddev[place] ** 2 * count)
+    mean, m2 = _tame(float(moments.mean[place])), min(m2 if m2 > _TINY**2 else 0.0, _TAME**2)
     return [count, mean, m2, float(moments.min[place]), float(moments.max[place])]
+
+
+def _tame(number: float) -> float:
+    """Return a number that can be squared in the database; `mlmonitor.tame` is the same."""
+    return 0.0 if abs(number) < _TINY else min(max(number, -_TAME), _TAME)
 
 
 def _upsert(connection: Any, query: str, rows: Iterable[tuple[Any, ...]], shard: int) -> None:

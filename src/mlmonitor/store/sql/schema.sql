@@ -500,10 +500,11 @@ begin
 end
 $$;
 
--- Numbers beyond this would overflow when squared; they are stored as they are, and counted here.
+-- The squares of larger numbers would overflow, and those of smaller ones underflow, both of which
+-- are errors. Such numbers are stored as they are; only sums use what is near to them.
 create function mlmonitor.tame(x double precision) returns double precision
     language sql immutable parallel safe
-    return greatest(least(x, 1e140), -1e140);
+    return case when abs(x) < 1e-140 then 0 else greatest(least(x, 1e140), -1e140) end;
 
 create function mlmonitor.roll_up_traffic(writer integer) returns void
     language plpgsql
