@@ -136,7 +136,7 @@ class Drain:
         with self._inbox.guard:
             due = self._claim(due, now)
             if labels is not None:
-                labels.take(due, now=now)
+                labels.match(due, now=now)
             else:
                 self._discard_evicted()
         self._end_drain_of_outcomes(now)

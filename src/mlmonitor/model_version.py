@@ -161,7 +161,7 @@ class ModelVersion:
         self.state.pending.expire(now=now)
         own, others = split_labels(entries, self.state)
         if own and self.state.labels is not None:
-            self.state.labels.take(own, now=now)
+            self.state.labels.match(own, now=now)
         return others
 
     def summarise(self, *, now: float) -> EarlierVersion:

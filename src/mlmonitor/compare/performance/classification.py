@@ -76,11 +76,11 @@ def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
         "f1": _Part.divide(2 * right, rows + columns).of_both(),
         "specificity": _Part.divide(m.sum() - rows - columns + right, m.sum() - rows).of_others(),
     }
-    found = {
+    measures = {
         "accuracy": estimate_proportion(float(right.sum()), float(m.sum())),
         "balanced_accuracy": _balanced(matrix),
     }
-    return found | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
+    return measures | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
 
 
 class _Part(NamedTuple):
@@ -159,8 +159,8 @@ def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
     spread = (positive * (below - value) ** 2).sum() / max(p - 1, 1) / p
     spread += (negative * (above - value) ** 2).sum() / max(n - 1, 1) / n
     error = float((positive * negative).sum() / (2 * p * n))
-    found = estimate(value, float(spread), float(n + p), low=0.0, high=1.0)
-    return _widen(found, error), error
+    area = estimate(value, float(spread), float(n + p), low=0.0, high=1.0)
+    return _widen(area, error), error
 
 
 def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
@@ -172,9 +172,9 @@ def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
     p, n = positive.sum(), negative.sum()
     if not p:
         return Estimate(NAN, NAN, NAN, int(n)), NAN
-    found, false = np.cumsum(positive), np.cumsum(negative)
+    hits, false = np.cumsum(positive), np.cumsum(negative)
     has_rows = positive > 0
-    tp, fp, new = found[has_rows], false[has_rows], positive[has_rows]
+    tp, fp, new = hits[has_rows], false[has_rows], positive[has_rows]
     value = float((new * tp / (tp + fp)).sum() / p)
     # Within a bin the best order has all positives first, the worst all negatives.
     best = float((new * tp / (tp + fp - negative[has_rows])).sum() / p)
@@ -188,9 +188,9 @@ def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
     return _widen(Estimate(value, low, high, int(n + p)), error), error
 
 
-def _widen(found: Estimate, error: float) -> Estimate:
-    low, high = max(found.low - error, 0.0), min(found.high + error, 1.0)
-    return found._replace(low=low, high=high)
+def _widen(estimated: Estimate, error: float) -> Estimate:
+    low, high = max(estimated.low - error, 0.0), min(estimated.high + error, 1.0)
+    return estimated._replace(low=low, high=high)
 
 
 def _calibration_groups() -> Counts:

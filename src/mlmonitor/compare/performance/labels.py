@@ -84,7 +84,7 @@ class LabelledOutcomes:
             self.population = self._begin([], now=now)
         return self.population
 
-    def take(self, entries: Sequence[LabelEntry], *, now: float) -> None:
+    def match(self, entries: Sequence[LabelEntry], *, now: float) -> None:
         """Match labels with their predictions, and ingest the matches.
 
         A label that is missing, or of the wrong kind, is counted among the actuals; its

@@ -127,8 +127,8 @@ class Performance(Mapping[str, Estimate]):
         return self._value("bias")
 
     def _value(self, measure: str) -> float:
-        found = self._estimates.get(measure)
-        return NAN if found is None else found.value
+        estimate = self._estimates.get(measure)
+        return NAN if estimate is None else estimate.value
 
     @property
     def confusion(self) -> dict[str, dict[str, int]]:
@@ -205,13 +205,13 @@ class Performance(Mapping[str, Estimate]):
         """
         plan = self._tables.plan
         names = [plan.classes[plan.positive]] if plan.task == "binary" else plan.classes
-        found = {}
+        stacked = {}
         for place, name in enumerate(names[: plan.scored]):
             counts, _ = self._tables.scores.outcomes(place, self._bucket)
             groups = np.searchsorted(tops, SCORE_EDGES - 1e-12)
             rows = [np.bincount(groups, row, len(tops)).astype(np.int64) for row in counts]
-            found[name] = np.stack(rows)
-        return found
+            stacked[name] = np.stack(rows)
+        return stacked
 
     @property
     def declared_fields(self) -> tuple[str, ...]:
@@ -238,18 +238,18 @@ class Performance(Mapping[str, Estimate]):
 
     def _compute(self) -> dict[str, Estimate]:
         if self.task == "regression":
-            found = compute_regression(self._tables.regression.terms(self._bucket))
+            estimates = compute_regression(self._tables.regression.terms(self._bucket))
         elif self.task == "ranking":
-            found = {}
+            estimates = {}
         else:
-            found = self._compute_classes()
+            estimates = self._compute_classes()
         for name in self._tables.plan.mean_names:
             terms = self._tables.means.terms(name, self._bucket)
             if terms[0]:
-                found[name] = estimate_mean(*terms)
-        if self._tables.plan.scored and found:
-            self._add_scores(found)
-        return found
+                estimates[name] = estimate_mean(*terms)
+        if self._tables.plan.scored and estimates:
+            self._add_scores(estimates)
+        return estimates
 
     def _compute_classes(self) -> dict[str, Estimate]:
         matrix = self._tables.confusion.matrix(self._bucket)
@@ -259,7 +259,7 @@ class Performance(Mapping[str, Estimate]):
             return compute_binary(matrix, self._tables.plan.positive)
         return compute_multiclass(matrix)
 
-    def _add_scores(self, found: dict[str, Estimate]) -> None:
+    def _add_scores(self, estimates: dict[str, Estimate]) -> None:
         """Add ROC AUC, PR AUC and calibration; for several classes the one-vs-rest mean."""
         plan = self._tables.plan
         parts: dict[str, list[Estimate]] = {"roc_auc": [], "pr_auc": [], "ece": []}
@@ -276,7 +276,7 @@ class Performance(Mapping[str, Estimate]):
                 parts["ece"].append(compute_ece(counts, sums))
         for name, values in parts.items():
             if values:
-                found[name] = _mean_of(values)
+                estimates[name] = _mean_of(values)
         self._auc_error = {name: float(np.mean(e)) for name, e in errors.items() if e}
 
 

@@ -162,8 +162,10 @@ def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) ->
         expected |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
         known = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
         want(known >= set(anomaly.names), "anomaly.names: expected numeric features")
-    found = {(entry.name, entry.kind) for entry in fields if entry.role == "derived"}
-    want(found == expected, "fields: expected those derived from its texts, embeddings and anomaly")
+    derived = {(entry.name, entry.kind) for entry in fields if entry.role == "derived"}
+    want(
+        derived == expected, "fields: expected those derived from its texts, embeddings and anomaly"
+    )
     sources = [e for e in fields if isinstance(e, TextReference | EmbeddingReference)]
     want(
         all(entry.role in ("feature", "prediction") for entry in sources),

@@ -62,7 +62,7 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
     labels, pending = labels_of(reference)
     ids = [str(at) for at in range(len(pairs))]
     remember(pending, predicted(list(ids), {"prediction": [p for p, _ in pairs]}))
-    labels.take(entries(*((i, a) for i, (_, a) in zip(ids, pairs, strict=True))), now=1.0)
+    labels.match(entries(*((i, a) for i, (_, a) in zip(ids, pairs, strict=True))), now=1.0)
     p, a = np.array(pairs).T
     bucket = (p[:, None] > labels.errors.edges).sum(axis=1)
     for at in range(len(labels.errors.edges) + 1):
@@ -83,7 +83,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
     reference = fit_reference(X, predictions=list("abab"), actuals=list("aabb"), fields=PUBLIC)
     labels, pending = labels_of(reference)
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
-    labels.take(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)
+    labels.match(entries(("1", "a"), ("2", "c"), ("3", None)), now=1.0)
     assert labels.population is not None
     (status,) = field_statuses(labels.population.snapshot(now=2.0))
     assert (status.name, status.role, status.count) == ("actual", "actual", 2)
@@ -111,7 +111,7 @@ def test_without_training_actuals_their_kind_follows_from_the_first_labels(
     """What the first labels are, or else what the predictions are: here, classes."""
     labels, pending = labels_of(fit_reference(X, predictions=list("abab")))
     remember(pending, predicted(["1", "2"], {"prediction": ["a", "b"]}))
-    labels.take(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
+    labels.match(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
     assert labels.population is not None
     assert labels.population.plan.schema.fields[0].kind is kind
     assert sum(field_statuses(labels.population.snapshot(now=1.0))[0].quality.values()) == 2
@@ -122,7 +122,7 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     labels, pending = labels_of(fit_reference(X, predictions=[1.0, 2.0, 3.0, 4.0]))
     ids = ["a", "b", "c", "d", "e"]
     remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
-    labels.take(entries(*zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
+    labels.match(entries(*zip(ids, [2.0, "x", float("inf"), None, 1.0], strict=True)), now=1.0)
     assert labels.population is not None
     quality = field_statuses(labels.population.snapshot(now=1.0))[0].quality
     assert quality[Quality.VALID] == 2
@@ -152,12 +152,12 @@ def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
     labels, pending = labels_of(fit_reference(X, predictions=predictions, actuals=actuals))
     ids: list[str | None] = ["1", "2"]
     remember(pending, predicted(ids, {"prediction": predictions[:2]}))
-    labels.take(entries(("2", right)), now=1.0)
+    labels.match(entries(("2", right)), now=1.0)
     for nothing in (None, float("nan"), wrong):
-        labels.take(entries(("1", nothing)), now=1.0)
+        labels.match(entries(("1", nothing)), now=1.0)
     assert len(pending) == 1
-    labels.take(entries(("1", right)), now=1.0)
-    labels.take(entries(), now=1.0)
+    labels.match(entries(("1", right)), now=1.0)
+    labels.match(entries(), now=1.0)
     assert len(pending) == 0
     assert {status.value: count for status, count in pending.counts.items() if count} == {
         "matched": 2,
@@ -171,7 +171,7 @@ def test_dates_are_labels_without_an_error() -> None:
     moments = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
     labels, pending = labels_of(fit_reference(X, actuals=moments, schema={"actual": "datetime"}))
     remember(pending, predicted(["1"], {"prediction": [1.0]}))
-    labels.take(entries(("1", "2024-02-15")), now=1.0)
+    labels.match(entries(("1", "2024-02-15")), now=1.0)
     assert labels.population is not None
     status = field_statuses(labels.population.snapshot(now=1.0))[0]
     assert (status.kind, status.count) == (Kind.DATETIME, 1)
@@ -180,8 +180,8 @@ def test_dates_are_labels_without_an_error() -> None:
 def test_labels_that_match_nothing_make_no_population() -> None:
     """Unknown ids are counted by the pending, and the field is not begun."""
     labels, pending = labels_of(fit_reference(X))
-    labels.take(entries(("nobody", 1.0)), now=1.0)
-    labels.take(entries(), now=2.0)
+    labels.match(entries(("nobody", 1.0)), now=1.0)
+    labels.match(entries(), now=2.0)
     assert labels.population is None
     assert pending.counts[LabelStatus.UNKNOWN] == 1
 
