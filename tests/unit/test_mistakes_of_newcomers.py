@@ -298,6 +298,16 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
         "id_from: expected 'claim_number' to be an argument or a value of the row, but neither",
         1,
     ),
+    "two columns of one name": (
+        record(pd.DataFrame(np.ones((5, 2)), columns=["age", "age"]), np.zeros(5)),
+        "features: expected a frame whose columns can be read, each with a name of its own",
+        5,
+    ),
+    "a generator as column": (
+        record({"age": (age for age in range(3))}, [1.0, 2.0, 3.0]),
+        "in every column, but 'age' is a generator: make a list of it first",
+        3,
+    ),
     "a text as figure": (
         lambda monitor: monitor.kpi("saved", "planted@x.example"),  # type: ignore[arg-type]  # wrong on purpose
         "kpi: 'saved': expected a number, got str",

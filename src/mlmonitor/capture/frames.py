@@ -49,8 +49,7 @@ def frame_owner(kind: type) -> Callable[[Any], Any]:
         case "polars":
             return lambda frame: frame[np.arange(len(frame))]
         case "pyarrow":
-            table = sys.modules["pyarrow"].table
-            return lambda frame: table(frame).take(np.arange(len(frame)))
+            return _own_arrow
         case _:
             return lambda frame: frame.copy()
 
@@ -58,6 +57,25 @@ def frame_owner(kind: type) -> Callable[[Any], Any]:
 def _own_native(frame: Any) -> Any:
     native = frame.to_native()
     return frame_owner(type(native))(native)
+
+
+def _own_arrow(frame: Any) -> Any:
+    """Gather all rows; types without a kernel for it, such as string views, are built again."""
+    pyarrow: Any = sys.modules["pyarrow"]
+    table = pyarrow.table(frame)
+    places = np.arange(len(table))
+    try:
+        return table.take(places)
+    except pyarrow.ArrowNotImplementedError:
+        columns = [_own_arrow_column(pyarrow, column, places) for column in table.columns]
+        return pyarrow.table(columns, names=table.column_names)
+
+
+def _own_arrow_column(pyarrow: Any, column: Any, places: np.ndarray[Any, Any]) -> Any:
+    try:
+        return column.take(places)
+    except pyarrow.ArrowNotImplementedError:
+        return pyarrow.array(column.to_pylist())
 
 
 def likeness(frame: Any) -> object:

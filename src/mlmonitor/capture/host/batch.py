@@ -64,6 +64,13 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
         SchemaError: `features` is not a batch.
     """
     if isinstance(features, Mapping):
+        for column, values in features.items():
+            if hasattr(values, "__next__"):
+                raise SchemaError(
+                    f"features: expected a list or an array in every column, but "
+                    f"{str(column)[:_NAME_CHARACTERS]!r} is a {type(values).__name__}: "
+                    "make a list of it first"
+                )
         return copy_columns(features)
     kind = type(features)
     if kind.__name__ == "Series" and package_of(kind) and _has_as_many(predictions, len(features)):

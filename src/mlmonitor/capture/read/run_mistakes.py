@@ -6,7 +6,7 @@ from mlmonitor.capture.entry import FORM, Entry
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.capture.read.tables import Table
+from mlmonitor.capture.read.tables import MappingTable, Table
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import ABSENT
@@ -15,6 +15,12 @@ _NO_ROW = (
     "features: expected one row (a mapping of names to values, or values in the order of the "
     "fields) or several, got one value or nothing: name the argument that holds the row in "
     "watch(features=...)"
+)
+
+
+_NO_FRAME = (
+    "features: expected a frame whose columns can be read, each with a name of its own: two "
+    "columns have one name, or its library is not known"
 )
 
 
@@ -45,6 +51,7 @@ class RunMistakes:
         self._has_row |= is_readable
         mistake = (
             (None if self._has_row else _NO_ROW)
+            or (_NO_FRAME if _is_unread_frame(run[0], rows.features) else None)
             or _find_shortfall(rows.features)
             or self._find_no_value(rows)
             or self._find_no_id(rows)
@@ -80,6 +87,10 @@ class RunMistakes:
 
 def _find_shortfall(table: Table) -> str | None:
     return table.shortfall() if isinstance(table, MatrixTable | SequenceTable) else None
+
+
+def _is_unread_frame(entry: Entry, table: Table) -> bool:
+    return entry[FORM] is PayloadForm.FRAME and isinstance(table, MappingTable)
 
 
 def _is_empty(column: Values) -> bool:
