@@ -33,6 +33,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
+    from mlmonitor.notify.webhook import Webhook
     from mlmonitor.records import Field, Kind, Metric, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
@@ -71,6 +72,7 @@ _MODULES = {
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
     "monitor": ("Monitor",),
+    "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),
     "records": ("Field", "Kind", "Metric", "Quality", "Role"),
@@ -132,4 +134,5 @@ __all__ = [
     "Status",
     "Verdict",
     "VerdictReason",
+    "Webhook",
 ]

@@ -11,6 +11,7 @@ from typing import Self
 
 from mlmonitor import options
 from mlmonitor.adoption import Adoption
+from mlmonitor.announcements import Announcements
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
@@ -24,6 +25,7 @@ from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.feedback import Feedback
 from mlmonitor.forks import PerProcess
+from mlmonitor.notify.webhook import Webhook
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.prediction_recording import Recording
 from mlmonitor.presenting import Presenting
@@ -69,6 +71,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             retraining the model.
         events: where every prediction, label, alert and verdict is sent as an event: `Kafka(...)`,
             `Postgres(...)` or `Files(...)`.
+        notify: receivers of the same changes, such as `[Webhook("https://...", secret="...")]`.
         config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
             everything off.
         clock: seconds since 1970, for tests. It must never fall.
@@ -96,6 +99,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         on_incident: Callable[[Incident], object] | None = None,
         on_verdict: Callable[[Verdict], object] | None = None,
         events: EventDestination | None = None,
+        notify: Sequence[Webhook] = (),
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -108,6 +112,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             check("on_incident", on_incident),
             check("on_verdict", on_verdict),
         )
+        self._notify = options.resolve_notify(notify)
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(
             exporters, os.environ, is_enabled=self.config.enabled
@@ -196,12 +201,13 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         """Build the pipeline of this process, from zero."""
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = name_deliveries(self._exporters)
+        inbox, webhooks = self._inbox, self._notify if self.config.enabled else ()
         return Pipeline(
             self.config,
             identity,
-            self._inbox,
+            inbox,
             reference,
             deliveries,
-            self._callbacks,
+            Announcements(self._callbacks, inbox.guard, webhooks, identity.model),
             events=self._events,
         )

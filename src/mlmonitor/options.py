@@ -1,6 +1,7 @@
 """Check the arguments of a monitor once, with errors that say what to do."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from math import isfinite
 from os import PathLike
@@ -17,6 +18,7 @@ from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
+from mlmonitor.notify.webhook import Webhook, check_notify
 from mlmonitor.records import Declared, Field, Kind, Metric, Role
 from mlmonitor.reference.fit_options import kinds_of
 from mlmonitor.reference.reference import Reference
@@ -101,6 +103,14 @@ def check_events(
     if reference is not None:
         destination.options.check_fields([*(field.name for field in reference.fields), "actual"])
     return destination
+
+
+def resolve_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
+    """Return the webhooks; their client is imported now, as those of exporters are."""
+    webhooks = check_notify(notify)
+    if webhooks and not gevent_will_patch():
+        import_module("requests")
+    return webhooks
 
 
 def check_callable(option: str, function: F | None) -> F | None:

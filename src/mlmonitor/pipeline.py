@@ -4,11 +4,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mlmonitor.announcements import Announcements, log_notices
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
-from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
-from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import Traffic
@@ -23,6 +21,7 @@ from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
 from mlmonitor.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
+from mlmonitor.notify.cloudevents import Notice
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning
@@ -47,13 +46,12 @@ class Pipeline:
         inbox: Inbox,
         reference: Reference | None,
         deliveries: Sequence[Delivery],
-        callbacks: Callbacks = NO_CALLBACKS,
+        announcements: Announcements | None = None,
         *,
         events: EventDestination | None = None,
     ) -> None:
-        self._alerts = AlertDispatcher(callbacks.on_alert, inbox.guard)
-        self._incidents = AlertDispatcher(callbacks.on_incident, inbox.guard, name="on_incident")
-        self._verdicts = AlertDispatcher(callbacks.on_verdict, inbox.guard, name="on_verdict")
+        self._announcements = announcements or Announcements.silent(inbox.guard)
+        self._is_ending = False
         self._has_warned = False
         self._config, self._inbox, self._deliveries = config, inbox, deliveries
         self._started_at = identity.started_at
@@ -161,20 +159,20 @@ class Pipeline:
         self._report(changed, now)
 
     def _report(self, changed: list[Alert], now: float) -> None:
-        """Queue alerts that fired or resolved, and their incidents, for callbacks and events."""
-        self._alerts.add(changed)
-        incidents: list[Incident] = []
+        """Announce alerts that fired or resolved, and their incidents."""
+        self._announce(changed, now)
         with self._inbox.guard:
-            incidents = self._state.group_alerts(changed)
-        self._incidents.add(incidents)
+            self._announce(self._state.group_alerts(changed), now)
+
+    def _announce(self, notices: Sequence[Notice], now: float) -> None:
+        """Queue changes for callbacks, webhooks and the event log."""
+        self._announcements.add(notices, version=self._version.name, now=now)
         if self._events is not None:
-            self._events.ingest_alerts([*changed, *incidents], now=now)
+            log_notices(self._events, notices, now=now)
 
     def report_alerts(self) -> None:
-        """Call `on_alert`, `on_incident` and `on_verdict` with each change; they may be slow."""
-        self._alerts.dispatch()
-        self._incidents.dispatch()
-        self._verdicts.dispatch()
+        """Call the callbacks with each change, which may be slow, and hand events to webhooks."""
+        self._announcements.dispatch()
         if self._events is not None:
             self._events.poll()
 
@@ -183,6 +181,7 @@ class Pipeline:
 
         Without a reference they are matched and counted, but only pairs add to performance.
         """
+        self._is_ending = True
         self._drain.settle(now)
 
     def flush_events(self, timeout_seconds: float) -> bool:
@@ -219,9 +218,7 @@ class Pipeline:
         )
         with self._inbox.guard:
             changed = self._version.judged.update(snapshot)
-            self._verdicts.add([] if changed is None else [changed])
-            if changed is not None and self._events is not None:
-                self._events.ingest_verdict(changed, now=now)
+            self._announce([] if changed is None else [changed], now)
         return snapshot if self._events is None else replace(snapshot, events=self._events.status())
 
     def _describe(self, model: ModelSnapshot) -> list[Family]:
@@ -240,8 +237,14 @@ class Pipeline:
             log.warning("%s: %s", self._identity.model, warning)
 
     def deliver(self, snapshot: Snapshot) -> bool:
-        """Send to every destination independently; return whether all accepted everything."""
+        """Send to every destination independently; return whether all accepted everything.
+
+        The last export of a process also waits for the webhooks, until `close` ends the wait.
+        """
         outcomes = [delivery.send(snapshot) for delivery in self._deliveries]
+        if self._is_ending:
+            seconds = self._config.exit_wait_seconds
+            outcomes.append(self._announcements.finish(timeout_seconds=seconds))
         return all(outcomes)
 
     def load_clients(self) -> None:
@@ -264,7 +267,8 @@ class Pipeline:
             delivery.limit_sends(timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Close every destination."""
+        """Close every destination, and stop sending events."""
+        self._announcements.close()
         if self._events is not None:
             self._events.close(timeout_seconds)
         for delivery in self._deliveries:
@@ -287,4 +291,5 @@ class Pipeline:
         snapshot = self.model_snapshot(now, with_history=with_history)
         earlier = tuple(version.summarise(now=now) for version in self._earlier)
         status = build_status(snapshot, self._version.judged.verdict)
-        return snapshot, replace(status, earlier=earlier)
+        notifications = self._announcements.status()
+        return snapshot, replace(status, earlier=earlier, notifications=notifications)

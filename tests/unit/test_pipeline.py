@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Config, Role
+from mlmonitor.announcements import Announcements
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
@@ -173,7 +174,7 @@ def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
         for name in ("first", "second")
     )
     told: list[Alert] = []
-    monkeypatch.setattr(line.pipeline._alerts, "_on_alert", told.append)
+    monkeypatch.setattr(line.pipeline._announcements._alerts, "_on_alert", told.append)
     line.pipeline.catch_up(line.clock())
     population = line.pipeline.traffic.population
     assert population is not None
@@ -238,7 +239,7 @@ def test_a_quiet_service_without_exporters_is_called_back_by_time(clock: ManualC
         inbox,
         fit_reference({"a": x}, predictions=x),
         [],
-        Callbacks(on_alert=alerts.append),
+        Announcements(Callbacks(on_alert=alerts.append), inbox.guard),
     )
     for _ in range(200):
         form, rows, payload = copy_mapping({"a": 9.0})

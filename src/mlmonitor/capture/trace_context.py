@@ -4,7 +4,8 @@
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -70,3 +71,29 @@ def _span_source(current: Callable[[], Any]) -> SpanSource:
         return origin
 
     return span_source
+
+
+_SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+
+
+@contextmanager
+def suppress_instrumentation() -> Iterator[None]:
+    """Keep the host's own instrumentation from recording spans and metrics of an export.
+
+    Otherwise each export would cause another one. Does nothing if the host has not imported
+    OpenTelemetry.
+    """
+    context = sys.modules.get("opentelemetry.context")
+    if context is None:
+        yield
+        return
+    keys = ["suppress_instrumentation"]
+    keys += [key for name in _SUPPRESSING if (key := getattr(context, name, None)) is not None]
+    quiet = context.get_current()
+    for key in keys:
+        quiet = context.set_value(key, True, quiet)  # noqa: FBT003 - theirs
+    token = context.attach(quiet)
+    try:
+        yield
+    finally:
+        context.detach(token)

@@ -35,6 +35,24 @@ class EarlierVersion:
 
 
 @dataclass(frozen=True)
+class NotificationStatus:
+    """The events of one webhook since the start of the process, by outcome.
+
+    refused: answered with a final error. given_up: not accepted in time. dropped: the queue was
+    full, or the process ended. retries: attempts that were repeated. last_reason: of the newest
+    failure, None once an event was accepted.
+    """
+
+    delivered: int = 0
+    refused: int = 0
+    given_up: int = 0
+    dropped: int = 0
+    retries: int = 0
+    waiting: int = 0
+    last_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything that the process knows of a model; `print` it, or read its attributes.
 
@@ -50,6 +68,7 @@ class Status:
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
     earlier: versions that were replaced in this process, the newest first.
+    notifications: events of each webhook by outcome.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
@@ -85,6 +104,7 @@ class Status:
     incidents: tuple[Incident, ...] = ()
     verdict: Verdict | None = None
     earlier: tuple[EarlierVersion, ...] = ()
+    notifications: Mapping[str, NotificationStatus] = field(default_factory=dict)
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)

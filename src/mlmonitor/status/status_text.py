@@ -30,7 +30,7 @@ from mlmonitor.status.lines import (
 )
 from mlmonitor.status.performance_text import performance_text
 from mlmonitor.status.segment_status import segment_lines
-from mlmonitor.status.status import EarlierVersion, Status
+from mlmonitor.status.status import EarlierVersion, NotificationStatus, Status
 
 _LINES = 5  # lines of one kind
 
@@ -134,6 +134,13 @@ def _earlier(version: EarlierVersion) -> str:
     )
 
 
+def _notified(events: NotificationStatus) -> str:
+    counts = {name: count for name, count in vars(events).items() if isinstance(count, int)}
+    text = join_counts({name: count for name, count in counts.items() if count}, most=NAMED)
+    reason = "" if events.last_reason is None else f"; {events.last_reason}"
+    return f"{text or 'no events yet'}{reason}"
+
+
 def _monitoring(status: Status) -> list[str]:
     """Ground truth, destinations, and the health of the monitoring itself."""
     lines = []
@@ -155,6 +162,7 @@ def _monitoring(status: Status) -> list[str]:
         export = status.destinations.get(destination)
         if export is not None and not export.is_well and export.last_reason is not None:
             lines += trouble_lines(export.last_reason, export.seconds_since_success)
+    lines += [f"{name}: {_notified(each)}" for name, each in status.notifications.items()]
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "

@@ -4,12 +4,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlmonitor.capture.trace_context import suppress_instrumentation
 from mlmonitor.environment import resource_from_environment
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.export.otlp.backends import COLLECTOR
 from mlmonitor.export.otlp.dialect import build_resource
-from mlmonitor.export.otlp.exporter import suppress_instrumentation
 
 if TYPE_CHECKING:
     from mlmonitor.export.opentelemetry.metrics_data import SnapshotConverter

@@ -5,16 +5,15 @@ the worker: `import mlmonitor` does not pay for them.
 """
 
 import os
-import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from mlmonitor.capture.trace_context import suppress_instrumentation
 from mlmonitor.environment import resource_from_environment
 from mlmonitor.errors import ConfigError, ExportError
 from mlmonitor.export.base import Delivered, Snapshot
@@ -199,28 +198,3 @@ def _restart_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_restart_all)
-
-_SUPPRESSING = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
-
-
-@contextmanager
-def suppress_instrumentation() -> Iterator[None]:
-    """Keep the host's own instrumentation from recording spans and metrics of an export.
-
-    Otherwise each export would cause another one. Does nothing if the host has not imported
-    OpenTelemetry.
-    """
-    context = sys.modules.get("opentelemetry.context")
-    if context is None:
-        yield
-        return
-    keys = ["suppress_instrumentation"]
-    keys += [key for name in _SUPPRESSING if (key := getattr(context, name, None)) is not None]
-    quiet = context.get_current()
-    for key in keys:
-        quiet = context.set_value(key, True, quiet)  # noqa: FBT003 - theirs
-    token = context.attach(quiet)
-    try:
-        yield
-    finally:
-        context.detach(token)

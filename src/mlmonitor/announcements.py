@@ -1,0 +1,99 @@
+"""Alerts, incidents and verdicts on their way to callbacks and webhooks."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+
+from mlmonitor.capture.guard import Guard
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
+from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
+from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.events.event_log import EventLog
+from mlmonitor.notify.cloudevents import Notice, build_event
+from mlmonitor.notify.notifier import Notifier
+from mlmonitor.notify.webhook import Webhook
+from mlmonitor.status.status import NotificationStatus
+from mlmonitor.verdict.verdict import Verdict
+
+
+class Announcements:
+    """Announces each change once, in order, to the host's callbacks and to webhooks.
+
+    Belongs to one process. `add` only queues; `dispatch` may be slow, and runs in the worker.
+    """
+
+    def __init__(
+        self, callbacks: Callbacks, guard: Guard, webhooks: Sequence[Webhook] = (), model: str = ""
+    ) -> None:
+        self._alerts: AlertDispatcher[Alert] = AlertDispatcher(callbacks.on_alert, guard)
+        self._incidents: AlertDispatcher[Incident] = AlertDispatcher(
+            callbacks.on_incident, guard, name="on_incident"
+        )
+        self._verdicts: AlertDispatcher[Verdict] = AlertDispatcher(
+            callbacks.on_verdict, guard, name="on_verdict"
+        )
+        self._guard, self._model = guard, model
+        self._notifiers = [Notifier(webhook) for webhook in webhooks]
+        self._notices: deque[tuple[Notice, str, float]] = deque()
+
+    @classmethod
+    def silent(cls, guard: Guard) -> "Announcements":
+        """Announce nothing."""
+        return cls(NO_CALLBACKS, guard)
+
+    def add(self, notices: Iterable[Notice], *, version: str, now: float) -> None:
+        """Queue changes of one version of the model."""
+        for notice in notices:
+            if isinstance(notice, Alert):
+                self._alerts.add([notice])
+            elif isinstance(notice, Incident):
+                self._incidents.add([notice])
+            else:
+                self._verdicts.add([notice])
+            if self._notifiers:
+                self._notices.append((notice, version, now))
+
+    def dispatch(self) -> None:
+        """Call the callbacks, and hand events to the threads that send them."""
+        self._alerts.dispatch()
+        self._incidents.dispatch()
+        self._verdicts.dispatch()
+        while self._notices:
+            notice, version, now = self._notices.popleft()
+            with self._guard:
+                event = build_event(notice, self._model, version, now=now)
+                for notifier in self._notifiers:
+                    notifier.put(event)
+
+    def finish(self, *, timeout_seconds: float) -> bool:
+        """Send what waits, as the process is about to end; return whether nothing was lost."""
+        self.dispatch()
+        ends_at = monotonic() + timeout_seconds
+        outcomes = [
+            notifier.finish(timeout_seconds=max(ends_at - monotonic(), 0.0))
+            for notifier in self._notifiers
+        ]
+        return all(outcomes)
+
+    def close(self) -> None:
+        """Stop sending; what waits is counted as dropped."""
+        for notifier in self._notifiers:
+            notifier.close()
+
+    def status(self) -> Mapping[str, NotificationStatus]:
+        """The events of each webhook by outcome; a number distinguishes those of one host."""
+        statuses: dict[str, NotificationStatus] = {}
+        for place, notifier in enumerate(self._notifiers, start=1):
+            name = notifier.webhook.name
+            statuses[name if name not in statuses else f"{name} ({place})"] = notifier.status()
+        return statuses
+
+
+def log_notices(events: EventLog, notices: Iterable[Notice], *, now: float) -> None:
+    """Write the same changes to the event log."""
+    for notice in notices:
+        if isinstance(notice, Verdict):
+            events.ingest_verdict(notice, now=now)
+        else:
+            events.ingest_alerts([notice], now=now)

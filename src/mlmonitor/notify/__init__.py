@@ -1,0 +1,1 @@
+"""Alerts, incidents and verdicts as events that other systems receive."""

@@ -1,0 +1,74 @@
+"""Signatures of the Standard Webhooks scheme: HMAC-SHA256 of id, time and body.
+
+Source: https://github.com/standard-webhooks/standard-webhooks, `spec/standard-webhooks.md`.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Any, Final
+
+from mlmonitor.errors import ConfigError
+from mlmonitor.secret import Secret
+
+_PREFIX: Final = "whsec_"
+
+
+_LEAST_BYTES = 16
+"""Shorter results of base64 are taken for texts that look like it by chance."""
+
+
+class SigningKeys:
+    """The keys that requests are signed with: several while a secret is being rotated.
+
+    `whsec_` precedes a key in base64. Another text is a key as it is; libraries of the scheme read
+    it as base64 without the prefix, so one that could be is used in both ways.
+
+    Raises:
+        ConfigError: a secret is empty, has the wrong type, or is not base64 after `whsec_`.
+    """
+
+    def __init__(self, secrets: Any) -> None:
+        listed = secrets if isinstance(secrets, list | tuple) else [secrets]
+        self._keys: tuple[bytes, ...] = tuple(key for each in listed for key in _read_keys(each))
+        if not self._keys:
+            raise ConfigError("secret: expected at least one, or None")
+
+    def sign(self, identity: str, seconds: int, body: bytes) -> str:
+        """Return the value of `webhook-signature`: a signature of each key."""
+        content = f"{identity}.{seconds}.".encode() + body
+        return " ".join(f"v1,{_sign(key, content)}" for key in self._keys)
+
+    def __repr__(self) -> str:
+        return f"SigningKeys({len(self._keys)} hidden)"
+
+
+def _sign(key: bytes, content: bytes) -> str:
+    return base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+
+
+def _read_keys(secret: object) -> list[bytes]:
+    if isinstance(secret, bytes | bytearray) and secret:
+        return [bytes(secret)]
+    if not isinstance(secret, str) or not secret:
+        raise ConfigError(
+            f"secret: expected a text, such as 'whsec_...', or bytes, got {type(secret).__name__}"
+        )
+    text = secret.revealed() if isinstance(secret, Secret) else secret
+    key = _decode(text.removeprefix(_PREFIX))
+    if text.startswith(_PREFIX):
+        if not key:
+            raise ConfigError("secret: expected base64 after 'whsec_'; copy it again")
+        return [key]
+    return [text.encode(), key] if len(key) >= _LEAST_BYTES else [text.encode()]
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64, padded or not; empty if it is none."""
+    try:
+        return base64.b64decode(
+            text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True
+        )
+    except (binascii.Error, ValueError):
+        return b""

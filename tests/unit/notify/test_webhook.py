@@ -1,0 +1,474 @@
+"""Webhooks, against a real HTTP server: what is sent, signed, retried, lost, and never shown."""
+
+import base64
+import json
+import logging
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import trustme
+from cloudevents.v1.http import from_http
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
+
+from mlmonitor import Alert, Config, ConfigError, Incident, Monitor, Reference, Webhook
+from mlmonitor.notify import notifier as notifiers
+from mlmonitor.notify.cloudevents import build_event
+from mlmonitor.notify.notifier import MOST_EVENTS, Notifier, choose_pause
+from mlmonitor.notify.signature import SigningKeys
+from mlmonitor.notify.webhook_sender import read_answer
+from mlmonitor.records import Role
+from support.hook_server import Hook, Reply, receive_hooks, wait_until
+
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+NOW = 1_700_000_000.0
+
+
+def alert(field: str = "age", **changes: Any) -> Alert:
+    """An alert of a field."""
+    values: dict[str, Any] = {
+        "field": field,
+        "role": Role.FEATURE,
+        "segment": "all",
+        "measure": "psi",
+        "value": 0.3,
+        "current": 0.4,
+        "threshold": 0.1,
+        "log10_e_value": float("inf"),
+        "state": "firing",
+        "rows": 1_000,
+        "started_at": NOW - 60,
+        "reason": "above 60: 1 % before, 20 % now",
+    }
+    return Alert(**(values | changes))
+
+
+def event(number: int = 0) -> Any:
+    """One event of many."""
+    return build_event(alert(f"field {number}"), "claims", "7", now=NOW)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow one another at once, as far as the answers allow."""
+    monkeypatch.setattr(notifiers, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(notifiers, "_LONGEST_PAUSE", 0.05)
+
+
+@pytest.fixture
+def notifier_of() -> Iterator[Any]:
+    """Makes notifiers, and closes them."""
+    made: list[Notifier] = []
+
+    def make(url: str, **options: Any) -> Notifier:
+        made.append(Notifier(Webhook(url, **options)))
+        return made[-1]
+
+    yield make
+    for notifier in made:
+        notifier.close()
+
+
+def test_an_event_is_a_cloud_event_that_a_library_of_theirs_reads(notifier_of: Any) -> None:
+    """In structured mode, with the alert as data, and no number that JSON lacks."""
+    with receive_hooks() as server:
+        notifier = notifier_of(server.url)
+        notifier.put(event())
+        (hook,) = server.wait_for(1)
+        assert notifier.finish(timeout_seconds=5)
+    assert hook.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    read = from_http(hook.headers, hook.body)
+    assert read["specversion"] == "1.0"
+    assert read["type"] == "mlmonitor.alert.firing"
+    assert read["source"] == "/mlmonitor/claims/7"
+    assert read["subject"] == "feature/field 0/psi"
+    assert read["time"] == "2023-11-14T22:13:20Z"
+    assert read["id"] == hook.headers["webhook-id"]
+    assert read.data["value"] == 0.3
+    assert read.data["log10_e_value"] is None
+    assert read.data["started_at"] == "2023-11-14T22:12:20Z"
+    assert (read.data["model"], read.data["version"]) == ("claims", "7")
+
+
+def test_an_incident_lists_twenty_of_its_alerts_and_counts_them_all() -> None:
+    """The size of an event is bounded."""
+    members = tuple(alert(f"field {number}") for number in range(46))
+    incident = Incident("46 fields changed", "inputs", "ask", members, NOW, "closed")
+    document = json.loads(build_event(incident, "m", "", now=NOW).body)
+    assert document["type"] == "mlmonitor.incident.closed"
+    assert document["source"] == "/mlmonitor/m"
+    assert (len(document["data"]["members"]), document["data"]["alerts"]) == (20, 46)
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        (SECRET, SECRET),
+        (SECRET.rstrip("="), SECRET),
+        (SECRET.removeprefix("whsec_"), SECRET),
+        ("plain words", b"plain words"),
+        (b"\x00\x01bytes", b"\x00\x01bytes"),
+        (["new key", "old key"], b"new key"),
+        (["new key", "old key"], b"old key"),
+    ],
+)
+def test_a_signature_is_accepted_by_the_library_of_the_scheme(
+    notifier_of: Any, secret: Any, key: Any
+) -> None:
+    """With any form of the secret, and during a rotation with either key."""
+    with receive_hooks() as server:
+        notifier_of(server.url, secret=secret).put(event())
+        (hook,) = server.wait_for(1)
+    Verifier(key).verify(hook.body, hook.headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier(key).verify(hook.body + b" ", hook.headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier(b"another").verify(hook.body, hook.headers)
+
+
+def test_requests_without_a_secret_are_not_signed(notifier_of: Any) -> None:
+    """They have an id and a time all the same."""
+    with receive_hooks() as server:
+        notifier_of(server.url, headers={"Authorization": "Bearer t"}).put(event())
+        (hook,) = server.wait_for(1)
+    assert "webhook-signature" not in hook.headers
+    assert hook.headers["webhook-timestamp"].isdecimal()
+    assert hook.headers["Authorization"] == "Bearer t"
+
+
+FAULTS = [
+    Reply(500),
+    Reply(503, {"Retry-After": "0"}),
+    Reply(429),
+    Reply(408),
+    Reply(0),
+    Reply(204, seconds=0.6),  # later than the timeout
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[str(fault.status) for fault in FAULTS])
+def test_a_transient_fault_is_retried_with_the_same_id_in_order(
+    notifier_of: Any, fault: Reply
+) -> None:
+    """Three failures, then success; the next event waits for the first one."""
+    with receive_hooks(fault, fault, fault) as server:
+        notifier = notifier_of(server.url, secret=SECRET, timeout_seconds=0.3)
+        notifier.put(event(1))
+        notifier.put(event(2))
+        hooks = server.wait_for(5)
+        assert notifier.finish(timeout_seconds=5)
+    fields = [json.loads(hook.body)["data"]["field"] for hook in hooks]
+    assert fields == ["field 1"] * 4 + ["field 2"]
+    assert len({hook.headers["webhook-id"] for hook in hooks[:4]}) == 1
+    for hook in hooks:
+        Verifier(SECRET).verify(hook.body, hook.headers)
+    status = notifier.status()
+    assert (status.delivered, status.retries, status.waiting) == (2, 3, 0)
+    assert status.last_reason is None
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410])
+def test_a_final_answer_is_counted_and_the_next_event_is_sent(
+    notifier_of: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A redirect is not followed: it could lead to another host."""
+    with receive_hooks(Reply(status, {"Location": "http://127.0.0.1:9/"})) as server:
+        notifier = notifier_of(server.url)
+        with caplog.at_level(logging.WARNING):
+            notifier.put(event(1))
+            notifier.put(event(2))
+            server.wait_for(2)
+            wait_until(lambda: notifier.status().delivered)
+    counts = notifier.status()
+    assert (counts.delivered, counts.refused, counts.retries) == (1, 1, 0)
+    assert f"1 events were lost so far: answered {status}" in caplog.text
+
+
+def test_an_event_is_given_up_once_it_is_too_old(notifier_of: Any) -> None:
+    """And the queue goes on with the next one."""
+    with receive_hooks(*[Reply(503)] * 200) as server:
+        notifier = notifier_of(server.url, retry_seconds=0.1)
+        notifier.put(event(1))
+        wait_until(lambda: notifier.status().given_up)
+    status = notifier.status()
+    assert (status.given_up, status.waiting) == (1, 0)
+    assert status.retries >= 2
+    assert status.last_reason == "answered 503"
+
+
+def test_a_receiver_that_is_down_is_tried_until_it_is_up(notifier_of: Any) -> None:
+    """A refused connection is no answer; nothing is lost."""
+    with receive_hooks() as server:
+        url = server.url
+    notifier = notifier_of(url)
+    notifier.put(event())
+    wait_until(lambda: notifier.status().retries >= 2)
+    reason = notifier.status().last_reason
+    assert reason is not None
+    assert reason.startswith("no answer (Connect")
+    assert "path-is-secret" not in reason
+
+
+def test_a_full_queue_drops_the_oldest_events_and_counts_them(notifier_of: Any) -> None:
+    """Putting never waits, however slow the receiver is."""
+    with receive_hooks(*[Reply(503)] * 10_000) as server:
+        notifier = notifier_of(server.url)
+        for number in range(MOST_EVENTS + 50):
+            notifier.put(event(number))
+        status = notifier.status()
+        assert (status.waiting, status.dropped) == (MOST_EVENTS, 50)
+        notifier.close()
+    assert notifier.status().dropped == MOST_EVENTS + 50
+    notifier.put(event())
+    assert notifier.status().dropped == MOST_EVENTS + 51
+
+
+def test_events_of_other_kinds_are_not_sent(notifier_of: Any) -> None:
+    """A receiver may ask for verdicts alone."""
+    notifier = notifier_of("http://127.0.0.1:9/", events=["verdict", "incident"])
+    notifier.put(event())
+    assert notifier.status().waiting == 0
+    assert notifier._thread is None
+
+
+def test_finishing_shortens_the_pauses_and_close_ends_the_wait(
+    notifier_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause of minutes does not outlast the process; a dead receiver does not hold it up."""
+    monkeypatch.setattr(notifiers, "_FIRST_PAUSE", 500.0)
+    monkeypatch.setattr(notifiers, "_LONGEST_PAUSE", 500.0)
+    with receive_hooks(Reply(503)) as server:
+        notifier = notifier_of(server.url)
+        notifier.put(event())
+        wait_until(lambda: notifier.status().retries == 1)
+        assert notifier.finish(timeout_seconds=10)
+    dead = notifier_of("http://127.0.0.1:9/")
+    dead.put(event())
+    threading.Timer(0.2, dead.close).start()
+    assert not dead.finish(timeout_seconds=60)
+    assert dead.status().dropped == 1
+
+
+def test_pauses_double_with_jitter_up_to_a_limit_and_never_undercut_the_receivers_wish(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From half to all of the pause, at random."""
+    monkeypatch.undo()
+    random = Random(0)  # noqa: S311 - a test must repeat
+    for attempts, longest in ((1, 0.5), (2, 1.0), (5, 8.0), (8, 60.0), (10_000, 60.0)):
+        pauses = [choose_pause(attempts, 0.0, random) for _ in range(200)]
+        assert longest / 2 <= min(pauses) < 0.6 * longest
+        assert 0.9 * longest < max(pauses) <= longest
+    assert choose_pause(1, 30.0, random) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("1" * 500, 600.0),
+        ("-3", 0.0),
+        ("soon", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_bounded(text: str, seconds: float) -> None:
+    """Nonsense counts as no wish."""
+    assert read_answer(429, {"Retry-After": text}, now=NOW).wait_seconds == seconds
+
+
+def test_certificates_and_proxies_are_those_of_requests(
+    notifier_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown certificate is no answer; a named authority is trusted, by option or variable."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+    with receive_hooks(tls=tls) as server:
+        unknown = notifier_of(server.url, retry_seconds=0.01)
+        unknown.put(event())
+        wait_until(lambda: unknown.status().given_up)
+        assert unknown.status().last_reason == "no answer (SSLError)"
+        trusting = notifier_of(server.url, ca_file=bundle)
+        trusting.put(event())
+        assert trusting.finish(timeout_seconds=10)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        by_variable = notifier_of(server.url)
+        by_variable.put(event())
+        assert by_variable.finish(timeout_seconds=10)
+    with receive_hooks() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        proxied = notifier_of("http://receiver.invalid/hook")
+        proxied.put(event())
+        assert proxied.finish(timeout_seconds=10)
+        assert proxy.hooks[0].path == "http://receiver.invalid/hook"
+
+
+def test_nothing_shows_the_secret_or_the_path_of_the_url(
+    notifier_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a repr, a status, a log or an error: both are credentials."""
+    with receive_hooks(Reply(404)) as server, caplog.at_level(logging.DEBUG, "mlmonitor"):
+        options: dict[str, Any] = {"secret": "hush-hush", "headers": {"X-Key": "key-key"}}
+        webhook = Webhook(server.url, **options)
+        notifier = Notifier(webhook)
+        notifier.put(event())
+        wait_until(lambda: notifier.status().refused)
+        notifier.close()
+    shown = f"{webhook!r} {vars(webhook)} {webhook.keys!r} {notifier.status()} {caplog.text}"
+    for hidden in ("hush-hush", "path-is-secret", "key-key"):
+        assert hidden not in shown
+    assert webhook.name.startswith("webhook 127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"url": "example.com/secret-path"}, "url: expected an address"),
+        ({"url": "ftp://example.com/secret-path"}, "url: expected an address"),
+        ({"url": "https://"}, "url: expected an address"),
+        ({"url": "https://example.com:port/secret-path"}, "url: expected an address"),
+        ({"url": 3}, "url: expected an address"),
+        ({"url": "https://user:secret-path@example.com/"}, "credentials in headers"),
+        ({"url": "https://example.com/secret-path\u200b"}, "U\\+200B"),
+        ({"secret": ""}, "secret: expected a text"),
+        ({"secret": 5}, "secret: expected a text"),
+        ({"secret": []}, "secret: expected at least one"),
+        ({"secret": "whsec_not base64 secret-path"}, "secret: expected base64"),
+        ({"secret": "whsec_"}, "secret: expected base64"),
+        ({"events": ["alerts"]}, "events: expected some of alert, incident, verdict"),
+        ({"events": "alert"}, "events"),
+        ({"events": []}, "events"),
+        ({"headers": {"webhook-id": "1"}}, "headers: webhook-id is set"),
+        ({"headers": {"X": "secret-path\n"}}, "headers: X"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        ({"timeout_seconds": True}, "timeout_seconds"),
+        ({"retry_seconds": float("nan")}, "retry_seconds"),
+    ],
+)
+def test_a_wrong_option_is_named_and_not_quoted(options: dict[str, Any], message: str) -> None:
+    """The error says what is expected."""
+    with pytest.raises(ConfigError, match=message) as refused:
+        Webhook(**({"url": "https://example.com/"} | options))
+    assert "secret-path" not in str(refused.value)
+
+
+@pytest.mark.parametrize("notify", ["https://example.com", [1], Webhook("https://example.com")])
+def test_receivers_are_a_list_of_webhooks(notify: Any) -> None:
+    """A single one, or an address, is refused with an example."""
+    with pytest.raises(ConfigError, match="notify: expected a list of webhooks"):
+        Monitor("m", exporters=[], notify=notify)
+
+
+def test_keys_are_not_shown() -> None:
+    """Neither in a repr nor in a traceback's variables."""
+    assert repr(SigningKeys(["a", "b"])) == "SigningKeys(2 hidden)"
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """Training data of one feature, which the prediction follows."""
+    x = np.random.default_rng(0).normal(size=2_000)
+    return Reference.fit(
+        {"x": x},
+        predictions=x,
+        actuals=x + np.random.default_rng(1).normal(size=2_000),
+        training_metrics={"mae": 0.8},
+        thresholds="asymptotic",
+    )
+
+
+def kinds(hooks: list[Hook]) -> list[str]:
+    """The types of the events received."""
+    return [json.loads(hook.body)["type"] for hook in hooks]
+
+
+def test_a_monitor_reports_alerts_incidents_and_verdicts(reference: Reference) -> None:
+    """Each change once, and all of them before the monitor is closed."""
+    rng = np.random.default_rng(2)
+    with receive_hooks() as server:
+        with Monitor(
+            "claims",
+            version="7",
+            reference=reference,
+            exporters=[],
+            notify=[Webhook(server.url, secret=SECRET)],
+        ) as monitor:
+            x = rng.normal(3, 1, 3_000)
+            ids = list(map(str, range(3_000)))
+            monitor.record({"x": x}, x, ids=ids)
+            monitor.status()
+            monitor.label(ids, rng.permutation(x) + 10 * rng.normal(size=3_000))
+            monitor.flush(timeout_seconds=20)
+        received = kinds(server.hooks)
+        assert monitor.close()
+        status = monitor.status()
+    assert received.count("mlmonitor.verdict.retrain") == 1
+    assert "mlmonitor.incident.open" in received
+    assert "mlmonitor.alert.firing" in received
+    (events,) = status.notifications.values()
+    assert events.delivered == len(received)
+    assert f"delivered {len(received)}" in str(status)
+    assert json.loads(status.to_json())["notifications"]
+
+
+def test_closing_says_so_if_an_event_was_not_accepted(
+    reference: Reference, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, and the exit takes no longer than it may."""
+    monitor = Monitor(
+        "m", reference=reference, exporters=[], notify=[Webhook("http://127.0.0.1:9/hook")]
+    )
+    monitor.record({"x": np.full(3_000, 9.0)}, np.full(3_000, 9.0))
+    monitor.flush(timeout_seconds=20)
+    with caplog.at_level(logging.WARNING):
+        assert not monitor.close(timeout_seconds=0.5)
+    assert "closed with losses" in caplog.text
+    assert monitor.status().notifications["webhook 127.0.0.1:9"].dropped > 0
+
+
+def test_a_forked_child_sends_its_own_events_and_not_its_parents(reference: Reference) -> None:
+    """Its queue is empty, and its thread its own."""
+    with receive_hooks() as server:
+        monitor = Monitor("m", reference=reference, exporters=[], notify=[Webhook(server.url)])
+        monitor.record({"x": np.full(3_000, 9.0)}, np.full(3_000, 9.0))
+        monitor.flush(timeout_seconds=20)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                is_new = not sum(
+                    each.delivered + each.waiting
+                    for each in monitor.status().notifications.values()
+                )
+                monitor.record({"x": np.full(3_000, 9.0)}, np.full(3_000, 9.0))
+                code = 0 if is_new and monitor.close(timeout_seconds=20) else 1
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        assert monitor.close()
+        received = kinds(server.hooks)
+    assert received.count("mlmonitor.incident.open") == 2
+
+
+def test_a_disabled_monitor_sends_nothing() -> None:
+    """And starts no thread."""
+    monitor = Monitor(
+        "m",
+        exporters=[],
+        notify=[Webhook("http://127.0.0.1:9/")],
+        config=Config(enabled=False),
+    )
+    assert monitor.status().notifications == {}
+    assert not [t for t in threading.enumerate() if t.name == notifiers.THREAD_NAME]
