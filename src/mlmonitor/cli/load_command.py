@@ -14,6 +14,7 @@ from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.cli.loader_metrics import LoaderMetrics
 from mlmonitor.cli.store_command import add_database, require_database
 from mlmonitor.errors import ConfigError
+from mlmonitor.events.kafka import TOPIC
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.store.database import is_outage
 from mlmonitor.store.load.consumer import client_settings
@@ -32,7 +33,7 @@ def add_command(commands: Any) -> None:
         "status: 0 stopped or idle, 1 the database refuses to go on, 2 the configuration is wrong."
     )
     parser.add_argument("--brokers", required=True, help="HOST:PORT, several separated by commas")
-    parser.add_argument("--topic", default="mlmonitor.events")
+    parser.add_argument("--topic", default=TOPIC)
     parser.add_argument("--group", default="mlmonitor")
     add_database(parser)
     parser.add_argument(

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.store.load.decode import Message, Place
+from mlmonitor.store.load.decode import Message, PartitionKey
 
 log = logging.getLogger("mlmonitor.store")
 
-ReadOffsets = Callable[[Iterable[Place]], dict[Place, int]]
+ReadOffsets = Callable[[Iterable[PartitionKey]], dict[PartitionKey, int]]
 """Reads how far partitions are loaded; waits while the database is away."""
 
 _AT_ONCE = 500
@@ -70,9 +70,9 @@ class GroupConsumer:
         kafka = import_extra("confluent_kafka", extra="kafka")
         self._kafka = kafka
         self.topic = topic
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[PartitionKey, int] = {}
         """The offset up to which each owned partition was handed out."""
-        self.ends: dict[Place, int] = {}
+        self.ends: dict[PartitionKey, int] = {}
         self.rewinds = 0
         """How often a partition began again below what was loaded, as a topic made again does."""
         self.was_assigned = False
@@ -107,7 +107,7 @@ class GroupConsumer:
                 if one.error() is None:
                     value = one.value() or b""
                     size += len(value)
-                    place = Place(one.topic(), one.partition())
+                    place = PartitionKey(one.topic(), one.partition())
                     messages.append(Message(place, one.offset(), one.key(), value))
                 else:
                     self._report(one.error())
@@ -118,7 +118,7 @@ class GroupConsumer:
             self.active_at = time.monotonic()
         return owned
 
-    def starts(self, messages: Iterable[Message]) -> dict[Place, int]:
+    def starts(self, messages: Iterable[Message]) -> dict[PartitionKey, int]:
         """Return where the partitions of messages were, and move on behind the messages."""
         starts = dict(self.positions)
         for message in messages:
@@ -145,7 +145,7 @@ class GroupConsumer:
             start = offset or self._kafka.OFFSET_BEGINNING
             self._consumer.seek(self._kafka.TopicPartition(place.topic, place.partition, start))
 
-    def publish(self, ends: Mapping[Place, int]) -> None:
+    def publish(self, ends: Mapping[PartitionKey, int]) -> None:
         """Give Kafka the offsets of loaded partitions, for tools that show lag."""
         offsets = [
             self._kafka.TopicPartition(place.topic, place.partition, offset)
@@ -172,7 +172,7 @@ class GroupConsumer:
         self._consumer.close()
 
     def _assign(self, consumer: Any, partitions: list[Any]) -> None:
-        places = [Place(p.topic, p.partition) for p in partitions]
+        places = [PartitionKey(p.topic, p.partition) for p in partitions]
         if places:
             self.positions |= self._read_offsets(places)
         for partition, place in zip(partitions, places, strict=True):
@@ -183,7 +183,7 @@ class GroupConsumer:
     def _revoke(self, consumer: Any, partitions: list[Any]) -> None:
         self._before_revoke()
         for partition in partitions:
-            self.positions.pop(Place(partition.topic, partition.partition), None)
+            self.positions.pop(PartitionKey(partition.topic, partition.partition), None)
         consumer.incremental_unassign(partitions)
         self.active_at = time.monotonic()
 

@@ -39,7 +39,7 @@ _DECODED_AT_ONCE = 500
 """More are slower: their contents no longer fit into the processor's cache."""
 
 
-class Place(NamedTuple):
+class PartitionKey(NamedTuple):
     """A partition of a topic."""
 
     topic: str
@@ -49,7 +49,7 @@ class Place(NamedTuple):
 class Message(NamedTuple):
     """A message as it was read."""
 
-    place: Place
+    place: PartitionKey
     offset: int
     key: bytes | None
     value: bytes
@@ -70,8 +70,8 @@ class EventBatch:
     """
 
     messages: Sequence[Message]
-    starts: Mapping[Place, int]
-    ends: Mapping[Place, int]
+    starts: Mapping[PartitionKey, int]
+    ends: Mapping[PartitionKey, int]
     events: dict[StagingSchema, list[Content]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ class EventBatch:
         """The rollups' shard: loaders that write at once have no partition in common."""
         return min(place.partition for place in self.ends) % 64 if self.ends else 0
 
-    def halves(self) -> "tuple[tuple[Sequence[Message], ...], Mapping[Place, int]]":
+    def halves(self) -> "tuple[tuple[Sequence[Message], ...], Mapping[PartitionKey, int]]":
         """Return the messages in two halves, in order, and the offsets between them."""
         middle = len(self.messages) // 2
         first = self.messages[:middle]
@@ -94,7 +94,7 @@ class Decoder:
     def __init__(self, avro: AvroDecoder | None = None) -> None:
         self._avro = avro or AvroDecoder(None)
 
-    def decode(self, messages: Sequence[Message], starts: Mapping[Place, int]) -> EventBatch:
+    def decode(self, messages: Sequence[Message], starts: Mapping[PartitionKey, int]) -> EventBatch:
         """Return a batch of messages; `starts` may hold other partitions as well."""
         ends = ends_of(messages)
         batch = EventBatch(messages, {place: starts[place] for place in ends}, ends)
@@ -121,7 +121,7 @@ class Decoder:
         ]
 
 
-def ends_of(messages: Iterable[Message]) -> dict[Place, int]:
+def ends_of(messages: Iterable[Message]) -> dict[PartitionKey, int]:
     """Return the offset after the last message of each partition."""
     return {message.place: message.offset + 1 for message in messages}
 

@@ -15,7 +15,7 @@ from mlmonitor.store.database import connect, is_outage, sqlstate
 from mlmonitor.store.load.avro import AvroDecoder
 from mlmonitor.store.load.consumer import GroupConsumer
 from mlmonitor.store.load.dead_letters import DeadLetterTopic
-from mlmonitor.store.load.decode import Decoder, EventBatch, Message, Place
+from mlmonitor.store.load.decode import Decoder, EventBatch, Message, PartitionKey
 from mlmonitor.store.load.offsets import Overtaken, read_offsets
 from mlmonitor.store.load.writer import BatchWriter, LoadCounts
 from mlmonitor.store.schema import require_latest
@@ -68,7 +68,7 @@ class Loader:
         self._batches: queue.Queue[EventBatch | None] = queue.Queue(maxsize=1)
         self._idle = threading.Event()
         self._idle.set()
-        self._published: queue.SimpleQueue[Mapping[Place, int]] = queue.SimpleQueue()
+        self._published: queue.SimpleQueue[Mapping[PartitionKey, int]] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._connection: Any = None
         self._decoder = Decoder(AvroDecoder(options.schema_registry))
@@ -201,7 +201,7 @@ class Loader:
             if not self._idle.wait(0.05) and not self.is_connected and self._stopping.is_set():
                 return
 
-    def _read_offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+    def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Read offsets through a connection of its own; wait while the database is away."""
         listed, delay = list(places), 0.1
         while True:

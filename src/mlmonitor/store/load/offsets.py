@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlmonitor.errors import MonitorError
-from mlmonitor.store.load.decode import Place
+from mlmonitor.store.load.decode import PartitionKey
 
 _READ = """
     select topic, partition, next_offset from mlmonitor.offsets
@@ -35,18 +35,20 @@ class Overtaken(MonitorError):
     """Another instance has loaded these partitions further; this one's batch must be dropped."""
 
 
-def read_offsets(connection: Any, group: str, places: Iterable[Place]) -> dict[Place, int]:
+def read_offsets(
+    connection: Any, group: str, places: Iterable[PartitionKey]
+) -> dict[PartitionKey, int]:
     """Return the offset that each partition is loaded up to: 0 for one that is new."""
     columns = _columns(places)
     connection.execute(_BEGIN, (group, *columns))
     return _by_place(connection.execute(_READ, (group, *columns)).fetchall())
 
 
-def claim_offsets(connection: Any, group: str, starts: Mapping[Place, int]) -> None:
+def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int]) -> None:
     """Lock the partitions of a batch until its transaction ends.
 
-    A second instance that still believes to own them waits, and is then refused: so no batch is
-    loaded twice, whatever the group's protocol does.
+    A second instance that still believes to own them waits, and is then refused, so no batch is
+    loaded twice, in whichever way the group shares them.
 
     Raises:
         Overtaken: a partition is not where the batch starts.
@@ -56,15 +58,15 @@ def claim_offsets(connection: Any, group: str, starts: Mapping[Place, int]) -> N
         raise Overtaken("offsets: another instance has loaded these partitions further")
 
 
-def advance_offsets(connection: Any, group: str, ends: Mapping[Place, int]) -> None:
+def advance_offsets(connection: Any, group: str, ends: Mapping[PartitionKey, int]) -> None:
     """Set the offsets that partitions are loaded up to."""
     connection.execute(_ADVANCE, (*_columns(ends), list(ends.values()), group))
 
 
-def _columns(places: Iterable[Place]) -> tuple[list[str], list[int]]:
+def _columns(places: Iterable[PartitionKey]) -> tuple[list[str], list[int]]:
     listed = list(places)
     return [place.topic for place in listed], [place.partition for place in listed]
 
 
-def _by_place(rows: Iterable[tuple[str, int, int]]) -> dict[Place, int]:
-    return {Place(topic, partition): offset for topic, partition, offset in rows}
+def _by_place(rows: Iterable[tuple[str, int, int]]) -> dict[PartitionKey, int]:
+    return {PartitionKey(topic, partition): offset for topic, partition, offset in rows}
