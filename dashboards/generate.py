@@ -11,8 +11,10 @@ from metrics_overview import OVERVIEW
 from metrics_performance import PERFORMANCE
 from mlmonitor.present.dashboards.shipped_files import render_files
 from model import Board
+from provisioning import PROVISIONING
 from rule_files import alert_rules, fleet_rules, grafana_rules
 from schema_v2 import write_v2
+from sql_boards import SQL_BOARDS
 
 PRESENT = Path(__file__).parents[1] / "src" / "mlmonitor" / "present"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "collectors" / "fleet.rules.yml"
@@ -26,6 +28,11 @@ def shipped() -> dict[str, str]:
         name = board.uid.removeprefix("mlmonitor-")
         texts[f"dashboards/grafana/metrics/{name}.json"] = write_classic(board)
         texts[f"dashboards/grafana/metrics-v2/{name}.json"] = write_v2(board)
+    for board in SQL_BOARDS:
+        name = board.uid.removeprefix("mlmonitor-sql-")
+        texts[f"dashboards/grafana/events/{name}.json"] = write_classic(board)
+        texts[f"dashboards/grafana/events-v2/{name}.json"] = write_v2(board)
+    texts |= PROVISIONING
     texts["alerts/prometheus/fleet.rules.yml"] = fleet_rules()
     texts["alerts/prometheus/alerts.rules.yml"] = alert_rules()
     texts["alerts/grafana/alerts.yml"] = grafana_rules()

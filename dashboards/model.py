@@ -65,7 +65,7 @@ class Variable:
     query: str
     multi: bool = True
     all_value: str | None = ".*"
-    """What the choice of all stands for; None where one has to be chosen."""
+    """What the choice of all stands for; empty for all values; None where one has to be chosen."""
     regex: str = ""
 
 

@@ -126,14 +126,21 @@ def _variable(board: Board, variable: Variable | Choice) -> object:
         .label(variable.label)
         .query(_variable_query(board, variable))
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
+        .sort(_sort(board))
         .multi(variable.multi)
         .regex(variable.regex)
     )
     if variable.all_value is None:
         return builder
     everything = models.VariableOption(selected=True, text=["All"], value=["$__all"])
-    return builder.include_all(True).all_value(variable.all_value).current(everything)
+    builder = builder.include_all(True).current(everything)
+    return builder.all_value(variable.all_value) if variable.all_value else builder
+
+
+def _sort(board: Board) -> models.VariableSort:
+    """SQL orders its own rows: the first is chosen until somebody chooses."""
+    is_ordered = board.source != "prometheus"
+    return models.VariableSort.DISABLED if is_ordered else models.VariableSort.ALPHABETICAL_ASC
 
 
 def _variable_query(board: Board, variable: Variable) -> object:

@@ -28,6 +28,7 @@ from support.dashboards import expressions, panels, recorded_names
 
 ROOT = Path(__file__).parents[3]
 RUNBOOKS = ROOT / "docs" / "runbooks"
+FOLDERS = ("metrics", "metrics-v2", "events", "events-v2")
 METRIC_BOARDS = ("overview", "drift", "field", "performance", "kpis")
 
 
@@ -167,7 +168,7 @@ def test_there_are_five_dashboards_in_both_schemas() -> None:
 
 def test_every_panel_says_what_is_good_and_what_to_do() -> None:
     """A description of more than a title's worth, in both schemas, and a unit."""
-    for folder in ("metrics", "metrics-v2"):
+    for folder in FOLDERS:
         for name, board in boards(folder):
             found = list(panels(board))
             assert found
@@ -178,7 +179,7 @@ def test_every_panel_says_what_is_good_and_what_to_do() -> None:
 
 def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
     """None covers another, none is wider than the page."""
-    for name, board in boards("metrics"):
+    for name, board in (*boards("metrics"), *boards("events")):
         taken: set[tuple[int, int]] = set()
         for panel in board["panels"]:
             place = panel["gridPos"]
@@ -194,7 +195,7 @@ def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
 
 def test_schema_v2_places_every_element_once() -> None:
     """An element without a place is not drawn, a place without an element is an error."""
-    for name, board in boards("metrics-v2"):
+    for name, board in (*boards("metrics-v2"), *boards("events-v2")):
         spec = board["spec"]
         placed = [
             item["spec"]["element"]["name"]
@@ -204,7 +205,7 @@ def test_schema_v2_places_every_element_once() -> None:
         assert sorted(placed) == sorted(spec["elements"]), name
 
 
-@pytest.mark.parametrize("folder", ["metrics", "metrics-v2"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_variable_of_a_query_is_one_of_the_dashboard(folder: str) -> None:
     """A misspelt one would match nothing."""
     for name, board in boards(folder):
@@ -215,7 +216,23 @@ def test_every_variable_of_a_query_is_one_of_the_dashboard(folder: str) -> None:
         }
         used = set(re.findall(r"\$\{?([a-z]+)\b", json.dumps(board)))
         assert used - {"datasource"} <= declared, name
-        assert {"datasource", "environment", "model", "version", "segment"} <= declared
+        assert {"datasource", "model", "version", "segment"} <= declared
+
+
+def test_provisioning_files_name_what_is_written() -> None:
+    """Data sources by the uids that alerts ask for, dashboards by the folders that are there."""
+    texts = {path.as_posix(): text for path, text in render_files("grafana", naming="mimir")}
+    sources = yaml.safe_load(texts["provisioning/datasources/mlmonitor.yml"])["datasources"]
+    assert [source["uid"] for source in sources] == ["prometheus", "mlmonitor-events"]
+    _, postgres = sources
+    assert postgres["jsonData"]["database"] == "$MLMONITOR_POSTGRES_DATABASE"
+    assert postgres["url"] == "$MLMONITOR_POSTGRES_HOST:$MLMONITOR_POSTGRES_PORT"
+    assert postgres["user"] == "$MLMONITOR_POSTGRES_USER"
+    assert postgres["secureJsonData"] == {"password": "$MLMONITOR_POSTGRES_PASSWORD"}
+    providers = yaml.safe_load(texts["provisioning/dashboards/mlmonitor.yml"])["providers"]
+    folders = {path.split("/")[0] for path in texts}
+    for provider in providers:
+        assert provider["options"]["path"].rpartition("/")[2] in folders
 
 
 def alerting_rules() -> list[dict[str, Any]]:
