@@ -266,6 +266,15 @@ _HEALTH = Row(
         ),
         Panel(
             "timeseries",
+            "Events, by outcome",
+            "Events of the event log in the window. Good: all delivered. Dropped ones found no "
+            "room or no time: look at the broker; refused ones are too large or not permitted.",
+            (Query(total(added(select(catalog.EVENTS)), "sink, outcome"), "{{sink}} {{outcome}}"),),
+            decimals=0,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
             "Memory of the aggregates",
             "Upper bound in each process. It does not grow with traffic.",
             (

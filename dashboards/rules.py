@@ -154,6 +154,8 @@ _TRAINED_MAE = highest(whole(catalog.PERFORMANCE, 'measure="mae",basis="referenc
 _MATCHED = whole(catalog.LABELS, 'status="matched"')
 _REPORTED = f"{ENVIRONMENT}, <model.name>, destination"
 _NOT_ACCEPTED = select(catalog.EXPORT_POINTS, 'outcome!="accepted"', chosen="")
+_LOST_EVENTS = select(catalog.EVENTS, 'outcome!="delivered"', chosen="")
+_EVENTS = select(catalog.EVENTS, chosen="")
 _POINTS = select(catalog.EXPORT_POINTS, chosen="")
 
 
@@ -276,6 +278,16 @@ ALERTS: tuple[AlertRule, ...] = (
         "warning",
         f"{{{{ $labels.measure }}}} of {_MODEL_TEXT} is not as it was",
         "A process has evidence that its failures or its latency have grown beyond its first days.",
+    ),
+    AlertRule(
+        "MlmonitorEventsLost",
+        f"sum by (sink) (increase({_LOST_EVENTS}[15m]))\n"
+        f"/ sum by (sink) (increase({_EVENTS}[15m])) > 0.001",
+        "15m",
+        "warning",
+        "{{ $labels.sink }} loses events",
+        "{{ $value | humanizePercentage }} of the events of the last fifteen minutes were dropped "
+        "or refused.",
     ),
     AlertRule(
         "MlmonitorPointsRefused",

@@ -120,6 +120,14 @@ def points(refused: str) -> tuple[Input, ...]:
     )
 
 
+def events(dropped: str) -> tuple[Input, ...]:
+    """Of one sink, a thousand of them delivered a minute."""
+    return tuple(
+        Input(catalog.EVENTS, values, with_labels(MODEL, sink="kafka", outcome=outcome))
+        for outcome, values in (("delivered", "0+1000x240"), ("dropped", dropped))
+    )
+
+
 CASES = (
     Case("MlmonitorFleetPsi", "half of one value", categories("0+90x240", "0+10x240"), 16),
     Case("MlmonitorFleetPsi", "as trained", categories("0+50x240", "0+50x240"), None),
@@ -225,6 +233,8 @@ CASES = (
         (Input(catalog.SERVICE_ALERT, "0x120", with_labels(MODEL, measure="failures")),),
         None,
     ),
+    Case("MlmonitorEventsLost", "one in a hundred", events("0+10x240"), 17),
+    Case("MlmonitorEventsLost", "none", events("0x240"), None),
     Case("MlmonitorPointsRefused", "one in ten", points("0+100x240"), 17),
     Case("MlmonitorPointsRefused", "none", points("0x240"), None),
 )

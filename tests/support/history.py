@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlmonitor import Config, Field, Monitor, Reference
+from mlmonitor import Config, Field, Kafka, Monitor, Reference
 from mlmonitor.export.base import Exporter
 from mlmonitor.testing import ManualClock
 
@@ -144,7 +144,13 @@ def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[
             )
             for _ in range(2)
         )
-        fraud = start("fraud", version="2", reference=fraud_reference(), segments=["line"])
+        fraud = start(
+            "fraud",
+            version="2",
+            reference=fraud_reference(),
+            segments=["line"],
+            events=Kafka("mock:1", options={"test.mock.num.brokers": 1}),
+        )
         everyone = (*severity, fraud)
         rngs = [np.random.default_rng(seed) for seed in range(3)]
         for minute in range(MINUTES):
