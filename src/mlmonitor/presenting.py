@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmonitor.config import Config
@@ -49,6 +51,24 @@ class Presenting:
         server = start_server([source], host=host, port=port, allowed_hosts=allowed_hosts)
         self._servers.append(server)
         return server
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write a report of the model as it is now; return its path.
+
+        A path that ends in `.html` gives one self-contained file with the pictures of the live
+        page, for people; one that ends in `.json` gives the status and the history of the window,
+        for machines. An existing file is replaced at once.
+        Price: 15 to 25 ms and 25 kB a field, in the calling thread.
+
+        Raises:
+            ConfigError: the path has another ending.
+            MissingExtra: the extra `report` is not installed, for HTML.
+            OSError: the file cannot be written.
+        """
+        from mlmonitor.present.report.report_file import check_path, write_report
+
+        check_path(path)  # before anything is read
+        return write_report(self._read_page(), path)
 
     def _read_page(self) -> "ModelReading":
         """Read the model with the history of its window."""

@@ -10,6 +10,7 @@ from mlmonitor.cli import (
     doctor_command,
     load_command,
     reference_command,
+    report_command,
     store_command,
 )
 from mlmonitor.cli.exit_status import OK, WRONG
@@ -19,6 +20,7 @@ _COMMANDS = (
     dashboards_command.add_command,
     doctor_command.add_command,
     reference_command.add_command,
+    report_command.add_command,
     store_command.add_command,
     load_command.add_command,
 )

@@ -176,6 +176,11 @@ class Reference:
         finally:
             fresh.unlink(missing_ok=True)
 
+    def _repr_html_(self) -> str:
+        from mlmonitor.reference.reference_html import reference_html
+
+        return reference_html(self.content)
+
     def __repr__(self) -> str:
         parts = [amount(self.rows, "row")]
         if self.copied_rows:

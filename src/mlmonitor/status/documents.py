@@ -4,15 +4,16 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from pydantic_core import to_jsonable_python
 
 from mlmonitor.formatting import counted, short
+from mlmonitor.markup import add_items, add_table, add_text, new_fragment, to_text
 from mlmonitor.status.field_table import invalid_count
 from mlmonitor.status.lines import alert_title
 
 if TYPE_CHECKING:
+    from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.status import Status
 
 _HEAD = ("field", "role", "rows", "invalid", "mean", "at training", "psi", "threshold", "")
@@ -42,50 +43,32 @@ def to_json(status: "Status", *, indent: int | None = None) -> str:
 
 def to_html(status: "Status") -> str:
     """The status as a fragment of HTML without scripts, with every name escaped."""
-    root = ET.Element("div")
-    title = ET.SubElement(root, "p")
-    ET.SubElement(title, "b").text = f"{status.model} {status.version}".strip()
     failed = sum(status.errors.values())
     facts = f"{status.predictions:,} predictions, {failed:,} failed, {status.window_rows:,} rows"
-    title[-1].tail = f": {status.state}; {facts} in the window"
-    if status.reference_warning is not None:
-        ET.SubElement(root, "p").text = status.reference_warning
-    _add_alerts(root, status)
-    _add_fields(root, status)
-    return ET.tostring(root, encoding="unicode", method="html")
+    title = f"{status.model} {status.version}".strip()
+    root = new_fragment(title, f": {status.state}; {facts} in the window")
+    for sentence in (status.verdict, status.reference_warning):
+        if sentence is not None:
+            add_text(root, str(sentence))
+    if status.incidents:
+        add_items(root, ((incident.title, incident.advice) for incident in status.incidents))
+    if status.alerts:
+        add_items(root, ((alert_title(alert), alert.reason) for alert in status.alerts))
+    if status.fields:
+        add_table(root, _HEAD, map(_cells, status.fields))
+    return to_text(root)
 
 
-def _add_alerts(root: ET.Element, status: "Status") -> None:
-    if not status.alerts:
-        return
-    listing = ET.SubElement(root, "ul")
-    for alert in status.alerts:
-        item = ET.SubElement(listing, "li")
-        ET.SubElement(item, "b").text = alert_title(alert)
-        item[-1].tail = f" {alert.reason}"
-
-
-def _add_fields(root: ET.Element, status: "Status") -> None:
-    if not status.fields:
-        return
-    table = ET.SubElement(root, "table")
-    head = ET.SubElement(ET.SubElement(table, "thead"), "tr")
-    for name in _HEAD:
-        ET.SubElement(head, "th").text = name
-    body = ET.SubElement(table, "tbody")
-    for field in status.fields:
-        trained = None if field.training is None else field.training.mean
-        cells = (
-            field.name,
-            field.role.value,
-            counted(field.count),
-            counted(invalid_count(field)),
-            short(field.mean),
-            short(trained),
-            short(field.psi),
-            short(field.psi_threshold),
-            "alert" if field.has_alert else "",
-        )
-        row = ET.SubElement(body, "tr")
-        for cell in cells:
-            ET.SubElement(row, "td").text = cell
+def _cells(field: "FieldStatus") -> tuple[str, ...]:
+    trained = None if field.training is None else field.training.mean
+    return (
+        field.name,
+        field.role.value,
+        counted(field.count),
+        counted(invalid_count(field)),
+        short(field.mean),
+        short(trained),
+        short(field.psi),
+        short(field.psi_threshold),
+        "alert" if field.has_alert else "",
+    )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.formatting import short
+from mlmonitor.markup import new_fragment, to_text
 from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]
@@ -62,3 +63,7 @@ class Alert:
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
             f"{self.threshold:.3f} without drift; {self.reason}"
         )
+
+    def _repr_html_(self) -> str:
+        title, _, details = str(self).partition(": ")
+        return to_text(new_fragment(title, details))

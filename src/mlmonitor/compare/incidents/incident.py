@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.markup import add_items, new_fragment, to_text
 
 Cause = Literal["scaled", "shifted", "renamed", "lost", "stuck", "service", "inputs", "unknown"]
 
@@ -30,3 +31,11 @@ class Incident:
             return f"{self.title}: over"
         alerts = "1 alert" if len(self.members) == 1 else f"{len(self.members)} alerts"
         return f"{self.title} ({alerts}); {self.advice}"
+
+    def _repr_html_(self) -> str:
+        state = "over" if self.state == "closed" else self.advice
+        root = new_fragment(self.title, state)
+        add_items(
+            root, ((alert.field, f"{alert.measure}: {alert.reason}") for alert in self.members)
+        )
+        return to_text(root)

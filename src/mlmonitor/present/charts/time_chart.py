@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
 from mlmonitor.records import Counts, Floats
 
 MOST_MARKS = 12
+BATCH_SECONDS = 10.0  # a window that was filled faster came from a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,29 @@ class TimeChart:
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """The horizontal axis: when slices start, when the last one ends, and their rows."""
+    """The horizontal axis: when slices start, when the last one ends, and their rows.
+
+    It shows time, or numbers of rows if the rows arrived too fast for their times to say anything.
+    """
 
     starts: Floats
     end: float
     rows: Counts
     marks: tuple[Mark, ...] = field(default=())
 
-    @property
-    def edges(self) -> Floats:
-        """The ends of all slices, scaled to the width of the box.
+    @cached_property
+    def is_by_rows(self) -> bool:
+        """Whether the axis counts rows."""
+        return len(self.starts) > 1 and self.end - float(self.starts[0]) < BATCH_SECONDS
 
-        Slices are as wide as their time; slices of rows that arrived at once are equally wide.
-        """
-        times = np.append(self.starts, self.end)
-        span = float(times[-1] - times[0])
-        if not span > 0 or bool((np.diff(times) <= 0).any()):
-            return np.linspace(0, WIDTH, len(times))
-        edges: Floats = (times - times[0]) / span * WIDTH
+    @cached_property
+    def edges(self) -> Floats:
+        """The ends of all slices, scaled to the width of the box."""
+        places = np.append(self.starts, self.end)
+        if self.is_by_rows:
+            places = np.concatenate([[0.0], np.cumsum(self.rows, dtype=np.float64)])
+        span = max(float(places[-1] - places[0]), np.finfo(float).tiny)
+        edges: Floats = (places - places[0]) / span * WIDTH
         return edges
 
     @property
@@ -89,6 +96,25 @@ class Slices:
         """The middle of each slice."""
         middles: Floats = (self.edges[1:] + self.edges[:-1]) / 2
         return middles
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the axis, at equal distances."""
+        if self.is_by_rows:
+            total = int(self.rows.sum())
+            return tuple(f"row {round(total * part / 4):,}" for part in range(5))
+        return time_labels(self.starts, self.end)
+
+    @property
+    def titles(self) -> Sequence[str]:
+        """What each slice is called in its readout."""
+        if self.is_by_rows:
+            ends = np.cumsum(self.rows).tolist()
+            return [
+                f"rows {end - count + 1:,} to {end:,}"
+                for end, count in zip(ends, self.rows.tolist(), strict=True)
+            ]
+        return slice_titles(self.starts, self.end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +162,10 @@ def draw_time_chart(
         Stroke(line_path(x, to_y(line.values, axis.low, axis.high)), line.style, line.name)
         for line in lines
     ]
-    times = slice_titles(slices.starts, slices.end)
+    times = slices.titles
     columns = {line.name: line.values for line in lines}
-    table = _tabulate(times, slices.rows, columns)
+    first = "rows" if slices.is_by_rows else "time (UTC)"
+    table = _tabulate((first, "count"), times, slices.rows, columns)
     edges = np.round(slices.edges).astype(int).tolist()
     readouts = [
         Readout(edges[at], edges[at + 1] - edges[at], _describe(table.head, row))
@@ -151,18 +178,20 @@ def draw_time_chart(
         marks=slices.marks[-MOST_MARKS:],
         readouts=tuple(readouts),
         y_labels=axis.labels[::-1],
-        x_labels=time_labels(slices.starts, slices.end),
+        x_labels=slices.labels,
         table=table,
     )
 
 
-def _tabulate(times: Sequence[str], rows: Counts, columns: Mapping[str, Floats]) -> DataTable:
+def _tabulate(
+    head: tuple[str, ...], times: Sequence[str], rows: Counts, columns: Mapping[str, Floats]
+) -> DataTable:
     cells = zip(*[map(short, values.tolist()) for values in columns.values()], strict=True)
     lines = [
         (time, counted(count), *values)
         for time, count, values in zip(times, rows.tolist(), cells, strict=True)
     ]
-    return DataTable(("time (UTC)", "rows", *columns), tuple(lines))
+    return DataTable((*head, *columns), tuple(lines))
 
 
 def _describe(head: Sequence[str], row: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.snapshot import ModelSnapshot, SegmentSnapshot
 from mlmonitor.present.charts.paths import WIDTH
-from mlmonitor.present.charts.time_chart import Mark, Slices
+from mlmonitor.present.charts.time_chart import BATCH_SECONDS, Mark, Slices
 from mlmonitor.present.names import segment_id
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus
@@ -67,10 +67,12 @@ class ModelReading:
 
     def _marks(self, start: float, end: float) -> tuple[Mark, ...]:
         span = end - start
+        if span < BATCH_SECONDS:  # the axis counts rows, and incidents have a time only
+            return ()
         return tuple(
             Mark(round((incident.started_at - start) / span * WIDTH), incident.title)
             for incident in self.status.incidents
-            if span > 0 and start <= incident.started_at <= end
+            if start <= incident.started_at <= end
         )
 
     @cached_property

@@ -1,0 +1,168 @@
+"""`mlmonitor report`: compare a file of rows with a reference, for people and for CI."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from mlmonitor.cli.data_file import Columns, DataFile, open_data_file
+from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.monitor import Monitor
+from mlmonitor.present.report.report_file import check_path
+from mlmonitor.progress import ProgressLine
+from mlmonitor.records import Role
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.status import Status
+
+_SLICES = 60
+
+
+def _has_alert(status: Status) -> bool:
+    return bool(status.alerts)
+
+
+def _has_moved(status: Status) -> bool:
+    return any(field.has_moved for field in status.fields)
+
+
+def _needs_retraining(status: Status) -> bool:
+    return status.verdict is not None and status.verdict.action == "retrain"
+
+
+_CONDITIONS: dict[str, Callable[[Status], bool]] = {
+    "alert": _has_alert,
+    "moved": _has_moved,
+    "retrain": _needs_retraining,
+}
+
+
+def add_command(commands: Any) -> None:
+    """Add `report` with its options."""
+    parser = commands.add_parser("report", help="compare a file of rows with a reference")
+    parser.description = (
+        "Reads a Parquet or CSV file of features, predictions and, if there are any, actuals, "
+        "compares it with a saved reference, and writes a report. Columns are found by the names "
+        "that the reference has. Exit status: 0 done, 1 what --fail-on names was found, 2 the "
+        "arguments or a file are wrong."
+    )
+    parser.add_argument("reference", help="a saved reference")
+    parser.add_argument("current", help="rows to compare: .parquet or .csv")
+    parser.add_argument(
+        "-o",
+        "--out",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="report to write: .html for people, .json for machines; may be given twice",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=sorted(_CONDITIONS),
+        help="exit with 1 if an alert fires, a field has moved, or the verdict is to retrain",
+    )
+    parser.add_argument("--model", default="model", help="name of the model in the report")
+    parser.add_argument("--version", dest="model_version", default="", help="its version")
+    parser.add_argument("--prediction", help="column of the predictions, if not as in training")
+    parser.add_argument("--actual", help="column of the actual values, if not as in training")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but mistakes")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    for path in options.out:
+        check_path(path)
+    reference = Reference.load(options.reference)
+    roles = _Roles(reference, options.prediction, options.actual)
+    data = open_data_file(options.current, roles.kinds)
+    roles.check(data.names)
+    with _make_monitor(options, reference, data) as monitor:
+        _record(monitor, roles, data)
+        status = monitor.status()
+        for path in options.out:
+            monitor.report(path)
+    if not options.quiet:
+        print(status)
+    is_found = options.fail_on is not None and _CONDITIONS[options.fail_on](status)
+    return FAILED if is_found else OK
+
+
+def _make_monitor(options: argparse.Namespace, reference: Reference, data: DataFile) -> Monitor:
+    """A monitor whose window holds the whole file, and that sends nothing.
+
+    A slice more than the file fills, because a window drops its oldest slice when it is full.
+    """
+    rows = max(data.rows, 1)
+    slices = min(_SLICES, rows)
+    config = Config(
+        window_seconds=None,
+        window_rows=-(-rows // slices) * (slices + 1),
+        window_slices=slices + 1,
+        pending_predictions=rows,
+        record_wait_seconds=86_400,
+        check_interval_seconds=0,
+    )
+    return Monitor(
+        options.model,
+        version=options.model_version,
+        reference=reference,
+        exporters=[],
+        segments=reference.segments,
+        config=config,
+    )
+
+
+class _Roles:
+    """Which column of a file is which field of the reference."""
+
+    def __init__(self, reference: Reference, prediction: str | None, actual: str | None) -> None:
+        fields = [field for field in reference.fields if field.role is not Role.DERIVED]
+        names = {
+            role: [field.name for field in fields if field.role is role]
+            for role in (Role.FEATURE, Role.PREDICTION, Role.ACTUAL)
+        }
+        self.features = names[Role.FEATURE]
+        self.predictions = dict(zip(names[Role.PREDICTION], names[Role.PREDICTION], strict=True))
+        if prediction is not None:
+            self.predictions = {prediction: (names[Role.PREDICTION] or ["prediction"])[0]}
+        self.actual = actual or next(iter(names[Role.ACTUAL]), None)
+        self._given = [name for name in (prediction, actual) if name is not None]
+        renamed = {old: new for new, old in self.predictions.items()}
+        self.kinds = {renamed.get(field.name, field.name): field.kind for field in fields}
+        if self.actual is not None and names[Role.ACTUAL]:
+            kinds = {field.name: field.kind for field in fields if field.role is Role.ACTUAL}
+            self.kinds[self.actual] = kinds[names[Role.ACTUAL][0]]
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Raise ConfigError unless the file has the columns that were named, and a feature."""
+        for name in self._given:
+            if name not in names:
+                raise ConfigError(f"current: has no column {name!r}")
+        if not set(self.features) & set(names):
+            raise ConfigError(
+                "current: has no column of the reference: is it a file of this model?"
+            )
+
+    def split(self, columns: Columns) -> tuple[Columns, Any, Any]:
+        """The features, the predictions and the actuals of a chunk; None for what it lacks."""
+        found = {new: columns[old] for old, new in self.predictions.items() if old in columns}
+        predictions = next(iter(found.values())) if len(found) == 1 else found or None
+        actuals = None if self.actual is None else columns.get(self.actual)
+        others = {*self.predictions, self.actual} - set(self.features)
+        features = {name: values for name, values in columns.items() if name not in others}
+        return features, predictions, actuals
+
+
+def _record(monitor: Monitor, roles: _Roles, data: DataFile) -> None:
+    """Record the file in its order, and the actuals as labels of its rows."""
+    start = 0
+    with ProgressLine("reading", data.rows) as progress:
+        for columns in data.chunks:
+            features, predictions, actuals = roles.split(columns)
+            rows = len(next(iter(columns.values())))
+            ids = [str(number) for number in range(start, start + rows)]
+            monitor.record(features, predictions, ids=ids)
+            if actuals is not None:
+                monitor.label(ids, actuals)
+            start += rows
+            progress.update(start)

@@ -1,0 +1,50 @@
+"""Fragments of HTML for notebooks: no script, no style, and every name as text."""
+
+from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree as ET
+
+from mlmonitor.formatting import truncate
+
+NAME_COLUMNS = 200
+"""A longer text in a cell is cut."""
+
+
+def new_fragment(title: str, facts: str) -> ET.Element:
+    """An element that begins with a bold title and the facts beside it."""
+    root = ET.Element("div")
+    paragraph = ET.SubElement(root, "p")
+    ET.SubElement(paragraph, "b").text = truncate(title, NAME_COLUMNS)
+    paragraph[-1].tail = f" {facts}" if facts else None
+    return root
+
+
+def add_text(root: ET.Element, text: str) -> None:
+    """Add a paragraph."""
+    ET.SubElement(root, "p").text = truncate(text, 10 * NAME_COLUMNS)
+
+
+def add_items(root: ET.Element, items: Iterable[tuple[str, str]]) -> None:
+    """Add a list of items with a bold beginning."""
+    listing = ET.SubElement(root, "ul")
+    for start, rest in items:
+        item = ET.SubElement(listing, "li")
+        ET.SubElement(item, "b").text = truncate(start, NAME_COLUMNS)
+        item[-1].tail = f" {truncate(rest, 10 * NAME_COLUMNS)}"
+
+
+def add_table(root: ET.Element, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Add a table with one line of headings."""
+    table = ET.SubElement(root, "table")
+    line = ET.SubElement(ET.SubElement(table, "thead"), "tr")
+    for name in head:
+        ET.SubElement(line, "th").text = name
+    body = ET.SubElement(table, "tbody")
+    for cells in rows:
+        row = ET.SubElement(body, "tr")
+        for cell in cells:
+            ET.SubElement(row, "td").text = truncate(cell, NAME_COLUMNS)
+
+
+def to_text(root: ET.Element) -> str:
+    """The fragment as a string, with every name escaped."""
+    return ET.tostring(root, encoding="unicode", method="html")

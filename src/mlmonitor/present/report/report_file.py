@@ -1,0 +1,156 @@
+"""The page as one self-contained file for people, or as JSON for machines."""
+
+import hashlib
+import json
+from base64 import b64encode
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.errors import ConfigError
+from mlmonitor.formatting import moment
+from mlmonitor.present.names import show_name
+from mlmonitor.present.page.page_source import library_version
+from mlmonitor.present.renderer import load_environment, read_asset
+from mlmonitor.present.views.field_detail import FieldDetail, build_detail
+from mlmonitor.present.views.field_list import find_fields
+from mlmonitor.present.views.model_page import build_model_page
+from mlmonitor.present.views.view_options import ModelReading, ViewOptions
+from mlmonitor.records import QUALITIES, Floats, Quality
+
+SCHEMA = 1
+"""The version of the JSON report; a field is added without a new version, never removed."""
+
+_SUFFIXES = (".html", ".json")
+
+
+def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
+    """Write a report to `path`, as HTML or JSON by its ending; return the path.
+
+    Promise: atomic; a reader of `path` finds the old file or the whole new one.
+
+    Raises:
+        ConfigError: the ending is neither.
+        MissingExtra: the extra `report` is not installed, for HTML.
+        OSError: the file cannot be written.
+    """
+    target = check_path(path)
+    text = render_json(reading) if target.suffix.lower() == ".json" else render_report(reading)
+    fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
+    try:
+        fresh.write_text(text, encoding="utf-8", newline="\n")
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+def check_path(path: str | PathLike[str]) -> Path:
+    """The path of a report; raises ConfigError unless it ends like one."""
+    target = Path(path)
+    if target.suffix.lower() not in _SUFFIXES:
+        raise ConfigError("report: expected a path that ends in .html or .json")
+    return target
+
+
+def render_report(reading: ModelReading) -> str:
+    """The report as HTML: all fields in full, without an address of anything else.
+
+    Price: 15 to 25 ms and 25 kB a field.
+    """
+    environment = load_environment("report")
+    style, script = read_asset("page.css"), read_asset("report.js")
+    options = ViewOptions(with_calm=True)
+    page = build_model_page(reading, options)
+    details = [_shorten(build_detail(reading, listed)) for listed in find_fields(reading, "")]
+    order = {row.link: place for place, row in enumerate(page.fields.rows)}
+    details.sort(key=lambda detail: order.get(detail.link, len(order)))
+    headline = page.headline
+    html: str = environment.get_template("report.html.j2").render(
+        title=f"{headline.model} {headline.version}".strip(),
+        page=page,
+        details=details,
+        style=_mark_safe(style),
+        script=_mark_safe(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        made_at=moment(reading.snapshot.time),
+        library_version=library_version(),
+    )
+    return html
+
+
+def _shorten(detail: FieldDetail) -> FieldDetail:
+    """A calm field needs its distribution and its numbers; what changed is drawn over time."""
+    if detail.state in ("alert", "moved"):
+        return detail
+    return replace(detail, level=None, fan=None, invalid=None, drift=None, bar_table=None)
+
+
+def _hash(text: str) -> str:
+    """The hash by which the policy of the document allows its own style and script."""
+    return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _mark_safe(text: str) -> object:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - our own style sheet and script
+
+
+def render_json(reading: ModelReading) -> str:
+    """The report as JSON: the status, and the course of every field over the window."""
+    snapshot, status = reading.snapshot, reading.status
+    report = {
+        "schema": SCHEMA,
+        "model": show_name(status.model),
+        "version": show_name(status.version),
+        "time": snapshot.time,
+        "status": status.to_dict(),
+        "history": [part for p in snapshot.whole for part in _list_history(p)],
+    }
+    return json.dumps(report, indent=1, allow_nan=False) + "\n"
+
+
+def _list_history(population: PopulationSnapshot) -> list[dict[str, Any]]:
+    """Each field of a population over the slices; null for a slice without values."""
+    history, drift = population.history, population.drift_history
+    if history is None:
+        return []
+    parts: list[dict[str, Any]] = []
+    for place, field in enumerate(population.plan.schema.fields):
+        quality = history.counts["quality"][:, place]
+        valid = quality[:, QUALITIES.index(Quality.VALID)]
+        course: dict[str, Any] = {
+            "field": field.name,
+            "role": field.role.value,
+            "slices": {
+                "start": history.starts.tolist(),
+                "values": quality.sum(axis=1).tolist(),
+                "invalid": (quality.sum(axis=1) - valid).tolist(),
+            },
+        }
+        if place < len(population.plan.schema.numeric) and not population.is_id_like[place]:
+            has_values = history.valid[:, place] > 0
+            course["slices"]["numbers"] = history.valid[:, place].tolist()
+            for name, values in (("mean", history.mean), ("stddev", history.stddev)):
+                numbers = np.where(has_values, values[:, place], np.nan)
+                course["slices"][name] = _to_numbers(numbers)
+        if drift is not None:
+            course["drift"] = {
+                "start": drift.starts.tolist(),
+                "rows": drift.rows.tolist(),
+                "psi": _to_numbers(drift.scores[:, place]),
+                "threshold": _to_numbers(drift.thresholds[:, place]),
+            }
+        parts.append(course)
+    return parts
+
+
+def _to_numbers(values: Floats) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]

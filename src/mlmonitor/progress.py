@@ -1,0 +1,80 @@
+"""One line that says how far long work is: on a terminal alone, silent in a pipe."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+from mlmonitor.formatting import counted
+
+QUIET_SECONDS = 1.0
+"""Work that is done by then shows nothing."""
+
+_PAUSE_SECONDS = 0.1
+_BAR = 24
+
+
+class ProgressLine:
+    """Shows what is done of `total` on a terminal, from the second second on; erased at the end.
+
+    It writes to standard error, and nothing if that is no terminal: in a service, a notebook, a
+    pipe or a test. A stream that is closed or full is given up on, so work never fails for it.
+    Price: one reading of a clock an update.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total: int | None = None,
+        *,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title, self._total, self._clock = title, total, clock
+        self._stream = sys.stderr if stream is None else stream
+        self._is_shown = _is_terminal(self._stream)
+        self._next = clock() + QUIET_SECONDS
+        self._has_written = False
+
+    def update(self, done: int) -> None:
+        """Show that `done` is done, unless something was shown a moment ago."""
+        if not self._is_shown or self._clock() < self._next:
+            return
+        self._next = self._clock() + _PAUSE_SECONDS
+        self._write(f"\r\x1b[K{self._describe(done)}")
+        self._has_written = True
+
+    def _describe(self, done: int) -> str:
+        if not self._total:
+            return f"{self._title}: {counted(done)}"
+        share = min(done / self._total, 1.0)
+        full = round(share * _BAR)
+        bar = "#" * full + "." * (_BAR - full)
+        return f"{self._title} [{bar}] {share:.0%} of {counted(self._total)}"
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # closed, full, or of another encoding
+            self._is_shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._has_written:
+            self._write("\r\x1b[K")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False

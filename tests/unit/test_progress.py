@@ -1,0 +1,84 @@
+"""Progress of long work: a line on a terminal, nothing anywhere else."""
+
+import io
+
+from mlmonitor.progress import QUIET_SECONDS, ProgressLine
+from mlmonitor.testing import ManualClock
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """As a terminal answers."""
+        return True
+
+
+class BrokenTerminal(Terminal):
+    """One whose reader is gone."""
+
+    def write(self, _text: str, /) -> int:
+        """As a closed pipe answers."""
+        raise BrokenPipeError
+
+
+def test_long_work_shows_its_share_and_clears_the_line() -> None:
+    """From the second second on; the line is erased at the end."""
+    stream, clock = Terminal(), ManualClock(0.0)
+    with ProgressLine("fitting", 200, stream=stream, clock=clock) as progress:
+        progress.update(10)
+        assert stream.getvalue() == ""
+        clock.advance(QUIET_SECONDS)
+        progress.update(50)
+    assert stream.getvalue() == "\r\x1b[Kfitting [######..................] 25% of 200\r\x1b[K"
+
+
+def test_short_work_shows_nothing() -> None:
+    """Not even an erased line."""
+    stream, clock = Terminal(), ManualClock(0.0)
+    with ProgressLine("fitting", 200, stream=stream, clock=clock) as progress:
+        for done in range(200):
+            progress.update(done)
+    assert stream.getvalue() == ""
+
+
+def test_a_pipe_stays_silent() -> None:
+    """However long it takes."""
+    stream, clock = io.StringIO(), ManualClock(0.0)
+    with ProgressLine("loading", stream=stream, clock=clock) as progress:
+        clock.advance(3_600)
+        progress.update(5)
+    assert stream.getvalue() == ""
+
+
+def test_lines_are_written_at_most_ten_times_a_second() -> None:
+    """Though work reports more often."""
+    stream, clock = Terminal(), ManualClock(0.0)
+    with ProgressLine("loading", stream=stream, clock=clock) as progress:
+        clock.advance(QUIET_SECONDS)
+        for done in range(1_000):
+            clock.advance(0.001)
+            progress.update(done)
+    assert 9 <= stream.getvalue().count("loading: ") <= 11
+
+
+def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
+    """Neither does one that was closed before."""
+    closed = Terminal()
+    closed.close()
+    for stream in (BrokenTerminal(), closed):
+        clock = ManualClock(0.0)
+        with ProgressLine("fitting", 2, stream=stream, clock=clock) as progress:
+            clock.advance(QUIET_SECONDS)
+            progress.update(1)
+            clock.advance(1)
+            progress.update(2)
+
+
+def test_more_than_planned_is_all() -> None:
+    """A file that grew meanwhile is at 100 %."""
+    stream, clock = Terminal(), ManualClock(0.0)
+    progress = ProgressLine("reading", 10, stream=stream, clock=clock)
+    clock.advance(QUIET_SECONDS)
+    progress.update(12)
+    assert "100% of 10" in stream.getvalue()
