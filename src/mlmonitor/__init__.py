@@ -34,7 +34,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
-    from mlmonitor.records import Field, Kind, Metric, Quality, Role
+    from mlmonitor.records import Field, Kind, Metric, Objective, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
@@ -75,7 +75,7 @@ _MODULES = {
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),
-    "records": ("Field", "Kind", "Metric", "Quality", "Role"),
+    "records": ("Field", "Kind", "Metric", "Objective", "Quality", "Role"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -123,6 +123,7 @@ __all__ = [
     "MissingExtra",
     "Monitor",
     "MonitorError",
+    "Objective",
     "Observation",
     "OpenTelemetry",
     "Otlp",

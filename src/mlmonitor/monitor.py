@@ -29,7 +29,7 @@ from mlmonitor.notify.webhook import Webhook
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.prediction_recording import Recording
 from mlmonitor.presenting import Presenting
-from mlmonitor.records import Field, Kind, Metric
+from mlmonitor.records import Field, Kind, Metric, Objective
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.verdict.verdict import Verdict
@@ -65,6 +65,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         buckets: edges between buckets of numeric features, such as `{"amount": [1_000, 10_000]}`;
             performance is kept for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
+        objectives: bounds that alert when broken, such as `Objective("mae", maximum=900)`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
             belong together) begins and once when it ends; what they raise is counted.
         on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
@@ -95,6 +96,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         segments: Sequence[str] = (),
         buckets: Mapping[str, Sequence[float]] | None = None,
         metrics: Sequence[Metric] = (),
+        objectives: Sequence[Objective] = (),
         on_alert: Callable[[Alert], object] | None = None,
         on_incident: Callable[[Incident], object] | None = None,
         on_verdict: Callable[[Verdict], object] | None = None,
@@ -126,6 +128,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             fields=fields,
             buckets=options.check_buckets(buckets),
             metrics=options.check_metrics(metrics),
+            objectives=objectives,
         )
         named = options.check_names("features", features)
         names = named or options.list_features(self._reference)

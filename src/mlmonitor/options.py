@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.compare.objectives.objective_alerts import check_objective
 from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
 from mlmonitor.config import Config
@@ -19,7 +20,7 @@ from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
 from mlmonitor.notify.webhook import Webhook, check_notify
-from mlmonitor.records import Declared, Field, Kind, Metric, Role
+from mlmonitor.records import Declared, Field, Kind, Metric, Objective, Role
 from mlmonitor.reference.fit_options import kinds_of
 from mlmonitor.reference.reference import Reference
 
@@ -130,6 +131,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     fields: Sequence[Field],
     buckets: Mapping[str, tuple[float, ...]],
     metrics: tuple[Metric, ...],
+    objectives: Sequence[Objective],
 ) -> Declared:
     """Build the declarations about the rows, checked against the reference."""
     return Declared(
@@ -139,6 +141,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
         fields=declared_fields(fields, reference),
         buckets=buckets,
         metrics=metrics,
+        objectives=check_objectives(objectives, metrics),
     )
 
 
@@ -169,6 +172,23 @@ def check_metrics(metrics: Sequence[Any]) -> tuple[Metric, ...]:
     if set(names) & MEASURES:
         raise ConfigError(f"metrics: expected names other than {', '.join(sorted(MEASURES))}")
     return tuple(metrics)
+
+
+def check_objectives(objectives: Any, metrics: Sequence[Metric]) -> tuple[Objective, ...]:
+    """Return the declared objectives, checked."""
+    if not isinstance(objectives, Sequence) or not all(
+        isinstance(objective, Objective) for objective in objectives
+    ):
+        raise ConfigError(
+            "objectives: expected a list of them, such as [Objective('mae', maximum=900)]"
+        )
+    names = MEASURES | {metric.name for metric in metrics}
+    for objective in objectives:
+        check_objective(objective, names)
+    listed = [(each.measure, each.minimum, each.maximum) for each in objectives]
+    if len(set(listed)) < len(listed):
+        raise ConfigError("objectives: expected each of them once")
+    return tuple(objectives)
 
 
 def merge_schema(

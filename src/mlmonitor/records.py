@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmonitor.errors import ConfigError
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -105,12 +107,53 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Objective:
+    """A declared bound of a measure, watched at any time: `Objective("mae", maximum=900)`.
+
+    measure: any of performance (`mae`, `accuracy`, `roc_auc`, or a `Metric` of your own); the share
+    of calls that fail, `error_rate`; a quantile of latency, such as `latency_p99_seconds`; traffic,
+    `predictions_per_second`; or `label_maturity`, the share of old predictions that have a label.
+
+    Raises:
+        ConfigError: there is no bound, or it is not a number, or `minimum` exceeds `maximum`.
+    """
+
+    measure: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        example = "such as Objective('mae', maximum=900)"
+        if not self.measure or type(self.measure) is not str:
+            raise ConfigError(f"objectives: expected the name of a measure, {example}")
+        if not bounds or not all(_is_number(bound) for bound in bounds):
+            raise ConfigError(
+                f"objectives: {self.measure}: expected a number as minimum or maximum, {example}"
+            )
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise ConfigError(f"objectives: {self.measure}: expected minimum to be below maximum")
+
+    def __str__(self) -> str:
+        texts = [f"at least {self.minimum:g}"] if self.minimum is not None else []
+        texts += [f"at most {self.maximum:g}"] if self.maximum is not None else []
+        return f"{self.measure} {' and '.join(texts)}"
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(np.isfinite(value))
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What a user declares about later rows, beside the reference.
 
     ignore: features to leave out. segments: features whose values split the rows. schema: kinds
     by feature, instead of inferred ones. fields: rules for values. buckets: edges
     between the buckets of a feature, for performance by bucket. metrics: further measures.
+    objectives: bounds of measures.
     """
 
     ignore: frozenset[str] = frozenset()
@@ -119,6 +162,7 @@ class Declared:
     fields: tuple[Field, ...] = ()
     buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    objectives: tuple[Objective, ...] = ()
 
 
 class Schema:

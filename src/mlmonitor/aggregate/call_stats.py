@@ -61,6 +61,11 @@ class CallStats:
         """All latencies in exponential buckets, for destinations that use those."""
         self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
+    @property
+    def rows(self) -> int:
+        """Rows of all calls, failed or not."""
+        return self.predictions + sum(self.errors.values())
+
     def update(self, entries: Sequence[Entry], *, now: float) -> TimedCalls:
         """Add calls that have ended; return those whose duration is known."""
         if not entries:

@@ -58,7 +58,11 @@ QUALITY_ALERT = MetricSpec(
     "1 where this is beyond its threshold, or a declared rule is broken",
 )
 SERVICE_ALERT = MetricSpec(
-    "mlmonitor.service.alert", "gauge", "{alert}", ("measure",), "1 where failures or latency grew"
+    "mlmonitor.service.alert",
+    "gauge",
+    "{alert}",
+    ("measure",),
+    "1 where failures or latency grew, or traffic changed",
 )
 INCIDENTS = MetricSpec(
     "mlmonitor.incidents", "gauge", "{incident}", ("cause",), "Incidents that are open now"

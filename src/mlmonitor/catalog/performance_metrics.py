@@ -54,6 +54,21 @@ PERFORMANCE_ALERT = MetricSpec(
     ("measure",),
     "1 where a measure is worse than at training by more than the tolerance",
 )
+OBJECTIVE = MetricSpec(
+    "mlmonitor.objective.value",
+    "gauge",
+    "{score}",
+    ("measure", "statistic"),
+    "The measure of a declared objective over the newest rows: its current value, the low and high "
+    "end of its confidence sequence, and the declared minimum and maximum",
+)
+OBJECTIVE_ALERT = MetricSpec(
+    "mlmonitor.objective.alert",
+    "gauge",
+    "{alert}",
+    ("measure",),
+    "1 where a declared objective is not met",
+)
 ACTUAL = MetricSpec(
     "mlmonitor.actual",
     "gauge",

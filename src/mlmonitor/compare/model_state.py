@@ -18,15 +18,19 @@ from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.evaluable import Evaluable
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.compare.kpis import Kpis
+from mlmonitor.compare.objectives.objective_alerts import ObjectiveAlerts
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
+from mlmonitor.compare.risk.risk_baseline import find_baselines
 from mlmonitor.compare.service.service_alerts import ServiceAlerts
+from mlmonitor.compare.service.traffic_alerts import TrafficAlerts
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.errors import SchemaError
@@ -70,6 +74,7 @@ class ModelState:
         )
         self.calls: CallStats = CallStats(span, now=started_at)
         self.service: ServiceAlerts = ServiceAlerts(significance, now=started_at)
+        self.rate: TrafficAlerts = TrafficAlerts(now=started_at)
         self.incidents: IncidentTracker = IncidentTracker()
         self.pending: Pending = Pending(
             config.pending_predictions,
@@ -78,7 +83,15 @@ class ModelState:
         )
         self._metrics = declared.metrics
         self._risk_options = RiskOptions(config.performance_tolerance, config.performance_maturity)
+        self.risk: RiskAlerts | None = None
         self._keeper = PredictionKeeper(self.pending, declared.buckets, config.cohort_seconds)
+        self.objectives: ObjectiveAlerts = ObjectiveAlerts(
+            declared.objectives,
+            significance,
+            traffic=self.rate.counts,
+            table=self._keeper.cohorts,
+            now=started_at,
+        )
         self.kpis: Kpis = Kpis(span)
         self.traffic: Traffic = Traffic(
             reference,
@@ -99,7 +112,11 @@ class ModelState:
         is_traced: whether any call may have an origin. The exemplars of each drain share a time,
         which separates exported exemplars from new ones.
         """
-        self.service.ingest(self.calls.update(entries, now=now))
+        before = self.calls.rows
+        timed = self.calls.update(entries, now=now)
+        self.service.ingest(timed)
+        self.objectives.ingest_calls(timed)
+        self.rate.ingest(self.calls.rows - before, now=now)
         if is_traced:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
             self.calls.update_exemplars(entries, self._moment_ns)
@@ -141,13 +158,17 @@ class ModelState:
             self._begin_labels(self.traffic.reference, now=now)
 
     def _begin_labels(self, reference: Reference | None, *, now: float) -> None:
+        significance, cohorts = self._options.significance, self._keeper.cohorts
+        self.risk = RiskAlerts(
+            find_baselines(reference), significance, cohorts, self._risk_options, now=now
+        )
         self.labels = LabelledOutcomes(
             reference,
             self._keeper,
             self._options,
             has_segments=self.has_segments and reference is not None,
             metrics=self._metrics,
-            risk=self._risk_options,
+            listeners=(self.risk, self.objectives),
         )
         self.labels.ready(now=now)
 
@@ -227,15 +248,14 @@ class ModelState:
         populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
         return tuple(population for population in populations if population is not None)
 
-    def due(
-        self, *, rows: int, seconds: float, now: float
-    ) -> list[Population | ServiceAlerts | RiskAlerts]:
+    def due(self, *, rows: int, seconds: float, now: float) -> list[Evaluable]:
         """Return the parts that were last evaluated this many rows and seconds ago.
 
         Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
         """
-        risk = () if self.labels is None else (self.labels.risk,)
-        candidates = (*self.populations, self.service, *risk)
+        risk = () if self.risk is None else (self.risk,)
+        service = (self.service, self.rate, self.objectives)
+        candidates: tuple[Evaluable, ...] = (*self.populations, *service, *risk)
         return [
             each
             for each in candidates
@@ -245,7 +265,7 @@ class ModelState:
 
     def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:
         """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
-        row = self.calls.predictions + sum(self.calls.errors.values())
+        row = self.calls.rows
         cause = partial(find_cause, population=self.traffic.population)
         return self.incidents.apply(changed, cause, row=row)
 
@@ -273,11 +293,11 @@ class ModelState:
         total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker
         total += 0 if tracker is None else tracker.nbytes
-        total += 0 if self.labels is None else self.labels.risk.nbytes
+        total += 0 if self.risk is None else self.risk.nbytes
         reference, comparing = self.traffic.reference, self.traffic.comparing
         total += 0 if reference is None else reference.nbytes
         if comparing is not None:
             total += comparing.deriver.nbytes
             total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
-        total += self.service.nbytes
+        total += self.service.nbytes + self.rate.nbytes + self.objectives.nbytes
         return total + self.calls.latency.memory_bytes + self.pending.memory_bytes

@@ -13,6 +13,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
+from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.tracker import SEGMENT
@@ -146,6 +147,8 @@ class ModelSnapshot:
     health: MonitoringHealth
     destinations: Mapping[str, ExportStatus]
     memory_bytes: int
+    objectives: tuple[ObjectiveStatus, ...] = ()
+    objective_alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     events: EventStatus | None = None
 
@@ -165,7 +168,7 @@ class ModelSnapshot:
     def alerts(self) -> tuple[Alert, ...]:
         """The firing alerts."""
         populations = (alert for p in self.populations for alert in p.alerts)
-        return (*self.calls.alerts, *self.labels.alerts, *populations)
+        return (*self.objective_alerts, *self.calls.alerts, *self.labels.alerts, *populations)
 
 
 def build_snapshot(
@@ -191,7 +194,7 @@ def build_snapshot(
         time=now,
         learning=_learning(traffic),
         reference=None if traffic.reference is None else _reference(traffic.reference, now),
-        calls=snapshot_calls(state.calls, state.service, now=now),
+        calls=snapshot_calls(state.calls, state.service, state.rate, now=now),
         traffic=None if population is None else snap(population),
         actuals=None if state.actuals is None else snap(state.actuals),
         kpis=tuple(map(snap, state.kpis.populations.values())),
@@ -207,6 +210,8 @@ def build_snapshot(
         ),
         destinations=MappingProxyType(dict(destinations)),
         memory_bytes=state.memory_bytes,
+        objectives=state.objectives.statuses(now=now),
+        objective_alerts=state.objectives.alerts(now=now),
         incidents=state.incidents.incidents,
     )
 
@@ -273,8 +278,8 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
         errors=None if state.labels is None else _copy(state.labels.errors),
         performance=None if tracker is None else tracker.performance(),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
-        risks={} if state.labels is None else state.labels.risk.risks,
-        alerts=() if state.labels is None else state.labels.risk.alerts,
+        risks={} if state.risk is None else state.risk.risks,
+        alerts=() if state.risk is None else state.risk.alerts,
     )
 
 

@@ -35,6 +35,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         performance=labels.performance or None,
         cohorts=labels.cohorts,
         risks=labels.risks,
+        objectives=snapshot.objectives,
         training_metrics={} if reference is None else dict(reference.training_metrics),
         exports={name: export.outcomes for name, export in snapshot.destinations.items()},
         destinations=dict(snapshot.destinations),

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill, wrap
 
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alerts.alert import SELF_EXPLANATORY, Alert
+from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, SELF_EXPLANATORY, Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.formatting import (
     amount,
     day,
@@ -17,7 +18,6 @@ from mlmonitor.formatting import (
     truncate,
     wide,
 )
-from mlmonitor.records import Role
 from mlmonitor.status.field_table import WIDTH
 from mlmonitor.verdict.verdict import Verdict
 
@@ -64,16 +64,29 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 def alert_title(alert: Alert) -> str:
     """The field and measure of an alert, its value when it fired and its current value."""
-    who = alert.field if alert.field == alert.role.value else f"{alert.role.value} {alert.field}"
+    is_named = alert.field in (alert.role.value, OBJECTIVE_FIELD)
+    who = alert.field if is_named else f"{alert.role.value} {alert.field}"
     where = "" if alert.segment == ALL else f" in {alert.segment}"
     title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"
     if alert.measure in SELF_EXPLANATORY:
         return title
-    if alert.role is Role.PERFORMANCE:
-        then = f"{short(alert.value)} over {amount(alert.rows, 'label')} then"
+    if alert.has_limit:
+        then = f"{short(alert.value)} over {amount(alert.rows, 'row')} then"
         return f"{title} {then}, {short(alert.current)} now; limit {short(alert.threshold)}"
     then = f"{alert.value:.3f} over {amount(alert.rows, 'row')} then"
     return f"{title} {then}, {alert.current:.3f} now; threshold {alert.threshold:.3f}"
+
+
+def objective_lines(objectives: Sequence[ObjectiveStatus]) -> list[str]:
+    """The declared objectives with their measure now, and whether each is met."""
+    if not objectives:
+        return []
+    words = {None: "not known yet", True: "met", False: "NOT MET"}
+    texts = [
+        f"{each.objective} ({short(each.value)}, {words[each.is_met]})"
+        for each in sorted(objectives, key=lambda each: each.is_met is not False)
+    ]
+    return [f"objectives: {join_names(texts)}"]
 
 
 def ids_lines(names: Sequence[str]) -> list[str]:

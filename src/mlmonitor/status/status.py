@@ -8,6 +8,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.risk.risk import Risk
@@ -65,6 +66,7 @@ class Status:
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
     risks: by measure, the performance over the newest labels beside that at training.
     events: what became of the events of the event log; None before the first one.
+    objectives: the declared ones, each with its measure now and whether it is met.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
     earlier: versions that were replaced in this process, the newest first.
@@ -96,6 +98,7 @@ class Status:
     performance: Performance | None = None
     cohorts: tuple[Cohort, ...] = ()
     risks: Mapping[str, Risk] = field(default_factory=dict)
+    objectives: tuple[ObjectiveStatus, ...] = ()
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, ExportStatus] = field(default_factory=dict)
     events: EventStatus | None = None

@@ -23,6 +23,7 @@ from mlmonitor.status.lines import (
     ids_lines,
     join_names,
     name_lines,
+    objective_lines,
     rule_lines,
     trouble_lines,
     verdict_lines,
@@ -154,6 +155,7 @@ def _monitoring(status: Status) -> list[str]:
             )
             lines.append(f"at training: {join_names(list(trained))}")
     lines += [_earlier(version) for version in status.earlier]
+    lines += objective_lines(status.objectives)
     labels = {name: count for name, count in status.labels.items() if count}
     if labels:
         lines.append(f"labels: {join_counts(labels, most=NAMED)}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmonitor.records import Counts, Floats
-from mlmonitor.stats.risk_process import BETS, RiskProcess, confidence_bounds, log_wealth
+from mlmonitor.stats.sequential.risk_process import BETS, RiskProcess, confidence_bounds, log_wealth
 
 VALUES = np.append((np.arange(39) + 0.5) / 40, 1.0)
 COIN = np.array([0.0, 1.0])

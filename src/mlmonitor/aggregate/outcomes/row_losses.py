@@ -16,7 +16,7 @@ REVERSED = frozenset({"accuracy", "recall", "precision", "ndcg", "mrr"})
 BOUNDED = REVERSED | {"brier"}
 """Measures whose loss lies between 0 and 1."""
 
-_ZERO_OR_ONE = frozenset({"accuracy", "recall", "precision"})
+_ZERO_OR_ONE = frozenset({"accuracy", "recall", "precision", "error_rate"})
 
 
 def measure_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.formatting import short
@@ -10,6 +10,9 @@ from mlmonitor.markup import new_fragment, to_text
 from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]
+
+OBJECTIVE_FIELD: Final = "objective"
+"""The field of an alert on a declared objective."""
 
 SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures that are fully described by their reason, without a threshold."""
@@ -47,16 +50,23 @@ class Alert:
     started_at: float
     reason: str = dataclasses.field(repr=False)  # it may name a category
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether `threshold` is a limit that is declared or tolerated, not one set by chance."""
+        is_limit = self.role is Role.PERFORMANCE or self.measure == "traffic"
+        return is_limit or self.field == OBJECTIVE_FIELD
+
     def __str__(self) -> str:
-        who = self.field if self.field == self.role.value else f"{self.role.value} {self.field}"
+        is_named = self.field in (self.role.value, OBJECTIVE_FIELD)
+        who = self.field if is_named else f"{self.role.value} {self.field}"
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.state == "resolved":
             return f"{who}{where}: {self.measure} recovered"
         if self.measure in SELF_EXPLANATORY:
             return f"{who}{where}: {self.measure}; {self.reason}"
-        if self.role is Role.PERFORMANCE:
+        if self.has_limit:
             return (
-                f"{who}{where}: {self.measure} {short(self.value)} over {self.rows:,} labels, "
+                f"{who}{where}: {self.measure} {short(self.value)} over {self.rows:,} rows, "
                 f"limit {short(self.threshold)}; {self.reason}"
             )
         return (

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-DRIFT_PART, QUALITY_PART, SERVICE_PART, PERFORMANCE_PART = 0.76, 0.16, 0.04, 0.04
+DRIFT_PART, QUALITY_PART, SERVICE_PART = 0.76, 0.16, 0.04
+PERFORMANCE_PART, OBJECTIVES_PART = 0.02, 0.02
 """Parts of `alpha` by what is compared; an obvious change needs a smaller part."""
 
 STREAMS_PER_FIELD = 7
@@ -54,6 +55,10 @@ class Significance(NamedTuple):
     def performance_threshold(self) -> float:
         """The `log_e` at which the risk of one measure fires."""
         return self._threshold(PERFORMANCE_STREAMS, PERFORMANCE_PART)
+
+    def objective_threshold(self, objectives: int) -> float:
+        """Return the `log_e` at which one of this many declared objectives fires."""
+        return self._threshold(objectives, OBJECTIVES_PART)
 
     def _threshold(self, streams: int, part: float) -> float:
         # The probabilities of all streams add up under any dependence (union bound).

@@ -21,14 +21,8 @@ from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actua
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.performance.ranking import measure_rankings
 from mlmonitor.compare.performance.task import Evidence, infer_plan
-from mlmonitor.compare.performance.tracker import OutcomeTracker
+from mlmonitor.compare.performance.tracker import OutcomeTracker, PairListener
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.risk.risk_alerts import (
-    DEFAULT_RISK_OPTIONS,
-    RiskAlerts,
-    RiskOptions,
-)
-from mlmonitor.compare.risk.risk_baseline import find_baselines
 from mlmonitor.compare.segment_populations import (
     SegmentPopulations,
     ordered_segment_names,
@@ -55,7 +49,7 @@ class LabelledOutcomes:
         *,
         has_segments: bool = False,
         metrics: tuple[Metric, ...] = (),
-        risk: RiskOptions = DEFAULT_RISK_OPTIONS,
+        listeners: Sequence[PairListener] = (),
     ) -> None:
         self.split: SegmentPopulations | None = None
         self.segment_errors: list[ErrorSums] = []
@@ -64,9 +58,7 @@ class LabelledOutcomes:
         self.tracker: OutcomeTracker | None = None
         """All measures, from the first pair on."""
         self._keeper, self._metrics = keeper, metrics
-        self.risk: RiskAlerts = RiskAlerts(
-            find_baselines(reference), lens.significance, keeper.cohorts, risk
-        )
+        self._listeners = listeners
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
@@ -145,8 +137,9 @@ class LabelledOutcomes:
         """Add rankings of queries; the first ones decide the task."""
         if self.tracker is None:
             plan = OutcomePlan("ranking")
-            nothing = np.empty(0)
-            self.tracker = OutcomeTracker(plan, self._keeper, edges=nothing, risk=self.risk)
+            self.tracker = OutcomeTracker(
+                plan, self._keeper, edges=np.empty(0), listeners=self._listeners
+            )
         if self.tracker.plan.task != "ranking":
             raise SchemaError(
                 f"record_outcomes: expected one actual for each prediction, as before "
@@ -208,7 +201,7 @@ class LabelledOutcomes:
                 places = ordered_segment_names(self._reference)
             edges = self.errors.edges
             self.tracker = OutcomeTracker(
-                plan, self._keeper, edges=edges, segments=places, risk=self.risk
+                plan, self._keeper, edges=edges, segments=places, listeners=self._listeners
             )
 
     def _add_errors(self, predicted: Floats, actuals: Floats, segments: Codes) -> None:

@@ -1,6 +1,7 @@
 """Labelled predictions of one model, read once and added to every dimension."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -13,18 +14,28 @@ from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
-from mlmonitor.compare.risk.risk_alerts import RiskAlerts
 from mlmonitor.errors import CallbackError
 from mlmonitor.records import Floats
 
 SEGMENT, PREDICTION = "segment", "prediction"
 
 
+class PairListener(Protocol):
+    """A part that watches all pairs of predictions and actuals."""
+
+    def begin(self, plan: OutcomePlan) -> None:
+        """Prepare for pairs of this task."""
+
+    def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
+        """Add pairs, by the time of prediction."""
+
+
 class OutcomeTracker:
     """The performance of a model, in all and by part.
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts.
-    edges: between the buckets of a numeric prediction. segments: their names. risk: gets all pairs.
+    edges: between the buckets of a numeric prediction. segments: their names.
+    listeners: get all pairs.
     Price: `nbytes`, fixed from the start.
     """
 
@@ -35,12 +46,12 @@ class OutcomeTracker:
         *,
         edges: Floats,
         segments: Sequence[str] = (),
-        risk: RiskAlerts | None = None,
+        listeners: Sequence[PairListener] = (),
     ) -> None:
         self.plan = plan
-        self._risk = risk
-        if risk is not None:
-            risk.begin(plan)
+        self._listeners = listeners
+        for listener in listeners:
+            listener.begin(plan)
         self._keeper, self._edges = keeper, edges
         self._reader = OutcomeReader(plan, keeper)
         is_numeric = plan.task == "regression" or (plan.task == "binary" and len(edges) > 0)
@@ -78,8 +89,8 @@ class OutcomeTracker:
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
         self._cohorts.update(block, predicted_at, labelled_at)
-        if self._risk is not None:
-            self._risk.ingest(block, predicted_at)
+        for listener in self._listeners:
+            listener.ingest(block, predicted_at)
 
     def _buckets(
         self, dimension: str, columns: Mapping[str, Column], block: OutcomeBlock

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-RiskBasis = Literal["reference", "training_metrics", "first_labels"]
+RiskBasis = Literal["reference", "training_metrics", "first_labels", "objective"]
 
 
 class Risk(NamedTuple):

@@ -42,9 +42,6 @@ class RiskOptions(NamedTuple):
     maturity: float = 0.0
 
 
-DEFAULT_RISK_OPTIONS: Final = RiskOptions()
-
-
 class RiskAlerts:
     """Whether the labelled predictions show that a model does worse than at training.
 
@@ -59,10 +56,12 @@ class RiskAlerts:
         significance: Significance,
         table: CohortTable,
         options: RiskOptions,
+        *,
+        now: float,
     ) -> None:
         self.unevaluated_rows: int = 0
         """Labels since the last evaluation."""
-        self.evaluated_at: float = 0.0
+        self.evaluated_at: float = now
         self._baselines, self._table, self._maturity = baselines, table, options.maturity
         self._limits = RiskLimits(
             significance.performance_threshold, options.tolerance, significance.min_rows

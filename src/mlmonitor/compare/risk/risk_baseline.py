@@ -30,7 +30,7 @@ class RiskBaseline(NamedTuple):
     @property
     def clipped_loss(self) -> float:
         """The mean loss after clipping."""
-        if self.basis == "training_metrics":
+        if self.basis in ("training_metrics", "objective"):
             return self.loss
         return self.bins.mean_loss(self.counts)
 
@@ -59,10 +59,15 @@ def _from_metric(measure: str, value: float) -> RiskBaseline | None:
     if not is_share and not (measure == "mae" and loss > 0):
         return None
     bins = LossBins(measure, 1.0 if is_share else _CLIP * loss, is_floor=True)
+    return certain_baseline(bins, loss, "training_metrics")
+
+
+def certain_baseline(bins: LossBins, loss: float, basis: RiskBasis) -> RiskBaseline:
+    """Return a baseline whose mean is known exactly."""
     counts = np.zeros(len(bins.values), np.int64)
     counts[-1] = round(_CERTAIN * loss / bins.scale)
     counts[0] = _CERTAIN - counts[-1]
-    return RiskBaseline(bins, counts, loss, "training_metrics")
+    return RiskBaseline(bins, counts, loss, basis)
 
 
 def baseline_of_labels(bins: LossBins, totals: Floats) -> RiskBaseline | None:

@@ -10,7 +10,7 @@ from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.records import Counts, Floats, Mask
-from mlmonitor.stats.risk_process import RiskEvidence, RiskProcess, confidence_bounds
+from mlmonitor.stats.sequential.risk_process import RiskEvidence, RiskProcess, confidence_bounds
 from mlmonitor.stats.special import ONE_IN_TEN
 
 RECENT_LABELS: Final = 500

@@ -12,6 +12,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.service.service_alerts import ServiceAlerts
+from mlmonitor.compare.service.traffic_alerts import TRAFFIC, TrafficAlerts
 
 LATENCY_QUANTILES = (0.5, 0.95, 0.99)
 
@@ -21,8 +22,8 @@ class CallsSnapshot:
     """Calls since the start, and the latency quantiles of the window, in seconds.
 
     errors: failed rows by type. latency: a profile of one field. fine: the same latencies in
-    exponential buckets, if a destination wants them. alerts: on failures and latency. is_firing:
-    by measure.
+    exponential buckets, if a destination wants them. alerts: on failures, latency and traffic.
+    is_firing: by measure.
     """
 
     predictions: int
@@ -36,7 +37,9 @@ class CallsSnapshot:
     is_firing: Mapping[str, bool] = field(default_factory=dict)
 
 
-def snapshot_calls(calls: CallStats, service: ServiceAlerts, *, now: float) -> CallsSnapshot:
+def snapshot_calls(
+    calls: CallStats, service: ServiceAlerts, rate: TrafficAlerts, *, now: float
+) -> CallsSnapshot:
     """The calls at `now`; updates `current` of the alerts."""
     calls.latency.advance(now)
     digests = calls.latency.view().shapes.digests
@@ -51,6 +54,6 @@ def snapshot_calls(calls: CallStats, service: ServiceAlerts, *, now: float) -> C
         fine=None if calls.fine is None else calls.fine.copy(),
         duration_exemplars=calls.exemplars.durations,
         error_exemplars=MappingProxyType({e: calls.exemplars.of_error(e) for e in errors}),
-        alerts=service.alerts,
-        is_firing=MappingProxyType(service.is_firing),
+        alerts=(*service.alerts, *rate.alerts),
+        is_firing=MappingProxyType({**service.is_firing, TRAFFIC: rate.is_firing}),
     )

@@ -15,6 +15,7 @@ from mlmonitor.export.series.health_points import health_points, label_points, r
 from mlmonitor.export.series.performance_points import (
     additive_points,
     cohort_points,
+    objective_points,
     performance_points,
     risk_points,
 )
@@ -68,6 +69,7 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     if snapshot.labels.performance is not None:
         yield from performance_points(snapshot.labels.performance, identity)
         yield from additive_points(snapshot.labels.performance, identity)
+    yield from objective_points(snapshot.objectives, identity)
     yield from risk_points(snapshot.labels.risks, identity)
     yield from cohort_points(snapshot.labels.cohorts, identity)
     yield from _segment_points(snapshot, identity)

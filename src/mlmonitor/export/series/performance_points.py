@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from mlmonitor import catalog
+from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.risk.risk import Risk
@@ -54,6 +55,30 @@ def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Poi
             own = (*labels, ("statistic", name))
             yield from finite_point(catalog.PERFORMANCE_RISK, own, value)
         yield Point(catalog.PERFORMANCE_ALERT, labels, float(risk.is_firing))
+
+
+def objective_points(
+    objectives: Sequence[ObjectiveStatus], identity: Attributes
+) -> Iterator[Point]:
+    """The measure and the bounds of each objective, and whether any of a measure is not met."""
+    firing: dict[str, bool] = {}
+    for status in objectives:
+        measure = status.objective.measure
+        firing[measure] = firing.get(measure, False) or status.is_met is False
+        statistics = {
+            "current": status.value,
+            "low": status.low,
+            "high": status.high,
+            "minimum": status.objective.minimum,
+            "maximum": status.objective.maximum,
+        }
+        for name, value in statistics.items():
+            own = (*identity, ("measure", measure), ("statistic", name))
+            if value is not None:
+                yield from finite_point(catalog.OBJECTIVE, own, value)
+    for measure, is_firing in firing.items():
+        labels = (*identity, ("measure", measure))
+        yield Point(catalog.OBJECTIVE_ALERT, labels, float(is_firing))
 
 
 def additive_points(performance: Performance, identity: Attributes) -> Iterator[Point]:

@@ -1,0 +1,1 @@
+"""Objectives: declared bounds of measures, watched at any time."""

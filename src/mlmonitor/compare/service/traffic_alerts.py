@@ -1,0 +1,166 @@
+"""Alerts on traffic that has gone or grown, compared with the same time of earlier days."""
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.service.traffic_counts import (
+    DAY_SLOTS,
+    DAYS,
+    SLOT_SECONDS,
+    TrafficCounts,
+)
+from mlmonitor.formatting import short
+from mlmonitor.records import Role
+
+TRAFFIC: Final = "traffic"
+COMPARED_SLOTS: Final = 6
+"""Half an hour of traffic is compared."""
+
+GONE: Final = 0.1
+"""Traffic has gone if less than a tenth of the least of earlier days is left."""
+
+GROWN: Final = 1.5
+"""Traffic has grown if it exceeds one and a half times the most of earlier days."""
+
+_SHIFT_SLOTS = 6  # traffic may come half an hour earlier or later than on other days
+_LEAST = 30  # predictions; fewer are no pattern
+_DEVIATIONS = 4.0  # of a Poisson law
+_FLAT = 0.5  # the quietest hour's share of the mean, from which nights are no matter
+_WEEKEND = (5, 6)
+_EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
+
+Change = Literal["gone", "grown"]
+
+
+class _Usual(NamedTuple):
+    """The least and the most predictions at this time of earlier days, and their number."""
+
+    least: int
+    most: int
+    days: int
+
+
+class TrafficAlerts:
+    """Whether traffic has gone or grown, compared with the same half hour of earlier days.
+
+    Working days are compared with working days, weekends with weekends; traffic that is as frequent
+    at night as by day is compared with all days. Half an hour earlier or later counts as the same
+    time, so that a service that is quiet at night is not mistaken. Nothing is compared on the first
+    day, nor on a first weekend. Traffic has no law that it must follow, so this uses none of
+    `alpha`: it alerts on changes beyond four Poisson deviations of what earlier days had.
+    Price: the memory of `TrafficCounts`.
+    """
+
+    def __init__(self, *, now: float) -> None:
+        self.evaluated_at: float = now
+        self.counts: TrafficCounts = TrafficCounts(now=now)
+        self.is_firing: bool = False
+        self._open = OpenAlerts()
+
+    def ingest(self, predictions: int, *, now: float) -> None:
+        """Count predictions that were made about `now`."""
+        self.counts.ingest(predictions, now=now)
+
+    @property
+    def unevaluated_rows(self) -> int:
+        """One: traffic that has gone must be found although there are no rows."""
+        return 1
+
+    def evaluate(self, *, now: float) -> list[Alert]:
+        """Compare the last complete half hour; return an alert that fired or resolved."""
+        self.evaluated_at = now
+        self.counts.advance(now)
+        usual, count = self._usual(), self._recent()
+        change = None if usual is None else _change(count, usual)
+        fired = change is not None and not self.is_firing
+        resolved = change is None and self.is_firing
+        self.is_firing = (self.is_firing or fired) and not resolved
+        transitions = Transitions(np.array([fired]), np.array([resolved]))
+        return self._open.apply(transitions, lambda _: _alert(count, usual, change, now))
+
+    def _recent(self) -> int:
+        newest = self.counts.newest_slot
+        return self.counts.total(newest - COMPARED_SLOTS, newest)
+
+    def _usual(self) -> _Usual | None:
+        """Return what earlier days had at this time; None while that is not known."""
+        counts, newest = self.counts, self.counts.newest_slot
+        if newest - DAY_SLOTS - COMPARED_SLOTS - _SHIFT_SLOTS < counts.oldest_slot:
+            return None
+        is_weekend = _is_weekend(newest)
+        is_flat = self._is_flat(newest)
+        totals: list[int] = []
+        days = 0
+        for day in range(1, DAYS):
+            end = newest - day * DAY_SLOTS
+            if end - COMPARED_SLOTS - _SHIFT_SLOTS < counts.oldest_slot:
+                break
+            if not is_flat and _is_weekend(end) != is_weekend:
+                continue
+            days += 1
+            for shift in range(-_SHIFT_SLOTS, _SHIFT_SLOTS + 1):
+                stop = end + shift
+                totals.append(counts.total(stop - COMPARED_SLOTS, stop))
+        return _Usual(min(totals), max(totals), days) if totals else None
+
+    def _is_flat(self, newest: int) -> bool:
+        """Whether no hour of the day before this half hour was much quieter than the mean."""
+        stop = newest - COMPARED_SLOTS
+        hours = [self.counts.total(stop - 12 * k - 12, stop - 12 * k) for k in range(22)]
+        return min(hours) >= max(_FLAT * float(np.mean(hours)), _LEAST)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The firing alert, if any, with `current` over the last half hour."""
+        if len(self._open):
+            self._open.refresh(np.array([self._recent() / (COMPARED_SLOTS * SLOT_SECONDS)]))
+        return tuple(self._open)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counts.nbytes
+
+
+def _change(count: int, usual: _Usual) -> Change | None:
+    """Return how a count differs from earlier days, beyond chance."""
+    least = usual.least - _DEVIATIONS * np.sqrt(usual.least)
+    if usual.least >= _LEAST and count + _DEVIATIONS * np.sqrt(count) < GONE * least:
+        return "gone"
+    if usual.least >= _LEAST and count == 0:
+        return "gone"
+    most = usual.most + _DEVIATIONS * np.sqrt(usual.most)
+    if usual.most >= _LEAST and count - _DEVIATIONS * np.sqrt(count) > GROWN * most:
+        return "grown"
+    return None
+
+
+def _alert(count: int, usual: _Usual | None, change: Change | None, now: float) -> Alert:
+    seconds = COMPARED_SLOTS * SLOT_SECONDS
+    least, most, days = (0, 0, 0) if usual is None else usual
+    bound = GONE * least if change == "gone" else GROWN * most
+    value = count / seconds
+    when = "the day before" if days == 1 else f"the {days} days before"
+    return Alert(
+        field="service",
+        role=Role.SERVICE,
+        segment=ALL,
+        measure=TRAFFIC,
+        value=value,
+        current=value,
+        threshold=bound / seconds,
+        log10_e_value=float("nan"),
+        state="firing",
+        rows=count,
+        started_at=now,
+        reason=f"predictions a second: {short(least / seconds)} to {short(most / seconds)} at this "
+        f"time of {when}, {short(value)} now",
+    )
+
+
+def _is_weekend(slot: int) -> bool:
+    return (slot // DAY_SLOTS + _EPOCH_WEEKDAY) % 7 in _WEEKEND
