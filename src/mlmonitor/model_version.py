@@ -13,7 +13,8 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.compare.model_state import ModelState
-from mlmonitor.compare.snapshot import ExportStatus, ModelSnapshot, build_snapshot
+from mlmonitor.compare.snapshot import ExportStatus, ModelSnapshot
+from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.config import Config
 from mlmonitor.export.base import Family
 from mlmonitor.export.delivery.delivery import Delivery

@@ -16,21 +16,19 @@ from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.capture.read.rows import RowOrigin, read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.evaluable import Evaluable
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.compare.kpis import Kpis
-from mlmonitor.compare.objectives.objective_alerts import ObjectiveAlerts
+from mlmonitor.compare.objectives.service_state import ServiceState
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
 from mlmonitor.compare.risk.risk_baseline import find_baselines
-from mlmonitor.compare.service.service_alerts import ServiceAlerts
-from mlmonitor.compare.service.traffic_alerts import TrafficAlerts
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.errors import SchemaError
@@ -72,9 +70,6 @@ class ModelState:
         self._options = ComparisonOptions(
             span, significance, config.heavy_hitters, config.outlier_deviations
         )
-        self.calls: CallStats = CallStats(span, now=started_at)
-        self.service: ServiceAlerts = ServiceAlerts(significance, now=started_at)
-        self.rate: TrafficAlerts = TrafficAlerts(now=started_at)
         self.incidents: IncidentTracker = IncidentTracker()
         self.pending: Pending = Pending(
             config.pending_predictions,
@@ -85,13 +80,11 @@ class ModelState:
         self._risk_options = RiskOptions(config.performance_tolerance, config.performance_maturity)
         self.risk: RiskAlerts | None = None
         self._keeper = PredictionKeeper(self.pending, declared.buckets, config.cohort_seconds)
-        self.objectives: ObjectiveAlerts = ObjectiveAlerts(
-            declared.objectives,
-            significance,
-            traffic=self.rate.counts,
-            table=self._keeper.cohorts,
-            now=started_at,
+        table = self._keeper.cohorts
+        self.service: ServiceState = ServiceState(
+            span, declared.objectives, significance, table=table, now=started_at
         )
+        self.calls: CallStats = self.service.calls
         self.kpis: Kpis = Kpis(span)
         self.traffic: Traffic = Traffic(
             reference,
@@ -112,11 +105,7 @@ class ModelState:
         is_traced: whether any call may have an origin. The exemplars of each drain share a time,
         which separates exported exemplars from new ones.
         """
-        before = self.calls.rows
-        timed = self.calls.update(entries, now=now)
-        self.service.ingest(timed)
-        self.objectives.ingest_calls(timed)
-        self.rate.ingest(self.calls.rows - before, now=now)
+        self.service.count(entries, now=now)
         if is_traced:
             self._moment_ns = max(int(now * 1e9), self._moment_ns + 1)
             self.calls.update_exemplars(entries, self._moment_ns)
@@ -168,7 +157,7 @@ class ModelState:
             self._options,
             has_segments=self.has_segments and reference is not None,
             metrics=self._metrics,
-            listeners=(self.risk, self.objectives),
+            listeners=(self.risk, self.service.objectives),
         )
         self.labels.ready(now=now)
 
@@ -254,8 +243,7 @@ class ModelState:
         Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
         """
         risk = () if self.risk is None else (self.risk,)
-        service = (self.service, self.rate, self.objectives)
-        candidates: tuple[Evaluable, ...] = (*self.populations, *service, *risk)
+        candidates: tuple[Evaluable, ...] = (*self.populations, *self.service.parts, *risk)
         return [
             each
             for each in candidates
@@ -299,5 +287,4 @@ class ModelState:
         if comparing is not None:
             total += comparing.deriver.nbytes
             total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
-        total += self.service.nbytes + self.rate.nbytes + self.objectives.nbytes
-        return total + self.calls.latency.memory_bytes + self.pending.memory_bytes
+        return total + self.service.nbytes + self.pending.memory_bytes

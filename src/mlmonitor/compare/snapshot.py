@@ -1,29 +1,20 @@
 """Everything known about one model at one moment, as one immutable value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from types import MappingProxyType
 from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
-from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
-from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
-from mlmonitor.compare.performance.tracker import SEGMENT
-from mlmonitor.compare.population import Population
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.risk.risk import Risk
-from mlmonitor.compare.service.calls_snapshot import CallsSnapshot, snapshot_calls
-from mlmonitor.compare.traffic import Traffic
-from mlmonitor.gil import yield_gil
-from mlmonitor.reference.reference import Reference
+from mlmonitor.compare.service.calls_snapshot import CallsSnapshot
 
 Phase = Literal["waiting", "learning", "watching"]
 
@@ -169,120 +160,3 @@ class ModelSnapshot:
         """The firing alerts."""
         populations = (alert for p in self.populations for alert in p.alerts)
         return (*self.objective_alerts, *self.calls.alerts, *self.labels.alerts, *populations)
-
-
-def build_snapshot(
-    identity: tuple[str, str],
-    state: ModelState,
-    inbox: Inbox,
-    destinations: Mapping[str, ExportStatus],
-    *,
-    now: float,
-    with_history: bool = False,
-) -> ModelSnapshot:
-    """Build the snapshot of a model at `now`; `identity` is its name and version.
-
-    with_history: whether populations hold the slices of their window one by one, for pages.
-    """
-    snap = partial(Population.snapshot, now=now, with_history=with_history)
-    traffic, population = state.traffic, state.traffic.population
-    rules = None if population is None else population.rules
-    model, version = identity
-    return ModelSnapshot(
-        model=model,
-        version=version,
-        time=now,
-        learning=_learning(traffic),
-        reference=None if traffic.reference is None else _reference(traffic.reference, now),
-        calls=snapshot_calls(state.calls, state.service, state.rate, now=now),
-        traffic=None if population is None else snap(population),
-        actuals=None if state.actuals is None else snap(state.actuals),
-        kpis=tuple(map(snap, state.kpis.populations.values())),
-        segments=_segments(state, snap),
-        labels=_labels(state, inbox, now),
-        unknown_fields=MappingProxyType(state.unknown_fields()),
-        unused_ignores=traffic.unused_ignores,
-        unmatched_rules=() if rules is None else rules.unmatched_rules,
-        health=MonitoringHealth(
-            dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
-            internal_errors=inbox.guard.internal_errors,
-            last_error=inbox.guard.last,
-        ),
-        destinations=MappingProxyType(dict(destinations)),
-        memory_bytes=state.memory_bytes,
-        objectives=state.objectives.statuses(now=now),
-        objective_alerts=state.objectives.alerts(now=now),
-        incidents=state.incidents.incidents,
-    )
-
-
-def _learning(traffic: Traffic) -> Learning:
-    learner = traffic.learner
-    if learner is None:
-        return Learning("watching", 0, traffic.baseline_rows)
-    phase: Phase = "learning" if learner.rows else "waiting"
-    return Learning(phase, learner.learned, traffic.baseline_rows)
-
-
-def _reference(reference: Reference, now: float) -> ReferenceInfo:
-    season, info = reference.season, None
-    if season is not None:
-        info = SeasonInfo(season.name, season.at(now), season.count, season.timezone)
-    return ReferenceInfo(
-        rows=reference.rows,
-        is_learned=reference.is_learned,
-        trained_at=reference.trained_at,
-        training_metrics=MappingProxyType(dict(reference.content.training_metrics)),
-        season=info,
-        importances=MappingProxyType(dict(reference.content.importances)),
-    )
-
-
-def _segments(
-    state: ModelState, snap: Callable[[Population], PopulationSnapshot]
-) -> tuple[SegmentSnapshot, ...]:
-    comparing, labels = state.traffic.comparing, state.labels
-    if comparing is None or comparing.segmentation is None:
-        return ()
-    tally = comparing.segmentation.tally
-    rows = [segment.rows for segment in comparing.reference.content.segments]
-    tracker = None if labels is None else labels.tracker
-    performances = {} if tracker is None else tracker.performance().by(SEGMENT)
-    segments = []
-    for place, name in enumerate(tally.names):
-        segments.append(
-            SegmentSnapshot(
-                name=name,
-                predictions=int(tally.predictions[place]),
-                failed=int(tally.failed[place]),
-                reference_rows=rows[place] if place < len(rows) else 0,
-                populations=tuple(map(snap, state.segment(place))),
-                errors=None if labels is None else _copy(labels.segment_errors[place]),
-                performance=performances.get(name),
-            )
-        )
-        yield_gil()
-    return tuple(segments)
-
-
-def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
-    """Labels of a model that still learns wait in the inbox for its reference."""
-    counts = {status.value: count for status, count in state.pending.counts.items()}
-    counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
-    waiting = len(inbox.labels) if state.labels is None else 0
-    tracker = None if state.labels is None else state.labels.tracker
-    return LabelsSnapshot(
-        counts=MappingProxyType(counts),
-        waiting=state.pending.waiting + waiting,
-        evicted=state.pending.evicted,
-        errors=None if state.labels is None else _copy(state.labels.errors),
-        performance=None if tracker is None else tracker.performance(),
-        cohorts=() if tracker is None else tracker.cohorts(now=now),
-        risks={} if state.risk is None else state.risk.risks,
-        alerts=() if state.risk is None else state.risk.alerts,
-    )
-
-
-def _copy(errors: ErrorSums) -> ErrorSums:
-    (copied := ErrorSums(errors.edges)).merge(errors)
-    return copied
