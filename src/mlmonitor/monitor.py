@@ -62,6 +62,9 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         segments: features whose values split the traffic: everything is then counted, compared and
             exported for each segment as well, against the same segment of the reference, which
             must be made with the same `segments`. A learned reference learns its segments, too.
+        groups: the column that names the group of a row, such as `customer_id`, which is no feature
+            then: rows of a group are less evidence than as many independent rows. By default that
+            of the reference, which should be made with the same `groups`.
         buckets: edges between buckets of numeric features, such as `{"amount": [1_000, 10_000]}`;
             performance is kept for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
@@ -94,6 +97,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         fields: Sequence[Field] = (),
         schema: Mapping[str, Kind | str] | None = None,
         segments: Sequence[str] = (),
+        groups: str | None = None,
         buckets: Mapping[str, Sequence[float]] | None = None,
         metrics: Sequence[Metric] = (),
         objectives: Sequence[Objective] = (),
@@ -129,6 +133,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             buckets=options.check_buckets(buckets),
             metrics=options.check_metrics(metrics),
             objectives=objectives,
+            groups=groups,
         )
         named = options.check_names("features", features)
         names = named or options.list_features(self._reference)

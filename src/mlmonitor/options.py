@@ -132,6 +132,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     buckets: Mapping[str, tuple[float, ...]],
     metrics: tuple[Metric, ...],
     objectives: Sequence[Objective],
+    groups: object = None,
 ) -> Declared:
     """Build the declarations about the rows, checked against the reference."""
     return Declared(
@@ -142,7 +143,17 @@ def build_declared(  # noqa: PLR0913 - all by keyword
         buckets=buckets,
         metrics=metrics,
         objectives=check_objectives(objectives, metrics),
+        groups=_check_groups(groups),
     )
+
+
+def _check_groups(groups: object) -> str | None:
+    if groups is not None and (not isinstance(groups, str) or not groups):
+        raise ConfigError(
+            "groups: expected the name of the column that holds the group of a row, such as "
+            f"'customer_id', got {_type(groups)}"
+        )
+    return groups
 
 
 def check_buckets(buckets: Mapping[str, Sequence[Any]] | None) -> dict[str, tuple[float, ...]]:

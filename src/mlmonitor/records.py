@@ -154,6 +154,7 @@ class Declared:
     by feature, instead of inferred ones. fields: rules for values. buckets: edges
     between the buckets of a feature, for performance by bucket. metrics: further measures.
     objectives: bounds of measures.
+    groups: the column that names the group of a row, whose rows depend on each other.
     """
 
     ignore: frozenset[str] = frozenset()
@@ -163,6 +164,7 @@ class Declared:
     buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    groups: str | None = None
 
 
 class Schema:

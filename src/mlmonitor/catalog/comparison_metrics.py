@@ -19,6 +19,13 @@ DRIFT_EVIDENCE = MetricSpec(
     FIELD,
     "Logarithm to base 10 of the e-value: how strongly all rows so far indicate a change",
 )
+EFFECTIVE_ROWS = MetricSpec(
+    "mlmonitor.drift.effective_rows",
+    "gauge",
+    "{row}",
+    FIELD,
+    "How many independent rows the window's rows are worth as evidence",
+)
 DRIFT_ALERT = MetricSpec(
     "mlmonitor.drift.alert", "gauge", "{alert}", FIELD, "1 where evidence and effect size agree"
 )

@@ -68,7 +68,11 @@ class ModelState:
             config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
         )
         self._options = ComparisonOptions(
-            span, significance, config.heavy_hitters, config.outlier_deviations
+            span,
+            significance,
+            config.heavy_hitters,
+            config.outlier_deviations,
+            groups=declared.groups,
         )
         self.incidents: IncidentTracker = IncidentTracker()
         self.pending: Pending = Pending(
@@ -260,7 +264,7 @@ class ModelState:
     def simulate_next(self) -> None:
         """Simulate a part of the thresholds of a learned reference, if any is left."""
         for population in self.populations:
-            if population.drift is not None and population.drift.simulate_next():
+            if population.drift is not None and population.drift.window.simulate_next():
                 return
 
     def unknown_fields(self) -> dict[str, int]:
@@ -276,7 +280,7 @@ class ModelState:
         populations = self.populations
         total = sum(population.memory_bytes for population in populations)
         drifts = [p.drift for p in populations if p.drift is not None]
-        total += max((drift.simulation_nbytes for drift in drifts), default=0)
+        total += max((drift.window.simulation_nbytes for drift in drifts), default=0)
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker

@@ -9,15 +9,24 @@ import numpy as np
 from mlmonitor.aggregate.exemplars import FieldExemplars
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.recent_groups import RecentGroups
 from mlmonitor.aggregate.segments import ALL
+from mlmonitor.aggregate.sketches.group_sizes import hash_groups
 from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
+from mlmonitor.capture.values import Values
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.drift.decomposition import ShiftDecomposition
+from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.drift.drift import PSI, Drift
 from mlmonitor.compare.drift.embedding_drift import mmd_of
 from mlmonitor.compare.drift.new_names import join_new_names, shown_hitters
+from mlmonitor.compare.drift.row_dependence import (
+    EffectiveCounts,
+    design_effects,
+    effective_rows,
+    is_dependence_known,
+)
 from mlmonitor.compare.population_snapshot import (
     STATUS_QUANTILES,
     PopulationSnapshot,
@@ -29,6 +38,7 @@ from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Floats
+from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.mmd import MMD
 
 
@@ -65,11 +75,17 @@ class Population:
         self.window: Window = Window(plan, options.span, hitters=options.hitters, now=now)
         self.drift: Drift | None = None
         self.field_quality: FieldQuality | None = None
+        grouping = options.grouping
+        self.groups: RecentGroups | None = None if grouping is None else RecentGroups(grouping.size)
+        self.dependence: DesignEffects | None = None
+        """Design effects of the fields; None if their rows are independent."""
         if entries:
-            significance = options.significance
-            self.drift = Drift(plan, entries, significance, segment, self._new_names)
+            dependence = self.dependence = design_effects(entries, grouping, self.groups)
+            level, names = options.significance, self._new_names
+            effective = EffectiveCounts(dependence, is_dependence_known(entries, grouping))
+            self.drift = Drift(plan, entries, level, segment, names, effective=effective)
             self.field_quality = FieldQuality(
-                plan, entries, significance, segment, checks.new_fields, self._new_names
+                plan, entries, level, segment, checks.new_fields, names, dependence=dependence
             )
         self.decomposition: ShiftDecomposition | None = checks.decomposition
         self.rules: Rules | None = checks.rules
@@ -87,6 +103,11 @@ class Population:
         if self.rules is not None:
             self.rules.update(block)
         self.unevaluated_rows += block.rows
+
+    def update_groups(self, values: Values) -> None:
+        """Add the groups of rows, whose names or numbers are `values`."""
+        if self.groups is not None:
+            self.groups.update(*hash_groups(values))
 
     def count_only(self, block: Block) -> None:
         """Count rows in the totals without comparing them: the rows that became the reference."""
@@ -132,7 +153,10 @@ class Population:
     def memory_bytes(self) -> int:
         """Upper bound of the memory in bytes."""
         dictionaries = sum(dictionary.nbytes for dictionary in self.plan.dictionaries)
-        parts = self.drift, self.field_quality, self.decomposition, self.rules, self.exemplars
+        parts = (
+            *(self.drift, self.field_quality, self.decomposition, self.rules),
+            *(self.exemplars, self.groups, self.dependence),
+        )
         compared = sum(part.nbytes for part in parts if part is not None)
         return self.window.memory_bytes + dictionaries + compared
 
@@ -166,10 +190,17 @@ class Population:
             alerts=self.alerts,
             exemplars=None if self.exemplars is None else TracedValues.copy_from(self.exemplars),
             explained_by=None if self.decomposition is None else self.decomposition.explained_by,
-            shift=None if self.decomposition is None else self.decomposition.explain(view.profile),
+            shift=self._shift(view.profile),
+            effective_rows=effective_rows(view.profile, self.dependence),
+            has_groups=self.groups is not None,
             history=history,
             drift_history=None if history is None or drift is None else drift.history(history),
         )
+
+    def _shift(self, recent: Profile) -> Shift | None:
+        if self.decomposition is None:
+            return None
+        return self.decomposition.explain(recent, EffectiveCounts(self.dependence))
 
     def _new_names(self, place: int) -> str:
         hitters = self.window.new_names(place - len(self.plan.schema.numeric))
@@ -179,10 +210,10 @@ class Population:
         """Scores and thresholds of the window, by measure; none without a reference."""
         if self.drift is None:
             return {}, {}
-        scores = self.drift.scores(view)
+        scores = self.drift.window.scores(view)
         self.drift.alerts.refresh(scores[PSI])
         yield_gil()
-        thresholds = self.drift.thresholds(view)
+        thresholds = self.drift.window.thresholds(view)
         if self.plan.kernels:
             scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
         return scores, thresholds

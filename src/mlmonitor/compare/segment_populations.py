@@ -10,7 +10,9 @@ from mlmonitor.aggregate.segments import Codes, SegmentEncoder
 from mlmonitor.aggregate.sketches.categories import OTHER
 from mlmonitor.capture.read.refusals import Reasons, refused_counts
 from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.values import Values, plain_values
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.drift.row_dependence import find_grouping
 from mlmonitor.compare.population import Population
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Block, Counts, Role
@@ -53,6 +55,15 @@ class SegmentPopulations:
         for code, part in split_block(block, codes):
             self.populations[code].update(part, now=now)
             yield_gil()
+
+    def update_groups(self, values: Values | None, codes: Codes) -> None:
+        """Add the groups of rows with these segments; None if the rows name no group."""
+        if values is None:
+            return
+        listed = plain_values(values)
+        for code in np.unique(codes).tolist():
+            chosen = np.flatnonzero(codes == code).tolist()
+            self.populations[code].update_groups([listed[row] for row in chosen])
 
     def count_only(self, block: Block, codes: Codes) -> None:
         """Count rows without comparing them: the rows that became the reference."""
@@ -115,9 +126,10 @@ def ordered_segment_names(reference: Reference) -> tuple[str, ...]:
 def share_alpha(
     options: ComparisonOptions, reference: Reference, *, has_segments: bool
 ) -> ComparisonOptions:
-    """The options with `alpha` shared by all fields of a model, those of all segments included."""
+    """The options for a reference: its groups, and `alpha` shared by all fields and segments."""
     populations = 1 + len(reference.segment_names) * has_segments
-    return options.shared(reference.monitored * populations)
+    grouping = find_grouping(reference, options.groups)
+    return replace(options.shared(reference.monitored * populations), grouping=grouping)
 
 
 def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:

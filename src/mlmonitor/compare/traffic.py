@@ -45,6 +45,8 @@ class Comparing:
     segmentation: Segmentation | None
     keeps_rows: bool = False
     outbox: list[ReadRows] = field(default_factory=list)
+    groups: str | None = None
+    """The column that names the group of a row."""
 
     @classmethod
     def begin(
@@ -62,10 +64,10 @@ class Comparing:
         entries = reference.entries(_ROLES)
         deriver = Deriver(reference.content, plan.schema)
         keeps_reasons = has_segments or keeps_rows
-        reader = reader_of(
-            deriver, plan.schema, ignore=declared.ignore, keeps_reasons=keeps_reasons
-        )
         shared = share_alpha(options, reference, has_segments=has_segments)
+        groups = None if shared.grouping is None else shared.grouping.column
+        ignore = declared.ignore if groups is None else declared.ignore | {groups}
+        reader = reader_of(deriver, plan.schema, ignore=ignore, keeps_reasons=keeps_reasons)
         checks = Checks(
             rules=Rules(plan.schema, declared.fields) if declared.fields else None,
             decomposition=ShiftDecomposition.from_entries(
@@ -83,15 +85,19 @@ class Comparing:
             split = SegmentPopulations(reference, _ROLES, plan, shared, now=now)
             segmentation = Segmentation(reference, split)
         population = Population(plan, entries, shared, now=now, checks=checks)
-        return cls(reference, deriver, reader, population, segmentation, keeps_rows)
+        return cls(reference, deriver, reader, population, segmentation, keeps_rows, groups=groups)
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
         """Compare rows of calls that ended about `now`; return the block read from them."""
         block = self.reader.read_block(rows)
         yield_gil()
+        groups = None if self.groups is None else rows.features.column(self.groups)
+        if groups is not None:
+            self.population.update_groups(groups)
         self.population.update(block, now=now)
         if self.segmentation is not None:
             codes = self.segmentation.codes(rows) if codes is None else codes
+            self.segmentation.split.update_groups(groups, codes)
             self.segmentation.update(block, rows, codes, now=now)
         if self.keeps_rows:
             self.outbox.append(ReadRows(rows, block, codes))

@@ -16,8 +16,9 @@ from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
 from mlmonitor.records import Field, Kind, Role
+from mlmonitor.reference.column_names import checked_name, checked_names
 from mlmonitor.reference.thresholds import FieldOptions, Thresholds
-from mlmonitor.reference.training_data import ACTUAL, Columns, checked_name, checked_names
+from mlmonitor.reference.training_data import ACTUAL, Columns
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -157,13 +158,10 @@ def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
     """Return the cycle that rows are compared by, or None without a season.
 
     Raises:
-        ConfigError: only one of season and times is given, or the season is unknown.
+        ConfigError: a season is given without times, or is unknown.
     """
-    if (season is None) == has_times:
-        raise ConfigError(
-            "season: expected together with times, the datetimes of the rows: one means nothing "
-            "without the other"
-        )
+    if season is not None and not has_times:
+        raise ConfigError("season: expected together with times, the datetimes of the rows")
     return None if season is None else Season(season, timezone)
 
 

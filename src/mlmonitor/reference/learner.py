@@ -11,6 +11,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import ABSENT, SOURCES, Declared, Role
+from mlmonitor.reference.column_names import checked_name
 from mlmonitor.reference.fit_options import public_names
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.field_sample import FieldSample
@@ -20,7 +21,7 @@ from mlmonitor.reference.fitting.stratification import Stratification, StratumKe
 from mlmonitor.reference.kind_inference import infer_kind
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.thresholds import FieldOptions
-from mlmonitor.reference.training_data import Chunk, Columns, checked_name
+from mlmonitor.reference.training_data import Chunk, Columns
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -90,6 +91,7 @@ class Learner:
             explained=fitted.explained,
             segmented_by=list(strata.fields),
             segments=whole.segments,
+            grouped=strata.order.grouped(self._declared.groups, fitted.slots),
         )
         return Reference(content, is_learned=True)
 
@@ -97,7 +99,10 @@ class Learner:
         """The values of the segment fields, None for a row without one."""
         fields = self._declared.segments
         columns = [self._column((Role.FEATURE, name), count) for name in fields]
-        return StratumKeys([[None] * count if column is None else column for column in columns])
+        by_segment = [[None] * count if column is None else column for column in columns]
+        groups = self._declared.groups
+        group = None if groups is None else self._column((Role.FEATURE, groups), count)
+        return StratumKeys(by_segment, groups=group)
 
     def _columns(self, count: int) -> Columns:
         """The learnable columns of the first `count` rows, None for a row without a value."""
@@ -143,7 +148,7 @@ class Learner:
         """The fields that may be learned, in order of arrival."""
         counts: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
-            hidden = self._declared.ignore | {rows.identity}
+            hidden = self._declared.ignore | {rows.identity, self._declared.groups}
             for name, count in rows.features.names().items():
                 if name not in hidden and _is_name(name):
                     counts[Role.FEATURE, name] += count

@@ -66,6 +66,7 @@ class Reference:
         anomaly_score: bool | Sequence[str] = False,
         segments: Sequence[str] = (),
         max_segments: int = MOST_SEGMENTS,
+        groups: Any = None,
         times: Any = None,
         season: SeasonName | None = None,
         season_timezone: str = "UTC",
@@ -104,7 +105,11 @@ class Reference:
             segments: features whose values split the rows, for `Monitor(segments=...)`. Each
                 segment is compared with the same segment of these rows, and costs as much as all.
             max_segments: how many of the largest segments are kept; the others become one.
+            groups: the group of each row, in the forms of `actuals`, or the column that names it,
+                such as `customer_id`, which is no feature then. Rows of a group depend on each
+                other, so they are less evidence than as many independent rows.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
+                Rows are otherwise assumed to be in the order in which they were observed.
             season: `hour_of_day` or `hour_of_week`, for seasonal traffic: rows are compared with
                 those of the same hours. Requires `times`.
             season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
@@ -119,7 +124,7 @@ class Reference:
             SchemaError: the data has no rows or lacks names, its parts do not fit each other, or a
                 column has no known kind, or not the declared one.
             ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
-                `season` or the time zone is unknown, or one of `times` and `season` is missing.
+                `season` or the time zone is unknown, or `times` is missing for a season.
         """
         options = FitOptions.check(
             output=output,
@@ -141,7 +146,9 @@ class Reference:
             thresholds=thresholds,
             seed=seed,
         )
-        return cls(fit_reference(TrainingData(features, predictions, actuals, times), options))
+        return cls(
+            fit_reference(TrainingData(features, predictions, actuals, times, groups), options)
+        )
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -15,6 +15,7 @@ from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError, import_extra
 from mlmonitor.records import Role
+from mlmonitor.reference.column_names import checked_name, checked_names
 from mlmonitor.reference.fitting.stratification import StratumKeys
 
 ACTUAL = "actual"
@@ -30,7 +31,6 @@ class Chunk(NamedTuple):
     marks: StratumKeys = StratumKeys()
 
 
-_NAME_CHARACTERS = 1_000
 _TEXTS = str, bytes
 _PLAIN = Outputs()
 
@@ -44,10 +44,12 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     outputs: Outputs = _PLAIN,
     segments: Sequence[str] = (),
     times: Any = None,
+    groups: Any = None,
 ) -> Iterator[Chunk]:
     """Yield the training data chunk by chunk; data that is not an iterator is one chunk.
 
     `outputs` describes how predictions are read; `segments` names the features that split the rows.
+    `groups` is the group of each row, or names the column that holds it, which is no feature then.
 
     Raises:
         SchemaError: an argument is not data, or the arguments do not fit each other.
@@ -57,18 +59,29 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     predicted = AlignedInput("predictions", predictions, outputs, is_stream=is_stream)
     actual = AlignedInput("actuals", actuals, _PLAIN, is_stream=is_stream)
     dated = AlignedInput("times", times, _PLAIN, is_stream=is_stream)
+    column = groups if isinstance(groups, str) else None
+    grouped = AlignedInput("groups", None if column else groups, _PLAIN, is_stream=is_stream)
     for chunk in features if is_stream else [features]:
         features_by_name, rows = feature_columns(chunk, column_names)
+        group = None if column is None else _pop_group(features_by_name, column)
         columns: Columns = {(Role.FEATURE, n): column for n, column in features_by_name.items()}
         fields = predicted.next_fields(chunk, rows)
         columns.update({(Role.PREDICTION, name): column for name, column in fields.items()})
-        for column in actual.next_fields(chunk, rows, most=1).values():
-            columns[Role.ACTUAL, ACTUAL] = column
-        moments = list(dated.next_fields(chunk, rows, most=1).values())
+        for values in actual.next_fields(chunk, rows, most=1).values():
+            columns[Role.ACTUAL, ACTUAL] = values
+        moments = next(iter(dated.next_fields(chunk, rows, most=1).values()), None)
+        for values in grouped.next_fields(chunk, rows, most=1).values():
+            group = values
         segment_columns = [_segment_column(features_by_name, name) for name in segments]
-        yield Chunk(columns, rows, StratumKeys(segment_columns, moments[0] if moments else None))
-    for source in (predicted, actual, dated):
+        yield Chunk(columns, rows, StratumKeys(segment_columns, moments, group))
+    for source in (predicted, actual, dated, grouped):
         source.finish()
+
+
+def _pop_group(columns: dict[str, Values], name: str) -> Values:
+    if name not in columns:
+        raise SchemaError(f"groups: there is no column {name!r} among the features")
+    return columns.pop(name)
 
 
 def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
@@ -269,32 +282,3 @@ def _copy_column(name: str, column: Any) -> Values:
             "that are a mapping hold a column under each name"
         )
     return cast("Values", values)
-
-
-def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
-    """Return the names as texts.
-
-    Raises:
-        SchemaError: a name is empty, too long or not text, or occurs twice.
-    """
-    if isinstance(names, _TEXTS):
-        raise SchemaError(f"{what}: expected a sequence of names, got one text")
-    texts = tuple(checked_name(name) for name in names)
-    if len(set(texts)) < len(texts):
-        twice = next(name for name in texts if texts.count(name) > 1)
-        raise SchemaError(f"column {twice!r}: expected each column name once")
-    return texts
-
-
-def checked_name(name: object) -> str:
-    """Return a column's name; raise SchemaError if it is empty, too long or not valid text."""
-    text = str(name)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise SchemaError(f"column {text!r}: expected a name that is valid Unicode") from None
-    if not 1 <= len(text) <= _NAME_CHARACTERS:
-        raise SchemaError(
-            f"column {text[:40]!r}: expected a name of 1 to {_NAME_CHARACTERS:,} characters"
-        )
-    return text

@@ -72,7 +72,7 @@ class CriticalValues:
         return True
 
     def at(
-        self, current: Counts, against: Table | None = None, *, digested: Counts | None = None
+        self, current: Table, against: Table | None = None, *, digested: Table | None = None
     ) -> dict[str, Floats]:
         """Return the critical values by measure, `[fields]`, for a window of `current`'s size.
 
@@ -91,7 +91,7 @@ class CriticalValues:
             thresholds[name] = np.where((now == 0) | (self._rows == 0), np.nan, by_name)
         return thresholds
 
-    def psi_at(self, current: Counts, against: Table) -> Floats:
+    def psi_at(self, current: Table, against: Table) -> Floats:
         """Return the critical values of the PSI alone, for a tenth of the price of `at`."""
         then, now = _count_rows(_PSI, against), _count_rows(_PSI, current)
         point = _interpolate(self._tables[_PSI], now) * sampling_noise(then, now)

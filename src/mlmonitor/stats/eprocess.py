@@ -6,6 +6,8 @@ import numpy as np
 
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask
+from mlmonitor.stats.dependence.design_effects import DesignEffects
+from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
 from mlmonitor.stats.special import log_gamma
 
 PRIOR = 0.5
@@ -77,7 +79,9 @@ class EProcess:
         of predictive laws is a martingale under their mixture. For single laws it is checked by
         simulation (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: the bins that each field has. prior: pseudo-counts
-    of each bin, if not half a count.
+    of each bin, if not half a count. dependence: the counts of the reference, and of the rows since
+    each restart, are divided by their design effects; the promise is then an approximation, see
+    docs/algorithms/dependence.md.
     Price: `8 * bins * (kept + 4)` bytes a field, and at most 2 MB during an evaluation; about 10 us
         a field and evaluation. Constant: `kept` restarts remain, spaced geometrically over the past
         (`slot_for_restart`); dropping others can only lower the evidence.
@@ -90,9 +94,11 @@ class EProcess:
     __slots__ = (
         "_before",
         "_begun",
+        "_dependence",
         "_evaluation",
         "_least",
         "_order",
+        "_past_scale",
         "_present",
         "_reference",
         "_restart_rows",
@@ -108,9 +114,13 @@ class EProcess:
         prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
+        dependence: DesignEffects | None = None,
     ) -> None:
         fields, width = reference.shape
-        pseudo_counts = reference + (PRIOR if prior is None else prior)
+        self._dependence = dependence
+        pseudo_counts = effective_reference(reference, dependence) + (
+            PRIOR if prior is None else prior
+        )
         self._present = present
         self._reference: Floats = np.where(self._present, pseudo_counts, 0.0)
         self._least: Floats = least_pseudo_counts(prior, present)
@@ -120,6 +130,8 @@ class EProcess:
         self._begun: Counts = np.zeros(fields, np.int64)
         # Which restart a slot holds; -1 while it holds none.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
+        # What each row before a restart counts as in its null.
+        self._past_scale: Floats = np.ones((kept, fields))
         # The normaliser of each law, computed once a restart.
         self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
@@ -199,6 +211,7 @@ class EProcess:
             self._begun,
             self._order,
             self._before,
+            self._past_scale,
         )
         return sum(array.nbytes for array in arrays)
 
@@ -206,9 +219,14 @@ class EProcess:
         self._starts[slots, fields] = self._total[fields]
         self._order[slots, fields] = self._begun[fields]
         present = self._present[fields]
-        self._before[:, slots, fields] = log_beta(self._laws(self._total[fields], fields), present)
+        past: Counts | Floats = self._total[fields]
+        if self._dependence is not None:
+            effects = self._dependence.at(self._total.sum(axis=1))[fields]
+            self._past_scale[slots, fields] = 1 / effects
+            past = past / effects[:, None]
+        self._before[:, slots, fields] = log_beta(self._laws(past, fields), present)
 
-    def _laws(self, start: Counts, fields: Counts) -> Floats:
+    def _laws(self, start: Counts | Floats, fields: Counts | slice) -> Floats:
         """Return the null, then its alternatives, for rows after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
         total = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
@@ -225,8 +243,14 @@ class EProcess:
         """Return the log likelihood ratio of each restart, `[kept, fields]`."""
         used = self._used
         starts, present = self._starts[:used, fields], self._present[fields]
-        laws = self._laws(starts, fields)
-        laws += self._total[fields] - starts
+        since: Counts | Floats = self._total[fields] - starts
+        past: Counts | Floats = starts
+        if self._dependence is not None:
+            past = starts * self._past_scale[:used, fields][:, :, None]
+            rows = (self._total - self._starts[:used]).sum(axis=-1)
+            since = since / self._dependence.at(rows)[:, fields, None]
+        laws = self._laws(past, fields)
+        laws += since
         likelihoods = log_beta(laws, present)
         likelihoods -= self._before[:, :used, fields]
         gain: Floats = (
@@ -245,38 +269,20 @@ class EProcess:
         return log_stake(self._order[: self._used, fields])
 
 
+def effective_reference(reference: Counts, dependence: DesignEffects | None) -> Counts | Floats:
+    """Return the reference's counts, divided by the design effects of its rows."""
+    if dependence is None:
+        return reference
+    effective: Floats = reference / dependence.at_reference(reference.sum(axis=-1))[..., None]
+    return effective
+
+
 def least_pseudo_counts(prior: Floats | None, present: Mask) -> Floats:
     """Return the least pseudo-count of each bin: half a count, or `prior` if that is less."""
     if prior is None:
         return np.where(present, PRIOR, 0.0)
     is_less = present & (prior > 0)
     return np.where(is_less, np.minimum(prior, PRIOR), np.where(present, PRIOR, 0.0))
-
-
-def slot_for_restart(order: Counts) -> Counts:
-    """Choose the slot of each field's next restart, `[fields]`.
-
-    order: `[kept, fields]`, the number of the restart in each slot, -1 if it is free. Once all are
-    used, the first restart stays, and the one whose neighbours have the closest ratio of ages is
-    replaced. So the remaining restarts are spaced geometrically over the past.
-    """
-    fields = order.shape[1]
-    by_age = np.argsort(order, axis=0, kind="stable")  # free slots first, then the oldest
-    ordered = np.take_along_axis(order, by_age, axis=0)
-    newest = ordered[-1]
-    ages = np.vstack([newest - ordered + 1, np.zeros(fields, np.int64)]) + 1.0
-    ratios = ages[:-2] / ages[2:]
-    closest = 1 + np.argmin(ratios, axis=0)
-    place = np.where(ordered[0] < 0, 0, closest)
-    slots: Counts = by_age[place, np.arange(fields)]
-    return slots
-
-
-def log_stake(order: Counts) -> Floats:
-    """Return the log stake of restarts by number; all stakes add up to 1. -1 means no restart."""
-    begun = np.maximum(order, 0)
-    shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
-    return np.where(order >= 0, shares, -np.inf)
 
 
 def log_beta(a: Floats, present: Mask) -> Floats:

@@ -60,7 +60,7 @@ def _exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
     return is_beyond.argmax(axis=1).astype(np.float64), is_within
 
 
-def growth_lower_bound(belief: Floats, invalid: Counts, rows: Counts) -> Floats:
+def growth_lower_bound(belief: Floats, invalid: Counts | Floats, rows: Counts | Floats) -> Floats:
     """Return a lower 90 % confidence bound of the growth of a share of invalid values.
 
     Uses the variances of both shares, with half a count added to the newer one. It is below zero

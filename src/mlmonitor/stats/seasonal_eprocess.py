@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.eprocess import (
     CONCENTRATIONS,
     PRIOR,
@@ -11,9 +12,8 @@ from mlmonitor.stats.eprocess import (
     Evaluation,
     least_pseudo_counts,
     log_beta,
-    log_stake,
-    slot_for_restart,
 )
+from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
 
@@ -32,6 +32,7 @@ class SeasonalEProcess:
         Products over visits and mixtures over alternatives and restarts preserve that (Ville).
     reference: counts `[fields, seasons, bins]`; present: the bins that each field has. prior: as in
     `EProcess`; what exceeds half a count is divided among the seasons by their rows.
+    dependence: as in `EProcess`, but every row counts as all rows so far do.
     Price: about `8 * bins * (seasons + 3 * kept) + 8 * seasons * kept` bytes a field: 36 KiB for
         ten bins and hours of the week, 9 KiB for hours of the day; twice the time of `EProcess`.
     Source: Lindon and Malek, NeurIPS 2022, for each season; the tilt is a predictable plug-in as in
@@ -41,6 +42,7 @@ class SeasonalEProcess:
     __slots__ = (
         "_before",
         "_begun",
+        "_dependence",
         "_expected",
         "_fresh",
         "_from",
@@ -69,9 +71,13 @@ class SeasonalEProcess:
         prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
+        dependence: DesignEffects | None = None,
     ) -> None:
         fields, seasons, width = reference.shape
-        self._present, self._reference = present, reference
+        rows = reference.sum(axis=2)
+        self._dependence = dependence
+        effects = 1.0 if dependence is None else dependence.at_reference(rows.sum(axis=1))
+        self._present, self._reference = present, (reference.T / effects).T
         self._restart_rows, self._season = restart_rows, 0
         # Half a count a bin; a bin without rows in any season has half a count in all seasons
         # together, as in `EProcess`.
@@ -81,19 +87,16 @@ class SeasonalEProcess:
         # Pseudo-counts beyond that are divided among the seasons by their rows.
         more = np.zeros((fields, width)) if prior is None else np.maximum(prior - PRIOR, 0.0)
         self._more: Floats = np.where(present, more, 0.0)
-        rows = reference.sum(axis=2)
         self._share: Floats = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
-        self._known: Counts = reference.copy()  # plus the rows before this visit
-        self._visit: Counts = np.zeros((fields, width), np.int64)
+        self._known: Floats = self._reference.copy()  # plus the rows before this visit
+        self._visit: Floats = np.zeros((fields, width))
         self._season_rows: Counts = np.zeros((fields, seasons), np.int64)
         self._fresh: Counts = np.zeros(fields, np.int64)  # rows since the newest restart
         self._begun: Counts = np.zeros(fields, np.int64)
         # For each restart: its number, the visit's counts when it began, the observed and expected
         # counts of completed visits since then, and the gain in those visits.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
-        self._from: Counts = np.zeros((kept, fields, width), np.int64)
-        self._observed: Counts = np.zeros((kept, fields, width), np.int64)
-        self._expected: Floats = np.zeros((kept, fields, width))
+        self._from, self._observed, self._expected = np.zeros((3, kept, fields, width))
         self._season_from: Counts = np.zeros((kept, fields, seasons), np.int64)
         self._wealth: Floats = np.zeros((_ALTERNATIVES, kept, fields))
         self._before: Floats = np.zeros((_ALTERNATIVES + 1, kept, fields))
@@ -123,7 +126,12 @@ class SeasonalEProcess:
     def update(self, counts: Counts) -> None:
         """Add the counts of new rows, `[fields, bins]`, all in the current season."""
         rows = counts.sum(axis=1)
-        self._visit += counts
+        if self._dependence is None:
+            self._visit += counts
+        else:
+            # All rows so far decide what a row counts as, because visits are not kept.
+            effects = self._dependence.at(self._season_rows.sum(axis=1) + rows)
+            self._visit += counts / effects[:, None]
         self._season_rows[:, self._season] += rows
         self._fresh += rows
         due = np.flatnonzero(self._fresh >= self._restart_rows)
@@ -143,7 +151,10 @@ class SeasonalEProcess:
         best = np.argmax(terms, axis=0), np.arange(len(self._visit))
         counts = self._observed[best] + self._visit - self._from[best]
         seasons = self._season_rows - self._season_from[best]
-        return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
+        rows = seasons.sum(axis=1)
+        scale = rows / np.maximum(counts.sum(axis=1), 1e-300)
+        of_all_rows = np.rint(counts * scale[:, None]).astype(np.int64)
+        return Evaluation(log_e, ChangeSegment(of_all_rows, rows, seasons))
 
     def reset(self, fields: NDArray[np.bool_]) -> None:
         """Restart some fields from nothing, as after a resolved alert."""
@@ -158,7 +169,7 @@ class SeasonalEProcess:
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays, without those of the reference."""
-        shared = ("_reference", "_present", "_season", "_restart_rows")
+        shared = ("_dependence", "_reference", "_present", "_season", "_restart_rows")
         arrays = (getattr(self, name) for name in self.__slots__ if name not in shared)
         return sum(array.nbytes for array in arrays)
 
@@ -196,7 +207,7 @@ class SeasonalEProcess:
     def _normalisers(self) -> Floats:
         return np.array([log_beta(law, self._present) for law in self._laws()])
 
-    def _gains(self, counts: Counts) -> Floats:
+    def _gains(self, counts: Floats) -> Floats:
         """Return the log likelihood ratios in this visit, `[alternatives, ...]`."""
         now = [log_beta(law + counts, self._present) for law in self._laws()]
         likelihoods = np.array(now) - self._before
@@ -211,6 +222,6 @@ class SeasonalEProcess:
         return terms
 
 
-def _shares(counts: Counts | Floats) -> Floats:
+def _shares(counts: Floats) -> Floats:
     shares: Floats = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1e-300)
     return shares

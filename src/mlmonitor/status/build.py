@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.snapshot import ModelSnapshot, SeasonInfo, SegmentSnapshot
 from mlmonitor.status.field_status import FieldStatus, field_statuses
@@ -9,6 +11,9 @@ from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.status.status import Status
 from mlmonitor.verdict.verdict import Verdict
+
+_INDEPENDENT = 0.95
+"""A larger share of rows that are worth as many independent ones is not reported."""
 
 
 def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Status:
@@ -47,6 +52,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         violations=_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,
+        dependence=None if traffic is None else _dependence(traffic),
         season=None if reference is None else _season(reference.season),
         reference_warning=reference_warning(snapshot),
         why=None if traffic is None else traffic.shift,
@@ -87,3 +93,23 @@ def _season(season: SeasonInfo | None) -> str | None:
         return None
     name = season.name.replace("_", " ")
     return f"compared by {name}, {season.current} of {season.count} now ({season.timezone})"
+
+
+def _dependence(traffic: PopulationSnapshot) -> str | None:
+    """How many independent rows a thousand rows of the window are worth, if fewer."""
+    rows = traffic.view.profile.quality.sum(axis=1)
+    worth = {
+        field.name: 1_000 * effective / count
+        for field, effective, count in zip(
+            traffic.plan.schema.fields, traffic.effective_rows.tolist(), rows.tolist(), strict=True
+        )
+        if count and effective < _INDEPENDENT * count
+    }
+    if not worth:
+        return None
+    least = min(worth, key=lambda name: worth[name])
+    typical = float(np.median(list(worth.values())))
+    what = "come in groups" if traffic.has_groups else "depend on each other"
+    text = f"rows {what}: 1,000 count as {max(round(typical), 1):,}"
+    fewest = max(round(worth[least]), 1)
+    return text if fewest == max(round(typical), 1) else f"{text}, in {least} as {fewest:,}"

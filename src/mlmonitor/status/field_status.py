@@ -49,6 +49,7 @@ class FieldStatus:
     scores, thresholds: each distance of the window from the reference by measure (`psi`,
     `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and the value it exceeds
     once in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
+    effective_rows: how many independent rows the window's rows are worth as evidence.
     mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
     """
 
@@ -73,6 +74,7 @@ class FieldStatus:
     is_id_like: bool = False
     mmd: float | None = None
     training: TrainingStats | None = None
+    effective_rows: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict, repr=False)
     thresholds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
@@ -151,6 +153,7 @@ def _numeric_status(population: PopulationSnapshot, place: int, field: Field) ->
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
         training=_training(population, place),
+        effective_rows=_number(population.effective_rows[place]),
         scores=_by_measure(population.scores, place),
         thresholds=_by_measure(population.thresholds, place),
         mmd=_score(population.scores, MMD, place),
@@ -177,6 +180,7 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
         has_alert=bool(population.is_firing[place]),
         jensen_shannon=_score(population.scores, "js", place),
         training=_training(population, place),
+        effective_rows=_number(population.effective_rows[place]),
         scores=_by_measure(population.scores, place),
         thresholds=_by_measure(population.thresholds, place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),

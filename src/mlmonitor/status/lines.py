@@ -73,7 +73,7 @@ def alert_title(alert: Alert) -> str:
     if alert.has_limit:
         then = f"{short(alert.value)} over {amount(alert.rows, 'row')} then"
         return f"{title} {then}, {short(alert.current)} now; limit {short(alert.threshold)}"
-    then = f"{alert.value:.3f} over {amount(alert.rows, 'row')} then"
+    then = f"{alert.value:.3f} over {amount(alert.rows, 'row')}{alert.worth} then"
     return f"{title} {then}, {alert.current:.3f} now; threshold {alert.threshold:.3f}"
 
 

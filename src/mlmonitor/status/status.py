@@ -75,6 +75,7 @@ class Status:
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
     reference_warning: a sign that the reference belongs to another model.
+    dependence: what a thousand dependent rows are worth; None if rows count as independent.
     season: the hours that rows are compared with now, if the reference has seasons.
     """
 
@@ -114,6 +115,7 @@ class Status:
     unmatched_rules: tuple[str, ...] = ()
     unused_ignores: tuple[str, ...] = ()
     reference_warning: str | None = None
+    dependence: str | None = None
     season: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 

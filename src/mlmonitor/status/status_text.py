@@ -52,6 +52,8 @@ def _head(status: Status) -> list[str]:
     lines = [f"{title}: {status.state}; {_reference(status)}"]
     if status.season is not None:
         lines[0] += f"; {status.season}"
+    if status.dependence is not None:
+        lines.append(status.dependence)
     if status.reference_warning is not None:
         lines.append(status.reference_warning)
     failed = sum(status.errors.values())

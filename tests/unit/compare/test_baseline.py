@@ -106,7 +106,6 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "named"),
     [
-        ({"season": None}, ConfigError, "season: expected together with times"),
         ({"times": None}, ConfigError, "season: expected together with times"),
         ({"season": "hour"}, ConfigError, "hour_of_week"),
         ({"season_timezone": "Nowhere"}, ConfigError, "season_timezone"),

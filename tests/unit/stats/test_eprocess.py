@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mlmonitor.stats.eprocess import EProcess, slot_for_restart
+from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.evidence.restarts import slot_for_restart
 
 
 def kept_ages(kept: int, restarts: int) -> list[list[int]]:

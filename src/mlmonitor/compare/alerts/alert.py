@@ -18,6 +18,9 @@ SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "all
 """Measures that are fully described by their reason, without a threshold."""
 
 
+_NEARLY_ALL = 0.95  # of the rows are independent, which is not worth a word
+
+
 @dataclass(frozen=True)
 class Alert:
     """A change of one field that is statistically significant and large enough to matter.
@@ -34,6 +37,9 @@ class Alert:
     threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
     the probability of such a run; for performance, the value that the tolerance allows.
     log10_e_value: the evidence when the alert fired; infinite for a broken rule.
+    effective_rows: how many independent rows the `rows` are worth as evidence; None if that is not
+    computed for the measure. is_dependence_known: False if the reference has neither groups nor
+    times and shows no dependence, so that rows count as independent.
     rows: rows behind `value`. started_at: when it fired, in seconds since 1970.
     """
 
@@ -49,6 +55,8 @@ class Alert:
     rows: int
     started_at: float
     reason: str = dataclasses.field(repr=False)  # it may name a category
+    effective_rows: float | None = None
+    is_dependence_known: bool = True
 
     @property
     def has_limit(self) -> bool:
@@ -70,10 +78,19 @@ class Alert:
                 f"limit {short(self.threshold)}; {self.reason}"
             )
         return (
-            f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows, "
-            f"{self.threshold:.3f} without drift; {self.reason}"
+            f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows"
+            f"{self.worth}, {self.threshold:.3f} without drift; {self.reason}"
         )
 
     def _repr_html_(self) -> str:
         title, _, details = str(self).partition(": ")
         return to_text(new_fragment(title, details))
+
+    @property
+    def worth(self) -> str:
+        """How many independent rows the rows are worth, as text; empty if they are nearly all."""
+        if not self.is_dependence_known:
+            return " (dependence unknown)"
+        if self.effective_rows is None or self.effective_rows > _NEARLY_ALL * self.rows:
+            return ""
+        return f" that count as {max(round(self.effective_rows), 1):,}"

@@ -9,6 +9,7 @@ import numpy as np
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.compare.count_table import entry_counts, profile_counts, width
+from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import QUALITIES, Counts, Floats, Quality, Role
 from mlmonitor.stats.distance import sampling_noise
@@ -94,7 +95,8 @@ class ShiftDecomposition:
         names = tuple(entry.name for _, entry in explained)
         self.explained_by: ExplainedBy = ExplainedBy(prediction, names)
         self._entry = entries[place]
-        self._reference = entry_counts(entries, plan)[self._fields]
+        reference = entry_counts(entries, plan)
+        self._rows, self._reference = reference.sum(axis=1), reference[self._fields]
         shape = len(explained), width(plan)
         self._outcome: Floats = np.zeros(shape)
         self._spread: Floats = np.zeros(shape)
@@ -117,17 +119,23 @@ class ShiftDecomposition:
                 return cls(plan, entries, field.name, place) if has_means else None
         return None
 
-    def explain(self, recent: Profile) -> Shift | None:
-        """The shift of a window; None if the window or the reference has no prediction."""
+    def explain(self, recent: Profile, effective: EffectiveCounts = INDEPENDENT) -> Shift | None:
+        """The shift of a window; None if the window or the reference has no prediction.
+
+        effective: what the rows of the window and of the reference are worth.
+        """
         moments, entry = recent.moments, self._entry
         rows = int(moments.count[self._place])
         before, stddev = getattr(entry, "mean", None), getattr(entry, "stddev", None)
         if rows == 0 or before is None or stddev is None:
             return None
         mean = float(moments.mean[self._place])
-        noise = np.sqrt(1 / rows + 1 / max(sum(entry.counts), 1))
-        counts = profile_counts(recent)[self._fields]
-        mix, threshold = self.effects(counts)
+        counts = profile_counts(recent)
+        noises = effective.at(counts), effective.at_reference(self._rows)
+        now, then = (float(noise[self._place]) for noise in noises)
+        noise = np.sqrt(now / rows + then / max(sum(entry.counts), 1))
+        counts = counts[self._fields]
+        mix, threshold = self.effects(counts, [noise[self._fields] for noise in noises])
         known, _ = self.effects(counts, beyond=self._beyond(recent, counts))
         is_opposed = mix * (mean - before) < 0
         is_extrapolated = is_opposed & ((np.abs(known) < np.abs(mix) / 2) | (known * mix < 0))
@@ -169,9 +177,16 @@ class ShiftDecomposition:
         beyond[rows, last] += np.minimum(shares[1] * outside, counts[rows, last])
         return beyond
 
-    def effects(self, counts: Counts, *, beyond: Floats | None = None) -> tuple[Floats, Floats]:
+    def effects(
+        self,
+        counts: Counts,
+        design_effects: Sequence[Floats | float] = (1.0, 1.0),
+        *,
+        beyond: Floats | None = None,
+    ) -> tuple[Floats, Floats]:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
+        design_effects: of the counts, and of the reference.
         beyond: rows whose prediction the reference says nothing about, which contribute nothing.
 
         The variance of an effect under the multinomial law is `(1/n + 1/m)` times the variance of
@@ -185,8 +200,9 @@ class ShiftDecomposition:
         moved = np.where(((n > 0) & (m > 0))[:, None], q - p, 0.0)
         both = (self._reference + counts) / np.maximum(n + m, 1)[:, None]
         between = (both * self._outcome**2).sum(axis=1) - (both * self._outcome).sum(axis=1) ** 2
+        noise = sampling_noise(n / design_effects[0], m / design_effects[1])
         unknown = (moved**2 * self._spread / np.maximum(self._reference, 1)).sum(axis=1)
-        variance = np.maximum(between, 0.0) * sampling_noise(n, m) + unknown
+        variance = np.maximum(between, 0.0) * noise + unknown
         mix: Floats = (moved * self._outcome).sum(axis=1)
         return mix, ONE_IN_A_HUNDRED_EITHER_WAY * np.sqrt(variance)
 

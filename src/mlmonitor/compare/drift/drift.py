@@ -8,7 +8,6 @@ from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts
@@ -24,24 +23,15 @@ from mlmonitor.compare.count_table import (
 )
 from mlmonitor.compare.drift.drift_history import DriftHistory, compute_drift_history
 from mlmonitor.compare.drift.new_names import NewNames, no_names
+from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
+from mlmonitor.compare.drift.window_scores import WindowScores
 from mlmonitor.compare.quality.defects import DESCRIPTIONS
-from mlmonitor.formats.reference import CountedEntry, NumericReference
+from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
-from mlmonitor.stats.critical_values import CriticalValues
-from mlmonitor.stats.distance import (
-    MEASURES,
-    ORDERED,
-    WASSERSTEIN,
-    WASSERSTEIN_RANKS,
-    Table,
-    psi,
-    psi_low,
-    wasserstein,
-)
+from mlmonitor.stats.distance import Table, psi, psi_low
 from mlmonitor.stats.eprocess import PRIOR, ChangeSegment, EProcess, EvidenceProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
-from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 
 PSI = "psi"
 """The measure of drift alerts."""
@@ -64,17 +54,19 @@ class Drift:
         significance: Significance,
         segment: str = ALL,
         new_names: NewNames = no_names,
+        *,
+        effective: EffectiveCounts = INDEPENDENT,
     ) -> None:
         self._plan, self._segment, self._new_names = plan, segment, new_names
         self._baseline = Baseline(entries, plan)
         counts = self._baseline.counts
-        self._critical = CriticalValues([entry.critical for entry in entries], counts, entries)
-        self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
-        prior = prior_counts(entries, plan)
+        self._effective, dependence = effective, effective.dependence
+        self.window: WindowScores = WindowScores(plan, entries, self._baseline, self._effective)
+        prior, possible = prior_counts(entries, plan), possible_bins(plan)
         self._evidence: EvidenceProcess = (
-            SeasonalEProcess(self._baseline.by_season, possible_bins(plan), prior=prior)
+            SeasonalEProcess(self._baseline.by_season, possible, prior=prior, dependence=dependence)
             if self._baseline.has_seasons
-            else EProcess(counts, possible_bins(plan), prior=prior)
+            else EProcess(counts, possible, prior=prior, dependence=dependence)
         )
         self._states = AlertStates(
             len(entries),
@@ -108,7 +100,7 @@ class Drift:
         by_season = np.hstack([counts, seasons])
         transitions = self._states.evaluate(
             log_e,
-            np.nan_to_num(psi_low(self._baseline.for_rows(change.seasons), change.counts)),
+            self._psi_low(change.counts, change.seasons),
             change.rows.astype(np.float64),
             has_recovered=self._recovery.evaluate(by_season, self._shows_nothing),
             now=now,
@@ -121,15 +113,6 @@ class Drift:
         self._skipped[transitions.resolved] += self._refused[transitions.resolved]
         return changed
 
-    def simulate_next(self) -> bool:
-        """Simulate a part of the thresholds of learned fields; return False once all are done."""
-        return self._critical.simulate_next()
-
-    @property
-    def simulation_nbytes(self) -> int:
-        """Bytes needed to simulate one part; parts are simulated one after the other."""
-        return SIMULATION_BYTES if self._critical.is_simulating else 0
-
     def begin_season(self, season: int, total: Callable[[], Profile]) -> None:
         """Assign the rows from now on to this season, after evaluating the rows before."""
         if self._baseline.has_seasons and season != self._season:
@@ -137,39 +120,13 @@ class Drift:
             self._evidence.begin_season(season)
             self._season = season
 
-    def scores(self, recent: View) -> dict[str, Floats]:
-        """Every measure of the window, one number per field; NaN where it is undefined.
-
-        Wasserstein is computed from the window's digests, the other measures from its counts.
-        """
-        counts = profile_counts(recent.profile)
-        expected = self._baseline.for_rows(season_rows(recent.profile))
-        scores = {name: measure(expected, counts) for name, measure in MEASURES.items()}
-        numeric = len(self._stddev)
-        for name in ORDERED:
-            scores[name][numeric:] = np.nan
-        distance = np.full(len(counts), np.nan)
-        if not self._baseline.has_seasons:  # seasons have no quantiles
-            quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
-            distance[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
-        return {**scores, WASSERSTEIN: distance}
-
-    def thresholds(self, recent: View) -> dict[str, Floats]:
-        """The value that each measure exceeds once in a hundred windows without drift."""
-        expected = self._baseline.for_rows(season_rows(recent.profile))
-        digested = recent.shapes.digests.count
-        thresholds = self._critical.at(profile_counts(recent.profile), expected, digested=digested)
-        for name in ORDERED:
-            thresholds[name][len(self._stddev) :] = np.nan
-        return thresholds
-
     def history(self, slices: History) -> DriftHistory:
         """The PSI of parts of the window, and the value that each exceeds once in a hundred."""
         return compute_drift_history(
             slices,
             self._plan,
             self._baseline.for_rows,
-            self._critical.psi_at,
+            self.window.psi_threshold,
         )
 
     @property
@@ -186,7 +143,7 @@ class Drift:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        statistics = self._evidence.nbytes + self._baseline.nbytes + self._critical.nbytes
+        statistics = self._evidence.nbytes + self._baseline.nbytes + self.window.nbytes
         return statistics + self._recovery.nbytes + self._seen.nbytes
 
     def _ingest(self, total: Profile) -> Counts:
@@ -199,13 +156,18 @@ class Drift:
     def _shows_nothing(self, since: Counts) -> Mask:
         """Whether a stretch shows no drift, given its counts followed by its rows by season."""
         counts, seasons = np.hsplit(since, [self._seen.shape[1]])
-        is_zero: Mask = np.nan_to_num(psi_low(self._baseline.for_rows(seasons), counts)) == 0
+        is_zero: Mask = self._psi_low(counts, seasons) == 0
         return is_zero
+
+    def _psi_low(self, counts: Counts, seasons: Counts) -> Floats:
+        """The lower bound of each field's PSI, given counts and their rows by season."""
+        expected = self._effective.expected(self._baseline.for_rows(seasons))
+        return np.nan_to_num(psi_low(expected, self._effective.current(counts)))
 
     def _alert(self, place: int, log_e: float, change: ChangeSegment, now: float) -> Alert:
         counts, expected = change.counts, self._baseline.for_rows(change.seasons)
         field, rows = self._plan.schema.fields[place], int(counts[place].sum())
-        threshold = self._critical.at(counts, expected)[PSI]
+        threshold = self.window.thresholds_of(counts, expected)[PSI]
         one = slice(place, place + 1)
         value = float(psi(expected[one], counts[one])[0])
         return Alert(
@@ -221,6 +183,8 @@ class Drift:
             rows=rows,
             started_at=now,
             reason=self._reason(place, expected[place], counts[place]),
+            effective_rows=rows / float(self._effective.at(counts)[place]),
+            is_dependence_known=self._effective.is_known(place),
         )
 
     def _reason(self, place: int, expected: Table, counts: Counts) -> str:
@@ -278,14 +242,3 @@ def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:
         absent = entry.missing - entry.nonfinite - entry.wrong_type
         shares[place] = np.array([absent, entry.nonfinite, entry.wrong_type]) / max(entry.rows, 1)
     return shares
-
-
-def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:
-    """Quantiles `[fields, ranks]` and standard deviations of numeric entries; NaN if unknown."""
-    quantiles = np.full((len(entries), WASSERSTEIN_RANKS.size), np.nan)
-    stddev = np.full(len(entries), np.nan)
-    for place, entry in enumerate(entries):
-        if isinstance(entry, NumericReference) and entry.stddev is not None:
-            quantiles[place] = entry.quantiles[1:-1]
-            stddev[place] = entry.stddev
-    return quantiles, stddev

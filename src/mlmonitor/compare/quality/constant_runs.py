@@ -11,6 +11,7 @@ from mlmonitor.compare.count_table import entry_counts, possible_bins, profile_c
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Floats, Mask, Quality
 from mlmonitor.reference.disclosure import LEAST_ROWS
+from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.eprocess import PRIOR
 from mlmonitor.stats.special import log_gamma
 
@@ -36,10 +37,16 @@ class RunDetector:
     weight of a restart, `1 / ((j + 1)(j + 2))`.
     Promise: the probability that a stream's evidence ever exceeds `ln(1 / a)` without a change is
         at most `a` (union bound over the beginnings).
-    Price: three small arrays per evaluation.
+    Price: three small arrays per evaluation. dependence: dependent rows count as fewer.
     """
 
-    def __init__(self, plan: Plan, entries: Sequence[CountedEntry]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        entries: Sequence[CountedEntry],
+        dependence: DesignEffects | None = None,
+    ) -> None:
+        self._dependence = dependence
         self._numeric = len(plan.schema.numeric)
         reference, is_bin = entry_counts(entries, plan), possible_bins(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
@@ -119,6 +126,8 @@ class RunDetector:
         fields = len(self._belief)
         values, gone = self._belief[:, :-1], self._belief[:, -1]
         n = rows.astype(np.float64)
+        if self._dependence is not None:
+            n = n / self._dependence.at(rows.reshape(2, fields)).ravel()
         whole = np.maximum(values.sum(axis=1), PRIOR)
         single = np.maximum(self._single, PRIOR)
         of_bins = _log_all(single, whole[:, None], n[:fields, None]) + self._log_many

@@ -21,6 +21,7 @@ from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, Propor
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask, Quality
+from mlmonitor.stats.dependence.design_effects import DesignEffects
 
 CONSTANT, VANISHED = "constant", "vanished"
 
@@ -66,7 +67,7 @@ class FieldQuality:
     rows may have names outside the reference. new_names: describes the new categories of a field.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that a stream needs
         self,
         plan: Plan,
         entries: Sequence[CountedEntry],
@@ -74,6 +75,8 @@ class FieldQuality:
         segment: str = ALL,
         new_fields: NewFieldDetector | None = None,
         new_names: NewNames = no_names,
+        *,
+        dependence: DesignEffects | None = None,
     ) -> None:
         self._new_names = new_names
         self._plan, self._segment, self._new_fields = plan, segment, new_fields
@@ -85,8 +88,9 @@ class FieldQuality:
             threshold=significance.quality_threshold,
             tolerance=significance.quality_tolerance,
             min_rows=significance.min_rows,
+            dependence=_of_defects(dependence, self._defects),
         )
-        self._runs = RunDetector(plan, entries)
+        self._runs = RunDetector(plan, entries, dependence)
         self._run_states = AlertStates(
             2 * len(entries),
             threshold=significance.quality_threshold,
@@ -231,3 +235,11 @@ class FieldQuality:
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )
+
+
+def _of_defects(
+    dependence: DesignEffects | None, defects: Sequence[Defect]
+) -> DesignEffects | None:
+    if dependence is None:
+        return None
+    return dependence.select(np.array([defect.place for defect in defects], np.int64))

@@ -8,6 +8,7 @@ from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.open_alerts import Transitions
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.records import Counts, Floats, Mask
+from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
@@ -27,17 +28,30 @@ class ProportionAlerts:
     """Detects which of many proportions have grown beyond their belief and a tolerance.
 
     belief: `[streams, 2]`, counts of defective and good values, the parameters of a beta-binomial
-    law. Promise and price are those of `EProcess` over two bins. A share that shrinks is evidence,
-    too, but fires no alert because its effect is below zero.
+    law. dependence: design effects of the streams. Promise and price are those of `EProcess` over
+    two bins. A share that shrinks is evidence, too, but fires no alert because its effect is below
+    zero.
     """
 
     def __init__(
-        self, belief: Floats, *, threshold: float, tolerance: float, min_rows: int
+        self,
+        belief: Floats,
+        *,
+        threshold: float,
+        tolerance: float,
+        min_rows: int,
+        dependence: DesignEffects | None = None,
     ) -> None:
+        shape, self._dependence = belief.shape, dependence
+        if dependence is not None:
+            belief = belief / dependence.at_reference(belief.sum(axis=1))[:, None]
         self.belief: Floats = belief
-        shape = belief.shape
         self._evidence = EProcess(
-            np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=_KEPT
+            np.zeros(shape, np.int64),
+            np.ones(shape, np.bool_),
+            prior=belief,
+            kept=_KEPT,
+            dependence=dependence,
         )
         self._states = AlertStates(
             shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows
@@ -52,7 +66,7 @@ class ProportionAlerts:
         log_e, defective, rows = self._strongest()
         transitions = self._states.evaluate(
             log_e,
-            growth_lower_bound(self.belief, defective, rows),
+            self._growth(defective, rows),
             rows.astype(np.float64),
             has_recovered=self._recovery.evaluate(self._counts, self._shows_nothing),
             now=now,
@@ -78,7 +92,10 @@ class ProportionAlerts:
 
     def thresholds(self, rows: Counts) -> Floats:
         """The critical value of each share at this many rows."""
-        return critical_share(self.belief, rows)
+        if self._dependence is None:
+            return critical_share(self.belief, rows)
+        worth = np.ceil(rows / self._dependence.at(rows)).astype(np.int64)
+        return critical_share(self.belief, worth)
 
     @property
     def is_firing(self) -> Mask:
@@ -92,6 +109,12 @@ class ProportionAlerts:
         return statistics + self._counts.nbytes + self.belief.nbytes
 
     def _shows_nothing(self, counts: Counts) -> Mask:
-        growth = growth_lower_bound(self.belief, counts[:, 0], counts.sum(axis=1))
-        shows_nothing: Mask = growth <= 0
+        shows_nothing: Mask = self._growth(counts[:, 0], counts.sum(axis=1)) <= 0
         return shows_nothing
+
+    def _growth(self, defective: Counts, rows: Counts) -> Floats:
+        """The lower bound of the growth of each share."""
+        if self._dependence is None:
+            return growth_lower_bound(self.belief, defective, rows)
+        effects = self._dependence.at(rows)
+        return growth_lower_bound(self.belief, defective / effects, rows / effects)

@@ -20,9 +20,17 @@ from mlmonitor.formats.reference.entries import (
     QUANTILE_POINTS,
     CategoricalReference,
     CountedEntry,
+    FieldDependence,
     NumericReference,
 )
-from mlmonitor.formats.reference.file import FILE_BYTES, VERSION, ReferenceFile, dump, load
+from mlmonitor.formats.reference.file import (
+    FILE_BYTES,
+    VERSION,
+    GroupedRows,
+    ReferenceFile,
+    dump,
+    load,
+)
 from mlmonitor.formats.reference.loss_entries import LossReference
 from mlmonitor.formats.reference.segment_entries import (
     SegmentField,
@@ -45,7 +53,9 @@ __all__ = [
     "CategoricalReference",
     "CountedEntry",
     "EmbeddingReference",
+    "FieldDependence",
     "FieldEntry",
+    "GroupedRows",
     "LossReference",
     "NumericReference",
     "ReferenceFile",

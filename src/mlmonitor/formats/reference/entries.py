@@ -34,6 +34,37 @@ SeasonRow = Annotated[str, StringConstraints(pattern=r"^\d{1,16}( \d{1,16})*$", 
 """Counts separated by blanks, so that a season is one line of the file."""
 
 
+_Effect = Annotated[float, Field(ge=1, le=1e12, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class FieldDependence(BaseModel):
+    """How much consecutive rows of one field, and rows of one group, depend on each other.
+
+    `effects` holds the design effects of runs of `rows` consecutive rows: by how much the variance
+    of a count exceeds that of independent rows. `correlation` is the intraclass correlation of
+    declared groups. `is_resolved`: whether the reference is long enough to show its dependence.
+    `dates`: the number of dates that were compared; 0 without times.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    rows: Annotated[list[_Effect], Field(min_length=1, max_length=100)]
+    effects: Annotated[list[_Effect], Field(min_length=1, max_length=100)]
+    correlation: _Share = 0.0
+    is_resolved: bool = True
+    dates: Count = 0
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        want(len(self.rows) == len(self.effects), "effects: expected one for each of rows")
+        want(_ascends(self.rows, strictly=True), "rows: expected strictly ascending")
+        want(_ascends(self.effects, strictly=False), "effects: expected ascending")
+        return self
+
+
 class FieldReference(BaseModel):
     """The fields that all entries share.
 
@@ -41,7 +72,8 @@ class FieldReference(BaseModel):
     `CRITICAL_ROWS` rows without drift. `seasons` holds the counts of each season, missing values
     last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
     absent. `predicted` and `predicted_variance` are the mean and variance of the explained
-    prediction by bin, missing values last; null for a bin without rows.
+    prediction by bin, missing values last; null for a bin without rows. `dependence` is null if it
+    was not measured.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -59,6 +91,7 @@ class FieldReference(BaseModel):
     seasons: Annotated[list[SeasonRow], Field(max_length=1_000)] = []
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
     predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
+    dependence: FieldDependence | None = None
 
     @property
     def is_id_like(self) -> bool:
@@ -76,6 +109,8 @@ class FieldReference(BaseModel):
         tables = sum(ENTRY_BYTES + len(table) * NUMBER_BYTES for table in self.critical.values())
         predicted = len(self.predicted) + len(self.predicted_variance)
         seasons = sum(map(sys.getsizeof, self.seasons))
+        if self.dependence is not None:
+            predicted += 2 * len(self.dependence.rows) + OBJECT_BYTES // NUMBER_BYTES
         return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

@@ -28,12 +28,29 @@ FILE_BYTES = 64 << 20
 """Maximum size of a file, for both reading and writing."""
 
 
+class GroupedRows(BaseModel):
+    """The declared groups of a reference's rows.
+
+    `field` names the column of the groups; null if they were an array. `groups` is their number,
+    and `size` the mean size of the group of a row.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+    field: Name | None
+    groups: Count
+    size: Annotated[float, Field(ge=1, le=1 << 53, allow_inf_nan=False)]
+
+
 class ReferenceFile(BaseModel):
     """The content of a reference's file.
 
     `explained` names the prediction that `predicted` of the entries describes, if there is one.
     `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
-    the losses of the rows that have a prediction and an actual, by measure.
+    the losses of the rows that have a prediction and an actual, by measure. `grouped` describes the
+    declared groups of rows, and `is_dated` says whether their order is that of times.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -58,6 +75,8 @@ class ReferenceFile(BaseModel):
     segments: Annotated[list[SegmentReference], Field(max_length=10_000)] = []
     season: Literal["hour_of_day", "hour_of_week"] | None = None
     season_timezone: Annotated[str, Field(min_length=1, max_length=100)] = "UTC"
+    grouped: GroupedRows | None = None
+    is_dated: bool = False
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -19,11 +19,11 @@ from mlmonitor.derived.text import TextColumns, Vocabulary, as_text, frequent_wo
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
 from mlmonitor.records import Kind, Role
+from mlmonitor.reference.column_names import checked_name
 from mlmonitor.reference.fitting.reservoir import Sample
 from mlmonitor.reference.fitting.sample_halves import SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
 from mlmonitor.reference.thresholds import Thresholds
-from mlmonitor.reference.training_data import checked_name
 from mlmonitor.stats.mmd import MMD, asymptotic_mmd, simulate_mmd
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ class Fitted(NamedTuple):
     """The entries of all fields, the rows behind them, the rows seen, and the segments.
 
     explained: the prediction whose mean the entries hold by bin. copied_rows: see
-    `count_copied_rows`. losses: those of the predictions, if there are actuals.
+    `count_copied_rows`. losses: those of the predictions, if there are actuals. slots: the sampled
+    rows.
     """
 
     entries: list[CountedEntry]
@@ -42,6 +43,7 @@ class Fitted(NamedTuple):
     explained: str | None
     copied_rows: int
     losses: list[LossReference]
+    slots: Reservoir
 
 
 def fit_fields(
@@ -88,8 +90,11 @@ def fit_fields(
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)
-    losses = _losses(samples, slots)
-    return Fitted(entries, slots.kept, slots.seen, segments, explained.prediction, copied, losses)
+    return Fitted(
+        *(entries, slots.kept, slots.seen, segments, explained.prediction, copied),
+        losses=_losses(samples, slots),
+        slots=slots,
+    )
 
 
 def _losses(

@@ -28,6 +28,7 @@ class TrainingData(NamedTuple):
     predictions: Any
     actuals: Any
     times: Any
+    groups: Any = None
 
 
 def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
@@ -68,6 +69,10 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         segments=whole.segments,
         season=options.season,
         season_timezone=options.season_timezone,
+        grouped=strata.order.grouped(
+            data.groups if isinstance(data.groups, str) else None, fitted.slots
+        ),
+        is_dated=strata.order.is_dated,
     )
 
 
@@ -82,6 +87,7 @@ def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
         outputs=options.outputs,
         segments=options.segments,
         times=data.times,
+        groups=data.groups,
     ):
         actuals = chunk.columns.get((Role.ACTUAL, ACTUAL))
         if actuals is not None and options.outputs.names:

@@ -12,24 +12,26 @@ from mlmonitor.capture.read.numbers import parse_datetimes
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
-from mlmonitor.records import Counts
+from mlmonitor.records import Counts, Floats
 from mlmonitor.reference.disclosure import LEAST_ROWS, is_closed
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
+from mlmonitor.reference.order.row_order import RowOrder
 from mlmonitor.reference.personal_values import is_personal
 
 
 class StratumKeys(NamedTuple):
-    """What splits the rows of a chunk: the columns of its segment fields, and a time per row."""
+    """What splits the rows of a chunk: the columns of its segment fields, a time and a group."""
 
     segments: Sequence[Values] = ()
     times: Values | None = None
+    groups: Values | None = None
 
 
 class Stratification:
-    """Keeps the segment and the season of each sampled row, in the slots of all fields.
+    """Keeps the segment, season and order of each sampled row, in the slots of all fields.
 
-    Price: 16 bytes a sampled row, and the values of every distinct segment.
+    Price: 40 bytes a sampled row, and the values of every distinct segment.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Stratification:
         self._most, self._public = most, public
         self._ids: dict[SegmentValues, int] = {}
         self._segment, self._season = Sample(0.0), Sample(0.0)
+        self.order: RowOrder = RowOrder()
 
     def sibling(self) -> "Stratification":
         """Return a stratification with the same segments, for another sample of the same rows."""
@@ -54,8 +57,15 @@ class Stratification:
     def whole(
         self, field: StratifiedField, slots: Reservoir, at: Counts | None = None
     ) -> CountedEntry:
-        """Return a field with its counts by season; `at`: the slots of its rows, if not all."""
-        return field.whole(self._seasons(slots, at), self._count)
+        """Return a field with its counts by season, and the dependence of its rows.
+
+        at: the slots of its rows, if not all.
+        """
+        seasons = self._seasons(slots, at)
+        entry = field.whole(seasons, self._count)
+        binned = field.binned(seasons if self.season is not None else seasons[:0])
+        dependence = self.order.dependence(binned, slots, at)
+        return entry.model_copy(update={"dependence": dependence})
 
     def parts(
         self,
@@ -85,11 +95,9 @@ class Stratification:
             values_by_row = segment_values(marks.segments)
             ids = [self._ids.setdefault(values, len(self._ids)) for values in values_by_row]
             self._segment.ingest(np.array(ids, np.float64), slots)
-        if self.season is not None and marks.times is not None:
-            seconds, _ = parse_datetimes(marks.times)
-            missing = int(np.count_nonzero(np.isnan(seconds)))
-            if missing:
-                raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
+        seconds = None if marks.times is None else _seconds(marks.times)
+        self.order.ingest(marks.groups, seconds, slots)
+        if self.season is not None and seconds is not None:
             self._season.ingest(self.season.at_each(seconds).astype(np.float64), slots)
 
     def segments(
@@ -141,3 +149,12 @@ class Stratification:
         """The season of each row; 0 without seasons."""
         seasons: Counts = self._season.rows(slots).astype(np.int64)
         return seasons if at is None else seasons[at]
+
+
+def _seconds(times: Values) -> Floats:
+    """Return times as seconds since 1970; raise SchemaError if a row has none."""
+    seconds, _ = parse_datetimes(times)
+    missing = int(np.count_nonzero(np.isnan(seconds)))
+    if missing:
+        raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
+    return seconds

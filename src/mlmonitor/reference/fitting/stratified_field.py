@@ -19,6 +19,7 @@ from mlmonitor.formats.reference import (
 from mlmonitor.records import REFUSED, Counts, Floats, Quality
 from mlmonitor.reference.disclosure import coarsen
 from mlmonitor.reference.fitting.top_categories import Rare, group_withheld
+from mlmonitor.reference.order.row_order import BinnedRows
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
 
 Rows = NDArray[np.intp]
@@ -53,6 +54,11 @@ class StratifiedField:
         everything = np.arange(len(self._values))
         counts = self._by_season(everything, seasons, count)
         return self._entry.model_copy(update={"seasons": counts})
+
+    def binned(self, seasons: Counts) -> BinnedRows:
+        """Return the bins of the rows, which have these seasons; none without seasons."""
+        is_ordered = isinstance(self._entry, NumericReference)
+        return BinnedRows(self._cells, len(self._entry.counts) + 1, is_ordered, seasons)
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
         """Summarise some of the rows as a segment."""

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from mlmonitor.records import Counts, Floats
-from mlmonitor.stats.eprocess import log_stake, slot_for_restart
+from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
 
 BETS: Final[Floats] = np.array([0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.9])
 """Shares of the capital that are bet on each loss; the mixture bets all of them at once."""

@@ -1,0 +1,120 @@
+"""Sum of the squared sizes of groups of rows, in constant memory."""
+
+from typing import Self
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.sketches.codec import State, demand, part
+from mlmonitor.capture.read.numbers import category_names
+from mlmonitor.capture.values import Values
+from mlmonitor.records import Counts
+
+Hashes = NDArray[np.uint64]
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
+_SHIFT = np.uint64(32)
+
+
+class GroupSizes:
+    """How many other rows the group of a row has, on average: the sum of the squared sizes.
+
+    The design effect of groups depends on this sum, not on the number of groups, which is why this
+    is not a sketch of distinct groups. Each group adds or subtracts its rows to one of `WIDTH`
+    counters; the expectation of the sum of their squares is the sum of the squared sizes.
+    Promise: linear: merging adds counters, and what was seen since an earlier moment is a
+        difference. The standard error is `sqrt(2 / WIDTH)`, 4.4 %, of the sum.
+    Price: 8 KiB; 0.1 us a row of numbers, 0.4 us a row of texts.
+    Source: Alon, Matias and Szegedy, "The space complexity of approximating the frequency moments",
+        1996; one counter a row as in Cormode and Garofalakis, "Sketching streams through the net",
+        2005.
+    """
+
+    WIDTH = 1_024
+
+    __slots__ = ("alone", "counters", "rows")
+
+    def __init__(self) -> None:
+        self.counters: Counts = np.zeros(self.WIDTH, np.int64)
+        self.rows: int = 0
+        self.alone: int = 0
+        """Rows without a group, which are groups of one."""
+
+    def update(self, hashes: Hashes, alone: int = 0) -> None:
+        """Add rows with these hashes of their groups, and `alone` rows without one."""
+        bucket = (hashes % np.uint64(self.WIDTH)).astype(np.int64)
+        sign = (hashes >> np.uint64(63)).astype(np.int64) * 2 - 1
+        sums = np.bincount(bucket, sign, minlength=self.WIDTH)
+        self.counters += sums.astype(np.int64)
+        self.rows += hashes.size + alone
+        self.alone += alone
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has seen."""
+        self.counters += other.counters
+        self.rows += other.rows
+        self.alone += other.alone
+
+    def since(self, earlier: Self) -> Self:
+        """Return the sketch of the rows that were added after `earlier` was a copy of this one."""
+        later = type(self)()
+        later.counters = self.counters - earlier.counters
+        later.rows, later.alone = self.rows - earlier.rows, self.alone - earlier.alone
+        return later
+
+    def copy(self) -> Self:
+        """Return an independent copy."""
+        return self.since(type(self)())
+
+    def mean_size(self) -> float:
+        """Return the estimated mean size of the group of a row; 1 without rows."""
+        if not self.rows:
+            return 1.0
+        squares = float((self.counters.astype(np.float64) ** 2).sum())
+        return min(max((squares + self.alone) / self.rows, 1.0), float(self.rows))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counters.nbytes
+
+    def state(self) -> State:
+        """Return all contents as arrays."""
+        return {"counters": self.counters, "rows": np.array([self.rows, self.alone], np.int64)}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Read back a `state`; raise FormatError for arrays that are not such a sketch."""
+        sketch = cls()
+        sketch.counters = part(state, "counters", np.int64, shape=(cls.WIDTH,)).copy()
+        sketch.rows, sketch.alone = part(state, "rows", np.int64, shape=(2,)).tolist()
+        demand(0 <= sketch.alone <= sketch.rows, "rows: expected zero or more")
+        return sketch
+
+
+def hash_groups(values: Values) -> tuple[Hashes, int]:
+    """Return a hash of the group of each row that has one, and the number of the other rows.
+
+    Hashes are the same in every process, and equal for equal numbers of any type.
+    """
+    numbers = _numbers(values)
+    if numbers is not None:
+        numbers = numbers[~np.isnan(numbers)]
+        keys = (numbers + 0.0).view(np.uint64).copy()  # -0 becomes 0
+    else:
+        names = [name for name in category_names(values) if name is not None]
+        keys = np.array([crc32(name.encode("utf-8", "surrogatepass")) for name in names], np.uint64)
+    for _ in range(2):
+        keys *= _MIX
+        keys ^= keys >> _SHIFT
+    return keys * _MIX, len(values) - keys.size
+
+
+def _numbers(values: Values) -> NDArray[np.float64] | None:
+    """Return numeric groups as floats; None if any is not a number."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        return np.ascontiguousarray(values, np.float64)
+    if not isinstance(values, np.ndarray) and all(type(v) in (int, float) for v in values):
+        return np.array(values, np.float64)
+    return None

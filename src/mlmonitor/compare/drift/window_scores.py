@@ -1,0 +1,115 @@
+"""Distances of a window from the reference, and their thresholds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.window import View
+from mlmonitor.compare.baseline import Baseline, season_rows
+from mlmonitor.compare.count_table import profile_counts
+from mlmonitor.compare.drift.row_dependence import EffectiveCounts
+from mlmonitor.formats.reference import CountedEntry, NumericReference
+from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.critical_values import CriticalValues
+from mlmonitor.stats.distance import (
+    MEASURES,
+    ORDERED,
+    WASSERSTEIN,
+    WASSERSTEIN_RANKS,
+    Table,
+    wasserstein,
+)
+from mlmonitor.stats.simulated_values import SIMULATION_BYTES
+
+_OF_EFFECTIVE_ROWS = frozenset({"psi_debiased", "chi2"})
+"""Measures that use the number of rows, which is that of independent rows."""
+
+
+class WindowScores:
+    """Every distance of the fields of a window, and its threshold.
+
+    Thresholds are those of as many independent rows as the window's rows are worth.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        entries: Sequence[CountedEntry],
+        baseline: Baseline,
+        effective: EffectiveCounts,
+    ) -> None:
+        self._baseline, self._effective = baseline, effective
+        tables = [entry.critical for entry in entries]
+        self._critical = CriticalValues(tables, baseline.counts, entries)
+        self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
+
+    def scores(self, recent: View) -> dict[str, Floats]:
+        """Every measure of the window, one number per field; NaN where it is undefined.
+
+        Wasserstein is computed from the window's digests, the other measures from its counts.
+        """
+        counts = profile_counts(recent.profile)
+        expected = self._baseline.for_rows(season_rows(recent.profile))
+        tables = expected, counts
+        worth = self._effective.expected(expected), self._effective.current(counts)
+        scores = {
+            name: measure(*(worth if name in _OF_EFFECTIVE_ROWS else tables))
+            for name, measure in MEASURES.items()
+        }
+        numeric = len(self._stddev)
+        for name in ORDERED:
+            scores[name][numeric:] = np.nan
+        distance = np.full(len(counts), np.nan)
+        if not self._baseline.has_seasons:  # seasons have no quantiles
+            quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
+            distance[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
+        return {**scores, WASSERSTEIN: distance}
+
+    def thresholds(self, recent: View) -> dict[str, Floats]:
+        """The value that each measure exceeds once in a hundred windows without drift."""
+        expected = self._baseline.for_rows(season_rows(recent.profile))
+        counts, digests = profile_counts(recent.profile), recent.shapes.digests
+        digested = digests.count / self._effective.at(counts)[: len(digests.count)]
+        thresholds = self._at(counts, expected, digested)
+        for name in ORDERED:
+            thresholds[name][len(self._stddev) :] = np.nan
+        return thresholds
+
+    def thresholds_of(self, counts: Counts, expected: Table) -> dict[str, Floats]:
+        """The thresholds of some counts of each field."""
+        return self._at(counts, expected, None)
+
+    def psi_threshold(self, counts: Counts, expected: Table) -> Floats:
+        """The threshold of the PSI alone, for a tenth of the price."""
+        worth = self._effective.current(counts), self._effective.expected(expected)
+        return self._critical.psi_at(*worth)
+
+    def simulate_next(self) -> bool:
+        """Simulate a part of the thresholds of learned fields; return False once all are done."""
+        return self._critical.simulate_next()
+
+    @property
+    def simulation_nbytes(self) -> int:
+        """Bytes needed to simulate one part; parts are simulated one after the other."""
+        return SIMULATION_BYTES if self._critical.is_simulating else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._critical.nbytes
+
+    def _at(self, counts: Counts, expected: Table, digested: Floats | None) -> dict[str, Floats]:
+        current, reference = self._effective.current(counts), self._effective.expected(expected)
+        return self._critical.at(current, reference, digested=digested)
+
+
+def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:
+    """Quantiles `[fields, ranks]` and standard deviations of numeric entries; NaN if unknown."""
+    quantiles = np.full((len(entries), WASSERSTEIN_RANKS.size), np.nan)
+    stddev = np.full(len(entries), np.nan)
+    for place, entry in enumerate(entries):
+        if isinstance(entry, NumericReference) and entry.stddev is not None:
+            quantiles[place] = entry.quantiles[1:-1]
+            stddev[place] = entry.stddev
+    return quantiles, stddev

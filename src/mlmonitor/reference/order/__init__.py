@@ -1,0 +1,1 @@
+"""The order and the groups of training rows, and how much they depend on each other."""

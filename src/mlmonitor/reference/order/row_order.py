@@ -1,0 +1,156 @@
+"""The order, the days and the groups of training rows, and the dependence of their values."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.read.numbers import category_names
+from mlmonitor.capture.values import Values
+from mlmonitor.formats.reference import FieldDependence, GroupedRows
+from mlmonitor.records import Counts, Floats
+from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
+from mlmonitor.stats.dependence.overdispersion import (
+    FEWEST_DAYS,
+    EffectCurve,
+    block_effects,
+    group_effect,
+    season_shares,
+)
+
+_DAY_SECONDS = 86_400.0
+
+
+class BinnedRows(NamedTuple):
+    """The bins of some sampled rows, by slot; the last of `width` bins holds missing values.
+
+    season: of each row; empty without seasons.
+    """
+
+    cells: Counts
+    width: int
+    is_ordered: bool
+    season: Counts
+
+
+class RowOrder:
+    """Keeps the arrival, time and group of each sampled row, in the slots of all fields.
+
+    Price: 24 bytes a sampled row, and the name of every distinct group while fitting.
+    """
+
+    def __init__(self) -> None:
+        self.is_dated: bool = False
+        self._seen = 0
+        self._arrival, self._seconds, self._group = Sample(0.0), Sample(0.0), Sample(-1.0)
+        self._ids: dict[object, int] = {}
+        self._has_groups = False
+        self._permutation: Counts | None = None
+
+    def ingest(self, groups: Values | None, seconds: Floats | None, slots: Reservoir) -> None:
+        """Keep what is known of the rows of a chunk that have a slot in the sample."""
+        rows = np.arange(self._seen, slots.seen, dtype=np.float64)
+        self._seen, self._permutation = slots.seen, None
+        self._arrival.ingest(rows, slots)
+        if seconds is not None:
+            self.is_dated = True
+            self._seconds.ingest(seconds, slots)
+        if groups is not None:
+            self._has_groups = True
+            self._group.ingest(self._numbers(groups), slots)
+
+    def dependence(
+        self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None
+    ) -> FieldDependence | None:
+        """Measure how the rows of a field depend on each other; None without rows.
+
+        at: the slots of its rows, if not all.
+        """
+        if not binned.cells.size:
+            return None
+        order = self._order(slots, at)
+        cells = binned.cells[order]
+        expected = None
+        if binned.season.size:
+            expected = season_shares(cells, binned.width, binned.season[order])
+        days = self._days(slots, at)
+        curve = block_effects(
+            cells,
+            binned.width,
+            is_ordered=binned.is_ordered,
+            expected=expected,
+            days=None if days is None else days[order],
+        )
+        rows, effects = _of_all_rows(curve, self._seen / binned.cells.size)
+        correlation = 0.0
+        if self._has_groups:
+            groups = _chosen(self._group.rows(slots), at).astype(np.int64)
+            correlation, _ = group_effect(
+                binned.cells, binned.width, groups, is_ordered=binned.is_ordered
+            )
+        return FieldDependence(
+            rows=_rounded(rows),
+            effects=_rounded(effects),
+            correlation=float(f"{correlation:.4g}"),
+            is_resolved=curve.is_resolved,
+            dates=_compared_dates(days),
+        )
+
+    def grouped(self, field: str | None, slots: Reservoir) -> GroupedRows | None:
+        """Describe the groups, whose values are in the column `field`; None without groups."""
+        if not self._has_groups:
+            return None
+        sizes = np.bincount(self._group.rows(slots).astype(np.int64)).astype(np.float64)
+        size = float((sizes**2).sum() / sizes.sum())
+        # A thinned sample holds a part of the other rows of each row's group.
+        whole = 1 + (size - 1) * self._seen / max(slots.kept, 1)
+        return GroupedRows(
+            field=field, groups=int(np.count_nonzero(sizes)), size=max(float(f"{whole:.6g}"), 1.0)
+        )
+
+    def _numbers(self, groups: Values) -> Floats:
+        """Return the number of each row's group; a row without a group is one of its own."""
+        numbers = []
+        for name in category_names(groups):
+            key: object = name if name is not None else len(self._ids)
+            numbers.append(self._ids.setdefault(key, len(self._ids)))
+        return np.array(numbers, np.float64)
+
+    def _order(self, slots: Reservoir, at: Counts | None) -> Counts:
+        """Return the order of the rows in time: that of their times, or else of their arrival."""
+        arrival = _chosen(self._arrival.rows(slots), at)
+        if not self.is_dated:
+            return np.argsort(arrival, kind="stable")
+        if self._permutation is None or len(self._permutation) != len(arrival):
+            self._permutation = np.lexsort((arrival, _chosen(self._seconds.rows(slots), at)))
+        return self._permutation
+
+    def _days(self, slots: Reservoir, at: Counts | None) -> Counts | None:
+        if not self.is_dated:
+            return None
+        days: Counts = (_chosen(self._seconds.rows(slots), at) // _DAY_SECONDS).astype(np.int64)
+        return days
+
+
+def _compared_dates(days: Counts | None) -> int:
+    """Return the number of days, or 0 if there are too few to compare."""
+    count = 0 if days is None else int(np.unique(days).size)
+    return count if count >= FEWEST_DAYS else 0
+
+
+def _chosen(values: Floats, at: Counts | None) -> Floats:
+    return values if at is None else values[at]
+
+
+def _of_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
+    """Return a curve measured on one of `rate` rows for all rows.
+
+    Rows that are left out at random leave the covariance of the others as it is.
+    """
+    if rate <= 1:
+        return curve.rows, curve.effects
+    rows = np.append(1.0, curve.rows * rate)
+    return rows, np.append(1.0, 1 + (curve.effects - 1) * rate)
+
+
+def _rounded(numbers: Floats) -> list[float]:
+    return [float(f"{number:.4g}") for number in numbers.tolist()]

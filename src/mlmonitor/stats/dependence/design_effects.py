@@ -1,0 +1,81 @@
+"""Design effects of some fields at any number of rows, from curves measured at training."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+GroupSize = Callable[[Floats], Floats]
+"""Returns the mean size of the group of a row among the newest rows, given their number."""
+
+
+class DesignEffects:
+    """How many dependent rows count as one independent row, by field and number of rows.
+
+    The larger of two effects: that of consecutive rows, interpolated from `effects`
+    `[fields, lengths]` at the numbers of rows `lengths`, and that of groups,
+    `1 + (size - 1) correlation`, with the mean size of the group of a row among these rows.
+
+    group_size: of later rows; None if no groups are declared. reference_group_size: of the
+    reference. Price: 20 us for 20 fields and 12 numbers of rows.
+    """
+
+    __slots__ = ("_correlations", "_effects", "_group_size", "_logarithms", "_reference_group_size")
+
+    def __init__(
+        self,
+        lengths: Floats,
+        effects: Floats,
+        correlations: Floats,
+        *,
+        group_size: GroupSize | None = None,
+        reference_group_size: float = 1.0,
+    ) -> None:
+        self._logarithms: Floats = np.log(lengths)
+        self._effects = effects
+        self._correlations = correlations
+        self._group_size = group_size
+        self._reference_group_size = reference_group_size
+
+    def at(self, rows: Counts | Floats) -> Floats:
+        """Return the design effect of stretches of the newest rows, `[..., fields]`."""
+        effects = self._of_runs(rows)
+        if self._group_size is None:
+            return effects
+        sizes = self._group_size(np.asarray(rows, np.float64))
+        grouped: Floats = 1 + np.maximum(sizes - 1, 0) * self._correlations
+        return np.maximum(effects, grouped)
+
+    def at_reference(self, rows: Counts | Floats) -> Floats:
+        """Return the design effect of the reference's rows, `[..., fields]`."""
+        grouped = 1 + (self._reference_group_size - 1) * self._correlations
+        return np.maximum(self._of_runs(rows), grouped)
+
+    def select(self, fields: Counts) -> "DesignEffects":
+        """Return the design effects of some fields, given their places; one may occur often."""
+        return DesignEffects(
+            np.exp(self._logarithms),
+            self._effects[fields],
+            self._correlations[fields],
+            group_size=self._group_size,
+            reference_group_size=self._reference_group_size,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._logarithms.nbytes + self._effects.nbytes + self._correlations.nbytes
+
+    def _of_runs(self, rows: Counts | Floats) -> Floats:
+        last = len(self._logarithms) - 1
+        if last == 0:
+            return np.ones(np.shape(rows))
+        logarithm = np.log(np.maximum(rows, 1.0))
+        low = np.clip(np.searchsorted(self._logarithms, logarithm, side="right") - 1, 0, last - 1)
+        start, stop = self._logarithms[low], self._logarithms[low + 1]
+        weight = np.clip((logarithm - start) / (stop - start), 0.0, 1.0)
+        fields = np.arange(len(self._effects))
+        before, after = self._effects[fields, low], self._effects[fields, low + 1]
+        between: Floats = np.exp((1 - weight) * np.log(before) + weight * np.log(after))
+        return between

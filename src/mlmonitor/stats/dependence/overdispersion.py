@@ -1,0 +1,248 @@
+"""Design effects of blocks and of groups of rows, measured from the bins of their values."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+FEWEST_BLOCKS = 10
+"""A design effect is measured on no fewer blocks."""
+
+FEWEST_DAYS = 7
+"""The design effect of days is measured on no fewer of them."""
+
+_LEAST_EVENTS = 30  # rows in and outside a bin, for the bin to be a direction of its own
+_SINGLE_BINS = 3  # unordered bins that are a direction of their own
+_SIGNIFICANT = 2.3  # standard deviations of chance that a design effect must exceed
+_LEAST_FREEDOM = 4.0
+_UNRESOLVED_SHARE = 0.5  # of the variance between the longest blocks: too few are independent
+_SORTED_STEPS = 0.2  # of their variance is between neighbours: the rows are sorted
+
+
+class EffectCurve(NamedTuple):
+    """The design effect of runs of consecutive rows, by the number of rows in a run.
+
+    effects: never fall and never below 1. is_resolved: False if there are too few rows to show
+    their dependence, or if they are sorted by this field; sorted rows have effects of 1, because
+    their order says nothing about later rows.
+    """
+
+    rows: Floats
+    effects: Floats
+    is_resolved: bool
+
+
+class _Estimate(NamedTuple):
+    """Design effects of all directions, and the degrees of freedom of each."""
+
+    effects: Floats
+    freedom: Floats
+
+
+def block_effects(
+    cells: Counts,
+    width: int,
+    *,
+    is_ordered: bool,
+    expected: Floats | None = None,
+    days: Counts | None = None,
+) -> EffectCurve:
+    """Measure the design effect of blocks of 2, 4, 8, ... consecutive rows.
+
+    cells: the bin of each row, in the order of their arrival; the last of `width` bins, missing
+    values, has no order. expected: the shares of the bins in each row's season, see
+    `season_shares`; by default those of all rows. days: the number of each row's day, ascending.
+    The design effect of a block length is the variance of a block's count, divided by the variance
+    of as many independent rows. It is measured in several directions: all bins together, and for
+    ordered bins their location and their spread, for others the most frequent ones alone. The
+    largest significant one counts. Beyond the longest blocks it grows once more by as much as it
+    grew last, which is its limit if blocks of that length are nearly independent.
+    Promise: 1 for nine in ten fields of independent rows; for the others about 1.7 at the longest
+        blocks.
+    Price: about 4 ms for 100,000 rows of ten bins.
+    Source: Kish, "Survey sampling", 1965, for design effects; Rao and Scott, "The analysis of
+        categorical data from complex sample surveys", 1981, for tables of counts.
+    """
+    rows = cells.size
+    shares = np.bincount(cells, minlength=width) / max(rows, 1)
+    scores = _directions(shares, rows, is_ordered=is_ordered)
+    points, share_between, is_sorted = [(1.0, 1.0)], 0.0, False
+    counts = _one_hot_pairs(cells, width)
+    wanted = None if expected is None else _pair_sums(expected)
+    length = 2
+    while len(counts) >= FEWEST_BLOCKS:
+        centred = counts - (length * shares if wanted is None else wanted)
+        estimate = _estimate(centred, np.full(len(counts), float(length)), shares, scores)
+        points.append((float(length), _significant(estimate)))
+        share_between = float(estimate.effects[:-1].max(initial=0.0)) / length
+        is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(centred, scores, estimate)
+        counts, length = _pair_sums(counts), 2 * length
+        wanted = None if wanted is None else _pair_sums(wanted)
+    is_resolved = len(points) > 1 and share_between < _UNRESOLVED_SHARE
+    if is_sorted:
+        points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
+    if days is not None and np.unique(days).size >= FEWEST_DAYS:
+        points.append(_day_effect(cells, width, days, shares, scores, expected))
+    return _curve(points, is_resolved=is_resolved)
+
+
+def _is_sorted(centred: Floats, scores: Floats, estimate: _Estimate) -> bool:
+    """Whether neighbouring blocks differ far less than others, as in sorted rows.
+
+    Source: von Neumann, "Distribution of the ratio of the mean square successive difference to the
+        variance", 1941.
+    """
+    along = centred @ scores[:, int(np.argmax(estimate.effects[:-1]))]
+    steps = float((np.diff(along) ** 2).mean()) / 2
+    return steps < _SORTED_STEPS * float(along.var())
+
+
+def _curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
+    """Return the curve through points, extended by one point that it may grow to."""
+    lengths, measured = np.array(sorted(points)).T
+    effects = np.maximum.accumulate(measured)
+    if len(effects) > 1:
+        growth = 0.0
+        if effects[-2] > 1:
+            growth = min(effects[-1] - effects[-2], effects[-1] / 2)
+        lengths = np.append(lengths, 4 * lengths[-1])
+        effects = np.append(effects, effects[-1] + growth)
+    return EffectCurve(lengths, effects, is_resolved)
+
+
+def _day_effect(
+    cells: Counts,
+    width: int,
+    days: Counts,
+    shares: Floats,
+    scores: Floats,
+    expected: Floats | None,
+) -> tuple[float, float]:
+    """Return the mean size of the day of a row, and the design effect of whole days."""
+    day = np.unique(days, return_inverse=True)[1]
+    sizes = np.bincount(day).astype(np.float64)
+    counts = np.bincount(day * width + cells, minlength=sizes.size * width).reshape(-1, width)
+    wanted = sizes[:, None] * shares
+    if expected is not None:
+        starts = np.flatnonzero(np.diff(day, prepend=-1))
+        wanted = np.add.reduceat(expected, starts, axis=0)
+    estimate = _estimate(counts - wanted, sizes, shares, scores)
+    return float((sizes**2).sum() / sizes.sum()), _significant(estimate)
+
+
+def group_effect(
+    cells: Counts, width: int, groups: Counts, *, is_ordered: bool
+) -> tuple[float, float]:
+    """Measure how rows of one group depend on each other.
+
+    groups: the number of each row's group, from 0. Returns the intraclass correlation, from 0 to 1,
+    and the mean size of the group of a row. The correlation is the largest significant one over the
+    directions of `block_effects`.
+    Source: Kish, 1965: a design effect of `1 + (size - 1) correlation`; Donner and Eliasziw, 1994.
+    """
+    rows = cells.size
+    sizes = np.bincount(groups).astype(np.float64)
+    size = float((sizes**2).sum() / max(rows, 1))
+    shares = np.bincount(cells, minlength=width) / max(rows, 1)
+    if rows == 0 or size <= 1 or np.count_nonzero(sizes) < FEWEST_BLOCKS:
+        return 0.0, max(size, 1.0)
+    table = np.bincount(groups * width + cells, minlength=sizes.size * width)
+    present = sizes > 0
+    counts = table.reshape(-1, width)[present].astype(np.float64)
+    sizes = sizes[present]
+    centred = counts - sizes[:, None] * shares
+    scores = _directions(shares, rows, is_ordered=is_ordered)
+    effect = _significant(_estimate(centred, sizes, shares, scores))
+    return float(min((effect - 1) / (size - 1), 1.0)), size
+
+
+def chi_square_scale(freedom: Floats, deviations: float) -> Floats:
+    """Return a quantile of chi-square laws over their mean, after Wilson and Hilferty."""
+    spread = 2 / (9 * freedom)
+    scale: Floats = np.maximum(1 - spread + deviations * np.sqrt(spread), 0.05) ** 3
+    return scale
+
+
+def season_shares(cells: Counts, width: int, seasons: Counts) -> Floats:
+    """Return the shares of the bins in each row's season, `[rows, bins]`."""
+    count = int(seasons.max(initial=0)) + 1
+    table = np.bincount(seasons * width + cells, minlength=count * width).reshape(count, width)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    by_row: Floats = shares[seasons]
+    return by_row
+
+
+def _one_hot_pairs(cells: Counts, width: int) -> Floats:
+    """Count the bins of each pair of rows, `[pairs, bins]`."""
+    pairs = cells.size // 2
+    places = np.repeat(np.arange(pairs), 2) * width + cells[: 2 * pairs]
+    counts = np.bincount(places, minlength=pairs * width)
+    return counts.reshape(pairs, width).astype(np.float64)
+
+
+def _pair_sums(counts: Floats) -> Floats:
+    half = len(counts) // 2
+    sums: Floats = counts[: 2 * half : 2] + counts[1 : 2 * half : 2]
+    return sums
+
+
+def _estimate(centred: Floats, sizes: Floats, shares: Floats, scores: Floats) -> _Estimate:
+    """Estimate design effects from centred counts `[units, bins]`; the last is of all bins."""
+    units, rows = len(centred), float(sizes.sum())
+    present = shares > 0
+    bins = int(np.count_nonzero(present))
+    correction = units / max(units - 1.0, 1.0) / rows
+    sums = (centred**2).sum(axis=0)[present]
+    whole = float((sums / shares[present]).sum()) * correction / max(bins - 1, 1)
+    along = ((centred @ scores) ** 2).sum(axis=0) * correction
+    size = rows / units
+    # Rare bins make the sums of squares vary more than those of normal variables.
+    excess = np.maximum((shares[:, None] * scores**4).sum(axis=0) - 3, 0.0) / size
+    freedom = (units - 1) * 2 / (2 + excess)
+    tails = float((1 / shares[present]).sum()) - bins**2 - 2 * bins + 2
+    spread = 2 * (bins - 1) + max(tails, 0.0) / size
+    of_whole = (units - 1) * 2 * max(bins - 1, 1) ** 2 / max(spread, 1.0)
+    return _Estimate(np.append(along, whole), np.append(freedom, of_whole))
+
+
+def _significant(estimate: _Estimate) -> float:
+    """Return the largest significant design effect; 1 if none is."""
+    is_usable = estimate.freedom >= _LEAST_FREEDOM
+    effects, freedom = estimate.effects[is_usable], estimate.freedom[is_usable]
+    exceeds = effects > chi_square_scale(freedom, _SIGNIFICANT)
+    return float(effects[exceeds].max(initial=1.0))
+
+
+def _directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
+    """Return scores of the bins, `[bins, directions]`, of mean 0 and variance 1."""
+    values = shares[:-1]
+    columns = []
+    if is_ordered and np.count_nonzero(values) > 1:
+        places = (np.cumsum(values) - values / 2) / values.sum()
+        line = np.append(_normal_scores(places), 0.0)
+        columns += [line, line**2]
+    elif not is_ordered:
+        frequent = np.argsort(-values, kind="stable")[:_SINGLE_BINS]
+        columns += [(np.arange(shares.size) == place) * 1.0 for place in frequent.tolist()]
+    columns.append((np.arange(shares.size) == shares.size - 1) * 1.0)
+    directions: list[Floats] = []
+    for column in columns:
+        events = rows * shares[column == 1].sum() if set(np.unique(column)) <= {0, 1} else rows
+        if min(events, 2 * rows - events - 1) < _LEAST_EVENTS:
+            continue
+        centred = column - (shares * column).sum()
+        for other in directions if is_ordered else []:
+            centred = centred - (shares * centred * other).sum() * other
+        variance = float((shares * centred**2).sum())
+        if variance > 1e-12:
+            directions.append(centred / math.sqrt(variance))
+    return np.stack(directions, axis=1) if directions else np.zeros((shares.size, 0))
+
+
+def _normal_scores(places: Floats) -> Floats:
+    """Return approximate normal quantiles of ranks between 0 and 1 (logistic, rescaled)."""
+    inside = np.clip(places, 1e-6, 1 - 1e-6)
+    scores: Floats = np.log(inside / (1 - inside)) * (math.sqrt(3) / math.pi)
+    return scores

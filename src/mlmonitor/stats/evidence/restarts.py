@@ -1,0 +1,31 @@
+"""Which restarts of an e-process are kept, and the stake of each."""
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+
+def slot_for_restart(order: Counts) -> Counts:
+    """Choose the slot of each field's next restart, `[fields]`.
+
+    order: `[kept, fields]`, the number of the restart in each slot, -1 if it is free. Once all are
+    used, the first restart stays, and the one whose neighbours have the closest ratio of ages is
+    replaced. So the remaining restarts are spaced geometrically over the past.
+    """
+    fields = order.shape[1]
+    by_age = np.argsort(order, axis=0, kind="stable")  # free slots first, then the oldest
+    ordered = np.take_along_axis(order, by_age, axis=0)
+    newest = ordered[-1]
+    ages = np.vstack([newest - ordered + 1, np.zeros(fields, np.int64)]) + 1.0
+    ratios = ages[:-2] / ages[2:]
+    closest = 1 + np.argmin(ratios, axis=0)
+    place = np.where(ordered[0] < 0, 0, closest)
+    slots: Counts = by_age[place, np.arange(fields)]
+    return slots
+
+
+def log_stake(order: Counts) -> Floats:
+    """Return the log stake of restarts by number; all stakes add up to 1. -1 means no restart."""
+    begun = np.maximum(order, 0)
+    shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
+    return np.where(order >= 0, shares, -np.inf)

@@ -1,0 +1,132 @@
+"""How far rows depend on each other, measured on blocks and on groups of them."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.stats.dependence.design_effects import DesignEffects
+from mlmonitor.stats.dependence.overdispersion import EffectCurve, block_effects, group_effect
+
+ROWS = 20_000
+BINS = 10
+
+
+def binned(values: np.ndarray) -> np.ndarray:
+    """The tenth of all values that each is in."""
+    edges = np.quantile(values, np.arange(1, BINS) / BINS)
+    return np.searchsorted(edges, values)
+
+
+def curve(values: np.ndarray) -> EffectCurve:
+    """The design effects of blocks of these rows, without missing values."""
+    return block_effects(binned(values), BINS + 1, is_ordered=True)
+
+
+def autoregressive(rng: np.random.Generator, rows: int, correlation: float) -> np.ndarray:
+    """A stationary series in which each row repeats a part of the one before."""
+    noise = rng.normal(size=rows) * np.sqrt(1 - correlation**2)
+    noise[0] = rng.normal()
+    values = np.empty(rows)
+    last = 0.0
+    for row, step in enumerate(noise.tolist()):
+        last = correlation * last + step
+        values[row] = last
+    return values
+
+
+def test_independent_rows_count_as_they_are(rng: np.random.Generator) -> None:
+    """Of 40 fields hardly one has a design effect, and none a large one."""
+    effects = np.array([curve(rng.normal(size=ROWS)).effects[-1] for _ in range(40)])
+    assert np.mean(effects == 1) > 0.6
+    assert np.median(effects) == 1
+    assert effects.max() < 6
+
+
+def test_rows_that_repeat_count_once(rng: np.random.Generator) -> None:
+    """Each row is sent five times: five rows are worth one."""
+    effects = curve(np.repeat(rng.normal(size=ROWS // 5), 5)).effects
+    assert effects[1] == pytest.approx(1.8, rel=0.1)
+    assert effects[5:8] == pytest.approx(5, rel=0.25)
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.9])
+def test_a_series_counts_by_its_correlation(rng: np.random.Generator, correlation: float) -> None:
+    """The design effect of the mean is `(1 + r) / (1 - r)`; that of its bins is hardly less."""
+    found = curve(autoregressive(rng, ROWS, correlation))
+    assert found.is_resolved
+    assert 0.7 < found.effects[8] * (1 - correlation) / (1 + correlation) < 1.3
+
+
+def test_days_that_differ_are_seen_in_long_blocks_alone(rng: np.random.Generator) -> None:
+    """Forty days of 500 rows, whose means differ by a fifth of a standard deviation."""
+    values = rng.normal(size=ROWS) + 0.2 * np.repeat(rng.normal(size=40), 500)
+    days = np.repeat(np.arange(40), 500)
+    found = block_effects(binned(values), BINS + 1, is_ordered=True, days=days)
+    assert found.effects[2] < 1.5
+    assert 10 < found.effects[-1] < 60
+
+
+def test_sorted_rows_say_nothing_about_later_ones(rng: np.random.Generator) -> None:
+    """An order that the rows were given is no dependence, but nothing is known then."""
+    for values in (np.sort(rng.normal(size=ROWS)), np.repeat([0.0, 1.0], ROWS // 2)):
+        found = block_effects(
+            np.searchsorted([0.5], values) if values.max() == 1 else binned(values),
+            BINS + 1,
+            is_ordered=True,
+        )
+        assert not found.is_resolved
+        assert (found.effects == 1).all()
+
+
+def test_seasons_are_no_dependence_once_they_are_declared(rng: np.random.Generator) -> None:
+    """A daily cycle makes long blocks differ, unless their hours are expected to."""
+    hours = np.arange(ROWS) // 100 % 24
+    cells = binned(rng.normal(size=ROWS) + np.sin(hours / 24 * 2 * np.pi))
+    shares = np.array([np.bincount(cells[hours == h], minlength=BINS + 1) for h in range(24)])
+    expected = (shares / shares.sum(axis=1, keepdims=True))[hours]
+    undeclared = block_effects(cells, BINS + 1, is_ordered=True)
+    declared = block_effects(cells, BINS + 1, is_ordered=True, expected=expected)
+    assert undeclared.effects[-1] > 50
+    assert declared.effects[-1] < 3
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 1.0])
+def test_the_correlation_of_groups_is_measured_in_any_order(
+    rng: np.random.Generator, correlation: float
+) -> None:
+    """A thousand customers of twenty rows each, in random order."""
+    groups = rng.permutation(np.repeat(np.arange(1_000), 20))
+    customers = rng.normal(size=1_000)[groups]
+    own = rng.normal(size=ROWS)
+    cells = binned(np.sqrt(correlation) * customers + np.sqrt(1 - correlation) * own)
+    found, size = group_effect(cells, BINS + 1, groups, is_ordered=True)
+    assert size == 20
+    assert found == pytest.approx(correlation, abs=0.06)
+
+
+def test_a_category_that_clumps_is_seen(rng: np.random.Generator) -> None:
+    """Categories have no location: the most frequent ones are looked at singly."""
+    cells = np.repeat(rng.integers(0, 5, ROWS // 8), 8)
+    found = block_effects(cells, 7, is_ordered=False)
+    assert found.effects[6:9] == pytest.approx(8, rel=0.3)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 19])
+def test_too_few_rows_show_nothing(rows: int) -> None:
+    """Blocks of two rows need twenty of them."""
+    found = block_effects(np.zeros(rows, np.int64), 2, is_ordered=True)
+    assert found.effects.tolist() == [1.0]
+    assert not found.is_resolved
+
+
+def test_effects_are_interpolated_and_stay_as_they_were_beyond_the_last() -> None:
+    """Geometrically between two lengths; a group counts where its effect is larger."""
+    effects = DesignEffects(
+        np.array([1.0, 4.0, 16.0]),
+        np.array([[1.0, 2.0, 8.0], [1.0, 1.0, 1.0]]),
+        np.array([0.0, 0.5]),
+        group_size=lambda rows: np.minimum(rows, 11.0),
+        reference_group_size=3.0,
+    )
+    rows = np.array([[1, 1], [8, 8], [1_000, 1_000]])
+    np.testing.assert_allclose(effects.at(rows), [[1, 1], [4, 4.5], [8, 6]])
+    np.testing.assert_allclose(effects.at_reference(np.array([1_000, 1_000])), [8, 2])

@@ -1,0 +1,190 @@
+"""Rows of one customer depend on each other: declared groups, and the order of the reference."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Alert, Config, Monitor, Reference
+from mlmonitor.errors import ConfigError, SchemaError
+from mlmonitor.testing import InMemoryExporter, ManualClock
+
+ROWS, SIZE = 4_000, 20
+
+
+def rows_of_customers(rng: np.random.Generator, *, first: int, rows: int = ROWS) -> dict[str, Any]:
+    """Customers of twenty rows each, whose age is one's own but for a tenth."""
+    customer = np.arange(first, first + rows) // SIZE
+    ages = rng.normal(size=rows // SIZE + 1)[customer - customer[0]]
+    return {
+        "customer_id": np.array([f"c{number}" for number in customer.tolist()]),
+        "age": ages + 0.3 * rng.normal(size=rows),
+        "income": rng.normal(size=rows),
+    }
+
+
+def shuffle(rng: np.random.Generator, rows: dict[str, Any]) -> dict[str, Any]:
+    """The same rows in another order."""
+    order = rng.permutation(len(rows["age"]))
+    return {name: values[order] for name, values in rows.items()}
+
+
+def fit(rows: dict[str, Any], **options: Any) -> Reference:
+    """A reference without simulated thresholds."""
+    return Reference.fit(
+        rows, predictions=np.zeros(len(rows["age"])), thresholds="asymptotic", **options
+    )
+
+
+def watch(
+    reference: Reference, rows: dict[str, Any], **options: Any
+) -> tuple[list[Alert], Monitor, ManualClock]:
+    """The alerts of a monitor that has seen these rows."""
+    clock, alerts = ManualClock(), []
+    monitor = Monitor(
+        "m",
+        reference=reference,
+        exporters=options.pop("exporters", []),
+        clock=clock,
+        on_alert=alerts.append,
+        config=Config(check_rows=200, check_interval_seconds=0),
+        **options,
+    )
+    for start in range(0, len(rows["age"]), 200):
+        part = {name: values[start : start + 200] for name, values in rows.items()}
+        monitor.record(part, np.zeros(len(part["age"])))
+        clock.advance(5)
+        monitor.flush(timeout_seconds=20)
+    return alerts, monitor, clock
+
+
+@pytest.mark.parametrize("is_array", [True, False])
+def test_groups_are_no_feature(rng: np.random.Generator, *, is_array: bool) -> None:
+    """By a column or by an array, the reference holds sizes and correlations, and no name."""
+    rows = rows_of_customers(rng, first=0)
+    groups: Any = rows.pop("customer_id") if is_array else "customer_id"
+    content = fit(rows, groups=groups).content
+    assert content.grouped is not None
+    assert (content.grouped.groups, content.grouped.size) == (ROWS // SIZE, SIZE)
+    assert content.grouped.field == (None if is_array else "customer_id")
+    by_name = {entry.name: entry.dependence for entry in content.fields}
+    assert by_name.keys() == {"age", "income", "prediction"}
+    assert by_name["age"].correlation > 0.7
+    assert by_name["income"].correlation == 0
+    assert "c17" not in content.model_dump_json()
+
+
+@pytest.mark.parametrize("is_shuffled", [True, False])
+def test_quiet_customers_raise_no_alert_and_status_says_what_rows_are_worth(
+    rng: np.random.Generator, *, is_shuffled: bool
+) -> None:
+    """Declared groups hold in any order, at the reference's and at the monitor's side."""
+    reference = rows_of_customers(rng, first=0)
+    later = rows_of_customers(rng, first=10**6, rows=8_000)
+    if is_shuffled:
+        reference, later = shuffle(rng, reference), shuffle(rng, later)
+    alerts, monitor, _ = watch(fit(reference, groups="customer_id"), later)
+    status = monitor.status()
+    monitor.close()
+    assert alerts == []
+    age = status.field("age")
+    assert age.effective_rows is not None
+    assert 200 < age.effective_rows < 1_200
+    assert status.field("income").effective_rows > 4_000
+    assert "rows come in groups: 1,000 count as" in str(status)
+    assert status.unknown_fields == {}
+
+
+def test_a_change_of_all_customers_is_still_found(rng: np.random.Generator) -> None:
+    """One standard deviation, which needs more rows of twenty a customer than independent ones."""
+    later = rows_of_customers(rng, first=10**6)
+    later["age"] = later["age"] + 1
+    reference = fit(rows_of_customers(rng, first=0), groups="customer_id")
+    alerts, monitor, _ = watch(reference, later)
+    monitor.close()
+    alert = next(a for a in alerts if a.field == "age" and a.measure == "psi")
+    assert alert.is_dependence_known
+    assert alert.effective_rows is not None
+    assert alert.effective_rows < alert.rows / 2
+    assert f"{alert.rows:,} rows that count as" in str(alert)
+
+
+def test_the_order_of_the_reference_shows_groups_that_nobody_declared(
+    rng: np.random.Generator,
+) -> None:
+    """Customers whose rows follow each other."""
+    reference, later = (
+        {name: values for name, values in rows.items() if name != "customer_id"}
+        for rows in (rows_of_customers(rng, first=0), rows_of_customers(rng, first=10**6))
+    )
+    alerts, monitor, _ = watch(fit(reference), later)
+    text = str(monitor.status())
+    monitor.close()
+    assert alerts == []
+    assert "rows depend on each other: 1,000 count as" in text
+
+
+def test_an_alert_on_rows_whose_order_says_nothing_says_so(rng: np.random.Generator) -> None:
+    """A shuffled reference looks like one of independent rows."""
+    reference = shuffle(rng, rows_of_customers(rng, first=0))
+    del reference["customer_id"]
+    later = rows_of_customers(rng, first=10**6, rows=1_000)
+    del later["customer_id"]
+    later["age"] = later["age"] + 2
+    alerts, monitor, _ = watch(fit(reference), later)
+    monitor.close()
+    alert = next(a for a in alerts if a.field == "age" and a.measure == "psi")
+    assert not alert.is_dependence_known
+    assert "(dependence unknown)" in str(alert)
+
+
+def test_groups_declared_for_the_monitor_alone_count_once_each(rng: np.random.Generator) -> None:
+    """Where nothing is known about a group, its rows are worth one."""
+    rows = shuffle(rng, rows_of_customers(rng, first=0))
+    reference = fit({name: values for name, values in rows.items() if name != "customer_id"})
+    later = rows_of_customers(rng, first=10**6)
+    _, monitor, _ = watch(reference, later, groups="customer_id")
+    income = monitor.status().field("income")
+    monitor.close()
+    assert income.effective_rows == pytest.approx(ROWS / SIZE, rel=0.3)
+
+
+def test_effective_rows_are_exported(rng: np.random.Generator) -> None:
+    """As a gauge of each field, which adds up over a fleet."""
+    exporter = InMemoryExporter()
+    reference = fit(rows_of_customers(rng, first=0), groups="customer_id")
+    later = rows_of_customers(rng, first=10**6, rows=1_000)
+    _, monitor, _ = watch(reference, later, exporters=[exporter])
+    status = monitor.status()
+    monitor.close()
+    exported = exporter.value("mlmonitor.drift.effective_rows", {"field": "age"})
+    assert exported == pytest.approx(status.field("age").effective_rows)
+
+
+def test_a_learned_reference_learns_its_groups(rng: np.random.Generator) -> None:
+    """And does not learn the column of the groups as a feature."""
+    later = rows_of_customers(rng, first=0, rows=3_000)
+    clock = ManualClock()
+    with Monitor("m", exporters=[], clock=clock, groups="customer_id") as monitor:
+        monitor.record(later, np.zeros(3_000))
+        status = monitor.status()
+        assert monitor.reference is not None
+        assert monitor.reference.content.grouped is not None
+    assert {field.name for field in status.fields} == {"age", "income", "prediction"}
+    assert status.alerts == ()
+
+
+@pytest.mark.parametrize("groups", ["", 5, ["customer_id"]])
+def test_groups_are_the_name_of_a_column(groups: Any) -> None:
+    """Anything else is refused where it is written."""
+    with pytest.raises(ConfigError, match="groups: expected the name of the column"):
+        Monitor("m", groups=groups, exporters=[])
+
+
+def test_groups_that_fit_no_rows_are_refused(rng: np.random.Generator) -> None:
+    """A missing column, or another number of rows."""
+    rows = rows_of_customers(rng, first=0)
+    with pytest.raises(SchemaError, match="groups: there is no column 'client'"):
+        fit(rows, groups="client")
+    with pytest.raises(SchemaError, match="groups: expected one for each of the 4000 rows"):
+        fit(rows, groups=[1, 2, 3])
