@@ -48,11 +48,12 @@ def test_every_public_object_is_documented(module: types.ModuleType) -> None:
 def test_importing_loads_no_client_library() -> None:
     """A `Monitor` brings numpy and pydantic; clients come when they are first used."""
     script = (
-        "import sys; from mlmonitor import Monitor\n"
+        "import sys, numpy; before = {*sys.modules}; from mlmonitor import Monitor\n"
         "heavy = {'opentelemetry', 'requests', 'pandas', 'polars', 'pyarrow', 'scipy', 'grpc',\n"
         "         'narwhals', 'datasketches', 'multiprocessing', 'asyncio', 'numpy.random',\n"
         "         'difflib', 'http.client', 'ssl'}\n"
-        "met = {*sys.modules, *(name.partition('.')[0] for name in sys.modules)}\n"
+        "new = {*sys.modules} - before\n"
+        "met = {*new, *(name.partition('.')[0] for name in new)}\n"
         "print(sorted(heavy & met))\n"
         "import threading; print(threading.active_count())"
     )

@@ -24,7 +24,7 @@ def draw_rows(rows: int, *, seed: int, shift: float = 0.0) -> dict[str, Any]:
     """Claims: two numbers, one of them with missing values, and two categories."""
     draw = np.random.default_rng(seed)
     age = draw.normal(40 + shift, 10, rows)
-    age[:: 50] = np.nan
+    age[::50] = np.nan
     return {
         "age": age,
         "amount": draw.lognormal(7 + shift / 20, 1, rows),
@@ -50,9 +50,7 @@ class Scored:
 
 
 @pytest.fixture
-def scored(
-    kafka_broker: KafkaBroker, store: Connection, database_url: str
-) -> Iterator[Scored]:
+def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> Iterator[Scored]:
     """3,000 predictions, a third of them with labels, a business figure, one drift."""
     training = draw_rows(5_000, seed=1)
     reference = fit_reference(
@@ -176,7 +174,9 @@ def assert_figures_agree(scored: Scored) -> None:
     """Business figures, traffic and cohorts."""
     query = "select figures, total, mean, minimum, maximum from mlmonitor.kpi_daily"
     assert scored.rows(query)[0][:3] == (3, 750.0, 250.0)
-    query = "select predictions, failed from mlmonitor.traffic where span = 'day' and segment = 'all'"
+    query = (
+        "select predictions, failed from mlmonitor.traffic where span = 'day' and segment = 'all'"
+    )
     assert scored.rows(query) == [(ROWS, 0)]
     (cohort,) = scored.status.cohorts
     query = "select predictions, labelled, maturity, mae from mlmonitor.cohort"
@@ -202,7 +202,9 @@ def test_maturity_in_sql_is_that_of_the_service(store: Connection) -> None:
         for delay, count in zip(*np.unique(delays, return_counts=True), strict=True):
             insert_delay(store, day, int(delay), int(count))
     shares = table.shares_by_age(time.time())
-    rows = store.execute("select time, maturity from mlmonitor.cohort order by time desc").fetchall()
+    rows = store.execute(
+        "select time, maturity from mlmonitor.cohort order by time desc"
+    ).fetchall()
     assert len(rows) == 13
     for moment, maturity in rows:
         age = (today - moment).days - 1

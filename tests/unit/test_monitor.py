@@ -239,12 +239,18 @@ def test_ids_are_the_callers_where_it_has_some(
         assert status.unknown_fields == {}
 
 
-@pytest.mark.parametrize("told", [17, 17.0, np.int64(17), np.str_("17"), "17"], ids=repr)
 @pytest.mark.parametrize(
-    "asked", [17, 17.0, np.int64(17), [np.float64(17)], np.array(17)], ids=repr
+    "reported",
+    [17, 17.0, np.int64(17), np.str_("17"), "17"],
+    ids=["int", "float", "int64", "str_", "str"],
+)
+@pytest.mark.parametrize(
+    "asked",
+    [17, 17.0, np.int64(17), [np.float64(17)], np.array(17)],
+    ids=["int", "float", "int64", "float64 in a list", "array of no dimension"],
 )
 def test_an_id_is_the_same_by_every_way_in(
-    reference: Reference, exporter: InMemoryExporter, told: object, asked: object
+    reference: Reference, exporter: InMemoryExporter, reported: object, asked: object
 ) -> None:
     """As an argument, a feature, beside a block or a batch: whole floats and integers are one."""
     row = {"a": 1.0, "b": 1.0}
@@ -259,14 +265,14 @@ def test_an_id_is_the_same_by_every_way_in(
             return 1.0
 
         def observed() -> None:
-            with monitor.observe(row, prediction_id=told) as prediction:
+            with monitor.observe(row, prediction_id=reported) as prediction:
                 prediction.value = 1.0
 
         ways = [
-            lambda: by_argument(row, told),
-            lambda: by_feature({**row, "claim": told}),
+            lambda: by_argument(row, reported),
+            lambda: by_feature({**row, "claim": reported}),
             observed,
-            lambda: monitor.record([row], [1.0], ids=[told]),
+            lambda: monitor.record([row], [1.0], ids=[reported]),
         ]
         for way in ways:
             way()

@@ -38,7 +38,11 @@ class EventModel(BaseModel):
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="ignore", strict=True, defer_build=True
+        frozen=True,
+        extra="ignore",
+        strict=True,
+        defer_build=True,
+        protected_namespaces=(),  # `model_version` is a field
     )
 
     schema_version: Annotated[int, Field(ge=1)] = VERSION
