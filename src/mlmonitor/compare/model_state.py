@@ -258,8 +258,12 @@ class ModelState:
     def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:
         """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
         row = self.calls.rows
-        cause = partial(find_cause, population=self.traffic.population)
-        return self.incidents.apply(changed, cause, row=row)
+        find_fault = None if self.risk is None else self.risk.find_fault
+        cause = partial(find_cause, population=self.traffic.population, find_fault=find_fault)
+        incidents = self.incidents.apply(changed, cause, row=row)
+        if incidents and self.risk is not None:
+            self.risk.watch_since({each.started_at for each in self.incidents.incidents})
+        return incidents
 
     def simulate_next(self) -> None:
         """Simulate a part of the thresholds of a learned reference, if any is left."""

@@ -1,15 +1,18 @@
 """Build the one immutable value that everything downstream reads."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.risk.risk_alerts import RiskAlerts
 from mlmonitor.compare.snapshot import (
     ExportStatus,
     LabelsSnapshot,
@@ -23,7 +26,10 @@ from mlmonitor.compare.snapshot import (
 )
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.gil import yield_gil
+from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
+
+_NO_DRIFT = (Role.SERVICE, Role.PERFORMANCE, Role.KPI)
 
 
 def build_snapshot(
@@ -67,7 +73,7 @@ def build_snapshot(
         memory_bytes=state.memory_bytes,
         objectives=state.service.objectives.statuses(now=now),
         objective_alerts=state.service.objectives.alerts(now=now),
-        incidents=state.incidents.incidents,
+        incidents=tuple(_with_harm(incident, state.risk) for incident in state.incidents.incidents),
     )
 
 
@@ -141,3 +147,12 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
 def _copy(errors: ErrorSums) -> ErrorSums:
     (copied := ErrorSums(errors.edges)).merge(errors)
     return copied
+
+
+def _with_harm(incident: Incident, risk: RiskAlerts | None) -> Incident:
+    """Add what the labels show, if the incident is a drift."""
+    is_drift = any(alert.role not in _NO_DRIFT for alert in incident.members)
+    if risk is None or not is_drift:
+        return incident
+    harm, reason = risk.judge_since(incident.started_at)
+    return replace(incident, harm=harm, harm_reason=reason)

@@ -14,6 +14,9 @@ AlertState = Literal["firing", "resolved"]
 OBJECTIVE_FIELD: Final = "objective"
 """The field of an alert on a declared objective."""
 
+PERFORMANCE_FIELD: Final = "performance"
+"""The field of an alert on a measure that is worse than at training."""
+
 SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures that are fully described by their reason, without a threshold."""
 

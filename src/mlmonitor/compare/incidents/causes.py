@@ -1,12 +1,12 @@
 """The common cause of alerts, where the counts and quantiles of the window show one."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mlmonitor.aggregate.window import View
-from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
+from mlmonitor.compare.incidents.common_cause import CommonCause
 from mlmonitor.compare.incidents.incident import Cause
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
@@ -21,16 +21,17 @@ _SAME_SHARE = 0.3  # relative: a new category may be a renamed one
 _LEAST_SHARE = 0.02
 
 
-class CommonCause(NamedTuple):
-    """The title of an incident, its reason, and advice."""
-
-    title: str
-    cause: Cause
-    advice: str
+FindFault = Callable[[Sequence[Alert]], CommonCause | None]
+"""Returns the fault of labels that explains alerts on performance, if one does."""
 
 
-def find_cause(alerts: Sequence[Alert], population: Population | None) -> CommonCause:
+def find_cause(
+    alerts: Sequence[Alert], population: Population | None, find_fault: FindFault | None = None
+) -> CommonCause:
     """Return the first known cause that an alert shows; otherwise the number of changed fields."""
+    fault = None if find_fault is None else find_fault(alerts)
+    if fault is not None:
+        return fault
     for recognise in (_service, _lost_or_stuck):
         cause = recognise(alerts)
         if cause is not None:
@@ -41,18 +42,37 @@ def find_cause(alerts: Sequence[Alert], population: Population | None) -> Common
             cause = recognise_in(alerts, population, view)
             if cause is not None:
                 return cause
-    return CommonCause(
+    return _performance(alerts) or CommonCause(
         f"{_join_fields(alerts)} changed",
         "unknown",
         "ask what was deployed or changed upstream when it began",
     )
 
 
-def _service(alerts: Sequence[Alert]) -> CommonCause | None:
-    measures = {alert.measure for alert in alerts if alert.field == SERVICE_FIELD}
-    if not measures:
+def _performance(alerts: Sequence[Alert]) -> CommonCause | None:
+    """Name the measure that fell, if nothing but performance and objectives alert."""
+    worse = [alert for alert in alerts if alert.field == PERFORMANCE_FIELD]
+    broken = [alert for alert in alerts if alert.field == OBJECTIVE_FIELD]
+    if len(worse) + len(broken) < len(alerts) or not alerts:
         return None
-    title = "calls fail" if "error_rate" in measures else "calls are slow"
+    if worse:
+        title = f"the model does worse: {worse[0].measure} {worse[0].reason}"
+        advice = "ask what changed in the world, or in how labels are made, when it began"
+        return CommonCause(title, "performance", advice)
+    title = f"objective broken: {broken[0].reason}"
+    advice = "look at what else changed when it began; the objective itself may be too strict"
+    return CommonCause(title, "objective", advice)
+
+
+def _service(alerts: Sequence[Alert]) -> CommonCause | None:
+    changed = {alert.measure: alert for alert in alerts if alert.field == SERVICE_FIELD}
+    if not changed:
+        return None
+    traffic = changed.get("traffic")
+    if traffic is not None and len(changed) == 1:
+        title = "traffic is gone" if traffic.value < traffic.threshold else "traffic has grown"
+        return CommonCause(title, "service", "look at the callers of the service, and its routes")
+    title = "calls fail" if "error_rate" in changed else "calls are slow"
     return CommonCause(title, "service", "look at the service's logs and its dependencies")
 
 

@@ -6,7 +6,20 @@ from typing import Literal
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.markup import add_items, new_fragment, to_text
 
-Cause = Literal["scaled", "shifted", "renamed", "lost", "stuck", "service", "inputs", "unknown"]
+Cause = Literal[
+    "scaled",
+    "shifted",
+    "renamed",
+    "lost",
+    "stuck",
+    "service",
+    "inputs",
+    "misaligned_labels",
+    "inverted_scores",
+    "performance",
+    "objective",
+    "unknown",
+]
 
 
 @dataclass(frozen=True)
@@ -15,7 +28,11 @@ class Incident:
 
     cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
     (`shifted`), a category `renamed`, a field without values (`lost`) or with a single one
-    (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, or `unknown`.
+    (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, labels shifted by
+    rows (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone fell, an
+    `objective` alone that is broken, or `unknown`.
+    harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;
+    `unknown` without enough of them. harm_reason: the measure that shows it.
     members: all its alerts so far. started_at: when the first one fired, in seconds since 1970.
     """
 
@@ -25,12 +42,15 @@ class Incident:
     members: tuple[Alert, ...]
     started_at: float
     state: Literal["open", "closed"] = "open"
+    harm: Literal["harmful", "benign", "unknown"] = "unknown"
+    harm_reason: str = ""
 
     def __str__(self) -> str:
         if self.state == "closed":
             return f"{self.title}: over"
         alerts = "1 alert" if len(self.members) == 1 else f"{len(self.members)} alerts"
-        return f"{self.title} ({alerts}); {self.advice}"
+        harm = "" if self.harm == "unknown" else f", {self.harm} ({self.harm_reason})"
+        return f"{self.title} ({alerts}){harm}; {self.advice}"
 
     def _repr_html_(self) -> str:
         state = "over" if self.state == "closed" else self.advice

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.causes import CommonCause
+from mlmonitor.compare.incidents.common_cause import CommonCause
 from mlmonitor.compare.incidents.incident import Incident
 
 _Key = tuple[str, str, str, str]

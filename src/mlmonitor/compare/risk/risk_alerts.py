@@ -1,6 +1,6 @@
 """Alerts on harmful drift: the risk of the live model compared with that at training."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -10,17 +10,19 @@ from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.alert import PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
+from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.risk.label_faults import find_label_fault, newest_pairs
 from mlmonitor.compare.risk.loss_intake import LossIntake
+from mlmonitor.compare.risk.losses_since import HarmFinding, LossesSince
+from mlmonitor.compare.risk.recent_pairs import RecentPairs
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Role
-
-PERFORMANCE_FIELD: Final = "performance"
 
 _BLOCK_LABELS = 500  # a change within more labels at once is found, too
 
@@ -68,6 +70,7 @@ class RiskAlerts:
         )
         self._intakes: tuple[LossIntake, ...] = ()
         self._plan: OutcomePlan | None = None
+        self._pairs, self._since = RecentPairs(), LossesSince()
         self._open = OpenAlerts()
 
     def begin(self, plan: OutcomePlan) -> None:
@@ -86,6 +89,8 @@ class RiskAlerts:
         if self._maturity:
             periods = np.floor(np.nan_to_num(predicted_at) / self._table.seconds).astype(np.int64)
         losses = measure_losses(self._plan, block)
+        self._pairs.ingest(block)
+        self._since.ingest(self._by_measure, losses, predicted_at)
         for intake in self._intakes:
             for start in range(0, block.rows, _BLOCK_LABELS):
                 part = slice(start, start + _BLOCK_LABELS)
@@ -134,6 +139,35 @@ class RiskAlerts:
             started_at=now,
             reason=f"{short(before)} {_SOURCES[stream.baseline.basis]}, {short(value)} now",
         )
+
+    def find_fault(self, alerts: Sequence[Alert]) -> CommonCause | None:
+        """Return the fault of the newest pairs that explains alerts on performance, if any does."""
+        for alert in alerts:
+            intake = next((i for i in self._intakes if i.measure == alert.measure), None)
+            is_ours = alert.field == PERFORMANCE_FIELD and alert.state == "firing"
+            pairs = newest_pairs(self._pairs.block, alert.rows)
+            if not is_ours or self._plan is None or pairs is None or intake is None:
+                continue
+            limit = to_measure(alert.measure, alert.threshold)
+            fault = find_label_fault(self._plan, pairs, measure=alert.measure, limit=limit)
+            if fault is not None:
+                return fault
+        return None
+
+    def watch_since(self, times: Collection[float]) -> None:
+        """Keep the losses of predictions made since each of these times apart."""
+        self._since.watch(times)
+
+    def judge_since(self, time: float) -> HarmFinding:
+        """Return whether a drift that began at a time is harmful, as far as labels show."""
+        worse = [alert for alert in self._open if alert.started_at >= time]
+        if worse:
+            return HarmFinding("harmful", f"{worse[0].measure}: {worse[0].reason}")
+        return self._since.judge(time, self._by_measure.values())
+
+    @property
+    def _by_measure(self) -> dict[str, RiskStream]:
+        return {i.measure: i.stream for i in self._intakes if i.stream is not None}
 
     @property
     def _streams(self) -> dict[int, RiskStream]:

@@ -1,0 +1,75 @@
+"""Losses of predictions made since certain times: whether a drift that began then is harmful."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.row_losses import to_measure
+from mlmonitor.compare.risk.risk_stream import RiskStream
+from mlmonitor.formatting import short
+from mlmonitor.records import Floats, Mask
+
+ENOUGH_LABELS: Final = 300
+"""Labels of predictions made since a drift began that may call it benign."""
+
+MOST_TIMES: Final = 20
+"""The number of times that are watched; the oldest ones stay."""
+
+Harm = Literal["harmful", "benign", "unknown"]
+
+
+class HarmFinding(NamedTuple):
+    """Whether the labels since a time show harm, in a word and in a sentence."""
+
+    harm: Harm
+    reason: str
+
+
+NO_FINDING: Final = HarmFinding("unknown", "")
+
+
+class LossesSince:
+    """Sums of losses by measure, of the predictions made since each of some times.
+
+    Price: 350 bytes a time and measure; a comparison of each label's prediction time.
+    """
+
+    def __init__(self) -> None:
+        self._totals: dict[float, dict[str, Floats]] = {}
+
+    def watch(self, times: Collection[float]) -> None:
+        """Watch these times, and forget all others."""
+        kept = sorted(times)[:MOST_TIMES]
+        self._totals = {time: self._totals.get(time, {}) for time in kept}
+
+    def ingest(
+        self, streams: Mapping[str, RiskStream], losses: Mapping[str, Floats], at: Floats
+    ) -> None:
+        """Add losses by the time of prediction."""
+        for time, totals in self._totals.items():
+            is_since: Mask = at >= time
+            if is_since.any():
+                for measure, stream in streams.items():
+                    added = stream.baseline.bins.count_losses(losses[measure][is_since])
+                    totals[measure] = totals.get(measure, np.zeros(added.size)) + added
+
+    def judge(self, time: float, streams: Iterable[RiskStream]) -> HarmFinding:
+        """Return whether the predictions made since a time do as well as at training."""
+        totals = self._totals.get(time, {})
+        found: list[str] = []
+        for stream in streams:
+            bins = stream.baseline.bins
+            counts = totals.get(bins.measure)
+            if counts is None:
+                continue
+            rows = int(counts[:-1].sum())
+            loss = bins.mean_loss(np.rint(counts[:-1]).astype(np.int64))
+            if loss > stream.limit:
+                return NO_FINDING
+            if rows >= ENOUGH_LABELS:
+                value = to_measure(bins.measure, float(counts[-1]) / rows)
+                limit = to_measure(bins.measure, stream.limit)
+                text = f"{bins.measure} {short(value)} over {rows:,} labels since"
+                found.append(f"{text}, limit {short(limit)}")
+        return HarmFinding("benign", found[0]) if found else NO_FINDING

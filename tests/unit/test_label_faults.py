@@ -1,0 +1,156 @@
+"""What an incident says of labels: their faults, and whether a drift is harmful."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Incident, Monitor, Reference
+from mlmonitor.testing import ManualClock
+from support.references import fit_reference
+
+ROWS = 2_000
+
+
+class Labelled:
+    """A service whose labels arrive with its predictions."""
+
+    def __init__(self, x: Any, predictions: Any, actuals: Any) -> None:
+        reference: Reference = fit_reference({"x": x}, predictions=predictions, actuals=actuals)
+        config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+        self.opened: list[Incident] = []
+        self.clock = ManualClock(1_700_000_000.0)
+        self.monitor = Monitor(
+            "m",
+            reference=reference,
+            exporters=[],
+            config=config,
+            clock=self.clock,
+            on_incident=self.opened.append,
+        )
+        self._rows = 0
+
+    def serve(self, x: Any, predictions: Any, actuals: Any) -> None:
+        """Predict and label these rows."""
+        for start in range(0, len(x), 100):
+            part = slice(start, start + 100)
+            ids = [f"r{self._rows + row}" for row in range(len(x[part]))]
+            self._rows += len(ids)
+            self.monitor.record({"x": x[part]}, predictions[part], ids=ids)
+            self.monitor.label(ids, actuals[part])
+            self.clock.advance(60.0)
+            self.monitor.status()
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """The open incidents."""
+        status = self.monitor.status()
+        assert (status.internal_errors, status.last_error) == (0, None)
+        return status.incidents
+
+
+def numbers(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> tuple[Any, Any, Any]:
+    """Features, predictions and actuals of a regression."""
+    x = rng.normal(shift, 1, rows)
+    return x, 100 + 50 * x, 100 + 50 * x + rng.normal(0, 10, rows)
+
+
+def scores(rng: np.random.Generator, rows: int) -> tuple[Any, Any, Any]:
+    """Features, scores and outcomes of a classifier."""
+    x = rng.normal(size=rows)
+    score = 1 / (1 + np.exp(-4 * x))
+    return x, score, (rng.random(rows) < score).astype(int)
+
+
+@pytest.mark.parametrize("make", [numbers, scores])
+@pytest.mark.parametrize("rows", [1, -1, 2])
+def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
+    """In either direction, for numbers and for scores."""
+    rng = np.random.default_rng(1)
+    service = Labelled(*make(rng, ROWS))
+    with service.monitor:
+        service.serve(*make(rng, 500))
+        x, predictions, actuals = make(rng, 500)
+        service.serve(x, predictions, np.roll(actuals, rows))
+        (incident,) = service.incidents()
+    assert incident.cause == "misaligned_labels"
+    assert incident.title == f"labels shifted by {'one row' if abs(rows) == 1 else '2 rows'}"
+    assert "by id" in incident.advice
+
+
+@pytest.mark.parametrize("is_class", [False, True])
+def test_inverted_scores_are_named(*, is_class: bool) -> None:
+    """For scores, and for classes."""
+    rng = np.random.default_rng(2)
+
+    def make(rows: int) -> tuple[Any, Any, Any]:
+        x, score, actual = scores(rng, rows)
+        return x, (score > 0.5).astype(int) if is_class else score, actual
+
+    service = Labelled(*make(ROWS))
+    with service.monitor:
+        service.serve(*make(500))
+        x, predictions, actuals = make(300)
+        service.serve(x, 1 - predictions, actuals)
+        causes = {incident.cause for incident in service.incidents()}
+    assert "inverted_scores" in causes
+
+
+def test_labels_in_another_unit_are_named() -> None:
+    """Thousands instead of units."""
+    rng = np.random.default_rng(3)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        x, predictions, actuals = numbers(rng, 300)
+        service.serve(x, predictions, actuals / 1_000)
+        titles = [incident.title for incident in service.incidents()]
+    assert any("multiplied by about 0.001" in title for title in titles), titles
+
+
+def test_shuffled_labels_have_no_known_cause() -> None:
+    """The title names the measure."""
+    rng = np.random.default_rng(4)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        x, predictions, actuals = numbers(rng, 500)
+        service.serve(x, predictions, rng.permutation(actuals))
+        (incident,) = service.incidents()
+    assert incident.cause == "performance"
+    assert incident.title.startswith("the model does worse: mae ")
+
+
+def test_a_drift_without_harm_is_called_benign() -> None:
+    """300 labels of predictions made since are enough."""
+    rng = np.random.default_rng(5)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        service.serve(*numbers(rng, 2_000, shift=1.0))
+        (incident,) = service.incidents()
+    assert incident.harm == "benign"
+    assert "limit" in incident.harm_reason
+    assert ", benign (" in str(incident)
+
+
+def test_a_drift_with_harm_is_called_harmful() -> None:
+    """The inputs move, and the errors grow."""
+    rng = np.random.default_rng(6)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        x, predictions, actuals = numbers(rng, 2_000, shift=1.0)
+        service.serve(x, predictions, actuals + 60)
+        harms = {incident.harm for incident in service.incidents()}
+    assert "harmful" in harms
+
+
+def test_without_labels_the_harm_of_a_drift_is_unknown() -> None:
+    """Nothing is said."""
+    rng = np.random.default_rng(7)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        x, predictions, _ = numbers(rng, 1_000, shift=1.0)
+        service.monitor.record({"x": x}, predictions)
+        (incident,) = service.incidents()
+    assert (incident.harm, incident.harm_reason) == ("unknown", "")
