@@ -40,6 +40,7 @@ PARTS = {
     "monitoring",
     "performance",
     "prediction",
+    "why",
 }
 
 
@@ -295,7 +296,7 @@ def test_performance_has_its_yardsticks(client: TestClient) -> None:
 
 def test_why_names_the_feature_that_moved(client: TestClient) -> None:
     """The shift of the mean, and the mix of the shifted feature."""
-    assert "the mix of limit alone makes" in Document(parts_of(client)["prediction"]).text
+    assert "the mix of limit alone makes" in Document(parts_of(client)["why"]).text
 
 
 def test_nothing_is_read_while_nobody_looks(shifted: Monitor) -> None:

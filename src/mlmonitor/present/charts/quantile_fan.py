@@ -22,18 +22,17 @@ _FEWEST_BINS = 4
 def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
     """The middle half and 90 % of each slice's values, read off the reference's bins.
 
-    A value is placed within its bin by interpolation, so a line is as exact as the bins are narrow.
+    Within a bin, values are assumed to lie as those of training do.
     """
     history = population.history
     entry = population.entries[place] if population.entries else None
     if history is None or not isinstance(entry, NumericReference) or entry.is_id_like:
         return None
-    if len(entry.edges) + 1 < _FEWEST_BINS or entry.min is None or entry.max is None:
+    if len(entry.edges) + 1 < _FEWEST_BINS or not entry.quantiles:
         return None
     parts = history.group(_POINTS)
     counts = parts.counts["bins"][:, place, : len(entry.edges) + 1]
-    grid = np.array([entry.min, *entry.edges, entry.max])
-    fan = _read_quantiles(counts, np.maximum.accumulate(grid))
+    fan = _read_quantiles(counts, np.array(entry.counts), np.array(entry.quantiles))
     bands = [
         ChartBand(fan[0], fan[4], "fan-outer", "90 % of values"),
         ChartBand(fan[1], fan[3], "fan-inner", "middle half"),
@@ -53,11 +52,13 @@ def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> Time
     return draw_time_chart(own, lines, bands, title=title)
 
 
-def _read_quantiles(counts: Counts, grid: Floats) -> Floats:
-    """Quantiles `[ranks, parts]` of counts `[parts, bins]` between the points of `grid`."""
+def _read_quantiles(counts: Counts, trained: Counts, quantiles: Floats) -> Floats:
+    """Quantiles `[ranks, parts]` of counts `[parts, bins]`; values of a bin lie as in training."""
+    ranks_before = np.concatenate([[0.0], np.cumsum(trained) / max(int(trained.sum()), 1)])
+    grid = np.linspace(0.0, 1.0, len(quantiles))
     totals = counts.sum(axis=1)
     fan = np.full((len(_RANKS), len(counts)), np.nan)
     for part in np.flatnonzero(totals).tolist():
         ranks = np.concatenate([[0.0], np.cumsum(counts[part]) / totals[part]])
-        fan[:, part] = np.interp(_RANKS, ranks, grid)
+        fan[:, part] = np.interp(np.interp(_RANKS, ranks, ranks_before), grid, quantiles)
     return fan

@@ -8,7 +8,7 @@ from mlmonitor.present.names import show_name
 from mlmonitor.present.views.view_options import ModelReading
 from mlmonitor.status.status import Status
 
-_WORDS = {"keep": "Keep", "recalibrate": "Recalibrate", "retrain": "Retrain"}
+_WORDS = {"recalibrate": "Recalibrate", "retrain": "Retrain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +44,32 @@ def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
     idle = _describe_idle(status)
     if idle is not None:
         return ("idle", *idle, ())
-    verdict = getattr(status, "verdict", None)
+    verdict = status.verdict
+    reasons = () if verdict is None else tuple(_say(reason.text) for reason in verdict.reasons)
     if verdict is not None and verdict.action != "keep":
-        first, *others = [show_name(str(reason)) for reason in verdict.reasons] or [""]
-        return "alert", _WORDS.get(verdict.action, str(verdict.action)), first, tuple(others)
+        return "alert", _WORDS[verdict.action], reasons[0] if reasons else "", reasons[1:]
+    if reasons:
+        reasons = (f"Verdict: keep the model. {reasons[0]}", *reasons[1:])
     opened = [incident for incident in status.incidents if incident.state == "open"]
     if opened:
         more = "" if len(opened) == 1 else f" and {amount(len(opened) - 1, 'more incident')}"
-        return "alert", "Look", f"{show_name(opened[0].title)}{more}.", ()
+        return "alert", "Look", f"{_say(opened[0].title + more)}", reasons
     if status.alerts:
-        return "alert", "Look", f"{amount(len(status.alerts), 'alert')} firing.", ()
+        return "alert", "Look", f"{amount(len(status.alerts), 'alert')} firing.", reasons
     rows = amount(status.window_rows, "row")
     compared = amount(sum(field.psi is not None for field in status.fields), "field")
     sentence = f"No change beyond chance in {compared} over {rows}."
-    return "calm", "Keep" if verdict is not None else "As trained", sentence, ()
+    return "calm", "As trained", sentence, reasons
+
+
+def _say(text: str) -> str:
+    """A clause as a sentence."""
+    plain = show_name(text).rstrip(".")
+    return (
+        f"{plain[:1].upper()}{plain[1:]}."
+        if plain[:1].islower() and "_" not in plain.split(" ")[0]
+        else f"{plain}."
+    )
 
 
 def _describe_idle(status: Status) -> tuple[str, str] | None:

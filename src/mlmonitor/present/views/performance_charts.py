@@ -45,12 +45,15 @@ class IntervalChart:
 
 @dataclass(frozen=True, slots=True)
 class BucketRow:
-    """Mean prediction beside mean actual in one bucket, in thousandths of the chart's width."""
+    """Mean prediction beside mean actual in one bucket, in thousandths of the chart's width.
+
+    texts: both as text.
+    """
 
     name: str
     predicted: int
     actual: int
-    text: str
+    texts: tuple[str, str]
     count: str
 
 
@@ -157,7 +160,7 @@ def _chart_bucket(dimension: str, parts: Mapping[str, Performance]) -> BucketCha
                 show_name(name),
                 round(abs(predicted) / most * 1000),
                 round(abs(actual) / most * 1000),
-                f"predicted {short(predicted)}, actual {short(actual)}",
+                (short(predicted), short(actual)),
                 counted(part.count),
             )
         )

@@ -19,6 +19,7 @@ from mlmonitor.present.views.view_options import ModelReading
 from mlmonitor.records import Role
 
 _MOST_PARTS = 8
+_MOST_BY_CHANCE = 2  # parts within chance that are shown beside those beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,13 @@ def _draw_drift(
 def _explain(shift: Shift) -> WhyPanel | None:
     """The largest mix effects, beyond chance first."""
     parts = sorted(shift.contributions, key=lambda p: (not p.is_beyond_chance, -abs(p.mix)))
-    parts = parts[:_MOST_PARTS]
+    beyond = [part for part in parts if part.is_beyond_chance]
+    parts = parts[: min(len(beyond) + _MOST_BY_CHANCE, _MOST_PARTS)]
     if not parts:
         return None
     most = max([abs(shift.shift), *(max(abs(p.mix), p.threshold) for p in parts)]) or 1.0
     rows = [_why_row("shift of the mean", shift.shift, shift.threshold, most)]
     rows += [_why_row(show_name(p.field), p.mix, p.threshold, most) for p in parts]
-    beyond = [p for p in parts if p.is_beyond_chance]
     if abs(shift.shift) <= shift.threshold and not beyond:
         title = "The mean prediction has not moved beyond chance"
     elif not beyond:

@@ -1,0 +1,245 @@
+"""The live page and the report in a real browser: by mouse, by keyboard, and for screen readers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from mlmonitor import Monitor
+from mlmonitor.present.page import page_source
+from support.browsers import CHROMIUM, PHONE, REASON, Visit, open_browser
+from support.shown_models import (
+    HOSTILE,
+    draw_claims,
+    hostile_monitor,
+    predict,
+    shifted_monitor,
+    wide_monitor,
+)
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(CHROMIUM is None, reason=REASON),
+]
+
+SERIOUS = ("serious", "critical")
+
+SMALLEST_TEXT = """Math.min(...[...document.querySelectorAll("main *")]
+    .filter((e) => e.checkVisibility()
+        && [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim()))
+    .map((e) => parseFloat(getComputedStyle(e).fontSize)))"""
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shifted() -> Iterator[Monitor]:
+    """A model whose last twenty minutes have shifted."""
+    with shifted_monitor() as monitor:
+        yield monitor
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Opens tabs; each must end without a complaint."""
+    visits: list[Visit] = []
+
+    def open_tab(url: str, **options: Any) -> Visit:
+        visits.append(Visit(browser, url, **options))
+        return visits[-1]
+
+    yield open_tab
+    for tab in visits:
+        tab.close()
+        assert tab.complaints == []
+
+
+def find_violations(tab: Visit) -> list[str]:
+    """What axe finds serious, with the elements."""
+    results = Axe().run(tab.page).response["violations"]
+    return [
+        f"{violation['id']}: {[node['html'][:120] for node in violation['nodes'][:3]]}"
+        for violation in results
+        if violation["impact"] in SERIOUS
+    ]
+
+
+def test_drift_is_visible_and_leads_to_its_field(shifted: Monitor, visit: Open) -> None:
+    """The verdict first; a click on the field shows it in full; Escape leads back."""
+    page = visit(shifted.serve(port=0).url).page
+    expect(page.locator(".verdict").first).to_contain_text("Look")
+    link = page.locator("#part-fields a", has_text="limit")
+    link.click()
+    dialog = page.locator("dialog:modal")
+    expect(dialog).to_contain_text("times what chance explains")
+    expect(dialog.locator("figure")).to_have_count(5)
+    assert "field=f-" in page.url
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(link).to_be_focused()
+    assert "field=" not in page.url
+
+
+def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None:
+    """`/` filters, `j` and `k` walk, Enter opens, Escape closes; focus is never lost."""
+    page = visit(shifted.serve(port=0).url).page
+    page.keyboard.press("/")
+    page.keyboard.type("CUSTOMER")
+    rows = page.locator("#part-fields tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("customer_age")
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    expect(page.locator("#part-fields")).to_contain_text("limit")
+    page.locator("h1").click()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.locator("#part-fields th a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog:modal h2").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#part-fields th a").first).to_be_focused()
+
+
+def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
+    """The link shows them; the order is that of the choice, and stays in the address."""
+    page = visit(shifted.serve(port=0).url).page
+    page.locator("[data-unfold]").click()
+    rows = page.locator("#part-fields tbody tr")
+    expect(rows).to_have_count(7)
+    page.get_by_label("sort").select_option("name")
+    expect(rows.first).to_contain_text("actual")
+    page.reload()
+    expect(rows).to_have_count(7)
+    expect(rows.first).to_contain_text("actual")
+
+
+def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next snapshot replaces what changed."""
+    monkeypatch.setattr(page_source, "REFRESH_SECONDS", 0.2)
+    with shifted_monitor(minutes=10) as monitor:
+        page = visit(monitor.serve(port=0).url).page
+        facts = page.locator(".facts")
+        expect(facts).to_contain_text("600 predictions")
+        claims = draw_claims(np.random.default_rng(0), 50)
+        monitor.record(claims, predict(claims))
+        expect(facts).to_contain_text("650 predictions")
+        page.close()
+
+
+def test_a_service_that_is_gone_is_said(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last numbers stay, and say that they are the last."""
+    monkeypatch.setattr(page_source, "REFRESH_SECONDS", 0.2)
+    monitor = shifted_monitor(minutes=10)
+    tab = visit(monitor.serve(port=0).url)
+    monitor.close()
+    expect(tab.page.locator("#live")).to_contain_text("does not answer")
+    expect(tab.page.locator(".facts")).to_contain_text("600 predictions")
+    tab.complaints.clear()  # the browser logs each refused connection
+
+
+def test_the_page_is_whole_without_scripts(shifted: Monitor, visit: Open) -> None:
+    """Links and the form load it again."""
+    page = visit(shifted.serve(port=0).url, java_script_enabled=False).page
+    page.get_by_label("filter").fill("limit")
+    page.get_by_role("button", name="Show").click()
+    assert "q=limit" in page.url
+    expect(page.locator("#part-fields tbody tr")).to_have_count(1)
+    page.locator("#part-fields a").click()
+    expect(page.locator("#detail")).to_contain_text("times what chance explains")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("query", ["?all=1", "?q=limit"])
+def test_axe_finds_nothing_serious(shifted: Monitor, visit: Open, scheme: str, query: str) -> None:
+    """In both schemes, with every field and with one."""
+    tab = visit(f"{shifted.serve(port=0).url}{query}", scheme=scheme)
+    assert find_violations(tab) == []
+
+
+def test_axe_finds_nothing_serious_in_a_field(shifted: Monitor, visit: Open) -> None:
+    """In the dialog, with every table open."""
+    tab = visit(shifted.serve(port=0).url)
+    for name in ("limit", "line"):
+        tab.page.locator("#part-fields a", has_text=name).click()
+        expect(tab.page.locator("dialog:modal h2")).to_contain_text(name)
+        tab.page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+        assert find_violations(tab) == []
+        tab.page.keyboard.press("Escape")
+        expect(tab.page.locator("dialog:modal")).to_have_count(0)
+
+
+def test_axe_finds_nothing_serious_in_other_states(visit: Open) -> None:
+    """Before the first row, and on a phone."""
+    with Monitor("m", exporters=[]) as monitor:
+        assert find_violations(visit(monitor.serve(port=0).url, size=PHONE)) == []
+
+
+@pytest.mark.parametrize("query", ["", "?all=1"])
+def test_a_phone_needs_no_sideways_scrolling(shifted: Monitor, visit: Open, query: str) -> None:
+    """One column, and text of 14 pixels or more."""
+    page = visit(f"{shifted.serve(port=0).url}{query}", size=PHONE).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    smallest = page.evaluate(SMALLEST_TEXT)
+    assert smallest >= 14
+
+
+def test_hostile_names_are_shown_as_text(visit: Open) -> None:
+    """Nothing runs, nothing opens, and the page stays as wide as it was."""
+    with hostile_monitor() as monitor:
+        page = visit(f"{monitor.serve(port=0).url}?all=1").page
+        expect(page.locator("h1")).to_contain_text(HOSTILE[0])
+        for name in (HOSTILE[0], HOSTILE[1], HOSTILE[4]):
+            page.locator("#part-fields th a", has_text=name).first.click()
+            expect(page.locator("dialog:modal h2").first).to_contain_text(name)
+            page.keyboard.press("Escape")
+            expect(page.locator("dialog:modal")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert page.evaluate("document.images.length") == 0
+
+
+def test_the_policy_stops_what_is_injected(shifted: Monitor, visit: Open) -> None:
+    """Even if a script or a style were inserted, it would not run."""
+    tab = visit(shifted.serve(port=0).url)
+    ran = tab.page.evaluate(
+        """() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';
+        document.body.append(s); return window.ran === 1 }"""
+    )
+    assert not ran
+    assert any("Content Security Policy" in text for text in tab.complaints)
+    tab.complaints.clear()
+
+
+def test_a_report_opens_from_the_disk(shifted: Monitor, visit: Open, tmp_path: Path) -> None:
+    """Its own script filters; links lead to fields; axe finds nothing serious; it prints."""
+    path = shifted.report(tmp_path / "report.html")
+    tab = visit(path.as_uri())
+    page = tab.page
+    assert find_violations(tab) == []
+    page.get_by_label("filter").fill("limit")
+    expect(page.locator("#fields tbody tr:visible")).to_have_count(1)
+    page.locator("#fields tbody tr:visible a").click()
+    assert "#f-" in page.url
+    assert len(page.pdf()) > 10_000
+
+
+def test_five_hundred_fields_are_shown_at_once(visit: Open) -> None:
+    """Unfolded, and filtered to ten."""
+    with wide_monitor(500) as monitor:
+        page = visit(f"{monitor.serve(port=0).url}?all=1").page
+        rows = page.locator("#part-fields tbody tr")
+        expect(rows).to_have_count(501)
+        page.get_by_label("filter").fill("feature_01")
+        expect(rows).to_have_count(10)
