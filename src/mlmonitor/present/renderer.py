@@ -62,10 +62,16 @@ def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str,
         "incidents": macros.incidents(page.incidents, link),
         "prediction": macros.prediction(page.prediction),
         "why": macros.why(page.prediction),
-        "count": f"{page.fields.total}" if page.fields.total else "",
+        "count": _count(page),
         "fields": macros.fields(page.fields, link, link_query(model, options, all="1")),
         "performance": macros.performance(page.performance),
         "kpis": macros.kpis(page.kpis) if page.kpis else "",
         "monitoring": macros.monitoring(page.monitoring),
         "field": macros.field(page.field) if page.field else "",
     }
+
+
+def _count(page: ModelPage) -> str:
+    """How many fields there are, and how many have changed."""
+    fields = page.fields
+    return f"{fields.total - fields.calm} of {fields.total} changed" if fields.total else ""

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from mlmonitor.formatting import counted, short
-from mlmonitor.present.charts.axes import slice_titles, time_labels, value_axis
+from mlmonitor.present.charts.axes import Axis, slice_titles, time_labels, value_axis
 from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts, Floats, Mask
 
 MOST_MARKS = 12
 BATCH_SECONDS = 10.0  # a window that was filled faster came from a file
@@ -119,11 +119,13 @@ class Slices:
 
 @dataclass(frozen=True, eq=False)
 class ChartLine:
-    """One line. values: `[slices]`, NaN for none."""
+    """One line. values: `[slices]`, NaN for none. dots: places that are marked, with their name."""
 
     values: Floats
     style: str
     name: str
+    dots: Mask | None = None
+    dots_name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +164,11 @@ def draw_time_chart(
         Stroke(line_path(x, to_y(line.values, axis.low, axis.high)), line.style, line.name)
         for line in lines
     ]
+    strokes += [
+        Stroke(_dot_path(x[line.dots], line.values[line.dots], axis), "beyond", line.dots_name)
+        for line in lines
+        if line.dots is not None and line.dots.any()
+    ]
     times = slices.titles
     columns = {line.name: line.values for line in lines}
     first = "rows" if slices.is_by_rows else "time (UTC)"
@@ -181,6 +188,13 @@ def draw_time_chart(
         x_labels=slices.labels,
         table=table,
     )
+
+
+def _dot_path(x: Floats, values: Floats, axis: Axis) -> str:
+    """Lines without a length, which round ends turn into dots."""
+    y = to_y(values, axis.low, axis.high)
+    places = zip(np.round(x).tolist(), np.round(y, 1).tolist(), strict=True)
+    return "".join(f"M{left:.0f} {top:g}h0" for left, top in places)
 
 
 def _tabulate(
