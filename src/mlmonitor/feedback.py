@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.batch import build_batch_entry
+from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import copy_column, copy_labels
 from mlmonitor.capture.host.outcome_entries import (
@@ -76,9 +77,7 @@ class Feedback:
                     check_pairs(predictions, len(values))
                 rows = np.empty((len(values), 0)) if features is None else features
                 entry = build_batch_entry(
-                    rows,
-                    predictions,
-                    None,
+                    RecordedBatch(rows, predictions),
                     shape=self._capture.shapes.plain,
                     copiers=self._capture.recorder.copiers,
                     guard=self._inbox.guard,

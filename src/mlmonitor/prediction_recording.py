@@ -8,6 +8,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Shape
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
+from mlmonitor.capture.host.label_entries import read_times
 from mlmonitor.capture.host.recorder import find_open_id
 from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
@@ -107,6 +108,7 @@ class Recording:
         predictions: Any,
         *,
         ids: Sequence[object] | None = None,
+        at: object = None,
         output: OutputKind = "value",
         names: Sequence[str] = (),
     ) -> None:
@@ -116,11 +118,15 @@ class Recording:
         most `Config.record_wait_seconds`, and never in a running event loop.
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for later labels.
+        at: when the rows were predicted, in seconds since 1970 or as datetimes, one for all or one
+        each; if not given, now. It decides their cohort, not the window that they are compared in.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
         Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
         if self.config.enabled:
             batch = RecordedBatch(features, predictions, ids)
+            with self._inbox.guard:
+                batch = batch._replace(times=None if at is None else read_times(at))
             with self._inbox.guard:
                 for entry in self._capture.build_entries(batch, output, names):
                     self._worker.hand_over_batch(entry)

@@ -14,7 +14,7 @@ from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.prediction_ids import made_at_ms
 from mlmonitor.capture.values import Values
-from mlmonitor.records import Mask
+from mlmonitor.records import Floats, Mask
 
 BLOCK_LABELS = 16_384
 """The number of labels that are read and matched at once."""
@@ -126,11 +126,12 @@ class Pending:
         return sum(len(retry.hashes) for retry in self._retries)
 
     def remember(
-        self, ids: Sequence[Ids | None], columns: Mapping[str, Column], *, now: float
+        self, ids: Sequence[Ids | None], columns: Mapping[str, Column], predicted_at: Floats
     ) -> None:
         """Keep the prediction of each id; a repeated id refers to its newest prediction.
 
         A prediction with two ids is kept under both, because a label may use either.
+        predicted_at: when each was made, in seconds since 1970.
         """
         if self._limit == 0:
             return
@@ -141,7 +142,7 @@ class Pending:
         _, newest = np.unique(hashes[::-1], return_index=True)
         kept = np.sort(len(hashes) - 1 - newest)
         chosen = {n: column[rows[kept]] for n, column in columns.items() if n in self._columns}
-        chosen[_PREDICTED_AT] = np.full(len(kept), now)
+        chosen[_PREDICTED_AT] = predicted_at[rows[kept]]
         if self._rows is None:
             self._rows = WaitingRows(self._limit, self._columns)
         self.evicted += self._rows.append(hashes[kept], chosen)

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.outputs import Outputs
 
@@ -33,6 +36,15 @@ id: one for the call, or a sequence with one per row.
 
 A bare list because the host creates one per call, and no other mutable object is cheaper.
 """
+
+
+class TimedCall(list[Any]):
+    """A `Call` of a batch whose prediction times were given.
+
+    times: seconds since 1970, one for all rows or one each; NaN where a time cannot be read.
+    """
+
+    times: NDArray[np.float64]
 
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:

@@ -40,7 +40,8 @@ class Desk:
         self, ids: Sequence[Ids | None], predicted: Sequence[float], now: float = 0.0
     ) -> None:
         """Predictions of one drain."""
-        self.pending.remember(ids, {"predicted": np.array(predicted, float)}, now=now)
+        columns = {"predicted": np.array(predicted, float)}
+        self.pending.remember(ids, columns, np.full(len(ids), now))
 
     def match(self, labels: Sequence[tuple[str, object]] = ()) -> list[tuple[float, object]]:
         """The predictions that are labelled now, with their actuals."""
@@ -288,7 +289,7 @@ def test_a_million_predictions_wait_in_64_mib() -> None:
     for start in range(0, 1_000_000, 50_000):
         ids = [str(at) for at in range(start, start + 50_000)]
         values = {name: np.zeros(len(ids), dtype) for name, dtype in columns.items()}
-        pending.remember(ids, values, now=0.0)
+        pending.remember(ids, values, np.zeros(len(ids)))
     del ids, values
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

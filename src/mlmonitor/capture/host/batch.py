@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from mlmonitor.capture.entry import Call, Entry, Shape, name
+import numpy as np
+
+from mlmonitor.capture.entry import Call, Entry, Shape, TimedCall, name
 from mlmonitor.capture.form import UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.frames import check_collected, is_frame, package_of
 from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.results import copy_columns, extract_prediction, is_column
 from mlmonitor.capture.outputs import is_output_list
@@ -19,9 +22,7 @@ _EXPECTED_BATCH = "expected a frame, columns by name, a two-dimensional array or
 
 
 def build_batch_entry(
-    features: Any,
-    predictions: Any,
-    ids: Sequence[object] | None,
+    batch: RecordedBatch,
     *,
     shape: Shape,
     copiers: Copiers,
@@ -32,6 +33,7 @@ def build_batch_entry(
     If nothing can be read from `features`, the predictions decide the number of rows. Predictions
     whose number differs from that of the rows are recorded as missing.
     """
+    features, predictions, ids, times = batch
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
         copied = _copy_features(features, predictions, copiers)
@@ -50,11 +52,31 @@ def build_batch_entry(
             _check_columns("predictions", extracted, rows)
         elif _matches_rows(extracted, rows):
             prediction = extracted
-    call: Call = []
-    with guard:
-        if ids is not None:
-            name(call, _read_ids(ids, rows))
+    call: Call = [] if times is None else TimedCall()
+    for set_property, values in ((_set_times, times), (_set_ids, ids)):
+        with guard:
+            set_property(call, values, rows)
     return shape, form, rows, payload, prediction, None, None, call
+
+
+def _set_times(call: Call, times: Any, rows: int) -> None:
+    """Give the call its times of prediction.
+
+    Raises:
+        SchemaError: there are several, but not one for each row; the rows then count as made now.
+    """
+    if isinstance(call, TimedCall) and times is not None:
+        call.times = times if times.size in (1, rows) else np.full(1, np.nan)
+        if times.size not in (1, rows):
+            raise SchemaError(
+                f"record: expected one time, or one for each of the {rows} rows, got {times.size}"
+            )
+
+
+def _set_ids(call: Call, ids: Any, rows: int) -> None:
+    """Give the call the ids of its rows, if there are any."""
+    if ids is not None:
+        name(call, _read_ids(ids, rows))
 
 
 def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:

@@ -7,14 +7,19 @@ import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES
 from mlmonitor.capture.frames import is_frame
+from mlmonitor.records import Floats
 
 
 class RecordedBatch(NamedTuple):
-    """The arguments of one call of `record`, before they are copied."""
+    """The arguments of one call of `record`, before they are copied.
+
+    times: when the rows were predicted, in seconds since 1970, one for all or one each.
+    """
 
     features: Any
     predictions: Any
     ids: Any = None
+    times: Floats | None = None
 
 
 def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedBatch]:
@@ -30,7 +35,10 @@ def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedB
         return
     for start in range(0, rows, rows_per_slice):
         stop = min(start + rows_per_slice, rows)
-        yield RecordedBatch(*(_slice(part, rows, start, stop) for part in batch))
+        features, predictions, ids = (_slice(p, rows, start, stop) for p in batch[:3])
+        times = batch.times
+        own = times if times is None or times.size != rows else times[start:stop]
+        yield RecordedBatch(features, predictions, ids, own)
 
 
 def _row_count(features: Any) -> int | None:

@@ -63,9 +63,7 @@ class HostCapture:
         shape = self.shapes.get(output, names)
         for part in slice_batch(batch, self._rows_per_entry):
             yield build_batch_entry(
-                part.features,
-                part.predictions,
-                part.ids,
+                part,
                 shape=shape,
                 copiers=self.recorder.copiers,
                 guard=self.recorder.guard,

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from mlmonitor.capture.entry import FORM, PAYLOAD, SHAPE, Call, Entry, Ids
+import numpy as np
+
+from mlmonitor.capture.entry import FORM, PAYLOAD, SHAPE, Call, Entry, Ids, TimedCall
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import join_frames, likeness
 from mlmonitor.capture.prediction_ids import id_or_none
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.read.tables import Table, batch_table, build_table
 from mlmonitor.capture.values import Values
-from mlmonitor.records import ABSENT
+from mlmonitor.records import ABSENT, Floats
 
 _BATCHES = (PayloadForm.COLUMNS, PayloadForm.FRAME)
 
@@ -64,6 +66,7 @@ class Rows:
     identity: the column that holds ids, if there is one.
     fault: why predictions did not fit the declared outputs, if any did not.
     origin: the calls themselves, if something asks for them: an event log.
+    times: when each row was predicted, NaN where that was not said; None if it never was.
     """
 
     count: int
@@ -74,6 +77,7 @@ class Rows:
     identity: str | None
     fault: str | None = None
     origin: RowOrigin | None = None
+    times: Floats | None = None
 
 
 def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
@@ -128,7 +132,20 @@ def read_rows(entries: Sequence[Entry]) -> Rows:
     reader = PredictionColumns(shape.outputs)
     outputs = reader.read_calls(predictions, counts)
     ids = _row_ids(calls, counts, features, shape.identity, is_batch=form not in _ONE_ROW)
-    return Rows(sum(counts), features, outputs, ids, failed, shape.identity, reader.fault)
+    times = _row_times(calls, counts)
+    return Rows(
+        sum(counts), features, outputs, ids, failed, shape.identity, reader.fault, times=times
+    )
+
+
+def _row_times(calls: Sequence[Call], counts: Sequence[int]) -> Floats | None:
+    if not any(isinstance(call, TimedCall) for call in calls):
+        return None
+    parts = [
+        np.broadcast_to(call.times if isinstance(call, TimedCall) else np.nan, rows)
+        for call, rows in zip(calls, counts, strict=True)
+    ]
+    return np.concatenate(parts)
 
 
 def _row_ids(

@@ -68,9 +68,12 @@ class PredictionKeeper:
             values = next(iter(rows.predictions.values()))
             is_made = [value is not ABSENT for value in values]
             ids = [name if made else None for name, made in zip(ids, is_made, strict=True)]
-        self.pending.remember(ids, self.columns(rows, codes), now=now)
-        named = sum(name is not None for name in ids)
-        self.count_predictions(np.full(named, now))
+        predicted_at = np.full(rows.count, now)
+        if rows.times is not None:
+            predicted_at = np.where(np.isnan(rows.times), now, rows.times)
+        self.pending.remember(ids, self.columns(rows, codes), predicted_at)
+        is_named = np.fromiter((name is not None for name in ids), np.bool_, len(ids))
+        self.count_predictions(predicted_at[is_named])
 
     def count_predictions(self, predicted_at: Floats) -> None:
         """Count predictions that may get a label, by cohort."""

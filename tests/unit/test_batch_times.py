@@ -1,0 +1,96 @@
+"""When the predictions of a batch job were made: `record(at=)` decides their cohort."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor
+from mlmonitor.testing import ManualClock
+from support.references import fit_reference
+
+NOW = datetime(2024, 3, 10, 2, tzinfo=UTC)
+ROWS = 60
+
+
+def job(**options: Any) -> Monitor:
+    """A nightly job, which nobody but the test drives."""
+    values = np.linspace(0, 1, 100)
+    reference = fit_reference({"x": values}, predictions=values, actuals=values)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **options)
+    clock = ManualClock(NOW.timestamp())
+    return Monitor("m", reference=reference, exporters=[], config=config, clock=clock)
+
+
+def days(count: int) -> list[datetime]:
+    """The same time of this many days, the last one yesterday, one for each of the rows."""
+    return [NOW - timedelta(days=1 + row % count) for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda at: at,
+        lambda at: np.array([moment.timestamp() for moment in at]),
+        lambda at: [moment.isoformat() for moment in at],
+        lambda at: np.array([moment.replace(tzinfo=None) for moment in at], "M8[us]"),
+    ],
+    ids=["datetimes", "seconds", "texts", "numpy"],
+)
+def test_rows_count_in_the_cohorts_of_their_times(form: Any) -> None:
+    """Datetimes, seconds, texts and numpy's times."""
+    ids = [str(row) for row in range(ROWS)]
+    with job() as monitor:
+        monitor.record({"x": np.linspace(0, 1, ROWS)}, np.zeros(ROWS), ids=ids, at=form(days(3)))
+        monitor.label(ids, np.ones(ROWS))
+        status = monitor.status()
+    assert (status.internal_errors, status.last_error) == (0, None)
+    assert [cohort.start.day for cohort in status.cohorts] == [7, 8, 9]
+    assert [(c.predicted, c.labelled) for c in status.cohorts] == [(20, 20)] * 3
+
+
+def test_one_time_holds_for_all_rows() -> None:
+    """A job that scores one day."""
+    ids = [str(row) for row in range(ROWS)]
+    with job() as monitor:
+        at = NOW - timedelta(days=4)
+        monitor.record({"x": np.zeros(ROWS)}, np.zeros(ROWS), ids=ids, at=at)
+        monitor.label(ids, np.ones(ROWS))
+        (cohort,) = monitor.status().cohorts
+    assert (cohort.start.day, cohort.predicted) == (6, ROWS)
+
+
+def test_a_large_batch_keeps_its_times_although_it_is_sliced() -> None:
+    """Each slice has the times of its rows."""
+    rows = 5_000
+    at = NOW.timestamp() - 86_400.0 * (1 + np.arange(rows) // 1_000)
+    ids = list(map(str, range(rows)))
+    with job(buffer_rows=2_048) as monitor:
+        monitor.record({"x": np.zeros(rows)}, np.zeros(rows), ids=ids, at=at)
+        monitor.label(ids, np.ones(rows))
+        status = monitor.status()
+    assert [cohort.predicted for cohort in status.cohorts] == [1_000] * 5
+
+
+def test_without_times_rows_are_predicted_now() -> None:
+    """By the monitor's clock."""
+    ids = [str(row) for row in range(ROWS)]
+    with job() as monitor:
+        monitor.record({"x": np.zeros(ROWS)}, np.zeros(ROWS), ids=ids)
+        monitor.label(ids, np.ones(ROWS))
+        (cohort,) = monitor.status().cohorts
+    assert cohort.start.day == NOW.day
+
+
+@pytest.mark.parametrize("at", [[NOW] * 3, "no time"], ids=["three", "text"])
+def test_times_that_cannot_be_read_are_an_error_and_the_rows_are_kept(at: Any) -> None:
+    """They count as predicted now."""
+    ids = [str(row) for row in range(ROWS)]
+    with job() as monitor:
+        monitor.record({"x": np.zeros(ROWS)}, np.zeros(ROWS), ids=ids, at=at)
+        monitor.label(ids, np.ones(ROWS))
+        status = monitor.status()
+    assert status.predictions == ROWS
+    assert [cohort.start.day for cohort in status.cohorts] == [NOW.day]
+    assert status.internal_errors == (1 if at == [NOW] * 3 else 0)
