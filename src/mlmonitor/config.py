@@ -106,7 +106,10 @@ class Config(BaseModel):
         default=0.01, gt=0, lt=1, description="Chance that any field ever alerts without drift."
     )
     drift_tolerance: float = Field(
-        default=0.005, ge=0, le=100, description="A PSI too small to matter never alerts."
+        default=0.005,
+        ge=0,
+        le=100,
+        description="PSI of common bins that is too small to matter; rarer bins: the same relative change.",
     )
     quality_tolerance: float = Field(
         default=0.001,

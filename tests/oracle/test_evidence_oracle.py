@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import gammaln, logsumexp
 
-from mlmonitor.stats.eprocess import CONCENTRATIONS, PRIOR, EProcess
+from mlmonitor.stats.eprocess import CONCENTRATIONS, EProcess
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 
 def log_sequence(prior: np.ndarray, rows: list[int]) -> float:

@@ -11,7 +11,7 @@ from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.formatting import day, moment
 from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats, Kind
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _MOST_DISCOUNT = 0.9
 _ZERO_WINDOW = 1e-6  # relative to the nearest edge; see `quantile_edges`

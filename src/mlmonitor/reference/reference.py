@@ -106,18 +106,14 @@ class Reference:
                 segment is compared with the same segment of these rows, and costs as much as all.
             max_segments: how many of the largest segments are kept; the others become one.
             groups: the group of each row, in the forms of `actuals`, or the column that names it,
-                such as `customer_id`, which is no feature then. Rows of a group depend on each
-                other, so they are less evidence than as many independent rows.
+                which is no feature then. Rows of one group are less evidence than others.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
-                Rows are otherwise assumed to be in the order in which they were observed.
-            season: `hour_of_day` or `hour_of_week`, for seasonal traffic: rows are compared with
-                those of the same hours. Requires `times`.
+            season: `hour_of_day` or `hour_of_week`, to compare rows with those of the same hours.
             season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.
-            thresholds: how the 99 % no-drift quantiles of distances are computed. `simulated`, or
-                `asymptotic`: without simulation, by gamma laws (Satterthwaite 1946), and by
-                Kolmogorov's law for `ks`. They differ by at most a quarter if windows have 100 rows
-                or more and bins expect ten or more; by more otherwise. No alert depends on them.
+            thresholds: how the 99 % no-drift quantiles of distances are computed: `simulated`, or
+                `asymptotic`, which differs by at most a quarter if windows have 100 rows or more
+                and bins expect ten or more; by more otherwise. No alert depends on them.
             seed: seed of the sample drawn from chunks.
 
         Raises:

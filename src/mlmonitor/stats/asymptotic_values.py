@@ -15,7 +15,7 @@ from mlmonitor.stats.distance import (
     chi_square_point,
     sampling_noise,
 )
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.special import log_gamma
 

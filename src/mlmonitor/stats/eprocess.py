@@ -1,62 +1,25 @@
 """Anytime-valid evidence of drift, from counts alone."""
 
-from typing import NamedTuple, Protocol
-
 import numpy as np
 
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.dependence.design_effects import DesignEffects
+from mlmonitor.stats.evidence.dirichlet import (
+    PRIOR,
+    effective_reference,
+    least_pseudo_counts,
+    log_beta,
+)
+from mlmonitor.stats.evidence.evidence_process import (
+    ChangeSegment,
+    Evaluation,
+    RestartSegments,
+)
 from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
-from mlmonitor.stats.special import log_gamma
-
-PRIOR = 0.5
-"""Half a count a bin, Jeffreys' prior of a multinomial."""
 
 CONCENTRATIONS = (50.0, 300.0)
 """Concentrations of the alternatives around the null's shares, in rows."""
-
-
-class ChangeSegment(NamedTuple):
-    """The rows since the restart with the most evidence, for each field.
-
-    counts: `[fields, bins]`; rows: `[fields]`.
-    seasons: the rows by season, `[fields, seasons]`; no columns without seasons.
-    """
-
-    counts: Counts
-    rows: Counts
-    seasons: Counts
-
-
-class Evaluation(NamedTuple):
-    """The logarithm of each field's e-value, and its most evident change."""
-
-    log_e: Floats
-    change: ChangeSegment
-
-
-class EvidenceProcess(Protocol):
-    """Evidence of drift for each field, valid at any number of evaluations."""
-
-    def begin_season(self, season: int) -> None:
-        """Count later rows in this season."""
-
-    def update(self, counts: Counts) -> None:
-        """Add the counts of new rows, `[fields, bins]`."""
-
-    def log_e(self) -> Floats:
-        """Return the logarithm of each field's e-value."""
-
-    def evaluate(self) -> Evaluation:
-        """Return the e-values, and the most evident change of each field."""
-
-    def reset(self, fields: Mask) -> None:
-        """Restart some fields from nothing."""
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held."""
 
 
 _ALL = slice(None)
@@ -188,6 +151,12 @@ class EProcess:
         seasons = np.zeros((len(counts), 0), np.int64)
         return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
+    def restarts(self, fields: Counts) -> RestartSegments:
+        """Return every restart of some fields, given their places."""
+        log_e = self._gain(fields) + self._stake(fields)
+        counts = self._total[fields] - self._starts[: self._used, fields]
+        return RestartSegments(log_e, counts, np.zeros((*log_e.shape, 0), np.int64))
+
     def reset(self, fields: Mask) -> None:
         """Restart some fields from nothing, as after a resolved alert."""
         places = np.flatnonzero(fields)
@@ -267,32 +236,3 @@ class EProcess:
 
     def _stake(self, fields: Counts) -> Floats:
         return log_stake(self._order[: self._used, fields])
-
-
-def effective_reference(reference: Counts, dependence: DesignEffects | None) -> Counts | Floats:
-    """Return the reference's counts, divided by the design effects of its rows."""
-    if dependence is None:
-        return reference
-    effective: Floats = reference / dependence.at_reference(reference.sum(axis=-1))[..., None]
-    return effective
-
-
-def least_pseudo_counts(prior: Floats | None, present: Mask) -> Floats:
-    """Return the least pseudo-count of each bin: half a count, or `prior` if that is less."""
-    if prior is None:
-        return np.where(present, PRIOR, 0.0)
-    is_less = present & (prior > 0)
-    return np.where(is_less, np.minimum(prior, PRIOR), np.where(present, PRIOR, 0.0))
-
-
-def log_beta(a: Floats, present: Mask) -> Floats:
-    """Return the log normaliser of Dirichlet laws with parameters `a` on the last axis.
-
-    present: the parameters in use; all others are 0.
-    """
-    parameters = np.empty((*a.shape[:-1], a.shape[-1] + 1))  # the last one is their sum
-    np.maximum(a.sum(axis=-1), PRIOR, out=parameters[..., -1])
-    parameters[..., :-1] = np.where(present, a, 1.0)  # log_gamma(1) is 0, so it has no effect
-    logarithms = log_gamma(parameters)
-    normaliser: Floats = logarithms[..., :-1].sum(axis=-1) - logarithms[..., -1]
-    return normaliser

@@ -5,14 +5,9 @@ from numpy.typing import NDArray
 
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.design_effects import DesignEffects
-from mlmonitor.stats.eprocess import (
-    CONCENTRATIONS,
-    PRIOR,
-    ChangeSegment,
-    Evaluation,
-    least_pseudo_counts,
-    log_beta,
-)
+from mlmonitor.stats.eprocess import CONCENTRATIONS
+from mlmonitor.stats.evidence.dirichlet import PRIOR, least_pseudo_counts, log_beta
+from mlmonitor.stats.evidence.evidence_process import ChangeSegment, Evaluation, RestartSegments
 from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
 
 _ALTERNATIVES = len(CONCENTRATIONS) + 1
@@ -155,6 +150,14 @@ class SeasonalEProcess:
         scale = rows / np.maximum(counts.sum(axis=1), 1e-300)
         of_all_rows = np.rint(counts * scale[:, None]).astype(np.int64)
         return Evaluation(log_e, ChangeSegment(of_all_rows, rows, seasons))
+
+    def restarts(self, fields: Counts) -> RestartSegments:
+        """Return every restart of some fields, given their places."""
+        counts = (self._observed + self._visit - self._from)[:, fields]
+        seasons = (self._season_rows - self._season_from)[:, fields]
+        scale = seasons.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1e-300)
+        of_all_rows = np.rint(counts * scale[..., None]).astype(np.int64)
+        return RestartSegments(self._terms()[:, fields], of_all_rows, seasons)
 
     def reset(self, fields: NDArray[np.bool_]) -> None:
         """Restart some fields from nothing, as after a resolved alert."""

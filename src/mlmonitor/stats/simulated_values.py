@@ -22,7 +22,7 @@ from mlmonitor.stats.distance import (
     kolmogorov_smirnov,
     wasserstein,
 )
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.joint_distances import joint_distances
 from mlmonitor.stats.reference_counts import possible_counts
 

@@ -35,6 +35,13 @@ class OpenAlerts:
         resolved = [self._by_place.pop(place) for place in places(transitions.resolved)]
         return [*fired.values(), *(replace(alert, state="resolved") for alert in resolved)]
 
+    def update(self, place: int, alert: Alert) -> Alert:
+        """Replace the alert at a place after a further change; it keeps when it fired."""
+        fired = self._by_place[place]
+        reason = f"changed again; {alert.reason}"
+        self._by_place[place] = replace(alert, started_at=fired.started_at, reason=reason)
+        return self._by_place[place]
+
     def refresh(self, current: Floats) -> None:
         """Set `current` of each alert to the measure at its place; ignore NaN."""
         for place, alert in self._by_place.items():

@@ -10,7 +10,7 @@ from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
-from mlmonitor.compare.alerts.open_alerts import OpenAlerts
+from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.baseline import Baseline, season_rows
@@ -21,16 +21,20 @@ from mlmonitor.compare.count_table import (
     profile_counts,
     refused_counts,
 )
+from mlmonitor.compare.drift.change_effect import ChangeEffect
 from mlmonitor.compare.drift.drift_history import DriftHistory, compute_drift_history
 from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
+from mlmonitor.compare.drift.second_changes import SecondChanges
 from mlmonitor.compare.drift.window_scores import WindowScores
 from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
 from mlmonitor.stats.distance import Table, psi, psi_low
-from mlmonitor.stats.eprocess import PRIOR, ChangeSegment, EProcess, EvidenceProcess
+from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.evidence.dirichlet import PRIOR
+from mlmonitor.stats.evidence.evidence_process import ChangeSegment, EvidenceProcess
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 PSI = "psi"
@@ -71,8 +75,12 @@ class Drift:
         self._states = AlertStates(
             len(entries),
             threshold=significance.drift_threshold,
-            tolerance=significance.tolerance,
+            tolerance=0.0,  # the effect is what exceeds the tolerance
             min_rows=significance.min_rows,
+        )
+        self._effect = ChangeEffect(self._baseline, effective, significance)
+        self._second = SecondChanges(
+            possible, effective, self._effect, threshold=significance.drift_threshold
         )
         self._is_advancing = np.array([entry.is_advancing for entry in entries], np.bool_)
         self._refused_shares = _refused_shares(entries)
@@ -96,11 +104,12 @@ class Drift:
         log_e, change = self._evidence.evaluate()
         log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is not drift
         yield_gil()
+        excess, change = self._effect.judge(self._evidence, log_e, change)
         self._refused = refused_counts(total) - self._skipped
         by_season = np.hstack([counts, seasons])
         transitions = self._states.evaluate(
             log_e,
-            self._psi_low(change.counts, change.seasons),
+            excess,
             change.rows.astype(np.float64),
             has_recovered=self._recovery.evaluate(by_season, self._shows_nothing),
             now=now,
@@ -109,8 +118,25 @@ class Drift:
         changed = self.alerts.apply(
             transitions, lambda place: self._alert(place, float(log_e[place]), change, now)
         )
+        if not self._baseline.has_seasons:  # one hour says nothing about the next
+            changed += self._further_changes(transitions, counts, change, now)
         self._evidence.reset(transitions.resolved)
         self._skipped[transitions.resolved] += self._refused[transitions.resolved]
+        return changed
+
+    def _further_changes(
+        self, transitions: Transitions, counts: Counts, change: ChangeSegment, now: float
+    ) -> list[Alert]:
+        """Update the alerts of fields that have changed again; return these alerts."""
+        self._second.end(transitions.resolved)
+        self._second.begin(transitions.fired, counts, change.rows)
+        changed = []
+        for further in self._second.evaluate(counts):
+            at = further.place
+            change.counts[at], change.rows[at] = further.counts, further.counts.sum()
+            alert = self._alert(at, further.log_e, change, now)
+            changed.append(self.alerts.update(at, alert))
+            self._second.begin(np.arange(len(counts)) == at, counts, change.rows)
         return changed
 
     def begin_season(self, season: int, total: Callable[[], Profile]) -> None:
@@ -144,7 +170,7 @@ class Drift:
     def nbytes(self) -> int:
         """Memory held."""
         statistics = self._evidence.nbytes + self._baseline.nbytes + self.window.nbytes
-        return statistics + self._recovery.nbytes + self._seen.nbytes
+        return statistics + self._recovery.nbytes + self._seen.nbytes + self._second.nbytes
 
     def _ingest(self, total: Profile) -> Counts:
         """Add the increase of the totals to the evidence; return all counts."""

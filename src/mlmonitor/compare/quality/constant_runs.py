@@ -12,7 +12,7 @@ from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Floats, Mask, Quality
 from mlmonitor.reference.disclosure import LEAST_ROWS
 from mlmonitor.stats.dependence.design_effects import DesignEffects
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.special import log_gamma
 
 _MISSING = QUALITIES.index(Quality.MISSING)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Quality
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _COLUMN = {quality: column for column, quality in enumerate(QUALITIES)}
 _OF_VALID = (Quality.OUT_OF_RANGE, Quality.NEW_CATEGORY)

@@ -11,7 +11,7 @@ from mlmonitor.compare.alerts.open_alerts import OpenAlerts
 from mlmonitor.compare.alerts.significance import NAMES, Significance
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.records import Counts, Role
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 NEW_FIELD = "new_field"
 

@@ -18,7 +18,7 @@ from mlmonitor.compare.service.latency_evidence import (
 )
 from mlmonitor.formatting import duration
 from mlmonitor.records import Counts, Mask, Role
-from mlmonitor.stats.eprocess import PRIOR
+from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 BASELINE_CALLS: Final = 1_000
 """The number of first calls that later ones are compared with: half define the bins of latency,

@@ -1,0 +1,148 @@
+"""Further changes of fields whose drift alert is already firing."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.drift.change_effect import ChangeEffect
+from mlmonitor.compare.drift.row_dependence import EffectiveCounts
+from mlmonitor.records import Counts, Mask
+from mlmonitor.stats.eprocess import EProcess
+
+_LEAST_ROWS = 1_000
+_LEAST_CONFIRMED = 500
+_KEPT = 5
+
+
+class SecondChange(NamedTuple):
+    """A further change of the field at `place`: its evidence, and counts after it."""
+
+    place: int
+    log_e: float
+    counts: Counts
+
+
+class _Settled(NamedTuple):
+    """Fields whose new distribution is known, and the evidence that they left it."""
+
+    places: Counts
+    reference: Counts
+    evidence: EProcess
+
+
+class _Found(NamedTuple):
+    """A change to be confirmed by this many rows after `start`, and its evidence."""
+
+    start: Counts
+    rows: int
+    log_e: float
+
+
+class SecondChanges:
+    """Evidence that a field has changed again after its alert fired.
+
+    Once as many rows as fired the alert have followed, at least a thousand, these are the reference
+    of a new e-process. A further change counts if it is beyond what is tolerated of these rows, and
+    if the rows after it are beyond what is tolerated of the reference, which a return is not.
+    Promise: one alert does not hide the next.
+    Price: nothing until an alert fires; then `8 * bins * 15` bytes for each of its fields.
+    """
+
+    def __init__(
+        self, present: Mask, effective: EffectiveCounts, effect: ChangeEffect, *, threshold: float
+    ) -> None:
+        self._present, self._effective, self._effect = present, effective, effect
+        self._threshold = threshold
+        self._waiting: dict[int, tuple[Counts, int]] = {}
+        self._settled: list[_Settled] = []
+        self._found: dict[int, _Found] = {}
+        self._owner: dict[int, Counts] = {}
+        """The places of the newest group of each field."""
+        self._seen: Counts | None = None
+
+    def begin(self, fired: Mask, total: Counts, rows: Counts) -> None:
+        """Wait for the new distribution of fields whose alert has fired on this many rows."""
+        for place in np.flatnonzero(fired).tolist():
+            self._waiting[place] = total[place].copy(), max(int(rows[place]), _LEAST_ROWS)
+
+    def end(self, resolved: Mask) -> None:
+        """Forget fields whose alert has resolved."""
+        for place in np.flatnonzero(resolved).tolist():
+            self._waiting.pop(place, None)
+            self._found.pop(place, None)
+            self._owner.pop(place, None)
+
+    def evaluate(self, total: Counts) -> list[SecondChange]:
+        """Return further changes, given the counts of all rows, `[fields, bins]`."""
+        new = np.zeros_like(total) if self._seen is None else total - self._seen
+        self._seen = total
+        changes = self._confirmed(total)
+        for group in self._settled:
+            group.evidence.update(new[group.places])
+            self._find(group, total)
+        self._settle(total)
+        return changes
+
+    @property
+    def nbytes(self) -> int:
+        """Upper bound of the memory, reached if the alerts of all fields are firing."""
+        return 8 * self._present.size * (_KEPT + 10)
+
+    def _find(self, group: _Settled, total: Counts) -> None:
+        """Begin to confirm the changes of a group that its evidence shows."""
+        log_e, change = group.evidence.evaluate()
+        counts, expected = np.zeros((2, *self._present.shape), np.int64)
+        counts[group.places], expected[group.places] = change.counts, group.reference
+        worth = self._effective.expected(expected), self._effective.current(counts)
+        excess = self._effect.excess_over(*worth)
+        for at, place in enumerate(group.places.tolist()):
+            is_owner = self._owner.get(place) is group.places
+            if is_owner and log_e[at] >= self._threshold and excess[place] > 0:
+                del self._owner[place]
+                rows = max(int(change.rows[at]), _LEAST_CONFIRMED)
+                self._found[place] = _Found(total[place].copy(), rows, float(log_e[at]))
+
+    def _confirmed(self, total: Counts) -> list[SecondChange]:
+        """Return changes whose later rows are still beyond what is tolerated of the reference."""
+        due = [
+            place
+            for place, found in self._found.items()
+            if int((total[place] - found.start).sum()) >= found.rows
+        ]
+        if not due:
+            return []
+        counts = np.zeros_like(total)
+        for place in due:
+            counts[place] = total[place] - self._found[place].start
+        beyond = self._effect.excess(counts, np.zeros((len(counts), 0), np.int64))
+        changes = []
+        for place in due:
+            found = self._found.pop(place)
+            if beyond[place] > 0:
+                changes.append(SecondChange(place, found.log_e, counts[place]))
+            else:  # it returns to the reference, which is no further change
+                self._waiting[place] = total[place].copy(), _LEAST_ROWS
+        return changes
+
+    def _settle(self, total: Counts) -> None:
+        """Begin to compare fields with their rows since the alert, once there are enough."""
+        due = [
+            place
+            for place, (start, rows) in self._waiting.items()
+            if int((total[place] - start).sum()) >= rows
+        ]
+        if not due:
+            return
+        places = np.array(due, np.int64)
+        reference = np.stack([total[place] - self._waiting.pop(place)[0] for place in due])
+        dependence = self._effective.dependence
+        evidence = EProcess(
+            reference,
+            self._present[places],
+            kept=_KEPT,
+            dependence=None if dependence is None else dependence.select(places),
+        )
+        self._owner |= dict.fromkeys(due, places)
+        self._settled.append(_Settled(places, reference, evidence))
+        owners = {id(owner) for owner in self._owner.values()}
+        self._settled = [group for group in self._settled if id(group.places) in owners]
