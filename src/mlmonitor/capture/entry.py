@@ -57,8 +57,12 @@ UNREAD: Final = object()
 
 
 def name_unread(call: Call, identity: str) -> str:
-    """Give a call without an id this one, which the host has not read; return the call's id."""
-    call.extend((identity, UNREAD)[2 * len(call) :])  # atomic, as above
+    """Give a call without an id this one, which the host has not read; return the call's id.
+
+    An id that the host gives it at the same time stays its first one.
+    """
+    if not call:
+        call.extend((identity, UNREAD))
     return str(call[0])
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
@@ -112,19 +113,14 @@ class EventOptions:
         return prediction_id if is_library_id(prediction_id) else self.hash_text(prediction_id)
 
 
+_match_library_id = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(-[0-9]{1,9})?"
+).fullmatch
+
+
 def is_library_id(identity: str) -> bool:
     """Whether this is a version 7 UUID, with the place of a batch's row or without."""
-    if len(identity) < 36 or identity[14] != "7" or identity[36:37] not in ("", "-"):
-        return False
-    parts = identity[:36].split("-")
-    if [len(part) for part in parts] != [8, 4, 4, 4, 12]:
-        return False
-    rest = identity[37:]
-    try:
-        int("".join(parts), 16)
-    except ValueError:
-        return False
-    return (not identity[36:]) or (rest.isascii() and rest.isdigit())
+    return _match_library_id(identity) is not None
 
 
 _MOST_CHARACTERS = 1_000

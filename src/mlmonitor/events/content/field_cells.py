@@ -53,7 +53,8 @@ class _Numbers(NamedTuple):
         is_run = last - first + 1 == len(self.places)
         matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
         names = self.names
-        return [dict(zip(names, row, strict=False)) for row in matrix[:, chosen].T.tolist()]
+        columns = matrix[:, chosen].tolist()
+        return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
 
 
 class FieldCells:

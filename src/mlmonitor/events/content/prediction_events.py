@@ -7,10 +7,19 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from mlmonitor.aggregate.segments import ALL
-from mlmonitor.capture.entry import CALL, DURATION_NS, ERROR, FORM, ROWS, Entry, Ids, name_unread
+from mlmonitor.capture.entry import (
+    CALL,
+    DURATION_NS,
+    ERROR,
+    FORM,
+    ROWS,
+    Call,
+    Entry,
+    Ids,
+    name_unread,
+)
 from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.rows import Rows, columns_of
 from mlmonitor.capture.trace_context import Traced
 from mlmonitor.compare.segment_populations import ordered_segment_names
 from mlmonitor.compare.traffic import Comparing, ReadRows
@@ -70,12 +79,28 @@ _FIRST_SECOND = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 _END_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
-class _Call(NamedTuple):
-    """What is known of a row beside its values."""
+class _Calls(NamedTuple):
+    """What is known of some rows beside their values; one item a row in each."""
 
-    latency_seconds: float | None
-    error: str | None
-    origin: tuple[int, int] | None
+    durations_ns: Sequence[int | None]
+    errors: Sequence[str | None]
+    entries: Sequence[Entry]
+
+    @property
+    def origins(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """The place of each row with a trace, and the ids of trace and span."""
+        for row, entry in enumerate(self.entries):
+            if type(entry) is Traced:
+                yield row, entry.origin
+
+    def choose(self, rows: Sequence[int]) -> "_Calls":
+        """Return some of the rows."""
+        durations, errors, entries = self
+        return _Calls(
+            [durations[row] for row in rows],
+            [errors[row] for row in rows],
+            [entries[row] for row in rows],
+        )
 
 
 class PredictionEvents:
@@ -109,14 +134,15 @@ class PredictionEvents:
         if origin is None:
             return []
         event_ids = self._ids.draw(stop - start, int(origin.read_at * 1e3))
-        ids = self._prediction_ids(read.rows, event_ids, start)
-        calls = _calls(read.rows, start, stop)
+        calls, places = _calls_of_rows(read.rows, start, stop)
+        given = read.rows.ids[start:stop]
+        ids = self._prediction_ids(given, event_ids, calls.entries, places)
         chosen: Any = slice(start, stop)
         if self._options.sample < 1:
             kept = [row for row, name in enumerate(ids) if self._options.has_prediction(name)]
             chosen = np.array(kept, np.int64) + start
             ids, event_ids = [ids[row] for row in kept], [event_ids[row] for row in kept]
-            calls = [calls[row] for row in kept]
+            calls = calls.choose(kept)
         if not ids:
             return []
         cells = self._cells.read(read, chosen)
@@ -131,7 +157,7 @@ class PredictionEvents:
         self,
         ids: Sequence[str],
         event_ids: Sequence[str],
-        calls: Sequence[_Call],
+        calls: _Calls,
         cells: RowCells,
         read_at: float,
     ) -> list[Content]:
@@ -151,16 +177,16 @@ class PredictionEvents:
                 "instance": instance,
                 "prediction_id": prediction_id,
                 "status": "ok",
-                "latency_seconds": call.latency_seconds,
+                "latency_seconds": None if duration is None else duration / 1e9,
                 "prediction": prediction,
                 "features": row,
             }
-            for event_id, prediction_id, call, prediction, row in zip(
-                event_ids, ids, calls, predictions, features, strict=True
+            for event_id, prediction_id, duration, prediction, row in zip(
+                event_ids, ids, calls.durations_ns, predictions, features, strict=True
             )
         ]
 
-    def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: Sequence[_Call]) -> None:
+    def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: _Calls) -> None:
         """Add what most services do not have: outputs, errors, traces, reasons for nulls."""
         for name in ("scores", "outputs", "derived"):
             for event, row in zip(events, getattr(cells, name), strict=False):
@@ -172,71 +198,96 @@ class PredictionEvents:
             for event in events:
                 event["sample"] = self._options.sample
 
-    def _prediction_ids(self, rows: Rows, event_ids: Sequence[str], start: int) -> list[str]:
+    def _prediction_ids(
+        self,
+        given: Sequence[Ids | None],
+        event_ids: Sequence[str],
+        entries: Sequence[Entry],
+        places: Sequence[int] | None,
+    ) -> list[str]:
         """Return the id of each row; a call without one gets the id of its event.
 
         A host that reads the id of such a call later gets the same id.
+        places: that of each row in its call, or None if each call is a row.
         """
-        given: Sequence[Ids | None] = rows.ids[start : start + len(event_ids)]
-        if not any(given):
-            given = [None] * len(event_ids)
-        entries = _entry_of_rows(rows, start, start + len(event_ids))
-        named = []
-        for own_id, event_id, (entry, place) in zip(given, event_ids, entries, strict=True):
-            if own_id is not None:
-                name = own_id if isinstance(own_id, str) else own_id[0]
-                named.append(self._options.id_form(name))
-            elif entry[FORM] in _ONE_ROW:
-                named.append(self._options.id_form(name_unread(entry[CALL], event_id)))
-            elif entry[CALL] and not isinstance(entry[CALL][0], str):
-                named.append(event_id)  # its caller has named other rows of the batch
-            else:
-                prefix = name_unread(entry[CALL], event_id)
-                named.append(self._options.id_form(f"{prefix}-{place}"))
-        return named
+        if any(given):
+            return [
+                self._ensure_id(event_id, entry, place)
+                if own_id is None
+                else self._options.id_form(own_id if isinstance(own_id, str) else own_id[0])
+                for own_id, event_id, entry, place in zip(
+                    given, event_ids, entries, places or [0] * len(entries), strict=True
+                )
+            ]
+        if places is None:
+            return self._name_calls([entry[CALL] for entry in entries], event_ids)
+        return [
+            self._ensure_id(event_id, entry, place)
+            for event_id, entry, place in zip(event_ids, entries, places, strict=True)
+        ]
+
+    def _name_calls(self, calls: Sequence[Call], event_ids: Sequence[str]) -> list[str]:
+        """Give ids to calls without one; return the id of each."""
+        names = []
+        for call, event_id in zip(calls, event_ids, strict=True):
+            if not call:
+                name_unread(call, event_id)
+            names.append(call[0])
+        if names == event_ids:
+            return names
+        return [
+            name if name is event_id else self._options.id_form(str(name))
+            for name, event_id in zip(names, event_ids, strict=True)
+        ]
+
+    def _ensure_id(self, event_id: str, entry: Entry, place: int) -> str:
+        """Return the id of a row that its caller has not named."""
+        call = entry[CALL]
+        if entry[FORM] in _ONE_ROW:
+            return self._name_calls([call], [event_id])[0]
+        if call and not isinstance(call[0], str):  # its caller has named other rows of the batch
+            return event_id
+        return self._options.id_form(f"{name_unread(call, event_id)}-{place}")
 
 
-def _add_calls(events: Sequence[Content], calls: Sequence[_Call]) -> None:
+def _add_calls(events: Sequence[Content], calls: _Calls) -> None:
     """Add the error and the trace of each call that has one; a failed one predicts nothing."""
-    for event, call in zip(events, calls, strict=True):
-        if call.error is not None:
-            event["status"], event["error"] = "error", clean_text(call.error)
-            event["prediction"] = None
-            event.pop("scores", None)
-            event.pop("outputs", None)
-        if call.origin is not None:
-            event["trace_id"] = f"{call.origin[0]:032x}"
-            event["span_id"] = f"{call.origin[1]:016x}"
+    if any(calls.errors):
+        for event, error in zip(events, calls.errors, strict=True):
+            if error is not None:
+                event["status"], event["error"] = "error", clean_text(error)
+                event["prediction"] = None
+                event.pop("scores", None)
+                event.pop("outputs", None)
+    for row, (trace_id, span_id) in calls.origins:
+        events[row]["trace_id"] = f"{trace_id:032x}"
+        events[row]["span_id"] = f"{span_id:016x}"
 
 
-def _entry_of_rows(rows: Rows, start: int, stop: int) -> list[tuple[Entry, int]]:
-    """Return the call of each row, and the row's place in the call."""
-    origin = rows.origin
-    if origin is None:
-        return []
-    first, last = origin.first + start, origin.first + stop
-    if origin.entries[0][FORM] in _ONE_ROW:
-        return [(entry, 0) for entry in origin.entries[first:last]]
-    found: list[tuple[Entry, int]] = []
+def _calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[_Calls, list[int] | None]:
+    """Return the calls of some rows, and the place of each row in its call.
+
+    There are no places if each call is a row.
+    """
+    if rows.origin is None:
+        return _Calls([], [], []), []
+    first, last = rows.origin.first + start, rows.origin.first + stop
+    entries = rows.origin.entries
+    if entries[0][FORM] in _ONE_ROW:
+        columns = columns_of(entries)
+        durations, errors = columns[DURATION_NS], columns[ERROR]
+        return _Calls(durations[first:last], errors[first:last], entries[first:last]), None
+    found: list[Entry] = []
+    places: list[int] = []
     before = 0
-    for entry in origin.entries:
+    for entry in entries:
         after = before + entry[ROWS]
         if after > first and before < last:
-            places = range(max(first - before, 0), min(last, after) - before)
-            found += [(entry, place) for place in places]
+            own = range(max(first - before, 0), min(last, after) - before)
+            places += own
+            found += [entry] * len(own)
         before = after
-    return found
-
-
-def _calls(rows: Rows, start: int, stop: int) -> list[_Call]:
-    return [
-        _Call(
-            None if entry[DURATION_NS] is None else entry[DURATION_NS] / 1e9,
-            entry[ERROR],
-            entry.origin if isinstance(entry, Traced) else None,
-        )
-        for entry, _ in _entry_of_rows(rows, start, stop)
-    ]
+    return _Calls([e[DURATION_NS] for e in found], [e[ERROR] for e in found], found), places
 
 
 def build_bare_events(
@@ -246,17 +297,29 @@ def build_bare_events(
     if rows.origin is None:
         return []
     read_at = rows.origin.read_at
-    event_ids = ids.draw(rows.count, int(read_at * 1e3))
-    return [
-        source.envelope("prediction", event_id, read_at)
-        | {
-            "prediction_id": options.id_form(event_id),
-            "status": "ok" if call.error is None else "error",
-            "error": None if call.error is None else clean_text(call.error),
-            "latency_seconds": call.latency_seconds,
-            "prediction": None,
-            "features": {},
-            "segment": ALL,
-        }
-        for event_id, call in zip(event_ids, _calls(rows, 0, rows.count), strict=True)
-    ]
+    calls, _ = _calls_of_rows(rows, 0, rows.count)
+    given = rows.ids or [None] * rows.count
+    events = []
+    for event_id, own_id, duration, error in zip(
+        ids.draw(rows.count, int(read_at * 1e3)),
+        given,
+        calls.durations_ns,
+        calls.errors,
+        strict=True,
+    ):
+        name = own_id if isinstance(own_id, str | None) else own_id[0]
+        prediction_id = event_id if name is None else options.id_form(name)
+        if options.has_prediction(prediction_id):
+            events.append(
+                source.envelope("prediction", event_id, read_at)
+                | {
+                    "prediction_id": prediction_id,
+                    "status": "ok" if error is None else "error",
+                    "error": None if error is None else clean_text(error),
+                    "latency_seconds": None if duration is None else duration / 1e9,
+                    "prediction": None,
+                    "features": {},
+                    "sample": options.sample,
+                }
+            )
+    return events

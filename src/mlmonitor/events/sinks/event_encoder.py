@@ -17,11 +17,7 @@ class EventEncoder(Protocol):
 
 
 class JsonEncoder:
-    """JSON in UTF-8, by orjson; NaN becomes null.
-
-    Price: 0.8 us an event of 20 numbers: all events of a call are encoded at once, because a call
-    for each would take five times as long.
-    """
+    """JSON in UTF-8, by orjson; NaN becomes null. Price: 1.1 us an event of 20 numbers."""
 
     content_type = "application/json"
 
@@ -30,18 +26,5 @@ class JsonEncoder:
 
     def encode(self, events: Sequence[Content]) -> list[bytes]:
         """Return one message for each event."""
-        if len(events) == 1:
-            return [self._dumps(events[0])]
-        # In JSON a quote within a text is escaped, so this separator cannot be a part of one, and
-        # no object within an event begins with the key `schema`.
-        whole: bytes = self._dumps(events)
-        parts = whole[1:-1].split(_SEPARATOR)
-        return [
-            parts[0] + b"}",
-            *(_START + part + b"}" for part in parts[1:-1]),
-            _START + parts[-1],
-        ]
-
-
-_START = b'{"schema":'
-_SEPARATOR = b"}," + _START
+        dumps = self._dumps
+        return [dumps(event) for event in events]

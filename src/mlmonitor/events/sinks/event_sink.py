@@ -63,13 +63,12 @@ class EventCounter:
             )
 
 
-def event_key(event: Content) -> str:
-    """Return the key of an event: all events of one prediction have the same."""
-    match event["schema"]:
+def list_keys(events: Sequence[Content]) -> list[str]:
+    """Return the key of each of some events of one schema: those of one prediction share one."""
+    match events[0]["schema"]:
         case "prediction":
-            key: str = event["prediction_id"]
+            return [event["prediction_id"] for event in events]
         case "label":
-            key = event["prediction_id"] or event["event_id"]
+            return [event["prediction_id"] or event["event_id"] for event in events]
         case _:
-            key = event["model"]
-    return key
+            return [event["model"] for event in events]

@@ -11,7 +11,7 @@ from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.events.content.prediction_events import Content
 from mlmonitor.events.sinks.client_settings import describe_error, reveal
 from mlmonitor.events.sinks.event_encoder import EventEncoder
-from mlmonitor.events.sinks.event_sink import EventCounter, event_key
+from mlmonitor.events.sinks.event_sink import EventCounter, list_keys
 from mlmonitor.formats.events import EVENT_MODELS, VERSION
 from mlmonitor.secret import Secret
 
@@ -34,10 +34,7 @@ class KafkaSink:
         self._secrets = [value for value in settings.values() if isinstance(value, Secret)]
         self._counter = EventCounter("kafka")
         self._headers = {
-            schema: [
-                ("schema", f"{schema}/{VERSION}".encode()),
-                ("content-type", encoder.content_type.encode()),
-            ]
+            schema: [("schema", f"{schema}/{VERSION}".encode())]  # a second one costs 0.4 us
             for schema in EVENT_MODELS
         }
         self._pid = os.getpid()
@@ -85,30 +82,26 @@ class KafkaSink:
     def _produce(
         self, events: Sequence[Content], messages: Sequence[bytes], *, waits: bool
     ) -> None:
-        produce, topic, headers = self._producer.produce, self._topic, self._headers
-        report = self._report
-        key_of = event_key
-        place, count = 0, len(events)
-        while place < count:
-            event = events[place]
+        """Hand over messages of one schema, in order."""
+        produce, topic, report = self._producer.produce, self._topic, self._report
+        headers, keys = self._headers[events[0]["schema"]], list_keys(events)
+        place = refused = 0
+        while place < len(messages):
             try:
-                produce(
-                    topic,
-                    messages[place],
-                    key_of(event),
-                    headers=headers[event["schema"]],
-                    on_delivery=report,
-                )
-                self._produced += 1
+                for message, key in zip(messages[place:], keys[place:], strict=True):
+                    produce(topic, message, key, headers=headers, on_delivery=report)
+                    place += 1
             except BufferError:
-                if waits and self._wait_for_room():
-                    continue
-                self._counter.add("dropped", count - place, "the queue of the client is full")
-                return
+                if not (waits and self._wait_for_room()):
+                    break
             except (self._kafka.KafkaException, ValueError, TypeError) as error:
                 reason = describe_error(error.args[0] if error.args else error, self._secrets)
                 self._counter.add("refused", 1, reason)
-            place += 1
+                refused += 1
+                place += 1
+        self._produced += place - refused
+        if place < len(messages):
+            self._counter.add("dropped", len(messages) - place, "the client's queue is full")
 
     def _wait_for_room(self) -> bool:
         """Wait until the client has delivered something; return whether it has."""
