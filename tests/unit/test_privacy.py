@@ -15,6 +15,7 @@ from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from mlmonitor.status.status import Status
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
 from mlmonitor.testing.receiver.request_handler import RequestHandler
+from support.event_recorder import EventRecorder
 from support.references import fit_reference
 
 ROWS = 400
@@ -275,6 +276,37 @@ def test_errors_and_traces_of_calls_hold_no_personal_value(
     assert status.errors
     assert_all_clean(status, wire, memory, caplog.text)
     assert_clean("last error", repr(status.last_error))
+
+
+@pytest.mark.parametrize(("rows", "is_learned"), [(0, False), (ROWS, True)])
+def test_no_planted_value_is_in_an_event(rows: int, *, is_learned: bool) -> None:
+    """Of a feature, an output, an actual, an id or a segment; training's rows or others."""
+    recorder, clock, live = EventRecorder(), ManualClock(), people(rows)
+    with Monitor(
+        "people",
+        reference=None if is_learned else fitted(),
+        segments=["city"],
+        schema={"comment": "text"},
+        exporters=[],
+        events=recorder,
+        clock=clock,
+        config=Config(baseline_rows=ROWS // 2),
+    ) as monitor:
+        monitor.record(live.features, live.predictions, ids=live.features["email"])
+        monitor.label(live.features["email"], live.actuals)
+        monitor.record_outcomes(live.predictions, live.actuals)
+        predict = monitor.watch(lambda row: {"prediction": 1.0, "reason": row["name"]})
+        for place in range(20):
+            predict({name: column[place] for name, column in live.features.items()})
+        monitor.flush()
+    for message in recorder.messages:
+        assert_clean("event", message)
+    events = recorder.select("prediction")
+    assert len(events) == ROWS + 20
+    assert {"age", "city"} <= set(events[0]["features"])
+    assert {event["features"]["city"] for event in events} >= {"north", "south", "__other__"}
+    assert "comment.length" in events[0]["derived"]
+    assert len(recorder.select("label")) == 2 * ROWS
 
 
 def test_what_is_withheld_is_counted_and_compared() -> None:

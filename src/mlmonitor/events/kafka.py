@@ -15,6 +15,7 @@ from mlmonitor.secret import Secret
 
 TOPIC = EVENTS.name
 """The topic has the name of the metric that counts its events."""
+_MOST_BYTES = 2_147_483_647 << 10  # of librdkafka
 _DEFAULTS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "compression.type": "lz4",
@@ -77,8 +78,8 @@ class Kafka:
         self._servers = servers if isinstance(servers, str) else ",".join(servers)
         if not self._servers or not topic:
             raise ConfigError("servers, topic: expected 'host:port' and the name of a topic")
-        if isinstance(buffer_bytes, bool) or buffer_bytes < 1 << 20:
-            raise ConfigError("buffer_bytes: expected at least 1 MiB, such as 32 << 20")
+        if type(buffer_bytes) is not int or not 1 << 20 <= buffer_bytes <= _MOST_BYTES:
+            raise ConfigError("buffer_bytes: expected 1 MiB to 2 TiB as an integer, as in 32 << 20")
         self._topic = topic
         self._registry = _check_registry(format, schema_registry)
         self._settings = {
