@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from mlmonitor.compare.event_status import EventStatus
-from mlmonitor.events.content.prediction_events import EventSource
+from mlmonitor.events.content.event_source import EventSource
 from mlmonitor.events.event_options import EventOptions
 from mlmonitor.formats.events import parse_event
 

@@ -12,15 +12,10 @@ from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.traffic import Comparing, Traffic
+from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSource
 from mlmonitor.events.content.label_events import LabelEvents
 from mlmonitor.events.content.model_events import alert_events, reference_events, verdict_event
-from mlmonitor.events.content.prediction_events import (
-    BLOCK_EVENTS,
-    Content,
-    EventSource,
-    PredictionEvents,
-    build_bare_events,
-)
+from mlmonitor.events.content.prediction_events import PredictionEvents, build_bare_events
 from mlmonitor.events.sinks.event_sink import EventDestination, EventSink
 from mlmonitor.formats.events import EventIds
 from mlmonitor.gil import yield_gil

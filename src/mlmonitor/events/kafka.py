@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from mlmonitor.catalog import EVENTS
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.events.content.prediction_events import EventSource
+from mlmonitor.events.content.event_source import EventSource
 from mlmonitor.events.event_options import EventOptions
 from mlmonitor.events.sinks.avro_encoder import AvroEncoder
 from mlmonitor.events.sinks.client_settings import describe_error, hide_secret, reveal

@@ -13,7 +13,7 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.capture.values import Values
-from mlmonitor.events.content.prediction_events import Content, EventSource, format_time
+from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import (
     CategoryNames,
     Cell,

@@ -9,7 +9,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.incident import Incident
-from mlmonitor.events.content.prediction_events import Content, EventSource, format_time
+from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import Disclosure, disclose
 from mlmonitor.events.event_options import EventOptions, clean_text
 from mlmonitor.formats.events import hash_id

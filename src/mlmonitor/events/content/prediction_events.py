@@ -1,106 +1,20 @@
 """Predictions as events, from blocks of rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.entry import (
-    CALL,
-    DURATION_NS,
-    ERROR,
-    FORM,
-    ROWS,
-    Call,
-    Entry,
-    Ids,
-    name_unread,
-)
-from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.read.rows import Rows, columns_of
-from mlmonitor.capture.trace_context import Traced
+from mlmonitor.capture.entry import CALL, FORM, Call, Entry, Ids, name_unread
+from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.segment_populations import ordered_segment_names
 from mlmonitor.compare.traffic import Comparing, ReadRows
+from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSource, format_time
 from mlmonitor.events.content.field_cells import FieldCells, RowCells
+from mlmonitor.events.content.row_calls import ONE_ROW, RowCalls, calls_of_rows
 from mlmonitor.events.event_options import EventOptions, clean_text
 from mlmonitor.formats.events import VERSION, EventIds
 from mlmonitor.records import Declared
-
-Content = dict[str, Any]
-"""An event as JSON has it; `schema` is its first key."""
-
-BLOCK_EVENTS = 256
-"""Events that are built and encoded in one step, so that other threads wait for 1 ms at most."""
-
-_ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, PayloadForm.FLOATS)
-
-
-@dataclass(frozen=True, slots=True)
-class EventSource:
-    """Who sends: the model, its version, and this process."""
-
-    model: str
-    version: str
-    instance: str
-
-    @classmethod
-    def named(cls, model: str, version: str, instance: str) -> Self:
-        """Build a source with names that every reader can store."""
-        return cls(clean_text(model) or "?", clean_text(version), clean_text(instance))
-
-    def envelope(self, schema: str, event_id: str, time: float) -> Content:
-        """Return the fields that all events share; `time` in seconds since 1970."""
-        return {
-            "schema": schema,
-            "schema_version": VERSION,
-            "event_id": event_id,
-            "time": format_time(time),
-            "model": self.model,
-            "model_version": self.version,
-            "instance": self.instance,
-        }
-
-
-def format_time(seconds: float) -> str:
-    """Return a time in seconds since 1970 as RFC 3339 in UTC, with microseconds.
-
-    A time outside of the years 1 to 9999 becomes the nearest one inside.
-    """
-    if not seconds > _FIRST_SECOND:  # also NaN
-        return "0001-01-01T00:00:00.000000Z"
-    if seconds >= _END_SECOND:
-        return "9999-12-31T23:59:59.999999Z"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-_FIRST_SECOND = datetime(1, 1, 2, tzinfo=UTC).timestamp()
-_END_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-
-
-class _Calls(NamedTuple):
-    """What is known of some rows beside their values; one item a row in each."""
-
-    durations_ns: Sequence[int | None]
-    errors: Sequence[str | None]
-    entries: Sequence[Entry]
-
-    @property
-    def origins(self) -> Iterator[tuple[int, tuple[int, int]]]:
-        """The place of each row with a trace, and the ids of trace and span."""
-        for row, entry in enumerate(self.entries):
-            if type(entry) is Traced:
-                yield row, entry.origin
-
-    def choose(self, rows: Sequence[int]) -> "_Calls":
-        """Return some of the rows."""
-        durations, errors, entries = self
-        return _Calls(
-            [durations[row] for row in rows],
-            [errors[row] for row in rows],
-            [entries[row] for row in rows],
-        )
 
 
 class PredictionEvents:
@@ -134,7 +48,7 @@ class PredictionEvents:
         if origin is None:
             return []
         event_ids = self._ids.draw(stop - start, int(origin.read_at * 1e3))
-        calls, places = _calls_of_rows(read.rows, start, stop)
+        calls, places = calls_of_rows(read.rows, start, stop)
         given = read.rows.ids[start:stop]
         ids = self._prediction_ids(given, event_ids, calls.entries, places)
         chosen: Any = slice(start, stop)
@@ -157,7 +71,7 @@ class PredictionEvents:
         self,
         ids: Sequence[str],
         event_ids: Sequence[str],
-        calls: _Calls,
+        calls: RowCalls,
         cells: RowCells,
         read_at: float,
     ) -> list[Content]:
@@ -186,7 +100,7 @@ class PredictionEvents:
             )
         ]
 
-    def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: _Calls) -> None:
+    def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: RowCalls) -> None:
         """Add what most services do not have: outputs, errors, traces, reasons for nulls."""
         for name in ("scores", "outputs", "derived"):
             for event, row in zip(events, getattr(cells, name), strict=False):
@@ -243,14 +157,14 @@ class PredictionEvents:
     def _ensure_id(self, event_id: str, entry: Entry, place: int) -> str:
         """Return the id of a row that its caller has not named."""
         call = entry[CALL]
-        if entry[FORM] in _ONE_ROW:
+        if entry[FORM] in ONE_ROW:
             return self._name_calls([call], [event_id])[0]
         if call and not isinstance(call[0], str):  # its caller has named other rows of the batch
             return event_id
         return self._options.id_form(f"{name_unread(call, event_id)}-{place}")
 
 
-def _add_calls(events: Sequence[Content], calls: _Calls) -> None:
+def _add_calls(events: Sequence[Content], calls: RowCalls) -> None:
     """Add the error and the trace of each call that has one; a failed one predicts nothing."""
     if any(calls.errors):
         for event, error in zip(events, calls.errors, strict=True):
@@ -264,32 +178,6 @@ def _add_calls(events: Sequence[Content], calls: _Calls) -> None:
         events[row]["span_id"] = f"{span_id:016x}"
 
 
-def _calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[_Calls, list[int] | None]:
-    """Return the calls of some rows, and the place of each row in its call.
-
-    There are no places if each call is a row.
-    """
-    if rows.origin is None:
-        return _Calls([], [], []), []
-    first, last = rows.origin.first + start, rows.origin.first + stop
-    entries = rows.origin.entries
-    if entries[0][FORM] in _ONE_ROW:
-        columns = columns_of(entries)
-        durations, errors = columns[DURATION_NS], columns[ERROR]
-        return _Calls(durations[first:last], errors[first:last], entries[first:last]), None
-    found: list[Entry] = []
-    places: list[int] = []
-    before = 0
-    for entry in entries:
-        after = before + entry[ROWS]
-        if after > first and before < last:
-            own = range(max(first - before, 0), min(last, after) - before)
-            places += own
-            found += [entry] * len(own)
-        before = after
-    return _Calls([e[DURATION_NS] for e in found], [e[ERROR] for e in found], found), places
-
-
 def build_bare_events(
     source: EventSource, ids: EventIds, options: EventOptions, rows: Rows
 ) -> list[Content]:
@@ -297,7 +185,7 @@ def build_bare_events(
     if rows.origin is None:
         return []
     read_at = rows.origin.read_at
-    calls, _ = _calls_of_rows(rows, 0, rows.count)
+    calls, _ = calls_of_rows(rows, 0, rows.count)
     given = rows.ids or [None] * rows.count
     events = []
     for event_id, own_id, duration, error in zip(

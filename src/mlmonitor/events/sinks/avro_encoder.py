@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from mlmonitor.errors import ExportError, import_extra
-from mlmonitor.events.content.prediction_events import Content
+from mlmonitor.events.content.event_source import Content
 from mlmonitor.formats.events.avro_schemas import build_avro_schema
 from mlmonitor.secret import Secret
 

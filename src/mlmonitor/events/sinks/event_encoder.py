@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mlmonitor.errors import import_extra
-from mlmonitor.events.content.prediction_events import Content
+from mlmonitor.events.content.event_source import Content
 
 
 class EventEncoder(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mlmonitor.compare.event_status import EventStatus
-from mlmonitor.events.content.prediction_events import Content, EventSource
+from mlmonitor.events.content.event_source import Content, EventSource
 from mlmonitor.events.event_options import EventOptions
 
 

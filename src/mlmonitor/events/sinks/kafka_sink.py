@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlmonitor.compare.event_status import EventStatus
-from mlmonitor.events.content.prediction_events import Content
+from mlmonitor.events.content.event_source import Content
 from mlmonitor.events.sinks.client_settings import describe_error, reveal
 from mlmonitor.events.sinks.event_encoder import EventEncoder
 from mlmonitor.events.sinks.event_sink import EventCounter, list_keys

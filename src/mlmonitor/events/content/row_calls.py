@@ -1,0 +1,61 @@
+"""The calls that rows were read from: what is known of a row beside its values."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mlmonitor.capture.entry import DURATION_NS, ERROR, FORM, ROWS, Entry
+from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.read.rows import Rows, columns_of
+from mlmonitor.capture.trace_context import Traced
+
+ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, PayloadForm.FLOATS)
+
+
+class RowCalls(NamedTuple):
+    """What is known of some rows beside their values; one item a row in each."""
+
+    durations_ns: Sequence[int | None]
+    errors: Sequence[str | None]
+    entries: Sequence[Entry]
+
+    @property
+    def origins(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """The place of each row with a trace, and the ids of trace and span."""
+        for row, entry in enumerate(self.entries):
+            if type(entry) is Traced:
+                yield row, entry.origin
+
+    def choose(self, rows: Sequence[int]) -> "RowCalls":
+        """Return some of the rows."""
+        durations, errors, entries = self
+        return RowCalls(
+            [durations[row] for row in rows],
+            [errors[row] for row in rows],
+            [entries[row] for row in rows],
+        )
+
+
+def calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[RowCalls, list[int] | None]:
+    """Return the calls of some rows, and the place of each row in its call.
+
+    There are no places if each call is a row.
+    """
+    if rows.origin is None:
+        return RowCalls([], [], []), []
+    first, last = rows.origin.first + start, rows.origin.first + stop
+    entries = rows.origin.entries
+    if entries[0][FORM] in ONE_ROW:
+        columns = columns_of(entries)
+        durations, errors = columns[DURATION_NS], columns[ERROR]
+        return RowCalls(durations[first:last], errors[first:last], entries[first:last]), None
+    found: list[Entry] = []
+    places: list[int] = []
+    before = 0
+    for entry in entries:
+        after = before + entry[ROWS]
+        if after > first and before < last:
+            own = range(max(first - before, 0), min(last, after) - before)
+            places += own
+            found += [entry] * len(own)
+        before = after
+    return RowCalls([e[DURATION_NS] for e in found], [e[ERROR] for e in found], found), places
