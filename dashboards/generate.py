@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from classic import write_classic
+from dynatrace_alerts import dynatrace_files
 from metrics_drift import DRIFT
 from metrics_field import FIELD_BOARD
 from metrics_kpis import KPIS
@@ -33,6 +34,7 @@ def shipped() -> dict[str, str]:
         texts[f"dashboards/grafana/events/{name}.json"] = write_classic(board)
         texts[f"dashboards/grafana/events-v2/{name}.json"] = write_v2(board)
     texts |= PROVISIONING
+    texts |= dynatrace_files()
     texts["alerts/prometheus/fleet.rules.yml"] = fleet_rules()
     texts["alerts/prometheus/alerts.rules.yml"] = alert_rules()
     texts["alerts/grafana/alerts.yml"] = grafana_rules()

@@ -311,10 +311,74 @@ _HEALTH = Row(
     ),
 )
 
+_PROCESS_LEGEND = "{{instance}}"
+
+
+def _loader(metric: catalog.MetricSpec) -> str:
+    return select(metric, chosen="")
+
+
+_LOADER = Row(
+    "Loader of the event store",
+    (
+        Panel(
+            "timeseries",
+            "Events not read yet",
+            "Of the partitions that each loader owns. Good: near 0. If it grows for long, loaders "
+            "are too few or the database is too slow: start another loader with the same group.",
+            (Query(highest(_loader(catalog.LOADER_LAG), PROCESS), _PROCESS_LEGEND),),
+            decimals=0,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Time since the last commit",
+            "Good: seconds while there are events. If it grows with the lag, the database does not "
+            "answer: the log of the loader names the error.",
+            (Query(highest(_loader(catalog.LOADER_COMMIT_AGE), PROCESS), _PROCESS_LEGEND),),
+            unit="s",
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Partitions owned",
+            "By each loader. Good: all partitions are owned, evenly.",
+            (Query(highest(_loader(catalog.LOADER_PARTITIONS), PROCESS), _PROCESS_LEGEND),),
+            decimals=0,
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Events loaded, by schema and outcome",
+            "In the window. Replayed ones were there before: they do no harm. Dead letters could "
+            "not be read: `mlmonitor store status` counts them by reason.",
+            (
+                Query(
+                    total(added(_loader(catalog.LOADER_EVENTS)), "schema, outcome"),
+                    "{{schema}} {{outcome}}",
+                ),
+            ),
+            decimals=0,
+            width=12,
+        ),
+        Panel(
+            "timeseries",
+            "Commits and failed attempts",
+            "Batches committed in the window, and attempts that failed. Good: no failed attempt.",
+            (
+                Query(total(added(_loader(catalog.LOADER_BATCHES)), "job"), "commits"),
+                Query(total(added(_loader(catalog.LOADER_OUTAGES)), "job"), "failed"),
+            ),
+            decimals=0,
+            width=12,
+        ),
+    ),
+)
+
 OVERVIEW = Board(
     "mlmonitor-overview",
     "mlmonitor: overview",
     "Traffic, failures, latency, what has changed, and the health of the monitoring itself.",
-    (_WELL, _TRAFFIC, _CHANGES, _HEALTH),
+    (_WELL, _TRAFFIC, _CHANGES, _HEALTH, _LOADER),
     variables=model_variables(),
 )

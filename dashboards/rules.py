@@ -34,6 +34,12 @@ class AlertRule:
     description: str
 
     @property
+    def summary_without_labels(self) -> str:
+        """The description as far as it speaks of no single series."""
+        sentences = [text for text in self.description.split(". ") if "{{" not in text]
+        return ". ".join(sentences).rstrip(".") + "." if sentences else f"{self.name}."
+
+    @property
     def runbook(self) -> str:
         """The page that says what to do."""
         words = "".join(
@@ -288,6 +294,15 @@ ALERTS: tuple[AlertRule, ...] = (
         "{{ $labels.sink }} loses events",
         "{{ $value | humanizePercentage }} of the events of the last fifteen minutes were dropped "
         "or refused.",
+    ),
+    AlertRule(
+        "MlmonitorLoaderStalled",
+        f"max by (job, instance) ({select(catalog.LOADER_COMMIT_AGE, chosen='')}) > 300\n"
+        f"and max by (job, instance) ({select(catalog.LOADER_LAG, chosen='')}) > 0",
+        "5m",
+        "warning",
+        "The loader {{ $labels.instance }} stores nothing",
+        "Events wait, and the last commit was {{ $value | humanizeDuration }} ago.",
     ),
     AlertRule(
         "MlmonitorPointsRefused",

@@ -128,6 +128,15 @@ def events(dropped: str) -> tuple[Input, ...]:
     )
 
 
+def loader(age: str, lag: str) -> tuple[Input, ...]:
+    """One process: seconds since its last commit, and events that wait."""
+    process = {"job": "loader", "instance": "a"}
+    return (
+        Input(catalog.LOADER_COMMIT_AGE, age, process),
+        Input(catalog.LOADER_LAG, lag, process),
+    )
+
+
 CASES = (
     Case("MlmonitorFleetPsi", "half of one value", categories("0+90x240", "0+10x240"), 16),
     Case("MlmonitorFleetPsi", "as trained", categories("0+50x240", "0+50x240"), None),
@@ -235,6 +244,8 @@ CASES = (
     ),
     Case("MlmonitorEventsLost", "one in a hundred", events("0+10x240"), 17),
     Case("MlmonitorEventsLost", "none", events("0x240"), None),
+    Case("MlmonitorLoaderStalled", "events wait", loader("0+60x120", "500x120"), 11),
+    Case("MlmonitorLoaderStalled", "nothing to do", loader("0+60x120", "0x120"), None),
     Case("MlmonitorPointsRefused", "one in ten", points("0+100x240"), 17),
     Case("MlmonitorPointsRefused", "none", points("0x240"), None),
 )

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from mlmonitor import Config, Field, Kafka, Monitor, Reference
+from mlmonitor.cli.loader_metrics import LoaderMetrics
 from mlmonitor.export.base import Exporter
+from mlmonitor.store.load.loader import Loader
 from mlmonitor.testing import ManualClock
 
 MINUTES = 50
@@ -160,4 +163,20 @@ def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[
             clock.advance(60.0)
             for monitor in everyone:
                 assert monitor.flush(timeout_seconds=20)
+        for exporter in make_exporters():
+            _load(stack, exporter)
         yield History((severity[0], severity[1]), fraud, ended_at)
+
+
+def _load(stack: ExitStack, exporter: Exporter) -> None:
+    """Two exports of a loader that has stored some events, as its own metrics describe it."""
+    counts = SimpleNamespace(loaded={"prediction": 90, "label": 9}, replayed=3, dead=1, batches=2)
+    loader = SimpleNamespace(
+        counts=counts, outages=0, lag=0, owned=4, committed_at=time.time() - 5.0
+    )
+    metrics = LoaderMetrics(cast("Loader", loader), exporter, interval_seconds=3_600)
+    stack.callback(metrics.close)
+    for more in (0, 50):
+        counts.loaded["prediction"] += more
+        exporter.send(metrics.snapshot())
+        time.sleep(0.01)  # two stamps

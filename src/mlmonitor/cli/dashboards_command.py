@@ -18,7 +18,8 @@ def add_command(commands: Any) -> None:
         "Writes dashboards and alert rules that ask for the metrics that this version exports. "
         "grafana: dashboards for metrics and for PostgreSQL, provisioning files, Grafana-managed "
         "alerts. alerts: recording and alerting rules of Prometheus and Mimir. "
-        "Existing files of the same names are replaced."
+        "dynatrace: dashboards, metric events, anomaly detectors and metric metadata, for "
+        "Terraform and Monaco. Existing files of the same names are replaced."
     )
     write.add_argument("kind", choices=tuple(KINDS))
     write.add_argument(
@@ -26,7 +27,7 @@ def add_command(commands: Any) -> None:
         choices=NAMINGS,
         default="prometheus",
         help="prometheus adds units and _total (its default), mimir adds nothing (its default), "
-        "utf8 keeps the dots (NoTranslation)",
+        "utf8 keeps the dots (NoTranslation); Dynatrace always keeps them",
     )
     write.add_argument(
         "--runbooks",

@@ -2,7 +2,8 @@
 
 A template names a metric of the catalogue as `<mlmonitor.drift.score>{...}`, a part of a histogram
 as `<mlmonitor.field.distribution|bucket>{...}`, a label as `<model.name>`, and a label outside of
-PromQL, in legends for instance, as `<bare:model.name>`.
+PromQL, in legends for instance, as `<bare:model.name>`. Files for Dynatrace, which keeps the names
+of the catalogue, write `<key:mlmonitor.drift.score>`.
 """
 
 import re
@@ -21,6 +22,7 @@ LABELS: Final = (*IDENTITY, "error.type", "deployment.environment.name")
 """The labels whose names have dots, and so differ from backend to backend."""
 
 METRIC_TOKEN: Final = re.compile(r"<(mlmonitor\.[a-z0-9_.]+)(?:\|(bucket|sum|count))?>\{")
+_KEY_TOKEN = re.compile(r"<key:(mlmonitor\.[a-z0-9_.]+)>")
 _LABEL_TOKEN = re.compile(
     "<(bare:)?(" + "|".join(re.escape(label) for label in sorted(LABELS, key=len)) + ")>"
 )
@@ -39,6 +41,8 @@ def metrics_in(template: str) -> Iterator[MetricSpec]:
     known_metrics = catalogue()
     for match in METRIC_TOKEN.finditer(template):
         yield _find(known_metrics, match[1], match[2])
+    for match in _KEY_TOKEN.finditer(template):
+        yield _find_any(known_metrics, match[1])
 
 
 def render(template: str, naming: Naming) -> str:
@@ -57,7 +61,11 @@ def render(template: str, naming: Naming) -> str:
         name = label_name(match[2], naming)
         return f'"{name}"' if naming == "utf8" and match[1] is None else name
 
-    return _LABEL_TOKEN.sub(write_label, METRIC_TOKEN.sub(write_metric, template))
+    def write_key(match: re.Match[str]) -> str:
+        return _find_any(known_metrics, match[1]).name
+
+    with_metrics = METRIC_TOKEN.sub(write_metric, _KEY_TOKEN.sub(write_key, template))
+    return _LABEL_TOKEN.sub(write_label, with_metrics)
 
 
 def metric_name(metric: MetricSpec, part: str | None, naming: Naming) -> str:
@@ -75,10 +83,15 @@ def label_name(label: str, naming: Naming) -> str:
     return label if naming == "utf8" else label.replace(".", "_")
 
 
-def _find(known_metrics: Mapping[str, MetricSpec], name: str, part: str | None) -> MetricSpec:
+def _find_any(known_metrics: Mapping[str, MetricSpec], name: str) -> MetricSpec:
     metric = known_metrics.get(name)
     if metric is None:
         raise ConfigError(f"a shipped file names {name}, which the catalogue does not have")
+    return metric
+
+
+def _find(known_metrics: Mapping[str, MetricSpec], name: str, part: str | None) -> MetricSpec:
+    metric = _find_any(known_metrics, name)
     if (part is not None) != (metric.kind == "histogram"):
         raise ConfigError(f"a shipped file reads {name} as another kind than {metric.kind}")
     return metric

@@ -15,6 +15,7 @@ KINDS: Final = {
         (("dashboards", "grafana"), "."),
         (("alerts", "grafana"), "provisioning/alerting"),
     ),
+    "dynatrace": ((("dashboards", "dynatrace"), "."), (("alerts", "dynatrace"), ".")),
     "alerts": ((("alerts", "prometheus"), "."), (("alerts", "grafana"), "grafana")),
 }
 """What can be written: folders of the package, each with its place in the folder written."""

@@ -1,0 +1,259 @@
+"""Files for Dynatrace keep to its documented formats and limits; no tenant has loaded them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
+from mlmonitor.present.dashboards.shipped_files import render_files
+
+TEXTS = {path.as_posix(): text for path, text in render_files("dynatrace", naming="prometheus")}
+METRICS = {metric.name: metric for metric in CATALOG}
+DOCUMENTS = ("overview", "drift", "data", "kpis")
+SERVICE = "service.name"
+"""A resource attribute that Dynatrace takes as a dimension by default."""
+LOOKS = {"lineChart", "bandChart", "table", "singleValue", "barChart"}
+FUNCTIONS = {"eq", "ne"}
+ALERTS = {
+    rule["alert"]
+    for path, text in render_files("alerts", naming="prometheus")
+    if path.name == "alerts.rules.yml"
+    for group in yaml.safe_load(text)["groups"]
+    for rule in group["rules"]
+}
+
+
+def load(path: str) -> Any:
+    """A JSON file."""
+    return json.loads(TEXTS[path])
+
+
+def metrics_in(text: str) -> list[str]:
+    """The names of all metrics of a query or a selector."""
+    return re.findall(r"mlmonitor\.[a-z_.]+[a-z]", text)
+
+
+def check_dql(query: str) -> None:
+    """A `timeseries` command over metrics of the catalogue, by dimensions that all of them have."""
+    command, *rest = query.split("\n")
+    assert command.startswith("timeseries ")
+    names = metrics_in(command)
+    assert names
+    assert set(names) <= METRICS.keys()
+    for opening, closing in ("{}", "()", "[]"):
+        assert query.count(opening) == query.count(closing), query
+    assert query.count('"') % 2 == 0
+    split = re.search(r"by:\{([^}]*)\}", command)
+    assert split is not None
+    asked = {name.strip() for name in split[1].split(",")}
+    asked |= set(re.findall(r"([a-z.]+) [!=]= ", command))
+    asked |= set(re.findall(r"in\(([a-z.]+),", command))
+    for name in names:
+        has = {*METRICS[name].attributes, *IDENTITY, SEGMENT, SERVICE}
+        assert asked <= has, (name, asked - has)
+    assert all(line.startswith("| ") for line in rest)
+
+
+def check_selector(selector: str) -> None:
+    """A classic selector: every metric is split, and split by dimensions that it has."""
+    for part in re.split(r" [-/] ", selector):
+        if part.startswith("custom.db.query"):
+            continue
+        match = re.fullmatch(
+            r'([a-z_.]+)(?::filter\((\w+)\("([a-z.]+)","[a-z]+"\)\))?:splitBy\(([^)]*)\):(\w+)',
+            part,
+        )
+        assert match is not None, part
+        name, function, dimension, by, how = match.groups()
+        attributes = {*METRICS[name].attributes, *IDENTITY, SEGMENT, SERVICE}
+        assert function is None or function in FUNCTIONS
+        assert dimension is None or dimension in attributes
+        assert {text.strip('"') for text in by.split(",")} <= attributes
+        assert how in {"avg", "sum", "max", "min"}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_has_the_documented_shape(name: str) -> None:
+    """Every tile has a place on the grid of 24 columns, and no other one covers it."""
+    document = load(f"documents/{name}.json")
+    assert document.keys() == {"version", "variables", "tiles", "layouts"}
+    assert document["tiles"].keys() == document["layouts"].keys()
+    taken: set[tuple[int, int]] = set()
+    for number, place in document["layouts"].items():
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, number
+        taken |= cells
+    assert document["tiles"]["0"]["type"] == "markdown"
+    for tile in list(document["tiles"].values())[1:]:
+        assert tile["type"] == "data"
+        assert tile["visualization"] in LOOKS
+        check_dql(tile["query"])
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_variables_of_a_document_are_those_that_its_queries_use(name: str) -> None:
+    """Names of letters alone, as documented; several values by `array()`."""
+    document = load(f"documents/{name}.json")
+    declared = [variable["key"] for variable in document["variables"]]
+    assert all(re.fullmatch(r"[A-Za-z0-9]+", key) for key in declared)
+    used = set()
+    for tile in document["tiles"].values():
+        query = tile.get("query", "")
+        used |= set(re.findall(r"array\(\$(\w+)\)", query))
+        assert query.count("$") == len(re.findall(r"array\(\$\w+\)", query))
+    assert used == set(declared)
+    for variable in document["variables"]:
+        assert variable["type"] == "query"
+        assert variable["input"].startswith("timeseries ")
+        assert set(metrics_in(variable["input"])) <= METRICS.keys()
+
+
+def test_the_band_has_lower_upper_and_a_third_series() -> None:
+    """As the page on band charts asks for."""
+    tiles = load("documents/data.json")["tiles"].values()
+    (band,) = (tile for tile in tiles if tile.get("visualization") == "bandChart")
+    for name in ("lower = ", "upper = ", "mean = "):
+        assert name in band["query"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_classic_dashboard_has_the_documented_shape(name: str) -> None:
+    """Bounds on its grid of 38 pixels, no id, a selector for each query."""
+    board = load(f"classic/{name}.json")
+    assert board.keys() == {"dashboardMetadata", "tiles"}
+    assert board["dashboardMetadata"].keys() >= {"name", "owner", "shared"}
+    for tile in board["tiles"]:
+        assert tile.keys() >= {"name", "tileType", "configured", "bounds"}
+        assert all(value % 38 == 0 for value in tile["bounds"].values())
+        assert tile["tileType"] in {"DATA_EXPLORER", "MARKDOWN"}
+        for query in tile.get("queries", ()):
+            if not query["metricSelector"].startswith("custom.db.query"):
+                check_selector(query["metricSelector"])
+            assert query["metricSelector"] in tile["metricExpressions"][0]
+
+
+def test_the_results_of_sql_queries_are_one_tile() -> None:
+    """Figure 7: one metric, told apart by the name of the query."""
+    assert 'custom.db.query:splitBy("query_name")' in TEXTS["classic/data.json"].replace('\\"', '"')
+
+
+def detectors() -> Iterator[tuple[str, dict[str, str]]]:
+    """The analyzer's input of each detector."""
+    resources = load("terraform/saas/detectors.tf.json")["resource"]
+    for resource in resources["dynatrace_davis_anomaly_detectors"].values():
+        fields = resource["analyzer"]["input"]["analyzer_input_field"]
+        yield resource["title"], {field["key"]: field["value"] for field in fields}
+
+
+def test_every_alert_has_a_detector_and_a_metric_event() -> None:
+    """In Terraform and in Monaco, with a link to its runbook."""
+    events = load("terraform/managed/events.tf.json")["resource"]["dynatrace_metric_events"]
+    assert {title for title, _ in detectors()} == ALERTS
+    assert {event["summary"] for event in events.values()} == ALERTS
+    for project in ("saas", "managed"):
+        configs = yaml.safe_load(TEXTS[f"monaco/{project}/config.yaml"])["configs"]
+        names = {config["config"]["name"] for config in configs}
+        assert names >= ALERTS
+        for config in configs:
+            template = TEXTS[f"monaco/{project}/{config['config']['template']}"]
+            if config["config"]["name"] in ALERTS:
+                assert "docs/runbooks/" in template
+
+
+def test_detectors_keep_to_what_is_documented() -> None:
+    """One-minute samples, windows of sixty at most, no range in the query, values as texts."""
+    for title, fields in detectors():
+        assert all(isinstance(value, str) for value in fields.values())
+        assert "interval:1m" in fields["query"]
+        assert "from:" not in fields["query"]
+        check_dql(fields["query"])
+        assert 1 <= int(fields["violatingSamples"]) <= int(fields["slidingWindow"]) <= 60
+        assert fields["alertCondition"] in {"ABOVE", "BELOW"}
+        assert ("threshold" in fields) != ("numberOfSignalFluctuations" in fields)
+        assert (fields["alertOnMissingData"] == "true") == (title == "MlmonitorHeartbeatMissing")
+
+
+def test_a_detector_leaves_one_series() -> None:
+    """Others are removed, because each of them would be analysed."""
+    for title, fields in detectors():
+        series = re.findall(r"(\w+) = \w+\(mlmonitor", fields["query"])
+        added = re.findall(r"fieldsAdd (\w+) =", fields["query"])
+        removed = re.findall(r"fieldsRemove ([\w, ]+)", fields["query"])
+        left = {*series, *added} - {name for text in removed for name in text.split(", ")}
+        assert len(left) == 1, title
+
+
+def test_metric_events_keep_to_what_is_documented() -> None:
+    """Selectors may have learned baselines; plain keys may not, so there are none."""
+    events = load("terraform/managed/events.tf.json")["resource"]["dynatrace_metric_events"]
+    for event in events.values():
+        query, model = event["query_definition"], event["model_properties"]
+        assert query["type"] == "METRIC_SELECTOR"
+        check_selector(query["metric_selector"])
+        assert 1 <= model["violating_samples"] <= model["samples"] <= 60
+        has_threshold = model["type"] == "STATIC_THRESHOLD"
+        assert ("threshold" in model) == has_threshold
+        assert ("signal_fluctuation" in model) != has_threshold
+        assert event["event_template"].keys() >= {"description", "event_type", "title"}
+
+
+def test_every_metric_has_its_metadata_within_the_limits() -> None:
+    """Units of 63 and descriptions of 1,023 characters at most."""
+    for project in ("saas", "managed"):
+        path = f"terraform/{project}/metadata.tf.json"
+        metadata = load(path)["resource"]["dynatrace_metric_metadata"]
+        names = {item["metric_id"].removeprefix("metric-") for item in metadata.values()}
+        assert names == METRICS.keys()
+        for item in metadata.values():
+            assert 0 < len(item["unit"]) <= 63
+            assert 0 < len(item["description"]) <= 1_023
+            assert item["display_name"]
+            assert 2 <= len(item["metric_id"]) <= 255
+
+
+def test_every_file_that_is_read_is_written() -> None:
+    """By Terraform's `file` and by Monaco's templates."""
+    for path, text in TEXTS.items():
+        folder = path.rpartition("/")[0]
+        for target in re.findall(r"\$\{path\.module\}/([\w./-]+)", text):
+            parts: list[str] = []
+            for part in f"{folder}/{target}".split("/"):
+                parts = parts[:-1] if part == ".." else [*parts, part]
+            assert "/".join(parts) in TEXTS, (path, target)
+        if path.endswith("config.yaml"):
+            configs = yaml.safe_load(text)["configs"]
+            assert len({config["id"] for config in configs}) == len(configs)
+            for config in configs:
+                assert f"{folder}/{config['config']['template']}" in TEXTS
+
+
+def test_settings_of_monaco_name_their_schemas() -> None:
+    """Detectors for SaaS, metric events for Managed; documents and classic dashboards."""
+    kinds = {
+        project: {
+            json.dumps(config["type"], sort_keys=True)
+            for config in yaml.safe_load(TEXTS[f"monaco/{project}/config.yaml"])["configs"]
+        }
+        for project in ("saas", "managed")
+    }
+    assert kinds["saas"] == {
+        '{"document": {"kind": "dashboard", "private": false}}',
+        '{"settings": {"schema": "builtin:davis.anomaly-detectors", "scope": "environment"}}',
+    }
+    events = "builtin:anomaly-detection.metric-events"
+    assert kinds["managed"] == {
+        '{"api": "dashboard"}',
+        f'{{"settings": {{"schema": "{events}", "scope": "environment"}}}}',
+    }
+    manifest = yaml.safe_load(TEXTS["monaco/manifest.yaml"])
+    assert {project["name"] for project in manifest["projects"]} == {"saas", "managed"}
+    assert "dt0" not in TEXTS["monaco/manifest.yaml"]
