@@ -90,6 +90,7 @@ WATCHES: dict[str, Watch] = {
     "MlmonitorPerformanceAlert": _flag(
         catalog.PERFORMANCE_ALERT, f"{MODEL}, measure", *_M, "measure"
     ),
+    "MlmonitorObjective": _flag(catalog.OBJECTIVE_ALERT, f"{MODEL}, measure", *_M, "measure"),
     "MlmonitorVerdict": _flag(
         catalog.VERDICT,
         f"{MODEL}, action, reason",

@@ -142,11 +142,25 @@ _SCORES = Row(
         ),
         Panel(
             "timeseries",
+            "Rows that count as evidence",
+            "Independent rows that the windows of all processes are worth, by field. Far fewer "
+            "than the rows predicted means that rows depend on each other: declare their groups.",
+            (
+                Query(
+                    f"sum by ({FIELD}) ({select(catalog.EFFECTIVE_ROWS, CHOSEN_FIELDS)})", _LEGEND
+                ),
+            ),
+            decimals=0,
+            width=12,
+            height=6,
+        ),
+        Panel(
+            "timeseries",
             "Drift alerts",
             "1 while the alert fires in any process. Good: 0.",
             (Query(highest(select(catalog.DRIFT_ALERT, CHOSEN_FIELDS), FIELD), _LEGEND),),
             maximum=1,
-            width=24,
+            width=12,
             height=6,
         ),
     ),

@@ -74,8 +74,34 @@ _ERRORS = Row(
 )
 
 _RISK = Row(
-    "Against the training",
+    "Against the training, and against declared objectives",
     (
+        Panel(
+            "timeseries",
+            "Declared objectives",
+            "The measure over the newest rows with its confidence sequence, and the declared "
+            "minimum and maximum. Of the process where it is highest. Good: within its bounds.",
+            (
+                Query(
+                    highest(select(catalog.OBJECTIVE), f"{MODEL}, measure, statistic"),
+                    "{{measure}} {{statistic}} " + _LEGEND,
+                ),
+            ),
+            width=16,
+        ),
+        Panel(
+            "timeseries",
+            "Objectives that are not met",
+            "1 while a declared objective is not met in any process. Good: 0.",
+            (
+                Query(
+                    highest(select(catalog.OBJECTIVE_ALERT), f"{MODEL}, measure"),
+                    "{{measure}} " + _LEGEND,
+                ),
+            ),
+            maximum=1,
+            width=8,
+        ),
         Panel(
             "timeseries",
             "Measures over the newest labels, and the limit that alerts",

@@ -215,6 +215,14 @@ ALERTS: tuple[AlertRule, ...] = (
         "worse than at training by more than the tolerance.",
     ),
     AlertRule(
+        "MlmonitorObjective",
+        f"{highest(whole(catalog.OBJECTIVE_ALERT), f'{KEYS}, measure')} == 1",
+        "5m",
+        "critical",
+        f"{_MODEL_TEXT} misses its objective for {{{{ $labels.measure }}}}",
+        "A declared objective is not met in a process, with evidence that is valid at any time.",
+    ),
+    AlertRule(
         "MlmonitorVerdict",
         f"{highest(whole(catalog.VERDICT, _ADVISED), f'{KEYS}, action, reason')} == 1",
         "1h",

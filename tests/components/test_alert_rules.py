@@ -191,6 +191,18 @@ CASES = (
         None,
     ),
     Case(
+        "MlmonitorObjective",
+        "missed",
+        (Input(catalog.OBJECTIVE_ALERT, "0x20 1x90", with_labels(MODEL, measure="mae")),),
+        26,
+    ),
+    Case(
+        "MlmonitorObjective",
+        "met",
+        (Input(catalog.OBJECTIVE_ALERT, "0x120", with_labels(MODEL, measure="mae")),),
+        None,
+    ),
+    Case(
         "MlmonitorVerdict",
         "retrain",
         (Input(catalog.VERDICT, "0x20 1x120", with_labels(MODEL, action="retrain", reason="age")),),

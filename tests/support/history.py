@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from mlmonitor import Config, Field, Kafka, Monitor, Reference
+from mlmonitor import Config, Field, Kafka, Monitor, Objective, Reference
 from mlmonitor.cli.loader_metrics import LoaderMetrics
 from mlmonitor.export.base import Exporter
 from mlmonitor.store.load.loader import Loader
@@ -143,6 +143,7 @@ def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[
                 version="7",
                 reference=reference,
                 buckets={"amount": BUCKETS},
+                objectives=[Objective("mae", maximum=900.0), Objective("error_rate", maximum=0.01)],
                 fields=[Field("amount", maximum=1e6, nullable=False)],
             )
             for _ in range(2)
