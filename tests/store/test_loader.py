@@ -506,7 +506,7 @@ def test_a_loader_says_what_is_wrong_with_its_options(
     assert main([*base, database_url, "--property", "sasl.password"]) == 2
     assert main([*base, database_url, "--property", "group.id=x"]) == 2
     assert main([*base, database_url, "--batch", "0"]) == 2
-    assert main([*base, "postgresql://u:hunter2@127.0.0.1:1/x"]) == 2
+    assert main([*base, "postgresql://u:hunter2@127.0.0.1:1/x", "--until-idle", "1"]) == 2
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
 

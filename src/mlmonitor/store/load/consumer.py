@@ -75,6 +75,8 @@ class GroupConsumer:
         self.ends: dict[PartitionKey, int] = {}
         self.rewinds = 0
         """How often a partition began again below what was loaded, as a topic made again does."""
+        self.lag = 0
+        """As `measure_lag` found it last; any thread may read it."""
         self.was_assigned = False
         self.active_at = time.monotonic()
         """When the last message arrived or the assignment changed."""
@@ -158,14 +160,14 @@ class GroupConsumer:
         except self._kafka.KafkaException as error:
             self._report(error.args[0])
 
-    def lag(self) -> int:
-        """Return the number of messages of owned partitions that are not handed out yet."""
+    def measure_lag(self) -> None:
+        """Count the messages of owned partitions that are not handed out yet, into `lag`."""
         lag = 0
         for place, position in self.positions.items():
             partition = self._kafka.TopicPartition(place.topic, place.partition)
             low, high = self._consumer.get_watermark_offsets(partition, cached=True)
             lag += max(high - max(position, low), 0) if high > 0 else 0
-        return lag
+        self.lag = lag
 
     def close(self) -> None:
         """Leave the group."""

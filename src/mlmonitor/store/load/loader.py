@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mlmonitor.errors import ConfigError, MonitorError
 from mlmonitor.store.database import connect, is_outage, sqlstate
@@ -21,8 +21,10 @@ from mlmonitor.store.load.writer import BatchWriter, LoadCounts
 from mlmonitor.store.schema import require_latest
 
 log = logging.getLogger("mlmonitor.store")
+Answer = TypeVar("Answer")
 
 _SLOWEST_RETRY_SECONDS = 5.0
+_LOGGED_AT_SECONDS = 0.8  # the fourth attempt: a short outage is not worth a line
 _POLL_SECONDS = 0.25
 _REVOKE_SECONDS = 20.0
 """A partition that is revoked is waited for this long; the database refuses what is later."""
@@ -84,7 +86,7 @@ class Loader:
     @property
     def lag(self) -> int:
         """Messages of owned partitions that have not been read yet."""
-        return 0 if self.consumer is None else self.consumer.lag()
+        return 0 if self.consumer is None else self.consumer.lag
 
     @property
     def owned(self) -> int:
@@ -100,8 +102,7 @@ class Loader:
             ConfigError: the database has no schema that this library knows, or a setting is wrong.
             LoaderStopped: the database refuses what the loader does.
         """
-        with connect(self.options.database) as connection:
-            require_latest(connection)
+        self._check_schema()
         thread = threading.Thread(target=self._write_all, name="mlmonitor-writer", daemon=True)
         self.consumer = GroupConsumer(
             self.options.kafka,
@@ -138,6 +139,7 @@ class Loader:
                 self._hand_over(consumer, batch)
         while not self._published.empty():
             consumer.publish(self._published.get())
+        consumer.measure_lag()
 
     def _decode(self, consumer: GroupConsumer, messages: list[Message]) -> EventBatch | None:
         """Decode messages; while a schema registry is away, wait for it. None if stopped."""
@@ -201,16 +203,28 @@ class Loader:
             if not self._idle.wait(0.05) and not self.is_connected and self._stopping.is_set():
                 return
 
+    def _check_schema(self) -> None:
+        """Check the database; a loader that is to run for long waits for one that is away."""
+        may_wait = self.options.until_idle_seconds is None
+        self._ask(require_latest, may_wait=may_wait)
+
     def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Read offsets through a connection of its own; wait while the database is away."""
-        listed, delay = list(places), 0.1
+        """Read offsets; wait while the database is away."""
+        listed = list(places)
+        return self._ask(lambda connection: read_offsets(connection, self.options.group, listed))
+
+    def _ask(self, question: Callable[[Any], Answer], *, may_wait: bool = True) -> Answer:
+        """Ask the database through a connection of its own, again and again while it is away."""
+        delay = 0.1
         while True:
             try:
                 with connect(self.options.database) as connection:
-                    return read_offsets(connection, self.options.group, listed)
+                    return question(connection)
             except Exception as error:
-                if not is_outage(error) or self._stopping.is_set():
+                if not is_outage(error) or not may_wait or self._stopping.is_set():
                     raise
+                if delay == _LOGGED_AT_SECONDS:
+                    log.warning("database: cannot be reached; waiting for it")
             time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads instances
             delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
 
