@@ -1,4 +1,4 @@
-"""Loaders are killed, brokers and databases crash: each event is stored exactly once all the same."""
+"""Loaders are killed, brokers and databases crash: still, each event is stored exactly once."""
 
 import contextlib
 import os

@@ -1,7 +1,6 @@
 """The views give the numbers of `monitor.status()` for the same rows."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +49,7 @@ class Scored:
 
 
 @pytest.fixture
-def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> Iterator[Scored]:
+def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> Scored:
     """3,000 predictions, a third of them with labels, a business figure, one drift."""
     training = draw_rows(5_000, seed=1)
     reference = fit_reference(
@@ -89,7 +88,7 @@ def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> I
     loader.run()
     assert loader.counts.dead == 0
     assert loader.counts.loaded["prediction"] == ROWS
-    yield Scored(status, store)
+    return Scored(status, store)
 
 
 def test_views_and_status_agree(scored: Scored) -> None:
@@ -215,7 +214,8 @@ def test_maturity_in_sql_is_that_of_the_service(store: Connection) -> None:
 def insert_cohort(store: Connection, day: datetime, predictions: int) -> None:
     """The predictions of one day, as the loader sums them up."""
     store.execute(
-        "insert into mlmonitor.rollup_traffic values ('m', '', 'all', 'day', %s, 0, %s, 0, 0, 0, 0, 0)",
+        "insert into mlmonitor.rollup_traffic "
+        "values ('m', '', 'all', 'day', %s, 0, %s, 0, 0, 0, 0, 0)",
         (day, predictions),
     )
 
