@@ -143,6 +143,8 @@ class Drain:
         figures = self._inbox.figures.drain()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
+        with self._inbox.guard:
+            self._state.attributions.ingest(self._inbox.attributions.drain(), now=now)
         if self._events is not None:
             self._events.ingest_figures(figures, reference, now=now)
         with self._inbox.guard:

@@ -23,6 +23,7 @@ class Role(StrEnum):
     ACTUAL = "actual"
     KPI = "kpi"
     DERIVED = "derived"  # computed from others: a text's length, a row's distance
+    ATTRIBUTION = "attribution"  # the part of a feature in a prediction
     SERVICE = "service"  # the calls themselves: their failures and latency
     PERFORMANCE = "performance"  # predictions compared with their actuals
 
@@ -147,6 +148,20 @@ def _is_number(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Kpi:
+    """A business figure that is computed from rows, in the worker.
+
+    function: takes the columns of some rows by name (features, and `prediction` or
+    `prediction.<output>`), as arrays; returns one number a row, or NaN for none. unit: such as
+    `EUR`; exported beside the figure.
+    """
+
+    name: str
+    function: Callable[[Mapping[str, Any]], Any]
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What a user declares about later rows, beside the reference.
 
@@ -165,6 +180,7 @@ class Declared:
     metrics: tuple[Metric, ...] = ()
     objectives: tuple[Objective, ...] = ()
     groups: str | None = None
+    kpis: tuple[Kpi, ...] = ()
 
 
 class Schema:

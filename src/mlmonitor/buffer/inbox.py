@@ -10,6 +10,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.host.attribution_entries import AttributionEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 
 Named = tuple[str, object]
@@ -89,7 +90,16 @@ class Inbox:
     handed over. has_batches: whether this process records batches, which wait for room.
     """
 
-    __slots__ = ("calls", "figures", "guard", "has_batches", "labels", "late", "outcomes")
+    __slots__ = (
+        "attributions",
+        "calls",
+        "figures",
+        "guard",
+        "has_batches",
+        "labels",
+        "late",
+        "outcomes",
+    )
 
     def __init__(self, limit_rows: int, limit_labels: int = 0) -> None:
         self.guard: Guard = Guard()
@@ -99,6 +109,7 @@ class Inbox:
         self.outcomes: Queue[OutcomeEntry | RankingEntry] = Queue(limit_rows, size_of=_count_pairs)
         self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
+        self.attributions: Queue[AttributionEntry] = Queue(limit_rows, size_of=itemgetter(0))
 
     def name_late(self, entry: Entry) -> None:
         """Add a call that got its id after it was handed over; the worker may have read it."""
@@ -112,6 +123,7 @@ class Inbox:
         self.outcomes.close()
         self.late.close()
         self.figures.close()
+        self.attributions.close()
 
     def clear(self) -> None:
         """Drop everything, as a forked child must: the items are its parent's."""
@@ -122,3 +134,4 @@ class Inbox:
         self.outcomes.clear()
         self.late.clear()
         self.figures.clear()
+        self.attributions.clear()

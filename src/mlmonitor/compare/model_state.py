@@ -19,10 +19,11 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.figures.attributions import Attributions
+from mlmonitor.compare.figures.kpis import Kpis
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
-from mlmonitor.compare.kpis import Kpis
 from mlmonitor.compare.objectives.service_state import ServiceState
 from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
@@ -31,7 +32,7 @@ from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
 from mlmonitor.compare.risk.risk_baseline import find_baselines
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.errors import SchemaError
+from mlmonitor.errors import MonitorError
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
@@ -89,7 +90,11 @@ class ModelState:
             span, declared.objectives, significance, table=table, now=started_at
         )
         self.calls: CallStats = self.service.calls
-        self.kpis: Kpis = Kpis(span)
+        has_segments = self.has_segments
+        self.kpis: Kpis = Kpis(self._options, reference, declared.kpis, has_segments=has_segments)
+        self.attributions: Attributions = Attributions(
+            self._options, reference, has_segments=has_segments
+        )
         self.traffic: Traffic = Traffic(
             reference,
             self._options,
@@ -116,10 +121,10 @@ class ModelState:
 
     def ingest(
         self, run: Sequence[Entry], *, now: float, is_traced: bool = False
-    ) -> SchemaError | None:
+    ) -> MonitorError | None:
         """Add the rows of calls of one form; raises, adding none, if one cannot be read.
 
-        Returns the mistake that the run shows, if it shows one.
+        Returns the mistake that the run shows, or why a figure failed, if there is either.
         """
         rows = read_rows(run)
         if self.traffic.keeps_rows:
@@ -129,10 +134,11 @@ class ModelState:
         yield_gil()
         block = self.traffic.ingest(rows, codes, now=now)
         self.begin_comparing(now=now)  # the rows may have completed a learned reference
+        fault = self.kpis.compute(rows, now=now)
         if is_traced and block is not None and self.traffic.population is not None:
             traced = rows_with_origin(run, block.rows)
             self.traffic.population.update_exemplars(block, *traced, self._moment_ns)
-        return self._mistakes.find(run, rows)
+        return self._mistakes.find(run, rows) or fault
 
     def is_forgotten(self, entry: Entry) -> bool:
         """Whether a call whose id was read late had already been ingested without it."""
@@ -238,7 +244,8 @@ class ModelState:
     @property
     def whole(self) -> tuple[Population, ...]:
         """Existing populations in order: features and predictions, actuals, each figure."""
-        populations = (self.traffic.population, self.actuals, *self.kpis.populations.values())
+        own = self.traffic.population, self.actuals, self.attributions.population
+        populations = (*own, *self.kpis.populations.values())
         return tuple(population for population in populations if population is not None)
 
     def due(self, *, rows: int, seconds: float, now: float) -> list[Evaluable]:
@@ -295,4 +302,5 @@ class ModelState:
         if comparing is not None:
             total += comparing.deriver.nbytes
             total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
-        return total + self.service.nbytes + self.pending.memory_bytes
+        total += self.service.nbytes + self.attributions.memory_bytes
+        return total + self.pending.memory_bytes

@@ -8,6 +8,7 @@ from typing import Literal
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.event_status import EventStatus
+from mlmonitor.compare.figures.attributions import AttributionsSnapshot
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
@@ -116,9 +117,9 @@ class ModelSnapshot:
 
     traffic: features and predictions; None before comparing begins. actuals: None until the first
     label arrives if the reference has no actuals. kpis: one population per figure, in order of
-    arrival. segments: in the order of their codes, the rest last. unknown_fields: number of values
-    by name, for fields outside the reference. unused_ignores, unmatched_rules: options without
-    effect.
+    arrival. kpi_failures: blocks of rows for which a declared figure failed. segments: in the order
+    of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
+    reference. unused_ignores, unmatched_rules: options without effect.
     """
 
     model: str
@@ -141,12 +142,16 @@ class ModelSnapshot:
     objectives: tuple[ObjectiveStatus, ...] = ()
     objective_alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    kpi_units: Mapping[str, str] = field(default_factory=dict)
+    kpi_failures: Mapping[str, int] = field(default_factory=dict)
+    attributions: AttributionsSnapshot | None = None
     events: EventStatus | None = None
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:
         """Existing populations in order: features and predictions, actuals, each figure."""
-        populations = (self.traffic, self.actuals, *self.kpis)
+        attributed = None if self.attributions is None else self.attributions.population
+        populations = (self.traffic, self.actuals, attributed, *self.kpis)
         return tuple(population for population in populations if population is not None)
 
     @property

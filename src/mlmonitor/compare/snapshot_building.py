@@ -8,6 +8,7 @@ from types import MappingProxyType
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.figures.attributions import AttributionsSnapshot
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population import Population
@@ -59,13 +60,18 @@ def build_snapshot(
         traffic=None if population is None else snap(population),
         actuals=None if state.actuals is None else snap(state.actuals),
         kpis=tuple(map(snap, state.kpis.populations.values())),
+        kpi_units=MappingProxyType(dict(state.kpis.units)),
+        kpi_failures=MappingProxyType(dict(state.kpis.failures)),
+        attributions=_attributions(state, snap, now),
         segments=_segments(state, snap),
         labels=_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
         unmatched_rules=() if rules is None else rules.unmatched_rules,
         health=MonitoringHealth(
-            dropped=inbox.calls.dropped_rows() + inbox.figures.dropped,
+            dropped=sum(
+                (inbox.calls.dropped_rows(), inbox.figures.dropped, inbox.attributions.dropped)
+            ),
             internal_errors=inbox.guard.internal_errors,
             last_error=inbox.guard.last,
         ),
@@ -75,6 +81,13 @@ def build_snapshot(
         objective_alerts=state.service.objectives.alerts(now=now),
         incidents=tuple(_with_harm(incident, state.risk) for incident in state.incidents.incidents),
     )
+
+
+def _attributions(
+    state: ModelState, snap: Callable[[Population], PopulationSnapshot], now: float
+) -> AttributionsSnapshot | None:
+    population = state.attributions.population
+    return None if population is None else state.attributions.snapshot(snap(population), now=now)
 
 
 def _learning(traffic: Traffic) -> Learning:

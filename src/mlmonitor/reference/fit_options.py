@@ -1,24 +1,22 @@
 """Options of `Reference.fit`, checked once, with errors that say what to do."""
 
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from mlmonitor.aggregate.season import Season
-from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.outputs import PREDICTION, OutputKind, Outputs
 from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
 from mlmonitor.records import Field, Kind, Role
-from mlmonitor.reference.column_names import checked_name, checked_names
+from mlmonitor.reference.column_names import checked_names
 from mlmonitor.reference.thresholds import FieldOptions, Thresholds
 from mlmonitor.reference.training_data import ACTUAL, Columns
+from mlmonitor.reference.training_facts import TrainingFacts
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -40,9 +38,7 @@ class FitOptions:
     outputs: Outputs
     names: tuple[str, ...]
     kinds: Mapping[str, Kind]
-    trained_at: datetime | None
-    importances: dict[str, float]
-    training_metrics: dict[str, float]
+    facts: TrainingFacts
     scored: bool | tuple[str, ...]
     segments: tuple[str, ...]
     max_segments: int
@@ -61,9 +57,7 @@ class FitOptions:
         names: Any,
         schema: Any,
         fields: Any,
-        trained_at: Any,
-        importances: Any,
-        training_metrics: Any,
+        facts: TrainingFacts,
         anomaly_score: Any,
         segments: Any,
         max_segments: Any,
@@ -88,9 +82,7 @@ class FitOptions:
             outputs=outputs,
             names=_names_of("names", names),
             kinds=schema_of(schema, outputs, has_actuals=has_actuals),
-            trained_at=aware(trained_at),
-            importances=figures_of("importances", importances),
-            training_metrics=figures_of("training_metrics", training_metrics),
+            facts=facts,
             scored=anomaly_score if is_all else _names_of("anomaly_score", anomaly_score),
             segments=_names_of("segments", segments),
             max_segments=int(max_segments),
@@ -118,7 +110,7 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
     ):
         for name in sorted(set(names) - of):
             raise SchemaError(f"{what}: there is no column {name!r}")
-    for name in sorted(options.importances.keys() - features):
+    for name in sorted(options.facts.importances.keys() - features):
         from difflib import get_close_matches  # rarely needed, and slow to import
 
         similar = get_close_matches(name, sorted(features), n=1)
@@ -264,31 +256,3 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
         except ValueError:
             raise SchemaError(f"schema: {name!r}: expected one of {kind_names}") from None
     return kinds
-
-
-def figures_of(what: str, figures: Any) -> dict[str, float]:
-    """Return finite numbers by name; raise SchemaError for any other value."""
-    if figures is None:
-        return {}
-    if not isinstance(figures, Mapping):
-        raise SchemaError(f"{what}: expected a mapping of name to number")
-    numbers = {}
-    for name, value in figures.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise SchemaError(f"{what}: {name!r}: expected a finite number")
-        numbers[checked_name(name)] = number
-    return numbers
-
-
-def aware(moment: Any) -> datetime | None:
-    """Convert a datetime to UTC; a naive one is taken as UTC. Raise SchemaError for others."""
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime) or is_missing(moment):
-        raise SchemaError(f"trained_at: expected a datetime, got {type(moment).__name__}")
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(0, UTC) + (aware - datetime.fromtimestamp(0, UTC))

@@ -1,6 +1,5 @@
 """The reference: a summary of every field in a model's training data."""
 
-import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,13 +7,13 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
-from uuid import uuid4
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.derived.deriver import kernel_plans
+from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formats.reference import (
     FILE_BYTES,
     CategoricalReference,
@@ -29,10 +28,12 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Field, Kind, Role
+from mlmonitor.reference.figures.row_figures import Figures
 from mlmonitor.reference.fit_options import FitOptions, SeasonName
 from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.reference.thresholds import Thresholds
+from mlmonitor.reference.training_facts import TrainingFacts
 
 _OBJECT_BYTES = 4_000  # of a reference's objects, without its entries
 
@@ -63,6 +64,11 @@ class Reference:
         trained_at: datetime | None = None,
         importances: Mapping[str, float] | None = None,
         training_metrics: Mapping[str, float] | None = None,
+        training_seconds: float | None = None,
+        training_rows: int | None = None,
+        parent_version: str | None = None,
+        kpis: Figures = (),
+        attributions: Any = None,
         anomaly_score: bool | Sequence[str] = False,
         segments: Sequence[str] = (),
         max_segments: int = MOST_SEGMENTS,
@@ -100,10 +106,17 @@ class Reference:
             trained_at: when the model was trained; a naive time counts as UTC.
             importances: of features, as the model reports them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
+            training_seconds: how long the training took.
+            training_rows: how many rows the model was fitted on.
+            parent_version: the version that the model replaces.
+            kpis: figures of these rows, to compare live ones with: those declared for a monitor, or
+                columns by name.
+            attributions: of these rows: columns by feature, an array, SHAP's `Explanation`, or a
+                function of the columns of a chunk.
             anomaly_score: whether to score rows by the distance of their numeric features from
                 these rows (`anomaly_score`, `anomalous`), or the features to score them by.
             segments: features whose values split the rows, for `Monitor(segments=...)`. Each
-                segment is compared with the same segment of these rows, and costs as much as all.
+                segment costs as much as all rows.
             max_segments: how many of the largest segments are kept; the others become one.
             groups: the group of each row, in the forms of `actuals`, or the column that names it,
                 which is no feature then. Rows of one group are less evidence than others.
@@ -122,15 +135,21 @@ class Reference:
             ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
                 `season` or the time zone is unknown, or `times` is missing for a season.
         """
+        facts = TrainingFacts.check(
+            trained_at=trained_at,
+            importances=importances,
+            training_metrics=training_metrics,
+            training_seconds=training_seconds,
+            training_rows=training_rows,
+            parent_version=parent_version,
+        )
         options = FitOptions.check(
             output=output,
             classes=classes,
             names=names,
             schema=schema,
             fields=fields,
-            trained_at=trained_at,
-            importances=importances,
-            training_metrics=training_metrics,
+            facts=facts,
             anomaly_score=anomaly_score,
             segments=segments,
             max_segments=max_segments,
@@ -142,9 +161,8 @@ class Reference:
             thresholds=thresholds,
             seed=seed,
         )
-        return cls(
-            fit_reference(TrainingData(features, predictions, actuals, times, groups), options)
-        )
+        data = TrainingData(features, predictions, actuals, times, groups, kpis, attributions)
+        return cls(fit_reference(data, options))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -167,22 +185,7 @@ class Reference:
             FormatError: the file would be larger than `load` accepts.
             OSError: the file cannot be written.
         """
-        data = dump(self.content)
-        target = Path(path).resolve()  # keeps a symbolic link
-        if not target.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "No such folder to save in", str(path))
-        fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
-        try:
-            with fresh.open("xb") as file:
-                file.write(data)
-            fresh.replace(target)
-        finally:
-            fresh.unlink(missing_ok=True)
-
-    def _repr_html_(self) -> str:
-        from mlmonitor.reference.reference_html import reference_html
-
-        return reference_html(self.content)
+        write_atomically(path, dump(self.content))
 
     def __repr__(self) -> str:
         parts = [amount(self.rows, "row")]

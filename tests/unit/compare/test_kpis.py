@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.aggregate.window import Span
-from mlmonitor.compare.kpis import Kpis
+from mlmonitor.compare.figures.kpis import Kpis
 from mlmonitor.records import Quality, Role
 from mlmonitor.status.field_status import field_statuses
 

@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 _Category = Annotated[str, StringConstraints(max_length=1_000)]
-_Role = Literal["feature", "prediction", "actual", "derived"]
+_Role = Literal["feature", "prediction", "actual", "derived", "kpi", "attribution"]
 
 
 NUMBER_BYTES = 36  # of a number and its slot in an over-allocated list

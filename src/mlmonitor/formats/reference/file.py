@@ -48,6 +48,8 @@ class ReferenceFile(BaseModel):
     """The content of a reference's file.
 
     `explained` names the prediction that `predicted` of the entries describes, if there is one.
+    `attributions` holds the mean absolute attribution of each feature. `parent_version` is the
+    version that this model replaces.
     `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
     the losses of the rows that have a prediction and an actual, by measure. `grouped` describes the
     declared groups of rows, and `is_dated` says whether their order is that of times.
@@ -65,6 +67,10 @@ class ReferenceFile(BaseModel):
     trained_at: AwareDatetime | None = None
     importances: dict[Name, Finite] = {}
     training_metrics: dict[Name, Finite] = {}
+    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    training_rows: Count | None = None
+    parent_version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    attributions: dict[Name, Finite] = {}
     losses: Annotated[list[LossReference], Field(max_length=100)] = []
     explained: Name | None = None
     anomaly: AnomalyReference | None = None

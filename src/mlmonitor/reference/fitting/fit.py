@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 100_000
 
+_FIGURES = (Role.KPI, Role.ATTRIBUTION)
+"""Always numbers, even if a feature of the same name is declared to be another kind."""
+
 __all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fit_fields"]
 
 
@@ -116,6 +119,11 @@ def _begin(
         if name not in names:
             raise SchemaError(f"schema: there is no column {name!r}")
     return {
-        (role, name): FieldSample(role, name, declared=schema.get(name), is_public=name in public)
+        (role, name): FieldSample(
+            role,
+            name,
+            declared=Kind.NUMERIC if role in _FIGURES else schema.get(name),
+            is_public=name in public,
+        )
         for role, name in columns
     }

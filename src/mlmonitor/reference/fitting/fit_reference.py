@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import Role
+from mlmonitor.reference.figures.row_figures import Figures, RowFigures, list_chunks
 from mlmonitor.reference.fit_options import (
     FitOptions,
     check_actuals,
@@ -29,6 +30,8 @@ class TrainingData(NamedTuple):
     actuals: Any
     times: Any
     groups: Any = None
+    kpis: Figures = ()
+    attributions: Any = None
 
 
 def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
@@ -42,8 +45,9 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
     )
     derivations = Derivations(options.kinds, strata, scored=options.scored, seed=options.seed)
     is_stream = hasattr(data.features, "__next__")
+    figures = RowFigures(data.kpis, data.attributions, is_stream=is_stream)
     fitted = fit_fields(
-        derivations.passing(_checked_chunks(data, options)),
+        derivations.passing(list_chunks(_checked_chunks(data, options), figures)),
         schema=derivations.others,
         sample_rows=SAMPLE_ROWS if is_stream else None,
         rng=np.random.default_rng(options.seed),
@@ -58,9 +62,13 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         rows=fitted.rows,
         rows_seen=fitted.rows_seen,
         copied_rows=fitted.copied_rows,
-        trained_at=options.trained_at,
-        importances=options.importances,
-        training_metrics=options.training_metrics,
+        trained_at=options.facts.trained_at,
+        importances=options.facts.importances,
+        training_metrics=options.facts.metrics,
+        training_seconds=options.facts.seconds,
+        training_rows=options.facts.rows,
+        parent_version=options.facts.parent_version,
+        attributions=figures.mean_attributions,
         anomaly=whole.anomaly,
         fields=whole.fields,
         losses=fitted.losses,

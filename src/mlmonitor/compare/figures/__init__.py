@@ -1,0 +1,1 @@
+"""Business figures and attributions: what belongs to rows besides their features."""

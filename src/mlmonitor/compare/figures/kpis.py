@@ -1,0 +1,111 @@
+"""Business figures: reported beside predictions, or computed from their rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.capture.canonical import category_name
+from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.segment_populations import share_alpha
+from mlmonitor.derived.kpi_values import RowColumns, compute_kpi
+from mlmonitor.errors import CallbackError
+from mlmonitor.formats.reference import CountedEntry, NumericReference
+from mlmonitor.records import Block, Field, Kind, Kpi, Role
+from mlmonitor.reference.plans import numeric_plan
+from mlmonitor.reference.reference import Reference
+
+
+class Kpis:
+    """Sums, counts, moments and quantiles of each figure, for at most `NAMES` figures by name.
+
+    Names cannot fill the memory: further figures are counted under `OTHER`, and a name of more than
+    200 characters is truncated and gets a hash. A figure that the reference has is compared with
+    it, like any field.
+    """
+
+    NAMES = 100
+    OTHER = OTHER
+
+    def __init__(
+        self,
+        options: ComparisonOptions,
+        reference: Reference | None = None,
+        declared: Sequence[Kpi] = (),
+        *,
+        has_segments: bool = False,
+    ) -> None:
+        self.populations: dict[str, Population] = {}
+        self.units: dict[str, str] = {
+            category_name(kpi.name) or OTHER: kpi.unit for kpi in declared if kpi.unit
+        }
+        self.failures: dict[str, int] = {}
+        """Blocks of rows for which a declared figure could not be computed."""
+        self._declared = tuple(declared)
+        self._options = replace(options, hitters=1)
+        self._entries: dict[str, CountedEntry] = {}
+        self._reference = reference
+        if reference is not None:
+            self._options = share_alpha(self._options, reference, has_segments=has_segments)
+            self._entries = {entry.name: entry for entry in reference.entries([Role.KPI])}
+
+    def ingest(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
+        """Add figures, `(name, value)`."""
+        values: dict[str, list[object]] = {}
+        for name, value in figures:
+            values.setdefault(name, []).append(value)
+        for name, column in values.items():
+            self._add(name, column, now=now)
+
+    def compute(self, rows: Rows, *, now: float) -> CallbackError | None:
+        """Compute the declared figures of some rows; those of failed calls have none.
+
+        Returns why the first of them could not be computed, if any could not; the others were.
+        """
+        if not self._declared or not rows.count:
+            return None
+        columns = RowColumns(
+            rows.predictions, rows.features.column, lambda: iter(rows.features.names()), rows.count
+        )
+        failed = np.array(rows.failed, np.bool_) if rows.failed else None
+        fault: CallbackError | None = None
+        for kpi in self._declared:
+            try:
+                values = compute_kpi(kpi, columns, rows.count)
+            except CallbackError as error:
+                self.failures[kpi.name] = self.failures.get(kpi.name, 0) + 1
+                fault = fault or error
+                continue
+            self._add(kpi.name, values if failed is None else values[~failed], now=now)
+        return fault
+
+    def _add(self, name: str, column: Values, *, now: float) -> None:
+        if not len(column):
+            return
+        numbers, refused = parse_floats(column)
+        block = Block(len(column), numbers[None, :], np.array(refused)[None, :], [])
+        self._population(name, now).update(block, now=now)
+
+    def _population(self, name: str, now: float) -> Population:
+        """Return the population that a figure is kept in; create it if the figure is new."""
+        short = category_name(name) or self.OTHER
+        if short not in self.populations and len(self.populations) >= self.NAMES:
+            short = self.OTHER
+        if short not in self.populations:
+            self.populations[short] = self._begin(short, now)
+        return self.populations[short]
+
+    def _begin(self, name: str, now: float) -> Population:
+        field, entry = Field(name, Role.KPI, Kind.NUMERIC), self._entries.get(name)
+        if not isinstance(entry, NumericReference) or self._reference is None:
+            plan = Plan.build([field], {}, {})
+            return Population(plan, [], self._options, now=now)
+        plans = {field: numeric_plan(entry, self._options.deviations)}
+        plan = Plan.build([field], plans, {}, season=self._reference.season)
+        return Population(plan, [entry], self._options, now=now)

@@ -1,0 +1,74 @@
+"""Business figures that are computed from rows, a column at a time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.capture.values import Values, plain_values
+from mlmonitor.errors import CallbackError
+from mlmonitor.records import Floats, Kpi
+
+
+class MissingColumn(KeyError):
+    """There is no column of that name; a KeyError of the user's own could name a value."""
+
+
+class RowColumns(Mapping[str, Any]):
+    """The columns of some rows by name: features, and `prediction` or `prediction.<output>`.
+
+    A column of numbers is a float64 array, NaN where there is none; any other column is an array of
+    objects. A name that both a prediction and a feature have means the prediction.
+    """
+
+    def __init__(
+        self,
+        predictions: Mapping[str, Values],
+        find_feature: Callable[[str], Values | None],
+        feature_names: Callable[[], Iterator[str]],
+        rows: int,
+    ) -> None:
+        self._predictions, self._find = predictions, find_feature
+        self._feature_names, self._rows = feature_names, rows
+
+    def __getitem__(self, name: str) -> Any:
+        values = self._predictions.get(name)
+        if values is None:
+            values = self._find(name)
+        if values is None:
+            raise MissingColumn(name)
+        numbers, refused = parse_floats(values)
+        if refused[-1] < self._rows and refused[-1] * 2 <= self._rows:
+            return numbers
+        objects = np.empty(self._rows, object)
+        objects[:] = plain_values(values)
+        return objects
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self._predictions, *self._feature_names()]))
+
+    def __len__(self) -> int:
+        return len([*iter(self)])
+
+
+def compute_kpi(kpi: Kpi, columns: RowColumns, rows: int) -> Floats:
+    """Return the figure of each row; NaN where it cannot be computed.
+
+    Raises:
+        CallbackError: the function raised, or returned anything but one number a row; the message
+            names the figure, and the column that is missing.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            values = np.asarray(kpi.function(columns), np.float64)
+    except MissingColumn as error:
+        raise CallbackError(f"kpi {kpi.name}: there is no column {error}") from error
+    except Exception as error:
+        raise CallbackError(f"kpi {kpi.name}: raised {type(error).__name__}") from error
+    if values.shape != (rows,):
+        raise CallbackError(
+            f"kpi {kpi.name}: expected one number for each of the {rows} rows, got an array of "
+            f"shape {values.shape}"
+        )
+    return np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,1 @@
+"""What belongs to training rows besides features: business figures and attributions."""

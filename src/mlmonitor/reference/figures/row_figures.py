@@ -1,0 +1,110 @@
+"""Business figures and attributions of training rows, as columns of their own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlmonitor.capture.read.attribution_rows import read_attributions
+from mlmonitor.capture.values import Values
+from mlmonitor.derived.kpi_values import RowColumns, compute_kpi
+from mlmonitor.errors import CallbackError, ConfigError, SchemaError
+from mlmonitor.records import Floats, Kpi, Role
+from mlmonitor.reference.column_names import checked_name
+from mlmonitor.reference.training_data import Chunk
+
+Figures = Mapping[str, Any] | Sequence[Kpi]
+
+
+class RowFigures:
+    """Adds the figures and attributions of each chunk, and sums the attributions.
+
+    kpis: to compute, or columns by name. attributions: columns by name of a feature, an array with
+    one column for each feature, or a function of a chunk's columns that returns either.
+    """
+
+    def __init__(self, kpis: Figures, attributions: Any, *, is_stream: bool) -> None:
+        self._kpis, self._columns = _split(kpis, is_stream=is_stream)
+        if attributions is not None and is_stream and not callable(attributions):
+            raise SchemaError("attributions: expected a function for an iterator of chunks")
+        self._attributions = attributions
+        self._absolute: dict[str, list[float]] = {}
+
+    def add(self, chunk: Chunk) -> None:
+        """Add the columns that belong to a chunk's rows."""
+        features = {name: c for (role, name), c in chunk.columns.items() if role is Role.FEATURE}
+        outputs = {name: c for (role, name), c in chunk.columns.items() if role is Role.PREDICTION}
+        columns = RowColumns(outputs, features.get, lambda: iter(features), chunk.rows)
+        for kpi in self._kpis:
+            try:
+                chunk.columns[Role.KPI, kpi.name] = compute_kpi(kpi, columns, chunk.rows)
+            except CallbackError as error:
+                raise SchemaError(f"kpis: {error}") from None
+        for name, values in self._columns.items():
+            chunk.columns[Role.KPI, name] = _check_length("kpis", name, values, chunk.rows)
+        for name, values in self._read_attributions(columns, features, chunk.rows).items():
+            chunk.columns[Role.ATTRIBUTION, name] = values
+            sums = self._absolute.setdefault(name, [0.0, 0.0])
+            is_known = np.isfinite(values)
+            sums[0] += float(np.count_nonzero(is_known))
+            sums[1] += float(np.abs(values[is_known]).sum())
+
+    def _read_attributions(
+        self, columns: RowColumns, features: Mapping[str, Values], rows: int
+    ) -> dict[str, Floats]:
+        given = self._attributions(columns) if callable(self._attributions) else self._attributions
+        if given is None or not rows:
+            return {}
+        by_name = read_attributions(given, rows, tuple(features))
+        for name in by_name:
+            if name not in features:
+                raise SchemaError(f"attributions: there is no feature {name!r}")
+        return by_name
+
+    @property
+    def mean_attributions(self) -> dict[str, float]:
+        """The mean absolute attribution of each feature."""
+        return {name: total / count for name, (count, total) in self._absolute.items() if count}
+
+
+def _split(kpis: Any, *, is_stream: bool) -> tuple[tuple[Kpi, ...], dict[str, Any]]:
+    if isinstance(kpis, Mapping):
+        if is_stream and kpis:
+            raise SchemaError("kpis: expected Kpi(name, function) for an iterator of chunks")
+        return (), {checked_name(name): values for name, values in kpis.items()}
+    return check_kpis(kpis), {}
+
+
+def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
+    """Return declared figures, checked.
+
+    Raises:
+        ConfigError: they are no list of `Kpi`, a name is empty or occurs twice, or a function
+            cannot be called.
+    """
+    is_listed = isinstance(kpis, list | tuple) and all(isinstance(each, Kpi) for each in kpis)
+    if not is_listed:
+        raise ConfigError(
+            "kpis: expected a list, such as [Kpi('savings', lambda rows: rows['claimed'] - "
+            "rows['prediction'], unit='EUR')]"
+        )
+    names = [kpi.name for kpi in kpis]
+    if len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
+        raise ConfigError("kpis: expected names that differ")
+    if not all(callable(kpi.function) and isinstance(kpi.unit, str) for kpi in kpis):
+        raise ConfigError("kpis: expected Kpi(name, function, unit=text) each")
+    return tuple(kpis)
+
+
+def _check_length(what: str, name: str, values: Any, rows: int) -> Values:
+    column = np.asarray(values)
+    if column.shape != (rows,):
+        raise SchemaError(f"{what}: {name!r}: expected one for each of the {rows} rows")
+    return column
+
+
+def list_chunks(chunks: Iterator[Chunk], figures: RowFigures) -> Iterator[Chunk]:
+    """Yield the chunks with their figures and attributions."""
+    for chunk in chunks:
+        figures.add(chunk)
+        yield chunk
