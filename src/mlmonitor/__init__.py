@@ -34,7 +34,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
-    from mlmonitor.records import Field, Kind, Metric, Objective, Quality, Role
+    from mlmonitor.records import Field, Kind, Kpi, Metric, Objective, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
@@ -75,7 +75,7 @@ _MODULES = {
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),
-    "records": ("Field", "Kind", "Metric", "Objective", "Quality", "Role"),
+    "records": ("Field", "Kind", "Kpi", "Metric", "Objective", "Quality", "Role"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -119,6 +119,7 @@ __all__ = [
     "IncompatibleSketch",
     "Kafka",
     "Kind",
+    "Kpi",
     "Metric",
     "MissingExtra",
     "Monitor",

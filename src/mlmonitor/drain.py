@@ -140,18 +140,22 @@ class Drain:
             else:
                 self._discard_evicted()
         self._end_drain_of_outcomes(now)
+        self._end_drain_of_figures(now)
+        with self._inbox.guard:
+            self._state.simulate_next()
+        self._evaluate(
+            now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
+        )
+
+    def _end_drain_of_figures(self, now: float) -> None:
+        """Add business figures, and attributions."""
         figures = self._inbox.figures.drain()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
         with self._inbox.guard:
             self._state.attributions.ingest(self._inbox.attributions.drain(), now=now)
         if self._events is not None:
-            self._events.ingest_figures(figures, reference, now=now)
-        with self._inbox.guard:
-            self._state.simulate_next()
-        self._evaluate(
-            now, rows=self._config.check_rows, seconds=self._config.check_interval_seconds
-        )
+            self._events.ingest_figures(figures, self._state.traffic.reference, now=now)
 
     def _claim(self, labels: list[LabelEntry], now: float) -> list[LabelEntry]:
         """Match labels of predictions that earlier versions made; return the others.

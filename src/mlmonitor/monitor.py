@@ -16,7 +16,6 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.callbacks import Callbacks
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.config import Config
 from mlmonitor.events.sinks.event_sink import EventDestination
@@ -29,7 +28,7 @@ from mlmonitor.notify.webhook import Webhook
 from mlmonitor.pipeline import Pipeline
 from mlmonitor.prediction_recording import Recording
 from mlmonitor.presenting import Presenting
-from mlmonitor.records import Field, Kind, Metric, Objective
+from mlmonitor.records import Field, Kind, Kpi, Metric, Objective
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.verdict.verdict import Verdict
@@ -69,6 +68,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             performance is kept for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
         objectives: bounds that alert when broken, such as `Objective("mae", maximum=900)`.
+        kpis: business figures computed from rows in the worker, such as `Kpi("savings", lambda
+            rows: rows["claimed_amount"] - rows["prediction"], unit="EUR")`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
             belong together) begins and once when it ends; what they raise is counted.
         on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
@@ -101,6 +102,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
         buckets: Mapping[str, Sequence[float]] | None = None,
         metrics: Sequence[Metric] = (),
         objectives: Sequence[Objective] = (),
+        kpis: Sequence[Kpi] = (),
         on_alert: Callable[[Alert], object] | None = None,
         on_incident: Callable[[Incident], object] | None = None,
         on_verdict: Callable[[Verdict], object] | None = None,
@@ -111,13 +113,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
     ) -> None:
         options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
-        check = options.check_callable
-        self._clock = check("clock", clock) or ProcessClock()
-        self._callbacks = Callbacks(
-            check("on_alert", on_alert),
-            check("on_incident", on_incident),
-            check("on_verdict", on_verdict),
-        )
+        self._clock = options.check_callable("clock", clock) or ProcessClock()
+        self._callbacks = options.check_callbacks(on_alert, on_incident, on_verdict)
         self._notify = options.resolve_notify(notify)
         self._reference = options.resolve_reference(reference)
         self._exporters = options.resolve_exporters(
@@ -133,6 +130,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             buckets=options.check_buckets(buckets),
             metrics=options.check_metrics(metrics),
             objectives=objectives,
+            kpis=kpis,
             groups=groups,
         )
         named = options.check_names("features", features)
@@ -157,6 +155,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             guard=inbox.guard,
             copiers=options.choose_copiers(schema),
             plain_row=None if options.has_vectors(schema) else dict,
+            attribute=self._attribute if self.config.enabled else None,
         )
         self._servers = []
         self._capture = HostCapture(recorder, names, self.config)

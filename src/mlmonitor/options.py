@@ -1,6 +1,6 @@
 """Check the arguments of a monitor once, with errors that say what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from itertools import pairwise
 from math import isfinite
@@ -9,6 +9,9 @@ from typing import Any, TypeVar, cast
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.callbacks import Callbacks
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.objectives.objective_alerts import check_objective
 from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
@@ -20,9 +23,11 @@ from mlmonitor.export.base import Exporter
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
 from mlmonitor.notify.webhook import Webhook, check_notify
-from mlmonitor.records import Declared, Field, Kind, Metric, Objective, Role
+from mlmonitor.records import Declared, Field, Kind, Kpi, Metric, Objective, Role
+from mlmonitor.reference.figures.row_figures import check_kpis
 from mlmonitor.reference.fit_options import kinds_of
 from mlmonitor.reference.reference import Reference
+from mlmonitor.verdict.verdict import Verdict
 
 F = TypeVar("F")
 
@@ -121,6 +126,19 @@ def check_callable(option: str, function: F | None) -> F | None:
     return function
 
 
+def check_callbacks(
+    on_alert: Callable[[Alert], object] | None,
+    on_incident: Callable[[Incident], object] | None,
+    on_verdict: Callable[[Verdict], object] | None,
+) -> Callbacks:
+    """Return the functions of the host, checked."""
+    return Callbacks(
+        check_callable("on_alert", on_alert),
+        check_callable("on_incident", on_incident),
+        check_callable("on_verdict", on_verdict),
+    )
+
+
 def build_declared(  # noqa: PLR0913 - all by keyword
     reference: Reference | None,
     *,
@@ -132,6 +150,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     buckets: Mapping[str, tuple[float, ...]],
     metrics: tuple[Metric, ...],
     objectives: Sequence[Objective],
+    kpis: Sequence[Kpi],
     groups: object = None,
 ) -> Declared:
     """Build the declarations about the rows, checked against the reference."""
@@ -143,6 +162,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
         buckets=buckets,
         metrics=metrics,
         objectives=check_objectives(objectives, metrics),
+        kpis=check_kpis(kpis),
         groups=_check_groups(groups),
     )
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.entry import Shape
+from mlmonitor.capture.entry import ROWS, Shape
+from mlmonitor.capture.host.attribution_entries import copy_attributions
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import read_times
@@ -102,13 +103,19 @@ class Recording:
             shape = self._capture.shapes.get(output, names)
         return self._block(shape, features, prediction_id)
 
-    def record(
+    def _attribute(self, attributions: Any, rows: int = 1) -> None:
+        """Hand over the attributions of some rows."""
+        entry = copy_attributions(attributions, rows, self._capture.feature_names)
+        self._worker.report(self._inbox.attributions.put, [entry])
+
+    def record(  # noqa: PLR0913 - what belongs to rows, by keyword
         self,
         features: Any,
         predictions: Any,
         *,
         ids: Sequence[object] | None = None,
         at: object = None,
+        attributions: Any = None,
         output: OutputKind = "value",
         names: Sequence[str] = (),
     ) -> None:
@@ -120,6 +127,8 @@ class Recording:
         row, or a mapping or frame of several outputs. ids: one a row, for later labels.
         at: when the rows were predicted, in seconds since 1970 or as datetimes, one for all or one
         each; if not given, now. It decides their cohort, not the window that they are compared in.
+        attributions: the part of each feature in each prediction: columns by feature, a frame, an
+        array in the order of the features, or SHAP's `Explanation`.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
         Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
@@ -128,8 +137,12 @@ class Recording:
             with self._inbox.guard:
                 batch = batch._replace(times=None if at is None else read_times(at))
             with self._inbox.guard:
+                rows = 0
                 for entry in self._capture.build_entries(batch, output, names):
+                    rows += entry[ROWS]
                     self._worker.hand_over_batch(entry)
+                if attributions is not None:
+                    self._attribute(attributions, rows)
 
     @property
     def prediction_id(self) -> str:

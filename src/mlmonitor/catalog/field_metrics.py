@@ -9,6 +9,27 @@ DISTRIBUTION = MetricSpec(
     FIELD,
     "Values of a numeric field over the reference's bins",
 )
+KPI_UNIT = MetricSpec(
+    "mlmonitor.kpi.unit",
+    "gauge",
+    "{figure}",
+    ("field", "unit"),
+    "1 for each business figure that was declared with a unit",
+)
+ATTRIBUTION = MetricSpec(
+    "mlmonitor.attribution",
+    "gauge",
+    "{value}",
+    ("field", "basis"),
+    "Mean absolute attribution of a feature over the window (`live`), or at training (`reference`)",
+)
+ATTRIBUTION_NDCG = MetricSpec(
+    "mlmonitor.attribution.ndcg",
+    "gauge",
+    "{score}",
+    (),
+    "Agreement of the features' ranking by attribution with that at training; 1 if they are equal",
+)
 BIN = MetricSpec(
     "mlmonitor.field.bin",
     "counter",

@@ -22,6 +22,19 @@ DURATION_SUM = MetricSpec(
     (),
     "Time in the wrapped call, all calls together; for an OpenTelemetry provider",
 )
+TRAINING_DURATION = MetricSpec(
+    "mlmonitor.training.duration", "gauge", "s", (), "How long the training of the model took"
+)
+TRAINING_ROWS = MetricSpec(
+    "mlmonitor.training.rows", "gauge", "{row}", (), "Rows that the model was fitted on"
+)
+TRAINING_PARENT = MetricSpec(
+    "mlmonitor.training.parent",
+    "gauge",
+    "{version}",
+    ("parent.version",),
+    "1 for the version that this model replaced",
+)
 MODEL_AGE = MetricSpec("mlmonitor.model.age", "gauge", "s", (), "Time since the model was trained")
 DROPPED = MetricSpec(
     "mlmonitor.rows.dropped", "counter", "{row}", (), "Rows refused because the buffer was full"

@@ -19,8 +19,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.figures.attributions import Attributions
-from mlmonitor.compare.figures.kpis import Kpis
+from mlmonitor.compare.figures.begin_figures import begin_figures
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
@@ -47,8 +46,7 @@ QUIET_INTERVALS = 10
 class ModelState:
     """The aggregates of one model in one process; times are seconds that never decrease.
 
-    Without a reference, one is learned from the first rows. Comparing begins with
-    `begin_comparing`, or within `ingest` once enough rows were learned.
+    Comparing begins with `begin_comparing`, or within `ingest` once enough rows were learned.
     """
 
     def __init__(
@@ -90,11 +88,7 @@ class ModelState:
             span, declared.objectives, significance, table=table, now=started_at
         )
         self.calls: CallStats = self.service.calls
-        has_segments = self.has_segments
-        self.kpis: Kpis = Kpis(self._options, reference, declared.kpis, has_segments=has_segments)
-        self.attributions: Attributions = Attributions(
-            self._options, reference, has_segments=has_segments
-        )
+        self.kpis, self.attributions = begin_figures(self._options, reference, declared)
         self.traffic: Traffic = Traffic(
             reference,
             self._options,

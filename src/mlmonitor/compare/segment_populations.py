@@ -124,9 +124,11 @@ def ordered_segment_names(reference: Reference) -> tuple[str, ...]:
 
 
 def share_alpha(
-    options: ComparisonOptions, reference: Reference, *, has_segments: bool
+    options: ComparisonOptions, reference: Reference | None, *, has_segments: bool
 ) -> ComparisonOptions:
     """The options for a reference: its groups, and `alpha` shared by all fields and segments."""
+    if reference is None:
+        return options
     populations = 1 + len(reference.segment_names) * has_segments
     grouping = find_grouping(reference, options.groups)
     return replace(options.shared(reference.monitored * populations), grouping=grouping)

@@ -47,6 +47,15 @@ class SeasonInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingInfo:
+    """How the model was trained: duration, rows, and the version it replaced; None if not given."""
+
+    seconds: float | None = None
+    rows: int | None = None
+    parent_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceInfo:
     """The reference in use. `is_learned`: whether it was learned from this service."""
 
@@ -54,6 +63,7 @@ class ReferenceInfo:
     is_learned: bool
     trained_at: datetime | None
     training_metrics: Mapping[str, float]
+    training: TrainingInfo
     season: SeasonInfo | None
     importances: Mapping[str, float] = field(default_factory=dict)
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
+from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population import Population
@@ -24,6 +24,7 @@ from mlmonitor.compare.snapshot import (
     ReferenceInfo,
     SeasonInfo,
     SegmentSnapshot,
+    TrainingInfo,
 )
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.gil import yield_gil
@@ -99,14 +100,17 @@ def _learning(traffic: Traffic) -> Learning:
 
 
 def _reference(reference: Reference, now: float) -> ReferenceInfo:
-    season, info = reference.season, None
+    season, info, content = reference.season, None, reference.content
     if season is not None:
         info = SeasonInfo(season.name, season.at(now), season.count, season.timezone)
     return ReferenceInfo(
         rows=reference.rows,
         is_learned=reference.is_learned,
         trained_at=reference.trained_at,
-        training_metrics=MappingProxyType(dict(reference.content.training_metrics)),
+        training_metrics=MappingProxyType(dict(content.training_metrics)),
+        training=TrainingInfo(
+            content.training_seconds, content.training_rows, content.parent_version
+        ),
         season=info,
         importances=MappingProxyType(dict(reference.content.importances)),
     )

@@ -39,6 +39,8 @@ class RowColumns(Mapping[str, Any]):
         if values is None:
             raise MissingColumn(name)
         numbers, refused = parse_floats(values)
+        if refused[0] == self._rows and name not in iter(self):  # rows without names have any name
+            raise MissingColumn(name)
         if refused[-1] < self._rows and refused[-1] * 2 <= self._rows:
             return numbers
         objects = np.empty(self._rows, object)

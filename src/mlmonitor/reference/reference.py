@@ -82,25 +82,23 @@ class Reference:
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        Data passed at once is used completely. For an iterator of chunks, bins summarise a uniform
-        sample of 100,000 rows; mean, deviation and range summarise all rows. The first chunk that
-        has values of a column determines its kind.
+        Data passed at once is used completely; of an iterator of chunks, bins summarise a uniform
+        sample of 100,000 rows. The first chunk with values of a column determines its kind.
         Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for simulated
             thresholds, 1 to 10 ms for asymptotic ones.
 
         Args:
             features: a pandas, polars or pyarrow frame (extra `frames`), columns by name, rows, an
                 array with `names`, or an iterator of chunks of any of these.
-            predictions: the model's output for these rows: an array, a frame or mapping of several
-                outputs, a function of a chunk, or an iterator of chunks.
+            predictions: an array, a frame or mapping of several outputs, a function of a chunk, or
+                an iterator of chunks.
             output: `probabilities` if `predictions` hold one number per class. As in `watch`, each
-                class is then a field, and `prediction` is the label of the most probable class.
+                class is a field, and `prediction` is the label of the most probable class.
             classes: names of the classes, in order, like `names` of `watch`.
-            actuals: the true values of these rows, in the same forms. If there are `classes`, they
-                must be names of classes, and so must later labels.
+            actuals: the true values, in the same forms. If there are `classes`, they must be names
+                of classes, and so must later labels.
             names: names of an array's columns.
-            schema: kinds by column, to override inference; required for text and embeddings
-                (columns of vectors).
+            schema: kinds by column, to override inference; required for text and embeddings.
             fields: declared as for a monitor; `Field(name, public=True)` keeps the names of
                 categories of fewer than five rows, which are withheld by default.
             trained_at: when the model was trained; a naive time counts as UTC.
@@ -109,15 +107,13 @@ class Reference:
             training_seconds: how long the training took.
             training_rows: how many rows the model was fitted on.
             parent_version: the version that the model replaces.
-            kpis: figures of these rows, to compare live ones with: those declared for a monitor, or
-                columns by name.
-            attributions: of these rows: columns by feature, an array, SHAP's `Explanation`, or a
-                function of the columns of a chunk.
+            kpis: figures to compare live ones with: those of a monitor, or columns by name.
+            attributions: columns by feature, an array, SHAP's `Explanation`, or a function of the
+                columns of a chunk.
             anomaly_score: whether to score rows by the distance of their numeric features from
                 these rows (`anomaly_score`, `anomalous`), or the features to score them by.
-            segments: features whose values split the rows, for `Monitor(segments=...)`. Each
-                segment costs as much as all rows.
-            max_segments: how many of the largest segments are kept; the others become one.
+            segments: features whose values split the rows; each segment costs as much as all rows.
+            max_segments: the largest segments that are kept; the others become one.
             groups: the group of each row, in the forms of `actuals`, or the column that names it,
                 which is no feature then. Rows of one group are less evidence than others.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.

@@ -7,6 +7,7 @@ import numpy as np
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.snapshot import ModelSnapshot, SeasonInfo, SegmentSnapshot
 from mlmonitor.status.field_status import FieldStatus, field_statuses
+from mlmonitor.status.figures.figure_status import attribution_status, kpi_statuses, order_alerts
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.status.status import Status
@@ -46,9 +47,11 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         destinations=dict(snapshot.destinations),
         events=snapshot.events,
         memory_bytes=snapshot.memory_bytes,
-        alerts=snapshot.alerts,
+        alerts=order_alerts(snapshot.alerts, snapshot),
         incidents=snapshot.incidents,
         verdict=verdict,
+        kpis=kpi_statuses(snapshot),
+        attributions=attribution_status(snapshot),
         violations=_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,

@@ -27,6 +27,7 @@ _GROUPS = {
     Role.PREDICTION: "predictions",
     Role.ACTUAL: "actuals",
     Role.KPI: "KPIs",
+    Role.ATTRIBUTION: "attributions",
 }
 
 

@@ -24,6 +24,13 @@ def shown(reference: Reference) -> str:
             f"{truncate(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items()
         )
         lines.append(f"at training: {', '.join(metrics)}")
+    facts = [] if content.training_rows is None else [f"on {amount(content.training_rows, 'row')}"]
+    facts += (
+        [] if content.training_seconds is None else [f"in {duration(content.training_seconds)}"]
+    )
+    parent = content.parent_version
+    facts += [] if parent is None else [f"replacing version {truncate(parent, _NAME)}"]
+    lines += [f"trained {', '.join(facts)}"] if facts else []
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = _fit_names([head, *map(_row, content.fields)])
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])

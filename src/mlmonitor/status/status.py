@@ -15,6 +15,7 @@ from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
+from mlmonitor.status.figures.figure_status import AttributionStatus, KpiStatus
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.verdict.verdict import Verdict
 
@@ -69,6 +70,7 @@ class Status:
     objectives: the declared ones, each with its measure now and whether it is met.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
+    kpis: business figures by name. attributions: the part of each feature in the predictions.
     earlier: versions that were replaced in this process, the newest first.
     notifications: events of each webhook by outcome.
     violations: values that broke each declared rule since the start.
@@ -107,6 +109,8 @@ class Status:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     verdict: Verdict | None = None
+    kpis: Mapping[str, KpiStatus] = field(default_factory=dict)
+    attributions: AttributionStatus | None = None
     earlier: tuple[EarlierVersion, ...] = ()
     notifications: Mapping[str, NotificationStatus] = field(default_factory=dict)
     training_metrics: Mapping[str, float] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from mlmonitor.formatting import (
 from mlmonitor.records import Kind
 from mlmonitor.status.field_status import FieldStatus
 from mlmonitor.status.field_table import field_table, invalid_lines
+from mlmonitor.status.figures.figure_status import figure_lines
 from mlmonitor.status.lines import (
     NAME_COLUMNS,
     NAMED,
@@ -156,6 +157,7 @@ def _monitoring(status: Status) -> list[str]:
                 for k, v in status.training_metrics.items()
             )
             lines.append(f"at training: {join_names(list(trained))}")
+    lines += figure_lines(status.kpis, status.attributions)
     lines += [_earlier(version) for version in status.earlier]
     lines += objective_lines(status.objectives)
     labels = {name: count for name, count in status.labels.items() if count}

@@ -6,20 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmonitor.aggregate.window import Span
+from mlmonitor.compare.alerts.significance import Significance
+from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.figures.kpis import Kpis
 from mlmonitor.records import Quality, Role
 from mlmonitor.status.field_status import field_statuses
 
-SPAN = Span(3_600.0, None, 60)
+OPTIONS = ComparisonOptions(
+    Span(3_600.0, None, 60), Significance(alpha=0.01, fields=1, tolerance=0.0), hitters=1
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(-1e6, 1e6)), min_size=1, max_size=60))
 def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, float]]) -> None:
     """Count, mean and deviation of each name equal numpy's, in however many parts they came."""
-    kpis = Kpis(SPAN)
+    kpis = Kpis(OPTIONS)
     for figure in figures:
         kpis.ingest([figure], now=1.0)
-    at_once = Kpis(SPAN)
+    at_once = Kpis(OPTIONS)
     at_once.ingest(figures, now=1.0)
     for name, population in kpis.populations.items():
         expected = [value for each, value in figures if each == name]
@@ -33,7 +37,7 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
 
 def test_names_are_bounded() -> None:
     """Beyond `NAMES` figures are counted together; those known before keep their own count."""
-    kpis = Kpis(SPAN)
+    kpis = Kpis(OPTIONS)
     kpis.ingest([(f"k{at}", 1.0) for at in range(Kpis.NAMES + 50)], now=1.0)
     kpis.ingest([("k0", 1.0), ("new", 1.0)], now=1.0)
     assert len(kpis.populations) == Kpis.NAMES + 1
@@ -43,7 +47,7 @@ def test_names_are_bounded() -> None:
 
 def test_a_long_name_is_cut_and_stays_distinct() -> None:
     """Two names that differ only at the end of a megabyte are two figures of 200 characters."""
-    kpis = Kpis(SPAN)
+    kpis = Kpis(OPTIONS)
     kpis.ingest([("n" * 1_000_000 + end, 1.0) for end in "ab"], now=1.0)
     assert len(kpis.populations) == 2
     assert {len(name) for name in kpis.populations} <= {199, 200}
@@ -51,7 +55,7 @@ def test_a_long_name_is_cut_and_stays_distinct() -> None:
 
 def test_what_is_no_number_is_counted() -> None:
     """A figure that cannot be read is refused by reason, and its neighbours are kept."""
-    kpis = Kpis(SPAN)
+    kpis = Kpis(OPTIONS)
     kpis.ingest([("a", 1.0), ("a", "x"), ("a", None), ("a", float("inf")), ("a", 10**400)], now=1.0)
     (status,) = field_statuses(kpis.populations["a"].snapshot(now=1.0))
     assert (status.count, status.mean) == (1, 1.0)

@@ -32,7 +32,9 @@ class HostCapture:
 
     def __init__(self, recorder: Recorder, features: tuple[str, ...], config: Config) -> None:
         self.recorder: Recorder = recorder
-        self._features, self._is_enabled = features, config.enabled
+        self.feature_names: tuple[str, ...] = features
+        """Names of positional features."""
+        self._is_enabled = config.enabled
         self._rows_per_entry = max(config.buffer_rows // _ENTRIES_IN_BUFFER, 1)
         self.shapes: CallShapes = CallShapes(features, recorder.guard)
         make_class = make_recording_class if config.enabled else make_silent_class
@@ -48,7 +50,7 @@ class HostCapture:
                 options do not fit its target.
         """
         check_options(features, outputs, id_from)
-        shape = Shape(self._features, outputs, id_from)
+        shape = Shape(self.feature_names, outputs, id_from)
 
         def wrap(function: Callable[..., Any]) -> Any:
             wrapper = decorate(function, features, recorder=self.recorder, shape=shape)

@@ -58,6 +58,7 @@ class Recorder(PerProcess):
     clock: monotonic, in nanoseconds.
     new_id: makes a prediction's id.
     name_late: receives an entry whose id was first read after it had been appended.
+    attribute: receives the attributions of one prediction.
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
     unobservable: types of results already reported as impossible to observe.
     open_call: the coroutine call or block that is open in the current context, as it may be
@@ -70,6 +71,7 @@ class Recorder(PerProcess):
     name_late: Callable[[Entry], object]
     guard: Guard
     copiers: Copiers = field(default_factory=Copiers)
+    attribute: Callable[[Any], object] | None = None
     plain_row: Any = dict
     unobservable: set[type] = field(default_factory=set)
     open_call: ContextVar[OpenCall | None] = field(

@@ -14,7 +14,6 @@ from mlmonitor.capture.read.attribution_rows import read_attributions
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
-from mlmonitor.compare.segment_populations import share_alpha
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Block, Field, Floats, Kind, Role
 from mlmonitor.reference.reference import Reference
@@ -42,20 +41,12 @@ class Attributions:
     A feature that is not among them is reported once. Price: two numeric fields a feature.
     """
 
-    def __init__(
-        self,
-        options: ComparisonOptions,
-        reference: Reference | None,
-        *,
-        has_segments: bool = False,
-    ) -> None:
+    def __init__(self, options: ComparisonOptions, reference: Reference | None) -> None:
         self.population: Population | None = None
         self._sizes: Population | None = None
         self._options, self._reference = options, reference
-        self._has_entries = False
-        if reference is not None:
-            self._options = share_alpha(options, reference, has_segments=has_segments)
-            self._has_entries = bool(reference.entries([Role.ATTRIBUTION]))
+        entries = () if reference is None else reference.entries([Role.ATTRIBUTION])
+        self._has_entries = bool(entries)
 
     def ingest(self, entries: Sequence[AttributionEntry], *, now: float) -> None:
         """Add the attributions of some rows.

@@ -13,7 +13,6 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.segment_populations import share_alpha
 from mlmonitor.derived.kpi_values import RowColumns, compute_kpi
 from mlmonitor.errors import CallbackError
 from mlmonitor.formats.reference import CountedEntry, NumericReference
@@ -38,8 +37,6 @@ class Kpis:
         options: ComparisonOptions,
         reference: Reference | None = None,
         declared: Sequence[Kpi] = (),
-        *,
-        has_segments: bool = False,
     ) -> None:
         self.populations: dict[str, Population] = {}
         self.units: dict[str, str] = {
@@ -52,7 +49,6 @@ class Kpis:
         self._entries: dict[str, CountedEntry] = {}
         self._reference = reference
         if reference is not None:
-            self._options = share_alpha(self._options, reference, has_segments=has_segments)
             self._entries = {entry.name: entry for entry in reference.entries([Role.KPI])}
 
     def ingest(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:

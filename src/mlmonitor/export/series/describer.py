@@ -12,6 +12,8 @@ from mlmonitor.export.series.call_points import call_points, error_points
 from mlmonitor.export.series.field_families import population_families
 from mlmonitor.export.series.grouping import SnapshotCache, group_points
 from mlmonitor.export.series.health_points import health_points, label_points, reference_points
+from mlmonitor.export.series.model_points.figure_points import figure_points
+from mlmonitor.export.series.model_points.verdict_points import verdict_points
 from mlmonitor.export.series.performance_points import (
     additive_points,
     cohort_points,
@@ -19,7 +21,6 @@ from mlmonitor.export.series.performance_points import (
     performance_points,
     risk_points,
 )
-from mlmonitor.export.series.verdict_points import verdict_points
 from mlmonitor.gil import yield_gil
 from mlmonitor.verdict.verdict import Verdict
 
@@ -75,6 +76,7 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     yield from _segment_points(snapshot, identity)
     if snapshot.reference is not None:
         yield from reference_points(snapshot.reference, identity, now=snapshot.time)
+    yield from figure_points(snapshot, identity)
     yield from health_points(snapshot, identity)
 
 

@@ -17,6 +17,14 @@ def reference_points(
     for measure, value in reference.training_metrics.items():
         labels = ("measure", measure), ("basis", "reference")
         yield from finite_point(catalog.PERFORMANCE, (*identity, *labels), value)
+    training = reference.training
+    if training.seconds is not None:
+        yield from finite_point(catalog.TRAINING_DURATION, identity, training.seconds)
+    if training.rows is not None:
+        yield from finite_point(catalog.TRAINING_ROWS, identity, training.rows)
+    if training.parent_version is not None:
+        parent = (*identity, ("parent.version", training.parent_version))
+        yield Point(catalog.TRAINING_PARENT, parent, 1.0)
     if reference.trained_at is not None:
         age = max(now - reference.trained_at.timestamp(), 0.0)
         yield from finite_point(catalog.MODEL_AGE, identity, age)

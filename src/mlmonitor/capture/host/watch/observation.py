@@ -22,16 +22,26 @@ _MAPPING = PayloadForm.MAPPING
 class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
-    Set `value` to the prediction. Read `id` in the block or after it, and pass it with the label
-    of the prediction.
+    Set `value` to the prediction, and `attributions` to the part of each feature in it, if they are
+    known. Read `id` in the block or after it, and pass it with the label of the prediction.
     An exception passes through and is counted. A block that sets no value records a missing
     prediction; one that sets another attribute instead, such as `valeu`, counts an error as well.
     A monitor that is switched off records nothing; `value` and `id` work as usual.
     """
 
     # `__dict__` is for the attributes that do not exist: setting one must not raise.
-    __slots__ = ("__dict__", "_copied", "_features", "_record", "_shape", "_token", "value")
+    __slots__ = (
+        "__dict__",
+        "_attributions",
+        "_copied",
+        "_features",
+        "_record",
+        "_shape",
+        "_token",
+        "value",
+    )
 
+    _attributions: Any
     _recorder: ClassVar[Recorder]
     _record: Entry | None
 
@@ -56,6 +66,20 @@ class Observation(OpenCall):
         self._recorder.guard.hold(
             SchemaError("observe: `id` is only read; pass observe(..., prediction_id=...)")
         )
+
+    @property
+    def attributions(self) -> Any:
+        """The part of each feature in the prediction, by name; None until it is set."""
+        return getattr(self, "_attributions", None)
+
+    @attributions.setter
+    def attributions(self, by_feature: Any) -> None:
+        """Record the attributions now; a mistake in them is counted."""
+        self._attributions = by_feature
+        recorder = self._recorder
+        if recorder.attribute is not None and by_feature is not None:
+            with recorder.guard:
+                recorder.attribute(by_feature)
 
     def ensure_id(self, recorder: Recorder) -> str:
         """Return the id; pass it on to the worker if it is first read after the block."""

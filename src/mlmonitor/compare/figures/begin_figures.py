@@ -1,0 +1,19 @@
+"""Start what belongs to rows besides their features."""
+
+from dataclasses import replace
+
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.figures.attributions import Attributions
+from mlmonitor.compare.figures.kpis import Kpis
+from mlmonitor.compare.segment_populations import share_alpha
+from mlmonitor.records import Declared
+from mlmonitor.reference.reference import Reference
+
+
+def begin_figures(
+    options: ComparisonOptions, reference: Reference | None, declared: Declared
+) -> tuple[Kpis, Attributions]:
+    """Return empty business figures and attributions; they name no group of their rows."""
+    shared = share_alpha(options, reference, has_segments=bool(declared.segments))
+    shared = replace(shared, grouping=None)
+    return Kpis(shared, reference, declared.kpis), Attributions(shared, reference)

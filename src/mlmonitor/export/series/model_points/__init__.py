@@ -1,0 +1,1 @@
+"""Points about a model besides its fields: its verdict, figures and attributions."""

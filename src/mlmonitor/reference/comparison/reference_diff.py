@@ -1,0 +1,188 @@
+"""What differs between two references: how the models were trained, and every field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mlmonitor.formats.reference import (
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+    counted,
+)
+from mlmonitor.records import Floats
+from mlmonitor.reference.reference import Reference
+from mlmonitor.stats.distance import psi
+
+FieldChange = Literal["added", "removed", "kind", "moved", "same"]
+
+
+@dataclass(frozen=True)
+class FieldDifference:
+    """One field in both references.
+
+    change: `added` or `removed`, another `kind`, `moved` by more than the tolerance, or the `same`.
+    psi: from the first to the second, over the bins of the first; None if they cannot be compared.
+    mean, stddev, missing: of each reference, the first one first; missing is a share.
+    """
+
+    name: str
+    role: str
+    kind: str
+    change: FieldChange
+    psi: float | None
+    mean: tuple[float | None, float | None]
+    stddev: tuple[float | None, float | None]
+    missing: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class ReferenceDifference:
+    """Two references: the facts that differ, and all fields."""
+
+    facts: Mapping[str, tuple[Any, Any]]
+    fields: tuple[FieldDifference, ...]
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether any field was added or removed, has another kind, or moved."""
+        return any(field.change != "same" for field in self.fields)
+
+
+def compare_references(
+    first: Reference, second: Reference, *, tolerance: float = 0.1
+) -> ReferenceDifference:
+    """Compare two references; a field has moved if its PSI exceeds the tolerance."""
+    before, after = _by_identity(first), _by_identity(second)
+    identities = dict.fromkeys([*before, *after])
+    return ReferenceDifference(
+        _compare_facts(first, second),
+        tuple(
+            _compare_field(before.get(identity), after.get(identity), tolerance)
+            for identity in identities
+        ),
+    )
+
+
+def _by_identity(reference: Reference) -> dict[tuple[str, str], CountedEntry]:
+    return {(entry.role, entry.name): entry for entry in counted(reference.content.fields)}
+
+
+def _compare_facts(first: Reference, second: Reference) -> dict[str, tuple[Any, Any]]:
+    """Return what differs of the training, by name."""
+    facts = [_list_facts(reference) for reference in (first, second)]
+    names = dict.fromkeys([*facts[0], *facts[1]])
+    pairs = {name: (facts[0].get(name), facts[1].get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _list_facts(reference: Reference) -> dict[str, Any]:
+    content = reference.content
+    facts: dict[str, Any] = {
+        "rows": content.rows,
+        "trained_at": None if content.trained_at is None else content.trained_at.isoformat(),
+        "training_seconds": content.training_seconds,
+        "training_rows": content.training_rows,
+        "parent_version": content.parent_version,
+        "segments": ", ".join(content.segmented_by) or None,
+        "season": content.season,
+    }
+    named = (
+        ("training_metrics", content.training_metrics),
+        ("importances", content.importances),
+        ("attributions", content.attributions),
+    )
+    for what, figures in named:
+        facts |= {f"{what}.{name}": value for name, value in figures.items()}
+    return facts
+
+
+def _compare_field(
+    before: CountedEntry | None, after: CountedEntry | None, tolerance: float
+) -> FieldDifference:
+    entry = before or after
+    assert entry is not None  # noqa: S101 - one of the two has the field
+    distance, change = None, _find_change(before, after)
+    if change == "same" and before is not None and after is not None:
+        distance = _measure(before, after)
+        is_moved = distance is not None and distance > tolerance
+        change = "moved" if is_moved and not before.is_advancing else "same"
+    kind = entry.kind if change != "kind" or after is None else f"{entry.kind} to {after.kind}"
+    pair = before, after
+    return FieldDifference(
+        name=entry.name,
+        role=entry.role,
+        kind=kind,
+        change=change,
+        psi=distance,
+        mean=(_moment(pair[0], "mean"), _moment(pair[1], "mean")),
+        stddev=(_moment(pair[0], "stddev"), _moment(pair[1], "stddev")),
+        missing=(_missing_share(pair[0]), _missing_share(pair[1])),
+    )
+
+
+def _find_change(before: CountedEntry | None, after: CountedEntry | None) -> FieldChange:
+    if before is None:
+        return "added"
+    if after is None:
+        return "removed"
+    return "same" if before.kind == after.kind else "kind"
+
+
+def _moment(entry: CountedEntry | None, name: str) -> float | None:
+    value: float | None = getattr(entry, name, None)
+    return value
+
+
+def _missing_share(entry: CountedEntry | None) -> float | None:
+    return None if entry is None or not entry.rows else entry.missing / entry.rows
+
+
+def _measure(before: CountedEntry, after: CountedEntry) -> float | None:
+    """Return the PSI over the bins of the first entry; None if a side has no values."""
+    if isinstance(before, NumericReference) and isinstance(after, NumericReference):
+        current = _rebin(after, np.array(before.edges, np.float64))
+        expected = np.array(before.expected, np.float64)
+    elif isinstance(before, CategoricalReference) and isinstance(after, CategoricalReference):
+        expected, current = _align(before, after)
+    else:
+        return None
+    distance = float(psi(expected[None, :], current[None, :])[0])
+    return distance if np.isfinite(distance) else None
+
+
+def _rebin(entry: NumericReference, edges: Floats) -> Floats:
+    """Estimate the counts of an entry over other bins, and append that of missing values.
+
+    Exact at edges that both have; in between, the entry's quantiles are interpolated.
+    """
+    rows = sum(entry.counts)
+    if not rows or entry.min is None or entry.max is None:
+        return np.array([*np.zeros(len(edges) + 1), entry.missing])
+    quantiles = np.array(entry.quantiles, np.float64)
+    ranks = np.linspace(0, 1, len(quantiles))
+    own = np.array(entry.edges, np.float64)
+    cumulative = np.cumsum(entry.counts)[:-1] / rows
+    values = np.concatenate([quantiles, own, [entry.min, entry.max]])
+    shares = np.concatenate([ranks, cumulative, [0.0, 1.0]])
+    points = np.unique(values)
+    heights = np.zeros(len(points))
+    np.maximum.at(heights, np.searchsorted(points, values), shares)
+    heights[np.isin(points, own)] = cumulative[np.isin(own, points)]  # counts outrank quantiles
+    heights = np.maximum.accumulate(heights)
+    below = np.interp(edges, points, heights, left=0.0, right=1.0)
+    counts = np.diff(np.concatenate([[0.0], below, [1.0]])) * rows
+    return np.array([*np.maximum(counts, 0.0), entry.missing])
+
+
+def _align(before: CategoricalReference, after: CategoricalReference) -> tuple[Floats, Floats]:
+    """Return counts of the categories that either lists, then of all others and missing values."""
+    tables = [dict(zip(e.categories, e.counts, strict=False)) for e in (before, after)]
+    names = dict.fromkeys([*before.categories, *after.categories])
+    aligned = [
+        np.array([*(t.get(name, 0) for name in names), e.counts[-1], e.missing], np.float64)
+        for t, e in zip(tables, (before, after), strict=True)
+    ]
+    return aligned[0], aligned[1]

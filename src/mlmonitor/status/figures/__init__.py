@@ -1,0 +1,1 @@
+"""Business figures and attributions of a status."""

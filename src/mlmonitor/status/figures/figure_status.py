@@ -1,0 +1,120 @@
+"""Business figures and attributions, as people and programs read them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.formatting import amount, short, truncate
+from mlmonitor.records import Role
+from mlmonitor.status.field_status import FieldStatus, field_statuses
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class KpiStatus:
+    """One business figure.
+
+    sum, count, mean: over the window. total, total_count: since the start of the process. unit: as
+    declared. failures: blocks of rows for which it could not be computed. field: its distribution,
+    and its drift if the reference has the figure.
+    """
+
+    name: str
+    unit: str
+    sum: float
+    count: int
+    mean: float | None
+    total: float
+    total_count: int
+    failures: int
+    field: FieldStatus
+
+
+@dataclass(frozen=True)
+class AttributionStatus:
+    """The part of each feature in the predictions, over the window.
+
+    mean_absolute: by feature, the largest first. reference: the same at training. ndcg: how well
+    both rankings agree, 1 if they are equal; SageMaker alerts below 0.9.
+    """
+
+    mean_absolute: Mapping[str, float]
+    reference: Mapping[str, float]
+    ndcg: float | None
+
+
+def kpi_statuses(snapshot: ModelSnapshot) -> dict[str, KpiStatus]:
+    """Each figure by name, in order of arrival."""
+    statuses = [_kpi_status(snapshot, population) for population in snapshot.kpis]
+    return {status.name: status for status in statuses}
+
+
+def _kpi_status(snapshot: ModelSnapshot, population: PopulationSnapshot) -> KpiStatus:
+    (field,) = field_statuses(population)
+    recent, total = population.view.profile.moments, population.total
+    count = int(recent.count[0])
+    return KpiStatus(
+        name=field.name,
+        unit=snapshot.kpi_units.get(field.name, ""),
+        sum=float(recent.mean[0] * count) if count else 0.0,
+        count=count,
+        mean=float(recent.mean[0]) if count else None,
+        total=float(total.sums[0]),
+        total_count=int(total.moments.count[0]),
+        failures=snapshot.kpi_failures.get(field.name, 0),
+        field=field,
+    )
+
+
+def attribution_status(snapshot: ModelSnapshot) -> AttributionStatus | None:
+    """The attributions; None before the first row."""
+    found = snapshot.attributions
+    if found is None:
+        return None
+    return AttributionStatus(dict(found.mean_absolute), dict(found.reference), found.ndcg)
+
+
+def figure_lines(
+    kpis: Mapping[str, KpiStatus], attributions: AttributionStatus | None
+) -> list[str]:
+    """A line for each figure, and one for the ranking of the features."""
+    lines = [_kpi_line(kpi) for kpi in list(kpis.values())[:_NAMED]]
+    lines += [f"KPIs: {amount(len(kpis) - _NAMED, 'more')}"] if len(kpis) > _NAMED else []
+    if attributions is not None and attributions.mean_absolute:
+        sizes = list(attributions.mean_absolute.items())[:_NAMED]
+        ranked = ", ".join(f"{truncate(name, 24)} {short(size)}" for name, size in sizes)
+        agreement = ""
+        if attributions.ndcg is not None:
+            agreement = f"; ranking as at training: nDCG {attributions.ndcg:.3f}"
+        lines.append(f"mean absolute attribution: {ranked}{agreement}")
+    return lines
+
+
+def _kpi_line(kpi: KpiStatus) -> str:
+    unit = f" {kpi.unit}" if kpi.unit else ""
+    text = f"{truncate(kpi.name, 40)}: sum {short(kpi.sum)}{unit}, mean {short(kpi.mean)}{unit} "
+    text += f"over {amount(kpi.count, 'row')} in the window"
+    return f"{text}; failed for {amount(kpi.failures, 'block')}" if kpi.failures else text
+
+
+def order_alerts(alerts: Sequence[Alert], snapshot: ModelSnapshot) -> tuple[Alert, ...]:
+    """Alerts of important features first; those of anything but features keep their place ahead.
+
+    The weights are the reference's importances, or else its mean attributions.
+    """
+    weights = {} if snapshot.reference is None else snapshot.reference.importances
+    if not weights and snapshot.attributions is not None:
+        weights = snapshot.attributions.reference
+    if not weights:
+        return tuple(alerts)
+    return tuple(
+        sorted(
+            alerts,
+            key=lambda alert: (
+                -abs(weights.get(alert.field, 0.0)) if alert.role is Role.FEATURE else -float("inf")
+            ),
+        )
+    )
