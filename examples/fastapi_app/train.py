@@ -51,7 +51,7 @@ class SeverityModel:
         return float(self.predict({name: [value] for name, value in features.items()})[0])
 
     def importances(self, rows: pd.DataFrame) -> dict[str, float]:
-        """How much worse predictions get when a feature is shuffled, as shares that add up to 1.
+        """How much worse predictions get when a watched feature is shuffled, as shares of the sum.
 
         Source: Breiman, "Random forests", 2001, section 10; with squared errors.
         """
@@ -63,7 +63,7 @@ class SeverityModel:
         whole = loss(rows)
         lost = {
             name: max(loss(rows.assign(**{name: rng.permutation(rows[name])})) - whole, 0.0)
-            for name in claims.FEATURES
+            for name in claims.WATCHED
         }
         total = sum(lost.values()) or 1.0
         return {name: each / total for name, each in lost.items()}
