@@ -189,7 +189,8 @@ def _draw_drift(population: PopulationSnapshot, place: int, slices: Slices) -> T
         beyond = scores > limits
     parts = Slices(drift.starts, slices.end, drift.rows, slices.marks)
     band = ChartBand(np.where(np.isfinite(limits), 0.0, np.nan), limits, "chance", "chance")
-    title = f"PSI beyond chance in {int(beyond.sum())} of {int(np.isfinite(scores).sum())} parts of the window"
+    scored = int(np.isfinite(scores).sum())
+    title = f"PSI beyond chance in {int(beyond.sum())} of {scored} parts of the window"
     lines = [ChartLine(scores, "now", "PSI", beyond, "beyond chance")]
     return draw_time_chart(parts, lines, [band], title=title, has_zero=True)
 
