@@ -57,6 +57,17 @@ def test_the_examples_of_a_guide_run(page: str) -> None:
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page
 
 
+def test_the_examples_of_the_live_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served and written to a file; the address is that of this machine."""
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "guides" / "live_page.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "live_page", "exec"), {})  # noqa: S102 - our own page
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report.json"}
+
+
 def test_the_page_of_false_alerts_is_what_was_measured(generate: ModuleType) -> None:
     """Neither would it here: the table is that of the results."""
     page = (DOCS / "false_alerts.md").read_text(encoding="utf-8")
@@ -71,12 +82,15 @@ def pages() -> list[Path]:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_links_to_what_is_there(page: Path) -> None:
-    """Pages and figures exist; a figure is made by a script beside it, and is under 110 kB."""
+    """Pages and figures exist; each is made by a script, a figure under 110 kB, a screenshot 300."""
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         target = page.parent / link
         assert target.exists(), link
-        if target.suffix == ".png":
+        if target.parent.name == "screenshots":
+            assert target.stat().st_size < 300_000
+            assert target.stem in (DOCS / "build" / "screenshots.py").read_text(encoding="utf-8")
+        elif target.suffix == ".png":
             assert target.with_suffix(".py").exists()
             assert target.stat().st_size < 110_000
 

@@ -290,7 +290,7 @@ def test_performance_has_its_yardsticks(client: TestClient) -> None:
     text = Document(parts_of(client)["performance"]).text
     assert "MAE" in text
     assert "160 at training" in text
-    assert "50 % labelled" in text
+    assert "50% labelled" in text
     assert "By limit" in text
 
 

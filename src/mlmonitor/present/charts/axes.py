@@ -10,6 +10,7 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0)
+_UNITS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 _HOURS = 36 * 3600
 _MINUTES = 300
 
@@ -33,7 +34,16 @@ def value_axis(low: float, high: float, *, intervals: int = 4, has_zero: bool = 
         low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
     start, step = _round_step(low, high, intervals)
     ticks = [start + step * number for number in range(intervals + 1)]
-    return Axis(ticks[0], ticks[-1], tuple(short(0.0 if abs(t) < step / 1e6 else t) for t in ticks))
+    labels = tuple(shorten(0.0 if abs(t) < step / 1e6 else t) for t in ticks)
+    return Axis(ticks[0], ticks[-1], labels)
+
+
+def shorten(number: float | None) -> str:
+    """A number with at most four digits: millions and more with a unit instead of an exponent."""
+    if number is None or not 999_999.5 <= abs(number) < 1e15:
+        return short(number)
+    size, unit = next((s, u) for s, u in _UNITS if abs(number) >= s * 0.9999995)
+    return f"{number / size:.4g} {unit}"
 
 
 def _round_step(low: float, high: float, intervals: int) -> tuple[float, float]:

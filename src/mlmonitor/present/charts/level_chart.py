@@ -13,7 +13,7 @@ from mlmonitor.present.charts.time_chart import (
     draw_time_chart,
 )
 from mlmonitor.present.names import show_name
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Floats
 from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
 
 
@@ -34,7 +34,8 @@ def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
     entry = population.entries[place] if population.entries else None
     title = f"Mean of {name}: {short(_mean_of(population, place))}"
     if isinstance(entry, NumericReference) and entry.mean is not None and entry.stddev is not None:
-        chance = _chance(entry.stddev, valid, sum(entry.counts))
+        worth: Floats = valid.astype(np.float64) * independent_share(population, place)
+        chance = _chance(entry.stddev, worth, sum(entry.counts))
         level = np.full(len(live), entry.mean)
         bands.append(
             ChartBand(level - chance, level + chance, "chance", "99 of 100 means by chance")
@@ -45,7 +46,14 @@ def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
     return draw_time_chart(slices, lines, bands, title=title)
 
 
-def _chance(stddev: float, rows: Counts | Floats, reference_rows: int) -> Floats:
+def independent_share(population: PopulationSnapshot, place: int) -> float:
+    """What a row of this field is worth, if rows depend on each other; 1 if they do not."""
+    rows = int(population.view.profile.quality[place].sum())
+    effective = float(population.effective_rows[place])
+    return min(effective / rows, 1.0) if rows and np.isfinite(effective) else 1.0
+
+
+def _chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
     """Half the width of what 99 of 100 means of this many rows lie in; NaN without rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
@@ -78,7 +86,8 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
     if before is not None:
         level = float(before[most])
         rows = sum(population.entries[place].counts)
-        half = _chance(float(np.sqrt(level * (1 - level))), totals, rows)
+        worth = totals * independent_share(population, place)
+        half = _chance(float(np.sqrt(level * (1 - level))), worth, rows)
         low, high = np.maximum(level - half, 0), np.minimum(level + half, 1)
         bands.append(ChartBand(low, high, "chance", "99 of 100 shares by chance"))
         lines.append(ChartLine(np.full(len(totals), level), "training", "at training"))

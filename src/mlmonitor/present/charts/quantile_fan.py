@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mlmonitor.aggregate.history import History
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.formatting import counted
@@ -17,6 +18,7 @@ from mlmonitor.records import Counts, Floats
 _POINTS = 24
 _RANKS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 _FEWEST_BINS = 4
+_MOST_UNKNOWN = 0.02  # share of values in bins that training left empty, so none is known there
 
 
 def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
@@ -31,25 +33,45 @@ def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> Time
     if len(entry.edges) + 1 < _FEWEST_BINS or not entry.quantiles:
         return None
     parts = history.group(_POINTS)
+    own = Slices(parts.starts, slices.end, parts.rows, slices.marks)
     counts = parts.counts["bins"][:, place, : len(entry.edges) + 1]
-    fan = _read_quantiles(counts, np.array(entry.counts), np.array(entry.quantiles))
+    trained = np.array(entry.counts)
+    outliers = int(parts.counts["outliers"][:, place].sum())
+    title = f"Values against training: {counted(outliers)} outside the anomaly band"
+    if counts[:, trained == 0].sum() > _MOST_UNKNOWN * counts.sum():
+        return _draw_deviations(parts, place, entry, own, title)
+    fan = _read_quantiles(counts, trained, np.array(entry.quantiles))
     bands = [
         ChartBand(fan[0], fan[4], "fan-outer", "90 % of values"),
         ChartBand(fan[1], fan[3], "fan-inner", "middle half"),
     ]
     level = np.full(len(parts), entry.quantiles[50])
     lines = [ChartLine(level, "training", "training median")]
-    if entry.mean is not None and entry.stddev is not None:
-        low, high = entry.mean - entry.stddev, entry.mean + entry.stddev
-        lines += [
-            ChartLine(np.full(len(parts), low), "edge", "training mean - sd"),
-            ChartLine(np.full(len(parts), high), "edge", "training mean + sd"),
-        ]
+    lines += _training_band(entry, len(parts))
     lines.append(ChartLine(fan[2], "now", "median now"))
-    outliers = parts.counts["outliers"][:, place].sum()
-    title = f"Values against training: {counted(int(outliers))} outside the anomaly band"
-    own = Slices(parts.starts, slices.end, parts.rows, slices.marks)
     return draw_time_chart(own, lines, bands, title=title)
+
+
+def _training_band(entry: NumericReference, size: int) -> list[ChartLine]:
+    """The mean of training, less and plus its standard deviation."""
+    if entry.mean is None or entry.stddev is None:
+        return []
+    return [
+        ChartLine(np.full(size, entry.mean - entry.stddev), "edge", "training mean - sd"),
+        ChartLine(np.full(size, entry.mean + entry.stddev), "edge", "training mean + sd"),
+    ]
+
+
+def _draw_deviations(
+    parts: History, place: int, entry: NumericReference, slices: Slices, title: str
+) -> TimeChart:
+    """Mean and standard deviation instead, where values lie in bins that training left empty."""
+    has_values = parts.valid[:, place] > 0
+    mean = np.where(has_values, parts.mean[:, place], np.nan)
+    spread = np.where(has_values, parts.stddev[:, place], np.nan)
+    band = ChartBand(mean - spread, mean + spread, "fan-inner", "mean ± sd now")
+    lines = [*_training_band(entry, len(parts)), ChartLine(mean, "now", "mean now")]
+    return draw_time_chart(slices, lines, [band], title=title)
 
 
 def _read_quantiles(counts: Counts, trained: Counts, quantiles: Floats) -> Floats:

@@ -12,6 +12,7 @@ from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
 from mlmonitor.records import Counts, Floats, Mask
 
 MOST_MARKS = 12
+_LEAST_FILLED = 0.2  # of the median rows; an emptier slice does not stretch the axis
 BATCH_SECONDS = 10.0  # a window that was filled faster came from a file
 
 
@@ -147,8 +148,9 @@ def draw_time_chart(
     has_zero: bool = False,
 ) -> TimeChart:
     """Scale all lines and bands to one axis of values."""
+    is_filled = _are_filled(slices.rows)
     numbers = [line.values for line in lines] + [b for band in bands for b in (band.low, band.high)]
-    finite = np.concatenate([values[np.isfinite(values)] for values in numbers])
+    finite = np.concatenate([values[np.isfinite(values) & is_filled] for values in numbers])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     axis = value_axis(low, high, has_zero=has_zero)
     x = slices.middles
@@ -160,8 +162,13 @@ def draw_time_chart(
         )
         for b in bands
     ]
+    drawn = x if is_filled[-1:].all() else x[:-1]  # the open slice may have hardly any row yet
     strokes = [
-        Stroke(line_path(x, to_y(line.values, axis.low, axis.high)), line.style, line.name)
+        Stroke(
+            line_path(drawn, to_y(line.values[: len(drawn)], axis.low, axis.high)),
+            line.style,
+            line.name,
+        )
         for line in lines
     ]
     strokes += [
@@ -188,6 +195,12 @@ def draw_time_chart(
         x_labels=slices.labels,
         table=table,
     )
+
+
+def _are_filled(rows: Counts) -> Mask:
+    """Which slices have enough rows for their means to be compared with those of others."""
+    used = rows[rows > 0]
+    return rows >= _LEAST_FILLED * (float(np.median(used)) if used.size else 0.0)
 
 
 def _dot_path(x: Floats, values: Floats, axis: Axis) -> str:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.formatting import amount, counted, duration, share
 from mlmonitor.present.charts.axes import format_time
 from mlmonitor.present.names import show_name
+from mlmonitor.present.views.performance_charts import caption_measure
 from mlmonitor.present.views.view_options import ModelReading
 from mlmonitor.status.status import Status
 
@@ -63,13 +65,13 @@ def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 def _say(text: str) -> str:
-    """A clause as a sentence."""
-    plain = show_name(text).rstrip(".")
-    return (
-        f"{plain[:1].upper()}{plain[1:]}."
-        if plain[:1].islower() and "_" not in plain.split(" ")[0]
-        else f"{plain}."
-    )
+    """A clause as a sentence; the name of a field keeps its case, a measure gets its own."""
+    first, blank, rest = show_name(text).rstrip(".").partition(" ")
+    if first in MEASURES:
+        first = caption_measure(first)
+    elif first.isalpha():
+        first = first.capitalize() if first.islower() else first
+    return f"{first}{blank}{rest}."
 
 
 def _describe_idle(status: Status) -> tuple[str, str] | None:
@@ -91,6 +93,8 @@ def _describe_idle(status: Status) -> tuple[str, str] | None:
 
 def _warnings(status: Status) -> list[str]:
     warnings = [] if status.reference_warning is None else [show_name(status.reference_warning)]
+    if status.dependence is not None:
+        warnings.append(_say(show_name(status.dependence)))
     if status.state == "closed":
         warnings.append("The monitor is closed: these are its last numbers.")
     return warnings
@@ -128,11 +132,14 @@ def _rate(reading: ModelReading) -> list[str]:
     seconds = reading.snapshot.time - start
     facts = [f"{counted(int(history.rows.sum()))} in this window"]
     if seconds >= 1:
-        per_second = float(history.rows.sum()) / seconds
-        rate = (
-            f"{per_second:,.3g} a second"
-            if per_second >= 0.1
-            else f"{per_second * 60:,.3g} a minute"
-        )
+        rate = _write_rate(float(history.rows.sum()) / seconds)
         facts.append(f"{rate} since {format_time(start, seconds)} UTC")
     return facts
+
+
+def _write_rate(per_second: float) -> str:
+    """A rate in the unit in which it is 1 or more."""
+    for seconds, unit in ((1, "second"), (60, "minute"), (3_600, "hour")):
+        if per_second * seconds >= 1:
+            return f"{per_second * seconds:,.3g} a {unit}"
+    return f"{per_second * 86_400:,.3g} a day"

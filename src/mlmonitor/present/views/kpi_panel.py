@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
-from mlmonitor.formatting import counted, short
+from mlmonitor.formatting import counted
+from mlmonitor.present.charts.axes import shorten
 from mlmonitor.present.charts.time_chart import ChartBand, ChartLine, TimeChart, draw_time_chart
 from mlmonitor.present.names import show_name
 from mlmonitor.present.views.view_options import ModelReading
@@ -57,8 +58,8 @@ def _build_card(reading: ModelReading, population: PopulationSnapshot) -> KpiCar
         charts.append(draw_time_chart(slices, [ChartLine(values, "now", what)], bands, title=title))
     return KpiCard(
         name,
-        short(total),
-        short(float(moments.mean[0])),
+        shorten(total),
+        shorten(float(moments.mean[0])),
         counted(int(moments.count[0])),
         *charts,
     )

@@ -8,7 +8,12 @@ from mlmonitor.present.views.headline import Headline, build_headline
 from mlmonitor.present.views.incident_list import IncidentItem, list_incidents
 from mlmonitor.present.views.kpi_panel import KpiCard, list_kpis
 from mlmonitor.present.views.monitoring_panel import MonitoringPanel, build_monitoring_panel
-from mlmonitor.present.views.performance_panel import PerformancePanel, build_performance_panel
+from mlmonitor.present.views.performance_panel import (
+    ObjectiveTile,
+    PerformancePanel,
+    build_performance_panel,
+    list_objectives,
+)
 from mlmonitor.present.views.prediction_panel import PredictionPanel, build_prediction_panel
 from mlmonitor.present.views.view_options import ModelReading, ViewOptions
 
@@ -23,6 +28,7 @@ class ModelPage:
     fields: FieldList
     field: FieldDetail | None
     performance: PerformancePanel | None
+    objectives: tuple[ObjectiveTile, ...]
     kpis: tuple[KpiCard, ...]
     monitoring: MonitoringPanel
 
@@ -36,6 +42,7 @@ def build_model_page(reading: ModelReading, options: ViewOptions) -> ModelPage:
         fields=list_fields(reading, options),
         field=find_detail(reading, options.field, options.segment) if options.field else None,
         performance=build_performance_panel(reading),
+        objectives=list_objectives(reading),
         kpis=list_kpis(reading),
         monitoring=build_monitoring_panel(reading),
     )

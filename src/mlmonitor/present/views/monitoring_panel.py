@@ -69,6 +69,26 @@ def _destinations(reading: ModelReading) -> list[DestinationRow]:
                 "" if export.is_well else show_name(export.last_reason or ""),
             )
         )
+    return rows + _sinks(reading.status)
+
+
+def _sinks(status: Status) -> list[DestinationRow]:
+    """The event log and the webhooks, which count events instead of points."""
+    rows = []
+    if status.events is not None:
+        lost = status.events.dropped + status.events.refused
+        state = f"{counted(status.events.waiting)} waiting"
+        outcomes = join_counts(dict(status.events.outcomes), most=_MOST)
+        reason = show_name(status.events.last_error or "")
+        rows.append(
+            DestinationRow(show_name(status.events.sink), not lost, state, outcomes, reason)
+        )
+    for name, sent in status.notifications.items():
+        counts = {"delivered": sent.delivered, "refused": sent.refused, "given up": sent.given_up}
+        is_well = not (sent.refused or sent.given_up or sent.dropped)
+        outcomes = join_counts({**counts, "dropped": sent.dropped}, most=_MOST)
+        state, reason = f"{counted(sent.waiting)} waiting", show_name(sent.last_reason or "")
+        rows.append(DestinationRow(show_name(name), is_well, state, outcomes, reason))
     return rows
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
-from mlmonitor.formatting import counted, share, short
+from mlmonitor.formatting import counted, short
 from mlmonitor.present.charts.axes import value_axis
 from mlmonitor.present.charts.time_chart import DataTable
 from mlmonitor.present.names import show_name
 
-_MATURE = 0.995
+_MATURE = 0.9
 _MOST_COHORTS, _MOST_BUCKETS = 24, 12
 
 
@@ -20,7 +20,8 @@ _MOST_COHORTS, _MOST_BUCKETS = 24, 12
 class IntervalBar:
     """A value with its interval, in thousandths of the chart's width, and its coverage.
 
-    labelled: the share of predictions that have a label, in percent.
+    labelled: the share of predictions that have a label, in percent. is_young: whether more labels
+    are to be expected.
     """
 
     name: str
@@ -29,6 +30,7 @@ class IntervalBar:
     low: int
     high: int
     labelled: int
+    is_young: bool
     note: str
 
 
@@ -101,15 +103,14 @@ def chart_cohorts(
     bars, rows = [], []
     for cohort, estimate in zip(shown, estimates, strict=True):
         labelled = cohort.labelled / max(cohort.predicted, cohort.labelled, 1)
-        is_young = cohort.maturity is not None and cohort.maturity < _MATURE
-        mature = f", {cohort.maturity:.0%} of its labels are in" if is_young else ""
-        start = f"{cohort.start:%d %b %H:%M}"
-        note = (
-            f"{share(cohort.labelled, max(cohort.predicted, cohort.labelled, 1))} labelled{mature}"
-        )
+        start = f"{cohort.start:%d %b %H:%M}" if cohort.start.hour else f"{cohort.start:%d %b %Y}"
+        is_young = cohort.maturity is None or cohort.maturity < _MATURE
+        note = f"{labelled:.0%} labelled"
         left, low, high = map(to_place, (estimate.value, estimate.low, estimate.high))
         bars.append(
-            IntervalBar(start, short(estimate.value), left, low, high, round(labelled * 100), note)
+            IntervalBar(
+                start, short(estimate.value), left, low, high, round(labelled * 100), is_young, note
+            )
         )
         numbers = (cohort.predicted, cohort.labelled)
         interval = (estimate.value, estimate.low, estimate.high)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.performance import MEASURES, Performance
 from mlmonitor.formatting import amount, counted, short
 from mlmonitor.present.names import show_name
 from mlmonitor.present.views.performance_charts import (
@@ -35,6 +35,16 @@ class MeasureTile:
     interval: str
     training: str
     basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveTile:
+    """A declared bound with its measure now. state: `met`, `broken` or `unknown`."""
+
+    name: str
+    bound: str
+    value: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,22 @@ def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
     )
 
 
+def list_objectives(reading: ModelReading) -> tuple[ObjectiveTile, ...]:
+    """The declared objectives, broken ones first."""
+    tiles = []
+    for status in reading.status.objectives:
+        objective = status.objective
+        bounds = [
+            f"{word} {short(limit)}"
+            for word, limit in (("at most", objective.maximum), ("at least", objective.minimum))
+            if limit is not None
+        ]
+        state = "unknown" if status.is_met is None else "met" if status.is_met else "broken"
+        name = caption_measure(objective.measure)
+        tiles.append(ObjectiveTile(name, ", ".join(bounds), short(status.value), state))
+    return tuple(sorted(tiles, key=lambda tile: tile.state != "broken"))
+
+
 def _main_measure(performance: Performance) -> str:
     names = [name for name in _FIRST[performance.task] if name in performance]
     return next(iter(names or performance), "")
@@ -112,7 +138,7 @@ def _summarise(reading: ModelReading, performance: Performance) -> str:
 
 def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile, ...]:
     first = [name for name in _FIRST[performance.task] if name in performance]
-    names = [*first, *(name for name in performance if name not in _ALL)]
+    names = [*first, *(name for name in performance if name not in MEASURES)]
     tiles = [_tile(name, performance[name], reading.status.training_metrics) for name in names]
     estimated = getattr(reading.status, "estimated", None) or {}
     tiles += [
@@ -121,25 +147,6 @@ def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile
         if name in names[:3]
     ]
     return tuple(tiles)
-
-
-_ALL = frozenset(
-    {
-        "mae",
-        "rmse",
-        "bias",
-        "mape",
-        "wape",
-        "r2",
-        "pinball",
-        "accuracy",
-        "precision",
-        "recall",
-        "f1",
-    }
-    | {"specificity", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "ece"}
-    | {"ndcg", "mrr"}
-)
 
 
 def _tile(name: str, estimate: object, training: Mapping[str, float]) -> MeasureTile:

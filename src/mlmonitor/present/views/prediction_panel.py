@@ -119,8 +119,8 @@ def _explain(shift: Shift) -> WhyPanel | None:
     most = max([abs(shift.shift), *(max(abs(p.mix), p.threshold) for p in parts)]) or 1.0
     rows = [_why_row("shift of the mean", shift.shift, shift.threshold, most)]
     rows += [_why_row(show_name(p.field), p.mix, p.threshold, most) for p in parts]
-    if abs(shift.shift) <= shift.threshold and not beyond:
-        title = "The mean prediction has not moved beyond chance"
+    if abs(shift.shift) <= shift.threshold:
+        title = f"The mean moved by {signed(shift.shift)}, within chance"
     elif not beyond:
         title = f"The mean moved by {signed(shift.shift)}; no feature's mix explains it"
     else:
