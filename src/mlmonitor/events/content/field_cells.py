@@ -15,10 +15,10 @@ from mlmonitor.events.content.redaction import (
     Disclosure,
     disclose,
     hash_values,
-    name_values,
 )
 from mlmonitor.events.event_options import EventOptions, clean_text
-from mlmonitor.records import Block, Declared, Field, Kind, Role
+from mlmonitor.records import Block, Declared, Field, Role
+from mlmonitor.reference.disclosure import LEAST_ROWS
 
 _INVALID = {RefusalReason.NONFINITE: "nonfinite", RefusalReason.WRONG_TYPE: "wrong_type"}
 
@@ -78,7 +78,10 @@ class FieldCells:
         self._primary = _primary(outputs)
         self._scores = self._numbers(Role.PREDICTION, but=self._primary)
         self._categories = {
-            place: CategoryNames(dictionary, names_new=field.role is not Role.DERIVED)
+            place: CategoryNames(
+                dictionary,
+                least_rows=1 if self._disclosure(field) is Disclosure.VALUES else LEAST_ROWS,
+            )
             for place, (field, dictionary) in enumerate(
                 zip(plan.schema.categorical, plan.dictionaries, strict=True)
             )
@@ -165,8 +168,6 @@ class FieldCells:
         values = raw if isinstance(chosen, slice) and chosen == slice(None) else _pick(raw, chosen)
         if disclosure is Disclosure.HASHES:
             return hash_values(values, self._options.hash_text)
-        if disclosure is Disclosure.VALUES and field.kind is not Kind.BOOLEAN:
-            return name_values(values)
         cells, wrong = self._categories[place - self._numeric_count].encode(values)
         for row in wrong:
             invalid.setdefault(row, {})[clean_text(field.name)] = "wrong_type"

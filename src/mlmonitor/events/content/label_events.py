@@ -20,12 +20,12 @@ from mlmonitor.events.content.redaction import (
     Disclosure,
     disclose,
     hash_values,
-    name_values,
 )
 from mlmonitor.events.event_options import EventOptions, clean_text
 from mlmonitor.formats.events import EventIds
 from mlmonitor.formats.reference import CategoricalReference, CountedEntry
 from mlmonitor.records import Role
+from mlmonitor.reference.disclosure import LEAST_ROWS
 from mlmonitor.reference.plans import dictionary_of
 from mlmonitor.reference.reference import Reference
 
@@ -57,7 +57,8 @@ class ValueForm:
         self._is_category = isinstance(entry, CategoricalReference) or classes is not None
         if isinstance(entry, CategoricalReference):
             classes = dictionary_of(entry)
-        self._names = CategoryNames(classes or Dictionary(()), names_new=True)
+        least_rows = 1 if self._disclosure is Disclosure.VALUES else LEAST_ROWS
+        self._names = CategoryNames(classes or Dictionary(()), least_rows=least_rows)
 
     def read(self, values: Values) -> Sequence[Cell]:
         """Return the value of each row as it is sent."""
@@ -66,8 +67,6 @@ class ValueForm:
                 return [None] * len(values)
             case Disclosure.HASHES:
                 return hash_values(values, self._options.hash_text)
-            case Disclosure.VALUES if self._is_category:
-                return name_values(values)
             case _:
                 return self._read_numbers_or_names(values)
 

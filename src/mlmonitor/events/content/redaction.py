@@ -53,22 +53,22 @@ def disclose(entry: FieldEntry, options: EventOptions, public: Collection[str]) 
 class CategoryNames:
     """The names under which one field's categories are sent.
 
-    Promise: a category that the reference does not name is `__other__` if it was merely rare
-        there, and `__new__` otherwise until `LEAST_ROWS` rows had it.
+    Promise: a value is sent as the bin of the reference that it counts in: a category, a group of
+        categories, `__other__`, or `__new__` until a new category has occurred `least_rows` times;
+        from then on by its name.
     Price: the memory of `_MOST_NEW` names.
     """
 
     _MOST_NEW = 1_000
 
-    def __init__(self, dictionary: Dictionary, *, names_new: bool) -> None:
-        self._dictionary, self._names_new = dictionary, names_new
-        self._others = frozenset(dictionary.other)
+    def __init__(self, dictionary: Dictionary, *, least_rows: int = LEAST_ROWS) -> None:
+        self._dictionary, self._least_rows = dictionary, least_rows
         named: list[Cell] = [clean_text(name) for name in dictionary.top]
         if dictionary.is_boolean:
             named = [name == "true" for name in dictionary.top]
         refused: list[Cell] = [None] * len(RefusalReason)  # their codes are below zero
         self._table = np.array([*named, OTHER, NEW, *refused], object)
-        self._rare = len(named)
+        self._new_code = len(named) + 1
         self._new_rows: dict[str, int] = {}
 
     def encode(self, values: Values) -> tuple[list[Cell], list[int]]:
@@ -76,31 +76,19 @@ class CategoryNames:
         listed = lookup_values(values)
         codes = self._dictionary.encode(listed).codes
         names: list[Cell] = self._table[codes].tolist()
-        for row in np.flatnonzero(codes >= self._rare).tolist():
-            names[row] = self._name_rare(listed[row])
+        for row in np.flatnonzero(codes == self._new_code).tolist():
+            names[row] = self._name_new(listed[row])
         return names, np.flatnonzero(codes == RefusalReason.WRONG_TYPE.code).tolist()
 
-    def _name_rare(self, value: object) -> str:
+    def _name_new(self, value: object) -> str:
+        """Count one more row of a new category; name it if enough rows had it."""
         name = name_or_none(value, category_name)
-        if name is None or name in self._others:
-            return OTHER if name is None else clean_text(name)
-        if not self._dictionary.is_closed:
-            return OTHER
-        return clean_text(name) if self._is_frequent(name) else NEW
-
-    def _is_frequent(self, name: str) -> bool:
-        """Count one more row of a new category; return whether enough rows had it."""
-        if not self._names_new:
-            return False
-        rows = self._new_rows.get(name, 0)
-        if rows or len(self._new_rows) < self._MOST_NEW:
-            self._new_rows[name] = rows + 1
-        return rows + 1 >= LEAST_ROWS
-
-
-def name_values(values: Values) -> list[Cell]:
-    """Return the names of categories that may all be sent."""
-    return [None if name is None else clean_text(name) for name in category_names(values)]
+        if name is None:
+            return NEW
+        rows = self._new_rows.get(name, 0) + 1
+        if rows > 1 or len(self._new_rows) < self._MOST_NEW:
+            self._new_rows[name] = rows
+        return clean_text(name) if rows >= self._least_rows else NEW
 
 
 def hash_values(values: Values, hash_text: Hash) -> list[Cell]:
