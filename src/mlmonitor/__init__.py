@@ -28,7 +28,9 @@ if _typing.TYPE_CHECKING:
         MonitorError,
         SchemaError,
     )
+    from mlmonitor.events.files import Files
     from mlmonitor.events.kafka import Kafka
+    from mlmonitor.events.postgres import Postgres
     from mlmonitor.export.base import Exporter
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
@@ -67,7 +69,9 @@ _MODULES = {
         "MonitorError",
         "SchemaError",
     ),
+    "events.files": ("Files",),
     "events.kafka": ("Kafka",),
+    "events.postgres": ("Postgres",),
     "export.base": ("Exporter",),
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
@@ -114,6 +118,7 @@ __all__ = [
     "Exporter",
     "Field",
     "FieldStatus",
+    "Files",
     "FormatError",
     "Incident",
     "IncompatibleSketch",
@@ -128,6 +133,7 @@ __all__ = [
     "Observation",
     "OpenTelemetry",
     "Otlp",
+    "Postgres",
     "Quality",
     "Reference",
     "Role",

@@ -184,6 +184,11 @@ class Pipeline:
         self._is_ending = True
         self._drain.settle(now)
 
+    def evaluate(self, now: float) -> None:
+        """Evaluate all evidence now, so that events are flushed with the alerts that follow."""
+        self._state.begin_comparing(now=now)
+        self._evaluate(now)
+
     def flush_events(self, timeout_seconds: float) -> bool:
         """Deliver the events that wait; return whether all were delivered in time."""
         return self._events is None or self._events.flush(timeout_seconds)

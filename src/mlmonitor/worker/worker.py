@@ -242,6 +242,7 @@ class Worker(AggregateReads, FlushRequests):
         with self._aggregates:
             if self._final is not None:
                 self.pipeline.settle(now)
+            self.pipeline.evaluate(now)
         are_flushed = not is_flush or self.pipeline.flush_events(self._limit_seconds / 2)
         with self._aggregates:
             snapshot = self.pipeline.snapshot(now, wall=read_wall(self._clock))

@@ -16,12 +16,31 @@ StagingSchema = Literal["prediction", "label", "kpi", "alert", "verdict", "refer
 ColumnType = Literal["uuid", "timestamptz", "float8", "int8", "text", "bool", "jsonb"]
 
 
+_DEFAULTS: Mapping[str, object] = {
+    "schema_version": 1,
+    "model_version": "",
+    "instance": "",
+    "segment": "all",
+    "sample": 1.0,
+    "count": 1,
+    "rows": 0,
+    "unit": "",
+    "reason": "",
+    "withheld": False,
+}
+
+
 class StagingColumn(NamedTuple):
     """A column: its name, its type in PostgreSQL, and the field of an event that fills it."""
 
     name: str
     type: ColumnType
     field: str
+
+    @property
+    def default(self) -> object:
+        """The value of an event without the field."""
+        return _DEFAULTS.get(self.name)
 
 
 def _columns(text: str) -> tuple[StagingColumn, ...]:
@@ -111,18 +130,6 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
 }
 """The columns of each schema, in the order of its fields, the envelope first."""
 
-_DEFAULTS: Mapping[str, object] = {
-    "schema_version": 1,
-    "model_version": "",
-    "instance": "",
-    "segment": "all",
-    "sample": 1.0,
-    "count": 1,
-    "rows": 0,
-    "unit": "",
-    "reason": "",
-    "withheld": False,
-}
 _ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _END = b"\xff\xff"
@@ -162,7 +169,7 @@ def _writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
     writers = []
     for column in STAGING_COLUMNS[schema]:
         write = _writer(column)
-        writers.append((column.field, _DEFAULTS.get(column.name), write))
+        writers.append((column.field, column.default, write))
     return tuple(writers)
 
 

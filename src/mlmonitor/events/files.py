@@ -1,0 +1,79 @@
+"""The event log in files, for machines without a broker."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from mlmonitor.errors import ConfigError, import_extra
+from mlmonitor.events.content.event_source import EventSource
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.events.sinks.event_sink import EventSink
+from mlmonitor.events.sinks.file_sink import FileLimits, LineSink
+from mlmonitor.events.sinks.parquet_sink import ParquetSink
+
+
+class Files:
+    """Write every prediction, label and alert to files of a folder: JSON lines, or Parquet.
+
+    Promise: a file appears under its name when it is complete, and is never changed; until then it
+        is called `*.part`. Each process writes its own; after a crash, the next one to start
+        completes its lines. Events beyond `max_total_bytes`, or without room on the disk, are
+        dropped and counted in `status().events`.
+    Price: up to 5 us a row of 20 features in the worker for lines, 15 us for Parquet.
+
+    Args:
+        folder: created if it does not exist.
+        format: `jsonl`, one event a line, or `parquet` (extra `parquet`), one file a schema
+            with the columns of the database's tables, compressed, and lost if the process crashes.
+        max_file_bytes, max_file_seconds: when a file is completed, beside each flush and the end.
+        max_total_bytes: of all files in the folder.
+        redact, hash, fields, sample, ids, hash_key: as for `Kafka`.
+
+    Raises:
+        ConfigError: an option is wrong, or the folder cannot be written to.
+        MissingExtra: orjson or pyarrow is not installed.
+    """
+
+    def __init__(  # noqa: PLR0913 - by keyword
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: Literal["jsonl", "parquet"] = "jsonl",  # noqa: A002 - the word that users know
+        max_file_bytes: int = 64 << 20,
+        max_file_seconds: float = 300.0,
+        max_total_bytes: int = 10 << 30,
+        redact: Sequence[str] = (),
+        hash: Sequence[str] = (),  # noqa: A002 - as above
+        fields: Sequence[str] | None = None,
+        sample: float = 1.0,
+        ids: Literal["hashed", "plain"] = "hashed",
+        hash_key: str | None = None,
+    ) -> None:
+        self.options: EventOptions = EventOptions.check(
+            redact=redact, hashed=hash, fields=fields, sample=sample, ids=ids, hash_key=hash_key
+        )
+        if format not in ("jsonl", "parquet"):
+            raise ConfigError("format: expected 'jsonl' or 'parquet'")
+        import_extra("orjson", extra="kafka")
+        if format == "parquet":
+            import_extra("pyarrow.parquet", extra="parquet")
+        self._format, self._folder = format, Path(folder)
+        self._limits = FileLimits.check(max_file_bytes, max_file_seconds, max_total_bytes)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"folder: cannot be created ({type(error).__name__}): name one that this process "
+                "may write to"
+            ) from None
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise ConfigError("folder: this process may not write to it")
+
+    def open(self, source: EventSource) -> EventSink:
+        """Open the first file of this process when there is an event."""
+        kind = ParquetSink if self._format == "parquet" else LineSink
+        return kind(self._folder, source, self._limits)
+
+    def __repr__(self) -> str:
+        return f"Files({str(self._folder)!r}, format={self._format!r})"

@@ -1,0 +1,165 @@
+"""Events in Parquet files, one file a schema, with the columns of the database's tables."""
+
+import ctypes
+import os
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from mlmonitor.compare.event_status import EventStatus
+from mlmonitor.errors import import_extra
+from mlmonitor.events.content.event_source import Content, EventSource
+from mlmonitor.events.sinks.event_sink import EventCounter
+from mlmonitor.events.sinks.file_sink import PART, FileLimits, file_stem, has_room
+from mlmonitor.formats.events import STAGING_COLUMNS, StagingColumn, StagingSchema
+
+_GROUP_ROWS = 8_192
+
+
+class _ParquetFile:
+    """An open file of one schema, and the events that are not written yet."""
+
+    def __init__(self, path: Path, schema: StagingSchema) -> None:
+        self._arrow = import_extra("pyarrow", extra="parquet")
+        parquet = import_extra("pyarrow.parquet", extra="parquet")
+        self._columns = STAGING_COLUMNS[schema]
+        types = {
+            "timestamptz": self._arrow.timestamp("us", tz="UTC"),
+            "float8": self._arrow.float64(),
+            "int8": self._arrow.int64(),
+            "bool": self._arrow.bool_(),
+        }
+        text = self._arrow.string()
+        self._schema = self._arrow.schema(
+            [(column.name, types.get(column.type, text)) for column in self._columns]
+        )
+        self._dumps = import_extra("orjson", extra="kafka").dumps
+        self.path, self.opened_at = path, time.monotonic()
+        self.events: list[Content] = []
+        self.written = self.bytes = 0
+        self._writer: Any = parquet.ParquetWriter(path, self._schema, compression="zstd")
+        # A forked child that destroyed its copy would write the end of the file into it.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._writer))
+
+    def write(self) -> None:
+        """Write the events that wait as a group of rows."""
+        if not self.events:
+            return
+        arrays = [
+            self._arrow.array([self._cell(event, column) for event in self.events], field.type)
+            for column, field in zip(self._columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self.written += len(self.events)
+        self.events = []
+        self.bytes = self.path.stat().st_size
+
+    def close(self) -> None:
+        """Write the rest and the end of the file."""
+        self.write()
+        self._writer.close()
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(self._writer))
+
+    def _cell(self, event: Content, column: StagingColumn) -> Any:
+        """Return the value of one column; objects and arrays are JSON texts."""
+        value = event.get(column.field, column.default)
+        if column.field in ("prediction", "actual"):
+            is_text = isinstance(value, str | bool)
+            if column.type == "text":
+                return str(value).lower() if isinstance(value, bool) else value if is_text else None
+            value = None if isinstance(value, str) else value
+        if value is None:
+            return None
+        match column.type:
+            case "timestamptz":
+                return datetime.fromisoformat(value)
+            case "jsonb":
+                return self._dumps(value).decode()
+            case "float8":
+                return float(value) if isfinite(value) else None
+            case _:
+                return value
+
+
+class ParquetSink:
+    """Writes each schema to a file of its own, in groups of rows."""
+
+    suffix = ".parquet"
+
+    def __init__(self, folder: Path, source: EventSource, limits: FileLimits) -> None:
+        self._folder, self._source, self._limits = folder, source, limits
+        self._counter = EventCounter("files")
+        self._pid, self._number = os.getpid(), 0
+        self._files: dict[StagingSchema, _ParquetFile] = {}
+
+    def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
+        """Add events of one schema; those that the disk has no room for are dropped."""
+        del waits
+        schema: StagingSchema = events[0]["schema"]
+        try:
+            file = self._files.get(schema) or self._begin(schema)
+            if file is None:
+                return self._counter.add("dropped", len(events), "max_total_bytes is reached")
+            file.events += events
+            if len(file.events) >= _GROUP_ROWS:
+                file.write()
+        except OSError as error:
+            return self._lose(schema, error)
+        if file.bytes >= self._limits.file_bytes:
+            self._complete(schema)
+        return None
+
+    def _begin(self, schema: StagingSchema) -> _ParquetFile | None:
+        if not has_room(self._folder, self._limits):
+            return None
+        self._number += 1
+        stem = f"{schema}-{file_stem(self._source, self._number)}"
+        self._files[schema] = _ParquetFile(self._folder / f"{stem}{self.suffix}{PART}", schema)
+        return self._files[schema]
+
+    def _lose(self, schema: StagingSchema, error: OSError) -> None:
+        """Count the events of a file that cannot be written, and abandon it."""
+        file = self._files.pop(schema, None)
+        if file is not None:
+            lost = file.written + len(file.events)
+            self._counter.add("dropped", lost, f"{type(error).__name__} while writing")
+            file.path.unlink(missing_ok=True)
+
+    def _complete(self, schema: StagingSchema) -> None:
+        """Give a file its name, once it is whole."""
+        file = self._files[schema]
+        try:
+            file.close()
+            file.path.replace(file.path.with_suffix(""))
+        except OSError as error:
+            return self._lose(schema, error)
+        del self._files[schema]
+        self._counter.add("delivered", file.written)
+        return None
+
+    def poll(self) -> None:
+        """Complete files that are old enough."""
+        now = time.monotonic()
+        for schema, file in list(self._files.items()):
+            if now - file.opened_at >= self._limits.file_seconds:
+                self._complete(schema)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Complete all files, so that everything can be read."""
+        del timeout_seconds
+        for schema in list(self._files):
+            self._complete(schema)
+        return True
+
+    def close(self, timeout_seconds: float) -> None:
+        """Complete all files, in the process that wrote them."""
+        if os.getpid() == self._pid:
+            self.flush(timeout_seconds)
+
+    def status(self) -> EventStatus:
+        """Return the counts so far; events wait until their file is complete."""
+        waiting = sum(file.written + len(file.events) for file in list(self._files.values()))
+        return self._counter.status(waiting=waiting)

@@ -1,0 +1,220 @@
+"""Events in the tables of PostgreSQL, written by a thread of this process."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mlmonitor.compare.event_status import EventStatus
+from mlmonitor.events.content.event_source import Content
+from mlmonitor.events.sinks.event_sink import EventCounter
+from mlmonitor.formats.events import STAGING_COLUMNS, StagingSchema, encode_copy
+from mlmonitor.secret import Secret
+
+_HEAD_BYTES, _END_BYTES = 19, 2  # of the format around its rows
+_BATCH_EVENTS = 10_000
+_LINGER_SECONDS = 0.2
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 15.0
+_WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
+_ORDER: Sequence[StagingSchema] = ("reference", "prediction", "label", "kpi", "alert", "verdict")
+"""References first, because rollups need the bins of the fields; labels after predictions."""
+
+_NO_TABLES = ("3F000", "42883", "42P01")
+_OUTAGES = ("08", "53", "55", "57", "58", "40", "25", "28", "3D")
+"""Classes of errors that may pass: the batch is tried again."""
+
+THREAD_NAME = "mlmonitor-events"
+
+
+class _Chunk(NamedTuple):
+    """Rows of one schema in the binary form of COPY, and how many they are."""
+
+    schema: StagingSchema
+    events: int
+    rows: bytes
+
+
+class PostgresSink:
+    """Copies events into temporary tables and merges these into the log, in one transaction.
+
+    Promise: a transaction whose outcome is unknown is repeated; the merge leaves out events whose
+        ids are there. A batch that the database refuses is split, until only what it refuses is
+        lost and counted.
+    """
+
+    def __init__(self, psycopg: Any, url: Secret, buffer_bytes: int) -> None:
+        self._psycopg, self._url, self._limit_bytes = psycopg, url, buffer_bytes
+        self._counter = EventCounter("postgres")
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._chunks: deque[_Chunk] = deque()
+        self._bytes = self._waiting = 0
+        self._is_closing = self._is_flushing = False
+        self._connection: Any = None
+        self._retry_seconds = _FIRST_RETRY_SECONDS
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
+        """Queue events of one schema; those without room are dropped and counted."""
+        schema: StagingSchema = events[0]["schema"]
+        rows = encode_copy(schema, events)[_HEAD_BYTES:-_END_BYTES]
+        with self._changed:
+            has_room = self._bytes + len(rows) <= self._limit_bytes
+            if not has_room and waits:
+                has_room = self._wait_for_room(len(rows))
+            if not has_room or self._is_closing:
+                self._counter.add("dropped", len(events), self._counter.last_error or "no room")
+                return
+            self._chunks.append(_Chunk(schema, len(events), rows))
+            self._bytes += len(rows)
+            self._waiting += len(events)
+            self._changed.notify_all()
+
+    def _wait_for_room(self, size: int) -> bool:
+        """Wait as long as the database takes events; return whether there is room now."""
+        while self._bytes + size > self._limit_bytes and not self._is_closing:
+            before = self._waiting
+            if not self._changed.wait_for(lambda: self._waiting < before, _WAIT_SECONDS):  # noqa: B023 - called at once
+                return False
+        return not self._is_closing
+
+    def poll(self) -> None:
+        """Nothing is due: the thread works by itself."""
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything is in the database, for at most this long."""
+        with self._changed:
+            self._is_flushing = True
+            self._changed.notify_all()
+            done = self._changed.wait_for(lambda: self._waiting == 0, max(timeout_seconds, 0.0))
+            self._is_flushing = False
+            return done
+
+    def close(self, timeout_seconds: float) -> None:
+        """Flush; drop and count what is left, unless its transaction is under way."""
+        if os.getpid() != self._pid:
+            return
+        self.flush(timeout_seconds)
+        with self._changed:
+            self._is_closing = True
+            lost = sum(chunk.events for chunk in self._chunks)
+            self._chunks.clear()
+            self._waiting -= lost
+            if lost:
+                self._counter.add("dropped", lost)
+            self._changed.notify_all()
+        self._thread.join(min(max(timeout_seconds, 0.1), 1.0))
+
+    def status(self) -> EventStatus:
+        """Return the counts so far."""
+        return self._counter.status(waiting=self._waiting)
+
+    def _run(self) -> None:
+        while chunks := self._collect_batch():
+            self._deliver(chunks)
+        self._disconnect()
+
+    def _collect_batch(self) -> list[_Chunk]:
+        """Wait for events, and a moment for more; return none at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._chunks or self._is_closing)
+            deadline = time.monotonic() + _LINGER_SECONDS
+            while not (self._is_closing or self._is_flushing) and self._waiting < _BATCH_EVENTS:
+                if not self._changed.wait(max(deadline - time.monotonic(), 0.0)):
+                    break
+                if time.monotonic() >= deadline:
+                    break
+            batch: list[_Chunk] = []
+            events = 0
+            while self._chunks and events < _BATCH_EVENTS:
+                chunk = self._chunks.popleft()
+                batch.append(chunk)
+                events += chunk.events
+            return batch
+
+    def _deliver(self, chunks: list[_Chunk]) -> None:
+        """Write a batch, again and again while the database is away; split one it refuses."""
+        while True:
+            try:
+                self._write(chunks)
+            except self._psycopg.Error as error:
+                state = error.sqlstate or ""
+                self._note_failure(error, state)
+                if not state or state[:2] in _OUTAGES or state in _NO_TABLES:
+                    if self._pause():
+                        continue
+                    return self._settle(chunks, "dropped")
+                if len(chunks) == 1:
+                    return self._settle(chunks, "refused")
+                middle = len(chunks) // 2
+                self._deliver(chunks[:middle])
+                return self._deliver(chunks[middle:])
+            self._retry_seconds = _FIRST_RETRY_SECONDS
+            return self._settle(chunks, "delivered")
+
+    def _note_failure(self, error: Exception, state: str) -> None:
+        """Keep the reason without the database's words, which may repeat a value or a secret."""
+        self._disconnect()
+        reason = f"{type(error).__name__}{f' (SQLSTATE {state})' if state else ''}"
+        if state in _NO_TABLES:
+            reason += ": run `mlmonitor store init --database URL`"
+        self._counter.last_error = reason
+
+    def _settle(self, chunks: Sequence[_Chunk], outcome: str) -> None:
+        events = sum(chunk.events for chunk in chunks)
+        with self._changed:
+            self._counter.add(outcome, events)
+            self._waiting -= events
+            self._bytes -= sum(len(chunk.rows) for chunk in chunks)
+            self._changed.notify_all()
+
+    def _pause(self) -> bool:
+        """Wait before the next attempt, longer each time; return whether there is to be one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closing, self._retry_seconds)
+            self._retry_seconds = min(2 * self._retry_seconds, _LAST_RETRY_SECONDS)
+            return not self._is_closing
+
+    def _write(self, chunks: Sequence[_Chunk]) -> None:
+        """Write a batch in one transaction."""
+        connection = self._connect()
+        present = {chunk.schema for chunk in chunks}
+        with connection.transaction(), connection.cursor() as cursor:
+            for schema in _ORDER:
+                if schema in present:
+                    _copy(cursor, schema, [c.rows for c in chunks if c.schema == schema])
+            for schema in _ORDER:
+                if schema in present:
+                    cursor.execute(f"select mlmonitor.merge_{schema}()")
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            connection = self._psycopg.connect(
+                self._url.revealed(),
+                autocommit=True,
+                connect_timeout=5,
+                application_name="mlmonitor",
+                options="-c timezone=UTC -c client_min_messages=warning",
+            )
+            self._connection = connection
+            connection.execute("select mlmonitor.begin_staging()")
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _copy(cursor: Any, schema: StagingSchema, rows: Sequence[bytes]) -> None:
+    columns = ", ".join(f'"{column.name}"' for column in STAGING_COLUMNS[schema])
+    empty = encode_copy(schema, [])
+    target = f"copy pg_temp.staging_{schema} ({columns}) from stdin (format binary)"
+    with cursor.copy(target) as copy:
+        copy.write(empty[:_HEAD_BYTES])
+        for part in rows:
+            copy.write(part)
+        copy.write(empty[-_END_BYTES:])
