@@ -57,9 +57,7 @@ def test_the_examples_of_a_guide_run(page: str) -> None:
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page
 
 
-def test_the_examples_of_the_live_page_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Served and written to a file; the address is that of this machine."""
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "guides" / "live_page.md").read_text(encoding="utf-8")

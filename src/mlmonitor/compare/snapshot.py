@@ -57,13 +57,17 @@ class TrainingInfo:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceInfo:
-    """The reference in use. `is_learned`: whether it was learned from this service."""
+    """The reference in use.
+
+    is_learned: whether it was learned from this service. losses: the measures of its own rows.
+    """
 
     rows: int
     is_learned: bool
     trained_at: datetime | None
     training_metrics: Mapping[str, float]
     training: TrainingInfo
+    losses: Mapping[str, float]
     season: SeasonInfo | None
     importances: Mapping[str, float] = field(default_factory=dict)
 

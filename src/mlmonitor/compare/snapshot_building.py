@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
+from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
 from mlmonitor.compare.incidents.incident import Incident
@@ -108,6 +109,7 @@ def _reference(reference: Reference, now: float) -> ReferenceInfo:
         is_learned=reference.is_learned,
         trained_at=reference.trained_at,
         training_metrics=MappingProxyType(dict(content.training_metrics)),
+        losses=MappingProxyType({e.measure: to_measure(e.measure, e.mean) for e in content.losses}),
         training=TrainingInfo(
             content.training_seconds, content.training_rows, content.parent_version
         ),

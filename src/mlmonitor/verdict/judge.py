@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.verdict.bound_reasons import LossBreach, find_breach
 from mlmonitor.verdict.input_reasons import drift_reason, fault_reason, label_reason
 from mlmonitor.verdict.labelled_windows import LabelledWindow, list_mature, list_windows
 from mlmonitor.verdict.loss_reasons import (
@@ -55,11 +56,14 @@ def _decide_by_labels(
     if not windows:
         drift = drift_reason(snapshot.alerts, is_harmless=None)
         return "keep", [label_reason(snapshot, limits.min_labels), *_listed(drift)]
-    training = {} if snapshot.reference is None else snapshot.reference.training_metrics
-    rise = find_rise(mature, training, limits)
+    rise = find_rise(mature, snapshot.reference, limits)
     offset = find_miscalibration(windows, limits, is_standing=standing == "recalibrate")
     if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
         return _act_on_rise(rise, offset, limits)
+    is_recovered = rise is not None and rise.is_recovered
+    breach = find_breach(snapshot, limits, is_recovered=is_recovered)
+    if breach is not None:
+        return _act_on_breach(breach, offset)
     if offset is not None:
         return "recalibrate", [calibration_reason(offset), *_listed(_stable(windows[0], rise))]
     drift = drift_reason(snapshot.alerts, is_harmless=rise is not None or None)
@@ -77,6 +81,14 @@ def _act_on_rise(
     reasons.append(calibration_reason(offset))
     is_enough = corrected <= rise.baseline_loss * (1 + limits.tolerance)
     return ("recalibrate" if is_enough else "retrain"), reasons
+
+
+def _act_on_breach(breach: LossBreach, offset: Miscalibration | None) -> tuple[Action, Reasons]:
+    """Recalibrate if that would bring the loss back to what is accepted, or else retrain."""
+    if offset is None:
+        return "retrain", [breach.reason]
+    is_enough = breach.excess * offset.line.corrected_share <= 1
+    return ("recalibrate" if is_enough else "retrain"), [breach.reason, calibration_reason(offset)]
 
 
 def _stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | None:

@@ -88,7 +88,7 @@ def rise_reason(rise: LossRise, tolerance: float) -> VerdictReason:
     verb = "fell" if rise.value < rise.baseline.value else "rose"
     text = (
         f"{rise.baseline.measure} {verb} from {short(rise.baseline.value)} "
-        f"({rise.baseline.source}) to {short(rise.value)}, a loss {100 * rise.change:+.0f} % where "
+        f"{rise.baseline.source} to {short(rise.value)}, a loss {100 * rise.change:+.0f} % where "
         f"{100 * tolerance:g} % is tolerated "
         f"({describe_labels(rise.window.labelled, rise.window.maturity)})"
     )
@@ -108,7 +108,7 @@ def stable_reason(newest: LabelledWindow, rise: LossRise | None) -> VerdictReaso
         )
     text = (
         f"{rise.baseline.measure} is {short(rise.value)}, and was {short(rise.baseline.value)} "
-        f"({rise.baseline.source}): no rise beyond the tolerance ({labels})"
+        f"{rise.baseline.source}: no rise beyond the tolerance ({labels})"
     )
     return _loss_reason("stable", text, rise)
 

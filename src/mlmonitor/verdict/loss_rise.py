@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.estimate import Estimate
+from mlmonitor.compare.snapshot import ReferenceInfo
 from mlmonitor.verdict.evidence import log10_excess_e_value, required_log10_e_value, standard_error
 from mlmonitor.verdict.labelled_windows import LabelledWindow, find_first, list_windows
 
@@ -27,12 +28,14 @@ class VerdictLimits(NamedTuple):
     """What a verdict depends on besides the snapshot.
 
     tolerance: the rise of the loss that needs no action. min_labels: fewer are not judged. alpha:
-    the probability of ever acting without a cause. max_age_seconds: None for no limit.
+    the probability of ever acting without a cause. performance_maturity: that of `Config`.
+    max_age_seconds: None for no limit.
     """
 
     tolerance: float = 0.1
     min_labels: int = 100
     alpha: float = 0.01
+    performance_maturity: float = 0.0
     max_age_seconds: float | None = None
 
 
@@ -69,7 +72,7 @@ class LossRise(NamedTuple):
 
 
 def find_rise(
-    mature: Sequence[Cohort], training: Mapping[str, float], limits: VerdictLimits
+    mature: Sequence[Cohort], reference: ReferenceInfo | None, limits: VerdictLimits
 ) -> LossRise | None:
     """Compare the newest mature cohorts with training, or else with the oldest cohorts.
 
@@ -78,7 +81,7 @@ def find_rise(
     windows = list_windows(mature, min_labels=limits.min_labels)
     if not windows:
         return None
-    baseline = find_baseline(mature, windows[0], training, limits)
+    baseline = find_baseline(mature, windows[0], reference, limits)
     if baseline is None:
         return None
     rises = [_measure(window, windows[0], baseline, limits) for window in windows]
@@ -89,21 +92,34 @@ def find_rise(
 def find_baseline(
     mature: Sequence[Cohort],
     newest: LabelledWindow,
-    training: Mapping[str, float],
+    reference: ReferenceInfo | None,
     limits: VerdictLimits,
 ) -> LossBaseline | None:
-    """Choose the measure, and what it is compared with."""
+    """Choose the measure, and what it is compared with.
+
+    The losses of the rows of the reference precede its metrics, as for alerts on harmful drift.
+    """
     measures = _BY_TASK.get(newest.performance.task, ())
     available = [name for name in measures if name in newest.performance]
-    trained = {name.lower(): value for name, value in training.items()}
-    for name in available:
-        if name in trained:
-            return LossBaseline(name, trained[name], "training")
+    if reference is not None:
+        trained = {name.lower(): value for name, value in reference.training_metrics.items()}
+        # Over several classes the reference's Brier score is on another scale.
+        is_binary = newest.performance.task == "binary"
+        own = {n: v for n, v in reference.losses.items() if is_binary or n != "brier"}
+        for name in available:
+            if name in own:
+                estimate = newest.performance[name]
+                spread = standard_error(estimate) * (estimate.count / reference.rows) ** 0.5
+                return LossBaseline(name, own[name], "in the reference", spread)
+            if name in trained:
+                return LossBaseline(name, trained[name], "at training")
     first = find_first(mature, min_labels=limits.min_labels)
     if first is None or not available:
         return None
     estimate = first.performance[available[0]]
-    return LossBaseline(available[0], estimate.value, "the first cohorts", standard_error(estimate))
+    return LossBaseline(
+        available[0], estimate.value, "in the first cohorts", standard_error(estimate)
+    )
 
 
 def to_loss(measure: str, estimate: Estimate) -> Estimate:

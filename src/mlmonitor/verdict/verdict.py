@@ -14,9 +14,9 @@ ReasonCode = Literal[
 ]  # fmt: skip
 
 CODES: dict[Action, tuple[ReasonCode, ...]] = {
-    "keep": ("stable", "drift", "input", "few_labels", "no_baseline"),
+    "keep": ("stable", "drift", "input", "few_labels", "no_baseline", "estimate"),
     "recalibrate": ("calibration", "risk", "bounds"),
-    "retrain": ("risk", "bounds", "estimate", "age", "calibration"),
+    "retrain": ("risk", "bounds", "age", "calibration"),
 }
 """The reasons that each action may have."""
 
@@ -26,7 +26,8 @@ class VerdictReason:
     """One reason for a verdict, in words and as attributes.
 
     code: `risk` (the loss rose beyond the tolerance), `bounds` (a declared limit is exceeded),
-    `estimate` (the estimated performance fell), `calibration` (predictions are off on average, or
+    `estimate` (the performance that is
+    estimated until labels arrive fell), `calibration` (predictions are off on average, or
     too extreme), `age` (the model is older than declared), `stable`, `drift` (a harmless one),
     `input` (a fault of the data that retraining would learn), `few_labels` or `no_baseline`.
     measure, value, limit: the measure now, and the value that it must not pass. baseline: the

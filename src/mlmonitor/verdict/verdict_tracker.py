@@ -15,6 +15,7 @@ class VerdictTracker:
             tolerance=config.verdict_tolerance,
             min_labels=config.verdict_min_labels,
             alpha=config.alpha,
+            performance_maturity=config.performance_maturity,
             max_age_seconds=config.max_model_age_seconds,
         )
         self.verdict: Verdict | None = None

@@ -1,7 +1,7 @@
 """Keep, recalibrate or retrain: what a running monitor advises, from its labels."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlmonitor import Config, Monitor, Reference, Verdict
+from mlmonitor import Config, Monitor, Objective, Reference, Verdict
 from mlmonitor.testing import InMemoryExporter
 
 DAY = 86_400.0
@@ -82,7 +82,13 @@ def reference(trained_at: datetime | None = None) -> Reference:
 class Service:
     """A monitor whose days are as long as the test says."""
 
-    def __init__(self, trained: Reference | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        trained: Reference | None = None,
+        *,
+        objectives: Sequence[Objective] = (),
+        **options: Any,
+    ) -> None:
         self.now = START
         self.verdicts: list[Verdict] = []
         self.exporter = InMemoryExporter()
@@ -92,6 +98,7 @@ class Service:
             reference=reference() if trained is None else trained,
             exporters=[self.exporter],
             on_verdict=self.verdicts.append,
+            objectives=objectives,
             config=Config(**options),
             clock=lambda: self.now,
         )
@@ -218,6 +225,62 @@ def test_a_loss_within_the_tolerance_that_was_above_it_keeps_the_advice() -> Non
     assert service.run_day(worse(2.0), rows=2_000).action == "retrain"
     assert service.run_day(worse(1.3), rows=2_000).action == "retrain"
     assert service.run_day(worse(1.0), rows=2_000).action == "keep"
+
+
+def test_a_declared_bound_that_is_broken_calls_for_action() -> None:
+    """Although the loss is as at training: the bound is the stricter one."""
+    service = Service(objectives=[Objective("mae", maximum=0.6)])
+    verdict = service.run_day(calm, rows=2_000)
+    assert verdict.action == "retrain"
+    assert verdict.reasons[0].code == "bounds"
+    assert (verdict.reasons[0].measure, verdict.reasons[0].limit) == ("mae", 0.6)
+
+
+def test_a_bound_that_a_correction_would_keep_calls_for_recalibration() -> None:
+    """The loss rose because the predictions are too low."""
+    service = Service(objectives=[Objective("mae", maximum=1.0)])
+    assert service.run_day(inflated, rows=2_000).action == "recalibrate"
+
+
+def test_a_change_within_a_day_is_found_before_the_day_is_over() -> None:
+    """By the running risk, from labels that all arrived; cohorts are a day long."""
+    service = Service()
+    service.run_day(calm, rows=2_000)
+    for make in (calm, another_concept):
+        drawn = make(service._rng, 1_500)
+        service.monitor.record_outcomes(drawn.predicted, drawn.actual)
+    verdict = service.monitor.status().verdict
+    assert verdict is not None
+    assert verdict.action == "retrain"
+
+
+def test_the_losses_of_the_reference_are_a_baseline_without_training_metrics() -> None:
+    """They are measured at fit, wherever there are actuals."""
+    drawn = draw(np.random.default_rng(0), 3_000)
+    plain = Reference.fit(
+        {"x": drawn.x, "z": drawn.z},
+        predictions=drawn.predicted,
+        actuals=drawn.actual,
+        thresholds="asymptotic",
+    )
+    service = Service(plain)
+    assert service.run_day(calm).action == "keep"
+    assert "in the reference" in str(service.monitor.status().verdict)
+    assert service.run_day(another_concept).action == "retrain"
+
+
+def test_labels_of_other_rows_are_a_fault_to_repair() -> None:
+    """Labels shifted by one row: another model would be as bad."""
+    service = Service()
+
+    def shifted(rng: np.random.Generator, rows: int) -> Rows:
+        drawn = draw(rng, rows)
+        return drawn._replace(actual=np.roll(drawn.actual, 1))
+
+    verdict = service.run_day(shifted, rows=2_000)
+    assert "misaligned_labels" in {each.cause for each in service.monitor.status().incidents}
+    assert verdict.action == "keep"
+    assert verdict.reasons[0].code == "input"
 
 
 def test_a_model_older_than_declared_is_to_be_retrained() -> None:

@@ -1,0 +1,106 @@
+"""Reasons that evidence of other rooms gives: running risks, declared bounds, estimates."""
+
+from typing import NamedTuple
+
+from mlmonitor.aggregate.outcomes.row_losses import to_measure
+from mlmonitor.compare.performance.performance import MEASURES
+from mlmonitor.compare.risk.risk import Risk
+from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.formatting import amount, short
+from mlmonitor.verdict.labelled_windows import MATURE, maturity_of
+from mlmonitor.verdict.loss_rise import VerdictLimits
+from mlmonitor.verdict.verdict import VerdictReason
+
+_JUDGED = ("mae", "brier", "accuracy", "ndcg", "mrr")
+"""Risks that say how good a model is; recall and precision alone also follow the mix of classes."""
+
+_IMMATURE_SHARE = 0.2
+
+
+class LossBreach(NamedTuple):
+    """A loss beyond what is accepted, by evidence that is valid at any time.
+
+    excess: the loss in terms of what is accepted at most.
+    """
+
+    reason: VerdictReason
+    excess: float
+
+
+def find_breach(
+    snapshot: ModelSnapshot, limits: VerdictLimits, *, is_recovered: bool
+) -> LossBreach | None:
+    """Return the worst firing risk or broken bound of performance; None if there is neither.
+
+    Evidence from labels of immature cohorts does not count: the first labels of a cohort are no
+    sample of all of them. is_recovered: whether the newest mature labels are good again; a risk
+    covers the time since its alert fired, and may say so later.
+    """
+    risks = () if is_recovered else snapshot.labels.risks.values()
+    breaches = [
+        _risk_breach(risk, limits)
+        for risk in risks
+        if risk.is_firing and risk.measure in _JUDGED and _is_mature(snapshot, risk.count, limits)
+    ]
+    breaches += _broken_bounds(snapshot, limits)
+    beyond = [breach for breach in breaches if breach.excess > 1]
+    return max(beyond, key=lambda breach: breach.excess, default=None)
+
+
+def _is_mature(snapshot: ModelSnapshot, labels: int, limits: VerdictLimits) -> bool:
+    """Whether at most a fifth of the newest labels belong to cohorts that are not mature."""
+    if limits.performance_maturity >= MATURE:
+        return True
+    young = [c.labelled for c in snapshot.labels.cohorts if maturity_of(c) < MATURE]
+    return sum(young) <= _IMMATURE_SHARE * labels
+
+
+def _risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
+    loss, before = to_measure(risk.measure, risk.value), to_measure(risk.measure, risk.reference)
+    accepted = before * (1 + limits.tolerance)
+    verb = "fell" if risk.value < risk.reference else "rose"
+    text = (
+        f"{risk.measure} {verb} from {short(risk.reference)} to {short(risk.value)} over the "
+        f"newest {amount(risk.count, 'label')}, beyond the tolerance of "
+        f"{100 * limits.tolerance:g} % at any time"
+    )
+    reason = VerdictReason(
+        "risk",
+        text,
+        measure=risk.measure,
+        value=float(risk.value),
+        baseline=float(risk.reference),
+        limit=float(to_measure(risk.measure, accepted)),
+        count=int(risk.count),
+        log10_e_value=float(risk.log10_e_value),
+    )
+    return LossBreach(reason, loss / accepted if accepted > 0 else float("inf"))
+
+
+def _broken_bounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> list[LossBreach]:
+    """Return the declared objectives of performance that are not met."""
+    breaches = []
+    for status in snapshot.objectives:
+        bound = status.objective.maximum
+        is_above = bound is not None and status.value > bound
+        bound = bound if is_above else status.objective.minimum
+        is_judged = status.objective.measure in MEASURES and status.is_met is False
+        if not is_judged or bound is None or not _is_mature(snapshot, status.count, limits):
+            continue
+        text = (
+            f"{status.objective.measure} is {short(status.value)} over "
+            f"{amount(status.count, 'label')}, and {short(bound)} at "
+            f"{'most' if is_above else 'least'} is declared"
+        )
+        reason = VerdictReason(
+            "bounds",
+            text,
+            measure=status.objective.measure,
+            value=float(status.value),
+            limit=float(bound),
+            count=int(status.count),
+            log10_e_value=float(status.log10_e_value),
+        )
+        ratio = status.value / bound if is_above else bound / status.value
+        breaches.append(LossBreach(reason, float(ratio) if ratio > 1 else 1.0 + 1e-9))
+    return breaches
