@@ -43,7 +43,14 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
 def test_every_folder_of_examples_says_how_it_is_run() -> None:
     """In a README; the tests below run the scripts, and `tests/components` the collectors."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert folders == {"batch_job", "classifier", "collectors", "fastapi_app", "retraining"}
+    assert folders == {
+        "batch_job",
+        "classifier",
+        "collectors",
+        "fastapi_app",
+        "retraining",
+        "stack",
+    }
     assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == folders
 
 

@@ -13,7 +13,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import claims
-from mlmonitor import Config, Monitor, Otlp
+from mlmonitor import Config, Kafka, Monitor, Otlp
 from mlmonitor.integrations.asgi import MonitorMiddleware
 from snapshot import Snapshot
 from train import SeverityModel, train
@@ -47,11 +47,15 @@ class LabelIn(BaseModel):
 
 
 class Settings(BaseModel):
-    """Where metrics go and how long a window is; `from_environment` reads `CLAIMS_*` variables."""
+    """Where metrics and events go; `from_environment` reads `CLAIMS_*` variables.
+
+    brokers: of Kafka, for the event log; none if empty.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     collector: str = "http://127.0.0.1:4318"
+    brokers: str = ""
     reference: str = "claims.reference.json"
     window_seconds: float = Field(default=3600.0, gt=0)
     export_seconds: float = Field(default=15.0, gt=0)
@@ -106,6 +110,7 @@ def serve() -> FastAPI:
         version="1",
         reference=settings.reference,
         exporters=[Otlp.collector(settings.collector)],
+        events=Kafka(settings.brokers) if settings.brokers else None,
         ignore=[claims.SEASONAL],
         config=Config(
             window_seconds=settings.window_seconds,

@@ -2,8 +2,10 @@
 
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ import pytest
 from mlmonitor.present.dashboards.shipped_files import render_files
 from mlmonitor.stats.distance import psi
 
+STACK = Path(__file__).parents[2] / "examples" / "stack"
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -270,3 +273,18 @@ def test_no_panel_reads_single_predictions() -> None:
         tables = set(re.findall(r"mlmonitor\.(\w+)", sql))
         assert tables
         assert not tables & {"prediction", "label", "kpi", "outcome", "dead_letter"}, title
+
+
+def test_the_user_of_the_example_sees_sums_and_no_prediction(
+    store: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script of the stack may be run again, and sets the password."""
+    fill(store)
+    monkeypatch.setenv("MLMONITOR_DATABASE", database_url)
+    monkeypatch.setenv("GRAFANA_DATABASE_PASSWORD", "it's a secret")
+    for _ in range(2):
+        runpy.run_path(str(STACK / "grafana_user.py"), run_name="__main__")
+    store.execute("set role grafana")
+    assert rows(store, "kpis: Totals by day")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        store.execute("select * from mlmonitor.prediction")

@@ -1,0 +1,25 @@
+"""Make the user by which Grafana reads the event store: what is summed up, nothing else."""
+
+import os
+
+import psycopg
+from psycopg import sql
+
+USER = "grafana"
+
+
+def main() -> None:
+    """Create the user if it is not there, and set its password."""
+    password = os.environ["GRAFANA_DATABASE_PASSWORD"]
+    with psycopg.connect(os.environ["MLMONITOR_DATABASE"], autocommit=True) as connection:
+        user = sql.Identifier(USER)
+        known = connection.execute("select 1 from pg_roles where rolname = %s", (USER,)).fetchone()
+        if known is None:
+            connection.execute(sql.SQL("create role {}").format(user))
+        statement = sql.SQL("alter role {} login password {}")
+        connection.execute(statement.format(user, sql.Literal(password)))
+        connection.execute(sql.SQL("grant mlmonitor_reader to {}").format(user))
+
+
+if __name__ == "__main__":
+    main()
