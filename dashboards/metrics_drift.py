@@ -203,11 +203,45 @@ _WHY = Row(
     ),
 )
 
+_ATTRIBUTION = Row(
+    "What the predictions are made of",
+    (
+        Panel(
+            "timeseries",
+            "Mean absolute attribution of each feature",
+            "Of the window, and at training. A feature that gains much weight has changed, or the "
+            "model leans on it where it did not before. Processes are weighted by predictions.",
+            (
+                Query(
+                    model_mean(catalog.ATTRIBUTION, 'field=~"$field"', by=f"{MODEL}, field, basis"),
+                    "{{field}} {{basis}}",
+                ),
+            ),
+            width=16,
+        ),
+        Panel(
+            "timeseries",
+            "Agreement with the ranking at training",
+            "NDCG of the features' ranking by attribution: 1 if it is as at training. Good: near "
+            "1. A fall means that predictions are made of other features than they were.",
+            (
+                Query(
+                    model_mean(catalog.ATTRIBUTION_NDCG, by=MODEL),
+                    "{{<bare:model.name>}} {{<bare:model.version>}}",
+                ),
+            ),
+            decimals=3,
+            maximum=1,
+            width=8,
+        ),
+    ),
+)
+
 DRIFT = Board(
     "mlmonitor-drift",
     "mlmonitor: drift",
     "Features and predictions beside the training data: averages, scores, evidence and causes.",
-    (_AVERAGES, _FLEET, _SCORES, _WHY),
+    (_AVERAGES, _FLEET, _SCORES, _WHY, _ATTRIBUTION),
     variables=(
         *field_variables(),
         Choice("measure", "Measure", ("psi", "psi_debiased", "js", "hellinger", "tv", "ks"), "psi"),

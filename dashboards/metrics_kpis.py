@@ -3,10 +3,10 @@
 from metrics_variables import field_variables
 from mlmonitor import catalog
 from model import Board, Panel, Query, Row
-from promql import FIELD, added, field_mean, select, total
+from promql import FIELD, MODEL, added, field_mean, highest, select, total
 
 _KPI = 'role="kpi"'
-_LEGEND = "{{field}} {{<bare:model.version>}}"
+_LEGEND = "{{field}} {{unit}} {{<bare:model.version>}}"
 
 
 def _mean(chosen: str) -> str:
@@ -19,6 +19,13 @@ def _sum(chosen: str) -> str:
     return f"{_mean(chosen)} * on ({FIELD}) {rows}"
 
 
+def _with_unit(figures: str) -> str:
+    """The unit of each figure as a label, for those that declare one."""
+    units = highest(select(catalog.KPI_UNIT), f"{MODEL}, field, unit")
+    joined = f"({figures}) * on ({MODEL}, field) group_left (unit) {units}"
+    return f"({joined}) or on ({FIELD}) ({figures})"
+
+
 _FIGURES = Row(
     "Business figures",
     (
@@ -26,7 +33,7 @@ _FIGURES = Row(
             "stat",
             "Total in the window",
             "Sum of each business figure over all processes and the chosen window.",
-            (Query(_sum(_KPI), _LEGEND),),
+            (Query(_with_unit(_sum(_KPI)), _LEGEND),),
             width=12,
             height=6,
         ),
@@ -34,7 +41,7 @@ _FIGURES = Row(
             "stat",
             "Mean of a prediction",
             "Each business figure for a single prediction.",
-            (Query(_mean(_KPI), _LEGEND),),
+            (Query(_with_unit(_mean(_KPI)), _LEGEND),),
             width=12,
             height=6,
         ),
@@ -43,13 +50,13 @@ _FIGURES = Row(
             "Totals over time",
             "Each point is the sum of the window before it. Compare with the same hour of last "
             "week before you conclude.",
-            (Query(_sum(_KPI), _LEGEND),),
+            (Query(_with_unit(_sum(_KPI)), _LEGEND),),
         ),
         Panel(
             "timeseries",
             "Means over time",
             "Business figures of a single prediction.",
-            (Query(_mean(_KPI), _LEGEND),),
+            (Query(_with_unit(_mean(_KPI)), _LEGEND),),
         ),
     ),
 )

@@ -311,6 +311,37 @@ _HEALTH = Row(
     ),
 )
 
+_TRAINED = Row(
+    "The model",
+    (
+        Panel(
+            "table",
+            "Training",
+            "What is known of each version's training: the version that it replaced, rows, and how "
+            "long it took. Good: the newest version answers; see *Predictions*.",
+            (
+                Query(
+                    highest(select(catalog.TRAINING_PARENT), f"{MODEL}, <parent.version>"),
+                    instant=True,
+                ),
+                Query(highest(select(catalog.TRAINING_ROWS)), instant=True),
+                Query(highest(select(catalog.TRAINING_DURATION)), instant=True),
+                Query(highest(select(catalog.MODEL_AGE)), instant=True),
+            ),
+            columns=(
+                ("<bare:model.name>", "model"),
+                ("<bare:model.version>", "version"),
+                ("<bare:parent.version>", "replaced"),
+                ("Value #B", "rows"),
+                ("Value #C", "training took (s)"),
+                ("Value #D", "age (s)"),
+            ),
+            width=24,
+            height=6,
+        ),
+    ),
+)
+
 _PROCESS_LEGEND = "{{instance}}"
 
 
@@ -379,6 +410,6 @@ OVERVIEW = Board(
     "mlmonitor-overview",
     "mlmonitor: overview",
     "Traffic, failures, latency, what has changed, and the health of the monitoring itself.",
-    (_WELL, _TRAFFIC, _CHANGES, _HEALTH, _LOADER),
+    (_WELL, _TRAFFIC, _CHANGES, _TRAINED, _HEALTH, _LOADER),
     variables=model_variables(),
 )

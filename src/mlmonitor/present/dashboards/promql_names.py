@@ -18,7 +18,19 @@ Naming = Literal["prometheus", "mimir", "utf8"]
 
 NAMINGS: Final[tuple[Naming, ...]] = get_args(Naming)
 
-LABELS: Final = (*IDENTITY, "error.type", "deployment.environment.name")
+ENVIRONMENT: Final = "deployment.environment.name"
+"""A resource attribute that backends are configured to promote to a label."""
+
+LABELS: Final = tuple(
+    sorted(
+        {
+            label
+            for metric in CATALOG
+            for label in (*IDENTITY, *metric.attributes, ENVIRONMENT)
+            if "." in label
+        }
+    )
+)
 """The labels whose names have dots, and so differ from backend to backend."""
 
 METRIC_TOKEN: Final = re.compile(r"<(mlmonitor\.[a-z0-9_.]+)(?:\|(bucket|sum|count))?>\{")
