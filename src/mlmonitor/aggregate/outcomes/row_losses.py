@@ -31,7 +31,8 @@ def measure_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
     if plan.task == "ranking":
         return {name: 1.0 - block.means[name] for name in ("ndcg", "mrr")}
     predicted, actual = block.predicted_class, block.actual_class
-    is_pair = (predicted >= 0) & (actual >= 0)
+    is_unknown = (predicted == len(plan.classes)) & (actual == len(plan.classes))
+    is_pair = (predicted >= 0) & (actual >= 0) & ~is_unknown
     is_wrong = np.where(is_pair, predicted != actual, np.nan)
     losses = {"accuracy": is_wrong}
     if plan.task == "binary":

@@ -46,6 +46,7 @@ class ThresholdOutcome(NamedTuple):
 
 def compute_binary(matrix: Counts, positive: int) -> dict[str, Estimate]:
     """Measures of two classes; `matrix` holds actual before predicted, further classes last."""
+    matrix = _without_unknown(matrix)
     tp = float(matrix[positive, positive])
     fp, fn = float(matrix[:, positive].sum()) - tp, float(matrix[positive].sum()) - tp
     tn = float(matrix.sum()) - tp - fp - fn
@@ -65,6 +66,7 @@ def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
 
     The interval of each follows from the delta method, cell by cell.
     """
+    matrix = _without_unknown(matrix)
     used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
     m = matrix[np.ix_(used, used)].astype(np.float64)
     if not used.size:
@@ -81,6 +83,13 @@ def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
         "balanced_accuracy": _balanced(matrix),
     }
     return measures | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
+
+
+def _without_unknown(matrix: Counts) -> Counts:
+    """Leave out the rows of which neither class is known: they may be right or wrong."""
+    known = matrix.copy()
+    known[-1, -1] = 0
+    return known
 
 
 class _Part(NamedTuple):

@@ -20,7 +20,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actuals
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.performance.ranking import measure_rankings
-from mlmonitor.compare.performance.task import Evidence, infer_plan
+from mlmonitor.compare.performance.task import Evidence, find_mismatch, infer_plan
 from mlmonitor.compare.performance.tracker import OutcomeTracker, PairListener
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.segment_populations import (
@@ -59,6 +59,8 @@ class LabelledOutcomes:
         """All measures, from the first pair on."""
         self._keeper, self._metrics = keeper, metrics
         self._listeners = listeners
+        self._mismatch: str | None = None  # why labels and predictions cannot be compared
+        self._has_told_mismatch = False
         self.population: Population | None = None
         self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
         self._reference = reference
@@ -86,8 +88,19 @@ class LabelledOutcomes:
         for entry, is_last_try in self.pending.due(entries):
             self._match(entry, is_last_try=is_last_try, now=now)
             yield_gil()
+        self._raise_faults()
+
+    def _raise_faults(self) -> None:
+        """Report what keeps labels from being compared, once, and metrics that failed.
+
+        Raises:
+            SchemaError, CallbackError: they say what.
+        """
         if self.tracker is not None:
             self.tracker.raise_failures()
+        elif self._mismatch is not None and not self._has_told_mismatch:
+            self._has_told_mismatch = True
+            raise SchemaError(self._mismatch)
 
     def _match(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> None:
         if self.population is None:
@@ -130,8 +143,7 @@ class LabelledOutcomes:
         if self.tracker is not None and self.tracker.plan.task == "regression":
             is_unreadable |= np.isnan(columns["predicted"]) & ~is_gone
         self.pending.count_pairs(column.reading, is_gone, is_unreadable)
-        if self.tracker is not None:
-            self.tracker.raise_failures()
+        self._raise_faults()
 
     def ingest_rankings(self, rankings: RankingEntry, *, now: float) -> None:
         """Add rankings of queries; the first ones decide the task."""
@@ -188,13 +200,13 @@ class LabelledOutcomes:
             return
         codes = np.unique(columns["class"])
         names = [self._keeper.classes.names[code] for code in codes[codes >= 0].tolist()]
-        plan = infer_plan(
-            self._reference,
-            self.population.plan.schema.fields[0],
-            self._keeper.scores,
-            Evidence(actuals, columns["predicted"], names),
-            self._metrics,
-        )
+        actual, scores = self.population.plan.schema.fields[0], self._keeper.scores
+        evidence = Evidence(actuals, columns["predicted"], names)
+        mismatch = None if self._knows_actuals else find_mismatch(actual, scores, evidence)
+        self._mismatch = self._mismatch or mismatch
+        plan = None
+        if mismatch is None:
+            plan = infer_plan(self._reference, actual, scores, evidence, self._metrics)
         if plan is not None:
             places: Sequence[str] = ()
             if self._has_segments and self._reference is not None:

@@ -18,6 +18,8 @@ from mlmonitor.compare.performance.prediction_keeper import SCORE, PredictionKee
 from mlmonitor.compare.performance.task import match_names
 from mlmonitor.records import Floats, Metric
 
+_SUM_TOLERANCE = 0.01
+
 
 class OutcomeReader:
     """Reads the kept columns of predictions and their actuals by one plan.
@@ -32,6 +34,8 @@ class OutcomeReader:
         self._names_no_class = plan.has_scores and (not self._scores or keeper.predicts_scores)
         self.failures: dict[str, str] = {}
         """Custom metrics that raised, and the type of what they raised last."""
+        self.score_fault: str | None = None
+        """What is wrong with scores that should be probabilities; None while nothing is."""
 
     def read(self, columns: Mapping[str, Column], actuals: Values, numbers: Floats) -> OutcomeBlock:
         """Return the block of some pairs; `numbers` holds the numeric actuals."""
@@ -42,6 +46,7 @@ class OutcomeReader:
         else:
             block = self._read_classes(columns, actuals)
         if self.plan.has_scores and self.plan.has_probabilities:
+            self.score_fault = self.score_fault or _score_fault(block.scores)
             block.means.update(score_losses(self.plan, block))
         for metric in self.plan.metrics:
             block.means[metric.name] = self._measure(metric, block)
@@ -117,3 +122,21 @@ class OutcomeReader:
         if self.plan.task == "regression":
             values = np.where(np.isnan(block.predicted) | np.isnan(block.actual), np.nan, values)
         return values
+
+
+def _score_fault(scores: Floats) -> str | None:
+    """Return what keeps scores `[classes, rows]` from being probabilities; None if nothing does."""
+    rows = int(np.count_nonzero(((scores < 0) | (scores > 1)).any(axis=0)))
+    if rows:
+        return (
+            f"prediction: expected probabilities from 0 to 1, got others in {rows} rows, which "
+            "count in no measure of scores: pass probabilities, or decision values from the start"
+        )
+    totals = scores.sum(axis=0)
+    rows = int(np.count_nonzero(np.abs(totals - 1) > _SUM_TOLERANCE))
+    if len(scores) > 1 and rows:
+        return (
+            "prediction: expected probabilities of all classes that add up to 1, got other sums "
+            f"in {rows} rows: their log loss and Brier score are not those of probabilities"
+        )
+    return None

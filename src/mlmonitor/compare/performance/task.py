@@ -68,6 +68,40 @@ def infer_plan(
     return OutcomePlan("multiclass", classes, has_scores=is_scored, metrics=metrics)
 
 
+def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> str | None:
+    """Return why actuals and predictions cannot be compared, if their types differ; else None.
+
+    Actuals that the reference has are of the kind that was declared there.
+    """
+    if actual.kind is Kind.DATETIME:
+        return (
+            "label: expected numbers or classes, got times: measure the time until it, in seconds"
+        )
+    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    if evidence.predicted_names and not predicted.size and not scores and actual.is_numeric:
+        values = [v for v in list_values(evidence.actuals) if isinstance(v, float)]
+        if any(value % 1 for value in values):
+            return "label: expected names of classes, as the predictions are, got numbers"
+    if actual.is_numeric or scores or evidence.predicted_names or not predicted.size:
+        return None
+    names = {category_name(value) for value in list_values(evidence.actuals)} - {None}
+    is_score = bool((predicted != np.round(predicted)).any())
+    if is_score and (len(names) > 2 or any(map(_is_fraction, names))):
+        return (
+            "label: expected numbers, as the predictions are, got texts: pass numbers, or predict "
+            "names of classes"
+        )
+    return None
+
+
+def _is_fraction(name: str | None) -> bool:
+    """Whether a text is a number, but not a whole one."""
+    try:
+        return float(name or "") % 1 != 0
+    except ValueError:
+        return False
+
+
 def _entries(reference: Reference | None) -> dict[tuple[Role, str], CountedEntry]:
     roles = (Role.PREDICTION, Role.ACTUAL)
     listed = [] if reference is None else reference.entries(roles)

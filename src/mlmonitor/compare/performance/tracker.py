@@ -14,7 +14,7 @@ from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
-from mlmonitor.errors import CallbackError
+from mlmonitor.errors import CallbackError, SchemaError
 from mlmonitor.records import Floats
 
 SEGMENT, PREDICTION = "segment", "prediction"
@@ -54,6 +54,7 @@ class OutcomeTracker:
             listener.begin(plan)
         self._keeper, self._edges = keeper, edges
         self._reader = OutcomeReader(plan, keeper)
+        self._has_told_scores = False
         is_numeric = plan.task == "regression" or (plan.task == "binary" and len(edges) > 0)
         self._has_edges = is_numeric
         predicted = bucket_names(edges.tolist()) if is_numeric else plan.class_names
@@ -117,15 +118,18 @@ class OutcomeTracker:
         return self._cohorts.cohorts(now=now)
 
     def raise_failures(self) -> None:
-        """Report custom metrics that could not be computed since the last report.
+        """Report custom metrics that could not be computed since, and unsound scores once.
 
         Raises:
-            CallbackError: it names them.
+            CallbackError: it names the metrics. SchemaError: scores are no probabilities.
         """
         failures, self._reader.failures = self._reader.failures, {}
         if failures:
             listed = ", ".join(f"{name} ({reason})" for name, reason in failures.items())
             raise CallbackError(f"metrics: {listed}")
+        if self._reader.score_fault is not None and not self._has_told_scores:
+            self._has_told_scores = True
+            raise SchemaError(self._reader.score_fault)
 
     @property
     def nbytes(self) -> int:
