@@ -40,7 +40,7 @@ class RiskOptions(NamedTuple):
     cohort must have before its losses count; 0 if each counts as it arrives.
     """
 
-    tolerance: float = 0.05
+    tolerance: float = 0.02
     maturity: float = 0.0
 
 
