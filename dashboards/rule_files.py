@@ -4,13 +4,14 @@ from typing import Any
 
 import yaml
 
+from performance_rules import PERFORMANCE
 from pretty_promql import prettify
 from rules import ALERTS, LAST_HOUR, SINCE_START, AlertRule, Recording
 
 _HEAD = {
     "fleet": (
-        "Drift of a whole fleet from the counts of all its processes: docs/guides/fleet.md "
-        "explains it."
+        "Drift and performance of a whole fleet from the counts of all its processes: "
+        "docs/guides/fleet.md explains it."
     ),
     "alerts": "When somebody is called. Each alert names the page that says what to do.",
 }
@@ -56,10 +57,15 @@ def _recordings(rules: tuple[Recording, ...]) -> list[dict[str, Any]]:
 
 
 def fleet_rules() -> str:
-    """Recording rules: fleet PSI, since the start and over the last hour."""
+    """Recording rules: fleet PSI, since the start and over the last hour, and performance."""
     groups = [
         {"name": "mlmonitor-fleet", "interval": "1m", "rules": _recordings(SINCE_START)},
         {"name": "mlmonitor-fleet-1h", "interval": "1m", "rules": _recordings(LAST_HOUR)},
+        {
+            "name": "mlmonitor-fleet-performance",
+            "interval": "1m",
+            "rules": _recordings(PERFORMANCE),
+        },
     ]
     return dump({"groups": groups}, _HEAD["fleet"])
 
