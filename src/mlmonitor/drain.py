@@ -48,6 +48,8 @@ class Drain:
         events: EventLog | None = None,
     ) -> None:
         self._events = events
+        if events is not None:
+            versions[0].state.kpis.keep_sums()
         self._config, self._inbox = config, inbox
         self._state, self._began_at = versions[0].state, versions[0].began_at
         self._wants_traces = is_traced
@@ -84,7 +86,7 @@ class Drain:
             yield_gil()
             self._ingest_runs(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
         if self._events is not None:
-            self._events.ingest(self._state.traffic, now=now)
+            self._events.ingest(self._state, now=now)
         if self._undrained == 0:
             self._end_drain(now)
         return self._undrained > 0

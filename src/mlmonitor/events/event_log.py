@@ -9,9 +9,10 @@ from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.event_status import EventStatus
+from mlmonitor.compare.figures.kpis import FigureSum
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
-from mlmonitor.compare.traffic import Comparing, Traffic
+from mlmonitor.compare.traffic import Comparing
 from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSource
 from mlmonitor.events.content.label_events import LabelEvents
 from mlmonitor.events.content.model_events import alert_events, reference_events, verdict_event
@@ -79,8 +80,10 @@ class EventLog:
             self._sink = self._destination.open(self._source)
         self._sink.put(events, waits=self._inbox.has_batches)
 
-    def ingest(self, traffic: Traffic, *, now: float) -> None:
-        """Send the predictions that were read since the last call."""
+    def ingest(self, state: ModelState, *, now: float) -> None:
+        """Send the predictions that were read since the last call, and figures of their rows."""
+        traffic = state.traffic
+        self._ingest_sums(state.kpis.drain_sums(), traffic.reference, now=now)
         read_rows = traffic.drain_read_rows()
         if not read_rows or traffic.comparing is None:
             return
@@ -92,6 +95,13 @@ class EventLog:
                     for events in self._predictions.build(read):
                         self._put(events)
                         yield_gil()
+
+    def _ingest_sums(
+        self, sums: Sequence[FigureSum], reference: Reference | None, *, now: float
+    ) -> None:
+        with self._guard:
+            if sums:
+                self._put(self._ensure_labels(reference).build_sums(sums, now=now))
 
     def _begin(self, comparing: Comparing, *, now: float) -> None:
         """Send the reference that later events are compared with, once."""

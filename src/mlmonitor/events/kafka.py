@@ -89,7 +89,7 @@ class Kafka:
             "bootstrap.servers": self._servers,
             "delivery.report.only.error": True,  # what fails is told; the rest is delivered
         }
-        self._encoder: EventEncoder = self._make_encoder()
+        self._make_encoder()  # a client that is not installed is missed now
         if options:
             self._check_settings()
 
@@ -117,7 +117,7 @@ class Kafka:
     def open(self, source: EventSource) -> KafkaSink:
         """Start a producer of this process."""
         del source
-        return KafkaSink(self._kafka, self._settings, self._topic, self._encoder)
+        return KafkaSink(self._kafka, self._settings, self._topic, self._make_encoder())
 
     def __repr__(self) -> str:
         return f"Kafka({self._servers!r}, topic={self._topic!r})"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmonitor import Config, Field, Monitor, Reference
+from mlmonitor import Config, Field, Kpi, Monitor, Reference
 from mlmonitor.testing import ManualClock
 from support.event_recorder import EventRecorder
 from support.references import fit_reference
@@ -435,3 +435,58 @@ def test_nothing_is_opened_before_the_first_event(clock: ManualClock) -> None:
         assert watching.status().events is not None
     assert recorder.opened == 1
     assert recorder.is_closed
+
+
+def test_rows_recorded_with_a_time_carry_it(clock: ManualClock) -> None:
+    """Also those that became the reference."""
+    times = [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)] * 150
+    for given, config in ((reference(), Config()), (None, Config(baseline_rows=101))):
+        recorder = EventRecorder()
+        with monitor(recorder, clock, reference=given, config=config) as watching:
+            watching.record(features(), np.zeros(ROWS), at=times)
+            watching.flush()
+        found = [datetime.fromisoformat(event["time"]) for event in recorder.select("prediction")]
+        assert found == times
+
+
+def test_the_group_of_a_row_is_sent_as_a_hash(clock: ManualClock) -> None:
+    """The same for rows of one group; the column itself is no feature."""
+    columns = features() | {"customer": [f"mary{at // 3}" for at in range(ROWS)]}
+    fitted = fit_reference(columns, predictions=np.zeros(ROWS), groups="customer")
+    recorder = EventRecorder()
+    with monitor(recorder, clock, reference=fitted, groups="customer") as watching:
+        watching.record(columns, np.zeros(ROWS))
+        watching.flush()
+    events = recorder.select("prediction")
+    groups = [event["group"] for event in events]
+    assert groups[0] == groups[1] == groups[2] != groups[3]
+    assert len(set(groups)) == ROWS // 3
+    assert all("customer" not in event["features"] for event in events)
+    assert b"mary" not in b"".join(recorder.messages)
+
+
+def test_figures_of_rows_are_sent_as_sums_and_reported_ones_singly(clock: ManualClock) -> None:
+    """With their unit and the number of rows that have one."""
+    saved = Kpi("saved", lambda rows: rows["amount"] - rows["prediction"], unit="EUR")
+    recorder = EventRecorder()
+    with monitor(recorder, clock, kpis=[saved]) as watching:
+        columns = features()
+        watching.record(columns | {"amount": [None, *columns["amount"][1:]]}, np.full(ROWS, 10.0))
+        watching.kpi("visits", 3.0)
+        watching.flush()
+    figures = {event["name"]: event for event in recorder.select("kpi")}
+    assert figures["saved"]["count"] == ROWS - 1
+    assert figures["saved"]["unit"] == "EUR"
+    expected = sum(columns["amount"][1:]) - 10.0 * (ROWS - 1)
+    assert figures["saved"]["value"] == pytest.approx(expected)
+    assert figures["visits"]["value"] == 3.0
+
+
+def test_a_new_category_that_identifies_by_its_form_is_never_named(clock: ManualClock) -> None:
+    """However often it occurs."""
+    recorder = EventRecorder()
+    with monitor(recorder, clock) as watching:
+        for _ in range(20):
+            watching.watch(lambda _: 1.0)(row() | {"line": "mary@example.com"})
+        watching.flush()
+    assert {e["features"]["line"] for e in recorder.select("prediction")} == {"__new__"}

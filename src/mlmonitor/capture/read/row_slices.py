@@ -24,6 +24,7 @@ def _slice(rows: Rows, start: int, stop: int) -> Rows:
     return replace(
         rows,
         origin=None if origin is None else origin._replace(first=origin.first + start),
+        times=None if rows.times is None else rows.times[start:stop],
         count=stop - start,
         features=_TableSlice(rows.features, start, stop),
         predictions={name: values[start:stop] for name, values in rows.predictions.items()},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,15 @@ from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import Block, Field, Kind, Kpi, Role
 from mlmonitor.reference.plans import numeric_plan
 from mlmonitor.reference.reference import Reference
+
+
+class FigureSum(NamedTuple):
+    """The sum of a figure over the rows of one block that have it, and how many these are."""
+
+    name: str
+    value: float
+    rows: int
+    unit: str
 
 
 class Kpis:
@@ -48,8 +58,20 @@ class Kpis:
         self._options = replace(options, hitters=1)
         self._entries: dict[str, CountedEntry] = {}
         self._reference = reference
+        self._sums: list[FigureSum] | None = None
         if reference is not None:
             self._entries = {entry.name: entry for entry in reference.entries([Role.KPI])}
+
+    def keep_sums(self) -> None:
+        """Keep the sums of computed figures from now on, until `drain_sums` removes them."""
+        self._sums = [] if self._sums is None else self._sums
+
+    def drain_sums(self) -> list[FigureSum]:
+        """Remove and return the sums of figures that were computed since the last call."""
+        if not self._sums:
+            return []
+        sums, self._sums = self._sums, []
+        return sums
 
     def ingest(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
         """Add figures, `(name, value)`."""
@@ -78,7 +100,12 @@ class Kpis:
                 self.failures[kpi.name] = self.failures.get(kpi.name, 0) + 1
                 fault = fault or error
                 continue
-            self._add(kpi.name, values if failed is None else values[~failed], now=now)
+            own = values if failed is None else values[~failed]
+            self._add(kpi.name, own, now=now)
+            if self._sums is not None:
+                numbers = parse_floats(own)[0]
+                count = int(np.count_nonzero(~np.isnan(numbers)))
+                self._sums.append(FigureSum(kpi.name, float(np.nansum(numbers)), count, kpi.unit))
         return fault
 
     def _add(self, name: str, column: Values, *, now: float) -> None:

@@ -165,7 +165,9 @@ class FieldCells:
             raw = block.categorical[place - self._numeric_count]
         if raw is None:
             return [None] * len(block.numeric[0][chosen])
-        values = raw if isinstance(chosen, slice) and chosen == slice(None) else _pick(raw, chosen)
+        values = (
+            raw if isinstance(chosen, slice) and chosen == slice(None) else pick_values(raw, chosen)
+        )
         if disclosure is Disclosure.HASHES:
             return hash_values(values, self._options.hash_text)
         cells, wrong = self._categories[place - self._numeric_count].encode(values)
@@ -185,7 +187,8 @@ class FieldCells:
                 invalid.setdefault(row, {})[clean_text(field.name)] = name
 
 
-def _pick(values: Any, chosen: Any) -> Any:
+def pick_values(values: Any, chosen: Any) -> Any:
+    """Return the chosen values of a column: those of a slice, or of an array of places."""
     if isinstance(values, np.ndarray) or isinstance(chosen, slice):
         return values[chosen]
     return [values[place] for place in chosen.tolist()]

@@ -13,6 +13,7 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.capture.values import Values
+from mlmonitor.compare.figures.kpis import FigureSum
 from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import (
     CategoryNames,
@@ -152,4 +153,18 @@ class LabelEvents:
             for event_id, (name, _), value in zip(
                 self._ids.draw(len(sent), int(now * 1e3)), sent, values.tolist(), strict=True
             )
+        ]
+
+    def build_sums(self, sums: Sequence[FigureSum], *, now: float) -> list[Content]:
+        """Build an event for each sum of a figure that was computed from rows."""
+        sent = [each for each in sums if each.rows and self._options.has_field(each.name)]
+        return [
+            self._source.envelope("kpi", event_id, now)
+            | {
+                "name": clean_text(each.name) or "?",
+                "value": each.value if isfinite(each.value) else None,
+                "count": each.rows,
+                "unit": clean_text(each.unit),
+            }
+            for event_id, each in zip(self._ids.draw(len(sent), int(now * 1e3)), sent, strict=True)
         ]

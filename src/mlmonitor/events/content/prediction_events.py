@@ -1,6 +1,7 @@
 """Predictions as events, from blocks of rows."""
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.segment_populations import ordered_segment_names
 from mlmonitor.compare.traffic import Comparing, ReadRows
 from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSource, format_time
-from mlmonitor.events.content.field_cells import FieldCells, RowCells
+from mlmonitor.events.content.field_cells import FieldCells, RowCells, pick_values
+from mlmonitor.events.content.redaction import hash_values
 from mlmonitor.events.content.row_calls import ONE_ROW, RowCalls, calls_of_rows
 from mlmonitor.events.event_options import EventOptions, clean_text
 from mlmonitor.formats.events import VERSION, EventIds
@@ -34,6 +36,7 @@ class PredictionEvents:
         self._source, self._ids, self._options = source, ids, options
         self._cells = FieldCells(comparing, options, declared)
         self._segments: Sequence[str] = ()
+        self._groups = comparing.groups
         if comparing.segmentation is not None:
             names = ordered_segment_names(comparing.reference)
             self._segments = [clean_text(name) for name in names]
@@ -62,6 +65,7 @@ class PredictionEvents:
         cells = self._cells.read(read, chosen)
         events = self._basic_events(ids, event_ids, calls, cells, origin.read_at)
         self._add_rare(events, cells, calls)
+        self._add_times_and_groups(events, read.rows, chosen)
         if self._segments and read.codes is not None:
             for event, code in zip(events, read.codes[chosen].tolist(), strict=True):
                 event["segment"] = self._segments[code]
@@ -111,6 +115,18 @@ class PredictionEvents:
         if self._options.sample < 1:
             for event in events:
                 event["sample"] = self._options.sample
+
+    def _add_times_and_groups(self, events: Sequence[Content], rows: Rows, chosen: Any) -> None:
+        """Set the time of rows that were recorded with one, and the hash of each row's group."""
+        if rows.times is not None:
+            for event, time in zip(events, rows.times[chosen].tolist(), strict=True):
+                if isfinite(time):
+                    event["time"] = format_time(time)
+        groups = None if self._groups is None else rows.features.column(self._groups)
+        if groups is not None:
+            hashes = hash_values(pick_values(groups, chosen), self._options.hash_text)
+            for event, group in zip(events, hashes, strict=True):
+                event["group"] = group
 
     def _prediction_ids(
         self,

@@ -14,6 +14,7 @@ from mlmonitor.events.event_options import EventOptions, clean_text
 from mlmonitor.formats.reference import FieldEntry
 from mlmonitor.records import Role
 from mlmonitor.reference.disclosure import LEAST_ROWS
+from mlmonitor.reference.personal_values import is_personal
 
 Cell = float | str | bool | None
 Hash = Callable[[str], str]
@@ -83,7 +84,7 @@ class CategoryNames:
     def _name_new(self, value: object) -> str:
         """Count one more row of a new category; name it if enough rows had it."""
         name = name_or_none(value, category_name)
-        if name is None:
+        if name is None or (self._least_rows > 1 and is_personal(name)):
             return NEW
         rows = self._new_rows.get(name, 0) + 1
         if rows > 1 or len(self._new_rows) < self._MOST_NEW:

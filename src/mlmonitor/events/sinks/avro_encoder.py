@@ -3,7 +3,9 @@
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from math import isfinite
 from struct import Struct
 from typing import Any
@@ -15,6 +17,8 @@ from mlmonitor.secret import Secret
 
 _HEAD = Struct("!bI").pack
 _MAGIC = 0
+_RETRY_SECONDS = 10.0
+"""Between attempts, for which the worker waits."""
 
 
 class AvroEncoder:
@@ -30,9 +34,8 @@ class AvroEncoder:
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
         self._registry = import_extra("confluent_kafka.schema_registry", extra="avro")
         self._avro = import_extra("fastavro", extra="avro")
-        self._httpx = import_extra("httpx", extra="avro").HTTPError
         self._settings, self._topic = settings, topic
-        self._client: Any = None
+        self._failure, self._next_attempt = "", 0.0
         self._schemas: dict[str, tuple[bytes, Any, Callable[[Content], Content]]] = {}
         self._registering = threading.RLock()
 
@@ -55,6 +58,8 @@ class AvroEncoder:
     def _ensure_schema(self, name: str) -> tuple[bytes, Any, Callable[[Content], Content]]:
         with self._registering:
             if name not in self._schemas:
+                if time.monotonic() < self._next_attempt:
+                    raise ExportError(self._failure)
                 self._schemas[name] = self._register(name)
             return self._schemas[name]
 
@@ -62,12 +67,14 @@ class AvroEncoder:
         content = build_avro_schema(name)
         subject = f"{self._topic}-{content['namespace']}.{content['name']}"
         try:
-            if self._client is None:
-                self._client = self._registry.SchemaRegistryClient(self._revealed())
-            schema = self._registry.Schema(json.dumps(content), "AVRO")
-            number = self._client.register_schema(subject, schema)
-        except (OSError, ValueError, self._registry.SchemaRegistryError, self._httpx) as error:
-            raise ExportError(f"schema registry: {type(error).__name__}") from None
+            client = self._registry.SchemaRegistryClient(self._revealed())
+            with closing(client):
+                schema = self._registry.Schema(json.dumps(content), "AVRO")
+                number = client.register_schema(subject, schema)
+        except Exception as error:  # noqa: BLE001 - of any library that the client uses
+            self._failure = f"schema registry: {type(error).__name__}"
+            self._next_attempt = time.monotonic() + _RETRY_SECONDS
+            raise ExportError(self._failure) from None
         defaults = {f["name"]: f["default"] for f in content["fields"] if "default" in f}
 
         def prepare(event: Content) -> Content:

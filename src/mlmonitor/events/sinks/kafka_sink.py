@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlmonitor.compare.event_status import EventStatus
+from mlmonitor.errors import MonitorError
 from mlmonitor.events.content.event_source import Content
 from mlmonitor.events.sinks.client_settings import describe_error, reveal
 from mlmonitor.events.sinks.event_encoder import EventEncoder
@@ -74,7 +75,8 @@ class KafkaSink:
         try:
             messages = self._encoder.encode(events)
         except Exception as error:  # noqa: BLE001 - such as a registry that does not answer
-            self._counter.add("dropped", len(events), f"encoding: {type(error).__name__}")
+            reason = str(error) if isinstance(error, MonitorError) else type(error).__name__
+            self._counter.add("dropped", len(events), f"encoding: {reason}")
             return
         self._produce(events, messages, waits=waits)
         self._producer.poll(0)
