@@ -19,6 +19,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.estimated.estimator import listeners_of
 from mlmonitor.compare.figures.begin_figures import begin_figures
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
@@ -155,13 +156,14 @@ class ModelState:
         self.risk = RiskAlerts(
             find_baselines(reference), significance, cohorts, self._risk_options, now=now
         )
+        pairs = listeners_of(self.traffic.estimator)
         self.labels = LabelledOutcomes(
             reference,
             self._keeper,
             self._options,
             has_segments=self.has_segments and reference is not None,
             metrics=self._metrics,
-            listeners=(self.risk, self.service.objectives),
+            listeners=(self.risk, self.service.objectives, *pairs),
         )
         self.labels.ready(now=now)
 
@@ -293,8 +295,6 @@ class ModelState:
         total += 0 if self.risk is None else self.risk.nbytes
         reference, comparing = self.traffic.reference, self.traffic.comparing
         total += 0 if reference is None else reference.nbytes
-        if comparing is not None:
-            total += comparing.deriver.nbytes
-            total += 0 if comparing.segmentation is None else comparing.segmentation.nbytes
+        total += 0 if comparing is None else comparing.nbytes
         total += self.service.nbytes + self.attributions.memory_bytes
         return total + self.pending.memory_bytes

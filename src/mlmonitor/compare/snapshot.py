@@ -7,6 +7,7 @@ from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
 from mlmonitor.compare.incidents.incident import Incident
@@ -99,6 +100,7 @@ class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched labels.
 
     evicted: predictions evicted without a label. performance: None before the first matched label.
+    estimated: that of the window, without labels; None without a calibration or predictions.
     risks: by measure, with the alerts on them.
     """
 
@@ -107,6 +109,7 @@ class LabelsSnapshot:
     errors: ErrorSums | None
     evicted: int = 0
     performance: Performance | None = None
+    estimated: EstimatedPerformance | None = None
     cohorts: tuple[Cohort, ...] = ()
     risks: Mapping[str, Risk] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()

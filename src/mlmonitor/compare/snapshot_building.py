@@ -151,12 +151,17 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
     counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
     waiting = len(inbox.labels) if state.labels is None else 0
     tracker = None if state.labels is None else state.labels.tracker
+    performance = None if tracker is None else tracker.performance()
+    estimator = state.traffic.estimator
+    if estimator is not None:
+        estimator.advance(now)
     return LabelsSnapshot(
         counts=MappingProxyType(counts),
         waiting=state.pending.waiting + waiting,
         evicted=state.pending.evicted,
         errors=None if state.labels is None else _copy(state.labels.errors),
-        performance=None if tracker is None else tracker.performance(),
+        performance=performance,
+        estimated=None if estimator is None else estimator.performance(performance),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
         risks={} if state.risk is None else state.risk.risks,
         alerts=() if state.risk is None else state.risk.alerts,

@@ -10,6 +10,7 @@ from mlmonitor.capture.read.row_slices import cut_rows
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
+from mlmonitor.compare.estimated.estimator import Estimator
 from mlmonitor.compare.population import Checks, Population
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
@@ -47,6 +48,8 @@ class Comparing:
     outbox: list[ReadRows] = field(default_factory=list)
     groups: str | None = None
     """The column that names the group of a row."""
+    estimator: Estimator | None = None
+    """Estimates performance; None without a calibration in the reference."""
 
     @classmethod
     def begin(
@@ -85,7 +88,20 @@ class Comparing:
             split = SegmentPopulations(reference, _ROLES, plan, shared, now=now)
             segmentation = Segmentation(reference, split)
         population = Population(plan, entries, shared, now=now, checks=checks)
-        return cls(reference, deriver, reader, population, segmentation, keeps_rows, groups=groups)
+        calibration = reference.content.calibration
+        return cls(
+            *(reference, deriver, reader, population, segmentation, keeps_rows),
+            groups=groups,
+            estimator=None
+            if calibration is None
+            else Estimator(calibration, plan, options.span, now=now),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, without the populations."""
+        parts = self.deriver, self.segmentation, self.estimator
+        return sum(part.nbytes for part in parts if part is not None)
 
     def update(self, rows: Rows, codes: Codes | None, *, now: float) -> Block:
         """Compare rows of calls that ended about `now`; return the block read from them."""
@@ -95,6 +111,8 @@ class Comparing:
         if groups is not None:
             self.population.update_groups(groups)
         self.population.update(block, now=now)
+        if self.estimator is not None:
+            self.estimator.ingest(block, now=now)
         if self.segmentation is not None:
             codes = self.segmentation.codes(rows) if codes is None else codes
             self.segmentation.split.update_groups(groups, codes)
@@ -152,6 +170,11 @@ class Traffic:
             return []
         read, self.comparing.outbox[:] = list(self.comparing.outbox), []
         return read
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """The estimator of performance; None before comparing begins, or without a calibration."""
+        return None if self.comparing is None else self.comparing.estimator
 
     @property
     def population(self) -> Population | None:

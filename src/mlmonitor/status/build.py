@@ -39,6 +39,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         unknown_fields=dict(snapshot.unknown_fields),
         labels={**labels.counts, "waiting": labels.waiting, "evicted": labels.evicted},
         performance=labels.performance or None,
+        estimated=labels.estimated,
         cohorts=labels.cohorts,
         risks=labels.risks,
         objectives=snapshot.objectives,

@@ -1,5 +1,6 @@
 """The performance of a model in one line."""
 
+from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formatting import short, zero_if_rounding
 
@@ -20,7 +21,7 @@ _TITLES = {
 }
 
 
-def performance_text(performance: Performance, *, most: int = 4) -> str:
+def performance_text(performance: Performance | EstimatedPerformance, *, most: int = 4) -> str:
     """The main measures of the task that have a value, at most `most` of them."""
     names = [name for name in _SHOWN[performance.task] if name in performance]
     scale = performance["rmse"].value if "rmse" in performance else 1.0

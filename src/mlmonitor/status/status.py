@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
@@ -64,6 +65,8 @@ class Status:
     why: the shift of the mean prediction, and the contribution of each feature.
     labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
     performance: measures from the labels since the start; None before the first match.
+    estimated: measures of the window's predictions without labels, from the calibration of the
+    reference; None if it has none.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
     risks: by measure, the performance over the newest labels beside that at training.
     events: what became of the events of the event log; None before the first one.
@@ -99,6 +102,7 @@ class Status:
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     performance: Performance | None = None
+    estimated: EstimatedPerformance | None = None
     cohorts: tuple[Cohort, ...] = ()
     risks: Mapping[str, Risk] = field(default_factory=dict)
     objectives: tuple[ObjectiveStatus, ...] = ()

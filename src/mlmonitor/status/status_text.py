@@ -145,19 +145,26 @@ def _notified(events: NotificationStatus) -> str:
     return f"{text or 'no events yet'}{reason}"
 
 
-def _monitoring(status: Status) -> list[str]:
-    """Ground truth, destinations, and the health of the monitoring itself."""
+def _performance(status: Status) -> list[str]:
+    """Performance from labels, without them, and at training."""
     lines = []
     if status.performance is not None:
         p = status.performance
         lines.append(f"performance on {p.count:,} labelled: {performance_text(p)}")
-        if status.training_metrics:
-            trained = (
-                f"{truncate(k, NAME_COLUMNS)} {short(v)}"
-                for k, v in status.training_metrics.items()
-            )
-            lines.append(f"at training: {join_names(list(trained))}")
-    lines += figure_lines(status.kpis, status.attributions)
+    if status.estimated is not None:
+        text = performance_text(status.estimated)
+        lines.append(f"estimated without labels: {text}; right if {status.estimated.assumption}")
+    if lines and status.training_metrics:
+        trained = (
+            f"{truncate(k, NAME_COLUMNS)} {short(v)}" for k, v in status.training_metrics.items()
+        )
+        lines.append(f"at training: {join_names(list(trained))}")
+    return lines
+
+
+def _monitoring(status: Status) -> list[str]:
+    """Ground truth, destinations, and the health of the monitoring itself."""
+    lines = _performance(status) + figure_lines(status.kpis, status.attributions)
     lines += [_earlier(version) for version in status.earlier]
     lines += objective_lines(status.objectives)
     labels = {name: count for name, count in status.labels.items() if count}

@@ -61,7 +61,7 @@ def compute_binary(matrix: Counts, positive: int) -> dict[str, Estimate]:
     }
 
 
-def compute_multiclass(matrix: Counts) -> dict[str, Estimate]:
+def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
     """Measures of several classes: means over the classes that were true or predicted.
 
     The interval of each follows from the delta method, cell by cell.
@@ -141,7 +141,7 @@ def _f1(tp: float, wrong: float) -> Estimate:
     return estimate(value, variance, tp + wrong, low=0.0, high=1.0)
 
 
-def _balanced(matrix: Counts) -> Estimate:
+def _balanced(matrix: Counts | Floats) -> Estimate:
     """Return the mean recall of the classes that occur among the actuals."""
     rows = matrix.sum(axis=1)
     used = np.flatnonzero(rows)

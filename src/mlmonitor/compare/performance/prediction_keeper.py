@@ -50,6 +50,7 @@ class PredictionKeeper:
         self.new_cohorts: list[int] = []
         """Places of cohorts that began since somebody looked."""
         self._outputs: tuple[str, ...] | None = None
+        self._label: str | None = None
         self.predicts_scores: bool = False
         """Whether the prediction is one of the scores, so that no output names a class."""
         pending.add_columns({f"{BUCKET}{name}": "i2" for name in self.buckets})
@@ -83,15 +84,15 @@ class PredictionKeeper:
 
     def columns(self, rows: Rows, codes: Codes | None) -> dict[str, Column]:
         """Return the columns of some rows' predictions."""
-        primary = _primary(rows.predictions)
-        values = rows.predictions[primary]
+        outputs = self._choose_outputs(rows.predictions)
+        values = rows.predictions[self._primary(rows.predictions)]
         numbers, refused = parse_floats(values)
         classes: ClassIndex = np.full(len(numbers), NO_CLASS, np.int32)
         if refused[-1] or _has_truths(values):
             classes = self.classes.encode(list_values(values))
         segments = np.full(len(numbers), -1) if codes is None else codes
         columns: dict[str, Column] = {"predicted": numbers, "class": classes, "segment": segments}
-        for name in self._choose_outputs(rows.predictions):
+        for name in outputs:
             output = rows.predictions.get(name)
             missing = np.full(len(numbers), np.nan)
             columns[f"{SCORE}{name}"] = missing if output is None else parse_floats(output)[0]
@@ -106,27 +107,57 @@ class PredictionKeeper:
         for name in self._outputs or ():
             is_silent &= np.isnan(columns[f"{SCORE}{name}"])
         is_gone = np.zeros(len(is_silent), np.bool_)
-        values = list_values(rows.predictions[_primary(rows.predictions)])
+        values = list_values(rows.predictions[self._primary(rows.predictions)])
         for row in np.flatnonzero(is_silent).tolist():
             is_gone[row] = is_missing(values[row])
         return is_gone, is_silent & ~is_gone
+
+    def _primary(self, predictions: Mapping[str, Values]) -> str:
+        """Return `prediction`, or else the first output that names a class, or else the first."""
+        if PREDICTION in predictions:
+            return PREDICTION
+        labels = (name for name, values in predictions.items() if not _is_numeric(values))
+        other = self._label if self._label in predictions else None
+        return next(labels, other or next(iter(predictions)))
 
     def _choose_outputs(self, predictions: Mapping[str, Values]) -> tuple[str, ...]:
         if self._outputs is None:
             others = [name for name in predictions if name != PREDICTION]
             numeric = [name for name in others if _is_numeric(predictions[name])]
+            self._label = _numeric_label({name: predictions[name] for name in numeric})
+            numeric = [name for name in numeric if name != self._label]
             self._outputs = tuple(numeric[:MOST_SCORED_CLASSES]) if len(predictions) > 1 else ()
             self.pending.add_columns({f"{SCORE}{name}": "f8" for name in self._outputs})
-            self.predicts_scores = bool(self._outputs) and _primary(predictions) in self._outputs
+            self.predicts_scores = (
+                bool(self._outputs) and self._primary(predictions) in self._outputs
+            )
         return self._outputs
 
 
-def _primary(predictions: Mapping[str, Values]) -> str:
-    """Return `prediction`, or else the first output that is a class, or else the first."""
-    if PREDICTION in predictions:
-        return PREDICTION
-    labels = (name for name, values in predictions.items() if not _is_numeric(values))
-    return next(labels, next(iter(predictions)))
+def _numeric_label(numeric: Mapping[str, Values]) -> str | None:
+    """Return the first output whose first values are 0 or 1 beside a score; None if there is none.
+
+    A score has another value, or is a float where the output is an integer.
+    """
+    labels = [name for name, values in numeric.items() if _are_zero_or_one(values[:16])]
+    if not labels or len(numeric) == 1:
+        return None
+    if len(labels) < len(numeric):
+        return labels[0]
+    whole = [name for name in labels if _are_integers(numeric[name][:16])]
+    return whole[0] if 0 < len(whole) < len(labels) else None
+
+
+def _are_zero_or_one(values: Values) -> bool:
+    numbers = parse_floats(values)[0]
+    known = numbers[~np.isnan(numbers)]
+    return bool(known.size and np.isin(known, (0.0, 1.0)).all())
+
+
+def _are_integers(values: Values) -> bool:
+    if isinstance(values, np.ndarray):
+        return values.dtype.kind in "iu"
+    return all(isinstance(value, int | np.integer) for value in values)
 
 
 def _is_numeric(values: Values) -> bool:

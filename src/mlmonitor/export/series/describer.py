@@ -17,6 +17,7 @@ from mlmonitor.export.series.model_points.verdict_points import verdict_points
 from mlmonitor.export.series.performance_points import (
     additive_points,
     cohort_points,
+    estimated_points,
     objective_points,
     performance_points,
     risk_points,
@@ -70,6 +71,8 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     if snapshot.labels.performance is not None:
         yield from performance_points(snapshot.labels.performance, identity)
         yield from additive_points(snapshot.labels.performance, identity)
+    if snapshot.labels.estimated is not None:
+        yield from estimated_points(snapshot.labels.estimated, identity)
     yield from objective_points(snapshot.objectives, identity)
     yield from risk_points(snapshot.labels.risks, identity)
     yield from cohort_points(snapshot.labels.cohorts, identity)

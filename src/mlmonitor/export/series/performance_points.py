@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from mlmonitor import catalog
+from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
@@ -24,6 +25,13 @@ def performance_points(performance: Performance, identity: Attributes) -> Iterat
         labels = (*identity, ("measure", measure), ("basis", estimate.basis))
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
     yield from _confusion_points(performance, identity)
+
+
+def estimated_points(estimated: EstimatedPerformance, identity: Attributes) -> Iterator[Point]:
+    """Every measure that is estimated without labels, with the basis `estimated`."""
+    for measure, estimate in estimated.items():
+        labels = (*identity, ("measure", measure), ("basis", estimate.basis))
+        yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
 
 
 def _confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:

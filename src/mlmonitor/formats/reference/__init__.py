@@ -1,5 +1,10 @@
 """The JSON format of a saved reference."""
 
+from mlmonitor.formats.reference.calibration_entries import (
+    CalibrationReference,
+    FieldEffect,
+    OutcomeMap,
+)
 from mlmonitor.formats.reference.derived_entries import (
     ANOMALOUS,
     EMBEDDING_FIELDS,
@@ -50,14 +55,17 @@ __all__ = [
     "TEXT_FIELDS",
     "VERSION",
     "AnomalyReference",
+    "CalibrationReference",
     "CategoricalReference",
     "CountedEntry",
     "EmbeddingReference",
     "FieldDependence",
+    "FieldEffect",
     "FieldEntry",
     "GroupedRows",
     "LossReference",
     "NumericReference",
+    "OutcomeMap",
     "ReferenceFile",
     "SegmentField",
     "SegmentReference",

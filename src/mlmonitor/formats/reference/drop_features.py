@@ -46,5 +46,8 @@ def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFi
             "anomaly": anomaly,
             "importances": {k: v for k, v in content.importances.items() if k not in gone},
             "segments": segments,
+            "calibration": None
+            if content.calibration is None
+            else content.calibration.without(frozenset(gone)),
         }
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.errors import FormatError
+from mlmonitor.formats.reference.calibration_entries import CalibrationReference
 from mlmonitor.formats.reference.derived_entries import (
     AnomalyReference,
     FieldEntry,
@@ -51,7 +52,8 @@ class ReferenceFile(BaseModel):
     `attributions` holds the mean absolute attribution of each feature. `parent_version` is the
     version that this model replaces.
     `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
-    the losses of the rows that have a prediction and an actual, by measure. `grouped` describes the
+    the losses of the rows that have a prediction and an actual, by measure, and `calibration` how
+    both relate. `grouped` describes the
     declared groups of rows, and `is_dated` says whether their order is that of times.
     """
 
@@ -72,6 +74,7 @@ class ReferenceFile(BaseModel):
     parent_version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     attributions: dict[Name, Finite] = {}
     losses: Annotated[list[LossReference], Field(max_length=100)] = []
+    calibration: CalibrationReference | None = None
     explained: Name | None = None
     anomaly: AnomalyReference | None = None
     fields: Annotated[

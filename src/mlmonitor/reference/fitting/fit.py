@@ -1,15 +1,17 @@
 """Turn columns into the entries of a reference: infer kinds, sample and summarise each field."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import (
+    CalibrationReference,
     CountedEntry,
     LossReference,
     SegmentReference,
 )
 from mlmonitor.records import Kind, Role
+from mlmonitor.reference.calibration.fit_calibration import TrainingRows, fit_calibration
 from mlmonitor.reference.fitting.binned_predictions import explain
 from mlmonitor.reference.fitting.copied_rows import count_copied_rows
 from mlmonitor.reference.fitting.field_sample import FieldSample
@@ -36,7 +38,7 @@ class Fitted(NamedTuple):
 
     explained: the prediction whose mean the entries hold by bin. copied_rows: see
     `count_copied_rows`. losses: those of the predictions, if there are actuals. slots: the sampled
-    rows.
+    rows. calibration: how the predictions relate to the actuals, if there are enough of both.
     """
 
     entries: list[CountedEntry]
@@ -47,6 +49,7 @@ class Fitted(NamedTuple):
     copied_rows: int
     losses: list[LossReference]
     slots: Reservoir
+    calibration: CalibrationReference | None = None
 
 
 def fit_fields(
@@ -97,6 +100,7 @@ def fit_fields(
         *(entries, slots.kept, slots.seen, segments, explained.prediction, copied),
         losses=_losses(samples, slots),
         slots=slots,
+        calibration=_calibration(samples, slots, entries),
     )
 
 
@@ -109,6 +113,22 @@ def _losses(
         return []
     outputs = {n: s.rows(slots) for (role, n), s in samples.items() if role is Role.PREDICTION}
     return fit_losses(outputs, actual.rows(slots))
+
+
+def _calibration(
+    samples: Mapping[tuple[Role, str], FieldSample],
+    slots: Reservoir,
+    entries: Sequence[CountedEntry],
+) -> CalibrationReference | None:
+    """Return how the sampled predictions relate to their actuals."""
+    actual = samples.get((Role.ACTUAL, ACTUAL))
+    outputs = {n: s.rows(slots) for (role, n), s in samples.items() if role is Role.PREDICTION}
+    if actual is None or not outputs:
+        return None
+    fields = list(samples.values())
+    return fit_calibration(
+        TrainingRows(outputs, actual.rows(slots), entries, lambda place: fields[place].rows(slots))
+    )
 
 
 def _begin(

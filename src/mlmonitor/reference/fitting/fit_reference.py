@@ -72,6 +72,7 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         anomaly=whole.anomaly,
         fields=whole.fields,
         losses=fitted.losses,
+        calibration=fitted.calibration,
         explained=fitted.explained,
         segmented_by=list(strata.fields),
         segments=whole.segments,

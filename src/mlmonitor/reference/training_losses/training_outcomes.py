@@ -34,7 +34,7 @@ def read_training_outcomes(
     """
     if not predictions:
         return None
-    output = predictions[_primary(predictions)]
+    output = predictions[primary_output(predictions)]
     if _is_numeric(actual) and _is_numeric(output) and not _is_zero_or_one(actual):
         nothing = np.full(actual.size, -1)
         block = OutcomeBlock(output, actual, nothing, nothing, np.empty((0, 0)), {})
@@ -45,10 +45,11 @@ def read_training_outcomes(
 def _read_classes(
     predictions: Mapping[str, Column], output: Column, actual: Column
 ) -> TrainingOutcomes | None:
+    labels = _numeric_labels(predictions)
     scores = {
         name.removeprefix(f"{PREDICTION}."): column
         for name, column in predictions.items()
-        if name != PREDICTION and _is_numeric(column)
+        if name != PREDICTION and _is_numeric(column) and name not in labels
     }
     is_score = _is_numeric(output) and not _is_zero_or_one(output)
     actual_names = _names(actual)
@@ -115,11 +116,19 @@ def _class_names(
     return tuple(sorted(names))
 
 
-def _primary(predictions: Mapping[str, Column]) -> str:
+def primary_output(predictions: Mapping[str, Column]) -> str:
+    """Return `prediction`, or else the first output that names a class, or else the first."""
     if PREDICTION in predictions:
         return PREDICTION
-    labels = (name for name, column in predictions.items() if not _is_numeric(column))
-    return next(labels, next(iter(predictions)))
+    labels = [name for name, column in predictions.items() if not _is_numeric(column)]
+    return next(iter(labels + _numeric_labels(predictions)), next(iter(predictions)))
+
+
+def _numeric_labels(predictions: Mapping[str, Column]) -> list[str]:
+    """Return the outputs that are 0 or 1 beside scores that are not: they name a class."""
+    numeric = [name for name, column in predictions.items() if _is_numeric(column)]
+    labels = [name for name in numeric if _is_zero_or_one(predictions[name])]
+    return labels if len(labels) < len(numeric) else []
 
 
 def _is_numeric(column: Column) -> bool:

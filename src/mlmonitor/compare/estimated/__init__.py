@@ -1,0 +1,1 @@
+"""Performance estimated without labels, from the calibration of the training predictions."""

@@ -1,0 +1,69 @@
+"""Performance without labels: measures by name, with what they assume."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from mlmonitor.compare.performance.estimate import Estimate
+
+
+class EstimateGap(NamedTuple):
+    """An estimate beside the value that labels gave on the same rows.
+
+    difference: estimated minus realised. count: labelled rows.
+    """
+
+    estimated: float
+    realised: float
+    difference: float
+    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+
+
+class EstimatedPerformance(Mapping[str, Estimate]):
+    """Estimates by name, of the predictions in the window: `estimated["roc_auc"].value`.
+
+    Immutable; the basis of each is `estimated`, and `count` is the number of predictions.
+    assumption: what has to hold, in words. fields: features on which the calibration depends.
+    gap: by measure, the estimate beside the realised value, on the rows labelled since the start.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        estimates: Mapping[str, Estimate],
+        *,
+        fields: tuple[str, ...] = (),
+        gap: Mapping[str, EstimateGap] | None = None,
+    ) -> None:
+        self.task: str = task
+        self.fields: tuple[str, ...] = fields
+        self.gap: Mapping[str, EstimateGap] = MappingProxyType(dict(gap or {}))
+        self._estimates = {
+            name: each._replace(basis="estimated") for name, each in estimates.items()
+        }
+
+    @property
+    def count(self) -> int:
+        """Predictions behind the estimates."""
+        return max((each.count for each in self._estimates.values()), default=0)
+
+    @property
+    def assumption(self) -> str:
+        """What has to hold for the estimates to be right."""
+        given = f", given {' and '.join(self.fields)}" if self.fields else ""
+        if self.task == "regression":
+            return f"a prediction errs as much as one like it did in training{given}"
+        return f"a score means the same probability as in training{given}"
+
+    def __getitem__(self, measure: str) -> Estimate:
+        return self._estimates[measure]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._estimates)
+
+    def __len__(self) -> int:
+        return len(self._estimates)
+
+    def __repr__(self) -> str:
+        pairs = (f"{name}={each.value:.4g}" for name, each in self.items())
+        return f"EstimatedPerformance(count={self.count}, {', '.join(pairs)})"

@@ -1,0 +1,96 @@
+"""The calibration of training predictions in the file of a reference."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mlmonitor.formats.reference.entries import Count, Finite, Name, want
+
+MOST_BINS = 1_000
+MOST_EFFECTS = 100
+
+_Row = Annotated[list[Finite], Field(max_length=100)]
+
+
+class _CalibrationPart(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True
+    )
+
+
+class FieldEffect(_CalibrationPart):
+    """The effect of a feature on an outcome, beyond that of the prediction.
+
+    `values` has one number for each of the feature's counts, then that of missing values: added to
+    the log odds of a class, or to the logarithm of an expected error.
+    """
+
+    field: Name
+    values: Annotated[list[Finite], Field(min_length=2, max_length=10_002)]
+
+
+class OutcomeMap(_CalibrationPart):
+    """What the training rows of each bin of an output turned out to be.
+
+    `outcome` is the class that `sums` counts, or the error that `sums` and `squares` add up. If
+    features have effects, `offsets` holds what these are added to in each bin.
+    """
+
+    outcome: Name
+    output: Name
+    edges: Annotated[list[Finite], Field(max_length=MOST_BINS)]
+    rows: Annotated[list[Count], Field(min_length=1, max_length=MOST_BINS + 1)]
+    sums: Annotated[list[Finite], Field(min_length=1, max_length=MOST_BINS + 1)]
+    squares: Annotated[list[Finite], Field(min_length=1, max_length=MOST_BINS + 1)]
+    offsets: Annotated[list[Finite], Field(max_length=MOST_BINS + 1)] = []
+    effects: Annotated[list[FieldEffect], Field(max_length=MOST_EFFECTS)] = []
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        bins = len(self.edges) + 1
+        lengths = {len(self.rows), len(self.sums), len(self.squares)}
+        want(lengths == {bins}, "rows, sums, squares: expected one more than edges")
+        wanted = bins if self.effects else 0
+        want(len(self.offsets) == wanted, "offsets: expected one a bin, if there are effects")
+        ascends = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
+        want(ascends, "edges: expected strictly ascending")
+        return self
+
+
+class CalibrationReference(_CalibrationPart):
+    """How the predictions of the training rows relate to their actuals.
+
+    `classes` are the names by code, empty for a regression; `label` is the output that names a
+    class, null if the scores decide. With several classes, `corrections` holds the rows of each
+    actual, then predicted class, divided by those that the maps expect one class at a time.
+    """
+
+    task: Literal["regression", "binary", "multiclass"]
+    classes: Annotated[list[Name], Field(max_length=100)] = []
+    positive: Annotated[int, Field(ge=0, le=1)] = 1
+    label: Name | None = None
+    is_probability: bool = True
+    maps: Annotated[list[OutcomeMap], Field(min_length=1, max_length=100)]
+    corrections: Annotated[list[_Row], Field(max_length=100)] = []
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        wanted = {"regression": 0, "binary": 2}.get(self.task, max(len(self.classes), 3))
+        want(len(self.classes) == wanted, f"classes: expected those of a {self.task} task")
+        maps = {"regression": 3, "binary": 1}.get(self.task, len(self.classes))
+        want(len(self.maps) == maps, f"maps: expected those of a {self.task} task")
+        size = len(self.classes) if self.task == "multiclass" else 0
+        are_square = all(len(row) == size for row in self.corrections)
+        want(len(self.corrections) == size and are_square, "corrections: expected one a pair")
+        want(all(x > 0 for row in self.corrections for x in row), "corrections: expected above 0")
+        return self
+
+    def without(self, names: frozenset[str]) -> "CalibrationReference":
+        """Return the calibration without any effect where one of these features has one."""
+        maps = [
+            part
+            if names.isdisjoint(effect.field for effect in part.effects)
+            else part.model_copy(update={"effects": [], "offsets": []})
+            for part in self.maps
+        ]
+        return self.model_copy(update={"maps": maps})

@@ -1,0 +1,132 @@
+"""Effects of features on an outcome beyond that of the prediction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats, Mask
+
+MOST_ROWS = 20_000
+MOST_FIELDS = 5
+_STEPS = 40
+_LEAST_SCORE = 4.0
+"""Standard deviations by which the score statistic of a feature exceeds its mean."""
+
+_LEAST_GAIN = 0.002
+"""Share of the loss of the other half of the rows that the effects have to explain."""
+
+_PRIOR_ROWS = 10.0
+_LARGEST = 30.0
+
+
+class EffectCandidate(NamedTuple):
+    """The cell of each row of a feature, and the number of its cells."""
+
+    cells: Counts
+    size: int
+
+
+class Link(NamedTuple):
+    """How an effect changes an expected outcome.
+
+    mean: the expected outcome of `offset + effect`. weight: the variance that a mean implies. loss:
+    the deviance of outcomes under these means.
+    """
+
+    mean: Callable[[Floats], Floats]
+    weight: Callable[[Floats], Floats]
+    loss: Callable[[Floats, Floats], float]
+
+
+def logistic(offset: Floats) -> Floats:
+    """Return the probability of some log odds."""
+    odds: Floats = 1.0 / (1.0 + np.exp(-np.clip(offset, -_LARGEST, _LARGEST)))
+    return odds
+
+
+def _binomial_loss(outcome: Floats, mean: Floats) -> float:
+    mean = np.clip(mean, 1e-9, 1 - 1e-9)
+    return float(-(outcome * np.log(mean) + (1 - outcome) * np.log(1 - mean)).sum())
+
+
+def _gamma_loss(outcome: Floats, mean: Floats) -> float:
+    """Return half the deviance of the gamma law, whose deviation is proportional to its mean."""
+    ratio = np.maximum(outcome, 1e-12 * mean) / mean
+    return float((ratio - np.log(ratio) - 1).sum())
+
+
+CLASS_LINK = Link(logistic, lambda mean: mean * (1 - mean), _binomial_loss)
+ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, _gamma_loss)
+
+
+SCORE = ""
+"""The name of the score among the candidates: what it says changes once features say more."""
+
+
+def fit_effects(
+    outcome: Floats, offset: Floats, candidates: Mapping[str, EffectCandidate], link: Link
+) -> dict[str, Floats]:
+    """Return the effects of the features that matter beyond the offset; mostly none.
+
+    If there are some, the change of the score's own effect is among them. Features enter one by
+    one, the one with the largest score statistic first, each with an effect per cell that is
+    shrunk by ten rows. They are fitted to every second row, and kept if they lower the loss of the
+    others by 0.2 %.
+    Price: two sums a feature and step, over at most 20,000 rows.
+    Source: Rao's score test, 1948; stagewise fitting after Friedman, "Greedy function
+        approximation", 2001.
+    """
+    is_fitted = np.arange(outcome.size) % 2 == 0
+    effects: dict[str, Floats] = {}
+    current = offset.copy()
+    for _ in range(_STEPS):
+        best = _choose(outcome, current, candidates, link, is_fitted)
+        if best is None or (best[0] not in effects and len(effects) > MOST_FIELDS):
+            break
+        name, step = best
+        effects[name] = effects.get(name, np.zeros(step.size)) + step
+        current = current + step[candidates[name].cells]
+    if effects.keys() <= {SCORE}:
+        return {}
+    others = ~is_fitted
+    before = link.loss(outcome[others], link.mean(offset[others]))
+    after = link.loss(outcome[others], link.mean(current[others]))
+    return effects if before - after > _LEAST_GAIN * before else {}
+
+
+def _choose(
+    outcome: Floats,
+    current: Floats,
+    candidates: Mapping[str, EffectCandidate],
+    link: Link,
+    is_fitted: Mask,
+) -> tuple[str, Floats] | None:
+    """Return the feature with the largest score statistic, and its step; None if none matters."""
+    mean = link.mean(current[is_fitted])
+    is_error = link is ERROR_LINK
+    # On the logarithmic scale of an error the residual is relative, and its variance estimated.
+    residual = outcome[is_fitted] / mean - 1 if is_error else outcome[is_fitted] - mean
+    weight = (
+        np.full(mean.size, max(float(residual.var()), 1e-12)) if is_error else link.weight(mean)
+    )
+    best: tuple[float, str, Floats] | None = None
+    for name, candidate in candidates.items():
+        cells = candidate.cells[is_fitted]
+        sums = np.bincount(cells, residual, candidate.size)
+        variances = np.bincount(cells, weight, candidate.size)
+        rows = np.bincount(cells, minlength=candidate.size)
+        freedom = max(int(np.count_nonzero(rows)) - 1, 1)
+        statistic = float((sums**2 / np.maximum(variances, 1e-9)).sum())
+        score = (statistic - freedom) / np.sqrt(2 * freedom)
+        if score > _LEAST_SCORE and (best is None or score > best[0]):
+            scale = rows if is_error else variances
+            prior = _PRIOR_ROWS * (1.0 if is_error else float(weight.mean()))
+            best = score, name, np.clip(sums / (scale + prior), -1.0, 1.0)
+    return None if best is None else best[1:]
+
+
+def sample_places(rows: int) -> Sequence[int] | Counts:
+    """Return the places of at most 20,000 rows, evenly spaced."""
+    places: Counts = np.unique(np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64))
+    return places

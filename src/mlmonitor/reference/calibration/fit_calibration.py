@@ -1,0 +1,236 @@
+"""The calibration of the training predictions, from which performance is estimated later."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.formats.reference.calibration_entries import (
+    CalibrationReference,
+    FieldEffect,
+    OutcomeMap,
+)
+from mlmonitor.records import Counts, Floats, Role
+from mlmonitor.reference.calibration.field_effects import (
+    CLASS_LINK,
+    ERROR_LINK,
+    SCORE,
+    EffectCandidate,
+    Link,
+    fit_effects,
+    sample_places,
+)
+from mlmonitor.reference.calibration.isotonic import monotone_rates
+from mlmonitor.reference.fitting.stratified_field import cells_of
+from mlmonitor.reference.training_losses.training_outcomes import (
+    Column,
+    primary_output,
+    read_training_outcomes,
+)
+
+LEAST_ROWS = 100
+_LEAST_OF_CLASS = 10
+_CLASS_BINS = 50, 100
+_ERROR_BINS = 50, 0
+_ROWS_PER_BIN = 20
+_SHRINK = 20.0
+_MOST_ERROR = 1e70  # so that sums of its fourth power are finite
+ERRORS = ("mae", "mse", "bias")
+
+
+class TrainingRows(NamedTuple):
+    """The sampled training rows: outputs by name, actuals, and the entries of all fields.
+
+    values_of: returns the sample of the entry at a position.
+    """
+
+    outputs: Mapping[str, Column]
+    actual: Column
+    entries: Sequence[CountedEntry]
+    values_of: Callable[[int], Any]
+
+
+def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
+    """Return the calibration; None without enough pairs, or without scores.
+
+    Price: a sort of the scores, and the cells of 20,000 rows of each feature.
+    """
+    outcomes = read_training_outcomes(data.outputs, data.actual)
+    if outcomes is None:
+        return None
+    plan, block = outcomes
+    if plan.task == "regression":
+        return _fit_errors(data, block)
+    if not len(block.scores):
+        return None
+    return _fit_classes(data, plan, block)
+
+
+def _fit_classes(
+    data: TrainingRows, plan: OutcomePlan, block: OutcomeBlock
+) -> CalibrationReference | None:
+    codes = (plan.positive,) if plan.task == "binary" else tuple(range(len(plan.classes)))
+    is_pair = ~np.isnan(block.scores).any(axis=0) & (block.actual_class >= 0)
+    actual = block.actual_class[is_pair]
+    counts = np.bincount(actual, minlength=len(plan.classes))
+    if actual.size < LEAST_ROWS or min(counts) < _LEAST_OF_CLASS:
+        return None
+    names = [_name_of(data.outputs, scores) for scores in block.scores]
+    candidates = _Candidates(data, np.flatnonzero(is_pair))
+    maps = [
+        _fit_map(
+            (plan.classes[code], name),
+            (scores[is_pair], (actual == code).astype(np.float64)),
+            candidates,
+        )
+        for code, name, scores in zip(codes, names, block.scores, strict=True)
+    ]
+    return CalibrationReference(
+        task="binary" if plan.task == "binary" else "multiclass",
+        classes=list(plan.classes),
+        positive=plan.positive if plan.task == "binary" else 1,
+        label=_label_of(data.outputs, names),
+        is_probability=plan.has_probabilities,
+        maps=maps,
+        corrections=_correct(block, maps) if plan.task == "multiclass" else [],
+    )
+
+
+def _correct(block: OutcomeBlock, maps: Sequence[OutcomeMap]) -> list[list[float]]:
+    """Return rows by actual and predicted class, divided by those expected from the maps.
+
+    One class at a time, a probability is right on average, but not among the rows whose most
+    probable class it is. Twenty rows more on both sides shrink the quotient of rare pairs.
+    """
+    is_known = ~np.isnan(block.scores).any(axis=0)
+    is_known &= (block.actual_class >= 0) & (block.predicted_class >= 0)
+    actual, predicted = block.actual_class[is_known], block.predicted_class[is_known]
+    chances = np.stack(
+        [
+            monotone_rates(np.array(part.rows), np.array(part.sums))[
+                np.searchsorted(part.edges, scores[is_known], side="left")
+            ]
+            for part, scores in zip(maps, block.scores, strict=True)
+        ]
+    )
+    chances = chances / np.maximum(chances.sum(axis=0), 1e-9)
+    size = len(maps)
+    expected = np.stack([np.bincount(predicted, row, size) for row in chances])
+    realised = np.bincount(actual * size + predicted, minlength=size**2).reshape(size, size)
+    corrections: list[list[float]] = ((realised + _SHRINK) / (expected + _SHRINK)).tolist()
+    return corrections
+
+
+def _fit_errors(data: TrainingRows, block: OutcomeBlock) -> CalibrationReference | None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = block.predicted - block.actual
+    is_pair = np.isfinite(error) & (np.abs(error) < _MOST_ERROR)
+    if np.count_nonzero(is_pair) < LEAST_ROWS:
+        return None
+    name = _name_of(data.outputs, block.predicted)
+    candidates = _Candidates(data, np.flatnonzero(is_pair))
+    predicted, error = block.predicted[is_pair], error[is_pair]
+    losses = (np.abs(error), error**2, error)
+    maps = [
+        _fit_map((measure, name), (predicted, loss), candidates)
+        for measure, loss in zip(ERRORS, losses, strict=True)
+    ]
+    return CalibrationReference(task="regression", maps=maps)
+
+
+def _fit_map(
+    names: tuple[str, str], data: tuple[Floats, Floats], candidates: "_Candidates"
+) -> OutcomeMap:
+    """Fit one outcome by bins of one output. names: of both. data: outputs, then outcomes."""
+    (measure, output), (scores, outcome) = names, data
+    is_error = measure in ERRORS and measure != "bias" and bool((outcome >= 0).all())
+    is_class = bool(np.isin(outcome, (0.0, 1.0)).all())
+    edges = _choose_edges(scores, *(_CLASS_BINS if is_class else _ERROR_BINS))
+    bins = np.searchsorted(edges, scores, side="left")
+    size = len(edges) + 1
+    rows: Counts = np.bincount(bins, minlength=size).astype(np.int64)
+    sums, squares = _sum_by(bins, outcome, size), _sum_by(bins, outcome**2, size)
+    effects: dict[str, Floats] = {}
+    offsets: Floats = np.zeros(size)
+    if is_class:
+        rates = np.clip(monotone_rates(rows, sums), 1e-4, 1 - 1e-4)
+        offsets = np.log(rates / (1 - rates))
+        effects = candidates.effects(outcome, (bins, offsets), CLASS_LINK)
+    elif is_error and outcome.any():
+        least = max(float(outcome.mean()) * 1e-6, np.finfo(np.float64).tiny)
+        means = np.maximum(sums / np.maximum(rows, 1), least)
+        offsets = np.log(means)
+        effects = candidates.effects(outcome, (bins, offsets), ERROR_LINK)
+    offsets = offsets + effects.pop(SCORE, 0.0)
+    return OutcomeMap(
+        outcome=measure,
+        output=output,
+        edges=edges.tolist(),
+        rows=rows.tolist(),
+        sums=sums.tolist(),
+        squares=squares.tolist(),
+        offsets=offsets.tolist() if effects else [],
+        effects=[FieldEffect(field=n, values=v.tolist()) for n, v in effects.items()],
+    )
+
+
+class _Candidates:
+    """The features whose effects are tried, over an even sample of the pairs."""
+
+    def __init__(self, data: TrainingRows, pairs: Counts) -> None:
+        self._chosen = sample_places(pairs.size)
+        rows = pairs[self._chosen]
+        self._by_name = {
+            entry.name: EffectCandidate(
+                cells_of(entry, data.values_of(place)[rows]), len(entry.counts) + 1
+            )
+            for place, entry in enumerate(data.entries)
+            if Role(entry.role) is Role.FEATURE and not entry.is_id_like
+        }
+
+    def effects(
+        self, outcome: Floats, score: tuple[Counts, Floats], link: Link
+    ) -> dict[str, Floats]:
+        """Return the effects beyond those of the score: its bin in each row, and their offsets."""
+        bins, offsets = score[0][self._chosen], score[1]
+        candidates = {**self._by_name, SCORE: EffectCandidate(bins, len(offsets))}
+        return fit_effects(outcome[self._chosen], offsets[bins], candidates, link)
+
+
+def _sum_by(bins: Counts, values: Floats, size: int) -> Floats:
+    return np.bincount(bins, values, size).astype(np.float64)
+
+
+def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
+    """Return quantiles of the scores, and even steps between them, so that no bin is wide.
+
+    A decision at a threshold then splits few bins. Fewer than twenty rows a quantile are too few.
+    """
+    bins = int(np.clip(scores.size // _ROWS_PER_BIN, 1, quantiles))
+    ranked = np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf")
+    low, high = np.quantile(scores, [0.01, 0.99]).tolist()
+    if scores.min() >= 0 and scores.max() <= 1:
+        low, high = 0.0, 1.0
+    even = np.empty(0)
+    if steps and np.isfinite(high - low):
+        even = np.round(low + (high - low) * np.arange(steps) / steps, 15)
+    edges: Floats = np.unique(np.concatenate([ranked, even]))
+    kept: Floats = edges[(edges >= scores.min()) & (edges < scores.max())]
+    return kept
+
+
+def _name_of(outputs: Mapping[str, Column], scores: Floats) -> str:
+    """Return the output that holds these scores."""
+    for name, column in outputs.items():
+        if column.dtype.kind == "f" and np.array_equal(column, scores, equal_nan=True):
+            return name
+    return PREDICTION
+
+
+def _label_of(outputs: Mapping[str, Column], scores: Sequence[str]) -> str | None:
+    """Return the output that names the predicted class; None if the scores decide."""
+    label = primary_output(outputs)
+    return None if label in scores else label
