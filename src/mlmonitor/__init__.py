@@ -9,6 +9,8 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from mlmonitor.capture.host.watch.observation import Observation
+    from mlmonitor.challenge.challenge import Challenge
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
     from mlmonitor.compare.alerts.alert import Alert
     from mlmonitor.compare.event_status import EventStatus
     from mlmonitor.compare.incidents.incident import Incident
@@ -48,6 +50,8 @@ if _typing.TYPE_CHECKING:
 _MODULES = {
     "capture.host.watch.observation": ("Observation",),
     "status.field_status": ("FieldStatus",),
+    "challenge.challenge": ("Challenge",),
+    "challenge.challenge_status": ("ChallengeStatus",),
     "compare.alerts.alert": ("Alert",),
     "compare.incidents.incident": ("Incident",),
     "reference.reference": ("Reference",),
@@ -105,6 +109,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Alert",
+    "Challenge",
+    "ChallengeStatus",
     "Cohort",
     "Config",
     "ConfigError",

@@ -1,8 +1,9 @@
 """Evidence from estimates that may be looked at any number of times."""
 
-from math import log, log1p, log10
+from math import hypot, log, log1p, log10
 
 from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
+from mlmonitor.stats.sequential.normal_mixture import log_evidence
 
 _PRIOR_ROWS = 100.0
 """Labels after which the data outweigh the prior over alternatives."""
@@ -27,13 +28,8 @@ def log10_excess_e_value(estimate: Estimate, limit: float, *, deviation: float =
 
     deviation: the standard error of the limit, 0 if it is exact.
     """
-    if not estimate.value > limit:
-        return 0.0
-    spread = standard_error(estimate) ** 2 + deviation**2
-    if not spread > 0:
-        return 0.0 if estimate.count < 2 else float("inf")
-    statistic = (estimate.value - limit) ** 2 / spread
-    return log10_mixture_e_value(float(statistic), estimate.count)
+    error = hypot(standard_error(estimate), deviation)
+    return log_evidence(estimate.value - limit, error, estimate.count) / log(10)
 
 
 def standard_error(estimate: Estimate) -> float:

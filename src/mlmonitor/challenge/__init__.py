@@ -1,0 +1,1 @@
+"""A champion against its challenger, on the same traffic."""

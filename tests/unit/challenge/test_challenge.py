@@ -1,0 +1,253 @@
+"""A champion against its challenger: in shadow, as a canary, with labels and without."""
+
+import json
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mlmonitor import Challenge, ConfigError
+
+Floats = NDArray[np.float64]
+
+
+def errors(challenge: Challenge) -> str | None:
+    """The last mistake that was counted."""
+    return challenge.status().last_error
+
+
+def test_a_better_challenger_in_shadow_wins_by_paired_losses() -> None:
+    """Most of the noise is common to both, so a small difference is found soon."""
+    rng = np.random.default_rng(0)
+    actual = rng.gamma(2, 500, 2_000)
+    common = rng.normal(0, 200, 2_000)
+    champion, challenger = actual + common + 60, actual + common
+    ids = [f"c{row}" for row in range(2_000)]
+    challenge = Challenge("8 against 7")
+    challenge.record(champion=champion, challenger=challenger, ids=ids)
+    challenge.label(ids, actual)
+    status = challenge.status()
+    assert (status.decision, status.basis) == ("challenger", "paired")
+    expected = np.abs(challenger - actual) - np.abs(champion - actual)
+    assert status.difference.value == pytest.approx(expected.mean())
+    assert status.difference.low < expected.mean() < status.difference.high < 0
+    assert status.champion.value == pytest.approx(np.abs(champion - actual).mean())
+    assert status.score_difference.value == pytest.approx(-60)
+    assert status.labels["matched"] == 2_000
+    assert "the challenger is better" in str(status)
+    assert json.loads(json.dumps(status.to_dict()))["decision"] == "challenger"
+
+
+def test_a_worse_challenger_loses_and_an_equal_one_is_not_decided() -> None:
+    """An equal one is neither better nor worse."""
+    rng = np.random.default_rng(1)
+    actual = rng.normal(size=3_000)
+    one, two = actual + rng.normal(size=3_000), actual + rng.normal(size=3_000)
+    worse, equal = Challenge("worse"), Challenge("equal")
+    worse.record_outcomes(actual, champion=one, challenger=two * 1.5)
+    equal.record_outcomes(actual, champion=one, challenger=two)
+    assert worse.status().decision == "champion"
+    assert equal.status().decision == "undecided"
+
+
+def test_a_challenger_must_win_by_the_margin() -> None:
+    """A small improvement may not be worth the change."""
+    rng = np.random.default_rng(2)
+    actual = rng.normal(size=5_000)
+    noise = rng.normal(size=5_000)
+    outcomes = {}
+    for margin in (0.0, 0.2):
+        challenge = Challenge("m", margin=margin)
+        challenge.record_outcomes(actual, champion=actual + noise, challenger=actual + 0.9 * noise)
+        outcomes[margin] = challenge.status().decision
+    assert outcomes == {0.0: "challenger", 0.2: "champion"}
+
+
+def test_a_canary_is_compared_by_the_losses_of_different_rows() -> None:
+    """Each row is predicted by one of the models."""
+    rng = np.random.default_rng(3)
+    challenge = Challenge("canary", loss="squared")
+    for side, noise in (("champion", 2.0), ("challenger", 1.0)):
+        actual = rng.normal(size=4_000)
+        ids = [f"{side}-{row}" for row in range(4_000)]
+        challenge.record(**{side: actual + noise * rng.normal(size=4_000)}, ids=ids)
+        challenge.label(ids, actual)
+    status = challenge.status()
+    assert (status.decision, status.basis) == ("challenger", "unpaired")
+    assert status.difference.value == pytest.approx(-3, rel=0.1)
+    assert status.difference.count == 4_000
+
+
+def test_without_labels_the_predictions_are_compared_and_nothing_is_decided() -> None:
+    """Their distribution over the champion's deciles, and their mean difference."""
+    rng = np.random.default_rng(4)
+    champion = rng.normal(size=3_000)
+    same, other = Challenge("same"), Challenge("other")
+    for start in range(0, 3_000, 300):
+        part = champion[start : start + 300]
+        same.record(champion=part, challenger=part + rng.normal(0, 0.1, 300))
+        other.record(champion=part, challenger=2 * part + 1)
+    assert same.status().decision == other.status().decision == "undecided"
+    assert same.status().basis == "none"
+    close, far = same.status().score_psi, other.status().score_psi
+    assert close is not None
+    assert far is not None
+    assert close < 0.02
+    assert far > 0.3
+    assert "no labels yet" in str(other.status())
+
+
+def test_classes_are_compared_by_their_errors_and_by_their_agreement() -> None:
+    """Texts, numbers and booleans that mean one class are one."""
+    rng = np.random.default_rng(5)
+    actual = rng.choice(["a", "b", "c"], 4_000)
+    wrong = rng.choice(["a", "b", "c"], 4_000)
+    champion = np.where(rng.random(4_000) < 0.7, actual, wrong)
+    challenger = np.where(rng.random(4_000) < 0.8, actual, wrong)
+    challenge = Challenge("classes", loss="error")
+    challenge.record_outcomes(actual.tolist(), champion=champion, challenger=challenger.tolist())
+    status = challenge.status()
+    assert status.decision == "challenger"
+    assert status.champion.value == pytest.approx((champion != actual).mean())
+    assert status.score_difference.value == pytest.approx((champion != challenger).mean())
+    truths = Challenge("truths", loss="error")
+    truths.record_outcomes([1, 0, 1], champion=[1.0, 0.0, 1.0], challenger=["1", "0", "0"])
+    assert truths.status().champion.value == 0
+    assert truths.status().challenger.value == pytest.approx(1 / 3)
+
+
+def test_the_log_loss_is_that_of_scikit_learn() -> None:
+    """For the probability of class 1; an impossible probability does not count."""
+    from sklearn.metrics import log_loss
+
+    rng = np.random.default_rng(6)
+    chance = rng.uniform(0.05, 0.95, 500)
+    actual = (rng.random(500) < chance).astype(int)
+    challenge = Challenge("log", loss="log")
+    challenge.record_outcomes(
+        [*actual, 1], champion=[*chance, 1.5], challenger=[*(chance / 2), 0.5]
+    )
+    assert challenge.status().champion.value == pytest.approx(log_loss(actual, chance))
+    assert challenge.status().champion.count == 500
+
+
+def test_a_loss_of_your_own_is_a_function_of_two_arrays() -> None:
+    """One that raises is counted and named; nothing else is lost."""
+    challenge = Challenge("own", loss=lambda predicted, actual: np.maximum(actual - predicted, 0))
+    challenge.record_outcomes([3.0, 1.0], champion=[1.0, 2.0], challenger=[3.0, 0.0])
+    assert challenge.status().champion.value == 1.0
+
+    def fail(_predicted: Floats, _actual: Floats) -> Floats:
+        raise RuntimeError("secret")
+
+    broken = Challenge("broken", loss=fail)
+    broken.record_outcomes([3.0], champion=[1.0], challenger=[3.0])
+    assert errors(broken) == "CallbackError: loss: raised RuntimeError"
+    assert broken.status().invalid == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.record(),
+        lambda c: c.record(champion=[1.0, 2.0], challenger=[1.0]),
+        lambda c: c.record(champion=[1.0, 2.0], ids=["a"]),
+        lambda c: c.label(["a", "b"], [1.0]),
+        lambda c: c.record_outcomes([1.0], champion=[1.0, 2.0]),
+        lambda c: c.record_outcomes([1.0]),
+    ],
+    ids=["neither", "lengths", "ids", "labels", "outcomes", "no predictions"],
+)
+def test_mistakes_are_counted_and_never_raised(call: Any) -> None:
+    """The comparison goes on."""
+    challenge = Challenge("m")
+    call(challenge)
+    status = challenge.status()
+    assert status.invalid == 1
+    assert status.last_error is not None
+    assert "expected" in status.last_error
+    challenge.record_outcomes([1.0], champion=[1.0], challenger=[2.0])
+    assert challenge.status().difference.value == 1.0
+
+
+def test_missing_and_unreadable_values_do_not_count() -> None:
+    """On either side, and among the actuals."""
+    challenge = Challenge("m")
+    challenge.record_outcomes(
+        [1.0, None, 3.0, "text"], champion=[1.0, 1.0, None, 1.0], challenger=[2.0, 1.0, 3.0, 1.0]
+    )
+    status = challenge.status()
+    assert (status.champion.count, status.challenger.count, status.difference.count) == (1, 2, 1)
+
+
+def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
+    """As in a monitor; the oldest predictions are dropped beyond the limit."""
+    challenge = Challenge("m", pending_predictions=2)
+    challenge.record(champion=1.0, challenger=2.0, ids="first")
+    challenge.record(champion=[1.0, 1.0], challenger=[2.0, 2.0], ids=["second", "third"])
+    challenge.label("second", 1.0)
+    challenge.label("second", 1.0)
+    challenge.label("second", 5.0)
+    challenge.label("nobody", 1.0)
+    labels = challenge.status().labels
+    assert (labels["matched"], labels["duplicate"], labels["contradicting"]) == (1, 1, 1)
+    assert labels["unknown"] == 1
+    assert labels["evicted"] == 1
+
+
+def test_a_decision_without_a_difference_is_rare_however_often_it_is_asked_for() -> None:
+    """At most alpha of the streams ever decide, at any of a hundred looks."""
+    rng = np.random.default_rng(7)
+    decided = 0
+    for _ in range(200):
+        challenge = Challenge("null", alpha=0.05)
+        for _ in range(40):
+            actual = rng.normal(size=50)
+            champion, challenger = actual + rng.normal(size=(2, 50))
+            challenge.record_outcomes(actual, champion=champion, challenger=challenger)
+            if challenge.status().decision != "undecided":
+                decided += 1
+                break
+    assert decided <= 17  # of 200 at 5 %; a binomial exceeds this once in fifty times
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "median"},
+        {"alpha": 0},
+        {"alpha": 1},
+        {"alpha": True},
+        {"alpha": "small"},
+        {"margin": -1},
+        {"margin": float("nan")},
+        {"pending_predictions": -1},
+    ],
+    ids=str,
+)
+def test_wrong_options_are_refused_by_name(options: dict[str, Any]) -> None:
+    """Before anything is recorded."""
+    (name,) = options
+    with pytest.raises(ConfigError, match=f"{name}: expected"):
+        Challenge("m", **options)
+
+
+def test_threads_lose_nothing() -> None:
+    """Each call is added as a whole."""
+    challenge = Challenge("m")
+
+    def serve(place: int) -> None:
+        for row in range(200):
+            challenge.record(champion=1.0, challenger=2.0, ids=f"{place}-{row}")
+            challenge.label(f"{place}-{row}", 1.0)
+
+    threads = [threading.Thread(target=serve, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    status = challenge.status()
+    assert (status.labels["matched"], status.invalid) == (800, 0)
+    assert status.difference.value == 1.0
