@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from mlmonitor import Config, Field, Kafka, Kpi, Monitor, Objective, Reference
-from mlmonitor.cli.loader_metrics import LoaderMetrics
+from mlmonitor.cli.store.loader_metrics import LoaderMetrics
 from mlmonitor.export.base import Exporter
 from mlmonitor.store.load.loader import Loader
 from mlmonitor.testing import ManualClock

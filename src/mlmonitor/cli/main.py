@@ -5,15 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlmonitor.cli import (
-    dashboards_command,
-    doctor_command,
-    load_command,
-    reference_command,
-    report_command,
-    store_command,
-)
+from mlmonitor.cli import dashboards_command, doctor_command, reference_command, report_command
 from mlmonitor.cli.exit_status import OK, WRONG
+from mlmonitor.cli.store import backtest_command, evaluate_command, load_command, store_command
 from mlmonitor.errors import ConfigError, FormatError, MissingExtra
 
 _COMMANDS = (
@@ -23,6 +17,8 @@ _COMMANDS = (
     report_command.add_command,
     store_command.add_command,
     load_command.add_command,
+    evaluate_command.add_command,
+    backtest_command.add_command,
 )
 
 

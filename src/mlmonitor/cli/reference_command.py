@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.cli.store.fit_command import add_fit
 from mlmonitor.errors import ConfigError
 from mlmonitor.formatting import short, table, truncate
 from mlmonitor.reference.comparison.reference_diff import (
@@ -47,6 +48,7 @@ def add_command(commands: Any) -> None:
     diff.add_argument("--all", action="store_true", help="list fields that have not moved, too")
     diff.add_argument("--json", action="store_true", help="everything, as one JSON object")
     diff.set_defaults(run=_diff)
+    add_fit(own_commands)
 
 
 def _show(options: argparse.Namespace) -> int:

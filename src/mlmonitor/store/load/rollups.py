@@ -13,13 +13,10 @@ import numpy as np
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import Profile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER, Dictionary
-from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.reader import Reader
-from mlmonitor.capture.read.rows import Rows
-from mlmonitor.capture.read.tables import MappingTable
-from mlmonitor.capture.values import UNREADABLE, Values
 from mlmonitor.errors import import_extra
-from mlmonitor.records import ABSENT, QUALITIES, REFUSED, Field, Kind, Role
+from mlmonitor.records import QUALITIES, REFUSED, Field, Kind, Role
+from mlmonitor.store.event_rows import build_rows
 from mlmonitor.store.load.decode import Content
 from mlmonitor.store.schema import read_sql
 
@@ -59,26 +56,10 @@ class ReferencePlan:
 
     def profile(self, events: Sequence[Content]) -> Profile:
         """Sum up some predictions."""
-        rows = Rows(
-            len(events),
-            MappingTable([self._features(event) for event in events]),
-            {name: _output(events, name) for name in self.outputs},
-            [],
-            [],
-            None,
-        )
+        rows = build_rows(events, self.outputs, with_derived=self.has_derived)
         profile = Profile(self.plan)
         profile.update(self.reader.read_block(rows))
         return profile
-
-    def _features(self, event: Content) -> Mapping[str, Any]:
-        features: dict[str, Any] = event.get("features") or {}
-        derived, invalid = event.get("derived"), event.get("invalid")
-        if invalid or (derived and self.has_derived):
-            features = features | (derived or {})
-            for name, reason in (invalid or {}).items():
-                features[name] = np.inf if reason == "nonfinite" else UNREADABLE
-        return features
 
 
 def _numeric(field: Mapping[str, Any]) -> NumericPlan:
@@ -107,24 +88,6 @@ def _labels(field: Mapping[str, Any]) -> list[str]:
 def _has_rest(field: Mapping[str, Any]) -> bool:
     """Whether the bins end with those of other and of new categories."""
     return _labels(field)[-2:] == [OTHER, NEW]
-
-
-def _output(events: Sequence[Content], name: str) -> Values:
-    """The values of one output; those of failed calls are rightly absent."""
-    return [ABSENT if e["status"] == "error" else _output_of(e, name) for e in events]
-
-
-def _output_of(event: Content, name: str) -> Any:
-    invalid = event.get("invalid")
-    if invalid and name in invalid:
-        return np.inf if invalid[name] == "nonfinite" else UNREADABLE
-    if name == PREDICTION:
-        return event.get("prediction")
-    scores = event.get("scores")
-    if scores and name in scores:
-        return scores[name]
-    outputs = event.get("outputs")
-    return outputs.get(name) if outputs else None
 
 
 class PlanCache:

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.cli.store.dynatrace_command import add_dynatrace
 from mlmonitor.errors import ConfigError
 from mlmonitor.store.database import connect, is_outage
 from mlmonitor.store.retention import retain
@@ -27,6 +28,7 @@ def add_command(commands: Any) -> None:
     prune.set_defaults(run=_retain)
     status = own_commands.add_parser("status", help="rows, days, offsets and dead letters")
     status.set_defaults(run=_status)
+    add_dynatrace(own_commands)
     for parser in (init, later, prune, status):
         add_database(parser)
     for parser in (init, later):

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
-from mlmonitor.cli.loader_metrics import LoaderMetrics
-from mlmonitor.cli.store_command import add_database, require_database
+from mlmonitor.cli.store.loader_metrics import LoaderMetrics
+from mlmonitor.cli.store.store_command import add_database, require_database
 from mlmonitor.errors import ConfigError
 from mlmonitor.events.kafka import TOPIC
 from mlmonitor.export.destinations import Otlp

@@ -1,0 +1,116 @@
+"""A past period, compared again: what would have fired, with which settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlmonitor.aggregate.window import Span
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.alerts.significance import Significance
+from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.traffic import Comparing
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.records import SOURCES, Declared, Role
+from mlmonitor.reference.reference import Reference
+from mlmonitor.store.event_rows import build_rows
+from mlmonitor.store.stored_rows import StoredModel
+
+_CHECK_ROWS = 1_000
+
+
+@dataclass(slots=True)
+class BacktestResult:
+    """What one setting would have reported. alerts: each as it fired or resolved, in order."""
+
+    rows: int = 0
+    alerts: list[Alert] = field(default_factory=list)
+
+    @property
+    def fired(self) -> list[Alert]:
+        """The alerts that fired, in order."""
+        return [alert for alert in self.alerts if alert.state == "firing"]
+
+    @property
+    def open(self) -> list[Alert]:
+        """The alerts that still fire at the end of the period."""
+        firing: dict[tuple[str, ...], Alert] = {}
+        for alert in self.alerts:
+            key = alert.field, alert.role.value, alert.segment, alert.measure
+            if alert.state == "firing":
+                firing[key] = alert
+            else:
+                firing.pop(key, None)
+        return list(firing.values())
+
+
+def backtest(
+    connection: Any,
+    stored: StoredModel,
+    reference: Reference,
+    settings: Mapping[str, Config],
+    *,
+    check_rows: int = _CHECK_ROWS,
+) -> dict[str, BacktestResult]:
+    """Compare the predictions of a period with a reference, once for each setting, in one pass.
+
+    The drift and quality of every field, in all and by segment, are evaluated every `check_rows`
+    rows at the rows' own times, by the code of the service. Fields that the log does not hold
+    (texts, embeddings, withheld features) are left out.
+    Price: about 15 us a row of 20 features and setting, beside reading it.
+
+    Raises:
+        ConfigError: there is no setting, or the reference has no field that the log holds.
+    """
+    if not settings:
+        raise ConfigError("settings: expected at least one")
+    kept = drop_absent(reference, stored.withheld(connection))
+    replays = {name: _Replay(kept, config, stored) for name, config in settings.items()}
+    for events in stored.read(connection, chunk_rows=check_rows):
+        for replay in replays.values():
+            replay.update(events)
+    return {name: replay.result for name, replay in replays.items()}
+
+
+def drop_absent(reference: Reference, withheld: Sequence[str]) -> Reference:
+    """Return a reference without the features whose values the log does not hold.
+
+    Raises:
+        ConfigError: no field is left.
+    """
+    names = {f.name for f in reference.fields if f.role is Role.FEATURE and f.kind in SOURCES}
+    kept = reference.without(names | set(withheld))
+    if not kept.monitored:
+        raise ConfigError("reference: expected a field that the log holds")
+    return kept
+
+
+class _Replay:
+    """One setting, as it goes through the period."""
+
+    def __init__(self, reference: Reference, config: Config, stored: StoredModel) -> None:
+        span = Span(config.window_seconds, config.window_rows, config.window_slices)
+        significance = Significance(
+            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
+        )
+        options = ComparisonOptions(
+            span, significance, config.heavy_hitters, config.outlier_deviations
+        )
+        declared = Declared(segments=reference.segments)
+        now = stored.since.timestamp()
+        self._comparing = Comparing.begin(reference, options, declared, now=now)
+        fields = reference.fields
+        self._outputs = [f.name for f in fields if f.role is Role.PREDICTION]
+        self.result = BacktestResult()
+
+    def update(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Compare a chunk, and evaluate at the time of its last row."""
+        now = float(events[-1]["at"])
+        comparing = self._comparing
+        rows = build_rows(events, self._outputs, with_derived=False)
+        comparing.update(rows, None, now=now)
+        self.result.rows += len(events)
+        self.result.alerts += comparing.population.evaluate(now=now)
+        if comparing.segmentation is not None:
+            for population in comparing.segmentation.split.populations:
+                self.result.alerts += population.evaluate(now=now)

@@ -1,0 +1,56 @@
+"""Stored predictions with their actuals, as columns that a monitor takes as outcomes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.records import Floats
+from mlmonitor.store.stored_rows import StoredModel, StoredRow
+
+Outputs = list[Any] | dict[str, list[Any]]
+"""A main output, or the scores of classes by class."""
+
+
+class StoredOutcomes(NamedTuple):
+    """A chunk of predictions: an actual is None where there is none yet."""
+
+    features: dict[str, list[Any]]
+    predictions: Outputs
+    actuals: list[Any]
+    predicted_at: Floats
+
+
+def read_outcomes(connection: Any, stored: StoredModel) -> Iterator[StoredOutcomes]:
+    """Yield the predictions of a period that were made, with the actuals known by now."""
+    for rows in stored.read(connection):
+        made = [row for row in rows if row["status"] != "error"]
+        if made:
+            yield StoredOutcomes(
+                _columns([row["features"] for row in made]),
+                _outputs(made),
+                [row["actual"] for row in made],
+                np.array([row["at"] for row in made]),
+            )
+
+
+def read_columns(rows: Sequence[StoredRow]) -> tuple[dict[str, list[Any]], Outputs]:
+    """Return the features of rows by name, and their outputs."""
+    return _columns([row["features"] for row in rows]), _outputs(rows)
+
+
+def _outputs(rows: Sequence[StoredRow]) -> Outputs:
+    """Return the scores of classes, which decide the class, or else the main output."""
+    predictions = [row["prediction"] for row in rows]
+    has_classes = any(isinstance(value, str | bool) for value in predictions)
+    scores = _columns([row["scores"] for row in rows]) if has_classes else {}
+    if not scores:
+        return predictions
+    return {name.removeprefix(f"{PREDICTION}."): column for name, column in scores.items()}
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return rows by column, None where a row has no value."""
+    names = sorted({name for row in rows for name in row})
+    return {name: [row.get(name) for row in rows] for name in names}

@@ -1,0 +1,54 @@
+"""A reference from the log's own predictions, for a service that never had one."""
+
+from collections.abc import Iterator, Sequence
+from itertools import tee
+from typing import Any
+
+from mlmonitor.reference.reference import Reference
+from mlmonitor.store.evaluate import Outputs, read_columns
+from mlmonitor.store.stored_rows import StoredModel
+
+_Columns = dict[str, list[Any]]
+
+
+def fit_stored(
+    connection: Any,
+    stored: StoredModel,
+    *,
+    segments: Sequence[str] = (),
+    with_actuals: bool = False,
+    bins: int = 10,
+) -> Reference:
+    """Fit a reference to the predictions of a period that did not fail, read in chunks.
+
+    with_actuals: whether the labels become the field `actual`, too. What the log withholds is
+    withheld here: such a category is one of `__other__`, and times are numbers of seconds.
+
+    Raises:
+        SchemaError: the period has no rows.
+        ConfigError: an option is out of bounds.
+    """
+    chunks = tee(_read_chunks(connection, stored), 3)
+    return Reference.fit(
+        (features for features, _, _ in chunks[0]),
+        predictions=(outputs for _, outputs, _ in chunks[1]),
+        actuals=(actuals for _, _, actuals in chunks[2]) if with_actuals else None,
+        segments=segments,
+        bins=bins,
+    )
+
+
+def _read_chunks(
+    connection: Any, stored: StoredModel
+) -> Iterator[tuple[_Columns, Outputs, list[Any]]]:
+    """Yield features, outputs and actuals; every chunk has the features of the first."""
+    names: list[str] | None = None
+    for rows in stored.read(connection):
+        made = [row for row in rows if row["status"] != "error"]
+        if not made:
+            continue
+        features, outputs = read_columns(made)
+        names = names or list(features)
+        empty = [None] * len(made)
+        columns = {name: features.get(name, empty) for name in names}
+        yield columns, outputs, [row["actual"] for row in made]

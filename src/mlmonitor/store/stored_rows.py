@@ -1,0 +1,104 @@
+"""Predictions of a period, read back from the store in chunks, in the order of their times."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from mlmonitor.errors import ConfigError
+
+StoredRow = dict[str, Any]
+"""A prediction as an event has it, with `at` in seconds since 1970 and, if known, its `actual`."""
+
+CHUNK_ROWS = 5_000
+
+_QUERY = """
+    select extract(epoch from p.time)::double precision as at, p.status, p.segment,
+        coalesce(to_jsonb(p.prediction_class), to_jsonb(p.prediction)) as prediction,
+        p.scores, p.outputs, p.features, p.derived, p.invalid,
+        coalesce(to_jsonb(o.actual_class), to_jsonb(o.actual)) as actual
+    from mlmonitor.prediction p
+    left join mlmonitor.outcome o on o.event_id = p.event_id and o.time = p.time
+        and o.time >= %(first)s and o.time < %(last)s
+    where p.model = %(model)s and p.model_version = %(version)s
+        and p.time >= %(first)s and p.time < %(last)s
+    order by p.time, p.event_id
+"""
+_RANGE = """
+    select min(time), max(time) from mlmonitor.rollup_traffic
+    where model = %s and model_version = %s and span = 'day' and segment = 'all'
+"""
+_WITHHELD = """
+    select distinct field from mlmonitor.reference
+    where model = %s and model_version = %s and role = 'feature' and withheld
+"""
+
+
+class StoredModel(NamedTuple):
+    """A model's version in the store, and the period of its predictions: `since` to `until`.
+
+    until: not included.
+    """
+
+    model: str
+    version: str
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def find(
+        cls,
+        connection: Any,
+        model: str,
+        version: str,
+        *,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+    ) -> "StoredModel":
+        """Return a model of the store, by default with all its days.
+
+        Raises:
+            ConfigError: the store has no such model, or the period is empty.
+        """
+        first, last = connection.execute(_RANGE, (model, version)).fetchone()
+        if first is None:
+            raise ConfigError("model, version: the store has no predictions of these")
+        begin = first if since is None else _moment(since)
+        end = last + timedelta(days=1) if until is None else _moment(until)
+        if begin >= end:
+            raise ConfigError("since, until: expected a period that is not empty")
+        return cls(model, version, begin, end)
+
+    def read(self, connection: Any, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[list[StoredRow]]:
+        """Yield the predictions, the oldest first. Memory: one chunk; a day is one query."""
+        for first, last in self._days():
+            parameters = {
+                "model": self.model,
+                "version": self.version,
+                "first": first,
+                "last": last,
+            }
+            with connection.transaction(), connection.cursor("mlmonitor_rows") as cursor:
+                cursor.execute(_QUERY, parameters)
+                names = [column.name for column in cursor.description]
+                while rows := cursor.fetchmany(chunk_rows):
+                    yield [dict(zip(names, row, strict=True)) for row in rows]
+
+    def withheld(self, connection: Any) -> list[str]:
+        """Return the features whose values were never sent, for privacy."""
+        rows = connection.execute(_WITHHELD, (self.model, self.version)).fetchall()
+        return [row[0] for row in rows]
+
+    def _days(self) -> Iterator[tuple[datetime, datetime]]:
+        first = self.since
+        while first < self.until:
+            day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            last = min(day + timedelta(days=1), self.until)
+            yield first, last
+            first = last
+
+
+def _moment(when: date | datetime) -> datetime:
+    """Return a moment; a date is its beginning in UTC, and so is a naive time in UTC."""
+    if isinstance(when, datetime):
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return datetime(when.year, when.month, when.day, tzinfo=UTC)
