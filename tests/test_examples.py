@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -105,6 +106,35 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "psi" in done.stdout.lower()
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.demo
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_page_of_the_demo_stays_open_on_request(tmp_path: Path) -> None:
+    """It shows the fields; Ctrl-C ends it, and the sums still agree."""
+    with subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "examples" / "fastapi_app" / "run.py")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "DEMO_SECONDS": "12", "DEMO_SERVE": "1"},
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("page       still at "):
+                break
+        url = line.split()[3].strip(":")
+        with urlopen(url, timeout=20) as answer:  # noqa: S310 - our own service
+            html = answer.read().decode()
+        os.killpg(demo.pid, signal.SIGINT)
+        printed = demo.stdout.read()
+        assert demo.wait(timeout=60) == 0, printed
+    assert "claims-severity" in html
+    assert "limit" in html
+    assert "NOT EQUAL" not in printed
 
 
 @pytest.mark.demo

@@ -2,7 +2,7 @@
 
 Three things make it monitored: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
 prediction, and the middleware that closes the monitor at the end, since uvicorn never runs `atexit`
-functions when it is asked to stop.
+functions when it is asked to stop. The live page is mounted at /monitor.
 """
 
 import os
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import claims
 from mlmonitor import Config, Kafka, Monitor, Otlp
-from mlmonitor.integrations.asgi import MonitorMiddleware
+from mlmonitor.integrations.asgi import MonitorMiddleware, page
 from snapshot import Snapshot
 from train import SeverityModel, train
 
@@ -76,6 +76,7 @@ def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
     """The service around a model and its monitor; it closes the monitor when it ends."""
     app = FastAPI(title="Claim severity")
     app.add_middleware(MonitorMiddleware, monitor=monitor)
+    app.mount("/monitor", page(monitor))
 
     # Not `def`: a prediction takes less time than handing it to a thread and back.
     @app.post("/predict")

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -83,13 +84,14 @@ def status(client: httpx.Client) -> Snapshot:
 def run(folder: Path, *, environ: Mapping[str, str]) -> int:
     """The whole demo, with its files in `folder`; the exit status."""
     try:
-        return _run(folder, seconds=replay_seconds(environ))
+        is_served = environ.get("DEMO_SERVE", "") not in ("", "0")
+        return _run(folder, seconds=replay_seconds(environ), is_served=is_served)
     except (ValueError, OSError, ReplayError, httpx.HTTPError, services.ServiceFailed) as error:
         print(f"\nthe demo failed: {error}", file=sys.stderr)
         return 1
 
 
-def _run(folder: Path, *, seconds: float) -> int:
+def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
     started, inflation = time.monotonic(), claims.Inflation()
     day_seconds = seconds / (claims.LIVE[1] - claims.LIVE[0]).days
     every = claims.live(claims.load(claims.prism_path()))
@@ -99,22 +101,63 @@ def _run(folder: Path, *, seconds: float) -> int:
         sink = stack.enter_context(Sink())
         collector, otlp = services.collector(folder, forward_to=sink.address)
         stack.enter_context(collector)
-        print(f"collector  rotel {version('rotel')}, OTLP/HTTP at {otlp}")
         app, address = services.app(folder, environ=_settings(folder, otlp, day_seconds))
         stack.enter_context(app)
-        print(f"service    claim severity, trained on early claims, at {address}")
+        announce(otlp, address)
         print(
             f"replay     {len(live):,} of {len(every):,} claims that were open on {claims.LIVE[0]} "
             f"or came later, in {seconds:.0f} s"
         )
         with httpx.Client(base_url=address, timeout=30.0) as client:
             outcome = play(client, live, day_seconds=day_seconds)
+            if is_served:
+                print(f"page       still at {address}/monitor/: Ctrl-C ends it")
+                sent = keep_serving(client, live, day_seconds=day_seconds)
+                outcome = outcome._replace(predictions=outcome.predictions + sent)
         app.stop()  # its last export is on its way when it is gone
         wait_for(sink.received, outcome.predictions)
         collector.stop()
     exit_status = tell(outcome, sink.received, inflation)
-    print(f"\nended after {time.monotonic() - started:.0f} s")
+    more = (
+        "" if is_served else f"; DEMO_SERVE=1 make demo leaves the page at {address}/monitor/ open"
+    )
+    print(f"\nended after {time.monotonic() - started:.0f} s{more}")
     return exit_status
+
+
+def announce(otlp: str, address: str) -> None:
+    """Say what runs where."""
+    print(f"collector  rotel {version('rotel')}, OTLP/HTTP at {otlp}")
+    print(f"service    claim severity, trained on early claims, at {address}")
+    print(f"page       {address}/monitor/ shows the model live; drift begins halfway")
+
+
+def keep_serving(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) -> int:
+    """Send the claims of the last year again and again, until Ctrl-C; return how many.
+
+    In a thread, so that Ctrl-C interrupts no request: every claim that was sent is counted.
+    """
+    since, until = AFTER
+    reports = [event for event in agenda(live) if not event.is_closure]
+    ended = threading.Event()
+    replay = Replay(client, live, sleep=ended.wait)
+
+    def send() -> None:
+        while not ended.is_set():
+            for _ in replay.play(reports, since=since, until=until, day_seconds=day_seconds):
+                if ended.is_set():
+                    return
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while sender.is_alive():
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        print()
+    ended.set()
+    sender.join()
+    return replay.predictions
 
 
 def wait_for(received: Received, predictions: int) -> None:

@@ -47,7 +47,7 @@ class Replay:
         claims: Sequence[Claim],
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.predictions = 0
         self.labels = 0

@@ -193,7 +193,7 @@ def _row(candidate: ListedField, shape: FieldShape | None, trend: Trend | None) 
         score="" if status.psi is None else f"{status.psi:.3f}",
         threshold="" if status.psi_threshold is None else f"{status.psi_threshold:.3f}",
         invalid=share(invalid, total) if total else "",
-        is_invalid=candidate.alerts > int(status.has_alert),
+        is_invalid=total > 0 and candidate.alerts > int(status.has_alert),
         count=counted(status.count),
         note=note,
     )
