@@ -109,7 +109,7 @@ class Config(BaseModel):
         default=0.005,
         ge=0,
         le=100,
-        description="PSI of common bins that is too small to matter; rare ones: the same ratio.",
+        description="A PSI too small to matter; rarer bins: the same relative change.",
     )
     quality_tolerance: float = Field(
         default=0.001,

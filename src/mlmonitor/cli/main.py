@@ -5,7 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlmonitor.cli import dashboards_command, doctor_command, reference_command, report_command
+from mlmonitor.cli import (
+    dashboards_command,
+    doctor_command,
+    reference_command,
+    report_command,
+    simulate_command,
+)
 from mlmonitor.cli.exit_status import OK, WRONG
 from mlmonitor.cli.store import backtest_command, evaluate_command, load_command, store_command
 from mlmonitor.errors import ConfigError, FormatError, MissingExtra
@@ -19,6 +25,7 @@ _COMMANDS = (
     load_command.add_command,
     evaluate_command.add_command,
     backtest_command.add_command,
+    simulate_command.add_command,
 )
 
 

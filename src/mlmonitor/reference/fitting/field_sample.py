@@ -13,6 +13,7 @@ from mlmonitor.aggregate.sketches.bins import (
     quantile_edges,
 )
 from mlmonitor.aggregate.sketches.moments import Moments
+from mlmonitor.aggregate.sketches.tail_edges import add_tail_edges
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.read.numbers import category_names, parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import Reasons, RefusalReason, column_reasons
@@ -158,7 +159,9 @@ class FieldSample:
         quantiles = np.empty(0)
         if has_values:
             quantiles = np.quantile(ordered, _GRID, method="inverted_cdf")
-        if id_like:
+        if not id_like:
+            edges = add_tail_edges(edges, ordered, tolerance=tolerance)
+        else:
             edges = np.unique(coarsen(edges, low, high))
             low, high = coarsen_range(low, high)
             quantiles = np.clip(

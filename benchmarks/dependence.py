@@ -1,0 +1,213 @@
+"""False alerts of rows that depend on each other, and rows until a change is found.
+
+Each model is a `Monitor` that sees 20,000 rows of five features, evaluated every 500 rows, with a
+reference of 20,000 rows of the same kind (40 days of 500 rows, or 20 of 1,000). Streams are those
+of `mlmonitor.testing.streams`; intervals are Clopper and Pearson's, 95 %.
+
+    python benchmarks/dependence.py --models 8         # about three minutes
+    python benchmarks/dependence.py --models 200       # an hour and a half
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from mlmonitor import Config, Monitor, Reference
+from mlmonitor.testing import ManualClock, streams
+
+REFERENCE_ROWS, ROWS, STEP = 20_000, 20_000, 500
+PAGE = Path(__file__).parents[1] / "docs" / "dependence.md"
+NEVER = np.iinfo(np.int64).max
+
+
+class Kind(NamedTuple):
+    """A kind of stream: `make(rows, seed=)`; how the reference is told of its dependence."""
+
+    name: str
+    make: Callable[..., streams.Stream]
+    declared: str = ""
+    is_shuffled: bool = False
+    season: str | None = None
+
+
+def kinds() -> list[Kind]:
+    """All kinds of rows without drift."""
+    rows = [Kind("independent", streams.independent)]
+    for size in (2, 5, 20, 100):
+        groups = partial(streams.grouped, size=size)
+        mixed = partial(streams.grouped, size=size, is_interleaved=True)
+        rows += [
+            Kind(f"groups of {size}, in runs", groups),
+            Kind(f"groups of {size}, in runs", groups, "groups"),
+            Kind(f"groups of {size}, interleaved", mixed),
+            Kind(f"groups of {size}, interleaved", mixed, "groups"),
+        ]
+    rows += [
+        Kind("rows repeated 2 to 5 times", partial(streams.bursts, least=2, most=5)),
+        Kind("rows repeated 20 to 100 times", partial(streams.bursts, least=20, most=100)),
+    ]
+    rows += [
+        Kind(f"autoregressive, {r}", partial(streams.autoregressive, correlation=r))
+        for r in (0.5, 0.9, 0.99)
+    ]
+    for deviation in (0.05, 0.1, 0.2):
+        days = partial(streams.varying_days, deviation=deviation)
+        rows += [
+            Kind(f"days that differ by {deviation} sd", days),
+            Kind(f"days that differ by {deviation} sd", days, "times"),
+        ]
+    weekly = partial(streams.seasonal, weekend=0.3)
+    rows += [
+        Kind("batches of 500, sorted", streams.sorted_batches),
+        Kind("daily cycle of 0.5 sd", streams.seasonal),
+        Kind("daily cycle of 0.5 sd", streams.seasonal, "times", season="hour_of_day"),
+        Kind("daily cycle and weekends", weekly),
+        Kind("daily cycle and weekends", weekly, "times", season="hour_of_week"),
+        Kind("groups of 5, in runs, shuffled reference", streams.grouped, is_shuffled=True),
+    ]
+    return rows
+
+
+def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
+    """The reference of these rows, told of their groups or times as `kind` says."""
+    if kind.is_shuffled:
+        stream = stream.shuffled(seed=seed)
+    options: dict[str, Any] = {"thresholds": "asymptotic"}
+    if kind.declared == "groups":
+        options["groups"] = stream.groups
+    if kind.declared == "times":
+        options["times"] = stream.times.astype("datetime64[s]")
+        options["season"] = kind.season
+    return Reference.fit(dict(stream.columns), predictions=np.zeros(stream.rows), **options)
+
+
+def first_alert(reference: Reference, stream: streams.Stream, *, with_groups: bool) -> int:
+    """The rows after which any alert has fired; `NEVER` without one."""
+    clock = ManualClock(float(stream.times[0]))
+    config = Config(check_rows=STEP, check_interval_seconds=0, export_interval_seconds=86_400)
+    groups = "group" if with_groups else None
+    columns = dict(stream.columns)
+    if groups is not None:
+        columns[groups] = stream.groups
+    with Monitor(
+        "m", reference=reference, exporters=[], config=config, clock=clock, groups=groups
+    ) as monitor:
+        for start in range(0, stream.rows, STEP):
+            part = {name: values[start : start + STEP] for name, values in columns.items()}
+            clock.advance(max(float(stream.times[start]) - clock(), 0.0))
+            monitor.record(part, np.zeros(len(part["x0"])))
+            monitor.flush(timeout_seconds=60)
+            if monitor.status().alerts:
+                return start + STEP
+    return NEVER
+
+
+def alert_of(kind: Kind, model: int, change: Callable[[streams.Stream], streams.Stream]) -> int:
+    """The first alert of one model, of rows that are changed from the first on."""
+    streams_of_model = (
+        heavy(kind.make(rows, seed=2 * model + place))
+        for place, rows in enumerate((REFERENCE_ROWS, ROWS))
+    )
+    reference = fit(next(streams_of_model), kind, model)
+    later = change(next(streams_of_model))
+    return first_alert(reference, later, with_groups=kind.declared == "groups")
+
+
+def heavy(stream: streams.Stream) -> streams.Stream:
+    """The same rows with a lognormal field, of sigma 2, among the normal ones."""
+    return stream.with_column("x1", np.exp(2 * stream.columns["x1"]))
+
+
+def keep(stream: streams.Stream) -> streams.Stream:
+    """No change."""
+    return stream
+
+
+def false_alerts(models: int) -> list[str]:
+    """The lines of the table of false alerts."""
+    lines = [
+        "| rows | told to `Reference.fit` | models that alert | 95 % interval |",
+        "|---|---|--:|--:|",
+    ]
+    for kind in kinds():
+        began = time.perf_counter()
+        alerted = sum(alert_of(kind, model, keep) < NEVER for model in range(models))
+        interval = stats.binomtest(alerted, models).proportion_ci()
+        told = {"": "nothing", "groups": "`groups=`", "times": "`times=`"}[kind.declared]
+        told += f", `season={kind.season!r}`" if kind.season else ""
+        lines.append(
+            f"| {kind.name} | {told} | {alerted} of {models} "
+            f"| {interval.low:.1%} to {interval.high:.1%} |"
+        )
+        print(lines[-1], f"{time.perf_counter() - began:.0f} s", flush=True)
+    return lines
+
+
+def _unit_error(stream: streams.Stream) -> streams.Stream:
+    """Two percent of a field in another unit; `alert_of` makes the field lognormal."""
+    return streams.scale(stream, "x1", 100.0, share=0.02)
+
+
+CHANGES: dict[str, Callable[[streams.Stream], streams.Stream]] = {
+    "+0.1 sd": partial(streams.shift, field="x0", amount=0.1),
+    "+0.25 sd": partial(streams.shift, field="x0", amount=0.25),
+    "+0.5 sd": partial(streams.shift, field="x0", amount=0.5),
+    "+1 sd": partial(streams.shift, field="x0", amount=1.0),
+    "sd x 1.22": partial(streams.scale, field="x0", factor=1.22),
+    "2 % x 100, lognormal": _unit_error,
+    "2 % missing": partial(streams.lose, field="x0", share=0.02),
+    "2 % x 100, normal": partial(streams.scale, field="x0", factor=100.0, share=0.02),
+}
+
+
+def power(models: int) -> list[str]:
+    """The lines of the table of rows until a change is found."""
+    of_power = ("independent", "groups of 5, in runs", "autoregressive, 0.9")
+    chosen = [k for k in kinds() if k.name in of_power and k.declared in ("", "groups")]
+    heads = [k.name + (", declared" if k.declared else "") for k in chosen]
+    lines = [f"| change | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
+    for name, change in CHANGES.items():
+        cells = []
+        for kind in chosen:
+            rows = np.array([alert_of(kind, model, change) for model in range(models)])
+            found = int((rows < NEVER).sum())
+            middle = np.sort(rows)[(models - 1) // 2]
+            text = f"{middle:,}" if middle < NEVER else "later"
+            cells.append(text if found == models else f"{text}, {found} of {models}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=8)
+    parser.add_argument("--write", action="store_true", help="write docs/dependence.md")
+    options = parser.parse_args()
+    false = false_alerts(options.models)
+    found = power(max(options.models // 2, 3))
+    if options.write:
+        text = PAGE.read_text(encoding="utf-8")
+        command = f"python benchmarks/dependence.py --models {options.models} --write"
+        head = text.partition("<!-- measured -->")[0]
+        parts = [
+            head + "<!-- measured -->",
+            f"Measured by `{command}`.",
+            "## Models that alert without drift",
+            "\n".join(false),
+            "## Rows until a change is found",
+            "The median, in steps of 500 rows; where not all models found it, the number that did.",
+            "\n".join(found),
+        ]
+        PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Further edges where a tail is heavy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mlmonitor.aggregate.sketches.bins import quantile_edges
+from mlmonitor.aggregate.sketches.tail_edges import add_tail_edges
+
+ROWS = 10_000
+LIGHT: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "normal": lambda rng: rng.normal(size=ROWS),
+    "exponential": lambda rng: rng.exponential(size=ROWS),
+    "lognormal, sigma 1": lambda rng: rng.lognormal(size=ROWS),
+    "counts": lambda rng: rng.poisson(3, ROWS).astype(float),
+    "mostly zero": lambda rng: np.maximum(rng.random(ROWS) - 0.95, 0),
+    "constant": lambda rng: np.ones(ROWS) * rng.random(),
+}
+
+
+def edges_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of equal mass, and those with the tails'."""
+    ordered = np.sort(values)
+    edges = quantile_edges(ordered)
+    return edges, add_tail_edges(edges, ordered, tolerance=2.0**-22)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_a_light_tail_keeps_its_edges(name: str, rng: np.random.Generator) -> None:
+    """So nothing changes for most fields."""
+    np.testing.assert_array_equal(*edges_of(LIGHT[name](rng)))
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_heavy_tail_has_a_bin_of_a_few_rows(side: int, rng: np.random.Generator) -> None:
+    """On its own side alone."""
+    values = side * rng.lognormal(0, 2, ROWS)
+    before, after = edges_of(values)
+    added = sorted(set(after) - set(before))
+    assert len(added) == 1
+    assert np.count_nonzero(side * values > side * added[0]) == pytest.approx(25, abs=3)
+
+
+def test_cauchy_values_have_two(rng: np.random.Generator) -> None:
+    """One on either side."""
+    before, after = edges_of(rng.standard_cauchy(ROWS))
+    assert len(after) == len(before) + 2
+
+
+def test_few_rows_have_no_bin_to_spare(rng: np.random.Generator) -> None:
+    """Below 2,500 rows the outermost bin would be too small."""
+    np.testing.assert_array_equal(*edges_of(rng.lognormal(0, 2, 2_000)))
