@@ -13,7 +13,6 @@ from mlmonitor.aggregate.sketches.bins import (
     quantile_edges,
 )
 from mlmonitor.aggregate.sketches.moments import Moments
-from mlmonitor.aggregate.sketches.tail_edges import add_tail_edges
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.read.numbers import category_names, parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import Reasons, RefusalReason, column_reasons
@@ -26,6 +25,7 @@ from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
 from mlmonitor.reference.kind_inference import infer_kind
+from mlmonitor.reference.order.tail_edges import add_tail_edges
 from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 
 

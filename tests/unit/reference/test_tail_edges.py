@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmonitor.aggregate.sketches.bins import quantile_edges
-from mlmonitor.aggregate.sketches.tail_edges import add_tail_edges
+from mlmonitor.reference.order.tail_edges import add_tail_edges
 
 ROWS = 10_000
 LIGHT: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
