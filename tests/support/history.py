@@ -100,9 +100,12 @@ def fraud_reference() -> Reference:
     )
 
 
-def _severity_minute(monitor: Monitor, rng: np.random.Generator, minute: int) -> None:
-    claims = _claims(rng, ROWS, 1.5 if minute >= DRIFT_MINUTE else 1.0)
-    claims["age"][: ROWS // 20] = np.nan
+def _severity_minute(
+    monitor: Monitor, rng: np.random.Generator, minute: int, *, factor: float, is_clean: bool
+) -> None:
+    claims = _claims(rng, ROWS, factor)
+    if not is_clean:
+        claims["age"][: ROWS // 20] = np.nan
     predictions = _severity(claims)
     ids = [f"{minute}-{row}" for row in range(ROWS)]
     monitor.record(claims, predictions, ids=ids, attributions=_attributions(claims))
@@ -117,9 +120,13 @@ def _severity_minute(monitor: Monitor, rng: np.random.Generator, minute: int) ->
             raise ValueError("an amount below zero")
         return features["amount"]
 
-    predict({"amount": 1_000.0, "age": 40.0, "line": "motor"})
-    with suppress(ValueError):
-        predict({"amount": -1.0, "age": 40.0, "line": "motor"})
+    one = _claims(rng, 2, factor)
+    calls = [{name: values[row] for name, values in one.items()} for row in range(2)]
+    if not is_clean:
+        calls[1]["amount"] = -1.0
+    for call in calls:
+        with suppress(ValueError):
+            predict(call)
 
 
 def _fraud_minute(monitor: Monitor, rng: np.random.Generator, minute: int) -> None:
@@ -132,10 +139,15 @@ def _fraud_minute(monitor: Monitor, rng: np.random.Generator, minute: int) -> No
 
 
 @contextmanager
-def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[History]:
+def lived_through(
+    make_exporters: Callable[[], Sequence[Exporter]],
+    *,
+    drift_minute: int = DRIFT_MINUTE,
+    is_clean: bool = False,
+) -> Iterator[History]:
     """Let the models live, a minute at a time, up to now; each minute is exported.
 
-    make_exporters: called once for each process.
+    make_exporters: called once for each process. is_clean: no value is missing, no call fails.
     """
     ended_at = time.time()
     clock = ManualClock(ended_at - 60.0 * MINUTES)
@@ -176,7 +188,8 @@ def lived_through(make_exporters: Callable[[], Sequence[Exporter]]) -> Iterator[
         rngs = [np.random.default_rng(seed) for seed in range(3)]
         for minute in range(MINUTES):
             for monitor, rng in zip(severity, rngs, strict=False):
-                _severity_minute(monitor, rng, minute)
+                factor = 1.5 if minute >= drift_minute else 1.0
+                _severity_minute(monitor, rng, minute, factor=factor, is_clean=is_clean)
             _fraud_minute(fraud, rngs[2], minute)
             clock.advance(60.0)
             for monitor in everyone:
