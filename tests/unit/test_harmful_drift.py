@@ -237,3 +237,26 @@ def test_pairs_that_are_reported_together_count_too(rng: np.random.Generator) ->
         monitor.record_outcomes(pairs.predicted, 1 - pairs.actual)
         measures = {a.measure for a in monitor.status().alerts if a.role == "performance"}
     assert "accuracy" in measures
+
+
+def test_a_second_larger_change_updates_the_alert_and_is_reported(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """It keeps when it fired first."""
+    service = Service(fitted(draw(rng, ROWS)))
+    services.append(service)
+    service.serve(draw(rng, 500))
+    assert service.serve(draw(rng, 1_000, noise=2.0)) is not None
+    (first,) = service.firing()
+    for _ in range(6):
+        service.serve(draw(rng, 100, noise=2.0))
+    for _ in range(6):
+        service.serve(draw(rng, 100, noise=6.0))
+    (second,) = service.firing()
+    assert second.value > 2 * first.value
+    assert second.started_at == first.started_at
+    assert second.reason.startswith("changed again; ")
+    service.monitor.flush()
+    told = [alert.value for alert in service.alerts if alert.role == "performance"]
+    assert 2 <= len(told) <= 3
+    assert (told[0], told[-1]) == (first.value, second.value)

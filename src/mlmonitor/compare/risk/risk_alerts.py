@@ -100,7 +100,7 @@ class RiskAlerts:
         self.unevaluated_rows += block.rows
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh the labels so far; return the alerts that fired or resolved."""
+        """Weigh the labels so far; return the alerts that fired, changed again or resolved."""
         self.unevaluated_rows, self.evaluated_at = 0, now
         mature_before = self._mature_before(now)
         fired, resolved = (np.zeros(len(self._intakes), np.bool_) for _ in range(2))
@@ -109,7 +109,13 @@ class RiskAlerts:
             if intake.stream is not None:
                 transitions = intake.stream.evaluate(now=now)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
-        return self._open.apply(Transitions(fired, resolved), lambda place: self._alert(place, now))
+        changed = self._open.apply(
+            Transitions(fired, resolved), lambda place: self._alert(place, now)
+        )
+        for place, stream in self._streams.items():
+            if stream.evaluate_further():
+                changed.append(self._open.update(place, self._alert(place, now)))
+        return changed
 
     def _mature_before(self, now: float) -> float:
         """Return the first period whose labels do not count yet."""

@@ -7,6 +7,7 @@ import numpy as np
 from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.recovery import Recovery
+from mlmonitor.compare.risk.further_growth import FurtherGrowth
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.records import Counts, Floats, Mask
@@ -47,6 +48,7 @@ class RiskStream:
             1, threshold=limits.threshold, tolerance=0.0, min_rows=limits.min_rows
         )
         self._recovery = Recovery((1, values.size))
+        self._further = FurtherGrowth(values, threshold=limits.threshold, min_rows=limits.min_rows)
 
     @property
     def limit(self) -> float:
@@ -62,6 +64,7 @@ class RiskStream:
         """Add counts of losses by bin, and their sum."""
         self._totals += totals
         self._process.restart(self._totals)
+        self._further.ingest(totals)
 
     def evaluate(self, *, now: float) -> tuple[Mask, Mask]:
         """Weigh all losses so far; return whether the alert fired, and whether it resolved."""
@@ -77,9 +80,19 @@ class RiskStream:
             now=now,
         )
         self._recovery.restart(transitions.fired, counts, rows)
+        if transitions.fired[0]:
+            self._further.begin()
         if transitions.resolved[0]:
             self._process.reset(self._totals)
+            self._further.end()
         return transitions
+
+    def evaluate_further(self) -> bool:
+        """Whether the loss has grown once more since the alert; `evidence` is then about that."""
+        further = self._further.evaluate()
+        if further is not None:
+            self.evidence = further
+        return further is not None
 
     def _shows_nothing(self, counts: Counts) -> Mask:
         """Whether the mean of some losses may be within the limit, by a lower 90 % bound."""

@@ -1,6 +1,7 @@
 """Alerts on failures and latency of calls, compared with the first calls of the process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
+from mlmonitor.compare.risk.further_growth import FurtherGrowth
 from mlmonitor.compare.service.latency_evidence import (
+    GROWTH,
     QUANTILES,
     LatencyEvaluation,
     LatencyEvidence,
@@ -57,6 +60,14 @@ class ServiceAlerts:
         self._latencies: Counts = np.zeros((1, 0), np.int64)
         self._grown_quantile = QUANTILES[0]  # the quantile of the latency alert
         self._open = OpenAlerts()
+        self._further = [
+            FurtherGrowth(
+                np.array([0.0, 1.0]),
+                threshold=significance.service_threshold,
+                min_rows=significance.min_rows,
+            )
+            for _ in MEASURES
+        ]
 
     def ingest(self, calls: TimedCalls) -> None:
         """Add calls that have ended."""
@@ -73,6 +84,12 @@ class ServiceAlerts:
         self.unevaluated_rows += calls.seconds.size
         self._recent = self._recent.append(calls).part(-RECENT_CALLS, None)
         self._failures += _count_failures(calls.has_failed)
+        limit = self._further_limit()
+        for further, is_bad in zip(
+            self._further, (calls.has_failed, calls.seconds > limit), strict=True
+        ):
+            bad = float(np.count_nonzero(is_bad))
+            further.ingest(np.array([is_bad.size - bad, bad, bad]))
         self._latencies = self._latencies + self._streams.latency.count(calls.seconds)
 
     def _begin(self, baseline: TimedCalls) -> _Streams:
@@ -101,7 +118,49 @@ class ServiceAlerts:
             np.concatenate([failures.transitions.fired, latency.transitions.fired]),
             np.concatenate([failures.transitions.resolved, latency.transitions.resolved]),
         )
-        return self._open.apply(transitions, self._builder(self._streams, failures, latency, now))
+        build = self._builder(self._streams, failures, latency, now)
+        changed = self._open.apply(transitions, build)
+        self._follow(transitions)
+        return [*changed, *self._changed_again(now)]
+
+    def _follow(self, transitions: Transitions) -> None:
+        """Begin to look for further growth of what fired, and end it for what resolved."""
+        for place, further in enumerate(self._further):
+            if transitions.fired[place]:
+                further.begin()
+            if transitions.resolved[place]:
+                further.end()
+
+    def _further_limit(self) -> float:
+        """Return the latency that a standing alert's calls must exceed to be worse than it."""
+        latest = next((a for a in self._open if a.measure == LATENCY), None)
+        return np.inf if latest is None else latest.value * GROWTH
+
+    def _changed_again(self, now: float) -> list[Alert]:
+        """Update the alerts on failures or latencies that have grown once more."""
+        changed = []
+        for place, further in enumerate(self._further):
+            evidence = further.evaluate()
+            if evidence is None:
+                continue
+            standing = next(a for a in self._open if a.measure == MEASURES[place])
+            recent = self._recent.part(-min(evidence.rows, RECENT_CALLS), None)
+            value = float(recent.has_failed.mean())
+            text = f"{value:.2%} of the calls fail now"
+            if place == 1:
+                value = float(np.quantile(recent.seconds, self._grown_quantile))
+                text = f"p{100 * self._grown_quantile:g} of a call: {duration(value)} now"
+            alert = replace(
+                standing,
+                value=value,
+                current=value,
+                log10_e_value=evidence.log_e / float(np.log(10)),
+                rows=evidence.rows,
+                started_at=now,
+                reason=text,
+            )
+            changed.append(self._open.update(place, alert))
+        return changed
 
     @property
     def alerts(self) -> tuple[Alert, ...]:

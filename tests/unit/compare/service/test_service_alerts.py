@@ -145,3 +145,31 @@ def test_calls_without_a_duration_do_not_count() -> None:
     alerts.ingest(TimedCalls.empty())
     assert alerts.unevaluated_rows == 0
     assert alerts.evaluate(now=1.0) == []
+
+
+def test_failures_that_grow_once_more_update_the_alert() -> None:
+    """From 0.5 to 5 %, then to 40 %: the standing alert changes, and is returned."""
+    rng = np.random.default_rng(3)
+    alerts = service()
+    usual = np.full(3_000, 0.02)
+    serve(alerts, usual, failures(rng, 3_000, 0.005), step=100)
+    (first,) = serve(alerts, usual, failures(rng, 3_000, 0.05), step=50)
+    changed = serve(alerts, usual[:500], failures(rng, 500, 0.4), step=50)
+    assert changed
+    assert {alert.state for alert in changed} == {"firing"}
+    assert changed[-1].started_at == first.started_at
+    assert changed[-1].value > 4 * first.value
+    assert changed[-1].reason.startswith("changed again; ")
+
+
+def test_latency_that_grows_once_more_updates_the_alert() -> None:
+    """Twice the latency, then ten times."""
+    rng = np.random.default_rng(4)
+    alerts = service()
+    calm = np.zeros(3_000, np.bool_)
+    serve(alerts, latencies(rng, 3_000), calm, step=100)
+    (first,) = serve(alerts, latencies(rng, 1_000, factor=2), calm[:1_000], step=50)
+    changed = serve(alerts, latencies(rng, 500, factor=10), calm[:500], step=50)
+    assert changed
+    assert changed[-1].value > 3 * first.value
+    assert changed[-1].reason.startswith("changed again; p50 of a call: ")
