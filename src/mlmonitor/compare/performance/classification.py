@@ -85,10 +85,10 @@ def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
     return measures | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
 
 
-def _without_unknown(matrix: Counts) -> Counts:
+def _without_unknown(matrix: Counts | Floats) -> Floats:
     """Leave out the rows of which neither class is known: they may be right or wrong."""
-    known = matrix.copy()
-    known[-1, -1] = 0
+    known = matrix.astype(np.float64)
+    known[-1, -1] = 0.0
     return known
 
 
