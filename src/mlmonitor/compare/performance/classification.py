@@ -44,7 +44,7 @@ class ThresholdOutcome(NamedTuple):
     gain: float
 
 
-def compute_binary(matrix: Counts, positive: int) -> dict[str, Estimate]:
+def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate]:
     """Measures of two classes; `matrix` holds actual before predicted, further classes last."""
     matrix = _without_unknown(matrix)
     tp = float(matrix[positive, positive])
