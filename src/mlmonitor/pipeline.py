@@ -260,10 +260,8 @@ class Pipeline:
         """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
         if is_delivered and rows == 0:
             return
-        losses = describe_losses(rows, self._deliveries, is_delivered=is_delivered)
         events = None if self._events is None else self._events.status()
-        if events is not None and events.waiting:
-            losses += f"; {events.waiting:,} events were not delivered ({events.sink})"
+        losses = describe_losses(rows, self._deliveries, events, is_delivered=is_delivered)
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def limit_sends(self, timeout_seconds: float) -> None:

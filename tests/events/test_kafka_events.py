@@ -169,7 +169,9 @@ def test_events_that_cannot_be_delivered_until_the_end_are_dropped_and_counted(
     assert status is not None
     assert status.dropped == 1 + len(reference.fields)
     assert status.waiting == status.delivered == 0
-    assert "events were not delivered (kafka)" in caplog.text
+    assert "events were not delivered to kafka" in caplog.text
+    assert "events to kafka: dropped 7\n" in str(monitor.status())
+    assert "Connection refused" in str(monitor.status())
 
 
 def test_a_batch_job_waits_for_room_and_loses_nothing(

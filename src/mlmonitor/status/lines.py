@@ -6,6 +6,7 @@ from textwrap import fill, wrap
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, SELF_EXPLANATORY, Alert
 from mlmonitor.compare.drift.decomposition import Shift
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.formatting import (
     amount,
@@ -151,6 +152,19 @@ def exported(outcomes: Mapping[str, int]) -> str:
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
     return f"nothing yet, {join_counts(lost, most=NAMED)} points" if lost else "nothing yet"
+
+
+def event_lines(events: EventStatus | None) -> list[str]:
+    """What became of the events of the event log, and why some were not delivered."""
+    if events is None:
+        return []
+    counts = {**events.outcomes, "waiting": events.waiting}
+    present = {outcome: count for outcome, count in counts.items() if count}
+    line = f"events to {events.sink}: {join_counts(present, most=NAMED) or 'none yet'}"
+    is_well = not (events.dropped or events.refused or events.waiting)
+    if is_well or events.last_error is None:
+        return [line]
+    return [line, f"  {truncate(events.last_error, WIDTH - 2)}"]
 
 
 def trouble_lines(reason: str, since_success: float | None) -> list[str]:

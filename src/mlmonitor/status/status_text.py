@@ -19,6 +19,7 @@ from mlmonitor.status.lines import (
     NAMED,
     advancing_lines,
     alert_lines,
+    event_lines,
     exported,
     fit_line,
     ids_lines,
@@ -175,6 +176,7 @@ def _monitoring(status: Status) -> list[str]:
         export = status.destinations.get(destination)
         if export is not None and not export.is_well and export.last_reason is not None:
             lines += trouble_lines(export.last_reason, export.seconds_since_success)
+    lines += event_lines(status.events)
     lines += [f"{name}: {_notified(each)}" for name, each in status.notifications.items()]
     if status.state != "disabled":
         lines.append(

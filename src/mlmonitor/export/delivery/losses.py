@@ -2,17 +2,29 @@
 
 from collections.abc import Iterable
 
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.export.delivery.delivery import Delivery
 
 
-def describe_losses(rows: int, deliveries: Iterable[Delivery], *, is_delivered: bool) -> str:
-    """Describe recorded rows that were not read, and destinations that did not accept the rest."""
+def describe_losses(
+    rows: int,
+    deliveries: Iterable[Delivery],
+    events: EventStatus | None = None,
+    *,
+    is_delivered: bool,
+) -> str:
+    """Describe rows that were not read, events that wait, and destinations that did not accept."""
     losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
+    has_events = events is not None and events.waiting > 0
+    if events is not None and has_events:
+        reason = f" ({events.last_error})" if events.last_error else ""
+        losses.append(f"{events.waiting:,} events were not delivered to {events.sink}{reason}")
     if not is_delivered:
         failed = {each.name: each.status(0.0) for each in deliveries}
         reasons = [
             f"{name}: {status.last_reason}" for name, status in failed.items() if not status.is_well
         ]
         why = "; ".join(reasons) or "it did not end in time"
-        losses.append(f"the last export was not accepted by every destination ({why})")
+        if reasons or not has_events:
+            losses.append(f"the last export was not accepted by every destination ({why})")
     return "; ".join(losses)
