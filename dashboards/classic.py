@@ -1,5 +1,9 @@
 """A board in Grafana's classic schema, by the official typed builders."""
 
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
 from grafana_foundation_sdk.builders import (
     barchart,
     dashboard,
@@ -44,15 +48,19 @@ def write_classic(board: Board) -> str:
     )
     for variable in board.variables:
         builder = builder.with_variable(_variable(board, variable))
+    numbers = count(1)
     for row in board.rows:
-        builder = _add_row(builder, board, row)
+        builder = _add_row(builder, board, row, numbers)
     return JSONEncoder(sort_keys=True, indent=1).encode(builder.build())
 
 
-def _add_row(builder: dashboard.Dashboard, board: Board, row: Row) -> dashboard.Dashboard:
-    builder = builder.with_row(dashboard.Row(row.title))
+def _add_row(
+    builder: dashboard.Dashboard, board: Board, row: Row, numbers: Iterator[int]
+) -> dashboard.Dashboard:
+    """Number rows and panels in order: links name them."""
+    builder = builder.with_row(dashboard.Row(row.title).id(next(numbers)))
     for panel in row.panels:
-        builder = builder.with_panel(_panel(board, panel))
+        builder = builder.with_panel(_panel(board, panel).id(next(numbers)))
     return builder
 
 
@@ -60,7 +68,7 @@ def _source(board: Board) -> common.DataSourceRef:
     return common.DataSourceRef(type_val=board.source, uid="${datasource}")
 
 
-def _panel(board: Board, panel: Panel) -> object:
+def _panel(board: Board, panel: Panel) -> Any:
     if panel.kind == "text":
         note = text.Panel().title(panel.title).content(panel.description)
         return note.mode("markdown").span(panel.width).height(panel.height)  # type: ignore[arg-type]

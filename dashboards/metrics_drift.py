@@ -17,7 +17,8 @@ from promql import (
     select,
 )
 
-_LEGEND = "{{role}} {{field}}"
+_MODEL_LEGEND = "{{<bare:model.name>}} {{<bare:model.version>}}"
+_LEGEND = _MODEL_LEGEND + " {{role}} {{field}}"
 _COUNTS = bin_counts(CHOSEN_FIELDS), reference_counts(CHOSEN_FIELDS)
 _MEASURE = 'measure=~"$measure"'
 
@@ -30,9 +31,10 @@ def _averages(role: str, title: str, description: str) -> Panel:
         description,
         (
             Query(
-                highest(select(catalog.REFERENCE_MEAN, chosen), FIELD), "training average {{field}}"
+                highest(select(catalog.REFERENCE_MEAN, chosen), FIELD),
+                "training average {{field}} " + _MODEL_LEGEND,
             ),
-            Query(field_mean(catalog.MEAN, chosen), "live average {{field}}"),
+            Query(field_mean(catalog.MEAN, chosen), "live average {{field}} " + _MODEL_LEGEND),
         ),
     )
 
@@ -180,7 +182,12 @@ _WHY = Row(
             "In units of the prediction: what the changed mix of this feature alone adds to the "
             "mean prediction. A large one names the cause; retraining helps only where the "
             "relation to the actual changed, not where the mix did.",
-            (Query(_contribution(catalog.DRIFT_CONTRIBUTION), "{{prediction}} due to {{field}}"),),
+            (
+                Query(
+                    _contribution(catalog.DRIFT_CONTRIBUTION),
+                    "{{prediction}} due to {{field}} " + _MODEL_LEGEND,
+                ),
+            ),
         ),
         Panel(
             "table",
@@ -214,7 +221,7 @@ _ATTRIBUTION = Row(
             (
                 Query(
                     model_mean(catalog.ATTRIBUTION, 'field=~"$field"', by=f"{MODEL}, field, basis"),
-                    "{{field}} {{basis}}",
+                    "{{field}} {{basis}} " + _MODEL_LEGEND,
                 ),
             ),
             width=16,

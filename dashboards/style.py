@@ -83,10 +83,15 @@ def _overrides(panel: Panel) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     for name in panel.dashed:
         yield name, [("custom.lineStyle", {"dash": [8, 8], "fill": "dash"})]
     if panel.links_to_field:
+        names = {title for _, title in panel.columns}
+        chosen = "&".join(
+            f"var-{name}=${{__data.fields.{name}}}"
+            for name in ("model", "version", "role", "field")
+            if name in names
+        )
         url = (
             "/d/mlmonitor-field?${datasource:queryparam}&${environment:queryparam}"
-            "&${model:queryparam}&${version:queryparam}&${segment:queryparam}"
-            "&var-field=${__data.fields.field}&${__url_time_range}"
+            f"&${{segment:queryparam}}&{chosen}&${{__url_time_range}}"
         )
         yield "field", [("links", [{"title": "Look at this field", "url": url}])]
 

@@ -176,6 +176,12 @@ def test_the_values_of_two_processes_are_those_of_all_rows(seen: Seen) -> None:
         rows = sum(part[bucket].count for part in parts)
         assert mean == pytest.approx(sum(total.actual for total in totals) / rows, rel=1e-9)
 
+    total = query(substituted(expression_of(seen, "kpis: Total in the window"), chosen))
+    savings = [status.field("total_savings", role="kpi") for status in statuses]
+    assert by_label(total, "unit") == pytest.approx(
+        {"EUR": sum(field.mean * field.count for field in savings)}, rel=APART
+    )
+
     firing = query(substituted(expression_of(seen, "overview: Fields that drift"), chosen))
     drifting = {
         (field.name, field.role)

@@ -200,6 +200,21 @@ def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
             taken |= cells
 
 
+def test_panels_have_numbers_of_their_own() -> None:
+    """Links to a single panel name them."""
+    for name, board in (*boards("metrics"), *boards("events")):
+        numbers = [panel["id"] for panel in board["panels"]]
+        assert len(set(numbers)) == len(numbers), name
+
+
+def test_a_row_of_a_table_links_to_its_field() -> None:
+    """With its model, version and role, to the dashboard that there is."""
+    text = json.dumps(dict(boards("metrics"))["drift"])
+    assert "/d/mlmonitor-field?" in text
+    for name in ("model", "version", "role", "field"):
+        assert f"var-{name}=${{__data.fields.{name}}}" in text
+
+
 def test_schema_v2_places_every_element_once() -> None:
     """An element without a place is not drawn, a place without an element is an error."""
     for name, board in (*boards("metrics-v2"), *boards("events-v2")):
