@@ -18,6 +18,7 @@ BENCHMARKS: tuple[str, ...] = (
     "imports",
     "memory",
     "labels",
+    "live_page",
     "fit",
     "accuracy",
     "export",
@@ -26,7 +27,18 @@ BENCHMARKS: tuple[str, ...] = (
     "alerts",
 )
 # Not the tails: they are those of the machine, unless it does nothing else.
-QUICK = ("capture", "worker", "imports", "memory", "labels", "fit", "accuracy", "export", "scale")
+QUICK = (
+    "capture",
+    "worker",
+    "imports",
+    "memory",
+    "labels",
+    "live_page",
+    "fit",
+    "accuracy",
+    "export",
+    "scale",
+)
 
 
 def succeeds(name: str, *, is_quick: bool) -> bool:

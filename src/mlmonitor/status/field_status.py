@@ -1,7 +1,9 @@
 """One field over the window, as people and programs read it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,11 +12,14 @@ from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
 from mlmonitor.formats.reference import QUANTILE_POINTS, NumericReference
-from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
+from mlmonitor.records import QUALITIES, Field, Floats, Kind, Mask, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
 MOVED_PSI = 0.1
 """A field has moved if its PSI exceeds this value and its threshold."""
+
+_POINTS = {q: round(q * (QUANTILE_POINTS - 1)) for q in STATUS_QUANTILES}
+"""Where the quantiles of a status stand among those of a reference."""
 
 _SHOWN_HITTERS = 5
 
@@ -117,22 +122,38 @@ def _suggest(name: str, names: Sequence[str]) -> str:
     return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
 
 
+class _Columns(NamedTuple):
+    """Numbers of all fields of a population, computed once: `stddev` of the numeric ones."""
+
+    population: PopulationSnapshot
+    stddev: Floats
+    is_id_like: Mask
+    scores: Mapping[str, list[float]]
+    thresholds: Mapping[str, list[float]]
+
+
 def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
     """Build the status of each field of a population."""
-    schema = population.plan.schema
-    fields = enumerate(schema.fields)
+    columns = _Columns(
+        population,
+        population.view.profile.moments.stddev,
+        population.is_id_like,
+        {measure: values.tolist() for measure, values in population.scores.items()},
+        {measure: values.tolist() for measure, values in population.thresholds.items()},
+    )
     return [
-        _numeric_status(population, place, field)
+        _numeric_status(columns, place, field)
         if field.is_numeric
-        else _categorical_status(population, place, field)
-        for place, field in fields
+        else _categorical_status(columns, place, field)
+        for place, field in enumerate(population.plan.schema.fields)
     ]
 
 
-def _numeric_status(population: PopulationSnapshot, place: int, field: Field) -> FieldStatus:
+def _numeric_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
+    population = columns.population
     moments = population.view.profile.moments
     has_values = moments.count[place] > 0
-    is_id_like = bool(population.is_id_like[place])
+    is_id_like = bool(columns.is_id_like[place])
     has_extremes = has_values and not is_id_like
     quantiles = zip(STATUS_QUANTILES, population.quantiles[place].tolist(), strict=True)
     return FieldStatus(
@@ -143,25 +164,26 @@ def _numeric_status(population: PopulationSnapshot, place: int, field: Field) ->
         quality=_quality(population.total, place),
         window_quality=_quality(population.view.profile, place),
         mean=_number(moments.mean[place]) if has_values else None,
-        stddev=_number(moments.stddev[place]) if has_values else None,
+        stddev=_number(columns.stddev[place]) if has_values else None,
         min=_number(moments.min[place]) if has_extremes else None,
         max=_number(moments.max[place]) if has_extremes else None,
-        quantiles={q: x for q, x in quantiles if np.isfinite(x) and not is_id_like},
-        psi=_score(population.scores, "psi", place),
-        psi_threshold=_score(population.thresholds, "psi", place),
+        quantiles={q: x for q, x in quantiles if math.isfinite(x) and not is_id_like},
+        psi=_score(columns.scores, "psi", place),
+        psi_threshold=_score(columns.thresholds, "psi", place),
         log10_e_value=_number(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
-        jensen_shannon=_score(population.scores, "js", place),
+        jensen_shannon=_score(columns.scores, "js", place),
         training=_training(population, place),
         effective_rows=_number(population.effective_rows[place]),
-        scores=_by_measure(population.scores, place),
-        thresholds=_by_measure(population.thresholds, place),
-        mmd=_score(population.scores, MMD, place),
+        scores=_by_measure(columns.scores, place),
+        thresholds=_by_measure(columns.thresholds, place),
+        mmd=_score(columns.scores, MMD, place),
         is_id_like=is_id_like,
     )
 
 
-def _categorical_status(population: PopulationSnapshot, place: int, field: Field) -> FieldStatus:
+def _categorical_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
+    population = columns.population
     position = place - len(population.plan.schema.numeric)
     counts = population.view.profile.categories[position]
     shapes = population.view.shapes
@@ -174,15 +196,15 @@ def _categorical_status(population: PopulationSnapshot, place: int, field: Field
         count=int(counts.sum()),
         quality=_quality(population.total, place),
         window_quality=_quality(population.view.profile, place),
-        psi=_score(population.scores, "psi", place),
-        psi_threshold=_score(population.thresholds, "psi", place),
+        psi=_score(columns.scores, "psi", place),
+        psi_threshold=_score(columns.thresholds, "psi", place),
         log10_e_value=_number(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
-        jensen_shannon=_score(population.scores, "js", place),
+        jensen_shannon=_score(columns.scores, "js", place),
         training=_training(population, place),
         effective_rows=_number(population.effective_rows[place]),
-        scores=_by_measure(population.scores, place),
-        thresholds=_by_measure(population.thresholds, place),
+        scores=_by_measure(columns.scores, place),
+        thresholds=_by_measure(columns.thresholds, place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
         distinct=population.count_categories(position),
         is_id_like=bool(population.entries) and population.entries[place].is_id_like,
@@ -196,16 +218,15 @@ def _training(population: PopulationSnapshot, place: int) -> TrainingStats | Non
     entry = population.entries[place]
     missing = entry.missing / max(entry.rows, 1)
     if isinstance(entry, NumericReference):
-        ranks = np.linspace(0.0, 1.0, QUANTILE_POINTS)
-        points = np.interp(STATUS_QUANTILES, ranks, entry.quantiles) if entry.quantiles else ()
-        quantiles = dict(zip(STATUS_QUANTILES, map(float, points), strict=False))
+        points = entry.quantiles
+        quantiles = {q: points[place] for q, place in _POINTS.items()} if points else {}
         return TrainingStats(entry.rows, missing, entry.mean, entry.stddev, quantiles)
     listed = len(entry.categories) - entry.groups
     distinct = np.count_nonzero(entry.counts[:listed]) + len(entry.others)
     return TrainingStats(entry.rows, missing, distinct=float(distinct))
 
 
-def _by_measure(scores: Mapping[str, Floats], place: int) -> dict[str, float]:
+def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, float]:
     numbers = {measure: _number(values[place]) for measure, values in scores.items()}
     return {measure: number for measure, number in numbers.items() if number is not None}
 
@@ -214,9 +235,9 @@ def _quality(profile: Profile, place: int) -> dict[Quality, int]:
     return dict(zip(QUALITIES, profile.quality[place].tolist(), strict=True))
 
 
-def _score(scores: Mapping[str, Floats], measure: str, place: int) -> float | None:
+def _score(scores: Mapping[str, list[float]], measure: str, place: int) -> float | None:
     return _number(scores[measure][place]) if measure in scores else None
 
 
 def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None
+    return float(x) if math.isfinite(x) else None

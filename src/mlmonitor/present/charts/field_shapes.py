@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
-from mlmonitor.formats.reference import CategoricalReference, CountedEntry, NumericReference
+from mlmonitor.formats.reference import (
+    QUANTILE_POINTS,
+    CategoricalReference,
+    CountedEntry,
+    NumericReference,
+)
 from mlmonitor.present.names import show_name
 from mlmonitor.records import Floats
 
 ROW_BARS, DETAIL_BARS = 18, 36
 _CATEGORIES = 12
 _LIVE_RANKS = np.linspace(0, 1, 65)
+_TRAINING_RANKS = np.linspace(0, 1, QUANTILE_POINTS)
 _REST, _NEW = "rarer values", "new values"
 
 
@@ -29,80 +35,61 @@ class FieldShape:
     names: tuple[str, ...] = ()
 
 
-def draw_shapes(population: PopulationSnapshot, *, bars: int = ROW_BARS) -> list[FieldShape | None]:
-    """One shape for each field of the schema; None for fields of ids."""
+def draw_shapes(
+    population: PopulationSnapshot, places: Sequence[int], *, bars: int = ROW_BARS
+) -> dict[int, FieldShape | None]:
+    """The shapes of the fields at some places of the schema; None for fields of ids."""
     numeric = len(population.plan.schema.numeric)
-    shapes = _numeric_shapes(population, bars, range(numeric))
-    shapes += [
-        _categorical_shape(population, place) for place in range(len(population.plan.dictionaries))
-    ]
+    shapes = _numeric_shapes(population, bars, [place for place in places if place < numeric])
+    for place in places:
+        if place >= numeric:
+            shapes[place] = _categorical_shape(population, place - numeric)
     return shapes
 
 
-def draw_shape(population: PopulationSnapshot, place: int, *, bars: int) -> FieldShape | None:
-    """The shape of the field at this place of the schema."""
-    numeric = len(population.plan.schema.numeric)
-    if place >= numeric:
-        return _categorical_shape(population, place - numeric)
-    return _numeric_shapes(population, bars, range(place, place + 1))[0]
-
-
 def _numeric_shapes(
-    population: PopulationSnapshot, bars: int, places: range
-) -> list[FieldShape | None]:
-    """Bars of equal width, from quantiles of training and of the window.
+    population: PopulationSnapshot, bars: int, places: Sequence[int]
+) -> dict[int, FieldShape | None]:
+    """Bins of equal width, from quantiles of training and of the window.
 
-    The outer bars hold all that lies beyond the 1 % and 99 % quantiles of both.
+    The outer bins hold all that lies beyond the 1 % and 99 % quantiles of both.
     """
     if not places:
-        return []
-    now = population.view.shapes.digests.quantile(_LIVE_RANKS)[places.start : places.stop]
+        return {}
+    now = population.view.shapes.digests.quantile(_LIVE_RANKS)[places]
     before = _training_quantiles(population.entries, places)
-    joined = np.stack([_ends(now), _ends(before)])
+    joined = np.stack([now[:, [1, -2]], before[:, [1, -2]]])
     with np.errstate(all="ignore"):
         low, high = np.fmin(*joined[:, :, 0]), np.fmax(*joined[:, :, 1])
-    span = np.where(high > low, high - low, np.maximum(np.abs(low), 1.0))
-    low = np.where(high > low, low, low - span / 2)
-    edges = low[:, None] + span[:, None] * np.linspace(0, 1, bars + 1)
-    live, training = _shares(now, edges), _shares(before, edges)
-    is_id_like = population.is_id_like[places.start : places.stop]
-    return [
-        None
-        if is_id_like[at] or not np.isfinite(edges[at]).all()
-        else FieldShape(_row(live[at]), _row(training[at]), edges[at])
-        for at in range(len(places))
-    ]
+        span = np.where(high > low, high - low, np.maximum(np.abs(low), 1.0))
+        low = np.where(high > low, low, low - span / 2)
+        edges = low[:, None] + span[:, None] * np.linspace(0, 1, bars + 1)
+    is_id_like = population.is_id_like
+    return {
+        place: None
+        if is_id_like[place] or not np.isfinite(edges[row]).all()
+        else FieldShape(_shares(now[row], edges[row]), _shares(before[row], edges[row]), edges[row])
+        for row, place in enumerate(places)
+    }
 
 
-def _training_quantiles(entries: Sequence[CountedEntry], places: range) -> Floats:
-    quantiles = np.full((len(places), 101), np.nan)
-    for at, place in enumerate(places):
+def _training_quantiles(entries: Sequence[CountedEntry], places: Sequence[int]) -> Floats:
+    quantiles = np.full((len(places), QUANTILE_POINTS), np.nan)
+    for row, place in enumerate(places):
         entry = entries[place] if entries else None
         if isinstance(entry, NumericReference) and entry.quantiles:
-            quantiles[at] = entry.quantiles
+            quantiles[row] = entry.quantiles
     return quantiles
 
 
-def _ends(quantiles: Floats) -> Floats:
-    """The second quantile from either end, at 1 to 2 %."""
-    return quantiles[:, [1, -2]]
-
-
-def _shares(quantiles: Floats, edges: Floats) -> Floats:
+def _shares(quantiles: Floats, edges: Floats) -> Floats | None:
     """The share of values in each bin; values are spread evenly between two quantiles."""
-    left, right = quantiles[:, :-1, None], quantiles[:, 1:, None]
-    inner = edges[:, None, 1:-1]
-    with np.errstate(all="ignore"):
-        below = np.clip((inner - left) / (right - left), 0.0, 1.0)
-    below = np.where(right > left, below, (inner >= left).astype(float)).mean(axis=1)
-    ends = np.zeros((len(edges), 1)), np.ones((len(edges), 1))
-    shares = np.diff(np.hstack([ends[0], below, ends[1]]), axis=1)
-    shares[~np.isfinite(quantiles).all(axis=1)] = np.nan
-    return shares
-
-
-def _row(shares: Floats) -> Floats | None:
-    return shares if np.isfinite(shares).all() else None
+    if not np.isfinite(quantiles).all():
+        return None
+    ranks = _LIVE_RANKS if len(quantiles) == _LIVE_RANKS.size else _TRAINING_RANKS
+    below = np.interp(edges, quantiles, ranks)
+    below[0], below[-1] = 0.0, 1.0
+    return np.diff(below)
 
 
 def _categorical_shape(population: PopulationSnapshot, position: int) -> FieldShape | None:

@@ -1,5 +1,6 @@
 """Drift of many fields over the window, each beside what chance explains."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,29 +21,27 @@ class Trend:
     description: str
 
 
-def draw_trends(population: PopulationSnapshot) -> list[Trend | None]:
-    """One sparkline for each field; None where nothing is compared over time."""
-    drift, size = population.drift_history, len(population.plan.schema)
+def draw_trends(population: PopulationSnapshot, places: Sequence[int]) -> dict[int, Trend | None]:
+    """The sparklines of the fields at some places; None where nothing is compared over time."""
+    drift = population.drift_history
     if drift is None or len(drift.rows) < _FEWEST:
-        return [None] * size
+        return dict.fromkeys(places)
     parts = len(drift.rows)
     x: Floats = (np.arange(parts, dtype=np.float64) + 0.5) * (WIDTH / parts)
     with np.errstate(all="ignore"):
         tops = np.fmax.reduce(np.vstack([drift.scores, 2 * drift.thresholds]), axis=0)
-    trends: list[Trend | None] = []
-    for place in range(size):
+    trends: dict[int, Trend | None] = {}
+    for place in places:
         top, scores = tops[place], drift.scores[:, place]
         if not np.isfinite(top) or not np.isfinite(scores).any():
-            trends.append(None)
+            trends[place] = None
             continue
         limits = drift.thresholds[:, place]
         beyond = scores > limits
-        parts_seen = int(np.isfinite(scores).sum())
-        trends.append(
-            Trend(
-                line=line_path(x, to_y(scores, 0.0, top)),
-                chance=area_path(x, np.full(parts, 100.0), to_y(limits, 0.0, top)),
-                description=f"beyond chance in {int(beyond.sum())} of {parts_seen} parts",
-            )
+        scored = int(np.isfinite(scores).sum())
+        trends[place] = Trend(
+            line=line_path(x, to_y(scores, 0.0, top)),
+            chance=area_path(x, np.full(parts, 100.0), to_y(limits, 0.0, top)),
+            description=f"beyond chance in {int(beyond.sum())} of {scored} parts",
         )
     return trends

@@ -3,6 +3,7 @@
 Strokes do not stretch (`vector-effect`), and text lies outside the box, so that it keeps its size.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,13 +29,15 @@ def to_y(values: Floats, low: float, high: float) -> Floats:
 
 def line_path(x: Floats, y: Floats) -> str:
     """A line through the points, interrupted where `y` is not finite; a lone point is a dot."""
+    if np.isfinite(y).all() and len(y) > 1:
+        points = zip(np.rint(x).astype(int).tolist(), y.tolist(), strict=True)
+        return "M" + "L".join([f"{left} {top:.1f}" for left, top in points])
     commands, is_open = [], False
-    pairs = zip(np.round(x).tolist(), np.round(y, 1).tolist(), strict=True)
-    for left, top in pairs:
-        if top != top:  # noqa: PLR0124 - NaN
+    for left, top in zip(x.tolist(), y.tolist(), strict=True):
+        if not math.isfinite(top):
             is_open = False
             continue
-        commands.append(f"{'L' if is_open else 'M'}{left:.0f} {top:g}{'' if is_open else 'h0'}")
+        commands.append(f"L{left:.0f} {top:.1f}" if is_open else f"M{left:.0f} {top:.1f}h0")
         is_open = True
     return "".join(commands)
 
@@ -43,12 +46,16 @@ def area_path(x: Floats, low: Floats, high: Floats) -> str:
     """The area between two lines, interrupted where either is not finite."""
     has_both = np.isfinite(low) & np.isfinite(high)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], has_both, [False]]).astype(int)))
-    areas = []
+    lefts, lows, highs = (
+        np.rint(values[has_both]).astype(int).tolist() for values in (x, low, high)
+    )
+    areas, first = [], 0
     for start, stop in edges.reshape(-1, 2).tolist():
-        upper = zip(x[start:stop], high[start:stop], strict=True)
-        lower = zip(x[start:stop][::-1], low[start:stop][::-1], strict=True)
-        points = [f"{left:.0f} {top:.1f}" for left, top in (*upper, *lower)]
-        areas.append(f"M{'L'.join(points)}z")
+        last = first + stop - start
+        upper = [f"{lefts[at]} {highs[at]}" for at in range(first, last)]
+        lower = [f"{lefts[at]} {lows[at]}" for at in range(last - 1, first - 1, -1)]
+        areas.append(f"M{'L'.join(upper + lower)}z")
+        first = last
     return "".join(areas)
 
 
@@ -59,12 +66,14 @@ def bars_path(heights: Sequence[float], *, is_front: bool = False) -> str:
     """
     place = WIDTH / max(len(heights), 1)
     wide = place * (1 - _GAP)
-    width = wide * _THIN if is_front else wide
+    width = round(wide * _THIN if is_front else wide)
     inset = (wide - width) / 2
-    bars = []
-    for number, height in enumerate(heights):
-        if height > 0:
-            top = min(HEIGHT - height * HEIGHT, HEIGHT - 1)
-            left = number * place + inset
-            bars.append(f"M{left:.0f} {HEIGHT}V{top:.0f}h{width:.0f}V{HEIGHT}z")
-    return "".join(bars)
+    end = f"h{width}V{HEIGHT}z"
+    tops = [min(round(HEIGHT * (1 - height)), HEIGHT - 1) for height in heights]
+    return "".join(
+        [
+            f"M{round(number * place + inset)} {HEIGHT}V{tops[number]}{end}"
+            for number, height in enumerate(heights)
+            if height > 0
+        ]
+    )

@@ -18,23 +18,21 @@ from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOption
 REFRESH_SECONDS = 3.0
 _KEPT = 32  # pages that were rendered from one reading
 _SCHEMA = 1
-_COMPRESSION = 5
+_COMPRESSION = 2
 
 
 @dataclass(frozen=True, eq=False)
 class RenderedPage:
-    """The parts of a page, and the snapshot that the page's script asks for."""
+    """The parts of a page, and the snapshot that the page's script asks for.
+
+    etag: a weak tag, equal for pages that look the same.
+    """
 
     title: str
     parts: dict[str, str]
     segments: tuple[tuple[str, str], ...]
     body: bytes
-
-    @cached_property
-    def etag(self) -> str:
-        """A weak tag: equal for pages that look the same."""
-        text = json.dumps([self.title, self.parts]).encode()
-        return f'W/"{blake2b(text, digest_size=12).hexdigest()}"'
+    etag: str
 
     @cached_property
     def compressed(self) -> bytes:
@@ -93,6 +91,7 @@ def _render(
     headline = page.headline
     sign = "▲ " if headline.tone == "alert" else ""
     title = f"{sign}{headline.model} {headline.version}: {headline.word}"
+    shown = json.dumps(parts)
     snapshot = {
         "schema": _SCHEMA,
         "time": reading.snapshot.time,
@@ -101,9 +100,10 @@ def _render(
             {"model": h.model, "version": h.version, "state": h.tone, "verdict": h.word}
             for h in headlines
         ],
-        "parts": parts,
     }
-    return RenderedPage(title, parts, page.fields.segments, json.dumps(snapshot).encode())
+    body = f'{json.dumps(snapshot)[:-1]}, "parts": {shown}}}'.encode()
+    digest = blake2b(f"{title}\0{shown}".encode(), digest_size=12).hexdigest()
+    return RenderedPage(title, parts, page.fields.segments, body, f'W/"{digest}"')
 
 
 def render_document(page: RenderedPage, options: ViewOptions, place: int) -> bytes:

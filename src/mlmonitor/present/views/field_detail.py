@@ -8,7 +8,7 @@ import numpy as np
 
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
 from mlmonitor.formatting import counted, day, duration, share, short
-from mlmonitor.present.charts.field_shapes import DETAIL_BARS, FieldShape, draw_shape
+from mlmonitor.present.charts.field_shapes import DETAIL_BARS, FieldShape, draw_shapes
 from mlmonitor.present.charts.level_chart import draw_level
 from mlmonitor.present.charts.quantile_fan import draw_fan
 from mlmonitor.present.charts.time_chart import (
@@ -96,7 +96,7 @@ def find_detail(reading: ModelReading, link: str, segment: str) -> FieldDetail |
 def build_detail(reading: ModelReading, candidate: ListedField) -> FieldDetail:
     """The detail of a field."""
     status, population, place = candidate.status, candidate.population, candidate.place
-    shape = draw_shape(population, place, bars=DETAIL_BARS)
+    shape = draw_shapes(population, [place], bars=DETAIL_BARS)[place]
     state, note = describe_state(candidate)
     slices = reading.slices(population)
     key = status.role, status.name

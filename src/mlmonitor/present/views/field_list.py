@@ -1,5 +1,6 @@
 """The list of fields: what changed first, calm fields folded away."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -168,9 +169,12 @@ _SORT_KEYS = {
 
 def _draw(candidates: Sequence[ListedField]) -> list[FieldRow]:
     """Draw all fields of a population together."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for candidate in candidates:
+        places[id(candidate.population)].append(candidate.place)
     populations = {id(c.population): c.population for c in candidates}
-    shapes = {key: draw_shapes(population) for key, population in populations.items()}
-    trends = {key: draw_trends(population) for key, population in populations.items()}
+    shapes = {key: draw_shapes(populations[key], chosen) for key, chosen in places.items()}
+    trends = {key: draw_trends(populations[key], chosen) for key, chosen in places.items()}
     return [
         _row(c, shapes[id(c.population)][c.place], trends[id(c.population)][c.place])
         for c in candidates
