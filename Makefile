@@ -18,7 +18,7 @@ endif
 # A thread a process: more of them would only wait for one another.
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow matrix oldest coverage components integration check wheel docs \
+.PHONY: setup demo test test-slow endurance matrix oldest coverage components integration check wheel docs \
 	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
@@ -38,6 +38,10 @@ test: $(VENV)/.test
 test-slow: $(VENV)/.test
 	$(PYTEST) -m slow $(PARALLEL) $(SERIAL:%=--ignore=%)
 	$(PYTEST) -m slow $(SERIAL)
+
+# Loads and crashes on the scale of a day in production; not part of CI.
+endurance: $(VENV)/.test
+	$(PYTEST) -m endurance
 
 # `make test` on every Python from 3.11 on that the machine has, and with the oldest libraries.
 matrix:

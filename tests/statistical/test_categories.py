@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlmonitor import Role
+from mlmonitor import Field, Role
 from mlmonitor.compare.count_table import entry_counts, possible_bins, prior_counts
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
@@ -14,6 +14,7 @@ from support.references import fit_reference
 
 ALPHA = 0.01
 REFERENCES = 60
+PUBLIC = [Field("c", public=True)]
 LOOKS, LOOK_ROWS = 100, 500
 
 LAWS = {
@@ -28,7 +29,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     """Counts and belief of a reference, and the true shares of its bins."""
     names = np.array([f"c{at}" for at in range(len(shares))])
     drawn = rng.choice(len(shares), rows, p=shares)
-    reference = fit_reference({"c": names[drawn].tolist()})
+    reference = fit_reference({"c": names[drawn].tolist()}, fields=PUBLIC)
     entries = reference.entries([Role.FEATURE])
     (entry,) = entries
     assert isinstance(entry, CategoricalReference)

@@ -163,6 +163,7 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("draw", [clusters, unit])
 @pytest.mark.parametrize("size", [20, 50, 200, 1_000])
 def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int) -> None:

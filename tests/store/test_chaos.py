@@ -204,7 +204,7 @@ def test_each_event_is_stored_once_through_crashes(
     load_through_chaos(own_broker, crashing, predictions=16_000, kills=4, batch=400)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1_800)
 def test_a_million_events_are_stored_once_through_twenty_kills(
     own_broker: KafkaBroker, crashing: CrashingDatabase
