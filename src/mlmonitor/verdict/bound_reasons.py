@@ -8,7 +8,7 @@ from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.formatting import amount, short
 from mlmonitor.verdict.labelled_windows import MATURE, maturity_of
-from mlmonitor.verdict.loss_rise import VerdictLimits
+from mlmonitor.verdict.loss_rise import VerdictLimits, measures_of, to_loss
 from mlmonitor.verdict.verdict import VerdictReason
 
 _JUDGED = ("mae", "brier", "accuracy", "ndcg", "mrr")
@@ -45,6 +45,40 @@ def find_breach(
     breaches += _broken_bounds(snapshot, limits)
     beyond = [breach for breach in breaches if breach.excess > 1]
     return max(beyond, key=lambda breach: breach.excess, default=None)
+
+
+def estimate_reason(snapshot: ModelSnapshot, limits: VerdictLimits) -> VerdictReason | None:
+    """Describe the performance that is estimated until labels arrive; None if it is not.
+
+    An estimate alone changes no action: a harder mix of rows raises it, too, and no new model
+    makes them easier.
+    """
+    estimated, reference = snapshot.labels.estimated, snapshot.reference
+    if estimated is None or reference is None:
+        return None
+    for measure in measures_of(estimated.task):
+        trained = reference.losses.get(measure, reference.training_metrics.get(measure))
+        if measure not in estimated or trained is None:
+            continue
+        estimate = estimated[measure]
+        loss = to_loss(measure, estimate)
+        limit = to_measure(measure, to_measure(measure, trained) * (1 + limits.tolerance))
+        is_beyond = loss.low > to_measure(measure, limit)
+        text = (
+            f"{measure} is estimated at {short(estimate.value)} ({short(estimate.low)} to "
+            f"{short(estimate.high)}) without labels, and was {short(trained)} at training: "
+            f"{'beyond' if is_beyond else 'not beyond'} the tolerance, if {estimated.assumption}"
+        )
+        return VerdictReason(
+            "estimate",
+            text,
+            measure=measure,
+            value=float(estimate.value),
+            baseline=float(trained),
+            limit=float(limit),
+            count=int(estimate.count),
+        )
+    return None
 
 
 def _is_mature(snapshot: ModelSnapshot, labels: int, limits: VerdictLimits) -> bool:

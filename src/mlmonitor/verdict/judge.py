@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from mlmonitor.compare.snapshot import ModelSnapshot
-from mlmonitor.verdict.bound_reasons import LossBreach, find_breach
+from mlmonitor.verdict.bound_reasons import LossBreach, estimate_reason, find_breach
+from mlmonitor.verdict.early_rise import find_early_rise
 from mlmonitor.verdict.input_reasons import drift_reason, fault_reason, label_reason
 from mlmonitor.verdict.labelled_windows import LabelledWindow, list_mature, list_windows
 from mlmonitor.verdict.loss_reasons import (
@@ -51,15 +52,20 @@ def _decide(
 def _decide_by_labels(
     snapshot: ModelSnapshot, limits: VerdictLimits, standing: Action
 ) -> tuple[Action, Reasons]:
+    early = find_early_rise(snapshot.labels.cohorts, snapshot.reference, limits)
     mature = list_mature(snapshot.labels.cohorts)
     windows = list_windows(mature, min_labels=limits.min_labels)
-    if not windows:
+    if not windows and early is None:
         drift = drift_reason(snapshot.alerts, is_harmless=None)
-        return "keep", [label_reason(snapshot, limits.min_labels), *_listed(drift)]
+        estimate = estimate_reason(snapshot, limits)
+        few = label_reason(snapshot, limits.min_labels)
+        return "keep", [few, *_listed(estimate), *_listed(drift)]
     rise = find_rise(mature, snapshot.reference, limits)
     offset = find_miscalibration(windows, limits, is_standing=standing == "recalibrate")
     if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
         return _act_on_rise(rise, offset, limits)
+    if early is not None:
+        return "retrain", [early, *_listed(_stable(windows[0], rise) if windows else None)]
     is_recovered = rise is not None and rise.is_recovered
     breach = find_breach(snapshot, limits, is_recovered=is_recovered)
     if breach is not None:

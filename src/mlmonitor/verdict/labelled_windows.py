@@ -10,6 +10,8 @@ from mlmonitor.compare.performance.performance import Performance
 MATURE = 0.95
 """Share of its labels that a cohort must have to be judged."""
 
+_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+
 
 class LabelledWindow(NamedTuple):
     """Neighbouring cohorts with almost all their labels; `maturity` is that of the least mature."""
@@ -17,7 +19,7 @@ class LabelledWindow(NamedTuple):
     performance: Performance
     labelled: int
     maturity: float
-    end: datetime
+    start: datetime
 
 
 def maturity_of(cohort: Cohort) -> float:
@@ -32,12 +34,12 @@ def list_mature(cohorts: Sequence[Cohort]) -> list[Cohort]:
 
 
 def list_windows(mature: Sequence[Cohort], *, min_labels: int) -> list[LabelledWindow]:
-    """The newest 1, 2, 4, ... cohorts, and all of them; those with enough labels, shortest first.
+    """The newest 1, 2, 3, 4, 6, ... cohorts, and all; those with enough labels, shortest first.
 
     A sudden change shows in a short window, and a small one only in a long one.
     """
-    sizes = {len(mature)} | {1 << power for power in range(len(mature).bit_length())}
-    windows = [join_cohorts(mature[-size:]) for size in sorted(sizes) if 0 < size <= len(mature)]
+    sizes = sorted({size for size in _SIZES if size <= len(mature)} | {len(mature)} - {0})
+    windows = [join_cohorts(mature[-size:]) for size in sizes]
     return [window for window in windows if window.labelled >= max(min_labels, 2)]
 
 
@@ -48,7 +50,7 @@ def join_cohorts(cohorts: Sequence[Cohort]) -> LabelledWindow:
         performance,
         performance.count,
         min(map(maturity_of, cohorts)),
-        cohorts[-1].end,
+        cohorts[0].start,
     )
 
 

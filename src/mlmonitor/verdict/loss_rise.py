@@ -24,6 +24,11 @@ BETTER_HIGH = frozenset(
 """Measures of which more is better: their loss is one minus the measure."""
 
 
+def measures_of(task: str) -> tuple[str, ...]:
+    """Return the measures that a task is judged by, the most telling one first."""
+    return _BY_TASK.get(task, ())
+
+
 class VerdictLimits(NamedTuple):
     """What a verdict depends on besides the snapshot.
 
@@ -99,8 +104,7 @@ def find_baseline(
 
     The losses of the rows of the reference precede its metrics, as for alerts on harmful drift.
     """
-    measures = _BY_TASK.get(newest.performance.task, ())
-    available = [name for name in measures if name in newest.performance]
+    available = [n for n in measures_of(newest.performance.task) if n in newest.performance]
     if reference is not None:
         trained = {name.lower(): value for name, value in reference.training_metrics.items()}
         # Over several classes the reference's Brier score is on another scale.

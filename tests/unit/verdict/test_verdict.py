@@ -175,8 +175,57 @@ def test_too_few_labels_keep_the_model_and_say_so() -> None:
     service = Service()
     verdict = service.run_day(another_concept, labelled=0.05)
     assert verdict.action == "keep"
-    assert service.codes() == ["few_labels"]
+    assert service.codes()[0] == "few_labels"
     assert "50 of 1,000 predictions, and 100 are needed" in str(verdict)
+
+
+def test_until_labels_arrive_the_estimated_loss_is_said_and_changes_nothing() -> None:
+    """With what it assumes; a harder mix of rows raises it, too."""
+    rng = np.random.default_rng(8)
+    x = rng.uniform(0, 4, 5_000)
+    predicted = 10 * x
+    trained = Reference.fit(
+        {"x": x},
+        predictions=predicted,
+        actuals=predicted + rng.normal(size=5_000) * (1 + 3 * x),
+        thresholds="asymptotic",
+    )
+    monitor = Monitor("m", reference=trained, exporters=[], clock=lambda: START)
+    for low, words in ((0, "not beyond the tolerance"), (3, ": beyond the tolerance")):
+        x = rng.uniform(low, 4, 3_000)
+        monitor.adopt(trained, version=str(low))
+        monitor.record({"x": x}, 10 * x, ids=[f"{low}-{row}" for row in range(3_000)])
+        verdict = monitor.status().verdict
+        assert verdict is not None
+        assert verdict.action == "keep"
+        assert [reason.code for reason in verdict.reasons[:2]] == ["few_labels", "estimate"]
+        assert words in str(verdict)
+
+
+@pytest.mark.parametrize(("noise", "action"), [(1.0, "keep"), (1.3, "keep"), (4.0, "retrain")])
+def test_half_of_the_labels_convict_only_if_the_others_could_not_help(
+    noise: float, action: str
+) -> None:
+    """Sixty of a hundred: the loss must be too high even if the others show none."""
+    service = Service()
+    service.run_day(calm)
+
+    def make(rng: np.random.Generator, rows: int) -> Rows:
+        drawn = draw(rng, rows)
+        error = drawn.actual - drawn.predicted
+        return drawn._replace(actual=drawn.predicted + noise * error)
+
+    drawn = make(service._rng, 2_000)
+    ids = [f"half-{row}" for row in range(2_000)]
+    service.monitor.record({"x": drawn.x, "z": drawn.z}, drawn.predicted, ids=ids)
+    service.monitor.status()
+    service.monitor.label(ids[:1_200], drawn.actual[:1_200])
+    verdict = service.monitor.status().verdict
+    assert verdict is not None
+    assert verdict.action == action
+    if action == "retrain":
+        assert verdict.reasons[0].maturity == pytest.approx(0.6)
+        assert "still to arrive show no loss at all" in str(verdict)
 
 
 def test_labels_of_an_immature_cohort_are_not_judged() -> None:

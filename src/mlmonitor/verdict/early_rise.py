@@ -1,0 +1,111 @@
+"""Whether the loss has risen for certain, although some labels are still to arrive."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.snapshot import ReferenceInfo
+from mlmonitor.formatting import short
+from mlmonitor.verdict.evidence import log10_excess_e_value, required_log10_e_value
+from mlmonitor.verdict.labelled_windows import LabelledWindow, list_windows, maturity_of
+from mlmonitor.verdict.loss_rise import (
+    BETTER_HIGH,
+    LossBaseline,
+    VerdictLimits,
+    find_baseline,
+    to_loss,
+)
+from mlmonitor.verdict.verdict import VerdictReason, describe_labels
+
+MOSTLY_MATURE, PARTLY_MATURE = 0.8, 0.5
+"""Shares of its labels that a cohort must have to convict a model; see `find_early_rise`."""
+
+_ADDITIVE = frozenset({"mae", "mape", "log_loss", "brier", "accuracy", "ndcg", "mrr"})
+"""Means of losses that are never negative."""
+
+
+class _Assumption(NamedTuple):
+    """What the labels that are still to arrive are taken to show."""
+
+    maturity: float
+    has_no_loss: bool
+    words: str
+
+
+_ASSUMPTIONS = (
+    _Assumption(MOSTLY_MATURE, has_no_loss=False, words="show a loss as before"),
+    _Assumption(PARTLY_MATURE, has_no_loss=True, words="show no loss at all"),
+)
+
+
+def find_early_rise(
+    cohorts: Sequence[Cohort], reference: ReferenceInfo | None, limits: VerdictLimits
+) -> VerdictReason | None:
+    """Return why the loss has risen although labels are still to arrive; None if it may not have.
+
+    The first labels of a cohort are no sample of all of them. Of cohorts that have four fifths of
+    their labels the others are counted with the loss that is the baseline; of those that have half
+    of them, with none at all, which is the least possible as losses are never negative. A cohort
+    can thus convict a model before it is mature, and never acquit it.
+    """
+    for assumption in _ASSUMPTIONS:
+        partly = [c for c in cohorts if c.labelled and maturity_of(c) >= assumption.maturity]
+        windows = list_windows(partly, min_labels=limits.min_labels)
+        baseline = find_baseline(partly, windows[0], reference, limits) if windows else None
+        if baseline is None or baseline.measure not in _ADDITIVE:
+            return None
+        if _is_low(windows[0], baseline, limits):
+            continue
+        found = [_measure(window, partly, baseline, (limits, assumption)) for window in windows]
+        needed = required_log10_e_value(limits.alpha)
+        high = [reason for reason in found if (reason.log10_e_value or 0.0) >= needed]
+        if high:
+            return max(high, key=lambda reason: reason.log10_e_value or 0.0)
+    return None
+
+
+def _is_low(newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits) -> bool:
+    """Whether the newest labels are within half the tolerance; older ones do not matter then."""
+    loss = to_loss(baseline.measure, newest.performance[baseline.measure]).value
+    return loss <= _baseline_loss(baseline) * (1 + limits.tolerance / 2)
+
+
+def _baseline_loss(baseline: LossBaseline) -> float:
+    return 1 - baseline.value if baseline.measure in BETTER_HIGH else baseline.value
+
+
+def _measure(
+    window: LabelledWindow,
+    partly: Sequence[Cohort],
+    baseline: LossBaseline,
+    how: tuple[VerdictLimits, _Assumption],
+) -> VerdictReason:
+    """Compare the loss of a window, with what is assumed of missing labels, with its limit."""
+    measure, (limits, assumption) = baseline.measure, how
+    members = [cohort for cohort in partly if cohort.start >= window.start]
+    expected = sum(cohort.labelled / maturity_of(cohort) for cohort in members)
+    share = sum(cohort.labelled for cohort in members) / expected
+    trained = _baseline_loss(baseline)
+    rest = 0.0 if assumption.has_no_loss else (1 - share) * trained
+    loss = to_loss(measure, window.performance[measure])
+    whole = loss._replace(
+        value=share * loss.value + rest, low=share * loss.low + rest, high=share * loss.high + rest
+    )
+    limit = trained * (1 + limits.tolerance)
+    evidence = log10_excess_e_value(whole, limit, deviation=baseline.deviation)
+    text = (
+        f"the loss ({measure}) is {short(whole.value)} even if the labels still to arrive "
+        f"{assumption.words}, and was {short(trained)} {baseline.source}: beyond the tolerance of "
+        f"{100 * limits.tolerance:g} % ({describe_labels(window.labelled, share)})"
+    )
+    return VerdictReason(
+        "risk",
+        text,
+        measure=measure,
+        value=float(window.performance[measure].value),
+        baseline=float(baseline.value),
+        limit=float(1 - limit if measure in BETTER_HIGH else limit),
+        count=window.labelled,
+        maturity=float(share),
+        log10_e_value=float(evidence),
+    )
