@@ -118,6 +118,7 @@ $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 # False alarms and delays of ours and of our peers, which live in an environment of their own.
 bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
 	$(BIN)/python benchmarks/false_alerts.py --peers $(DRIFT_PEERS)/bin/python
+	$(BIN)/python benchmarks/estimated_performance.py --peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python docs/build/generate.py
 
 $(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt

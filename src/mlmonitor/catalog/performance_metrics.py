@@ -37,7 +37,8 @@ PERFORMANCE = MetricSpec(
     "gauge",
     "{score}",
     ("measure", "basis"),
-    "Each measure of the task over all labelled predictions of this process since its start",
+    "Each measure of the task: `realised` over the labelled predictions of this process since its "
+    "start, `estimated` over the predictions of the window without labels, `reference` at training",
 )
 PERFORMANCE_RISK = MetricSpec(
     "mlmonitor.performance.risk",

@@ -155,7 +155,7 @@ def _performance(status: Status) -> list[str]:
     if status.estimated is not None:
         text = performance_text(status.estimated)
         lines.append(f"estimated without labels: {text}; right if {status.estimated.assumption}")
-    if lines and status.training_metrics:
+    if status.performance is not None and status.training_metrics:
         trained = (
             f"{truncate(k, NAME_COLUMNS)} {short(v)}" for k, v in status.training_metrics.items()
         )

@@ -93,7 +93,7 @@ def estimate_multiclass(
         return {}
     confusion = sums.confusion * corrections
     confusion *= sums.confusion.sum(axis=0) / np.maximum(confusion.sum(axis=0), 1e-300)
-    measures = compute_multiclass(confusion)
+    measures = compute_multiclass(np.pad(confusion, (0, 1)))  # no row is of a further class
     rows = float(confusion.sum())
     wider = float(np.sqrt(1 + rows / max(training_rows, 1)))
     measures = {name: _widen(measure, wider) for name, measure in measures.items()}
