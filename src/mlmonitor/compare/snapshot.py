@@ -70,6 +70,7 @@ class ReferenceInfo:
     training: TrainingInfo
     losses: Mapping[str, float]
     season: SeasonInfo | None
+    season_search: str | None = None
     importances: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -114,6 +114,7 @@ def _reference(reference: Reference, now: float) -> ReferenceInfo:
             content.training_seconds, content.training_rows, content.parent_version
         ),
         season=info,
+        season_search=reference.content.season_search,
         importances=MappingProxyType(dict(reference.content.importances)),
     )
 

@@ -22,7 +22,7 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 MOST_BINS = 1_000
 
-SeasonName = Literal["hour_of_day", "hour_of_week"]
+SeasonName = Literal["hour_of_day", "hour_of_week", "auto"]
 
 _BOUNDS = {"bins": (1, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_000 - 1)}
 
@@ -154,6 +154,9 @@ def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
     """
     if season is not None and not has_times:
         raise ConfigError("season: expected together with times, the datetimes of the rows")
+    if season == "auto":
+        Season("hour_of_week", timezone)  # checks the time zone
+        return None
     return None if season is None else Season(season, timezone)
 
 

@@ -117,7 +117,7 @@ class Reference:
             groups: the group of each row, in the forms of `actuals`, or the column that names it,
                 which is no feature then. Rows of one group are less evidence than others.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
-            season: `hour_of_day` or `hour_of_week`, to compare rows with those of the same hours.
+            season: `hour_of_day`, `hour_of_week` or `auto`: compare rows with those of these hours.
             season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.
             thresholds: how the 99 % no-drift quantiles of distances are computed: `simulated`, or

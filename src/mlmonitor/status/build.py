@@ -13,6 +13,11 @@ from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.status.status import Status
 from mlmonitor.verdict.verdict import Verdict
 
+_SEARCHED = {
+    "not_found": "no season in the reference",
+    "too_short": "the reference is too short to see a weekly season",
+}
+
 _INDEPENDENT = 0.95
 """A larger share of rows that are worth as many independent ones is not reported."""
 
@@ -57,7 +62,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,
         dependence=None if traffic is None else _dependence(traffic),
-        season=None if reference is None else _season(reference.season),
+        season=None if reference is None else _season(reference.season, reference.season_search),
         reference_warning=reference_warning(snapshot),
         why=None if traffic is None else traffic.shift,
         segments={segment.name: segment_status(segment) for segment in snapshot.segments},
@@ -92,11 +97,12 @@ def _violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:
     }
 
 
-def _season(season: SeasonInfo | None) -> str | None:
+def _season(season: SeasonInfo | None, search: str | None) -> str | None:
     if season is None:
-        return None
+        return None if search is None else _SEARCHED[search]
     name = season.name.replace("_", " ")
-    return f"compared by {name}, {season.current} of {season.count} now ({season.timezone})"
+    text = f"compared by {name}, {season.current} of {season.count} now ({season.timezone})"
+    return f"{text}, found at fit" if search == "found" else text
 
 
 def _dependence(traffic: PopulationSnapshot) -> str | None:

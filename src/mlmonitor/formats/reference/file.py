@@ -83,6 +83,7 @@ class ReferenceFile(BaseModel):
     segmented_by: Annotated[list[Name], Field(max_length=100)] = []
     segments: Annotated[list[SegmentReference], Field(max_length=10_000)] = []
     season: Literal["hour_of_day", "hour_of_week"] | None = None
+    season_search: Literal["found", "not_found", "too_short"] | None = None
     season_timezone: Annotated[str, Field(min_length=1, max_length=100)] = "UTC"
     grouped: GroupedRows | None = None
     is_dated: bool = False

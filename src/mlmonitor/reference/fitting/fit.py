@@ -92,6 +92,7 @@ def fit_fields(
         StratifiedField(entry, sample.rows(slots), sample.reasons(slots), options.thresholds)
         for entry, sample in zip(explained.entries, fields, strict=True)
     ]
+    strata.settle_season(stratified, slots)
     entries = [strata.whole(field, slots) for field in stratified]
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]

@@ -41,7 +41,11 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         SchemaError: the data has no rows, or contradicts itself or the options.
     """
     strata = Stratification(
-        options.segments, options.max_segments, options.cycle, options.fields.public
+        options.segments,
+        options.max_segments,
+        options.cycle,
+        options.fields.public,
+        search_timezone=options.season_timezone if options.season == "auto" else None,
     )
     derivations = Derivations(options.kinds, strata, scored=options.scored, seed=options.seed)
     is_stream = hasattr(data.features, "__next__")
@@ -76,7 +80,8 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
         explained=fitted.explained,
         segmented_by=list(strata.fields),
         segments=whole.segments,
-        season=options.season,
+        season=None if strata.season is None else strata.season.name,  # type: ignore[arg-type]  # of SEASONS
+        season_search=strata.season_search,
         season_timezone=options.season_timezone,
         grouped=strata.order.grouped(
             data.groups if isinstance(data.groups, str) else None, fitted.slots

@@ -17,7 +17,9 @@ from mlmonitor.reference.disclosure import LEAST_ROWS, is_closed
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
 from mlmonitor.reference.order.row_order import RowOrder
+from mlmonitor.reference.order.season_log import log_search
 from mlmonitor.reference.personal_values import is_personal
+from mlmonitor.stats.dependence.season_search import SeasonSearch, find_season
 
 
 class StratumKeys(NamedTuple):
@@ -26,6 +28,13 @@ class StratumKeys(NamedTuple):
     segments: Sequence[Values] = ()
     times: Values | None = None
     groups: Values | None = None
+
+
+class _Cycle:
+    """The season, which all samples of the same rows share."""
+
+    def __init__(self, season: Season | None) -> None:
+        self.season = season
 
 
 class Stratification:
@@ -40,18 +49,22 @@ class Stratification:
         most: int,
         season: Season | None,
         public: frozenset[str] = frozenset(),
+        *,
+        search_timezone: str | None = None,
     ) -> None:
         self.fields: tuple[str, ...] = tuple(segments)
-        self.season: Season | None = season
+        self._cycle, self._search_timezone = _Cycle(season), search_timezone
+        self.season_search: SeasonSearch | None = None
+        """The outcome of looking for a season; None if that was not asked for."""
         self._most, self._public = most, public
         self._ids: dict[SegmentValues, int] = {}
-        self._segment, self._season = Sample(0.0), Sample(0.0)
+        self._segment = Sample(0.0)
         self.order: RowOrder = RowOrder()
 
     def sibling(self) -> "Stratification":
         """Return a stratification with the same segments, for another sample of the same rows."""
         sibling = Stratification(self.fields, self._most, self.season, self._public)
-        sibling._ids = self._ids
+        sibling._ids, sibling._cycle = self._ids, self._cycle
         return sibling
 
     def whole(
@@ -97,8 +110,19 @@ class Stratification:
             self._segment.ingest(np.array(ids, np.float64), slots)
         seconds = None if marks.times is None else _seconds(marks.times)
         self.order.ingest(marks.groups, seconds, slots)
-        if self.season is not None and seconds is not None:
-            self._season.ingest(self.season.at_each(seconds).astype(np.float64), slots)
+
+    def settle_season(self, fields: Sequence[StratifiedField], slots: Reservoir) -> None:
+        """Look for the season of the rows, if that was asked for, and use it from now on."""
+        timezone = self._search_timezone
+        if timezone is None:
+            return
+        seconds = self.order.seconds(slots)
+        hours = Season("hour_of_week", timezone).at_each(seconds)
+        found = find_season(hours, seconds, [field.scores() for field in fields])
+        if found.name is not None:
+            self._cycle.season = Season(found.name, timezone)
+        log_search(found, [fields[place].name for place in found.fields])
+        self.season_search = found.outcome
 
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir
@@ -137,6 +161,11 @@ class Stratification:
             yield None, rest
 
     @property
+    def season(self) -> Season | None:
+        """The season that rows are compared by; None without one."""
+        return self._cycle.season
+
+    @property
     def _count(self) -> int:
         return 0 if self.season is None else self.season.count
 
@@ -147,8 +176,10 @@ class Stratification:
 
     def _seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The season of each row; 0 without seasons."""
-        seasons: Counts = self._season.rows(slots).astype(np.int64)
-        return seasons if at is None else seasons[at]
+        seconds = self.order.seconds(slots, at)
+        if self.season is None:
+            return np.zeros(seconds.size, np.int64)
+        return self.season.at_each(seconds)
 
 
 def _seconds(times: Values) -> Floats:

@@ -21,6 +21,7 @@ from mlmonitor.reference.disclosure import coarsen
 from mlmonitor.reference.fitting.top_categories import Rare, group_withheld
 from mlmonitor.reference.order.row_order import BinnedRows
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
+from mlmonitor.stats.dependence.overdispersion import score_directions
 
 Rows = NDArray[np.intp]
 
@@ -59,6 +60,20 @@ class StratifiedField:
         """Return the bins of the rows, which have these seasons; none without seasons."""
         is_ordered = isinstance(self._entry, NumericReference)
         return BinnedRows(self._cells, len(self._entry.counts) + 1, is_ordered, seasons)
+
+    @property
+    def name(self) -> str:
+        """The field's name."""
+        return self._entry.name
+
+    def scores(self) -> Floats:
+        """The values as scores with mean 0, `[rows, directions]`, see `block_effects`."""
+        binned = self.binned(np.zeros(0, np.int64))
+        rows = max(binned.cells.size, 1)
+        shares = np.bincount(binned.cells, minlength=binned.width) / rows
+        by_bin = score_directions(shares, rows, is_ordered=binned.is_ordered)
+        scores: Floats = by_bin[binned.cells]
+        return scores
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
         """Summarise some of the rows as a segment."""

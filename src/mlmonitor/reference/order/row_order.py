@@ -58,6 +58,10 @@ class RowOrder:
             self._has_groups = True
             self._group.ingest(self._numbers(groups), slots)
 
+    def seconds(self, slots: Reservoir, at: Counts | None = None) -> Floats:
+        """The time of each sampled row; zeros without times."""
+        return _chosen(self._seconds.rows(slots), at)
+
     def dependence(
         self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None
     ) -> FieldDependence | None:

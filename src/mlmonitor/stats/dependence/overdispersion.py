@@ -67,7 +67,7 @@ def block_effects(
     """
     rows = cells.size
     shares = np.bincount(cells, minlength=width) / max(rows, 1)
-    scores = _directions(shares, rows, is_ordered=is_ordered)
+    scores = score_directions(shares, rows, is_ordered=is_ordered)
     points, share_between, is_sorted = [(1.0, 1.0)], 0.0, False
     counts = _one_hot_pairs(cells, width)
     wanted = None if expected is None else _pair_sums(expected)
@@ -153,7 +153,7 @@ def group_effect(
     counts = table.reshape(-1, width)[present].astype(np.float64)
     sizes = sizes[present]
     centred = counts - sizes[:, None] * shares
-    scores = _directions(shares, rows, is_ordered=is_ordered)
+    scores = score_directions(shares, rows, is_ordered=is_ordered)
     effect = _significant(_estimate(centred, sizes, shares, scores))
     return float(min((effect - 1) / (size - 1), 1.0)), size
 
@@ -215,7 +215,7 @@ def _significant(estimate: _Estimate) -> float:
     return float(effects[exceeds].max(initial=1.0))
 
 
-def _directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
+def score_directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
     """Return scores of the bins, `[bins, directions]`, of mean 0 and variance 1."""
     values = shares[:-1]
     columns = []

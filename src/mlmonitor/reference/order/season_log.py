@@ -1,0 +1,30 @@
+"""What is logged of a season that was looked for."""
+
+import logging
+from collections.abc import Sequence
+
+from mlmonitor.formatting import truncate
+from mlmonitor.stats.dependence.season_search import FEWEST_WEEK_DAYS, FoundSeason
+
+log: logging.Logger = logging.getLogger("mlmonitor")
+
+_NAMED = 10
+
+
+def log_search(found: FoundSeason, fields: Sequence[str]) -> None:
+    """Log the season and the fields that follow it, or that there are too few days."""
+    if found.name is not None:
+        names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
+        log.info(
+            "Reference.fit: %s fields follow the %s and are compared by it: %s",
+            len(fields),
+            found.name.replace("_", " "),
+            names,
+        )
+    elif found.outcome == "too_short":
+        log.warning(
+            "Reference.fit: %s days are too few to see whether rows follow the day of the week: "
+            "fit on %s days or more, or give season= yourself",
+            found.days,
+            FEWEST_WEEK_DAYS,
+        )

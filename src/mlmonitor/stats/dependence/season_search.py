@@ -1,0 +1,107 @@
+"""Whether values follow the hour of the day or the week, found by analysis of variance."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+FEWEST_DAYS, FEWEST_WEEK_DAYS = 3, 14
+"""Days that a reference must have for a daily and for a weekly season to be looked for."""
+
+_DEVIATIONS = 10.0  # that a ratio of variances must exceed 1 by
+_LEAST_ROWS = 20  # in each hour of the week
+_HOURS, _WEEK_DAYS = 24, 7
+
+_Test = Callable[[Floats, Counts, Counts, int], bool]
+
+SeasonSearch = Literal["found", "not_found", "too_short"]
+
+
+class FoundSeason(NamedTuple):
+    """The season of some rows, None if there is none, and the outcome of looking for it.
+
+    fields: places of the columns that follow it. days: number of days of the rows.
+    """
+
+    name: Literal["hour_of_day", "hour_of_week"] | None
+    outcome: SeasonSearch
+    fields: tuple[int, ...]
+    days: int
+
+
+def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> FoundSeason:
+    """Look for the season of rows.
+
+    hours: the hour of the week of each row, local time. seconds: its time since 1970. columns: the
+    scores of fields, each `[rows, directions]`. The variance between the hours of a day is compared
+    with what is left of it after that of days: hours that differ, but each day in another way, are
+    no season. Likewise days of the week are compared with other days of the same name. So rows that
+    depend on each other, or days that differ, are not taken for a season.
+    Promise: no season in 99 of 100 references of 20 fields without one.
+    Source: Fisher, "Statistical methods for research workers", 1925, for the two-way layout.
+    """
+    hour = hours % _HOURS
+    day = np.unique(np.rint((seconds - hour * 3_600) / 86_400), return_inverse=True)[1]
+    days = int(day.max(initial=-1)) + 1
+    if days < FEWEST_DAYS:
+        return FoundSeason(None, "too_short", (), days)
+    weekday = np.zeros(days, np.int64)
+    weekday[day] = hours // _HOURS
+    is_daily = [_follows(_hourly_ratio, c, day, hour, days) for c in columns]
+    is_weekly = [False] * len(columns)
+    has_weeks = days >= FEWEST_WEEK_DAYS and hours.size >= _LEAST_ROWS * _HOURS * _WEEK_DAYS
+    if has_weeks:
+        is_weekly = [_follows(_weekly_ratio, c, day, weekday, days) for c in columns]
+    if any(is_weekly):
+        return FoundSeason("hour_of_week", "found", _places(is_weekly, is_daily), days)
+    if any(is_daily):
+        return FoundSeason("hour_of_day", "found", _places(is_daily, is_daily), days)
+    return FoundSeason(None, "not_found" if has_weeks else "too_short", (), days)
+
+
+def _places(*masks: Sequence[bool]) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(np.any(np.array(masks), axis=0)).tolist())
+
+
+def _follows(ratio: _Test, column: Floats, day: Counts, other: Counts, days: int) -> bool:
+    return any(ratio(scores, day, other, days) for scores in column.T)
+
+
+def _hourly_ratio(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
+    """Whether hours differ beyond how they differ from day to day."""
+    size = days * _HOURS
+    cell = day * _HOURS + hour
+    rows = np.bincount(cell, minlength=size).reshape(days, _HOURS).astype(np.float64)
+    sums = np.bincount(cell, scores, minlength=size).reshape(days, _HOURS)
+    of_day = sums.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    of_hour = sums.sum(axis=0) / np.maximum(rows.sum(axis=0), 1)
+    mean = float(scores.mean())
+    means = np.divide(sums, rows, out=np.zeros_like(sums), where=rows > 0)
+    hours = int(np.count_nonzero(rows.sum(axis=0)))
+    between = float((rows.sum(axis=0) * (of_hour - mean) ** 2).sum()) / max(hours - 1, 1)
+    rest = (rows * (means - of_day - of_hour + mean) ** 2).sum()
+    freedom = max(int(np.count_nonzero(rows)) - hours - days + 1, 1)
+    return _exceeds(between, float(rest) / freedom, hours - 1, freedom)
+
+
+def _weekly_ratio(scores: Floats, day: Counts, weekday: Counts, days: int) -> bool:
+    """Whether days of the week differ beyond days of the same name."""
+    rows = np.bincount(day, minlength=days).astype(np.float64)
+    means = np.bincount(day, scores, minlength=days) / np.maximum(rows, 1)
+    sums = np.bincount(weekday, rows * means, minlength=_WEEK_DAYS)
+    of_name = sums / np.maximum(np.bincount(weekday, rows, minlength=_WEEK_DAYS), 1)
+    names = int(np.unique(weekday).size)
+    between = float((rows * (of_name[weekday] - scores.mean()) ** 2).sum()) / max(names - 1, 1)
+    rest = float((rows * (means - of_name[weekday]) ** 2).sum()) / max(days - names, 1)
+    return _exceeds(between, rest, names - 1, days - names)
+
+
+def _exceeds(between: float, rest: float, freedom: int, of_rest: int) -> bool:
+    """Whether a ratio of variances is beyond chance."""
+    if freedom < 1 or of_rest < 1 or between <= 0:
+        return False
+    spread = np.sqrt(2 / freedom + 2 / of_rest)
+    few = 1 + 6 / of_rest  # the law of the ratio has a longer tail then
+    return bool(between > (1 + _DEVIATIONS * spread) * few * rest)
