@@ -18,7 +18,11 @@ BENCHMARKS: tuple[str, ...] = (
     "imports",
     "memory",
     "labels",
+<<<<<<< HEAD
     "live_page",
+=======
+    "loader",
+>>>>>>> f54bf06 (The event store's guide, benchmarks of the loader and its views)
     "fit",
     "accuracy",
     "export",

@@ -1,6 +1,7 @@
 """`mlmonitor load`: events from Kafka into the store, until it is stopped."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -22,6 +23,8 @@ from mlmonitor.store.load.health_server import HealthServer
 from mlmonitor.store.load.loader import Loader, LoaderStopped, LoadOptions
 
 _LETTERS = ".dead-letters"
+_GARBAGE_THRESHOLDS = 200_000, 20, 20
+"""Events are many small objects without cycles: looking for some a thousand times costs a fifth."""
 
 
 def add_command(commands: Any) -> None:
@@ -61,6 +64,8 @@ def add_command(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     loader = Loader(_read_options(options))
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
         if options.health_port is not None:
             server = HealthServer(loader, options.health_port)
@@ -72,19 +77,24 @@ def _run(options: argparse.Namespace) -> int:
             metrics = LoaderMetrics(loader, exporter, interval_seconds=options.otlp_interval)
             stack.callback(metrics.close)
         stack.enter_context(_stopped_by_signals(loader))
-        report = _Progress(loader) if sys.stderr.isatty() else None
-        try:
-            loader.run(report=report or (lambda: None))
-        except LoaderStopped as error:
-            print(f"failed   {error}", file=sys.stderr)
-            return FAILED
-        except Exception as error:
-            if is_outage(error):
-                raise ConfigError("database: the server cannot be reached") from None
-            raise
-        finally:
-            if report is not None:
-                report.finish()
+        return _run_loader(loader)
+
+
+def _run_loader(loader: Loader) -> int:
+    """Run a loader with progress on a terminal; return the exit status."""
+    progress = _Progress(loader) if sys.stderr.isatty() else None
+    try:
+        loader.run(report=progress or (lambda: None))
+    except LoaderStopped as error:
+        print(f"failed   {error}", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if is_outage(error):
+            raise ConfigError("database: the server cannot be reached") from None
+        raise
+    finally:
+        if progress is not None:
+            progress.finish()
     return OK
 
 
