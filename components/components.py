@@ -95,9 +95,16 @@ def build_otelcol(recipe: Path, into: Path) -> None:
     (into / "builder").unlink()
 
 
+def build_compose(recipe: Path, into: Path) -> None:
+    """The loader of Docker Compose, which is what `docker compose config` reads a file with."""
+    package = "github.com/compose-spec/compose-go/v2/cmd"
+    go("build", *SMALL, "-o", f"{into}/compose-config", package, cwd=recipe)
+
+
 COMPONENTS = (
     Component("prometheus", 1, ("prometheus", "promtool"), build_prometheus),
     Component("otelcol", 1, ("otelcol",), build_otelcol),
+    Component("compose", 1, ("compose-config",), build_compose),
 )
 
 

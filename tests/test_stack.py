@@ -107,6 +107,17 @@ def test_the_event_topic_is_that_of_the_library() -> None:
 
 
 @pytest.mark.integration
+def test_compose_takes_the_file() -> None:
+    """As the loader of Docker Compose judges it, against its own schema."""
+    command = [program("compose-config"), STACK / "compose.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=STACK)
+    assert done.returncode == 0, done.stderr
+    resolved = yaml.safe_load(done.stdout)
+    assert resolved["services"].keys() == SERVICES.keys()
+    assert resolved["services"]["topic"]["entrypoint"][2].count("$name") == 1
+
+
+@pytest.mark.integration
 def test_the_configurations_are_what_their_programs_take(tmp_path: Path) -> None:
     """As promtool and the Collector themselves judge them, with the shipped rules."""
     write_files("alerts", tmp_path / "rules")

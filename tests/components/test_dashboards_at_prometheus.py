@@ -176,12 +176,6 @@ def test_the_values_of_two_processes_are_those_of_all_rows(seen: Seen) -> None:
         rows = sum(part[bucket].count for part in parts)
         assert mean == pytest.approx(sum(total.actual for total in totals) / rows, rel=1e-9)
 
-    total = query(substituted(expression_of(seen, "kpis: Total in the window"), chosen))
-    savings = [status.field("total_savings", role="kpi") for status in statuses]
-    assert by_label(total, "unit") == pytest.approx(
-        {"EUR": sum(field.mean * field.count for field in savings)}, rel=APART
-    )
-
     firing = query(substituted(expression_of(seen, "overview: Fields that drift"), chosen))
     drifting = {
         (field.name, field.role)
@@ -190,6 +184,16 @@ def test_the_values_of_two_processes_are_those_of_all_rows(seen: Seen) -> None:
         if field.has_alert
     }
     assert float(firing[0]["value"][1]) == len(drifting)
+
+
+def test_business_figures_below_zero_add_up(seen: Seen) -> None:
+    """The total over both processes, with its unit."""
+    statuses = [monitor.status() for monitor in seen.history.severity]
+    expression = expression_of(seen, "kpis: Total in the window")
+    total = seen.prometheus.query(substituted(expression, {"$model": "severity"}))
+    savings = [status.field("total_savings", role="kpi") for status in statuses]
+    expected = sum(field.mean * field.count for field in savings)
+    assert by_label(total, "unit") == pytest.approx({"EUR": expected}, rel=APART)
 
 
 def test_every_rule_is_evaluated_without_an_error(seen: Seen) -> None:

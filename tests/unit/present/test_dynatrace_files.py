@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
-from mlmonitor.present.dashboards.shipped_files import render_files
+from mlmonitor.present.dashboards.shipped_files import render_files, write_files
 
 TEXTS = {path.as_posix(): text for path, text in render_files("dynatrace", naming="prometheus")}
 METRICS = {metric.name: metric for metric in CATALOG}
@@ -234,6 +237,18 @@ def test_every_file_that_is_read_is_written() -> None:
             assert len({config["id"] for config in configs}) == len(configs)
             for config in configs:
                 assert f"{folder}/{config['config']['template']}" in TEXTS
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+@pytest.mark.parametrize("project", ["saas", "managed"])
+def test_terraform_reads_the_files(project: str, tmp_path: Path) -> None:
+    """Up to the provider, which is not fetched: syntax, references, files that are read."""
+    write_files("dynatrace", tmp_path)
+    command = ["terraform", f"-chdir={tmp_path}/terraform/{project}", "validate", "-json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    problems = json.loads(done.stdout[done.stdout.index("{") :])["diagnostics"]
+    summaries = {problem["summary"] for problem in problems if problem["severity"] == "error"}
+    assert summaries == {"Missing required provider"}
 
 
 def test_settings_of_monaco_name_their_schemas() -> None:
