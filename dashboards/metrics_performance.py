@@ -59,9 +59,11 @@ _ERRORS = Row(
         ),
         Panel(
             "timeseries",
-            "Measures: realised beside trained",
-            "Every measure of the task over all labelled predictions of each process, and its "
-            "value at training; processes weighted by their predictions.",
+            "Measures: realised, estimated, and at training",
+            "Every measure of the task: realised over all labelled predictions, estimated over "
+            "the window's predictions without labels, and at training; processes weighted by "
+            "predictions. An estimate that leaves the training's value is a warning before the "
+            "labels arrive; it is blind to a changed relation between features and actual.",
             (
                 Query(
                     model_mean(catalog.PERFORMANCE, by=f"{MODEL}, measure, basis"),
