@@ -5,10 +5,12 @@ from dataclasses import replace
 from os import PathLike
 
 from mlmonitor import options
+from mlmonitor.compare.acceptance.accept_field import accept_field
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.series.identity import Identity
-from mlmonitor.records import Declared, Kind
+from mlmonitor.pipeline import Pipeline
+from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.worker.worker import Worker
 
@@ -66,6 +68,25 @@ class Adoption:
                 lambda pipeline, now: pipeline.adopt(identity, resolved, positions, now=now)
             )
         self._identity = identity
+
+    def accept(self, field: str, *, role: Role | str = Role.FEATURE) -> None:
+        """Accept a new normal: the live window of a field becomes its baseline from now on.
+
+        Its alerts resolve, and `status()` and `reference` say when it was accepted
+        (`FieldStatus.training.accepted_at`); bins and categories stay, and a saved reference keeps
+        it. The evidence about the other fields starts again; their alerts go on.
+
+        Raises:
+            ConfigError: no such field is compared, the reference has seasons, or the window has
+                fewer than 200 values of the field.
+        """
+        if self.config.enabled:
+            self._worker.apply(lambda pipeline, now: _accept(pipeline, field, Role(role), now=now))
+
+
+def _accept(pipeline: Pipeline, field: str, role: Role, *, now: float) -> None:
+    pipeline.catch_up(now)
+    pipeline.report(accept_field(pipeline.state, field, role, now=now), now)
 
 
 def _check_vectors(before: Declared, after: Declared) -> None:

@@ -86,7 +86,8 @@ class Pipeline:
         )
 
     @property
-    def _state(self) -> ModelState:
+    def state(self) -> ModelState:
+        """Everything observed about the version in use."""
         return self._version.state
 
     @property
@@ -111,7 +112,7 @@ class Pipeline:
         version.state.begin_comparing(now=now)
         self.catch_up(now)
         last = self.model_snapshot(now)
-        self._report([replace(each, state="resolved") for each in last.alerts], now)
+        self.report([replace(each, state="resolved") for each in last.alerts], now)
         old.after = version.before = ProcessCounts.read(last)
         for entry in (waiting := old.state.retire(now=now)):
             self._inbox.labels.put(entry)
@@ -124,7 +125,7 @@ class Pipeline:
     @property
     def traffic(self) -> Traffic:
         """Features and predictions, and the reference they are compared with."""
-        return self._state.traffic
+        return self.state.traffic
 
     def tick(self, now: float) -> None:
         """Ingest what waits, and export if it is due."""
@@ -152,17 +153,17 @@ class Pipeline:
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
         """Evaluate what has this many new rows and was last evaluated this long ago."""
         changed: list[Alert] = []
-        for due in self._state.due(rows=rows, seconds=seconds, now=now):
+        for due in self.state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
                 changed += due.evaluate(now=now)
             yield_gil()
-        self._report(changed, now)
+        self.report(changed, now)
 
-    def _report(self, changed: list[Alert], now: float) -> None:
+    def report(self, changed: list[Alert], now: float) -> None:
         """Announce alerts that fired or resolved, and their incidents."""
         self._announce(changed, now)
         with self._inbox.guard:
-            self._announce(self._state.group_alerts(changed), now)
+            self._announce(self.state.group_alerts(changed), now)
 
     def _announce(self, notices: Sequence[Notice], now: float) -> None:
         """Queue changes for callbacks, webhooks and the event log."""
@@ -186,7 +187,7 @@ class Pipeline:
 
     def evaluate(self, now: float) -> None:
         """Evaluate all evidence now, so that events are flushed with the alerts that follow."""
-        self._state.begin_comparing(now=now)
+        self.state.begin_comparing(now=now)
         self._evaluate(now)
 
     def flush_events(self, timeout_seconds: float) -> bool:
@@ -215,7 +216,7 @@ class Pipeline:
 
     def model_snapshot(self, now: float, *, with_history: bool = False) -> ModelSnapshot:
         """Evaluate all populations, and build the one value that everything downstream reads."""
-        self._state.begin_comparing(now=now)
+        self.state.begin_comparing(now=now)
         self._evaluate(now)
         destinations = {delivery.name: delivery.status(now) for delivery in self._deliveries}
         snapshot = self._version.snapshot(
@@ -282,7 +283,7 @@ class Pipeline:
 
         Begins comparing, because the sketches to be measured exist only from then on.
         """
-        self._state.begin_comparing(now=self._started_at)
+        self.state.begin_comparing(now=self._started_at)
         return sum(version.state.memory_bytes for version in (self._version, *self._earlier))
 
     def status(self, now: float) -> Status:

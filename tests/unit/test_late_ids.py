@@ -185,8 +185,8 @@ def test_an_id_asked_for_at_once_is_read_once(monitor: Monitor) -> None:
     asked = [observed(monitor).id for _ in range(5)]
     pipeline = monitor._worker.pipeline
     read: list[int] = []
-    remember = pipeline._state.remember
-    pipeline._state.remember = lambda run, *, now: (
+    remember = pipeline.state.remember
+    pipeline.state.remember = lambda run, *, now: (
         read.append(len(run)),
         remember(run, now=now),
     )  # type: ignore[method-assign,assignment,func-returns-value]

@@ -71,6 +71,7 @@ class Population:
     ) -> None:
         self.segment: str = segment
         self.plan: Plan = plan
+        self._options, self._checks = options, checks
         self.entries: tuple[CountedEntry, ...] = tuple(entries)
         self.window: Window = Window(plan, options.span, hitters=options.hitters, now=now)
         self.drift: Drift | None = None
@@ -80,13 +81,7 @@ class Population:
         self.dependence: DesignEffects | None = None
         """Design effects of the fields; None if their rows are independent."""
         if entries:
-            dependence = self.dependence = design_effects(entries, grouping, self.groups)
-            level, names = options.significance, self._new_names
-            effective = EffectiveCounts(dependence, is_dependence_known(entries, grouping))
-            self.drift = Drift(plan, entries, level, segment, names, effective=effective)
-            self.field_quality = FieldQuality(
-                plan, entries, level, segment, checks.new_fields, names, dependence=dependence
-            )
+            self.drift, self.field_quality = self._begin_comparing()
         self.decomposition: ShiftDecomposition | None = checks.decomposition
         self.rules: Rules | None = checks.rules
         self.unevaluated_rows: int = 0
@@ -94,6 +89,44 @@ class Population:
         self.evaluated_at: float = now
         self.exemplars: FieldExemplars | None = None
         """Exemplars of traced rows; None before the first."""
+
+    def _begin_comparing(self) -> tuple[Drift, FieldQuality]:
+        """Return the comparisons with the entries, without any evidence so far."""
+        plan, entries, options = self.plan, self.entries, self._options
+        dependence = design_effects(entries, options.grouping, self.groups)
+        self.dependence = dependence
+        level, names = options.significance, self._new_names
+        effective = EffectiveCounts(dependence, is_dependence_known(entries, options.grouping))
+        drift = Drift(plan, entries, level, self.segment, names, effective=effective)
+        quality = FieldQuality(
+            plan,
+            entries,
+            level,
+            self.segment,
+            self._checks.new_fields,
+            names,
+            dependence=dependence,
+        )
+        return drift, quality
+
+    def accept(self, place: int, entry: CountedEntry, *, now: float) -> list[Alert]:
+        """Compare one field with another entry from `now` on; return the alerts that changed.
+
+        The evidence about all fields starts again; the alerts of the others go on.
+        """
+        before, quality_before = self.drift, self.field_quality
+        if before is None or quality_before is None:
+            return []
+        changed = self.evaluate(now=now)
+        self.entries = (*self.entries[:place], entry, *self.entries[place + 1 :])
+        drift, quality = self._begin_comparing()
+        total = self.window.total()
+        drift.skip(total)
+        quality.skip(total)
+        changed += drift.continue_alerts(before, total, without=place)
+        changed += quality.continue_alerts(quality_before, without=place)
+        self.drift, self.field_quality = drift, quality
+        return changed
 
     def update(self, block: Block, *, now: float) -> None:
         """Add rows of calls that ended about `now`."""

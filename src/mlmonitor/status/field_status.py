@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,8 @@ class TrainingStats:
     """Statistics of a field in the reference, for comparison with the live ones.
 
     quantiles: at the ranks of `STATUS_QUANTILES`. distinct: number of categories of a categorical
-    field. missing: share of its values that could not be read.
+    field. missing: share of its values that could not be read. accepted_at: when a live window was
+    accepted as the field's baseline; None for training.
     """
 
     rows: int
@@ -38,6 +40,7 @@ class TrainingStats:
     stddev: float | None = None
     quantiles: Mapping[float, float] = field(default_factory=dict, repr=False)
     distinct: float | None = None
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -220,10 +223,19 @@ def _training(population: PopulationSnapshot, place: int) -> TrainingStats | Non
     if isinstance(entry, NumericReference):
         points = entry.quantiles
         quantiles = {q: points[place] for q, place in _POINTS.items()} if points else {}
-        return TrainingStats(entry.rows, missing, entry.mean, entry.stddev, quantiles)
+        return TrainingStats(
+            entry.rows,
+            missing,
+            entry.mean,
+            entry.stddev,
+            quantiles,
+            accepted_at=entry.accepted_at,
+        )
     listed = len(entry.categories) - entry.groups
     distinct = np.count_nonzero(entry.counts[:listed]) + len(entry.others)
-    return TrainingStats(entry.rows, missing, distinct=float(distinct))
+    return TrainingStats(
+        entry.rows, missing, distinct=float(distinct), accepted_at=entry.accepted_at
+    )
 
 
 def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, float]:

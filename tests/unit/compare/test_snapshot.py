@@ -154,7 +154,7 @@ def test_comparing_begins_with_the_row_after_the_learned_ones() -> None:
 def test_reading_a_model_does_not_begin_to_compare(reference: Reference) -> None:
     """Getters are pure: the populations exist once comparing has begun, by an explicit step."""
     service = Service(reference, segments=["line"])
-    state = service.pipeline._state
+    state = service.pipeline.state
     assert state.populations == ()
     assert state.labels is None
     assert state.memory_bytes > 0

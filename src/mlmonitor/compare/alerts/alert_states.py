@@ -30,6 +30,11 @@ class AlertStates:
         self.is_firing: Mask = np.zeros(streams, np.bool_)
         self.started_at: Floats = np.full(streams, np.nan)
 
+    def continue_from(self, other: "AlertStates", kept: Mask) -> None:
+        """Take over which alerts are firing, at the places kept."""
+        self.is_firing = other.is_firing & kept
+        self.started_at = np.where(self.is_firing, other.started_at, np.nan)
+
     def evaluate(
         self, log_e: Floats, effect: Floats, rows: Floats, *, has_recovered: Mask, now: float
     ) -> Transitions:

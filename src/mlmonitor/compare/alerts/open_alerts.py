@@ -1,6 +1,6 @@
 """The firing alerts: the only place where alerts open, change and resolve."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, ItemsView, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -42,12 +42,26 @@ class OpenAlerts:
         self._by_place[place] = replace(alert, started_at=fired.started_at, reason=reason)
         return self._by_place[place]
 
+    def continue_from(self, other: "OpenAlerts", kept: Mask) -> list[Alert]:
+        """Take over the alerts at the places kept; return the others as resolved."""
+        resolved = []
+        for place, alert in other.items():
+            if kept[place]:
+                self._by_place[place] = alert
+            else:
+                resolved.append(replace(alert, state="resolved"))
+        return resolved
+
     def refresh(self, current: Floats) -> None:
         """Set `current` of each alert to the measure at its place; ignore NaN."""
         for place, alert in self._by_place.items():
             value = float(current[place])
             if not np.isnan(value):
                 self._by_place[place] = replace(alert, current=value)
+
+    def items(self) -> ItemsView[int, Alert]:
+        """Return the alerts with their places."""
+        return self._by_place.items()
 
     def __len__(self) -> int:
         return len(self._by_place)

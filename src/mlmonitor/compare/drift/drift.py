@@ -72,7 +72,7 @@ class Drift:
             if self._baseline.has_seasons
             else EProcess(counts, possible, prior=prior, dependence=dependence)
         )
-        self._states = AlertStates(
+        self.states: AlertStates = AlertStates(
             len(entries),
             threshold=significance.drift_threshold,
             tolerance=0.0,  # the effect is what exceeds the tolerance
@@ -97,6 +97,17 @@ class Drift:
         """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
+    def continue_alerts(self, other: "Drift", total: Profile, *, without: int) -> list[Alert]:
+        """Take over the firing alerts of all fields but one; return that one's as resolved.
+
+        They resolve after as many rows as any alert, because the evidence is new.
+        """
+        kept = np.arange(len(self._is_advancing)) != without
+        self.states.continue_from(other.states, kept)
+        counts = np.hstack([profile_counts(total), season_rows(total)])
+        self._recovery.restart(kept, counts, np.zeros(kept.size, np.int64))
+        return self.alerts.continue_from(other.alerts, kept)
+
     def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved."""
         counts, seasons = self._ingest(total), season_rows(total)
@@ -107,7 +118,7 @@ class Drift:
         excess, change = self._effect.judge(self._evidence, log_e, change)
         self._refused = refused_counts(total) - self._skipped
         by_season = np.hstack([counts, seasons])
-        transitions = self._states.evaluate(
+        transitions = self.states.evaluate(
             log_e,
             excess,
             change.rows.astype(np.float64),
@@ -164,7 +175,7 @@ class Drift:
     @property
     def is_firing(self) -> Mask:
         """Whether the alert of each field is firing; do not write to the array."""
-        return self._states.is_firing
+        return self.states.is_firing
 
     @property
     def nbytes(self) -> int:

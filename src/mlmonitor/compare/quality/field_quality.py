@@ -1,6 +1,7 @@
 """Quality of the fields of one population: defects beyond those of the reference."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,8 +83,11 @@ class FieldQuality:
         self._plan, self._segment, self._new_fields = plan, segment, new_fields
         self._defects = list_defects(entries)
         runs = [AlertKey(p, m) for m in (CONSTANT, VANISHED) for p in range(len(plan.schema))]
-        self._alert_keys = (*(AlertKey(d.place, d.quality.value) for d in self._defects), *runs)
-        self._proportions = ProportionAlerts(
+        self.alert_keys: tuple[AlertKey, ...] = (
+            *(AlertKey(d.place, d.quality.value) for d in self._defects),
+            *runs,
+        )
+        self.proportions: ProportionAlerts = ProportionAlerts(
             np.array([defect.belief for defect in self._defects]).reshape(-1, 2),
             threshold=significance.quality_threshold,
             tolerance=significance.quality_tolerance,
@@ -91,7 +95,7 @@ class FieldQuality:
             dependence=_of_defects(dependence, self._defects),
         )
         self._runs = RunDetector(plan, entries, dependence)
-        self._run_states = AlertStates(
+        self.run_states: AlertStates = AlertStates(
             2 * len(entries),
             threshold=significance.quality_threshold,
             tolerance=0.0,
@@ -100,12 +104,22 @@ class FieldQuality:
         self._varied_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self._defects), 2), np.int64)
         self._rows = 0
-        self._open = OpenAlerts()
+        self.open: OpenAlerts = OpenAlerts()
 
     def skip(self, total: Profile) -> None:
         """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._rows = defect_counts(self._defects, total.quality), total.rows
         self._runs.skip(total)
+
+    def continue_alerts(self, other: "FieldQuality", *, without: int) -> list[Alert]:
+        """Take over the firing alerts of all fields but one; return that one's as resolved."""
+        if self.alert_keys != other.alert_keys:  # the field has other defects than before
+            return [replace(alert, state="resolved") for alert in other.open]
+        kept = np.array([key.place != without for key in self.alert_keys], np.bool_)
+        defects = len(self._defects)
+        self.proportions.continue_from(other.proportions, kept[:defects])
+        self.run_states.continue_from(other.run_states, kept[defects:])
+        return self.open.continue_from(other.open, kept)
 
     def evaluate(
         self, total: Profile, extremes: tuple[Floats, Floats], *, now: float
@@ -117,14 +131,14 @@ class FieldQuality:
         counts, rows = defect_counts(self._defects, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
         yield_gil()
-        proportions = self._proportions.evaluate(new, now=now)
+        proportions = self.proportions.evaluate(new, now=now)
         yield_gil()
         run, run_transitions = self._evaluate_runs(total, extremes, rows, now=now)
         transitions = Transitions(
             np.concatenate([proportions.transitions.fired, run_transitions.fired]),
             np.concatenate([proportions.transitions.resolved, run_transitions.resolved]),
         )
-        changed = self._open.apply(transitions, self._builder(proportions, run, now))
+        changed = self.open.apply(transitions, self._builder(proportions, run, now))
         if self._new_fields is not None:
             changed += self._new_fields.evaluate(total.rows, now=now)
         return changed
@@ -132,21 +146,21 @@ class FieldQuality:
     @property
     def alerts(self) -> list[Alert]:
         """The firing alerts."""
-        return [*self._open, *(() if self._new_fields is None else self._new_fields.alerts)]
+        return [*self.open, *(() if self._new_fields is None else self._new_fields.alerts)]
 
     def snapshot(self, recent: Profile) -> QualitySnapshot:
         """Quality over a window; also updates `current` of the firing alerts."""
         counts = defect_counts(self._defects, recent.quality)
         rows = counts.sum(axis=1)
         shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
-        if len(self._open):
-            self._open.refresh(np.concatenate([shares, self._runs.shares(recent)]))
+        if len(self.open):
+            self.open.refresh(np.concatenate([shares, self._runs.shares(recent)]))
         return QualitySnapshot(
             defects=self._defects,
-            alert_keys=self._alert_keys,
+            alert_keys=self.alert_keys,
             shares=shares,
-            thresholds=self._proportions.thresholds(rows),
-            is_firing=np.concatenate([self._proportions.is_firing, self._run_states.is_firing]),
+            thresholds=self.proportions.thresholds(rows),
+            is_firing=np.concatenate([self.proportions.is_firing, self.run_states.is_firing]),
             new_fields=None if self._new_fields is None else len(self._new_fields.alerts),
         )
 
@@ -154,14 +168,14 @@ class FieldQuality:
     def nbytes(self) -> int:
         """Upper bound of the memory in bytes; includes new names once there are any."""
         more = 0 if self._new_fields is None else self._new_fields.nbytes
-        return self._proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
+        return self.proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
 
     def _evaluate_runs(
         self, total: Profile, extremes: tuple[Floats, Floats], rows: int, *, now: float
     ) -> tuple[RunEvidence, Transitions]:
         run, has_varied = self._runs.evaluate(total, extremes)
         self._varied_rows = np.where(has_varied, self._varied_rows + rows, 0)
-        transitions = self._run_states.evaluate(
+        transitions = self.run_states.evaluate(
             run.log_e,
             np.ones(len(has_varied)),
             run.rows.astype(np.float64),
@@ -176,7 +190,7 @@ class FieldQuality:
         """Return a function that builds the alert at a place of `alert_keys`."""
         defects = len(self._defects)
         thresholds = (
-            self._proportions.thresholds(proportions.rows)
+            self.proportions.thresholds(proportions.rows)
             if proportions.transitions.fired.any()
             else proportions.share  # unused: no alert is built
         )
@@ -188,7 +202,7 @@ class FieldQuality:
                 if is_run
                 else self._defect_evidence(place, proportions, float(thresholds[place]))
             )
-            key = self._alert_keys[place]
+            key = self.alert_keys[place]
             field = self._plan.schema.fields[key.place]
             return Alert(
                 field=field.name,
@@ -210,7 +224,7 @@ class FieldQuality:
     def _defect_evidence(
         self, place: int, proportions: ProportionEvaluation, threshold: float
     ) -> _Evidence:
-        belief, share = self._proportions.belief[place], float(proportions.share[place])
+        belief, share = self.proportions.belief[place], float(proportions.share[place])
         defect = self._defects[place]
         is_new = defect.quality is Quality.NEW_CATEGORY
         named = self._new_names(defect.place) if is_new else ""

@@ -53,18 +53,22 @@ class ProportionAlerts:
             kept=_KEPT,
             dependence=dependence,
         )
-        self._states = AlertStates(
+        self.states: AlertStates = AlertStates(
             shape[0], threshold=threshold, tolerance=tolerance, min_rows=min_rows
         )
         self._recovery = Recovery(shape)
         self._counts: Counts = np.zeros(shape, np.int64)
+
+    def continue_from(self, other: "ProportionAlerts", kept: Mask) -> None:
+        """Take over which alerts are firing, at the places kept."""
+        self.states.continue_from(other.states, kept)
 
     def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:
         """Evaluate the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
         log_e, defective, rows = self._strongest()
-        transitions = self._states.evaluate(
+        transitions = self.states.evaluate(
             log_e,
             self._growth(defective, rows),
             rows.astype(np.float64),
@@ -100,7 +104,7 @@ class ProportionAlerts:
     @property
     def is_firing(self) -> Mask:
         """Whether the alert of each stream is firing; do not write to the array."""
-        return self._states.is_firing
+        return self.states.is_firing
 
     @property
     def nbytes(self) -> int:

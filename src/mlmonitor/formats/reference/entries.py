@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QUANTILE_POINTS = 101
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
@@ -73,7 +73,7 @@ class FieldReference(BaseModel):
     last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
     absent. `predicted` and `predicted_variance` are the mean and variance of the explained
     prediction by bin, missing values last; null for a bin without rows. `dependence` is null if it
-    was not measured.
+    was not measured. `accepted_at`: when a live window was accepted as the field's baseline.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -92,6 +92,7 @@ class FieldReference(BaseModel):
     predicted: Annotated[list[Finite | None], Field(max_length=10_002)] = []
     predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
     dependence: FieldDependence | None = None
+    accepted_at: AwareDatetime | None = None
 
     @property
     def is_id_like(self) -> bool:

@@ -614,7 +614,7 @@ def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) ->
     asked = observed.id
     assert observed.id == asked
     monitor.status()
-    waiting = monitor._worker.pipeline._state.pending
+    waiting = monitor._worker.pipeline.state.pending
     assert len(waiting) == 1
     matches = waiting.match(LabelEntry([asked], [1.0]))
     assert matches.columns["predicted"].tolist() == [1.5]
@@ -628,7 +628,7 @@ def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> No
     monitor.status()
     assert observed.id
     monitor.status()
-    assert len(monitor._worker.pipeline._state.pending) == 0
+    assert len(monitor._worker.pipeline.state.pending) == 0
 
 
 def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> None:
@@ -638,7 +638,7 @@ def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> Non
         with observed:
             observed.value = 1.0
     assert monitor.status().predictions == 10
-    waiting = monitor._worker.pipeline._state.pending
+    waiting = monitor._worker.pipeline.state.pending
     assert len(waiting) == 0
 
 

@@ -1,0 +1,1 @@
+"""A new normal: the live window of a field becomes its baseline."""
