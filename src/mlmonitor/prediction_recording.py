@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, ParamSpec, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
@@ -15,6 +16,7 @@ from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.config import Config
+from mlmonitor.progress import track
 from mlmonitor.worker.wall_clock import Clock
 from mlmonitor.worker.worker import Worker
 
@@ -138,7 +140,8 @@ class Recording:
                 batch = batch._replace(times=None if at is None else read_times(at))
             with self._inbox.guard:
                 rows = 0
-                for entry in self._capture.build_entries(batch, output, names):
+                entries = self._capture.build_entries(batch, output, names)
+                for entry in track(entries, "recording rows", count=itemgetter(ROWS)):
                     rows += entry[ROWS]
                     self._worker.hand_over_batch(entry)
                 if attributions is not None:

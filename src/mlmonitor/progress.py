@@ -2,11 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self, TextIO, TypeVar
 
 from mlmonitor.formatting import counted
+
+Item = TypeVar("Item")
 
 QUIET_SECONDS = 1.0
 """Work that is done by then shows nothing."""
@@ -60,6 +62,12 @@ class ProgressLine:
         except (OSError, ValueError):  # closed, full, or of another encoding
             self._is_shown = False
 
+    def clear(self) -> None:
+        """Erase the line, if anything was shown."""
+        if self._has_written:
+            self._write("\r\x1b[K")
+            self._has_written = False
+
     def __enter__(self) -> Self:
         return self
 
@@ -69,8 +77,33 @@ class ProgressLine:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self._has_written:
-            self._write("\r\x1b[K")
+        self.clear()
+
+
+def track(
+    items: Iterable[Item],
+    title: str,
+    total: int | None = None,
+    *,
+    count: Callable[[Item], int] = lambda _item: 1,
+) -> Iterator[Item]:
+    """Yield items, and show how many are done; `count` says what one adds.
+
+    The line is set up after the first item, so that work of one item costs nothing more.
+    """
+    line: ProgressLine | None = None
+    done = 0
+    try:
+        for item in items:
+            yield item
+            done += count(item)
+            if line is None:
+                line = ProgressLine(title, total)
+            else:
+                line.update(done)
+    finally:
+        if line is not None:
+            line.clear()
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

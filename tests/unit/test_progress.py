@@ -2,7 +2,9 @@
 
 import io
 
-from mlmonitor.progress import QUIET_SECONDS, ProgressLine
+import pytest
+
+from mlmonitor.progress import QUIET_SECONDS, ProgressLine, track
 from mlmonitor.testing import ManualClock
 
 
@@ -82,3 +84,23 @@ def test_more_than_planned_is_all() -> None:
     clock.advance(QUIET_SECONDS)
     progress.update(12)
     assert "100% of 10" in stream.getvalue()
+
+
+def test_tracked_items_pass_unchanged_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its own size; the line is erased even if the reader stops early."""
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr("mlmonitor.progress.QUIET_SECONDS", -1.0)
+    parts = track(iter([[1], [2, 3], [4, 5, 6]]), "reading", 6, count=len)
+    assert [next(parts), next(parts)] == [[1], [2, 3]]
+    assert list(parts) == [[4, 5, 6]]
+    assert "reading [############............] 50% of 6" in stream.getvalue()
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_work_of_one_item_sets_up_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of `record` with a single slice asks no stream and no clock."""
+    monkeypatch.setattr("mlmonitor.progress.ProgressLine", pytest.fail)
+    assert list(track([], "recording")) == []
+    monkeypatch.setattr("mlmonitor.progress.ProgressLine", ProgressLine)
+    assert list(track(["one"], "recording")) == ["one"]

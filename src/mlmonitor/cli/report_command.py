@@ -10,7 +10,7 @@ from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.monitor import Monitor
 from mlmonitor.present.report.report_file import check_path
-from mlmonitor.progress import ProgressLine
+from mlmonitor.progress import track
 from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
@@ -156,13 +156,14 @@ class _Roles:
 def _record(monitor: Monitor, roles: _Roles, data: DataFile) -> None:
     """Record the file in its order, and the actuals as labels of its rows."""
     start = 0
-    with ProgressLine("reading", data.rows) as progress:
-        for columns in data.chunks:
-            features, predictions, actuals = roles.split(columns)
-            rows = len(next(iter(columns.values())))
-            ids = [str(number) for number in range(start, start + rows)]
-            monitor.record(features, predictions, ids=ids)
-            if actuals is not None:
-                monitor.label(ids, actuals)
-            start += rows
-            progress.update(start)
+    for columns in track(data.chunks, "reading rows", data.rows, count=_count_rows):
+        features, predictions, actuals = roles.split(columns)
+        ids = [str(number) for number in range(start, start + _count_rows(columns))]
+        monitor.record(features, predictions, ids=ids)
+        if actuals is not None:
+            monitor.label(ids, actuals)
+        start += len(ids)
+
+
+def _count_rows(columns: Columns) -> int:
+    return len(next(iter(columns.values())))

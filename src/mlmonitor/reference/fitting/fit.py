@@ -10,6 +10,7 @@ from mlmonitor.formats.reference import (
     LossReference,
     SegmentReference,
 )
+from mlmonitor.progress import track
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.calibration.fit_calibration import TrainingRows, fit_calibration
 from mlmonitor.reference.fitting.binned_predictions import explain
@@ -93,7 +94,8 @@ def fit_fields(
         for entry, sample in zip(explained.entries, fields, strict=True)
     ]
     strata.settle_season(stratified, slots)
-    entries = [strata.whole(field, slots) for field in stratified]
+    tracked = track(stratified, "fitting fields", len(stratified))
+    entries = [strata.whole(field, slots) for field in tracked]
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)

@@ -1,12 +1,14 @@
 """Turn training data and checked options into the content of a reference."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.formats.reference import ReferenceFile
+from mlmonitor.progress import track
 from mlmonitor.records import Role
 from mlmonitor.reference.figures.row_figures import Figures, RowFigures, list_chunks
 from mlmonitor.reference.fit_options import (
@@ -93,7 +95,7 @@ def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
 def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
     """Yield the chunks; check the first one that has rows against the options before any work."""
     is_checked = False
-    for chunk in chunks(
+    parts = chunks(
         data.features,
         data.predictions,
         data.actuals,
@@ -102,7 +104,8 @@ def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
         segments=options.segments,
         times=data.times,
         groups=data.groups,
-    ):
+    )
+    for chunk in track(parts, "reading rows", count=attrgetter("rows")):
         actuals = chunk.columns.get((Role.ACTUAL, ACTUAL))
         if actuals is not None and options.outputs.names:
             chunk.columns[Role.ACTUAL, ACTUAL] = unify_classes(actuals, options.outputs.names)
