@@ -18,11 +18,9 @@ BENCHMARKS: tuple[str, ...] = (
     "imports",
     "memory",
     "labels",
-<<<<<<< HEAD
     "live_page",
-=======
     "loader",
->>>>>>> f54bf06 (The event store's guide, benchmarks of the loader and its views)
+    "events",
     "fit",
     "accuracy",
     "export",

@@ -34,10 +34,10 @@ class KafkaSink:
         self._settings = dict(settings)
         self._secrets = [value for value in settings.values() if isinstance(value, Secret)]
         self._counter = EventCounter("kafka")
-        self._headers = {
-            schema: [("schema", f"{schema}/{VERSION}".encode())]  # a second one costs 0.4 us
-            for schema in EVENT_MODELS
-        }
+        # None for predictions: a header would cost a fifth of what an event costs in the worker.
+        self._headers: dict[str, list[tuple[str, bytes]] | None] = {
+            schema: [("schema", f"{schema}/{VERSION}".encode())] for schema in EVENT_MODELS
+        } | {"prediction": None}
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._produced = self._failed = self._delivered = 0
