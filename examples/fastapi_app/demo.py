@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +14,15 @@ from typing import NamedTuple
 import httpx
 
 import claims
+import event_store
 import report
 import services
+from event_store import EventStore
 from replay import Replay, ReplayError, agenda, shifted
 from sink import Received, Sink
 from snapshot import Snapshot
 
-START_AND_STOP_SECONDS = 9.0
+START_AND_STOP_SECONDS = 14.0
 LEAST_REPLAY_SECONDS = 3.0
 CLAIMS_A_SECOND = 260
 ARRIVAL_SECONDS = 5.0
@@ -54,7 +56,9 @@ def replay_seconds(environ: Mapping[str, str]) -> float:
     return max(total - START_AND_STOP_SECONDS, LEAST_REPLAY_SECONDS)
 
 
-def play(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) -> Outcome:
+def play(
+    client: httpx.Client, live: list[claims.Claim], store: EventStore, *, day_seconds: float
+) -> Outcome:
     """Send everything, and ask the monitor at both ends of either window."""
     replay, progress = Replay(client, live), report.Progress(sys.stdout)
     events = agenda(live)
@@ -69,7 +73,13 @@ def play(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) 
         pace = day_seconds if claims.LIVE[0] <= since < claims.LIVE[1] else 0.0
         for event in replay.play(events, since=since, until=until, day_seconds=pace):
             done = (replay.predictions + replay.labels) / len(events)
-            progress.show(done, day=event.day, predictions=replay.predictions, labels=replay.labels)
+            progress.show(
+                done,
+                day=event.day,
+                predictions=replay.predictions,
+                labels=replay.labels,
+                stored=store.count,
+            )
         snapshots[until] = status(client)
         since = until
     progress.clear()
@@ -101,23 +111,31 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
         sink = stack.enter_context(Sink())
         collector, otlp = services.collector(folder, forward_to=sink.address)
         stack.enter_context(collector)
-        app, address = services.app(folder, environ=_settings(folder, otlp, day_seconds))
+        broker, brokers = event_store.broker(folder)
+        stack.enter_context(broker)
+        url = stack.enter_context(event_store.database())
+        stack.enter_context(event_store.loader(folder, brokers, url))
+        store = stack.enter_context(closing(EventStore(url)))
+        settings = _settings(folder, otlp, day_seconds) | {"CLAIMS_BROKERS": brokers}
+        app, address = services.app(folder, environ=settings)
         stack.enter_context(app)
-        announce(otlp, address)
+        announce(otlp, brokers, address)
         print(
             f"replay     {len(live):,} of {len(every):,} claims that were open on {claims.LIVE[0]} "
             f"or came later, in {seconds:.0f} s"
         )
         with httpx.Client(base_url=address, timeout=30.0) as client:
-            outcome = play(client, live, day_seconds=day_seconds)
+            outcome = play(client, live, store, day_seconds=day_seconds)
             if is_served:
                 print(f"page       still at {address}/monitor/: Ctrl-C ends it")
                 sent = keep_serving(client, live, day_seconds=day_seconds)
                 outcome = outcome._replace(predictions=outcome.predictions + sent)
         app.stop()  # its last export is on its way when it is gone
         wait_for(sink.received, outcome.predictions)
+        store.wait_for(outcome.predictions, outcome.labels)
+        stored = store.counts()
         collector.stop()
-    exit_status = tell(outcome, sink.received, inflation)
+    exit_status = tell(outcome, sink.received, stored, inflation)
     more = (
         "" if is_served else f"; DEMO_SERVE=1 make demo leaves the page at {address}/monitor/ open"
     )
@@ -125,8 +143,9 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
     return exit_status
 
 
-def announce(otlp: str, address: str) -> None:
+def announce(otlp: str, brokers: str, address: str) -> None:
     """Say what runs where."""
+    print(f"event log  noida-db {version('noida-db')} at {brokers}, loaded into PostgreSQL 18")
     print(f"collector  rotel {version('rotel')}, OTLP/HTTP at {otlp}")
     print(f"service    claim severity, trained on early claims, at {address}")
     print(f"page       {address}/monitor/ shows the model live; drift begins halfway")
@@ -167,7 +186,9 @@ def wait_for(received: Received, predictions: int) -> None:
         time.sleep(0.05)
 
 
-def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> int:
+def tell(
+    outcome: Outcome, received: Received, stored: Mapping[str, int], inflation: claims.Inflation
+) -> int:
     """Print what was seen and received; the exit status, 0 if nothing is missing."""
     (before_opens, before), (after_opens, after) = (
         (outcome.snapshots[since], outcome.snapshots[until]) for since, until in (BEFORE, AFTER)
@@ -187,6 +208,11 @@ def tell(outcome: Outcome, received: Received, inflation: claims.Inflation) -> i
         "predictions": (outcome.predictions, received.total("mlmonitor.predictions", status="ok")),
         "labels": (outcome.labels, received.total("mlmonitor.labels", status="matched")),
     }
+    rows = ", ".join(f"{count:,} {table}" for table, count in stored.items())
+    print(f"\nWhat the loader wrote into the event store\n\n  rows: {rows}")
+    checks["rows of predictions"] = (outcome.predictions, stored["prediction"])
+    checks["rows of labels"] = (outcome.labels, stored["label"])
+    checks["dead letters"] = (0, stored["dead_letter"])
     for name, (sent, arrived) in checks.items():
         verdict = "equal" if sent == arrived else "NOT EQUAL"
         print(f"  {name}: {sent:,} sent by the client, {arrived:,} received: {verdict}")

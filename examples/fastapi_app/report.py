@@ -22,14 +22,17 @@ class Progress:
         self._pause = 0.1 if self._is_terminal else _SPARSE_SECONDS
         self._next = clock() + self._pause
 
-    def show(self, share: float, *, day: date, predictions: int, labels: int) -> None:
-        """Print how far the replay is, unless it did so a moment ago."""
+    def show(
+        self, share: float, *, day: date, predictions: int, labels: int, stored: Callable[[], int]
+    ) -> None:
+        """Print how far the replay is, unless that was a moment ago; `stored` counts rows."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + self._pause
         done = round(share * _BAR)
         bar = f"[{'#' * done}{'.' * (_BAR - done)}]"
-        line = f"  {bar} {day}  {predictions:,} predictions, {labels:,} labels"
+        line = f"  {bar} {day}  {predictions:,} predictions, {labels:,} labels, "
+        line += f"{stored():,} rows in the store"
         self._write(f"\r\033[K{line}" if self._is_terminal else f"{line}\n")
 
     def clear(self) -> None:

@@ -142,7 +142,7 @@ def app(folder: Path, *, environ: Mapping[str, str]) -> tuple[Service, str]:
         "the service",
         command,
         log=folder / "app.log",
-        is_ready=lambda: _answers(f"{address}/status"),
+        is_ready=lambda: answers(f"{address}/status"),
         # One claim at a time leaves nothing for more threads to share.
         environ={"OMP_NUM_THREADS": "1", **environ},
     )
@@ -155,7 +155,8 @@ def _is_listening(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a server answers at this address."""
     try:
         with urlopen(url, timeout=5.0) as reply:  # noqa: S310 - an address made here
             return bool(reply.status == 200)

