@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -105,19 +105,13 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
     started, inflation = time.monotonic(), claims.Inflation()
     day_seconds = seconds / (claims.LIVE[1] - claims.LIVE[0]).days
     every = claims.live(claims.load(claims.prism_path()))
-    step = math.ceil(len(every) / (seconds * CLAIMS_A_SECOND))
-    live = shifted(every[::step], inflation)
+    live = shifted(every[:: math.ceil(len(every) / (seconds * CLAIMS_A_SECOND))], inflation)
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
         collector, otlp = services.collector(folder, forward_to=sink.address)
         stack.enter_context(collector)
-        broker, brokers = event_store.broker(folder)
-        stack.enter_context(broker)
-        url = stack.enter_context(event_store.database())
-        stack.enter_context(event_store.loader(folder, brokers, url))
-        store = stack.enter_context(closing(EventStore(url)))
-        settings = _settings(folder, otlp, day_seconds) | {"CLAIMS_BROKERS": brokers}
-        app, address = services.app(folder, environ=settings)
+        brokers, store = stack.enter_context(event_store.start(folder))
+        app, address = services.app(folder, environ=_settings(folder, otlp, brokers, day_seconds))
         stack.enter_context(app)
         announce(otlp, brokers, address)
         print(
@@ -127,13 +121,11 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
         with httpx.Client(base_url=address, timeout=30.0) as client:
             outcome = play(client, live, store, day_seconds=day_seconds)
             if is_served:
-                print(f"page       still at {address}/monitor/: Ctrl-C ends it")
                 sent = keep_serving(client, live, day_seconds=day_seconds)
                 outcome = outcome._replace(predictions=outcome.predictions + sent)
         app.stop()  # its last export is on its way when it is gone
         wait_for(sink.received, outcome.predictions)
-        store.wait_for(outcome.predictions, outcome.labels)
-        stored = store.counts()
+        stored = store.wait_for(outcome.predictions, outcome.labels)
         collector.stop()
     exit_status = tell(outcome, sink.received, stored, inflation)
     more = (
@@ -156,6 +148,7 @@ def keep_serving(client: httpx.Client, live: list[claims.Claim], *, day_seconds:
 
     In a thread, so that Ctrl-C interrupts no request: every claim that was sent is counted.
     """
+    print(f"page       still at {client.base_url}/monitor/: Ctrl-C ends it")
     since, until = AFTER
     reports = [event for event in agenda(live) if not event.is_closure]
     ended = threading.Event()
@@ -219,9 +212,10 @@ def tell(
     return 0 if all(sent == arrived for sent, arrived in checks.values()) else 1
 
 
-def _settings(folder: Path, otlp: str, day_seconds: float) -> dict[str, str]:
+def _settings(folder: Path, otlp: str, brokers: str, day_seconds: float) -> dict[str, str]:
     return {
         "CLAIMS_COLLECTOR": otlp,
+        "CLAIMS_BROKERS": brokers,
         "CLAIMS_REFERENCE": str(folder / "claims.reference.json"),
         "CLAIMS_WINDOW_SECONDS": str(WINDOW_DAYS * day_seconds),
         "CLAIMS_EXPORT_SECONDS": str(max(30 * day_seconds, 0.25)),

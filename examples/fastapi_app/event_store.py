@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,21 +36,31 @@ class EventStore:
         ).fetchone()
         return 0 if row is None else int(row[0])
 
-    def wait_for(self, predictions: int, labels: int) -> None:
-        """Give the loader time to write what is on its way."""
+    def wait_for(self, predictions: int, labels: int) -> dict[str, int]:
+        """Give the loader time to write what is on its way; return the rows of each table."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
             if self.count() >= predictions and self.count("label") >= labels:
-                return
+                break
             time.sleep(0.1)
-
-    def counts(self) -> dict[str, int]:
-        """The rows of each table."""
         return {table: self.count(table) for table in _TABLES}
 
     def close(self) -> None:
         """Leave the database."""
         self._connection.close()
+
+
+@contextmanager
+def start(folder: Path) -> Iterator[tuple[str, EventStore]]:
+    """Run all three until the end of the block; yield the broker's address, and the store."""
+    service, brokers = broker(folder)
+    with (
+        service,
+        database() as url,
+        loader(folder, brokers, url),
+        closing(EventStore(url)) as store,
+    ):
+        yield brokers, store
 
 
 def broker(folder: Path) -> tuple[services.Service, str]:
