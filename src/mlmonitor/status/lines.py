@@ -113,10 +113,21 @@ def why_lines(shift: Shift | None) -> list[str]:
     if not significant:
         return []
     effects = [f"{truncate(part.field, NAME_COLUMNS)} {signed(part.mix)}" for part in significant]
+    if any(len(group.parts) > 1 for group in shift.groups):
+        effects = [_joint(group.parts) for group in shift.groups]
+        effects.append(f"the rest {signed(shift.rest)}")
     moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
     return [
         f"why: {moved} (\u00b1{short(shift.threshold)} by chance); mix of {join_names(effects)}"
     ]
+
+
+def _joint(parts: Mapping[str, float]) -> str:
+    """The effect of features that moved together, with each one's part."""
+    named = [f"{truncate(field, NAME_COLUMNS)} {signed(part)}" for field, part in parts.items()]
+    if len(named) == 1:
+        return named[0]
+    return f"{signed(sum(parts.values()))} together ({join_names(named)})"
 
 
 def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Decompose the shift of the mean prediction into the mix effects of features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ class Contribution:
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
     range of the reference, whose predictions are unknown.
+    part: what of `mix` is the feature's own, if other features moved with it; None if unknown.
     """
 
     field: str
@@ -34,6 +36,7 @@ class Contribution:
     rest: float
     threshold: float
     is_extrapolated: bool = False
+    part: float | None = None
 
     @property
     def is_beyond_chance(self) -> bool:
@@ -42,10 +45,24 @@ class Contribution:
 
 
 @dataclass(frozen=True)
+class JointEffect:
+    """Features that explain a shift together: their parts by field, and the sum of these."""
+
+    parts: Mapping[str, float]
+
+    @property
+    def effect(self) -> float:
+        """The joint effect, in the prediction's unit."""
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
 class Shift:
     """The shift of the mean prediction from the reference's, with the largest mix first.
 
-    Features depend on each other, so their mixes need not add up to the shift.
+    Features depend on each other, so their mixes need not add up to the shift. groups: the features
+    whose mixes exceed their thresholds, with those that they depend on together; the effects of the
+    groups and `rest` do add up to it. Empty if the reference does not know the features' parts.
     """
 
     prediction: str
@@ -53,6 +70,12 @@ class Shift:
     mean: float
     threshold: float
     contributions: tuple[Contribution, ...]
+    groups: tuple[JointEffect, ...] = ()
+
+    @property
+    def rest(self) -> float:
+        """The part of the shift that no group explains."""
+        return self.shift - sum(group.effect for group in self.groups)
 
     @property
     def shift(self) -> float:
@@ -93,6 +116,8 @@ class ShiftDecomposition:
         ]
         self._fields: Counts = np.array([index for index, _ in explained], np.int64)
         names = tuple(entry.name for _, entry in explained)
+        self._weights = [entry.mix_weight for _, entry in explained]
+        self._groups = [entry.mix_group for _, entry in explained]
         self.explained_by: ExplainedBy = ExplainedBy(prediction, names)
         self._entry = entries[place]
         reference = entry_counts(entries, plan)
@@ -140,15 +165,24 @@ class ShiftDecomposition:
         is_opposed = mix * (mean - before) < 0
         is_extrapolated = is_opposed & ((np.abs(known) < np.abs(mix) / 2) | (known * mix < 0))
         contributions = [
-            Contribution(name, effect, mean - before - effect, limit, is_extrapolated=is_guess)
-            for name, effect, limit, is_guess in zip(
+            Contribution(
+                name,
+                effect,
+                mean - before - effect,
+                limit,
+                is_extrapolated=is_guess,
+                part=None if weight is None else weight * effect,
+            )
+            for name, effect, limit, is_guess, weight in zip(
                 self.explained_by.features,
                 mix.tolist(),
                 threshold.tolist(),
                 is_extrapolated.tolist(),
+                self._weights,
                 strict=True,
             )
         ]
+        groups = self._join(contributions)
         contributions.sort(key=lambda contribution: -abs(contribution.mix))
         return Shift(
             prediction=self._prediction,
@@ -156,7 +190,17 @@ class ShiftDecomposition:
             mean=mean,
             threshold=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
             contributions=tuple(contributions),
+            groups=groups,
         )
+
+    def _join(self, contributions: Sequence[Contribution]) -> tuple[JointEffect, ...]:
+        """Join the parts of features that depend on each other, the largest joint effect first."""
+        parts_by_group: dict[int, dict[str, float]] = {}
+        for group, contribution in zip(self._groups, contributions, strict=True):
+            if contribution.part is not None and contribution.is_beyond_chance:
+                parts_by_group.setdefault(group, {})[contribution.field] = contribution.part
+        joined = [JointEffect(MappingProxyType(parts)) for parts in parts_by_group.values()]
+        return tuple(sorted(joined, key=lambda group: -abs(group.effect)))
 
     def _beyond(self, recent: Profile, counts: Counts) -> Floats:
         """The rows in each feature's outer bins whose value is beyond the reference's range.

@@ -72,8 +72,10 @@ class FieldReference(BaseModel):
     `CRITICAL_ROWS` rows without drift. `seasons` holds the counts of each season, missing values
     last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
     absent. `predicted` and `predicted_variance` are the mean and variance of the explained
-    prediction by bin, missing values last; null for a bin without rows. `dependence` is null if it
-    was not measured. `accepted_at`: when a live window was accepted as the field's baseline.
+    prediction by bin, missing values last; null for a bin without rows. `mix_weight` is the part of
+    a feature's mix effect that is its own, and `mix_group` numbers the features that it explains
+    shifts with; null if this is unknown. `dependence` is null if it was not measured.
+    `accepted_at`: when a live window was accepted as the field's baseline.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -93,6 +95,8 @@ class FieldReference(BaseModel):
     predicted_variance: Annotated[list[Deviation | None], Field(max_length=10_002)] = []
     dependence: FieldDependence | None = None
     accepted_at: AwareDatetime | None = None
+    mix_weight: Finite | None = None
+    mix_group: Count = 0
 
     @property
     def is_id_like(self) -> bool:

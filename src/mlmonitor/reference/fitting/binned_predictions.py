@@ -9,7 +9,10 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import Counts, Floats, Role
 from mlmonitor.reference.fitting.stratified_field import cells_of
+from mlmonitor.stats.dependence.mix_weights import mix_weights
 
+_MOST_WEIGHED = 400  # features; more would take minutes
+_WEIGHED_ROWS = 20_000
 _ALL_RANGE = 1e150  # a larger prediction's square overflows
 
 
@@ -38,7 +41,30 @@ def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) ->
         else entry
         for place, entry in enumerate(entries)
     ]
-    return Explained(explained, entries[at].name)
+    return Explained(_with_weights(explained, values_of), entries[at].name)
+
+
+def _with_weights(
+    entries: list[CountedEntry], values_of: Callable[[int], Any]
+) -> list[CountedEntry]:
+    """Add to each feature its weight among the features that explain the prediction with it."""
+    places = [place for place, entry in enumerate(entries) if entry.predicted]
+    if not 0 < len(places) <= _MOST_WEIGHED:
+        return entries
+    scores = []
+    for place in places:
+        values = values_of(place)
+        sample = values[:: max(len(values) // _WEIGHED_ROWS, 1)]
+        by_bin = np.array([np.nan if y is None else y for y in entries[place].predicted], float)
+        scores.append(by_bin[cells_of(entries[place], sample)])
+    table = np.array(scores)
+    means = np.nanmean(np.where(np.isnan(table).all(axis=1, keepdims=True), 0.0, table), axis=1)
+    weights, groups = mix_weights(np.where(np.isnan(table), means[:, None], table))
+    weighted = list(entries)
+    for place, weight, group in zip(places, weights.tolist(), groups.tolist(), strict=True):
+        update = {"mix_weight": float(f"{weight:.6g}"), "mix_group": places[group]}
+        weighted[place] = entries[place].model_copy(update=update)
+    return weighted
 
 
 def primary(entries: Sequence[CountedEntry]) -> int | None:
