@@ -19,8 +19,10 @@ from mlmonitor.reference.calibration.field_effects import (
     ERROR_LINK,
     SCORE,
     EffectCandidate,
+    FittedEffects,
     Link,
     fit_effects,
+    logistic,
     sample_places,
 )
 from mlmonitor.reference.calibration.isotonic import monotone_rates
@@ -95,33 +97,8 @@ def _fit_classes(
         label=_label_of(data.outputs, names),
         is_probability=plan.has_probabilities,
         maps=maps,
-        corrections=_correct(block, maps) if plan.task == "multiclass" else [],
+        corrections=candidates.correct(block, maps) if plan.task == "multiclass" else [],
     )
-
-
-def _correct(block: OutcomeBlock, maps: Sequence[OutcomeMap]) -> list[list[float]]:
-    """Return rows by actual and predicted class, divided by those expected from the maps.
-
-    One class at a time, a probability is right on average, but not among the rows whose most
-    probable class it is. Twenty rows more on both sides shrink the quotient of rare pairs.
-    """
-    is_known = ~np.isnan(block.scores).any(axis=0)
-    is_known &= (block.actual_class >= 0) & (block.predicted_class >= 0)
-    actual, predicted = block.actual_class[is_known], block.predicted_class[is_known]
-    chances = np.stack(
-        [
-            monotone_rates(np.array(part.rows), np.array(part.sums))[
-                np.searchsorted(part.edges, scores[is_known], side="left")
-            ]
-            for part, scores in zip(maps, block.scores, strict=True)
-        ]
-    )
-    chances = chances / np.maximum(chances.sum(axis=0), 1e-9)
-    size = len(maps)
-    expected = np.stack([np.bincount(predicted, row, size) for row in chances])
-    realised = np.bincount(actual * size + predicted, minlength=size**2).reshape(size, size)
-    corrections: list[list[float]] = ((realised + _SHRINK) / (expected + _SHRINK)).tolist()
-    return corrections
 
 
 def _fit_errors(data: TrainingRows, block: OutcomeBlock) -> CalibrationReference | None:
@@ -153,18 +130,19 @@ def _fit_map(
     size = len(edges) + 1
     rows: Counts = np.bincount(bins, minlength=size).astype(np.int64)
     sums, squares = _sum_by(bins, outcome, size), _sum_by(bins, outcome**2, size)
-    effects: dict[str, Floats] = {}
+    fitted = FittedEffects({})
     offsets: Floats = np.zeros(size)
     if is_class:
         rates = np.clip(monotone_rates(rows, sums), 1e-4, 1 - 1e-4)
         offsets = np.log(rates / (1 - rates))
-        effects = candidates.effects(outcome, (bins, offsets), CLASS_LINK)
+        fitted = candidates.effects(outcome, (bins, offsets), CLASS_LINK)
     elif is_error and outcome.any():
         least = max(float(outcome.mean()) * 1e-6, np.finfo(np.float64).tiny)
         means = np.maximum(sums / np.maximum(rows, 1), least)
         offsets = np.log(means)
-        effects = candidates.effects(outcome, (bins, offsets), ERROR_LINK)
-    offsets = offsets + effects.pop(SCORE, 0.0)
+        fitted = candidates.effects(outcome, (bins, offsets), ERROR_LINK)
+    effects = {name: fitted.slope * values for name, values in fitted.by_name.items()}
+    offsets = fitted.intercept + fitted.slope * offsets + effects.pop(SCORE, 0.0)
     return OutcomeMap(
         outcome=measure,
         output=output,
@@ -182,7 +160,7 @@ class _Candidates:
 
     def __init__(self, data: TrainingRows, pairs: Counts) -> None:
         self._chosen = sample_places(pairs.size)
-        rows = pairs[self._chosen]
+        self._rows = rows = pairs[self._chosen]
         self._by_name = {
             entry.name: EffectCandidate(
                 cells_of(entry, data.values_of(place)[rows]), len(entry.counts) + 1
@@ -191,13 +169,38 @@ class _Candidates:
             if Role(entry.role) is Role.FEATURE and not entry.is_id_like
         }
 
-    def effects(
-        self, outcome: Floats, score: tuple[Counts, Floats], link: Link
-    ) -> dict[str, Floats]:
+    def effects(self, outcome: Floats, score: tuple[Counts, Floats], link: Link) -> FittedEffects:
         """Return the effects beyond those of the score: its bin in each row, and their offsets."""
         bins, offsets = score[0][self._chosen], score[1]
         candidates = {**self._by_name, SCORE: EffectCandidate(bins, len(offsets))}
         return fit_effects(outcome[self._chosen], offsets[bins], candidates, link)
+
+    def correct(self, block: OutcomeBlock, maps: Sequence[OutcomeMap]) -> list[list[float]]:
+        """Return rows by actual and predicted class, divided by those expected from the maps.
+
+        One class at a time, a probability is right on average, but not among the rows whose most
+        probable class it is. Twenty rows more on both sides shrink the quotient of rare pairs.
+        """
+        pairs = zip(maps, block.scores, strict=True)
+        chances = np.stack([self._chances(part, scores[self._rows]) for part, scores in pairs])
+        chances = chances / np.maximum(chances.sum(axis=0), 1e-9)
+        actual, predicted = block.actual_class[self._rows], block.predicted_class[self._rows]
+        known, size = np.flatnonzero(predicted >= 0), len(maps)
+        actual, predicted = actual[known], predicted[known]
+        expected = np.stack([np.bincount(predicted, row[known], size) for row in chances])
+        realised = np.bincount(actual * size + predicted, minlength=size**2).reshape(size, size)
+        corrections: list[list[float]] = ((realised + _SHRINK) / (expected + _SHRINK)).tolist()
+        return corrections
+
+    def _chances(self, part: OutcomeMap, scores: Floats) -> Floats:
+        """Return the probability of a class in each chosen row."""
+        bins = np.searchsorted(part.edges, scores, side="left")
+        if not part.effects:
+            return monotone_rates(np.array(part.rows), np.array(part.sums, np.float64))[bins]
+        shift: Floats = np.array(part.offsets)[bins]
+        for effect in part.effects:
+            shift = shift + np.array(effect.values)[self._by_name[effect.field].cells]
+        return logistic(shift)
 
 
 def _sum_by(bins: Counts, values: Floats, size: int) -> Floats:
