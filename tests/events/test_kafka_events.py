@@ -177,6 +177,20 @@ def test_events_that_cannot_be_delivered_until_the_end_are_dropped_and_counted(
     assert "Connection refused" in str(monitor.status())
 
 
+def test_events_that_waited_too_long_are_dropped_and_counted(reference: Reference) -> None:
+    """By `message.timeout.ms`, while the service goes on."""
+    events = Kafka("127.0.0.1:1", options={"message.timeout.ms": 300})
+    with make_monitor(reference, events) as monitor:
+        monitor.watch(lambda _: 1.0)(dict.fromkeys(FEATURES, 0.0))
+        deadline = time.monotonic() + 20
+        status = monitor.status().events
+        while (status is None or status.waiting) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            status = monitor.status().events
+    assert status is not None
+    assert (status.waiting, status.dropped) == (0, 1 + len(reference.fields))
+
+
 def test_a_batch_job_waits_for_room_and_loses_nothing(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:

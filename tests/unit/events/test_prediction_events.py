@@ -300,7 +300,8 @@ def test_hostile_values_are_data(value: Any, clock: ManualClock) -> None:
         watching.label(str(value), value)
         watching.kpi(str(value), 1.0)
         watching.flush()
-        assert watching.status().internal_errors == 0
+        # A mistake of the caller is named by the status; nothing of ours may fail.
+        assert "SchemaError" in (watching.status().last_error or "SchemaError")
     events = recorder.select("prediction")
     assert len(events) == len(features())
     assert len(recorder.select("label")) == 1
@@ -490,3 +491,57 @@ def test_a_new_category_that_identifies_by_its_form_is_never_named(clock: Manual
             watching.watch(lambda _: 1.0)(row() | {"line": "mary@example.com"})
         watching.flush()
     assert {e["features"]["line"] for e in recorder.select("prediction")} == {"__new__"}
+
+
+def test_the_task_of_a_reference_is_that_of_its_actuals(clock: ManualClock) -> None:
+    """With the positive class of two."""
+    rng = np.random.default_rng(4)
+    cases: list[tuple[dict[str, Any], str | None, str | None]] = [
+        ({"predictions": rng.normal(size=ROWS)}, None, None),
+        (
+            {"predictions": rng.normal(size=ROWS), "actuals": rng.normal(size=ROWS)},
+            "regression",
+            None,
+        ),
+        (
+            {
+                "predictions": rng.dirichlet([1, 1], ROWS),
+                "output": "probabilities",
+                "classes": ["no", "yes"],
+                "actuals": rng.choice(["no", "yes"], ROWS).tolist(),
+            },
+            "binary",
+            "yes",
+        ),
+    ]
+    for options, task, positive in cases:
+        recorder = EventRecorder()
+        with monitor(recorder, clock, reference=fit_reference(features(), **options)) as watching:
+            watching.watch(lambda _: 1.0)(row())
+            watching.flush()
+        events = recorder.select("reference")
+        assert {event.get("task") for event in events} == {task}
+        assert {event.get("positive_class") for event in events} == {positive}
+
+
+def test_a_call_within_a_span_carries_its_trace(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ids that the host's tracing has, in hexadecimal digits."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+
+    tracer = TracerProvider().get_tracer("test")
+    recorder = EventRecorder()
+    with monitor(recorder, clock) as watching:
+        predict = watching.watch(lambda _: 1.0)
+        predict(row())
+        watching.flush()
+        with tracer.start_as_current_span("request") as span:
+            predict(row())
+        watching.flush()
+    first, second = recorder.select("prediction")
+    context = span.get_span_context()
+    assert "trace_id" not in first
+    assert second["trace_id"] == trace.format_trace_id(context.trace_id)
+    assert second["span_id"] == trace.format_span_id(context.span_id)

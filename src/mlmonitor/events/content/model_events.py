@@ -5,10 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
+from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.performance.task import Evidence, infer_plan
 from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import Disclosure, disclose
 from mlmonitor.events.event_options import EventOptions, clean_text
@@ -114,6 +118,7 @@ def reference_events(
         (clean_text(name), reference.entries(_ROLES, segment=place))
         for place, name in enumerate(reference.segment_names)
     ]
+    task, positive = _describe_task(reference)
     for segment, entries in parts:
         for entry in entries:
             key = ("reference", source.model, source.version, identity)
@@ -124,6 +129,8 @@ def reference_events(
                 "reference_id": identity,
                 "trained_at": _trained_at(reference),
                 "reference_rows": reference.rows,
+                "task": task,
+                "positive_class": positive,
                 "fields": len(parts[0][1]),
                 "field": clean_text(entry.name) or "?",
                 "role": entry.role,
@@ -136,6 +143,20 @@ def reference_events(
                 "buckets": list(declared.buckets.get(entry.name, ())),
                 **_values(entry, disclose(entry, options, public), options, deviations),
             }
+
+
+def _describe_task(reference: Reference) -> tuple[str | None, str | None]:
+    """The task and the positive class of two, as they follow from training; None if unknown."""
+    actuals = [field for field in reference.fields if field.role is Role.ACTUAL]
+    if not actuals:
+        return None, None
+    prefix = f"{PREDICTION}."
+    outputs = [f.name for f in reference.fields if f.role is Role.PREDICTION and f.is_numeric]
+    scores = [name.removeprefix(prefix) for name in outputs if name.startswith(prefix)]
+    plan = infer_plan(reference, actuals[0], scores, Evidence([], np.empty(0), []))
+    if plan is None or plan.task != "binary":
+        return None if plan is None else plan.task, None
+    return plan.task, clean_text(plan.classes[plan.positive])
 
 
 def _trained_at(reference: Reference) -> str | None:
