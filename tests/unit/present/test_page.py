@@ -12,14 +12,15 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from mlmonitor import Config, Monitor
+from mlmonitor import Config, Monitor, Objective
 from mlmonitor.errors import ConfigError
 from mlmonitor.integrations.asgi import page
-from mlmonitor.present.names import field_id
+from mlmonitor.present.names import field_id, segment_id
 from mlmonitor.present.page.host_check import split_host
 from mlmonitor.records import Role
 from mlmonitor.testing import ManualClock
 from support.html_checks import Document
+from support.references import fit_reference
 from support.shown_models import (
     HOSTILE,
     claims_reference,
@@ -392,3 +393,74 @@ def test_a_fault_is_answered_without_its_text(
     answer = client.get("/")
     assert answer.status_code == 500
     assert "4711" not in answer.text
+
+
+def classifier_monitor(*, has_labels: bool) -> Monitor:
+    """A classifier in two segments with an objective; its last third is shifted."""
+    rng, clock = np.random.default_rng(0), ManualClock()
+
+    def draw(rows: int, shift: float) -> tuple[dict[str, Any], Any, Any]:
+        x, region = rng.normal(shift, 1, rows), rng.choice(["north", "south"], rows)
+        p = 1 / (1 + np.exp(-1.5 * x))
+        actual = np.where(rng.random(rows) < p, "yes", "no")
+        return {"x": x, "region": region}, np.column_stack([1 - p, p]), actual
+
+    features, scores, actuals = draw(2_000, 0.0)
+    reference = fit_reference(
+        features,
+        predictions=scores,
+        output="probabilities",
+        classes=["no", "yes"],
+        actuals=actuals,
+        segments=["region"],
+    )
+    monitor = Monitor(
+        "churn",
+        reference=reference,
+        segments=["region"],
+        exporters=[],
+        clock=clock,
+        objectives=[Objective("accuracy", minimum=0.99)],
+    )
+    for minute in range(30):
+        features, scores, actuals = draw(60, 1.0 if minute >= 20 else 0.0)
+        ids = [f"{minute}-{place}" for place in range(60)]
+        monitor.record(features, scores, output="probabilities", names=["no", "yes"], ids=ids)
+        monitor.status()
+        if has_labels:
+            monitor.label(ids, actuals.tolist())
+        clock.advance(60)
+    return monitor
+
+
+def test_a_classifier_shows_confusion_calibration_and_objectives() -> None:
+    """Realised measures, estimates beside them with what they assume, and the broken bound."""
+    with classifier_monitor(has_labels=True) as monitor:
+        document = Document(parts_of(TestClient(page(monitor)))["performance"])
+    assert document.problems == []
+    for phrase in ("Actual classes", "Calibration", "at least 0.99", "broken", "estimated"):
+        assert phrase in document.text, phrase
+    assert "Estimates assume that a score means the same probability" in document.text
+
+
+def test_estimates_are_shown_before_the_first_label() -> None:
+    """They are marked as such."""
+    with classifier_monitor(has_labels=False) as monitor:
+        text = Document(parts_of(TestClient(page(monitor)))["performance"]).text
+    assert "No label has arrived" in text
+    assert "estimated" in text
+
+
+def test_a_segment_is_shown_on_its_own() -> None:
+    """Its rows alone; the choice of segments is part of the page."""
+    with classifier_monitor(has_labels=True) as monitor:
+        client = TestClient(page(monitor))
+        name = next(iter(monitor.status().segments))
+        assert f">{name}</option>" in client.get("/").text
+        whole = parts_of(client, "?all=1")["fields"]
+        link = segment_id(name)
+        part = parts_of(client, f"?all=1&segment={link}")["fields"]
+        detail = parts_of(client, f"?field={field_id(Role.FEATURE, 'x')}")["field"]
+    assert "numeric, 1,800" in Document(whole).text
+    assert "numeric, 1,800" not in Document(part).text
+    assert "By segment" in Document(detail).text

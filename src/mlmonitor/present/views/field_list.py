@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.drift.drift import PSI
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.formatting import counted, share, short
 from mlmonitor.present.charts.field_shapes import FieldShape, draw_shapes
@@ -73,8 +75,14 @@ class ListedField:
     population: PopulationSnapshot
     place: int
     status: FieldStatus
-    alerts: int
+    alerts: tuple[Alert, ...]
     weight: float
+
+    @property
+    def has_invalid(self) -> bool:
+        """Whether an alert on invalid values of these very rows is firing."""
+        own = self.population.segment
+        return any(a.measure != PSI and a.segment == own for a in self.alerts)
 
     @property
     def is_calm(self) -> bool:
@@ -117,18 +125,18 @@ def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
     reference = reading.snapshot.reference
     importances = _relative({} if reference is None else reference.importances)
     statuses = iter(reading.fields(segment))
-    name = reading.segment(segment)
-    firing: dict[tuple[Role, str], int] = {}
+    part = reading.segment(segment)
+    firing: dict[tuple[Role, str], list[Alert]] = defaultdict(list)
     for alert in reading.status.alerts:
-        if name is None or alert.segment == name.name:
-            firing[alert.role, alert.field] = firing.get((alert.role, alert.field), 0) + 1
+        if part is None or alert.segment == part.name:
+            firing[alert.role, alert.field].append(alert)
     found = []
     for population in reading.populations(segment):
         for place, field in enumerate(population.plan.schema.fields):
             status = next(statuses)
             if field.role is not _KPI_ROLE:
                 weight = importances.get(field.name, 0.5) if field.role is Role.FEATURE else 1.0
-                alerts = firing.get((field.role, field.name), 0)
+                alerts = tuple(firing.get((field.role, field.name), ()))
                 found.append(ListedField(population, place, status, alerts, weight))
     return found
 
@@ -145,7 +153,7 @@ def _matters(candidate: ListedField) -> tuple[float, float, str]:
     status = candidate.status
     effect = _ratio(status)
     evidence = 1 + min(max(status.log10_e_value or 0.0, 0.0), 300.0)
-    return (-float(candidate.alerts > 0), -evidence * effect * candidate.weight, status.name)
+    return (-float(bool(candidate.alerts)), -evidence * effect * candidate.weight, status.name)
 
 
 def _ratio(status: FieldStatus) -> float:
@@ -197,7 +205,7 @@ def _row(candidate: ListedField, shape: FieldShape | None, trend: Trend | None) 
         score="" if status.psi is None else f"{status.psi:.3f}",
         threshold="" if status.psi_threshold is None else f"{status.psi_threshold:.3f}",
         invalid=share(invalid, total) if total else "",
-        is_invalid=total > 0 and candidate.alerts > int(status.has_alert),
+        is_invalid=total > 0 and candidate.has_invalid,
         count=counted(status.count),
         note=note,
     )
@@ -209,7 +217,8 @@ def describe_state(candidate: ListedField) -> tuple[str, str]:
     if status.is_id_like:
         return "uncompared", "almost every value is different: not compared"
     if candidate.alerts:
-        return "alert", "drift" if status.has_alert else "invalid values"
+        kind = "invalid values" if candidate.has_invalid else "in a segment"
+        return "alert", "drift" if status.has_alert else kind
     if status.psi is None:
         return "uncompared", "not compared" if status.count else "no values in this window"
     if status.has_moved:

@@ -76,6 +76,7 @@ def caption_measure(name: str) -> str:
 
 
 _SHORT = {name: name.upper() for name in ("mae", "rmse", "mape", "wape", "ece", "ndcg", "mrr")} | {
+    "brier": "Brier score",
     "r2": "R²",
     "f1": "F1",
     "roc_auc": "ROC AUC",

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlmonitor.compare.performance.classification import CalibrationBin
+from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import MEASURES, Performance
 from mlmonitor.formatting import amount, counted, short
 from mlmonitor.present.names import show_name
@@ -22,7 +24,7 @@ _FIRST = {
     "multiclass": ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc"),
     "ranking": ("ndcg", "mrr"),
 }
-_MOST_CLASSES = 12
+_MOST_CLASSES, _MOST_ESTIMATES = 12, 3
 _ZERO_BASED = ("bias", "r2")
 
 
@@ -69,10 +71,14 @@ class CalibrationPoint:
 
 @dataclass(frozen=True, slots=True)
 class PerformancePanel:
-    """All that labels say; empty parts are left out of the page."""
+    """All that labels say, and estimates without them; empty parts are left out of the page.
+
+    assumption: what has to hold for the estimates.
+    """
 
     summary: str
     tiles: tuple[MeasureTile, ...]
+    assumption: str
     cohorts: IntervalChart | None
     buckets: tuple[BucketChart, ...]
     classes: tuple[str, ...]
@@ -81,30 +87,47 @@ class PerformancePanel:
 
 
 def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
-    """The panel; None before the first label."""
+    """The panel; None if there is neither a label nor an estimate."""
     status = reading.status
-    performance = status.performance
+    performance, estimated = status.performance, status.estimated
+    estimates = _list_estimates(reading)
     if performance is None or not performance.count:
-        return None
+        if estimated is None or not estimates:
+            return None
+        text = "No label has arrived; estimated from the model's own scores."
+        return PerformancePanel(text, estimates, estimated.assumption, None, (), (), (), ())
     main = _main_measure(performance)
     names = list(performance.confusion) if performance.task in ("binary", "multiclass") else []
     return PerformancePanel(
         summary=_summarise(reading, performance),
-        tiles=_tiles(reading, performance),
+        tiles=(*_tiles(reading, performance), *estimates),
+        assumption=estimated.assumption if estimated is not None and estimates else "",
         cohorts=chart_cohorts(status.cohorts, main, status.training_metrics),
         buckets=tuple(chart_buckets(performance)),
         classes=tuple(map(show_name, names[:_MOST_CLASSES])),
         confusion=_confusion(performance.confusion, names[:_MOST_CLASSES]) if names else (),
-        calibration=tuple(
-            CalibrationPoint(
-                round(bin_.mean_score * 1000),
-                round(1000 - bin_.share * 1000),
-                round(1000 - bin_.low * 1000),
-                round(1000 - bin_.high * 1000),
-                f"score {bin_.mean_score:.2f}: {bin_.share:.1%} of {counted(bin_.count)}",
-            )
-            for bin_ in performance.calibration
-        ),
+        calibration=tuple(map(_place_bin, performance.calibration)),
+    )
+
+
+def _list_estimates(reading: ModelReading) -> tuple[MeasureTile, ...]:
+    """The main measures of the window's predictions, without labels."""
+    estimated = reading.status.estimated
+    if estimated is None:
+        return ()
+    names = [name for name in _FIRST[estimated.task] if name in estimated]
+    training = reading.status.training_metrics
+    return tuple(_tile(name, estimated[name], training) for name in names[:_MOST_ESTIMATES])
+
+
+def _place_bin(bin_: CalibrationBin) -> CalibrationPoint:
+    """A bin of the calibration curve on its chart, whose origin is at the top."""
+    return CalibrationPoint(
+        round(bin_.mean_score * 1000),
+        round(1000 - bin_.share * 1000),
+        round(1000 - bin_.low * 1000),
+        round(1000 - bin_.high * 1000),
+        f"score {bin_.mean_score:.2f}: {bin_.share:.1%} of {counted(bin_.count)}",
     )
 
 
@@ -140,17 +163,11 @@ def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile
     first = [name for name in _FIRST[performance.task] if name in performance]
     names = [*first, *(name for name in performance if name not in MEASURES)]
     tiles = [_tile(name, performance[name], reading.status.training_metrics) for name in names]
-    estimated = getattr(reading.status, "estimated", None) or {}
-    tiles += [
-        _tile(name, estimated[name], reading.status.training_metrics)
-        for name in estimated
-        if name in names[:3]
-    ]
     return tuple(tiles)
 
 
-def _tile(name: str, estimate: object, training: Mapping[str, float]) -> MeasureTile:
-    value, low, high, basis = (getattr(estimate, n) for n in ("value", "low", "high", "basis"))
+def _tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> MeasureTile:
+    value, low, high, _, basis = estimate
     interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else ""
     known = next((x for key, x in training.items() if key.casefold() == name), None)
     return MeasureTile(
