@@ -52,8 +52,7 @@ class CohortTable:
         is_kept = places >= 0
         places, labelled_at = places[is_kept], labelled_at[is_kept]
         self.labelled += np.bincount(places, minlength=MOST_COHORTS)
-        delays = np.floor(labelled_at / self.seconds).astype(np.int64) - self.periods[places]
-        delays = np.clip(delays, 0, MOST_COHORTS - 1)
+        delays = self.delays_of(places, labelled_at)
         cells = np.bincount(places * MOST_COHORTS + delays, minlength=MOST_COHORTS**2)
         self.delays += cells.reshape(self.delays.shape)
 
@@ -72,18 +71,18 @@ class CohortTable:
         Source: Mack, "Distribution-free calculation of the standard error of chain ladder" (1993).
         """
         order = self.order()
-        current = int(np.floor(now / self.seconds))
-        ages = current - self.periods[order]  # periods that have ended, including the cohort's own
-        totals = np.cumsum(self.delays[order], axis=1)
-        oldest_age = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
-        shares = np.full(MOST_COHORTS, np.nan)
-        share = 1.0
-        for age in range(oldest_age - 1, -1, -1):
-            shares[age] = share
-            before, after = totals[ages > age, age - 1].sum(), totals[ages > age, age].sum()
-            if age and after:
-                share *= before / after
-        return shares
+        return chain_ladder(np.cumsum(self.delays[order], axis=1), self.ages(now, order))
+
+    def ages(self, now: float, order: list[int]) -> Counts:
+        """Return how many periods of some cohorts have ended, including their own."""
+        ages: Counts = int(np.floor(now / self.seconds)) - self.periods[order]
+        return ages
+
+    def delays_of(self, places: Counts, labelled_at: Floats) -> Counts:
+        """Return the period in which each label arrived, counted from its cohort's own."""
+        delays = np.floor(labelled_at / self.seconds).astype(np.int64) - self.periods[places]
+        clipped: Counts = np.clip(delays, 0, MOST_COHORTS - 1)
+        return clipped
 
     def _reset(self, place: int, period: int) -> None:
         self.periods[place] = period
@@ -94,3 +93,19 @@ class CohortTable:
     def nbytes(self) -> int:
         """Memory held."""
         return self.delays.nbytes + 3 * self.predicted.nbytes
+
+
+def chain_ladder(totals: Counts | Floats, ages: Counts) -> Floats:
+    """Return the share of the final total that a cohort has after each period.
+
+    totals: cumulated by delay, `[cohorts, delays]`. ages: periods of each cohort that have ended.
+    """
+    oldest_age = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
+    shares = np.full(MOST_COHORTS, np.nan)
+    share = 1.0
+    for age in range(oldest_age - 1, -1, -1):
+        shares[age] = share
+        before, after = totals[ages > age, age - 1].sum(), totals[ages > age, age].sum()
+        if age and after:
+            share *= before / after
+    return shares

@@ -1,15 +1,22 @@
 """Performance by the time of prediction, with the maturity of each cohort."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.cohort_table import MOST_COHORTS, CohortTable
+from mlmonitor.aggregate.outcomes.delay_triangle import DelayTriangle
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
+from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Floats
+
+_NOTHING: Final[Mapping[str, Estimate]] = MappingProxyType({})
 
 
 class Cohort(NamedTuple):
@@ -18,6 +25,9 @@ class Cohort(NamedTuple):
     labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
     that have arrived, estimated from earlier cohorts; None while none is old enough.
     `labelled / predicted` stays below it if some predictions never get a label.
+    projected: each mean loss as it will be once all labels have arrived, if later labels change it
+    as much as in earlier cohorts; the interval holds their differences, too, and is NaN with fewer
+    than three of them. Selective labels, of approved loans alone, are not corrected by it.
     """
 
     start: datetime
@@ -26,6 +36,7 @@ class Cohort(NamedTuple):
     labelled: int
     maturity: float | None
     performance: Performance
+    projected: Mapping[str, Estimate] = _NOTHING
 
 
 class CohortTracker:
@@ -37,6 +48,8 @@ class CohortTracker:
     def __init__(self, table: CohortTable, plan: OutcomePlan) -> None:
         self.table = table
         self.outcomes: OutcomeTables = OutcomeTables(plan.without_histogram(), MOST_COHORTS)
+        self._plan, self._measures = plan, loss_measures(plan)
+        self.triangle: DelayTriangle = DelayTriangle(len(self._measures))
 
     def update(self, block: OutcomeBlock, predicted_at: Floats, labelled_at: Floats) -> list[int]:
         """Add pairs by the time of prediction; return the places of cohorts that they begin."""
@@ -44,17 +57,23 @@ class CohortTracker:
         self.reset(begun)
         self.table.count_labels(places, labelled_at)
         self.outcomes.update(block, places)
+        delays = self.table.delays_of(places, labelled_at)
+        losses = measure_losses(self._plan, block)
+        for row, measure in enumerate(self._measures):
+            self.triangle.update(row, losses[measure], places, delays)
         return begun
 
     def reset(self, places: list[int]) -> None:
         """Reset the sums of cohorts whose place a newer cohort uses."""
         for place in places:
             self.outcomes.reset(place)
+            self.triangle.reset(place)
 
     def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
         """The newest cohorts that have predictions, the oldest first."""
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
+        project = self._projector(now)
         found = []
         for place in table.order():
             period = int(table.periods[place])
@@ -73,11 +92,50 @@ class CohortTracker:
                     int(table.labelled[place]),
                     None if np.isnan(share) else float(share),
                     Performance(outcomes, place),
+                    project(place, age) if age >= 0 else _NOTHING,
                 )
             )
         return tuple(found)
 
+    def _projector(self, now: float) -> Callable[[int, int], Mapping[str, Estimate]]:
+        """Return a function that projects the losses of the cohort at a place, of some age."""
+        order = self.table.order()
+        ages = self.table.ages(now, order)
+        growth = [
+            self.triangle.growth_by_age(row, order, ages) for row in range(len(self._measures))
+        ]
+
+        def project(place: int, age: int) -> Mapping[str, Estimate]:
+            age = min(age, MOST_COHORTS - 1)
+            projected = {}
+            for row, measure in enumerate(self._measures):
+                count = int(self.triangle.counts[row, place].sum())
+                factor = float(growth[row][age])
+                if count and np.isfinite(factor):
+                    spread = self.triangle.spread_by_age(row, order, ages, age)
+                    mean = float(self.triangle.sums[row, place].sum()) / count
+                    estimate = Performance(self.outcomes, place).get(measure)
+                    error = _relative_error(estimate, measure, mean)
+                    value = mean * factor
+                    half = TWO_SIDED_95 * value * float(np.hypot(error, spread / factor))
+                    ends = (to_measure(measure, value - half), to_measure(measure, value + half))
+                    projected[measure] = Estimate(
+                        to_measure(measure, value), min(ends), max(ends), count, "estimated"
+                    )
+            return MappingProxyType(projected)
+
+        return project
+
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return self.table.nbytes + self.outcomes.nbytes
+        return self.table.nbytes + self.outcomes.nbytes + self.triangle.nbytes
+
+
+def _relative_error(estimate: Estimate | None, measure: str, loss: float) -> float:
+    """Return the standard error of a mean loss, as a share of it."""
+    if estimate is None or not loss > 0:
+        return float("nan")
+    half = max(estimate.high - estimate.value, estimate.value - estimate.low)
+    scale = loss if measure != "brier" else estimate.value
+    return half / TWO_SIDED_95 / scale

@@ -1,0 +1,66 @@
+"""Losses by cohort and by how late their labels arrived."""
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.cohort_table import MOST_COHORTS, chain_ladder
+from mlmonitor.records import Counts, Floats
+
+
+class DelayTriangle:
+    """The number and sum of losses of each measure, by cohort and by the delay of their label.
+
+    The columns are those of `CohortTable.delays`. Price: 58 kB a measure.
+    """
+
+    __slots__ = ("counts", "sums")
+
+    def __init__(self, measures: int) -> None:
+        self.counts: Counts = np.zeros((measures, MOST_COHORTS, MOST_COHORTS), np.int64)
+        self.sums: Floats = np.zeros((measures, MOST_COHORTS, MOST_COHORTS))
+
+    def update(self, measure: int, losses: Floats, cohorts: Counts, delays: Counts) -> None:
+        """Add losses; one that is not finite does not count, nor one of a cohort below 0."""
+        is_counted = np.isfinite(losses) & (cohorts >= 0)
+        cells = cohorts[is_counted] * MOST_COHORTS + delays[is_counted]
+        shape, size = self.counts.shape[1:], MOST_COHORTS**2
+        self.counts[measure] += np.bincount(cells, minlength=size).reshape(shape)
+        self.sums[measure] += np.bincount(cells, losses[is_counted], size).reshape(shape)
+
+    def reset(self, cohort: int) -> None:
+        """Forget one cohort, whose place a newer one uses."""
+        self.counts[:, cohort] = 0
+        self.sums[:, cohort] = 0.0
+
+    def growth_by_age(self, measure: int, order: list[int], ages: Counts) -> Floats:
+        """Return the final mean loss divided by that of a cohort's labels so far, by its age.
+
+        The ratio of two chain ladders: of the sums, and of the numbers of losses. NaN for ages that
+        no cohort has reached.
+        """
+        parts = [
+            chain_ladder(np.cumsum(table[measure][order], axis=1), ages)
+            for table in (self.counts, self.sums)
+        ]
+        with np.errstate(all="ignore"):
+            growth: Floats = parts[0] / parts[1]
+        return growth
+
+    def spread_by_age(self, measure: int, order: list[int], ages: Counts, age: int) -> float:
+        """Return the standard deviation of that ratio among cohorts that are older.
+
+        Their newest mean stands for the final one. NaN with fewer than three of them.
+        """
+        with np.errstate(all="ignore"):
+            means = np.cumsum(self.sums[measure][order], axis=1) / np.cumsum(
+                self.counts[measure][order], axis=1
+            )
+            older = np.flatnonzero(ages > age + 1)
+            newest = np.minimum(ages[older] - 1, MOST_COHORTS - 1)
+            ratios = means[older, newest] / means[older, age]
+        ratios = ratios[np.isfinite(ratios)]
+        return float(ratios.std(ddof=1)) if ratios.size >= 3 else float("nan")
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self.counts.nbytes + self.sums.nbytes

@@ -1,0 +1,79 @@
+"""Cohorts whose labels are not complete: the projected final loss."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Cohort, Config, Monitor
+from mlmonitor.testing import ManualClock
+from support.references import fit_reference
+
+DAY = 86_400.0
+ROWS = 300
+DAYS = 12
+
+
+def claims(rng: np.random.Generator, *, factor: float = 1.0) -> tuple[Cohort, ...]:
+    """Cohorts of claims: small ones are labelled at once, large ones three days later.
+
+    The errors of large claims are ten times as large. factor: of the errors of the newest cohorts.
+    """
+    clock = ManualClock(1_700_006_400.0)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    values = np.linspace(0, 100, 200)
+    reference = fit_reference({"x": values}, predictions=values)
+    with Monitor("m", reference=reference, exporters=[], config=config, clock=clock) as monitor:
+        waiting: list[tuple[int, list[str], np.ndarray]] = []
+        for day in range(DAYS):
+            for _, ids, actuals in [each for each in waiting if each[0] == day]:
+                monitor.label(ids, actuals)
+            is_large = rng.random(ROWS) < 0.5
+            grown = factor if day >= DAYS - 3 else 1.0
+            errors = rng.normal(0, 1, ROWS) * np.where(is_large, 10, 1) * grown
+            ids = [f"{day}-{row}" for row in range(ROWS)]
+            monitor.record({"x": np.zeros(ROWS)}, np.full(ROWS, 50.5), ids=ids)
+            monitor.status()
+            small = np.flatnonzero(~is_large)
+            monitor.label([ids[row] for row in small], 50.5 + errors[small])
+            large = np.flatnonzero(is_large)
+            waiting.append((day + 3, [ids[row] for row in large], 50.5 + errors[large]))
+            monitor.status()
+            clock.advance(DAY)
+        status = monitor.status()
+    assert (status.internal_errors, status.last_error) == (0, None)
+    return status.cohorts
+
+
+def test_early_labels_mislead_and_the_projection_does_not() -> None:
+    """Small claims close first."""
+    final = 5.5 * np.sqrt(2 / np.pi)  # half of the claims have ten times the error
+    newest = claims(np.random.default_rng(1))[-1]
+    assert newest.maturity == pytest.approx(0.5, abs=0.1)
+    assert newest.performance["mae"].value < 0.3 * final
+    projected = newest.projected["mae"]
+    assert projected.value == pytest.approx(final, rel=0.2)
+    assert projected.low < final < projected.high
+    assert projected.basis == "estimated"
+
+
+def test_growing_losses_are_seen_before_their_large_claims_are_labelled() -> None:
+    """Three times the errors."""
+    calm, grown = (claims(np.random.default_rng(2), factor=factor)[-1] for factor in (1.0, 3.0))
+    assert grown.projected["mae"].value > 2 * calm.projected["mae"].value
+
+
+def test_the_projection_of_a_mature_cohort_is_its_loss() -> None:
+    """No label is expected any more."""
+    oldest = claims(np.random.default_rng(3))[0]
+    assert oldest.maturity == 1.0
+    realised, projected = oldest.performance["mae"], oldest.projected["mae"]
+    assert projected.value == pytest.approx(realised.value, rel=1e-9)
+
+
+def test_the_day_under_way_is_not_projected() -> None:
+    """Its maturity is not known, either."""
+    clock = ManualClock(1_700_006_400.0)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", exporters=[], config=config, clock=clock) as monitor:
+        monitor.record_outcomes([1.0, 2.0], [1.5, 2.5])
+        (cohort,) = monitor.status().cohorts
+    assert (cohort.maturity, dict(cohort.projected)) == (None, {})
