@@ -33,6 +33,9 @@ def _in_order(shares: str) -> str:
 _LIVE = bin_counts(_ONE)
 _SHARES = f"({_LIVE}) / on ({FIELD}) group_left () sum by ({FIELD}) ({_LIVE})"
 _REFERENCE_SHARES = highest(select(catalog.REFERENCE_BIN, _ONE), _KEYS)
+_BUCKETS = total(added(select(catalog.DISTRIBUTION, _ONE, part="bucket")), f"{FIELD}, le")
+_FINITE = select(catalog.DISTRIBUTION, _ONE, 'le!="+Inf"', part="bucket")
+_HAS_BINS = f"(max by ({FIELD}) ({_FINITE}) > 0)"
 _VALUES = total(added(select(catalog.VALUES, _ONE)), FIELD)
 
 _DISTRIBUTION = Row(
@@ -106,6 +109,21 @@ _QUANTILES = Row(
             "processes that see alike rows.",
             (Query(field_mean(catalog.QUANTILE, _ONE, by="role, quantile"), "p{{quantile}}"),),
             width=12,
+        ),
+        Panel(
+            "timeseries",
+            "Median and tails of all processes",
+            "From summed bins, so exact up to the width of a bin. Points are values of single "
+            "traced calls: select one to open its trace and see who sent it.",
+            tuple(
+                Query(
+                    f"histogram_quantile({quantile}, {_BUCKETS}) and on ({FIELD}) {_HAS_BINS}",
+                    f"p{quantile * 100:g}",
+                    exemplars=True,
+                )
+                for quantile in (0.05, 0.5, 0.95)
+            ),
+            width=24,
         ),
         Panel(
             "timeseries",
