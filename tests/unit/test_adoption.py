@@ -143,7 +143,9 @@ def test_labels_find_the_version_that_predicted(
     assert monitor.flush(timeout_seconds=20)
     for version, count in (("7", 40), ("8", 30)):
         assert value(exporter, "mlmonitor.labels", version, status="matched") == count
-    assert value(exporter, "mlmonitor.performance", "7", measure="mae") == pytest.approx(5)
+    assert value(
+        exporter, "mlmonitor.performance", "7", measure="mae", basis="realised"
+    ) == pytest.approx(5)
 
 
 def test_a_label_repeated_after_the_change_is_a_duplicate_of_its_version(monitor: Monitor) -> None:

@@ -7,7 +7,7 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.snapshot import ReferenceInfo
 from mlmonitor.formatting import short
 from mlmonitor.verdict.evidence import log10_excess_e_value, required_log10_e_value
-from mlmonitor.verdict.labelled_windows import LabelledWindow, list_windows, maturity_of
+from mlmonitor.verdict.labelled_windows import MATURE, LabelledWindow, list_windows, maturity_of
 from mlmonitor.verdict.loss_rise import (
     BETTER_HIGH,
     LossBaseline,
@@ -54,6 +54,8 @@ def find_early_rise(
         baseline = find_baseline(partly, windows[0], reference, limits) if windows else None
         if baseline is None or baseline.measure not in _ADDITIVE:
             return None
+        if min(map(maturity_of, partly)) >= MATURE:  # judged as they are
+            continue
         if _is_low(windows[0], baseline, limits):
             continue
         found = [_measure(window, partly, baseline, (limits, assumption)) for window in windows]

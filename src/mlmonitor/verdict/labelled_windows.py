@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.gil import yield_gil
 
 MATURE = 0.95
 """Share of its labels that a cohort must have to be judged."""
@@ -45,6 +46,7 @@ def list_windows(mature: Sequence[Cohort], *, min_labels: int) -> list[LabelledW
 
 def join_cohorts(cohorts: Sequence[Cohort]) -> LabelledWindow:
     """Join cohorts into one window."""
+    yield_gil()
     performance = Performance.combine([cohort.performance for cohort in cohorts])
     return LabelledWindow(
         performance,

@@ -1,14 +1,20 @@
 """The verdict from snapshot to snapshot."""
 
+from collections.abc import Hashable
+
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.config import Config
 from mlmonitor.verdict.judge import judge
+from mlmonitor.verdict.loss_reasons import age_reason
 from mlmonitor.verdict.loss_rise import VerdictLimits
 from mlmonitor.verdict.verdict import Verdict
 
 
 class VerdictTracker:
-    """Keeps the last verdict, because an action stays until it is refuted."""
+    """Keeps the last verdict, because an action stays until it is refuted.
+
+    Price: some milliseconds where labels or alerts changed, and nothing to speak of otherwise.
+    """
 
     def __init__(self, config: Config) -> None:
         self._limits = VerdictLimits(
@@ -19,12 +25,31 @@ class VerdictTracker:
             max_age_seconds=config.max_model_age_seconds,
         )
         self.verdict: Verdict | None = None
+        self._grounds: Hashable = None
 
     def update(self, snapshot: ModelSnapshot) -> Verdict | None:
         """Judge the model; return the verdict if its action has changed, and None otherwise.
 
         The first verdict is a change only if it is not to keep the model.
         """
+        grounds = _list_grounds(snapshot, self._limits)
+        if self.verdict is not None and grounds == self._grounds:
+            return None
         before = "keep" if self.verdict is None else self.verdict.action
-        self.verdict = judge(snapshot, self._limits, self.verdict)
+        self.verdict, self._grounds = judge(snapshot, self._limits, self.verdict), grounds
         return self.verdict if self.verdict.action != before else None
+
+
+def _list_grounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> Hashable:
+    """Return what a verdict depends on; while it is equal, so is the verdict."""
+    labels = snapshot.labels
+    predictions = snapshot.calls.predictions if labels.estimated is not None else 0
+    return (
+        tuple((c.start, c.predicted, c.labelled, c.maturity) for c in labels.cohorts),
+        tuple((a.role, a.field, a.segment, a.measure) for a in snapshot.alerts),
+        tuple((incident.cause, incident.title) for incident in snapshot.incidents),
+        tuple((risk.measure, risk.count, risk.is_firing) for risk in labels.risks.values()),
+        tuple((each.objective, each.count, each.is_met) for each in snapshot.objectives),
+        predictions,
+        age_reason(snapshot, limits.max_age_seconds) is not None,
+    )

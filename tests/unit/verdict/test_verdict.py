@@ -257,6 +257,22 @@ def test_the_advice_to_retrain_ends_once_the_newest_labels_are_good() -> None:
     assert [verdict.action for verdict in service.verdicts] == ["retrain", "keep"]
 
 
+def test_an_action_stands_while_no_label_refutes_it() -> None:
+    """Labels that end to arrive are no reason to keep a bad model."""
+    service = Service()
+    first = service.run_day(another_concept)
+    service.now += 80 * DAY
+    drawn = calm(service._rng, 500)
+    service.monitor.record(
+        {"x": drawn.x, "z": drawn.z}, drawn.predicted, ids=list(map(str, range(500)))
+    )
+    verdict = service.monitor.status().verdict
+    assert verdict is not None
+    assert (verdict.action, verdict.since) == ("retrain", first.since)
+    assert service.codes()[:2] == ["risk", "few_labels"]
+    assert service.run_day(calm).action == "keep"
+
+
 def test_a_loss_within_the_tolerance_that_was_above_it_keeps_the_advice() -> None:
     """Hysteresis: the advice ends at half the tolerance, not at the tolerance."""
     service = Service(verdict_tolerance=0.4)
