@@ -25,6 +25,7 @@ GO_ENVIRONMENT = {
 }
 SMALL = ["-ldflags", "-s -w"]
 PROMETHEUS = "github.com/prometheus/prometheus/cmd/"
+KAFKA_STORAGE = "kafka.tools.StorageTool"
 NO_DISCOVERY = "netgo,remove_all_sd"  # no cloud's client libraries: a fifth of the time to build
 
 
@@ -101,7 +102,24 @@ def build_compose(recipe: Path, into: Path) -> None:
     go("build", *SMALL, "-o", f"{into}/compose-config", package, cwd=recipe)
 
 
+def build_kafka(recipe: Path, into: Path) -> None:
+    """Apache Kafka's jars from Maven Central, and a script for each program."""
+    command = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]
+    with tempfile.TemporaryDirectory() as work:
+        shutil.copy(recipe / "pom.xml", work)
+        jars = f"-DoutputDirectory={into}/lib"
+        subprocess.run([*command, jars], cwd=work, check=True)
+    for name, main_class in (("kafka", "kafka.Kafka"), ("kafka-storage", KAFKA_STORAGE)):
+        script = into / name
+        script.write_text(
+            f'#!/bin/sh\nexec java -Xmx512m -cp "$(dirname "$0")/lib/*" {main_class} "$@"\n',
+            encoding="utf-8",
+        )
+        script.chmod(0o755)
+
+
 COMPONENTS = (
+    Component("kafka", 1, ("kafka", "kafka-storage"), build_kafka),
     Component("prometheus", 1, ("prometheus", "promtool"), build_prometheus),
     Component("otelcol", 1, ("otelcol",), build_otelcol),
     Component("compose", 1, ("compose-config",), build_compose),

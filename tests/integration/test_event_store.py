@@ -1,0 +1,151 @@
+"""The event log on Apache Kafka and on Debian's PostgreSQL over TCP."""
+
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components import program
+from mlmonitor import Kafka, Monitor
+from mlmonitor.cli.main import main
+from mlmonitor.store.database import connect
+from mlmonitor.store.schema import initialise
+from support.brokers import KafkaBroker
+from support.collector_sink import free_port, wait_for
+from support.references import fit_reference
+from support.store_chaos import load_through_chaos
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+
+
+class ApacheKafka(KafkaBroker):
+    """A server of Apache Kafka, which takes longer to start than a program without a JVM."""
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with self._log.open("ab") as file:
+            process = subprocess.Popen(self._command, stdout=file, stderr=file)
+        self._process = process
+        wait_for(self.port, seconds=120, unless=lambda: process.poll() is not None)
+
+
+@pytest.fixture
+def apache_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """One node that is broker and controller."""
+    server, storage = program("kafka"), program("kafka-storage")
+    if server is None or storage is None:
+        pytest.skip("Apache Kafka is not built: make components")
+    port, controller = free_port(), free_port()
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": tmp_path / "kafka",
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+    }
+    properties = tmp_path / "server.properties"
+    properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
+    identity = ["-t", str(uuid.uuid4()), "-c", str(properties)]
+    subprocess.run([storage, "format", *identity], check=True, capture_output=True)
+    broker = ApacheKafka([str(server), str(properties)], port, tmp_path / "kafka.log")
+    yield broker
+    broker.stop(kills=True)
+
+
+class DebianDatabase:
+    """Debian's PostgreSQL over TCP, run by its own user; it can be crashed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._bin, self._data, self._port = DEBIAN[-1].parent, folder / "data", free_port()
+        shutil.chown(folder, "postgres")
+        self._run("initdb", "-A", "trust", "-U", "postgres")
+        self.start()
+        base = f"postgresql://postgres@127.0.0.1:{self._port}"
+        with connect(f"{base}/postgres") as connection:
+            connection.execute("create database events")
+        self.url = f"{base}/events"
+        with connect(self.url) as connection:
+            initialise(connection)
+
+    def _run(self, command: str, *arguments: str) -> None:
+        user = ["runuser", "-u", "postgres", "--"]
+        full = [*user, str(self._bin / command), "-D", str(self._data), *arguments]
+        subprocess.run(full, check=True, stdout=subprocess.DEVNULL, cwd=self._data.parent)
+
+    def start(self) -> None:
+        """Start, or recover."""
+        sockets = self._data.parent
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1"
+        options += f" -c unix_socket_directories={sockets}"
+        self._run("pg_ctl", "-w", "-t", "60", "-l", str(sockets / "log"), "-o", options, "start")
+
+    def crash(self) -> None:
+        """Stop at once: what is not committed is lost."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def debian_database() -> Iterator[DebianDatabase]:
+    """A server in a folder that its user may enter."""
+    if not DEBIAN or shutil.which("runuser") is None:
+        pytest.skip("Debian's PostgreSQL is not installed: apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="mlmonitor-debian-"))
+    folder.chmod(0o755)
+    database = DebianDatabase(folder)
+    yield database
+    database.crash()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_service_s_events_arrive_in_the_views(
+    apache_kafka: ApacheKafka, debian_database: DebianDatabase
+) -> None:
+    """From `predict` to SQL: drift of a shifted feature, performance of labelled predictions."""
+    rng = np.random.default_rng(1)
+
+    def rows(shift: float) -> dict[str, Any]:
+        return {"age": rng.normal(40 + shift, 10, 2_000), "line": rng.choice(["a", "b"], 2_000)}
+
+    training, live = rows(0), rows(15)
+    topic = apache_kafka.make_topic()
+    monitor = Monitor(
+        "claims",
+        version="7",
+        reference=fit_reference(training, predictions=training["age"] * 2),
+        exporters=[],
+        events=Kafka(apache_kafka.address, topic=topic),
+    )
+    ids = [str(place) for place in range(2_000)]
+    monitor.record(live, live["age"] * 2, ids=ids)
+    monitor.label(ids, live["age"] * 2 + 3.0)
+    assert monitor.close(timeout_seconds=60)
+    command = ["load", "--brokers", apache_kafka.address, "--topic", topic, "--until-idle", "3"]
+    assert main([*command, "--database", debian_database.url]) == 0
+    with connect(debian_database.url) as store:
+        query = "select prediction_drift, feature_drift from mlmonitor.prediction_drift"
+        drift, features = store.execute(f"{query} where span = 'day'").fetchone()
+        assert drift > 1
+        assert features > 0.5
+        cohort = store.execute("select predictions, labelled, mae from mlmonitor.cohort").fetchone()
+        assert cohort[:2] == (2_000, 2_000)
+        assert cohort[2] == pytest.approx(3.0)
+
+
+def test_each_event_is_stored_once_through_crashes(
+    apache_kafka: ApacheKafka, debian_database: DebianDatabase
+) -> None:
+    """Loaders killed, a broker that recovers its log, a database that crashes, over TCP."""
+    load_through_chaos(apache_kafka, debian_database, predictions=16_000, kills=3, batch=400)
