@@ -42,8 +42,16 @@ class LiveOutputs:
             self._table = np.array([*codes, -1, -1], np.int64)
 
     def scores(self, block: Block) -> Floats | None:
-        """Return the scores `[curves, rows]`; None if an output is not in the plan."""
-        return None if self._scores is None else block.numeric[self._scores]
+        """Return the scores `[curves, rows]`, NaN for one that is not a probability but should be.
+
+        None if an output is not in the plan.
+        """
+        if self._scores is None:
+            return None
+        scores = block.numeric[self._scores]
+        if self._calibration.task == "regression" or not self._calibration.is_probability:
+            return scores
+        return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
 
     def predicted_classes(self, block: Block, scores: Floats) -> Counts | None:
         """Return the code of each row's predicted class, -1 if unknown; None for a regression."""

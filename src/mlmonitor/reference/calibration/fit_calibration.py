@@ -27,6 +27,7 @@ from mlmonitor.reference.calibration.field_effects import (
 )
 from mlmonitor.reference.calibration.isotonic import monotone_rates
 from mlmonitor.reference.fitting.stratified_field import cells_of
+from mlmonitor.reference.personal_values import personal_names
 from mlmonitor.reference.training_losses.training_outcomes import (
     Column,
     primary_output,
@@ -56,7 +57,7 @@ class TrainingRows(NamedTuple):
 
 
 def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
-    """Return the calibration; None without enough pairs, or without scores.
+    """Return the calibration; None without enough pairs, without scores, or if a class is a person.
 
     Price: a sort of the scores, and the cells of 20,000 rows of each feature.
     """
@@ -66,7 +67,7 @@ def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
     plan, block = outcomes
     if plan.task == "regression":
         return _fit_errors(data, block)
-    if not len(block.scores):
+    if not len(block.scores) or personal_names(plan.classes):
         return None
     return _fit_classes(data, plan, block)
 

@@ -331,6 +331,32 @@ def test_too_little_to_calibrate_on_is_no_calibration(actuals: str | None) -> No
     assert reference.content.calibration is None
 
 
+def test_scores_that_are_no_probabilities_have_no_part_in_the_estimate(
+    reference: Reference,
+) -> None:
+    """Missing ones and those outside of 0 to 1; the other rows are estimated alone."""
+    live = scored(np.random.default_rng(3), 2_000)
+    broken = live.score.copy()
+    broken[::4], broken[1::4] = np.nan, 1.5
+    kept = np.arange(2_000) % 4 > 1
+    estimated = estimates(reference, live._replace(score=broken))
+    alone = estimates(reference, Scored(*(column[kept] for column in live)))
+    assert estimated.count == 1_000
+    assert estimated["accuracy"].value == pytest.approx(alone["accuracy"].value)
+
+
+def test_classes_that_are_persons_are_not_kept() -> None:
+    """Two e-mail addresses as classes leave no calibration in the file."""
+    data = scored(np.random.default_rng(3), 2_000)
+    names = np.array(["mary@example.com", "john@example.com"])
+    reference = fit_reference(
+        {"x": data.x},
+        predictions={"label": names[data.label], "score": data.score},
+        actuals=names[data.truth].tolist(),
+    )
+    assert b"example.com" not in dump(reference.content)
+
+
 def test_the_window_is_forgotten_in_halves(reference: Reference) -> None:
     """What is older than the window has no part in the estimate."""
     clock = ManualClock()
