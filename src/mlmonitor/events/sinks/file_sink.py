@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -70,6 +71,7 @@ class LineSink:
         self._folder, self._source, self._limits = folder, source, limits
         self._encoder, self._counter = JsonEncoder(), EventCounter("files")
         self._pid, self._number = os.getpid(), 0
+        self._lock = threading.RLock()  # a flush runs beside the thread that records a batch
         self._path: Path | None = None
         self._file = -1
         self._bytes = self._events = 0
@@ -79,6 +81,10 @@ class LineSink:
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
         """Append events; those that the disk has no room for are dropped and counted."""
         del waits
+        with self._lock:
+            self._put(events)
+
+    def _put(self, events: Sequence[Content]) -> None:
         try:
             if self._path is None and not self._begin():
                 return self._counter.add("dropped", len(events), "max_total_bytes is reached")
@@ -134,13 +140,15 @@ class LineSink:
     def poll(self) -> None:
         """Complete a file that is old enough."""
         is_old = time.monotonic() - self._opened_at >= self._limits.file_seconds
-        if self._path is not None and is_old:
-            self._complete()
+        with self._lock:
+            if self._path is not None and is_old:
+                self._complete()
 
     def flush(self, timeout_seconds: float) -> bool:
         """Complete the file, so that everything can be read."""
         del timeout_seconds
-        self._complete()
+        with self._lock:
+            self._complete()
         return True
 
     def close(self, timeout_seconds: float) -> None:

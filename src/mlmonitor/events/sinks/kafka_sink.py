@@ -67,7 +67,7 @@ class KafkaSink:
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
         """Hand events to the client; those without room are dropped and counted."""
-        if not events or self._producer is None:
+        if self._producer is None:
             self._counter.add("dropped", len(events))
             return
         try:
@@ -76,8 +76,9 @@ class KafkaSink:
             reason = str(error) if isinstance(error, MonitorError) else type(error).__name__
             self._counter.add("dropped", len(events), f"encoding: {reason}")
             return
-        self._produce(events, messages, waits=waits)
-        self._producer.poll(0)
+        with self._lock:  # so that no other thread replaces the producer
+            self._produce(events, messages, waits=waits)
+            self._producer.poll(0)
 
     def _produce(
         self, events: Sequence[Content], messages: Sequence[bytes], *, waits: bool
@@ -118,7 +119,8 @@ class KafkaSink:
             return
         self._producer.poll(0)
         if self._is_fatal:
-            self._restart()
+            with self._lock:
+                self._restart()
 
     def _restart(self) -> None:
         """Replace a producer that can send no more; what it had is dropped and counted."""
@@ -137,7 +139,8 @@ class KafkaSink:
         """Flush; drop and count what is left."""
         if self._producer is not None and os.getpid() == self._pid:
             self.flush(timeout_seconds)
-            self._end_producer()
+            with self._lock:
+                self._end_producer()
 
     def _end_producer(self) -> None:
         producer = self._producer

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -93,11 +94,16 @@ class ParquetSink:
         self._folder, self._source, self._limits = folder, source, limits
         self._counter = EventCounter("files")
         self._pid, self._number = os.getpid(), 0
+        self._lock = threading.RLock()  # a flush runs beside the thread that records a batch
         self._files: dict[StagingSchema, _ParquetFile] = {}
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
         """Add events of one schema; those that the disk has no room for are dropped."""
         del waits
+        with self._lock:
+            self._put(events)
+
+    def _put(self, events: Sequence[Content]) -> None:
         schema: StagingSchema = events[0]["schema"]
         try:
             file = self._files.get(schema) or self._begin(schema)
@@ -143,15 +149,17 @@ class ParquetSink:
     def poll(self) -> None:
         """Complete files that are old enough."""
         now = time.monotonic()
-        for schema, file in list(self._files.items()):
-            if now - file.opened_at >= self._limits.file_seconds:
-                self._complete(schema)
+        with self._lock:
+            for schema, file in list(self._files.items()):
+                if now - file.opened_at >= self._limits.file_seconds:
+                    self._complete(schema)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Complete all files, so that everything can be read."""
         del timeout_seconds
-        for schema in list(self._files):
-            self._complete(schema)
+        with self._lock:
+            for schema in list(self._files):
+                self._complete(schema)
         return True
 
     def close(self, timeout_seconds: float) -> None:
