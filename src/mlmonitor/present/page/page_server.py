@@ -61,7 +61,8 @@ def start_server(
     """
     if type(port) is not int or not 0 <= port <= _MOST_PORT:
         raise ConfigError("port: expected a number from 0 to 65535; 0 takes a free one")
-    import_extra("starlette", extra="page")
+    for module in ("starlette", "uvicorn"):  # before the port is taken
+        import_extra(module, extra="page")
     from mlmonitor.present.page.host_check import LOOPBACK
     from mlmonitor.present.page.page_app import build_app
 
