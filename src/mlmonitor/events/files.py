@@ -20,7 +20,7 @@ class Files:
         is called `*.part`. Each process writes its own; after a crash, the next one to start
         completes its lines. Events beyond `max_total_bytes`, or without room on the disk, are
         dropped and counted in `status().events`.
-    Price: up to 5 us a row of 20 features in the worker for lines, 15 us for Parquet.
+    Price: about 5 us a row of 20 features in the worker for lines, 15 us for Parquet.
 
     Args:
         folder: created if it does not exist.
