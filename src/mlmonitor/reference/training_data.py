@@ -63,6 +63,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
     grouped = AlignedInput("groups", None if column else groups, _PLAIN, is_stream=is_stream)
     for chunk in features if is_stream else [features]:
         features_by_name, rows = feature_columns(chunk, column_names)
+        all_columns = dict(features_by_name)
         group = None if column is None else _pop_group(features_by_name, column)
         columns: Columns = {(Role.FEATURE, n): column for n, column in features_by_name.items()}
         fields = predicted.next_fields(chunk, rows)
@@ -72,7 +73,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
         moments = next(iter(dated.next_fields(chunk, rows, most=1).values()), None)
         for values in grouped.next_fields(chunk, rows, most=1).values():
             group = values
-        segment_columns = [_segment_column(features_by_name, name) for name in segments]
+        segment_columns = [_segment_column(all_columns, name) for name in segments]
         yield Chunk(columns, rows, StratumKeys(segment_columns, moments, group))
     for source in (predicted, actual, dated, grouped):
         source.finish()

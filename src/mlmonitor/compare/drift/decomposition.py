@@ -188,7 +188,7 @@ class ShiftDecomposition:
             prediction=self._prediction,
             reference=before,
             mean=mean,
-            threshold=float(ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise),
+            threshold=float(_deviations(entry, rows / now) * stddev * noise),
             contributions=tuple(contributions),
             groups=groups,
         )
@@ -254,6 +254,17 @@ class ShiftDecomposition:
     def nbytes(self) -> int:
         """Memory held."""
         return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
+
+
+def _deviations(entry: CountedEntry, rows: float) -> float:
+    """Return how many standard deviations a mean of rows exceeds once in a hundred windows.
+
+    The mean of predictions that are mostly zero is skewed in small windows.
+    Source: Cornish and Fisher, "Moments and cumulants in the specification of distributions", 1938.
+    """
+    skewness = abs(getattr(entry, "skewness", None) or 0.0) / np.sqrt(max(rows, 1.0))
+    point = ONE_IN_A_HUNDRED_EITHER_WAY
+    return float(point + (point**2 - 1) * skewness / 6)
 
 
 def _over_bins(values: Sequence[float | None], bins: int) -> Floats:

@@ -133,6 +133,7 @@ class NumericReference(FieldReference):
     kind: Literal["numeric", "datetime"]
     mean: Finite | None
     stddev: Deviation | None
+    skewness: Finite | None = None
     min: Finite | None
     max: Finite | None
     quantiles: Annotated[list[Finite], Field(max_length=QUANTILE_POINTS)]

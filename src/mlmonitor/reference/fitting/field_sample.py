@@ -176,6 +176,7 @@ class FieldSample:
             missing=rows - ordered.size,
             mean=float(moments.mean[0]) if has_values else None,
             stddev=float(moments.stddev[0]) if has_values else None,
+            skewness=_skewness(ordered),
             min=low if has_values else None,
             max=high if has_values else None,
             quantiles=quantiles.tolist(),
@@ -186,3 +187,14 @@ class FieldSample:
 
 
 _GRID = np.linspace(0, 1, QUANTILE_POINTS)
+
+
+def _skewness(values: Floats) -> float | None:
+    """Return the third standardised moment; None if the values are constant or too large."""
+    if not values.size:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = values.std()
+        is_usable = 0 < deviation < np.inf
+        third = (((values - values.mean()) / deviation) ** 3).mean() if is_usable else np.nan
+    return float(f"{third:.6g}") if np.isfinite(third) else None

@@ -1,0 +1,51 @@
+"""The shift of a mean prediction that chance explains, also where predictions are mostly zero."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+from tests.support.references import fit_reference
+
+from mlmonitor.compare.drift.decomposition import _deviations
+
+LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "99 % zeros": lambda rng, rows: (rng.random(rows) < 0.01) * 1.0,
+    "99 % zeros, the others lognormal": lambda rng, rows: (
+        (rng.random(rows) < 0.01) * rng.lognormal(0, 1, rows)
+    ),
+    "normal": lambda rng, rows: rng.normal(size=rows),
+}
+
+
+@pytest.mark.parametrize("rows", [100, 1_000])
+@pytest.mark.parametrize("law", LAWS)
+def test_few_windows_shift_by_more_than_chance_explains(
+    rng: np.random.Generator, law: str, rows: int
+) -> None:
+    """At most 3 % of 300 windows, where the normal law let up to 8 % pass."""
+    beyond = 0
+    for _ in range(300):
+        before, now = LAWS[law](rng, 10_000), LAWS[law](rng, rows)
+        deviation = before.std()
+        skewness = float((((before - before.mean()) / deviation) ** 3).mean())
+        entry = type("Entry", (), {"skewness": skewness})()
+        limit = _deviations(entry, rows) * deviation * np.sqrt(1 / rows + 1e-4)
+        beyond += abs(now.mean() - before.mean()) > limit
+    assert stats.binomtest(beyond, 300, 0.02, alternative="greater").pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("values", "skewness"),
+    [
+        ([0.0] * 99 + [1.0], 9.85),
+        ([1.0, 2.0, 3.0], 0.0),
+        ([5.0, 5.0], None),
+        ([1e300, -1e300], None),
+    ],
+)
+def test_a_reference_holds_the_skewness(values: list[float], skewness: float | None) -> None:
+    """Where it is a number."""
+    reference = fit_reference({"x": values}, predictions=np.arange(float(len(values))))
+    found = getattr(reference.content.fields[0], "skewness", None)
+    assert found == (None if skewness is None else pytest.approx(skewness, abs=0.01))
