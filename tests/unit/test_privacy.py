@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from mlmonitor import Config, Field, Monitor, Otlp, Reference
 from mlmonitor.cli.main import main
@@ -246,7 +247,7 @@ def test_errors_and_traces_of_calls_hold_no_personal_value(
 ) -> None:
     """Failed calls, faults of values that raise, and exemplars with the caller's trace."""
     caplog.set_level(logging.DEBUG)
-    data = people(0)
+    data, trace_ids = people(0), set()
     memory = InMemoryExporter()
     with (
         OtlpReceiver() as receiver,
@@ -264,9 +265,12 @@ def test_errors_and_traces_of_calls_hold_no_personal_value(
                 raise PlantedError(f"{PLANTED}: no price for {row['email']}")
             return float(row["age"])
 
+        tracer = TracerProvider(shutdown_on_exit=False).get_tracer("host")
         for at in range(50):
             row = {name: values[at] for name, values in data.features.items()}
-            with contextlib.suppress(PlantedError):
+            span = tracer.start_as_current_span(f"{PLANTED}span", attributes={"who": row["email"]})
+            with contextlib.suppress(PlantedError), span as current:
+                trace_ids.add(current.get_span_context().trace_id.to_bytes(16, "big"))
                 predict(row)
         monitor.record({"age": [f"{PLANTED}{at}" for at in range(9)]}, np.zeros(9))
         monitor.record({"age": [1.0]}, [f"{PLANTED}Mary"])
@@ -274,6 +278,7 @@ def test_errors_and_traces_of_calls_hold_no_personal_value(
         monitor.flush()
         status = monitor.status()
     assert status.errors
+    assert any(trace_id in body for trace_id in trace_ids for body in wire)
     assert_all_clean(status, wire, memory, caplog.text)
     assert_clean("last error", repr(status.last_error))
 
