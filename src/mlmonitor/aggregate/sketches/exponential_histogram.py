@@ -92,6 +92,20 @@ class ExponentialSketch:
             np.add.at(counts, places[used] - offset, side.counts[used])
         self.scale, self.offset, self.counts = scale, offset, counts
 
+    def quantile(self, ranks: Floats) -> Floats:
+        """Return quantiles, each the geometric middle of the bucket that holds it; NaN if empty.
+
+        The error is at most half a bucket's width, see the promise.
+        """
+        if not self.count:
+            return np.full(len(ranks), np.nan)
+        cumulated = self.zeros + np.cumsum(self.counts)
+        wanted = np.asarray(ranks) * self.count
+        places = np.minimum(np.searchsorted(cumulated, wanted, side="left"), self.SIZE - 1)
+        middles = np.exp2((self.offset + places + 0.5) / 2.0**self.scale)
+        values: Floats = np.clip(middles, max(self.min, 0.0), self.max)
+        return np.where(wanted <= self.zeros, max(min(self.min, 0.0), 0.0), values)
+
     def since(self, earlier: Self) -> Self:
         """The values added after `earlier`, a copy of this sketch; all of them if it is not one.
 

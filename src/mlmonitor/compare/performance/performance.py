@@ -9,6 +9,7 @@ import numpy as np
 from mlmonitor.aggregate.outcomes.bucket_sums import Range
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.outcomes.score_histogram import SCORE_EDGES
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.compare.performance.classification import (
     CalibrationBin,
     ThresholdOutcome,
@@ -26,20 +27,9 @@ from mlmonitor.records import Counts, Floats
 
 MEASURES = frozenset(
     {
-        *(
-            "mae",
-            "rmse",
-            "bias",
-            "mape",
-            "wape",
-            "r2",
-            "pinball",
-            "accuracy",
-            "precision",
-            "recall",
-        ),
-        *("f1", "specificity", "balanced_accuracy"),
-        *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ndcg", "mrr"),
+        *("mae", "rmse", "bias", "mape", "wape", "r2", "pinball", "accuracy", "precision"),
+        *("recall", "f1", "specificity", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss"),
+        *("brier", "ece", "ndcg", "mrr"),
     }
 )
 """Names that custom metrics must not use."""
@@ -69,10 +59,12 @@ class Performance(Mapping[str, Estimate]):
         tables: OutcomeTables,
         bucket: Range = slice(None),
         dimensions: Dimensions | None = None,
+        error_sizes: ExponentialSketch | None = None,
     ) -> None:
         self._tables, self._bucket = tables, bucket
         self._dimensions = dimensions or {}
         self._auc_error: dict[str, float] = {}
+        self._error_sizes = error_sizes
 
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
@@ -177,6 +169,19 @@ class Performance(Mapping[str, Estimate]):
         return compute_regression(self._tables.regression.terms(self._bucket), quantile=quantile)[
             "pinball"
         ]
+
+    def error_quantile(self, rank: float) -> float:
+        """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
+
+        Its error is at most half a bucket of an exponential histogram: 2 % over two decades of
+        errors, 5 % over five.
+
+        Raises:
+            LookupError: the task is not regression, or this is a part of the performance.
+        """
+        if self.task != "regression" or self._error_sizes is None:
+            raise LookupError("error_quantile: expected the errors of all labelled numbers")
+        return float(self._error_sizes.quantile(np.array([rank]))[0])
 
     @property
     def error_sums(self) -> ErrorTotals | None:

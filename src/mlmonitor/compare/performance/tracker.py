@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
+from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
@@ -62,6 +63,7 @@ class OutcomeTracker:
         names |= {field: bucket_names(e.tolist()) for field, e in keeper.buckets.items()}
         part = plan if plan.task == "binary" else plan.without_histogram()
         self._whole = OutcomeTables(plan, 1)
+        self._error_sizes = ExponentialSketch()
         self._parts = {
             dimension: (buckets, OutcomeTables(part, len(buckets)))
             for dimension, buckets in names.items()
@@ -87,6 +89,9 @@ class OutcomeTracker:
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
         """Add pairs to the whole and to their cohorts only."""
         self._whole.update(block, np.zeros(block.rows, np.int64))
+        if self.plan.task == "regression":
+            with np.errstate(all="ignore"):
+                self._error_sizes.update(np.abs(block.predicted - block.actual))
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
         self._cohorts.update(block, predicted_at, labelled_at)
@@ -109,7 +114,8 @@ class OutcomeTracker:
     def performance(self) -> Performance:
         """Return the present performance as an independent value."""
         parts = {name: (names, tables.copy()) for name, (names, tables) in self._parts.items()}
-        return Performance(self._whole.copy(), dimensions=parts)
+        sizes = self._error_sizes.copy()
+        return Performance(self._whole.copy(), dimensions=parts, error_sizes=sizes)
 
     def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
         """Performance by the time of prediction, the oldest cohort first."""
@@ -135,4 +141,4 @@ class OutcomeTracker:
     def nbytes(self) -> int:
         """Memory held."""
         parts = sum(tables.nbytes for _, tables in self._parts.values())
-        return self._whole.nbytes + parts + self._cohorts.nbytes
+        return self._whole.nbytes + parts + self._cohorts.nbytes + self._error_sizes.nbytes
