@@ -18,7 +18,7 @@ endif
 # A thread a process: more of them would only wait for one another.
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow endurance matrix oldest coverage components integration check wheel docs \
+.PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration check wheel docs \
 	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
@@ -68,7 +68,12 @@ coverage: $(VENV)/.coverage
 components: $(VENV)/bin/python
 	$(BIN)/python components/components.py
 
-integration: $(VENV)/.test components
+# A browser and Alertmanager, where this is root on Debian; elsewhere their tests are skipped and say so.
+debian:
+	-test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium prometheus-alertmanager > /dev/null
+
+integration: $(VENV)/.test components debian
 	$(BIN)/python -m pytest -m integration
 
 check: $(VENV)/.check

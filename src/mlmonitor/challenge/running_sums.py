@@ -15,7 +15,7 @@ class RunningMean:
     """Count, sum and sum of squares around the first value, which keeps them exact."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._center = 0.0
         self._total = 0.0
         self._squares = 0.0

@@ -20,7 +20,9 @@ from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.estimated.estimator import listeners_of
+from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
+from mlmonitor.compare.figures.kpis import Kpis
 from mlmonitor.compare.incidents.causes import find_cause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
@@ -37,11 +39,8 @@ from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
-OTHER_FIELDS = "__unknown__"
-"""Name that stands for all unknown fields beyond those kept by name."""
-
-QUIET_INTERVALS = 10
-"""Check intervals after which the evidence is checked with fewer rows than `check_rows`."""
+OTHER_FIELDS = "__unknown__"  # stands for all unknown fields beyond those kept by name
+QUIET_INTERVALS = 10  # check intervals after which fewer rows than `check_rows` are enough
 
 
 class ModelState:
@@ -89,7 +88,9 @@ class ModelState:
             span, declared.objectives, significance, table=table, now=started_at
         )
         self.calls: CallStats = self.service.calls
-        self.kpis, self.attributions = begin_figures(self._options, reference, declared)
+        figures = begin_figures(self._options, reference, declared)
+        self.kpis: Kpis = figures[0]
+        self.attributions: Attributions = figures[1]
         self.traffic: Traffic = Traffic(
             reference,
             self._options,
@@ -291,10 +292,7 @@ class ModelState:
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker
-        total += 0 if tracker is None else tracker.nbytes
-        total += 0 if self.risk is None else self.risk.nbytes
-        reference, comparing = self.traffic.reference, self.traffic.comparing
-        total += 0 if reference is None else reference.nbytes
-        total += 0 if comparing is None else comparing.nbytes
+        optional = (tracker, self.risk, self.traffic.reference, self.traffic.comparing)
+        total += sum(part.nbytes for part in optional if part is not None)
         total += self.service.nbytes + self.attributions.memory_bytes
         return total + self.pending.memory_bytes

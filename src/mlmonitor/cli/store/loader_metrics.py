@@ -26,7 +26,7 @@ class LoaderMetrics:
         self._instance, self._started_ns = str(uuid.uuid4()), time.time_ns()
         self._series: dict[tuple[Attributes, ...], Series] = {}
         self._closing = threading.Event()
-        self.failed = 0
+        self.failed: int = 0
         """Exports that nobody stored; the next one holds everything again."""
         self._thread = threading.Thread(target=self._send_all, daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ from typing import Any
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.store.load.decode import Message, PartitionKey
 
-log = logging.getLogger("mlmonitor.store")
+log: logging.Logger = logging.getLogger("mlmonitor.store")
 
 ReadOffsets = Callable[[Iterable[PartitionKey]], dict[PartitionKey, int]]
 """Reads how far partitions are loaded; waits while the database is away."""
@@ -73,14 +73,14 @@ class GroupConsumer:
         self.positions: dict[PartitionKey, int] = {}
         """The offset up to which each owned partition was handed out."""
         self.ends: dict[PartitionKey, int] = {}
-        self.rewinds = 0
+        self.rewinds: int = 0
         """How often a partition began again below what was loaded, as a topic made again does."""
-        self.lag = 0
+        self.lag: int = 0
         """As `measure_lag` found it last; any thread may read it."""
-        self.was_assigned = False
-        self.active_at = time.monotonic()
+        self.was_assigned: bool = False
+        self.active_at: float = time.monotonic()
         """When the last message arrived or the assignment changed."""
-        self.last_error = ""
+        self.last_error: str = ""
         errors = kafka.KafkaError
         self._absences = {errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE}  # noqa: SLF001 - their only names
         self._logged: set[str] = set()

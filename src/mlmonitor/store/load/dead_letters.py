@@ -50,7 +50,7 @@ class DeadLetterTopic:
         self.topic = topic
         self._settings = settings
         self._producer: Any = None
-        self.undelivered = 0
+        self.undelivered: int = 0
         """Letters that the broker refused; they are in the table."""
 
     def send(self, letters: list[DeadLetter]) -> None:

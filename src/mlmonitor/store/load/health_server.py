@@ -42,7 +42,7 @@ class HealthServer:
             self._server = ThreadingHTTPServer((_HOST, port), handler)
         except OSError as error:
             raise ConfigError(f"health port: {error.strerror}") from None
-        self.port = int(self._server.server_address[1])
+        self.port: int = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 

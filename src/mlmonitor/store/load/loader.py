@@ -20,7 +20,7 @@ from mlmonitor.store.load.offsets import Overtaken, read_offsets
 from mlmonitor.store.load.writer import BatchWriter, LoadCounts
 from mlmonitor.store.schema import require_latest
 
-log = logging.getLogger("mlmonitor.store")
+log: logging.Logger = logging.getLogger("mlmonitor.store")
 Answer = TypeVar("Answer")
 
 _SLOWEST_RETRY_SECONDS = 5.0
@@ -58,12 +58,12 @@ class Loader:
     """
 
     def __init__(self, options: LoadOptions, *, now: Callable[[], float] = time.monotonic) -> None:
-        self.options = options
-        self.counts = LoadCounts()
-        self.outages = 0
+        self.options: LoadOptions = options
+        self.counts: LoadCounts = LoadCounts()
+        self.outages: int = 0
         self.committed_at: float | None = None
         """When the last batch was stored, in seconds since 1970."""
-        self.is_connected = False
+        self.is_connected: bool = False
         self._now = now
         self._stopping = threading.Event()
         self._overtaken = threading.Event()

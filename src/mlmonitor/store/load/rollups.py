@@ -50,9 +50,9 @@ class ReferencePlan:
         names = {field: _dictionary(f) for field, f in named.items() if not field.is_numeric}
         self.plan: Plan = Plan.build(list(named), numeric, names)
         self.reader: Reader = Reader(self.plan.schema)
-        self.outputs = [f.name for f in named if f.role is Role.PREDICTION]
-        self.has_derived = any(f.role is Role.DERIVED for f in named)
-        self.widths = [named[field]["width"] for field in self.plan.schema.fields]
+        self.outputs: list[str] = [f.name for f in named if f.role is Role.PREDICTION]
+        self.has_derived: bool = any(f.role is Role.DERIVED for f in named)
+        self.widths: list[Any] = [named[field]["width"] for field in self.plan.schema.fields]
 
     def profile(self, events: Sequence[Content]) -> Profile:
         """Sum up some predictions."""
