@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmonitor import Config, Field, Kpi, Monitor, Reference
-from mlmonitor.testing import ManualClock
+from mlmonitor import Config, Field, Kpi, Monitor, Reference, catalog
+from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.event_recorder import EventRecorder
 from support.references import fit_reference
 
@@ -545,3 +545,23 @@ def test_a_call_within_a_span_carries_its_trace(
     assert "trace_id" not in first
     assert second["trace_id"] == trace.format_trace_id(context.trace_id)
     assert second["span_id"] == trace.format_span_id(context.span_id)
+
+
+def test_outcomes_of_events_are_exported_with_the_sink(clock: ManualClock) -> None:
+    """Each outcome is a counter that starts at 0."""
+    recorder, exporter = EventRecorder(), InMemoryExporter()
+    with monitor(recorder, clock, exporters=[exporter]) as watching:
+        watching.watch(lambda _: 1.0)(row())
+        watching.flush()
+    for outcome, count in (("delivered", len(recorder.messages)), ("dropped", 0), ("refused", 0)):
+        labels = {"sink": "memory", "outcome": outcome}
+        assert exporter.value(catalog.EVENTS.name, labels) == count
+
+
+def test_a_switched_off_monitor_sends_nothing(clock: ManualClock) -> None:
+    """Its event log is never opened."""
+    recorder = EventRecorder()
+    with monitor(recorder, clock, config=Config(enabled=False)) as watching:
+        watching.watch(lambda _: 1.0)(row())
+        watching.label("a", 1.0)
+    assert recorder.opened == 0
