@@ -12,6 +12,7 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ExportStatus, ModelSnapshot
 from mlmonitor.compare.snapshot_building import build_snapshot
@@ -41,6 +42,7 @@ class ProcessCounts(NamedTuple):
     internal_errors: int = 0
     dropped_labels: int = 0
     outcomes: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    events: Mapping[str, int] = MappingProxyType({})
 
     @classmethod
     def read(cls, snapshot: ModelSnapshot) -> "ProcessCounts":
@@ -50,6 +52,7 @@ class ProcessCounts(NamedTuple):
             snapshot.health.internal_errors,
             snapshot.labels.counts.get("dropped", 0),
             {name: dict(export.outcomes) for name, export in snapshot.destinations.items()},
+            {} if snapshot.events is None else snapshot.events.outcomes,
         )
 
     def within(self, snapshot: ModelSnapshot, until: "ProcessCounts | None") -> ModelSnapshot:
@@ -67,6 +70,7 @@ class ProcessCounts(NamedTuple):
         return replace(
             snapshot,
             health=health,
+            events=self._events_since(snapshot.events, total),
             labels=replace(snapshot.labels, counts=MappingProxyType(labels)),
             destinations=MappingProxyType(
                 {
@@ -74,6 +78,21 @@ class ProcessCounts(NamedTuple):
                     for name, export in snapshot.destinations.items()
                 }
             ),
+        )
+
+    def _events_since(
+        self, events: EventStatus | None, total: "ProcessCounts"
+    ) -> EventStatus | None:
+        if events is None:
+            return None
+        counts = {
+            outcome: count - self.events.get(outcome, 0) for outcome, count in total.events.items()
+        }
+        return replace(
+            events,
+            delivered=counts.get("delivered", 0),
+            dropped=counts.get("dropped", 0),
+            refused=counts.get("refused", 0),
         )
 
     def _since(self, name: str, export: ExportStatus, total: "ProcessCounts") -> ExportStatus:

@@ -232,7 +232,7 @@ class Pipeline:
         families = self._version.describe(model)
         for version in self._earlier:
             earlier = version.snapshot(self._inbox, model.destinations, now=model.time)
-            families += version.describe(earlier)
+            families += version.describe(replace(earlier, events=model.events))
         return families
 
     def _warn_of_other_model(self, snapshot: ModelSnapshot) -> None:

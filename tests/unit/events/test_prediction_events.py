@@ -558,6 +558,25 @@ def test_outcomes_of_events_are_exported_with_the_sink(clock: ManualClock) -> No
         assert exporter.value(catalog.EVENTS.name, labels) == count
 
 
+def test_outcomes_of_events_are_counted_for_each_version_alone(clock: ManualClock) -> None:
+    """Their sum is what the process has sent."""
+    recorder, exporter = EventRecorder(), InMemoryExporter()
+    with monitor(recorder, clock, exporters=[exporter]) as watching:
+        for version in ("8", "9"):
+            watching.watch(lambda _: 1.0)(row())
+            watching.flush()
+            watching.adopt(reference(), version=version)
+    delivered = [
+        exporter.value(
+            catalog.EVENTS.name,
+            {"model.version": version, "sink": "memory", "outcome": "delivered"},
+        )
+        for version in ("7", "8", "9")
+    ]
+    assert sum(map(int, delivered)) == len(recorder.messages)  # type: ignore[arg-type]  # of a counter
+    assert all(delivered[:2])
+
+
 def test_a_switched_off_monitor_sends_nothing(clock: ManualClock) -> None:
     """Its event log is never opened."""
     recorder = EventRecorder()
