@@ -1,7 +1,7 @@
 """The live page as an ASGI app: four addresses, all read-only."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -72,12 +72,11 @@ def build_app(
     page = PageApp(sources)
     app = Starlette(
         routes=[
-            Route("/", page.document),
-            Route("/snapshot.json", page.snapshot),
+            Route("/", _guard(page.document)),
+            Route("/snapshot.json", _guard(page.snapshot)),
             Route("/page.css", _serve_asset("page.css", "text/css")),
             Route("/page.js", _serve_asset("page.js", "text/javascript")),
-        ],
-        exception_handlers={Exception: _report_error},
+        ]
     )
     return HostCheck(app, allowed_hosts, loopback_only=loopback_only)
 
@@ -91,10 +90,20 @@ def _serve_asset(name: str, media_type: str) -> Any:
     return serve
 
 
-def _report_error(_request: Request, error: Exception) -> Response:
-    """Answer 500 without details, which may hold values."""
-    log.warning("the page could not be made: %s", type(error).__name__)
-    return PlainTextResponse("The page could not be made.\n", 500, headers=_HEADERS)
+def _guard(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Answer 500 instead of raising: neither the app around nor its log gets the exception.
+
+    The text of an exception may hold values, so only its type is logged.
+    """
+
+    def answer_or_fail(request: Request) -> Response:
+        try:
+            return answer(request)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not be one of the host
+            log.warning("the page could not be made: %s", type(error).__name__)
+            return PlainTextResponse("The page could not be made.\n", 500, headers=_HEADERS)
+
+    return answer_or_fail
 
 
 def _read_place(text: str, size: int) -> int:

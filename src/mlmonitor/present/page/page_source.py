@@ -16,6 +16,7 @@ from mlmonitor.present.views.model_page import build_model_page
 from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOptions
 
 REFRESH_SECONDS = 3.0
+_FRESH = 0.6  # of the pause between two refreshes: a reader always gets a new one
 _KEPT = 32  # pages that were rendered from one reading
 _SCHEMA = 1
 _COMPRESSION = 2
@@ -51,34 +52,32 @@ class PageSource:
     ) -> None:
         self._read, self._clock = read, clock
         self._lock = threading.Lock()
-        self._reading: ModelReading | None = None
+        self._newest: tuple[ModelReading, dict[ViewOptions, RenderedPage]] | None = None
         self._read_at = 0.0
-        self._pages: dict[ViewOptions, RenderedPage] = {}
-
-    def reading(self) -> ModelReading:
-        """The newest reading; a new one if the last is too old."""
-        with self._lock:
-            now = self._clock()
-            if self._reading is None or now - self._read_at >= REFRESH_SECONDS * 0.6:
-                self._reading, self._read_at = self._read(), now
-                self._pages = {}
-            return self._reading
 
     def headline(self) -> Headline:
         """The verdict of the newest reading."""
-        return build_headline(self.reading())
+        return build_headline(self._refresh()[0])
 
     def render(
         self, options: ViewOptions, headlines: Sequence[Headline], place: int
     ) -> RenderedPage:
         """The page of the newest reading; `headlines` are those of all models on it."""
-        reading = self.reading()
-        page = self._pages.get(options)
+        reading, pages = self._refresh()
+        page = pages.get(options)
         if page is None:
             page = _render(reading, options, headlines, place)
-            if len(self._pages) < _KEPT:
-                self._pages[options] = page
+            if len(pages) < _KEPT:
+                pages[options] = page
         return page
+
+    def _refresh(self) -> tuple[ModelReading, dict[ViewOptions, RenderedPage]]:
+        """The newest reading with the pages made of it; a new one if the last is too old."""
+        with self._lock:
+            now = self._clock()
+            if self._newest is None or now - self._read_at >= REFRESH_SECONDS * _FRESH:
+                self._newest, self._read_at = (self._read(), {}), now
+            return self._newest
 
 
 def _render(
