@@ -20,7 +20,7 @@ from mlmonitor.present.dashboards.promql_names import (
 from mlmonitor.present.dashboards.shipped_files import write_files
 from support.backends import program
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 MODEL = {"model.name": "claims", "model.version": "7"}
 FIELD = {**MODEL, "field": "amount", "role": "feature"}
