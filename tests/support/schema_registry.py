@@ -52,6 +52,15 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         registry.subjects[self.path.split("/")[2].partition("?")[0]] = number
         return self._answer(200, {"id": number})
 
+    def do_GET(self) -> None:
+        """Return the schema of a number."""
+        registry = self.server
+        assert isinstance(registry, SchemaRegistry)
+        number = int(self.path.rpartition("/")[2])
+        if not 0 < number <= len(registry.schemas):
+            return self._answer(404, {"error_code": 40403, "message": "Schema not found"})
+        return self._answer(200, {"schema": registry.schemas[number - 1]})
+
     def _answer(self, status: int, content: object) -> None:
         data = json.dumps(content).encode()
         self.send_response(status)

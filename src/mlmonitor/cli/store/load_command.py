@@ -9,16 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.cli.store.loader_metrics import LoaderMetrics
-from mlmonitor.cli.store.store_command import add_database, require_database
+from mlmonitor.cli.store.store_command import add_database, require_database, waiting_refused
 from mlmonitor.errors import ConfigError
 from mlmonitor.events.kafka import TOPIC
 from mlmonitor.export.destinations import Otlp
-from mlmonitor.store.database import is_outage
 from mlmonitor.store.load.consumer import client_settings
+from mlmonitor.store.load.file_loader import load_files
 from mlmonitor.store.load.health_server import HealthServer
 from mlmonitor.store.load.loader import Loader, LoaderStopped, LoadOptions
 
@@ -35,7 +36,9 @@ def add_command(commands: Any) -> None:
         "as the topic has partitions. SIGTERM stores what was read and leaves the group. Exit "
         "status: 0 stopped or idle, 1 the database refuses to go on, 2 the configuration is wrong."
     )
-    parser.add_argument("--brokers", required=True, help="HOST:PORT, several separated by commas")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--brokers", help="HOST:PORT, several separated by commas")
+    source.add_argument("--files", type=Path, help="a folder of finished files; loads them once")
     parser.add_argument("--topic", default=TOPIC)
     parser.add_argument("--group", default="mlmonitor")
     add_database(parser)
@@ -62,6 +65,8 @@ def add_command(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.files is not None:
+        return _load_folder(options)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     loader = Loader(_read_options(options))
     gc.freeze()
@@ -80,18 +85,27 @@ def _run(options: argparse.Namespace) -> int:
         return _run_loader(loader)
 
 
+def _load_folder(options: argparse.Namespace) -> int:
+    with waiting_refused():
+        counts = load_files(
+            options.files,
+            group=options.group,
+            database=require_database(options),
+            batch_messages=options.batch,
+        )
+    print(f"loaded   {counts.events:,} events, {counts.dead:,} dead letters")
+    return OK
+
+
 def _run_loader(loader: Loader) -> int:
     """Run a loader with progress on a terminal; return the exit status."""
     progress = _Progress(loader) if sys.stderr.isatty() else None
     try:
-        loader.run(report=progress or (lambda: None))
+        with waiting_refused():
+            loader.run(report=progress or (lambda: None))
     except LoaderStopped as error:
         print(f"failed   {error}", file=sys.stderr)
         return FAILED
-    except Exception as error:
-        if is_outage(error):
-            raise ConfigError("database: the server cannot be reached") from None
-        raise
     finally:
         if progress is not None:
             progress.finish()

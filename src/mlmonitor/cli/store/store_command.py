@@ -2,6 +2,8 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
@@ -61,8 +63,15 @@ def open_database(options: argparse.Namespace) -> Any:
         ConfigError: none is named, or it refuses the connection or cannot be reached.
     """
     url = require_database(options)
-    try:
+    with waiting_refused():
         return connect(url)
+
+
+@contextmanager
+def waiting_refused() -> Iterator[None]:
+    """Report a database that is away as a wrong configuration, instead of a traceback."""
+    try:
+        yield
     except ConfigError:
         raise
     except Exception as error:

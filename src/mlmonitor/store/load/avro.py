@@ -37,7 +37,7 @@ class AvroDecoder:
             return FormatError("avro: a message in Avro, and no schema registry was given")
         if len(data) <= _HEADER_BYTES:
             return FormatError("avro: expected a schema's number and a record")
-        fastavro = import_extra("fastavro", extra="kafka")
+        fastavro = import_extra("fastavro", extra="avro")
         try:
             schema = self._schema(unpack_from("!i", data, 1)[0])
             stream = BytesIO(data[_HEADER_BYTES:])
@@ -47,7 +47,7 @@ class AvroDecoder:
         except Exception as error:  # noqa: BLE001 - fastavro raises any kind for damaged bytes
             return FormatError(f"avro: expected a record of its schema ({type(error).__name__})")
         try:
-            return dump_event(check_event(_as_json(content)))
+            return dump_event(check_event(content))
         except FormatError as error:
             return error
 
@@ -58,15 +58,6 @@ class AvroDecoder:
             if answer.status_code == requests.codes.not_found:
                 raise LookupError("schema")
             answer.raise_for_status()
-            parse = import_extra("fastavro", extra="kafka").parse_schema
+            parse = import_extra("fastavro", extra="avro").parse_schema
             self._schemas[number] = parse(json.loads(answer.json()["schema"]))
         return self._schemas[number]
-
-
-def _as_json(value: Any) -> Any:
-    """Write times as texts."""
-    if isinstance(value, dict):
-        return {name: _as_json(part) for name, part in value.items() if part is not None}
-    if isinstance(value, list | tuple):
-        return [_as_json(part) for part in value]
-    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value

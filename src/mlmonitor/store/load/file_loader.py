@@ -1,0 +1,87 @@
+"""Events from files, as `events=Files(...)` writes them: the loader without a broker."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+from mlmonitor.errors import ConfigError, import_extra
+from mlmonitor.formats.events import STAGING_COLUMNS, StagingSchema
+from mlmonitor.store.database import connect
+from mlmonitor.store.load.dead_letters import DeadLetterTopic
+from mlmonitor.store.load.decode import Decoder, Message, PartitionKey
+from mlmonitor.store.load.offsets import read_offsets
+from mlmonitor.store.load.writer import BatchWriter, LoadCounts
+from mlmonitor.store.schema import require_latest
+
+_GROUP_ROWS = 5_000
+_NULLABLE = ("prediction", "actual", "value")  # null is their value, not their absence
+
+
+def load_files(
+    folder: Path, *, group: str, database: str, batch_messages: int = 10_000
+) -> LoadCounts:
+    """Load the finished files of a folder, `*.jsonl` and `*.parquet`; return what was loaded.
+
+    A file is to the store what a partition is: how far it is loaded is stored with its rows, so a
+    second run goes on where the first stopped, and reads only files that are new.
+
+    Raises:
+        ConfigError: there is no such folder, or the database has no schema of this library.
+        MissingExtra: a file is Parquet, and pyarrow is not installed.
+        psycopg.Error: the database is away; run it again.
+    """
+    if not folder.is_dir():
+        raise ConfigError("files: expected a folder")
+    counts, decoder = LoadCounts(), Decoder()
+    writer = BatchWriter(group, decoder, DeadLetterTopic({}, None))
+    with connect(database) as connection:
+        require_latest(connection)
+        writer.prepare(connection)
+        for path in sorted([*folder.glob("*.jsonl"), *folder.glob("*.parquet")]):
+            place = PartitionKey(path.name, 0)
+            start = read_offsets(connection, group, [place])[place]
+            messages = (
+                Message(place, offset, None, value)
+                for offset, value in islice(enumerate(_read_values(path)), start, None)
+            )
+            while batch := list(islice(messages, batch_messages)):
+                decoded = decoder.decode(batch, {place: batch[0].offset})
+                counts.add(writer.write(connection, decoded))
+    return counts
+
+
+def _read_values(path: Path) -> Iterator[bytes]:
+    if path.suffix == ".jsonl":
+        with path.open("rb") as file:
+            yield from (line.rstrip(b"\n") for line in file)
+        return
+    schema = path.name.partition("-")[0]
+    if schema not in get_args(StagingSchema):
+        raise ConfigError("files: expected Parquet files that begin with the name of a schema")
+    parquet = import_extra("pyarrow.parquet", extra="parquet")
+    with parquet.ParquetFile(path) as file:
+        for group in file.iter_batches(_GROUP_ROWS):
+            yield from (_write_event(row, schema) for row in group.to_pylist())  # type: ignore[arg-type]  # checked
+
+
+def _write_event(row: dict[str, Any], schema: StagingSchema) -> bytes:
+    """Write a row of a table as the event it was."""
+    event: dict[str, Any] = {"schema": schema}
+    for column in STAGING_COLUMNS[schema]:
+        value = row[column.name]
+        if column.name.endswith("_class") and column.field != column.name:
+            if value is not None:
+                event[column.field] = value == "true" if _is_boolean(row, column) else value
+        elif isinstance(value, datetime):
+            event[column.field] = value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        elif value is not None or column.field in _NULLABLE:
+            event[column.field] = json.loads(value) if column.type == "jsonb" else value
+    return json.dumps(event).encode()
+
+
+def _is_boolean(row: dict[str, Any], column: Any) -> bool:
+    """Whether a class is a boolean, which has a number as well."""
+    return row[column.field] is not None and row[column.name] in ("true", "false")

@@ -1,0 +1,101 @@
+"""Events in Avro, and what the loader says about itself over OTLP."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from mlmonitor.cli.store.load_command import _Progress
+from mlmonitor.cli.store.loader_metrics import LoaderMetrics
+from mlmonitor.errors import ConfigError, FormatError
+from mlmonitor.events.sinks.avro_encoder import AvroEncoder
+from mlmonitor.export.destinations import Otlp
+from mlmonitor.formats.events import check_event
+from mlmonitor.store.load.avro import AvroDecoder
+from mlmonitor.store.load.decode import Decoder, Message, PartitionKey
+from mlmonitor.store.load.loader import Loader, LoadOptions
+from mlmonitor.testing import OtlpReceiver
+from support.schema_registry import serve_registry
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "events_v1.jsonl"
+CONTENTS: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content["event_id"][-2:])
+def test_an_event_in_avro_is_decoded_as_in_json(content: dict[str, Any]) -> None:
+    """With the writer's schema from the registry."""
+    with serve_registry() as registry:
+        (message,) = AvroEncoder({"url": registry.url}, "t").encode([content])
+        decoded = AvroDecoder(registry.url).decode(message)
+    assert isinstance(decoded, dict)
+    assert check_event(decoded) == check_event(content)
+
+
+def test_damaged_avro_is_refused_with_a_reason() -> None:
+    """An unknown schema, too few bytes, no registry; one that is away is waited for."""
+    with serve_registry() as registry:
+        decoder = AvroDecoder(registry.url)
+        (message,) = AvroEncoder({"url": registry.url}, "t").encode(CONTENTS[:1])
+        for data in (b"\x00", b"\x00\x00\x00\x00\x63abc", message[:-20]):
+            assert isinstance(decoder.decode(data), FormatError), data
+    with pytest.raises(requests.ConnectionError):
+        AvroDecoder(registry.url).decode(message)
+    assert "registry" in str(AvroDecoder(None).decode(message))
+    with pytest.raises(ConfigError, match="schema registry"):
+        AvroDecoder("registry:8081")
+
+
+def test_avro_and_json_may_share_a_topic() -> None:
+    """A message's first byte says which it is."""
+    with serve_registry() as registry:
+        (binary,) = AvroEncoder({"url": registry.url}, "t").encode(CONTENTS[:1])
+        place = PartitionKey("t", 0)
+        text = json.dumps(CONTENTS[0]).encode()
+        messages = [Message(place, n, None, value) for n, value in enumerate((binary, text))]
+        batch = Decoder(AvroDecoder(registry.url)).decode(messages, {place: 0})
+    assert batch.dead_letters == []
+    (events,) = batch.events.values()
+    first, second = (check_event(event) for event in events)
+    assert first == second
+
+
+@pytest.fixture
+def loader() -> Loader:
+    """A loader that has loaded something."""
+    made = Loader(LoadOptions({}, "t", "g", "postgresql://nowhere"))
+    made.counts.loaded = {"prediction": 7}
+    made.counts.dead, made.counts.batches, made.committed_at = 2, 1, 0.0
+    return made
+
+
+def test_the_loader_exports_its_own_metrics(loader: Loader) -> None:
+    """Events by schema and outcome, lag, outages, and the age of the last commit."""
+    with OtlpReceiver() as receiver:
+        metrics = LoaderMetrics(loader, Otlp.collector(receiver.url), interval_seconds=3_600)
+        metrics.close()
+        assert metrics.failed == 0
+        total = receiver.ledger.total("mlmonitor.loader.events", outcome="loaded")
+        assert total == 7
+        assert receiver.ledger.total("mlmonitor.loader.events", outcome="dead_letter") == 2
+        assert "mlmonitor.loader.commit.age" in receiver.ledger.names
+
+
+def test_metrics_that_nobody_takes_are_counted_and_hold_nothing_up(loader: Loader) -> None:
+    """The next export holds everything again."""
+    exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
+    metrics = LoaderMetrics(loader, exporter, interval_seconds=3_600)
+    metrics.close()
+    assert metrics.failed == 1
+
+
+def test_progress_is_one_line(loader: Loader, capsys: pytest.CaptureFixture[str]) -> None:
+    """Written over and over, and ended at the end."""
+    progress = _Progress(loader)
+    progress()
+    progress.finish()
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "7 events loaded" in printed
+    assert "2 dead letters" in printed
