@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.request import urlopen
@@ -476,6 +477,35 @@ def test_two_loaders_share_a_topic_and_one_leaves(
     for query in ("prediction", "traffic where span = 'day'"):
         what = "count(*)" if query == "prediction" else "sum(predictions)"
         assert count(store, f"select {what} from mlmonitor.{query}") == 2_500
+
+
+def test_a_user_with_the_loader_s_role_alone_can_load(
+    store: Connection, kafka_broker: KafkaBroker, database_url: str
+) -> None:
+    """All that loading does, with no right beyond the role: rows, days, rollups, outcomes."""
+    name = f"loader_{store.info.dbname}"
+    store.execute(f"create role {name} login in role mlmonitor_loader")
+    topic = kafka_broker.make_topic()
+    source = EventSource()
+    late = source.prediction(START)
+    messages = [*source.reference(), source.label(late, START), *source.stream(50), late]
+    sent = send(kafka_broker.address, topic, [*keyed(messages), ("p", b"poison")])
+    options = LoadOptions(
+        kafka=client_settings(kafka_broker.address, ()),
+        topic=topic,
+        group="g",
+        database=database_url.replace("//postgres:", f"//{name}:"),
+        until_idle_seconds=0.6,
+        linger_seconds=0.2,
+    )
+    loader = Loader(options)
+    loader.run()
+    assert loader.counts.events + loader.counts.dead == sent
+    assert loader.counts.dead == 1
+    assert count(store, "select count(*) from mlmonitor.waiting_label") == 0
+    again = Loader(replace(options, group="other"))
+    again.run()
+    assert again.counts.replayed == sent - 1
 
 
 def test_the_health_endpoint_answers_on_this_machine_only(
