@@ -17,6 +17,7 @@ import pytest
 
 from mlmonitor.cli.main import main
 from mlmonitor.errors import ConfigError
+from mlmonitor.store.database import connect
 from mlmonitor.store.load.consumer import client_settings
 from mlmonitor.store.load.health_server import HealthServer
 from mlmonitor.store.load.loader import Loader, LoadOptions
@@ -506,6 +507,43 @@ def test_a_user_with_the_loader_s_role_alone_can_load(
     again = Loader(replace(options, group="other"))
     again.run()
     assert again.counts.replayed == sent - 1
+
+
+def test_a_loader_stops_soon_while_its_database_is_away(
+    store: Connection, kafka_broker: KafkaBroker, database_url: str
+) -> None:
+    """What it has read is read again by the next one."""
+    topic = kafka_broker.make_topic()
+    events = keyed(EventSource().stream(2_000, labelled=0))
+    send(kafka_broker.address, topic, events)
+    options = LoadOptions(
+        kafka=client_settings(kafka_broker.address, ()),
+        topic=topic,
+        group="g",
+        database=database_url,
+        batch_messages=50,
+        linger_seconds=0.1,
+    )
+    loader = Loader(options)
+    thread = threading.Thread(target=loader.run)
+    thread.start()
+    wait_until(lambda: loader.counts.events > 0)
+    name = store.info.dbname
+    with connect(database_url.replace(name, "postgres")) as other:
+        other.execute(f"alter database {name} allow_connections false")
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+        other.execute(query, (name,))
+        wait_until(lambda: loader.outages > 2)
+        began = time.monotonic()
+        loader.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+        assert time.monotonic() - began < 10
+        other.execute(f"alter database {name} allow_connections true")
+    Loader(replace(options, until_idle_seconds=0.6, batch_messages=5_000)).run()
+    with connect(database_url) as fresh:
+        assert count(fresh, "select count(*) from mlmonitor.prediction") == 2_000
+        assert count(fresh, "select sum(next_offset) from mlmonitor.offsets") == len(events)
 
 
 def test_the_health_endpoint_answers_on_this_machine_only(

@@ -15,10 +15,11 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
     """Open a connection by its URL; times are UTC and statements are bounded by nothing.
 
     Raises:
-        ConfigError: the address is malformed, or the server refuses the user. The message never
-            holds the address, which may contain a password.
+        ConfigError: the address is malformed. The message never holds it, since it may contain a
+            password.
         MissingExtra: psycopg is not installed.
-        psycopg.OperationalError: the server cannot be reached now.
+        psycopg.OperationalError: there is no connection now. The client learns no SQLSTATE before
+            it is connected, so a wrong password looks like a server that is away.
     """
     psycopg = import_extra("psycopg", extra="postgres")
     try:
@@ -34,13 +35,6 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
         raise ConfigError(
             "database: expected an address such as postgresql://user@host:5432/name"
         ) from None
-    except psycopg.OperationalError as error:
-        if (state := sqlstate(error)) and state[:2] in ("28", "3D"):
-            raise ConfigError(
-                "database: the server refuses the user, the password or the database's name "
-                f"(SQLSTATE {state})"
-            ) from None
-        raise
 
 
 def sqlstate(error: BaseException) -> str:

@@ -76,7 +76,9 @@ def waiting_refused() -> Iterator[None]:
         raise
     except Exception as error:
         if is_outage(error):
-            raise ConfigError("database: the server cannot be reached") from None
+            raise ConfigError(
+                "database: cannot be reached, or refuses the user, the password or the name"
+            ) from None
         raise
 
 

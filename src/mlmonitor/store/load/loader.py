@@ -188,9 +188,11 @@ class Loader:
         """Store what was handed over, unless the database is away; then leave the group."""
         self._stopping.set()
         self._wait_for_writer()
-        with suppress(queue.Full):  # a writer that retries sees that the loader stops
-            self._batches.put(None, timeout=_POLL_SECONDS)
-        thread.join(_REVOKE_SECONDS)
+        deadline = self._now() + _REVOKE_SECONDS
+        while thread.is_alive() and self._now() < deadline:
+            with suppress(queue.Full):  # a writer that retries sees that the loader stops
+                self._batches.put(None, timeout=_POLL_SECONDS)
+            thread.join(_POLL_SECONDS)
         if self.consumer is not None:
             while not self._published.empty():
                 self.consumer.publish(self._published.get())
@@ -224,7 +226,10 @@ class Loader:
                 if not is_outage(error) or not may_wait or self._stopping.is_set():
                     raise
                 if delay == _LOGGED_AT_SECONDS:
-                    log.warning("database: cannot be reached; waiting for it")
+                    log.warning(
+                        "database: cannot be reached, or refuses the user, the password or the "
+                        "name; waiting for it"
+                    )
             time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads instances
             delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
 
