@@ -18,7 +18,7 @@ endif
 # A thread a process: more of them would only wait for one another.
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration check wheel docs \
+.PHONY: setup demo test test-slow test-units endurance matrix oldest coverage components debian integration check wheel docs \
 	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
@@ -54,7 +54,11 @@ matrix:
 oldest:
 	$(MAKE) .venv-oldest/.test VENV=.venv-oldest
 	.venv-oldest/bin/python -m pip --disable-pip-version-check -q install -r .ci/oldest.txt
-	$(MAKE) test VENV=.venv-oldest
+	$(MAKE) test-units VENV=.venv-oldest
+
+# Without servers, programs and simulations.
+test-units: $(VENV)/.test
+	$(PYTEST) $(PARALLEL) tests/unit tests/laws tests/oracle
 
 # Lines and branches that tests reach, in this process and in those it starts.
 coverage: $(VENV)/.coverage
