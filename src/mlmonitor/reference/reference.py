@@ -32,6 +32,7 @@ from mlmonitor.reference.figures.row_figures import Figures
 from mlmonitor.reference.fit_options import FitOptions, SeasonName
 from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
+from mlmonitor.reference.reference_html import NotebookReference
 from mlmonitor.reference.thresholds import Thresholds
 from mlmonitor.reference.training_facts import TrainingFacts
 
@@ -39,7 +40,7 @@ _OBJECT_BYTES = 4_000  # of a reference's objects, without its entries
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(NotebookReference):
     """Summaries of the training data: bins with counts, moments, quantiles, categories. No rows.
 
     Make one with `fit` where the model is trained, `save` it beside the model, and pass it, or its

@@ -14,6 +14,15 @@ _HEAD = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "med
 _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %
 
 
+class NotebookReference:
+    """The part of a reference that a notebook shows."""
+
+    content: ReferenceFile
+
+    def _repr_html_(self) -> str:
+        return reference_html(self.content)
+
+
 def reference_html(content: ReferenceFile) -> str:
     """Rows, training time and one line per field; no names of categories."""
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
