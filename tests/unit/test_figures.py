@@ -121,6 +121,9 @@ def test_a_figure_that_fails_is_held_back_counted_and_named(
         status = monitor.status()
     assert status.predictions == 50
     assert status.kpis["total_savings"].count == 50
+    failed = status.kpis[kpi.name]
+    assert (failed.failures, failed.count, failed.mean) == (1, 0, None)
+    assert f"{kpi.name}: sum 0, mean - over 0 rows in the window; failed for 1 block" in str(status)
     assert status.internal_errors == 1
     assert status.last_error is not None
     assert f"kpi {kpi.name}" in status.last_error

@@ -174,3 +174,16 @@ def test_a_parquet_file_keeps_its_kinds(tmp_path: Path) -> None:
     missing = {f["name"]: f["window_quality"]["missing"] for f in fields if f["role"] == "feature"}
     assert missing == {"n": 30, "c": 0, "t": 0, "b": 0, "k": 0}
     assert all(f["psi"] < 0.01 for f in fields if f["role"] == "feature" and f["psi"] is not None)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_file_without_rows_fails_instead_of_passing_for_calm(
+    reference: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An export that came out empty is no evidence that nothing changed."""
+    columns = {name: values[:0] for name, values in draw(10, is_shifted=False).items()}
+    data, out = write(tmp_path / f"current.{ending}", columns), tmp_path / "report.json"
+    arguments = ["report", str(reference), str(data), "-o", str(out), "--fail-on", "alert"]
+    assert main(arguments) == 2
+    assert "current: has no rows" in capsys.readouterr().err
+    assert not out.exists()

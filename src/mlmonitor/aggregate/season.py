@@ -29,7 +29,7 @@ class Season:
 
     def __post_init__(self) -> None:
         if self.name not in SEASONS:
-            raise ConfigError(f"season: expected one of {', '.join(SEASONS)}")
+            raise ConfigError(f"season: expected one of {', '.join(SEASONS)}, auto")
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError, TypeError):

@@ -76,6 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     roles = _Roles(reference, options.prediction, options.actual)
     data = open_data_file(options.current, roles.kinds)
     roles.check(data.names)
+    if not data.rows:
+        raise ConfigError("current: has no rows to compare")
     with _make_monitor(options, reference, data) as monitor:
         _record(monitor, roles, data)
         status = monitor.status()

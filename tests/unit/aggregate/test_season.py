@@ -52,7 +52,7 @@ def test_summer_time_is_followed() -> None:
 @pytest.mark.parametrize(
     ("name", "zone", "named"),
     [
-        ("hour", "UTC", "season: expected one of hour_of_day, hour_of_week"),
+        ("hour", "UTC", "season: expected one of hour_of_day, hour_of_week, auto"),
         ("hour_of_day", "Mars/Olympus", "season_timezone"),
         ("hour_of_day", "../etc/passwd", "season_timezone"),
         ("hour_of_day", "", "season_timezone"),

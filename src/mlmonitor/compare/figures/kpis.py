@@ -97,7 +97,7 @@ class Kpis:
             try:
                 values = compute_kpi(kpi, columns, rows.count)
             except CallbackError as error:
-                self.failures[kpi.name] = self.failures.get(kpi.name, 0) + 1
+                self._count_failure(kpi.name, now)
                 fault = fault or error
                 continue
             own = values if failed is None else values[~failed]
@@ -107,6 +107,12 @@ class Kpis:
                 count = int(np.count_nonzero(~np.isnan(numbers)))
                 self._sums.append(FigureSum(kpi.name, float(np.nansum(numbers)), count, kpi.unit))
         return fault
+
+    def _count_failure(self, name: str, now: float) -> None:
+        """Count a block; a figure that always fails is still shown, with no values."""
+        self._population(name, now)
+        short = category_name(name) or self.OTHER
+        self.failures[short] = self.failures.get(short, 0) + 1
 
     def _add(self, name: str, column: Values, *, now: float) -> None:
         if not len(column):
