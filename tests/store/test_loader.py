@@ -546,6 +546,19 @@ def test_a_loader_stops_soon_while_its_database_is_away(
         assert count(fresh, "select sum(next_offset) from mlmonitor.offsets") == len(events)
 
 
+def test_the_options_of_a_loader_show_no_password() -> None:
+    """Neither those of addresses nor those among the client's settings."""
+    options = LoadOptions(
+        kafka=client_settings("broker:9092", ["sasl.password=hunter2"]),
+        topic="events",
+        group="g",
+        database="postgresql://loader:hunter2@db/events",
+        schema_registry="https://reader:hunter2@registry",
+    )
+    assert "hunter2" not in repr(options)
+    assert "events" in repr(options)
+
+
 def test_the_health_endpoint_answers_on_this_machine_only(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:

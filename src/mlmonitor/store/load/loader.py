@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mlmonitor.errors import ConfigError, MonitorError
@@ -32,17 +32,20 @@ _REVOKE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What to load from where. kafka: librdkafka's settings. until_idle: seconds, or None."""
+    """What to load from where.
 
-    kafka: Mapping[str, Any]
+    kafka: librdkafka's settings. Addresses and settings may hold passwords, so no repr shows them.
+    """
+
+    kafka: Mapping[str, Any] = field(repr=False)
     topic: str
     group: str
-    database: str
+    database: str = field(repr=False)
     until_idle_seconds: float | None = None
     batch_messages: int = 10_000
     linger_seconds: float = 1.0
     dead_letter_topic: str | None = None
-    schema_registry: str | None = None
+    schema_registry: str | None = field(default=None, repr=False)
 
 
 class LoaderStopped(MonitorError):
@@ -153,7 +156,7 @@ class Loader:
         return None
 
     def _patience(self, consumer: GroupConsumer) -> float:
-        """Return how long to wait for a full batch: not at all long while little arrives."""
+        """Return how long to wait for a full batch: only briefly while little arrives."""
         is_busy = self._now() - consumer.active_at < self.options.linger_seconds
         return self.options.linger_seconds if is_busy else _POLL_SECONDS
 
