@@ -1,5 +1,6 @@
 """Sums by bucket that merge by addition: the states under every performance measure."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,22 +16,15 @@ Buckets = NDArray[np.int64]
 Range = slice | int | list[int]
 
 
-class RegressionSums:
-    """Sums over pairs of numbers that give all regression measures and their intervals.
+class PairSums:
+    """Sums of terms over pairs of numbers, by bucket: table is float64 `[terms, buckets]`.
 
-    table: float64 `[terms, buckets]`, in the order of `TERMS`. With e = predicted - actual and
-    d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
-    `over2` the squares of errors above zero, `a` sums |actual|, `ea` |e| |actual|, `r` the ratio
-    |e| / |actual| over the `nonzero` pairs whose actual is not zero, and `r2` its square.
-
+    Subclasses name the `TERMS`, which of them are `COUNTS`, and how a pair is summed.
     Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
-    Price: 136 bytes a bucket.
     """
 
-    TERMS: ClassVar[tuple[str, ...]] = (
-        *("n", "abs", "e", "e2", "e4", "over2", "d", "d2", "d3", "d4", "e2d", "e2d2"),
-        *("a", "ea", "nonzero", "r", "r2"),
-    )
+    TERMS: ClassVar[tuple[str, ...]]
+    COUNTS: ClassVar[tuple[str, ...]] = ("n",)
 
     __slots__ = ("center", "table")
 
@@ -38,27 +32,14 @@ class RegressionSums:
         self.center: float = center
         self.table: Floats = np.zeros((len(self.TERMS), buckets))
 
-    def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
-        """Add pairs; one with a NaN on either side is left out."""
-        is_counted = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
-        predicted, actual, buckets = predicted[is_counted], actual[is_counted], buckets[is_counted]
-        with np.errstate(all="ignore"):
-            for row, term in enumerate(self._terms(predicted, actual)):
-                self.table[row] += np.bincount(buckets, term, self.table.shape[1])
-
-    def _terms(self, predicted: Floats, actual: Floats) -> list[Floats]:
-        e, d = predicted - actual, actual - self.center
-        size, e2, d2, a = np.abs(e), e * e, d * d, np.abs(actual)
-        is_nonzero = a > 0
-        ratio = np.where(is_nonzero, size / np.where(is_nonzero, a, 1.0), 0.0)
-        over = np.maximum(e, 0.0) ** 2
-        errors = [np.ones_like(e), size, e, e2, e2 * e2, over, d, d2, d2 * d, d2 * d2]
-        return [*errors, e2 * d, e2 * d2, a, size * a, is_nonzero * 1.0, ratio, ratio * ratio]
+    def _add(self, terms: Iterable[Floats], buckets: Buckets) -> None:
+        for row, term in enumerate(terms):
+            self.table[row] += np.bincount(buckets, term, self.table.shape[1])
 
     def merge(self, other: Self) -> None:
         """Add what `other` has seen; raises IncompatibleSketch unless buckets and center agree."""
         if self.table.shape != other.table.shape or self.center != other.center:
-            raise IncompatibleSketch("regression sums over different buckets cannot be merged")
+            raise IncompatibleSketch("sums of pairs over different buckets cannot be merged")
         with np.errstate(all="ignore"):
             self.table += other.table
 
@@ -67,7 +48,7 @@ class RegressionSums:
         self.table[:, bucket] = 0.0
 
     def terms(self, bucket: Range = slice(None)) -> dict[str, float]:
-        """Each sum over some buckets, all unless one is named; and the center."""
+        """Return each sum over some buckets, by default all, and the center."""
         chosen = self.table[:, bucket].reshape(len(self.TERMS), -1).sum(axis=1)
         return {"center": self.center, **dict(zip(self.TERMS, chosen.tolist(), strict=True))}
 
@@ -85,11 +66,49 @@ class RegressionSums:
         """Read back a `state`; raise FormatError if its arrays contradict each other."""
         table = part(state, "table", np.float64, ndim=2)
         demand(table.shape[0] == len(cls.TERMS), "table: expected a row for each term")
-        counts = table[[cls.TERMS.index("n"), cls.TERMS.index("nonzero")]]
+        counts = table[[cls.TERMS.index(term) for term in cls.COUNTS]]
         demand((counts >= 0).all(), "table: expected counts of zero or more")
         sums = cls(table.shape[1], float(part(state, "center", np.float64, shape=(1,))[0]))
         sums.table = table
         return sums
+
+
+class RegressionSums(PairSums):
+    """Sums over pairs of numbers that give all regression measures and their intervals.
+
+    table: float64 `[terms, buckets]`, in the order of `TERMS`. With e = predicted - actual and
+    d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
+    `over2` the squares of errors above zero, `a` sums |actual|, `ea` |e| |actual|, `r` the ratio
+    |e| / |actual| over the `nonzero` pairs whose actual is not zero, and `r2` its square.
+
+    Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
+    Price: 136 bytes a bucket.
+    """
+
+    TERMS: ClassVar[tuple[str, ...]] = (
+        *("n", "abs", "e", "e2", "e4", "over2", "d", "d2", "d3", "d4", "e2d", "e2d2"),
+        *("a", "ea", "nonzero", "r", "r2"),
+    )
+
+    COUNTS: ClassVar[tuple[str, ...]] = ("n", "nonzero")
+
+    __slots__ = ()
+
+    def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
+        """Add pairs; one with a NaN on either side is left out."""
+        is_counted = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
+        predicted, actual, buckets = predicted[is_counted], actual[is_counted], buckets[is_counted]
+        with np.errstate(all="ignore"):
+            self._add(self._terms(predicted, actual), buckets)
+
+    def _terms(self, predicted: Floats, actual: Floats) -> list[Floats]:
+        e, d = predicted - actual, actual - self.center
+        size, e2, d2, a = np.abs(e), e * e, d * d, np.abs(actual)
+        is_nonzero = a > 0
+        ratio = np.where(is_nonzero, size / np.where(is_nonzero, a, 1.0), 0.0)
+        over = np.maximum(e, 0.0) ** 2
+        errors = [np.ones_like(e), size, e, e2, e2 * e2, over, d, d2, d2 * d, d2 * d2]
+        return [*errors, e2 * d, e2 * d2, a, size * a, is_nonzero * 1.0, ratio, ratio * ratio]
 
 
 class MeanSums:
