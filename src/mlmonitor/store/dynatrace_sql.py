@@ -34,7 +34,7 @@ def quote(text: str) -> str:
 
 
 def model_queries(model: str, version: str) -> list[SqlQuery]:
-    """Queries of one model: traffic, averages, drift, performance (figures 2, 3, 7)."""
+    """Queries of one model: traffic, averages, drift, performance."""
     where = f"model = {quote(model)} AND model_version = {quote(version)}"
     day = f"{where} AND span = 'day' AND segment = 'all'"
     drift = f"SELECT {{}} FROM mlmonitor.prediction_drift WHERE {day} AND field = 'prediction'"
@@ -63,7 +63,7 @@ def model_queries(model: str, version: str) -> list[SqlQuery]:
 
 
 def field_queries(model: str, version: str, field: str) -> list[SqlQuery]:
-    """Queries of one numeric feature, such as the claimed amount (figures 9 and 10)."""
+    """Queries of one numeric feature, such as the claimed amount."""
     where = f"model = {quote(model)} AND model_version = {quote(version)} AND segment = 'all'"
     where += f" AND field = {quote(field)} AND role = 'feature'"
     live = f"FROM mlmonitor.anomaly_band WHERE {where} AND span = 'day' ORDER BY time DESC LIMIT 1"
@@ -84,7 +84,7 @@ def field_queries(model: str, version: str, field: str) -> list[SqlQuery]:
 
 
 def kpi_queries(model: str, version: str, names: list[str]) -> list[SqlQuery]:
-    """Queries of business figures: today's total of each (figures 4 and 8)."""
+    """Queries of business figures: today's total of each."""
     where = f"model = {quote(model)} AND model_version = {quote(version)} AND segment = 'all'"
     return [
         SqlQuery(

@@ -1,4 +1,4 @@
-"""The anomaly band: mean plus or minus k deviations of the reference, as the paper draws it."""
+"""The anomaly band: mean plus or minus k deviations of the reference."""
 
 from datetime import datetime, timedelta
 

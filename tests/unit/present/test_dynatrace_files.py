@@ -145,7 +145,7 @@ def test_a_classic_dashboard_has_the_documented_shape(name: str) -> None:
 
 
 def test_the_results_of_sql_queries_are_one_tile() -> None:
-    """Figure 7: one metric, told apart by the name of the query."""
+    """One metric, distinguished by the name of the query."""
     assert 'custom.db.query:splitBy("query_name")' in TEXTS["classic/data.json"].replace('\\"', '"')
 
 

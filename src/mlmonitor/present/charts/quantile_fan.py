@@ -1,4 +1,4 @@
-"""Quantiles of a numeric field over the slices, beside the band of training (figure 6)."""
+"""Quantiles of a numeric field over the slices, beside the band of training."""
 
 import numpy as np
 

@@ -61,7 +61,7 @@ class BucketRow:
 
 @dataclass(frozen=True, slots=True)
 class BucketChart:
-    """Figure 5 of the paper: predicted beside actual, by bucket."""
+    """Predicted beside actual, by bucket."""
 
     title: str
     rows: tuple[BucketRow, ...]
@@ -92,9 +92,9 @@ def chart_cohorts(
     if not shown or not measure:
         return None
     estimates = [cohort.performance[measure] for cohort in shown]
-    known = next((x for key, x in training.items() if key.casefold() == measure), None)
+    trained = next((x for key, x in training.items() if key.casefold() == measure), None)
     ends = [x for e in estimates for x in (e.value, e.low, e.high) if math.isfinite(x)]
-    ends += [] if known is None else [known]
+    ends += [] if trained is None else [trained]
     axis = value_axis(min(ends, default=0.0), max(ends, default=1.0))
     span = axis.high - axis.low
 
@@ -128,7 +128,7 @@ def chart_cohorts(
         title=f"{caption_measure(measure)} by time of prediction, with 95 % intervals",
         bars=tuple(bars),
         labels=axis.labels,
-        yardstick=None if known is None else to_place(known),
+        yardstick=None if trained is None else to_place(trained),
         table=DataTable(head, tuple(rows)),
     )
 

@@ -1,5 +1,5 @@
--- Live means inside the band mean ± standard deviation of the reference, for data and predictions
--- (figure 6), and the values outside the band of the service's alerts.
+-- Live means inside the band mean ± standard deviation of the reference, for data and predictions,
+-- and the values outside the band of the service's alerts.
 create view mlmonitor.anomaly_band as
 select s.model, s.model_version, s.reference_id, s.segment, s.span, s.time, s.role, s.field,
     s.count, s.mean, s.stddev, s.minimum, s.maximum,

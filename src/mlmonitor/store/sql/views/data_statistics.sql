@@ -1,4 +1,4 @@
--- Count, mean, spread, extremes and quality of every field (the paper's figure 9).
+-- Count, mean, spread, extremes and quality of every field.
 create view mlmonitor.data_statistics as
 select model, model_version, reference_id, segment, span, time, role, field,
     sum(valid)::bigint as valid, sum(missing)::bigint as missing,

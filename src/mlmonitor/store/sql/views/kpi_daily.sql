@@ -1,4 +1,4 @@
--- Business figures by day (figures 4 and 8).
+-- Business figures by day.
 create view mlmonitor.kpi_daily as
 select model, model_version, segment, name, time, max(unit) as unit,
     sum(figures)::bigint as figures, sum(total) as total,

@@ -1,5 +1,5 @@
 -- Predicted against actual by bucket of the prediction, of a declared feature, or by segment, by
--- the time of prediction (figure 5). `all` is the whole.
+-- the time of prediction. `all` is the whole.
 create view mlmonitor.performance_by_bucket as
 select model, model_version, dimension, position, bucket, span, time,
     sum(labelled)::bigint as labelled,

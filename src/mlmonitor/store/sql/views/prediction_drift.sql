@@ -1,4 +1,4 @@
--- Training average, prediction average, drift of the prediction and of the features (figure 2).
+-- Training average, prediction average, drift of the prediction and of the features.
 create view mlmonitor.prediction_drift as
 select d.model, d.model_version, d.reference_id, d.segment, d.span, d.time, d.field,
     d.rows, r.mean as training_average, s.mean as prediction_average,

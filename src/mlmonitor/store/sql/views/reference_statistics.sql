@@ -1,4 +1,4 @@
--- Statistics of the training data (figure 10), of the reference in use.
+-- Statistics of the training data, of the reference in use.
 create view mlmonitor.reference_statistics as
 select r.model, r.model_version, r.reference_id, r.segment, r.role, r.field, r.kind, r.rows,
     r.missing::double precision / nullif(r.rows, 0) as missing_share,
