@@ -112,7 +112,7 @@ class Pipeline:
         version.state.begin_comparing(now=now)
         self.catch_up(now)
         last = self.model_snapshot(now)
-        self.report([replace(each, state="resolved") for each in last.alerts], now)
+        self.report([replace(alert, state="resolved") for alert in last.alerts], now)
         old.after = version.before = ProcessCounts.read(last)
         for entry in (waiting := old.state.retire(now=now)):
             self._inbox.labels.put(entry)

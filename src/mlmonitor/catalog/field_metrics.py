@@ -1,4 +1,4 @@
-"""Metrics of one field: its values, its distribution, and what training knew of it."""
+"""Metrics of one field: its values, its distribution, and its reference."""
 
 from mlmonitor.catalog.metric_spec import FIELD, MetricSpec
 

@@ -1,4 +1,4 @@
-"""What the catalogue says of a metric, and the attributes that many metrics share."""
+"""A metric of the catalogue, and the attributes that many metrics share."""
 
 from typing import Literal, NamedTuple
 

@@ -70,7 +70,7 @@ class PairLosses:
 
 
 def _log_loss(probability: Floats, actual: Floats) -> Floats:
-    """Return the log loss; NaN for a probability or an actual that is none."""
+    """Return the log loss; NaN unless the probability and the actual are valid."""
     is_sound = (probability >= 0) & (probability <= 1) & ((actual == 0) | (actual == 1))
     chance = np.clip(np.where(actual == 1, probability, 1 - probability), _LEAST, 1 - _LEAST)
     return np.where(is_sound, -np.log(chance), np.nan)

@@ -147,8 +147,8 @@ class _Roles:
 
     def split(self, columns: Columns) -> tuple[Columns, Any, Any]:
         """The features, the predictions and the actuals of a chunk; None for what it lacks."""
-        found = {new: columns[old] for old, new in self.predictions.items() if old in columns}
-        predictions = next(iter(found.values())) if len(found) == 1 else found or None
+        outputs = {new: columns[old] for old, new in self.predictions.items() if old in columns}
+        predictions = next(iter(outputs.values())) if len(outputs) == 1 else outputs or None
         actuals = None if self.actual is None else columns.get(self.actual)
         others = {*self.predictions, self.actual} - set(self.features)
         features = {name: values for name, values in columns.items() if name not in others}

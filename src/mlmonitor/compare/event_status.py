@@ -1,4 +1,4 @@
-"""What became of the events of an event log, as its sink counts them."""
+"""The events of an event log by outcome, as its sink counts them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EventStatus:
-    """What became of the events of an event log.
+    """The events of an event log, counted by outcome.
 
     delivered: accepted by the broker, the database or the disk. waiting: on their way. dropped:
     there was no room, or no time left. refused: too large, or rejected. last_error: why

@@ -266,7 +266,7 @@ class ModelState:
         cause = partial(find_cause, population=self.traffic.population, find_fault=find_fault)
         incidents = self.incidents.apply(changed, cause, row=row)
         if incidents and self.risk is not None:
-            self.risk.watch_since({each.started_at for each in self.incidents.incidents})
+            self.risk.watch_since({incident.started_at for incident in self.incidents.incidents})
         return incidents
 
     def simulate_next(self) -> None:

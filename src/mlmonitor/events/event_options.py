@@ -68,7 +68,7 @@ class EventOptions:
         )
 
     def check_fields(self, names: Iterable[str]) -> None:
-        """Refuse a name that is none of a model's fields, as a typing error would disclose values.
+        """Refuse names that are not fields of the model: a typo would disclose values.
 
         Raises:
             ConfigError: as said; it suggests a similar name.

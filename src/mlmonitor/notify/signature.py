@@ -31,7 +31,9 @@ class SigningKeys:
 
     def __init__(self, secrets: Any) -> None:
         listed = secrets if isinstance(secrets, list | tuple) else [secrets]
-        self._keys: tuple[bytes, ...] = tuple(key for each in listed for key in _read_keys(each))
+        self._keys: tuple[bytes, ...] = tuple(
+            key for secret_text in listed for key in _read_keys(secret_text)
+        )
         if not self._keys:
             raise ConfigError("secret: expected at least one, or None")
 
@@ -65,7 +67,7 @@ def _read_keys(secret: object) -> list[bytes]:
 
 
 def _decode(text: str) -> bytes:
-    """Decode base64, padded or not; empty if it is none."""
+    """Decode base64, padded or not; return empty bytes for any other text."""
     try:
         return base64.b64decode(
             text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True

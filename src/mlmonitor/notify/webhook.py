@@ -81,7 +81,7 @@ def check_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
         ConfigError: it is no list of webhooks.
     """
     is_listed = isinstance(notify, list | tuple)
-    if not is_listed or not all(isinstance(each, Webhook) for each in notify):
+    if not is_listed or not all(isinstance(webhook, Webhook) for webhook in notify):
         kind = type(notify).__name__
         raise ConfigError(
             f"notify: expected a list of webhooks, such as [Webhook(url)], got {kind}"
@@ -108,7 +108,7 @@ def _check_url(url: object) -> str:
 
 
 def _check_events(events: Sequence[Any]) -> tuple[NoticeKind, ...]:
-    if isinstance(events, str) or not events or not all(each in KINDS for each in events):
+    if isinstance(events, str) or not events or not all(kind in KINDS for kind in events):
         raise ConfigError(f"events: expected some of {', '.join(KINDS)}")
     return tuple(dict.fromkeys(events))
 

@@ -84,8 +84,8 @@ def objective_lines(objectives: Sequence[ObjectiveStatus]) -> list[str]:
         return []
     words = {None: "not known yet", True: "met", False: "NOT MET"}
     texts = [
-        f"{each.objective} ({short(each.value)}, {words[each.is_met]})"
-        for each in sorted(objectives, key=lambda each: each.is_met is not False)
+        f"{objective.objective} ({short(objective.value)}, {words[objective.is_met]})"
+        for objective in sorted(objectives, key=lambda objective: objective.is_met is not False)
     ]
     return [f"objectives: {join_names(texts)}"]
 
@@ -166,7 +166,7 @@ def exported(outcomes: Mapping[str, int]) -> str:
 
 
 def event_lines(events: EventStatus | None) -> list[str]:
-    """What became of the events of the event log, and why some were not delivered."""
+    """The events of the event log by outcome, and why some were not delivered."""
     if events is None:
         return []
     counts = {**events.outcomes, "waiting": events.waiting}

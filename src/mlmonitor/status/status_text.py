@@ -177,7 +177,7 @@ def _monitoring(status: Status) -> list[str]:
         if export is not None and not export.is_well and export.last_reason is not None:
             lines += trouble_lines(export.last_reason, export.seconds_since_success)
     lines += event_lines(status.events)
-    lines += [f"{name}: {_notified(each)}" for name, each in status.notifications.items()]
+    lines += [f"{name}: {_notified(counts)}" for name, counts in status.notifications.items()]
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "

@@ -1,1 +1,1 @@
-"""The event log's way into PostgreSQL, and what is asked of it there."""
+"""The event log in PostgreSQL: its schema, its loader, and the figures computed from it."""

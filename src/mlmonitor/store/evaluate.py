@@ -1,4 +1,4 @@
-"""Stored predictions with their actuals, as columns that a monitor takes as outcomes."""
+"""Stored predictions with their actuals, as columns of outcomes for a monitor."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,13 +25,13 @@ class StoredOutcomes(NamedTuple):
 def read_outcomes(connection: Any, stored: StoredModel) -> Iterator[StoredOutcomes]:
     """Yield the predictions of a period that were made, with the actuals known by now."""
     for rows in stored.read(connection):
-        made = [row for row in rows if row["status"] != "error"]
-        if made:
+        predictions = [row for row in rows if row["status"] != "error"]
+        if predictions:
             yield StoredOutcomes(
-                _columns([row["features"] for row in made]),
-                _outputs(made),
-                [row["actual"] for row in made],
-                np.array([row["at"] for row in made]),
+                _columns([row["features"] for row in predictions]),
+                _outputs(predictions),
+                [row["actual"] for row in predictions],
+                np.array([row["at"] for row in predictions]),
             )
 
 

@@ -1,4 +1,4 @@
-"""Predictions of the log as rows, as the service's own readers take them."""
+"""Predictions of the log as rows, in the form that the service's own readers expect."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

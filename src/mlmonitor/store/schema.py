@@ -46,7 +46,7 @@ def read_sql(*path: str) -> str:
 
 
 def list_migrations() -> list[Migration]:
-    """Return every migration, the first first."""
+    """Return every migration, the oldest first."""
     folder = files("mlmonitor.store") / "sql" / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [

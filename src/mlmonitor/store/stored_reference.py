@@ -44,11 +44,11 @@ def _read_chunks(
     """Yield features, outputs and actuals; every chunk has the features of the first."""
     names: list[str] | None = None
     for rows in stored.read(connection):
-        made = [row for row in rows if row["status"] != "error"]
-        if not made:
+        predictions = [row for row in rows if row["status"] != "error"]
+        if not predictions:
             continue
-        features, outputs = read_columns(made)
+        features, outputs = read_columns(predictions)
         names = names or list(features)
-        empty = [None] * len(made)
+        empty = [None] * len(predictions)
         columns = {name: features.get(name, empty) for name in names}
-        yield columns, outputs, [row["actual"] for row in made]
+        yield columns, outputs, [row["actual"] for row in predictions]

@@ -1,4 +1,4 @@
-"""Reasons that evidence of other rooms gives: running risks, declared bounds, estimates."""
+"""Reasons from running risks, declared bounds and estimates."""
 
 from typing import NamedTuple
 

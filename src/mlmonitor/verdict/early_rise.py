@@ -58,9 +58,9 @@ def find_early_rise(
             continue
         if _is_low(windows[0], baseline, limits):
             continue
-        found = [_measure(window, partly, baseline, (limits, assumption)) for window in windows]
+        reasons = [_measure(window, partly, baseline, (limits, assumption)) for window in windows]
         needed = required_log10_e_value(limits.alpha)
-        high = [reason for reason in found if (reason.log10_e_value or 0.0) >= needed]
+        high = [reason for reason in reasons if (reason.log10_e_value or 0.0) >= needed]
         if high:
             return max(high, key=lambda reason: reason.log10_e_value or 0.0)
     return None

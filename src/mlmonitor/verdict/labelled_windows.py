@@ -31,7 +31,7 @@ def maturity_of(cohort: Cohort) -> float:
 
 def list_mature(cohorts: Sequence[Cohort]) -> list[Cohort]:
     """The cohorts that can be judged, the oldest first."""
-    return [each for each in cohorts if each.labelled and maturity_of(each) >= MATURE]
+    return [cohort for cohort in cohorts if cohort.labelled and maturity_of(cohort) >= MATURE]
 
 
 def list_windows(mature: Sequence[Cohort], *, min_labels: int) -> list[LabelledWindow]:

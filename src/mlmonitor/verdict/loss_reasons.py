@@ -41,10 +41,10 @@ def find_miscalibration(
         if line is not None:
             evidence = log10_mixture_e_value(line.statistic, line.count, dimensions=2)
             candidates.append(Miscalibration(window, line, evidence))
-    off = [each for each in candidates if _is_off(each.line, part)]
+    off = [candidate for candidate in candidates if _is_off(candidate.line, part)]
     if not off or off[0] is not candidates[0]:  # the newest labels show it no longer
         return None
-    worst = max(off, key=lambda each: each.log10_e_value)
+    worst = max(off, key=lambda candidate: candidate.log10_e_value)
     is_evident = worst.log10_e_value >= required_log10_e_value(limits.alpha)
     return worst if is_standing or is_evident else None
 

@@ -49,7 +49,10 @@ def _list_grounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> Hashable:
         tuple((a.role, a.field, a.segment, a.measure) for a in snapshot.alerts),
         tuple((incident.cause, incident.title) for incident in snapshot.incidents),
         tuple((risk.measure, risk.count, risk.is_firing) for risk in labels.risks.values()),
-        tuple((each.objective, each.count, each.is_met) for each in snapshot.objectives),
+        tuple(
+            (objective.objective, objective.count, objective.is_met)
+            for objective in snapshot.objectives
+        ),
         predictions,
         age_reason(snapshot, limits.max_age_seconds) is not None,
     )

@@ -25,7 +25,7 @@ _NO_FRAME = (
 
 
 class SilentMistake(SchemaError):
-    """A mistake that was not noticed where it was made; it is reported if no error was before."""
+    """A mistake that went unnoticed until now; it is reported unless an error preceded it."""
 
 
 class RunMistakes:

@@ -27,12 +27,12 @@ def accept_field(state: ModelState, name: str, role: Role, *, now: float) -> lis
     """
     population, place = _find(state.whole, name, role)
     if population is None:
-        known = sorted(
+        names = sorted(
             f.name for p in state.whole if p.entries for f in p.plan.schema.fields if f.role is role
         )
         raise ConfigError(
             f"accept: expected a {role.value} that is compared, which are: "
-            f"{', '.join(known[:20]) or 'none'}"
+            f"{', '.join(names[:20]) or 'none'}"
         )
     if population.plan.season is not None:
         raise ConfigError(
@@ -84,7 +84,9 @@ def _record(state: ModelState, entry: CountedEntry) -> None:
     if reference is None or comparing is None:
         return
     key = entry.role, entry.name
-    fields = [entry if (each.role, each.name) == key else each for each in reference.content.fields]
+    fields = [
+        entry if (other.role, other.name) == key else other for other in reference.content.fields
+    ]
     content = reference.content.model_copy(update={"fields": fields})
     accepted = Reference(content, is_learned=reference.is_learned)
     traffic.reference = accepted

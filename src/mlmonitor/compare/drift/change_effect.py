@@ -1,4 +1,4 @@
-"""Whether a change is large enough to matter, judged of every restart that shows it."""
+"""Whether a change is large enough to matter, judged for every restart that shows it."""
 
 from typing import NamedTuple
 

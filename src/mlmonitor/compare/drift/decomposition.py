@@ -161,9 +161,9 @@ class ShiftDecomposition:
         noise = np.sqrt(now / rows + then / max(sum(entry.counts), 1))
         counts = counts[self._fields]
         mix, threshold = self.effects(counts, [noise[self._fields] for noise in noises])
-        known, _ = self.effects(counts, beyond=self._beyond(recent, counts))
+        within, _ = self.effects(counts, beyond=self._beyond(recent, counts))
         is_opposed = mix * (mean - before) < 0
-        is_extrapolated = is_opposed & ((np.abs(known) < np.abs(mix) / 2) | (known * mix < 0))
+        is_extrapolated = is_opposed & ((np.abs(within) < np.abs(mix) / 2) | (within * mix < 0))
         contributions = [
             Contribution(
                 name,

@@ -1,4 +1,4 @@
-"""The PSI of each slice of a window beside the value that chance explains."""
+"""The PSI of each slice of a window beside its threshold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -106,8 +106,8 @@ class SecondChanges:
         """Return changes whose later rows are still beyond what is tolerated of the reference."""
         due = [
             place
-            for place, found in self._found.items()
-            if int((total[place] - found.start).sum()) >= found.rows
+            for place, suspected in self._found.items()
+            if int((total[place] - suspected.start).sum()) >= suspected.rows
         ]
         if not due:
             return []
@@ -117,9 +117,9 @@ class SecondChanges:
         beyond = self._effect.excess(counts, np.zeros((len(counts), 0), np.int64))
         changes = []
         for place in due:
-            found = self._found.pop(place)
+            suspected = self._found.pop(place)
             if beyond[place] > 0:
-                changes.append(SecondChange(place, found.log_e, counts[place]))
+                changes.append(SecondChange(place, suspected.log_e, counts[place]))
             else:  # it returns to the reference, which is no further change
                 self._waiting[place] = total[place].copy(), _LEAST_ROWS
         return changes

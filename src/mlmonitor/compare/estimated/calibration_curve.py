@@ -37,8 +37,8 @@ class CalibrationCurve:
         self.uncertainty: Floats = self.variance / shown
         """The variance of each bin's mean, because it was measured on few training rows."""
         self._offsets: Floats = np.array(entry.offsets, np.float64)
-        found = (_LiveEffect.find(effect, plan) for effect in entry.effects)
-        effects = [effect for effect in found if effect is not None]
+        candidates = (_LiveEffect.find(effect, plan) for effect in entry.effects)
+        effects = [effect for effect in candidates if effect is not None]
         # They were fitted together: without one of them the others are wrong.
         self._effects = effects if len(effects) == len(entry.effects) else []
 

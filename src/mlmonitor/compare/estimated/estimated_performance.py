@@ -39,13 +39,13 @@ class EstimatedPerformance(Mapping[str, Estimate]):
         self.fields: tuple[str, ...] = fields
         self.gap: Mapping[str, EstimateGap] = MappingProxyType(dict(gap or {}))
         self._estimates = {
-            name: each._replace(basis="estimated") for name, each in estimates.items()
+            name: estimate._replace(basis="estimated") for name, estimate in estimates.items()
         }
 
     @property
     def count(self) -> int:
         """Predictions behind the estimates."""
-        return max((each.count for each in self._estimates.values()), default=0)
+        return max((estimate.count for estimate in self._estimates.values()), default=0)
 
     @property
     def assumption(self) -> str:
@@ -65,5 +65,5 @@ class EstimatedPerformance(Mapping[str, Estimate]):
         return len(self._estimates)
 
     def __repr__(self) -> str:
-        pairs = (f"{name}={each.value:.4g}" for name, each in self.items())
+        pairs = (f"{name}={estimate.value:.4g}" for name, estimate in self.items())
         return f"EstimatedPerformance(count={self.count}, {', '.join(pairs)})"

@@ -103,29 +103,29 @@ class Estimator:
         if self._codes is None:
             return
         if self.calibration.task == "regression":
-            known = ~(np.isnan(block.predicted) | np.isnan(block.actual))
-            self._add(self._labelled, block.predicted[None, known], None, None)
+            is_known = ~(np.isnan(block.predicted) | np.isnan(block.actual))
+            self._add(self._labelled, block.predicted[None, is_known], None, None)
             return
         if not len(block.scores):
             return
-        predicted, known = self._codes[block.predicted_class], block.actual_class >= 0
+        predicted, is_known = self._codes[block.predicted_class], block.actual_class >= 0
         scores = block.scores
         if self.calibration.task == "multiclass":
             scores = scores[np.argsort(self._codes[: len(scores)])]
         if not self.calibration.is_probability:
             with np.errstate(divide="ignore"):
                 scores = np.log(scores / (1 - scores))  # they were made probabilities to be kept
-        self._add(self._labelled, scores[:, known], predicted[known], None)
+        self._add(self._labelled, scores[:, is_known], predicted[is_known], None)
 
     def _gap(self, realised: Performance | None) -> Mapping[str, EstimateGap]:
         if realised is None or self._codes is None:
             return {}
         gap = {}
         for name, expected in self._compute(self._labelled).items():
-            found: Estimate | None = realised.get(name)
-            if found is not None and np.isfinite(found.value) and np.isfinite(expected.value):
-                difference = expected.value - found.value
-                gap[name] = EstimateGap(expected.value, found.value, difference, found.count)
+            actual: Estimate | None = realised.get(name)
+            if actual is not None and np.isfinite(actual.value) and np.isfinite(expected.value):
+                difference = expected.value - actual.value
+                gap[name] = EstimateGap(expected.value, actual.value, difference, actual.count)
         return gap
 
     def _new_sums(self) -> ExpectedSums:
@@ -144,20 +144,20 @@ class Estimator:
         is_known = ~np.isnan(scores).any(axis=0)
         if predicted is not None:
             is_known &= predicted >= 0
-        known = np.flatnonzero(is_known)
+        scored = np.flatnonzero(is_known)
         bins = self._bins(scores)
-        expected, variance = (part[:, known] for part in self._expect(bins, block))
-        bins = bins[:, known]
+        expected, variance = (part[:, scored] for part in self._expect(bins, block))
+        bins = bins[:, scored]
         if predicted is not None and self.calibration.task == "binary":
-            groups = (predicted[known] == self.calibration.positive).astype(np.int64)
+            groups = (predicted[scored] == self.calibration.positive).astype(np.int64)
             sums.update(groups, bins[0], expected[0], variance[0])
             return
         if predicted is not None:
             expected = expected / np.maximum(expected.sum(axis=0), 1e-9)
             variance = expected * (1 - expected)
-            sums.update_classes(expected, predicted[known])
+            sums.update_classes(expected, predicted[scored])
         for group in range(len(self._curves)):
-            groups = np.full(known.size, group)
+            groups = np.full(scored.size, group)
             sums.update(groups, bins[group], expected[group], variance[group])
 
     def _bins(self, scores: Floats) -> Counts:

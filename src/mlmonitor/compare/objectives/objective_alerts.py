@@ -125,8 +125,8 @@ class ObjectiveAlerts:
         """Weigh every objective; return the alerts that fired or resolved."""
         self._new_rows, self.evaluated_at = 0, now
         evaluations = [watch.evaluate(now=now) for watch in self._watches]
-        fired = np.array([each[0] for each in evaluations], np.bool_)
-        resolved = np.array([each[1] for each in evaluations], np.bool_)
+        fired = np.array([evaluation[0] for evaluation in evaluations], np.bool_)
+        resolved = np.array([evaluation[1] for evaluation in evaluations], np.bool_)
         return self._open.apply(Transitions(fired, resolved), lambda place: self._alert(place, now))
 
     def _alert(self, place: int, now: float) -> Alert:

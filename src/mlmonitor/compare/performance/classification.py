@@ -87,9 +87,9 @@ def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
 
 def _without_unknown(matrix: Counts | Floats) -> Floats:
     """Leave out the rows of which neither class is known: they may be right or wrong."""
-    known = matrix.astype(np.float64)
-    known[-1, -1] = 0.0
-    return known
+    counts = matrix.astype(np.float64)
+    counts[-1, -1] = 0.0
+    return counts
 
 
 class _Part(NamedTuple):

@@ -150,8 +150,8 @@ def _numeric_label(numeric: Mapping[str, Values]) -> str | None:
 
 def _are_zero_or_one(values: Values) -> bool:
     numbers = parse_floats(values)[0]
-    known = numbers[~np.isnan(numbers)]
-    return bool(known.size and np.isin(known, (0.0, 1.0)).all())
+    present = numbers[~np.isnan(numbers)]
+    return bool(present.size and np.isin(present, (0.0, 1.0)).all())
 
 
 def _are_integers(values: Values) -> bool:

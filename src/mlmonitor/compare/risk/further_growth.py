@@ -1,4 +1,4 @@
-"""Evidence that what has grown, and alerts, grows once more."""
+"""Evidence that a loss whose alert is firing has grown once more."""
 
 from typing import Final
 

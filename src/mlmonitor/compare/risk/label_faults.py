@@ -90,8 +90,8 @@ def _mean_loss(plan: OutcomePlan, block: OutcomeBlock, measure: str) -> float:
     if measure == "brier":  # the block's own is that of the pairs as they arrived
         block = block._replace(means={**block.means, **score_losses(plan, block)})
     losses = measure_losses(plan, block)[measure]
-    known = losses[np.isfinite(losses)]
-    return float(known.mean()) if known.size else np.inf
+    finite = losses[np.isfinite(losses)]
+    return float(finite.mean()) if finite.size else np.inf
 
 
 def newest_pairs(block: OutcomeBlock | None, rows: int) -> OutcomeBlock | None:

@@ -88,5 +88,5 @@ class LossIntake:
     @property
     def nbytes(self) -> int:
         """Memory held at most."""
-        held = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
-        return held + (0 if self.stream is None else self.stream.nbytes)
+        sums_bytes = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
+        return sums_bytes + (0 if self.stream is None else self.stream.nbytes)

@@ -57,7 +57,7 @@ class LossesSince:
     def judge(self, time: float, streams: Iterable[RiskStream]) -> HarmFinding:
         """Return whether the predictions made since a time do as well as at training."""
         totals = self._totals.get(time, {})
-        found: list[str] = []
+        findings: list[str] = []
         for stream in streams:
             bins = stream.baseline.bins
             counts = totals.get(bins.measure)
@@ -71,5 +71,5 @@ class LossesSince:
                 value = to_measure(bins.measure, float(counts[-1]) / rows)
                 limit = to_measure(bins.measure, stream.limit)
                 text = f"{bins.measure} {short(value)} over {rows:,} labels since"
-                found.append(f"{text}, limit {short(limit)}")
-        return HarmFinding("benign", found[0]) if found else NO_FINDING
+                findings.append(f"{text}, limit {short(limit)}")
+        return HarmFinding("benign", findings[0]) if findings else NO_FINDING

@@ -67,7 +67,7 @@ class TrafficAlerts:
 
     @property
     def unevaluated_rows(self) -> int:
-        """One: traffic that has gone must be found although there are no rows."""
+        """Always one, because missing traffic must be noticed although there are no rows."""
         return 1
 
     def evaluate(self, *, now: float) -> list[Alert]:

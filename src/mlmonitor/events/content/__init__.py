@@ -1,1 +1,1 @@
-"""The content of events: what is sent of rows, labels, alerts and references."""
+"""The content of events about rows, labels, alerts and references."""

@@ -157,14 +157,16 @@ class LabelEvents:
 
     def build_sums(self, sums: Sequence[FigureSum], *, now: float) -> list[Content]:
         """Build an event for each sum of a figure that was computed from rows."""
-        sent = [each for each in sums if each.rows and self._options.has_field(each.name)]
+        sent = [figure for figure in sums if figure.rows and self._options.has_field(figure.name)]
         return [
             self._source.envelope("kpi", event_id, now)
             | {
-                "name": clean_text(each.name) or "?",
-                "value": each.value if isfinite(each.value) else None,
-                "count": each.rows,
-                "unit": clean_text(each.unit),
+                "name": clean_text(figure.name) or "?",
+                "value": figure.value if isfinite(figure.value) else None,
+                "count": figure.rows,
+                "unit": clean_text(figure.unit),
             }
-            for event_id, each in zip(self._ids.draw(len(sent), int(now * 1e3)), sent, strict=True)
+            for event_id, figure in zip(
+                self._ids.draw(len(sent), int(now * 1e3)), sent, strict=True
+            )
         ]

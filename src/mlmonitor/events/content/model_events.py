@@ -1,4 +1,4 @@
-"""What concerns a model as a whole as events: its reference, its alerts, its verdict."""
+"""Events about a model as a whole: its reference, its alerts, its verdict."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

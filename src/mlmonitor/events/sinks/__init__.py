@@ -1,1 +1,1 @@
-"""Where events go: one sink a process, with counts of what became of its events."""
+"""Destinations of events: one sink a process, which counts its events by outcome."""

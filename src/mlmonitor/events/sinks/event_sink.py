@@ -1,4 +1,4 @@
-"""Where events go: what every sink promises, and the counts of what became of its events."""
+"""Sinks, the destinations of events: what each promises, and the counts of its events."""
 
 import threading
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Read events from bytes that nobody vouches for, and write them."""
+"""Read events from untrusted bytes, and write events."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Drift of many fields over the window, each beside what chance explains."""
+"""Drift of many fields over the window, each beside its threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The paths of one sparkline: the PSI, and below it what chance explains."""
+    """The paths of one sparkline: the PSI, and below it its threshold."""
 
     line: str
     chance: str

@@ -54,7 +54,7 @@ def independent_share(population: PopulationSnapshot, place: int) -> float:
 
 
 def _chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
-    """Half the width of what 99 of 100 means of this many rows lie in; NaN without rows."""
+    """Half the width of the interval of 99 of 100 means of this many rows; NaN without rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
     half: Floats = ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise

@@ -51,7 +51,7 @@ def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
 
 
 def check_path(path: str | PathLike[str]) -> Path:
-    """The path of a report; raises ConfigError unless it ends like one."""
+    """The path of a report; raises ConfigError for another ending."""
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise ConfigError("report: expected a path that ends in .html or .json")

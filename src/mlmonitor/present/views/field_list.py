@@ -130,15 +130,15 @@ def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
     for alert in reading.status.alerts:
         if part is None or alert.segment == part.name:
             firing[alert.role, alert.field].append(alert)
-    found = []
+    fields = []
     for population in reading.populations(segment):
         for place, field in enumerate(population.plan.schema.fields):
             status = next(statuses)
             if field.role is not _KPI_ROLE:
                 weight = importances.get(field.name, 0.5) if field.role is Role.FEATURE else 1.0
                 alerts = tuple(firing.get((field.role, field.name), ()))
-                found.append(ListedField(population, place, status, alerts, weight))
-    return found
+                fields.append(ListedField(population, place, status, alerts, weight))
+    return fields
 
 
 def _relative(importances: Mapping[str, float]) -> dict[str, float]:

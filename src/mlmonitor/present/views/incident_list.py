@@ -39,14 +39,14 @@ class IncidentItem:
 
 def list_incidents(reading: ModelReading) -> tuple[IncidentItem, ...]:
     """Open incidents first; alerts without an incident are listed as one of their own."""
-    known = {(field.role, field.name) for field in reading.status.fields}
+    linked = {(field.role, field.name) for field in reading.status.fields}
     items = [
         IncidentItem(
             title=show_name(incident.title),
             advice=show_name(incident.advice),
             since=f"{moment(incident.started_at)}",
             is_open=incident.state == "open",
-            alerts=describe_alerts(_refresh(incident.members, reading.status.alerts), known),
+            alerts=describe_alerts(_refresh(incident.members, reading.status.alerts), linked),
         )
         for incident in reading.status.incidents
     ]
@@ -56,19 +56,19 @@ def list_incidents(reading: ModelReading) -> tuple[IncidentItem, ...]:
         since = moment(min(alert.started_at for alert in others))
         title = f"{amount(len(others), 'further alert')}"
         items.append(
-            IncidentItem(title, "", since, is_open=True, alerts=describe_alerts(others, known))
+            IncidentItem(title, "", since, is_open=True, alerts=describe_alerts(others, linked))
         )
     return tuple(sorted(items, key=lambda item: not item.is_open))
 
 
 def describe_alerts(
-    alerts: Sequence[Alert], known: Collection[tuple[Role, str]]
+    alerts: Sequence[Alert], linked: Collection[tuple[Role, str]]
 ) -> tuple[AlertItem, ...]:
-    """Each alert in words, with its number beside the one that chance explains.
+    """Each alert in words, with its number beside its threshold.
 
-    known: role and name of the fields that have a detail to link to.
+    linked: role and name of the fields that have a detail to link to.
     """
-    return tuple(_describe(alert, has_link=(alert.role, alert.field) in known) for alert in alerts)
+    return tuple(_describe(alert, has_link=(alert.role, alert.field) in linked) for alert in alerts)
 
 
 def _describe(alert: Alert, *, has_link: bool) -> AlertItem:

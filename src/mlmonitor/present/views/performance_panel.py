@@ -169,12 +169,12 @@ def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile
 def _tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> MeasureTile:
     value, low, high, _, basis = estimate
     interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else ""
-    known = next((x for key, x in training.items() if key.casefold() == name), None)
+    trained = next((x for key, x in training.items() if key.casefold() == name), None)
     return MeasureTile(
         caption_measure(name),
         short(value),
         interval,
-        "" if known is None else short(known),
+        "" if trained is None else short(trained),
         "" if basis == "realised" else str(basis),
     )
 

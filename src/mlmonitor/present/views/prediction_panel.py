@@ -81,7 +81,7 @@ def _place_of_prediction(population: PopulationSnapshot, shift: Shift | None) ->
 def _draw_drift(
     population: PopulationSnapshot, reading: ModelReading, place: int | None
 ) -> TimeChart | None:
-    """PSI of prediction and features, each divided by what chance explains."""
+    """PSI of prediction and features, each divided by its threshold."""
     drift = population.drift_history
     if drift is None:
         return None

@@ -186,9 +186,9 @@ class _Candidates:
         chances = np.stack([self._chances(part, scores[self._rows]) for part, scores in pairs])
         chances = chances / np.maximum(chances.sum(axis=0), 1e-9)
         actual, predicted = block.actual_class[self._rows], block.predicted_class[self._rows]
-        known, size = np.flatnonzero(predicted >= 0), len(maps)
-        actual, predicted = actual[known], predicted[known]
-        expected = np.stack([np.bincount(predicted, row[known], size) for row in chances])
+        classified, size = np.flatnonzero(predicted >= 0), len(maps)
+        actual, predicted = actual[classified], predicted[classified]
+        expected = np.stack([np.bincount(predicted, row[classified], size) for row in chances])
         realised = np.bincount(actual * size + predicted, minlength=size**2).reshape(size, size)
         corrections: list[list[float]] = ((realised + _SHRINK) / (expected + _SHRINK)).tolist()
         return corrections

@@ -118,11 +118,11 @@ class Stratification:
             return
         seconds = self.order.seconds(slots)
         hours = Season("hour_of_week", timezone).at_each(seconds)
-        found = find_season(hours, seconds, [field.scores() for field in fields])
-        if found.name is not None:
-            self._cycle.season = Season(found.name, timezone)
-        log_search(found, [fields[place].name for place in found.fields])
-        self.season_search = found.outcome
+        season = find_season(hours, seconds, [field.scores() for field in fields])
+        if season.name is not None:
+            self._cycle.season = Season(season.name, timezone)
+        log_search(season, [fields[place].name for place in season.fields])
+        self.season_search = season.outcome
 
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir

@@ -1,4 +1,4 @@
-"""What is logged of a season that was looked for."""
+"""The log line about the search for a season."""
 
 import logging
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 _NAMED = 10
 
 
-def log_search(found: FoundSeason, fields: Sequence[str]) -> None:
+def log_search(season: FoundSeason, fields: Sequence[str]) -> None:
     """Log the season and the fields that follow it, or that there are too few days."""
-    if found.name is not None:
+    if season.name is not None:
         names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
         log.info(
             "Reference.fit: %s fields follow the %s and are compared by it: %s",
             len(fields),
-            found.name.replace("_", " "),
+            season.name.replace("_", " "),
             names,
         )
-    elif found.outcome == "too_short":
+    elif season.outcome == "too_short":
         log.warning(
             "Reference.fit: %s days are too few to see whether rows follow the day of the week: "
             "fit on %s days or more, or give season= yourself",
-            found.days,
+            season.days,
             FEWEST_WEEK_DAYS,
         )

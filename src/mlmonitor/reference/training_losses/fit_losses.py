@@ -19,12 +19,12 @@ def fit_losses(predictions: Mapping[str, Column], actual: Column | None) -> list
         return []
     entries = []
     for measure, losses in measure_losses(outcomes.plan, outcomes.block).items():
-        known = losses[np.isfinite(losses)]
+        finite = losses[np.isfinite(losses)]
         with np.errstate(over="ignore"):
-            mean = float(known.mean()) if known.size else float("nan")
+            mean = float(finite.mean()) if finite.size else float("nan")
         if np.isfinite(mean):
-            bins = LossBins.fit(measure, known)
-            counts = bins.count_losses(known)[:-1].astype(np.int64).tolist()
+            bins = LossBins.fit(measure, finite)
+            counts = bins.count_losses(finite)[:-1].astype(np.int64).tolist()
             entry = LossReference(measure=measure, scale=bins.scale, mean=mean, counts=counts)
             entries.append(entry)
     return entries

@@ -90,8 +90,8 @@ def _binary(
         plan = OutcomePlan("binary", classes, positive)
         block = OutcomeBlock(nothing, nothing, shown, true, np.empty((0, 0)), {})
         return TrainingOutcomes(plan, block)
-    known = score[~np.isnan(score)]
-    are_shares = bool(((known >= 0) & (known <= 1)).all())
+    present = score[~np.isnan(score)]
+    are_shares = bool(((present >= 0) & (present <= 1)).all())
     plan = OutcomePlan("binary", classes, positive, has_scores=True, has_probabilities=are_shares)
     decided = np.where(score > (0.5 if are_shares else 0.0), positive, 1 - positive)
     shown = np.where((shown < 0) & ~np.isnan(score), decided, shown)
@@ -138,8 +138,8 @@ def _is_numeric(column: Column) -> bool:
 def _is_zero_or_one(column: Column) -> bool:
     if not _is_numeric(column):
         return False
-    known: Floats = column[~np.isnan(column)]
-    return bool(known.size and np.isin(known, (0.0, 1.0)).all())
+    present: Floats = column[~np.isnan(column)]
+    return bool(present.size and np.isin(present, (0.0, 1.0)).all())
 
 
 def _names(column: Column) -> list[str | None]:

@@ -9,7 +9,7 @@ _TUNED_LOG = 9.0  # for this logarithm of 1 / alpha
 
 
 def log_evidence(distance: float, error: float, rows: float) -> float:
-    """Return the log e-value of an estimate that is `distance` standard errors' worth beyond.
+    """Return the log e-value of an estimate that is `distance` beyond its bound.
 
     distance: from the bound, positive where it is broken. error: the standard error. The evidence
     is that of Robbins' normal mixture; as the number of rows grows, the probability that it ever

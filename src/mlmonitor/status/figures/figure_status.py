@@ -71,10 +71,12 @@ def _kpi_status(snapshot: ModelSnapshot, population: PopulationSnapshot) -> KpiS
 
 def attribution_status(snapshot: ModelSnapshot) -> AttributionStatus | None:
     """The attributions; None before the first row."""
-    found = snapshot.attributions
-    if found is None:
+    attributions = snapshot.attributions
+    if attributions is None:
         return None
-    return AttributionStatus(dict(found.mean_absolute), dict(found.reference), found.ndcg)
+    return AttributionStatus(
+        dict(attributions.mean_absolute), dict(attributions.reference), attributions.ndcg
+    )
 
 
 def figure_lines(
