@@ -36,7 +36,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 class Kind(NamedTuple):
-    """A kind of stream: `make(rows, seed=)`; how the reference is told of its dependence."""
+    """A kind of stream: `make(rows, seed=)`; how its dependence is declared to the reference."""
 
     name: str
     make: Callable[..., streams.Stream]
@@ -84,7 +84,7 @@ def kinds() -> list[Kind]:
 
 
 def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
-    """The reference of these rows, told of their groups or times as `kind` says."""
+    """The reference of these rows, with their groups or times as `kind` says."""
     if kind.is_shuffled:
         stream = stream.shuffled(seed=seed)
     options: dict[str, Any] = {"thresholds": "asymptotic"}
@@ -139,7 +139,7 @@ def keep(stream: streams.Stream) -> streams.Stream:
 def false_alerts(models: int) -> list[str]:
     """The lines of the table of false alerts."""
     lines = [
-        "| rows | told to `Reference.fit` | models that alert | 95 % interval |",
+        "| rows | given to `Reference.fit` | models that alert | 95 % interval |",
         "|---|---|--:|--:|",
     ]
     for kind in kinds():
