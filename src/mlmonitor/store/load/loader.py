@@ -32,10 +32,7 @@ _REVOKE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What to load from where.
-
-    kafka: librdkafka's settings. Addresses and settings may hold passwords, so no repr shows them.
-    """
+    """What to load from where. kafka: librdkafka's settings. No repr shows a password."""
 
     kafka: Mapping[str, Any] = field(repr=False)
     topic: str
