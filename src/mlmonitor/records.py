@@ -100,7 +100,9 @@ class Metric:
     """A custom measure: the mean of what `function(predicted, actual)` returns for each row.
 
     function: takes two arrays of equal length, of numbers or of class names; returns one number a
-    row, or NaN for none. Means are additive, so they can be merged over a fleet.
+    row, or NaN for none. Of a binary classifier they hold classes, not scores: the numbers 0 and 1
+    if the actuals are numbers or booleans, NaN where there is none. Means are additive, so they can
+    be merged over a fleet.
     """
 
     name: str

@@ -210,6 +210,33 @@ def test_a_metric_of_ones_own_is_a_mean_over_rows() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "has_reference"),
+    [
+        ("int", True),
+        ("float", True),
+        ("bool", True),
+        ("text", True),
+        ("int", False),
+        ("bool", False),
+    ],
+)
+def test_a_metric_of_zeros_and_ones_gets_numbers(kind: str, *, has_reference: bool) -> None:
+    """Not texts, which would equal no number and make every cost 0; texts stay texts."""
+    rng = np.random.default_rng(4)
+    score = rng.random(1_000)
+    truth = rng.random(1_000) < score
+    actuals = np.where(truth, "1", "0") if kind == "text" else truth.astype(kind)
+    positive: object = "1" if kind == "text" else 1
+    cost = Metric("cost", lambda p, a: 5.0 * ((a == positive) & (p != positive)))
+    known = fitted({"x": score}, score, actuals) if has_reference else None
+    with made(known, metrics=[cost]) as monitor:
+        monitor.record_outcomes(score, actuals)
+        performance = monitor.status().performance
+    assert performance is not None
+    assert performance["cost"].value == pytest.approx(5 * np.mean(truth & (score <= 0.5)))
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"buckets": {"x": []}},

@@ -22,7 +22,8 @@ class OutcomePlan:
     classes: names by code; all other classes share the next code. positive: the code of the
     positive class of two. center: a value near the mean actual, for sums of powers. has_scores:
     whether scores arrive with the predictions. has_probabilities: whether scores are probabilities,
-    not decision values. has_histogram: whether scores are kept, not only their losses.
+    not decision values. has_histogram: whether scores are kept, not only their losses. has_numbers:
+    whether the two classes are the numbers 0 and 1, or False and True, and not texts.
     """
 
     task: Task
@@ -32,6 +33,7 @@ class OutcomePlan:
     has_scores: bool = False
     has_probabilities: bool = True
     has_histogram: bool = True
+    has_numbers: bool = False
     metrics: tuple[Metric, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
 from mlmonitor.compare.performance.prediction_keeper import SCORE, PredictionKeeper
-from mlmonitor.compare.performance.task import match_names
+from mlmonitor.compare.performance.task import ZERO_OR_ONE, match_names
 from mlmonitor.records import Floats, Metric
 
 _SUM_TOLERANCE = 0.01
@@ -108,8 +108,8 @@ class OutcomeReader:
         if self.plan.task == "regression":
             arguments: tuple[Column, Column] = block.predicted, block.actual
         else:
-            names = np.array([*self.plan.class_names, None], object)
-            arguments = names[block.predicted_class], names[block.actual_class]
+            by_code = _class_values(self.plan)
+            arguments = by_code[block.predicted_class], by_code[block.actual_class]
         nothing = np.full(block.rows, np.nan)
         try:
             values = np.asarray(metric.function(*arguments), np.float64)
@@ -122,6 +122,17 @@ class OutcomeReader:
         if self.plan.task == "regression":
             values = np.where(np.isnan(block.predicted) | np.isnan(block.actual), np.nan, values)
         return values
+
+
+def _class_values(plan: OutcomePlan) -> Column:
+    """Return what a custom metric gets for each code; the last stands for rows without a class.
+
+    Actuals that are 0 and 1, or False and True, are passed as numbers: `actual == 1` of the text
+    "1" would be False in silence.
+    """
+    if plan.has_numbers:
+        return np.array([*map(ZERO_OR_ONE.__getitem__, plan.classes), np.nan, np.nan])
+    return np.array([*plan.class_names, None], object)
 
 
 def _score_fault(scores: Floats) -> str | None:

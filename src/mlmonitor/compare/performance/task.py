@@ -19,6 +19,9 @@ MOST_KNOWN_CLASSES = 64
 
 _TRUTHS = {"true": "1", "false": "0"}
 
+ZERO_OR_ONE = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
+"""The numbers of the classes of numeric and boolean actuals, by name."""
+
 
 class Evidence(NamedTuple):
     """A sample of the first labelled predictions, from which the task is inferred.
@@ -62,6 +65,8 @@ def infer_plan(
             positive,
             has_scores=has_scores,
             has_probabilities=low >= 0 and high <= 1,
+            has_numbers=actual.kind in (Kind.NUMERIC, Kind.BOOLEAN)
+            and {*classes} <= {*ZERO_OR_ONE},
             metrics=metrics,
         )
     is_scored = set(map(str, scores)) == set(classes)
