@@ -216,7 +216,7 @@ def check_objectives(objectives: Any, metrics: Sequence[Metric]) -> tuple[Object
     names = MEASURES | {metric.name for metric in metrics}
     for objective in objectives:
         check_objective(objective, names)
-    listed = [(each.measure, each.minimum, each.maximum) for each in objectives]
+    listed = [(bound.measure, bound.minimum, bound.maximum) for bound in objectives]
     if len(set(listed)) < len(listed):
         raise ConfigError("objectives: expected each of them once")
     return tuple(objectives)

@@ -7,7 +7,7 @@ from mlmonitor.errors import SchemaError
 _NAME_CHARACTERS = 1_000
 
 
-def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
+def check_column_names(names: Any, what: str = "names") -> tuple[str, ...]:
     """Return the names as texts.
 
     Raises:
@@ -15,14 +15,14 @@ def checked_names(names: Any, what: str = "names") -> tuple[str, ...]:
     """
     if isinstance(names, str | bytes):
         raise SchemaError(f"{what}: expected a sequence of names, got one text")
-    texts = tuple(checked_name(name) for name in names)
+    texts = tuple(check_column_name(name) for name in names)
     if len(set(texts)) < len(texts):
         twice = next(name for name in texts if texts.count(name) > 1)
         raise SchemaError(f"column {twice!r}: expected each column name once")
     return texts
 
 
-def checked_name(name: object) -> str:
+def check_column_name(name: object) -> str:
     """Return a column's name; raise SchemaError if it is empty, too long or not valid text."""
     text = str(name)
     try:

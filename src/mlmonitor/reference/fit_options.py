@@ -13,7 +13,7 @@ from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
 from mlmonitor.records import Field, Kind, Role
-from mlmonitor.reference.column_names import checked_names
+from mlmonitor.reference.column_names import check_column_names
 from mlmonitor.reference.thresholds import FieldOptions, Thresholds
 from mlmonitor.reference.training_data import ACTUAL, Columns
 from mlmonitor.reference.training_facts import TrainingFacts
@@ -143,7 +143,7 @@ def public_names(fields: Any) -> frozenset[str]:
 def _names_of(what: str, names: Any) -> tuple[str, ...]:
     if not isinstance(names, Iterable):
         raise SchemaError(f"{what}: expected a sequence of names, got {type(names).__name__}")
-    return checked_names(names, what)
+    return check_column_names(names, what)
 
 
 def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
@@ -195,7 +195,7 @@ def outputs_of(output: OutputKind, classes: Any) -> Outputs:
     outputs = Outputs.named(output, classes)
     groups = outputs.groups or ((outputs.names,) if outputs.names else ())
     for names in groups:
-        checked_names(names, "classes")
+        check_column_names(names, "classes")
         if output == "value":
             raise ConfigError("classes: expected with output='probabilities' only")
         if len(names) == 1:

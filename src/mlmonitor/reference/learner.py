@@ -11,7 +11,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import ABSENT, SOURCES, Declared, Role
-from mlmonitor.reference.column_names import checked_name
+from mlmonitor.reference.column_names import check_column_name
 from mlmonitor.reference.fit_options import public_names
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.field_sample import FieldSample
@@ -171,6 +171,6 @@ def _column(rows: Rows, identity: tuple[Role, str]) -> Values | None:
 
 def _is_name(name: str) -> bool:
     try:
-        return checked_name(name) == name
+        return check_column_name(name) == name
     except SchemaError:
         return False

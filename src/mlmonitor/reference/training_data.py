@@ -15,7 +15,7 @@ from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError, import_extra
 from mlmonitor.records import Role
-from mlmonitor.reference.column_names import checked_name, checked_names
+from mlmonitor.reference.column_names import check_column_name, check_column_names
 from mlmonitor.reference.fitting.stratification import StratumKeys
 
 ACTUAL = "actual"
@@ -55,7 +55,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
         SchemaError: an argument is not data, or the arguments do not fit each other.
     """
     is_stream = hasattr(features, "__next__")
-    column_names = checked_names(names)
+    column_names = check_column_names(names)
     predicted = AlignedInput("predictions", predictions, outputs, is_stream=is_stream)
     actual = AlignedInput("actuals", actuals, _PLAIN, is_stream=is_stream)
     dated = AlignedInput("times", times, _PLAIN, is_stream=is_stream)
@@ -124,7 +124,7 @@ class AlignedInput:
         fields = _fields(values, rows, self._what, self._outputs)
         if most is not None and len(fields) > most:
             raise SchemaError(f"{self._what}: expected one value a row, got {len(fields)} columns")
-        return {checked_name(name): column for name, column in fields.items()}
+        return {check_column_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
         """Raise SchemaError if any chunk is left without features."""
@@ -179,10 +179,10 @@ def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str,
     if isinstance(features, Mapping):
         columns = {
             name: _copy_column(name, column)
-            for name, column in zip(checked_names(features), features.values(), strict=True)
+            for name, column in zip(check_column_names(features), features.values(), strict=True)
         }
     else:
-        columns = _read_features(features, checked_names(names))
+        columns = _read_features(features, check_column_names(names))
     rows = max(map(len, columns.values()), default=0)
     for name, column in columns.items():
         if len(column) != rows:
@@ -234,7 +234,7 @@ def _frame_columns(native: Any, rows: int) -> dict[str, Values]:
     narwhals = import_extra("narwhals", extra="frames")
     try:
         frame = narwhals.from_native(native, eager_only=True)
-        names = checked_names(frame.columns)
+        names = check_column_names(frame.columns)
     except narwhals.exceptions.DuplicateError:
         raise SchemaError("features: expected each column name once") from None
     table = ColumnTable(dict(zip(names, frame.iter_columns(), strict=True)), rows)
@@ -248,10 +248,10 @@ def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Value
         if row is None:
             raise SchemaError(f"features: row {at}: expected values by name, as the others have")
         is_text = all(isinstance(key, str) for key in row)
-        names = row if is_text else checked_names(row)
+        names = row if is_text else check_column_names(row)
         rows_by_name.append(dict(zip(names, row.values(), strict=True)))
     table = MappingTable(rows_by_name)
-    columns = {name: table.column(name) for name in checked_names(table.names())}
+    columns = {name: table.column(name) for name in check_column_names(table.names())}
     return {name: column for name, column in columns.items() if column is not None}
 
 

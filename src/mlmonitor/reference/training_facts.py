@@ -10,7 +10,7 @@ import numpy as np
 
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.errors import ConfigError, SchemaError
-from mlmonitor.reference.column_names import checked_name
+from mlmonitor.reference.column_names import check_column_name
 
 _LONGEST_VERSION = 200
 
@@ -92,7 +92,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
             number = math.nan
         if not math.isfinite(number):
             raise SchemaError(f"{what}: {name!r}: expected a finite number")
-        numbers[checked_name(name)] = number
+        numbers[check_column_name(name)] = number
     return numbers
 
 

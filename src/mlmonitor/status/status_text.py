@@ -139,7 +139,7 @@ def _earlier(version: EarlierVersion) -> str:
     )
 
 
-def _notified(events: NotificationStatus) -> str:
+def _describe_events(events: NotificationStatus) -> str:
     counts = {name: count for name, count in vars(events).items() if isinstance(count, int)}
     text = join_counts({name: count for name, count in counts.items() if count}, most=NAMED)
     reason = "" if events.last_reason is None else f"; {events.last_reason}"
@@ -177,7 +177,9 @@ def _monitoring(status: Status) -> list[str]:
         if export is not None and not export.is_well and export.last_reason is not None:
             lines += trouble_lines(export.last_reason, export.seconds_since_success)
     lines += event_lines(status.events)
-    lines += [f"{name}: {_notified(counts)}" for name, counts in status.notifications.items()]
+    lines += [
+        f"{name}: {_describe_events(counts)}" for name, counts in status.notifications.items()
+    ]
     if status.state != "disabled":
         lines.append(
             f"memory bounded by {status.memory_bytes / 1024:,.0f} KiB, "

@@ -65,21 +65,21 @@ def _decide_by_labels(
         drift = drift_reason(snapshot.alerts, is_harmless=None)
         estimate = estimate_reason(snapshot, limits)
         few = label_reason(snapshot, limits.min_labels)
-        return "keep", [few, *_listed(estimate), *_listed(drift)]
+        return "keep", [few, *_list_if_any(estimate), *_list_if_any(drift)]
     rise = find_rise(mature, snapshot.reference, limits)
     offset = find_miscalibration(windows, limits, is_standing=standing == "recalibrate")
     if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
         return _act_on_rise(rise, offset, limits)
     if early is not None:
-        return "retrain", [early, *_listed(_stable(windows[0], rise) if windows else None)]
+        return "retrain", [early, *_list_if_any(_stable(windows[0], rise) if windows else None)]
     is_recovered = rise is not None and rise.is_recovered
     breach = find_breach(snapshot, limits, is_recovered=is_recovered)
     if breach is not None:
         return _act_on_breach(breach, offset)
     if offset is not None:
-        return "recalibrate", [calibration_reason(offset), *_listed(_stable(windows[0], rise))]
+        return "recalibrate", [calibration_reason(offset), *_list_if_any(_stable(windows[0], rise))]
     drift = drift_reason(snapshot.alerts, is_harmless=rise is not None or None)
-    return "keep", [stable_reason(windows[0], rise), *_listed(drift)]
+    return "keep", [stable_reason(windows[0], rise), *_list_if_any(drift)]
 
 
 def _act_on_rise(
@@ -107,5 +107,5 @@ def _stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | No
     return None if rise is None else stable_reason(newest, rise)
 
 
-def _listed(reason: VerdictReason | None) -> Reasons:
+def _list_if_any(reason: VerdictReason | None) -> Reasons:
     return [] if reason is None else [reason]

@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
         if exporter is not None:
             metrics = LoaderMetrics(loader, exporter, interval_seconds=options.otlp_interval)
             stack.callback(metrics.close)
-        stack.enter_context(_stopped_by_signals(loader))
+        stack.enter_context(_stop_at_signals(loader))
         return _run_loader(loader)
 
 
@@ -134,7 +134,7 @@ def _read_options(options: argparse.Namespace) -> LoadOptions:
 
 
 @contextmanager
-def _stopped_by_signals(loader: Loader) -> Iterator[None]:
+def _stop_at_signals(loader: Loader) -> Iterator[None]:
     """Stop the loader at SIGTERM and SIGINT; a second one ends the process at once."""
     previous: dict[int, Any] = {}
 

@@ -53,11 +53,11 @@ class ChangeEffect:
         chosen_counts, chosen_seasons = counts[places], seasons[places]
         for restart in np.flatnonzero(passes.any(axis=1)).tolist():
             counts[places], seasons[places] = restarts.counts[restart], restarts.seasons[restart]
-            found = self.excess(counts, seasons)[places]
+            gains = self.excess(counts, seasons)[places]
             is_usable = passes[restart] & (counts[places].sum(axis=1) >= self._min_rows)
-            found = np.where(is_usable, found, -np.inf)
-            is_better = found > best
-            best = np.where(is_better, found, best)
+            gains = np.where(is_usable, gains, -np.inf)
+            is_better = gains > best
+            best = np.where(is_better, gains, best)
             chosen_counts[is_better] = counts[places][is_better]
             chosen_seasons[is_better] = seasons[places][is_better]
         is_judged = best > 0

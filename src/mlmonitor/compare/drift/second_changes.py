@@ -76,7 +76,7 @@ class SecondChanges:
         """Return further changes, given the counts of all rows, `[fields, bins]`."""
         new = np.zeros_like(total) if self._seen is None else total - self._seen
         self._seen = total
-        changes = self._confirmed(total)
+        changes = self._confirm(total)
         for group in self._settled:
             group.evidence.update(new[group.places])
             self._find(group, total)
@@ -102,7 +102,7 @@ class SecondChanges:
                 rows = max(int(change.rows[at]), _LEAST_CONFIRMED)
                 self._found[place] = _Found(total[place].copy(), rows, float(log_e[at]))
 
-    def _confirmed(self, total: Counts) -> list[SecondChange]:
+    def _confirm(self, total: Counts) -> list[SecondChange]:
         """Return changes whose later rows are still beyond what is tolerated of the reference."""
         due = [
             place

@@ -111,6 +111,6 @@ class _LiveEffect:
         return self._values[cells]
 
 
-def joined_fields(curves: Sequence[CalibrationCurve]) -> tuple[str, ...]:
+def join_fields(curves: Sequence[CalibrationCurve]) -> tuple[str, ...]:
     """Return the features that have an effect on any of the outcomes."""
     return tuple(dict.fromkeys(field for curve in curves for field in curve.fields))

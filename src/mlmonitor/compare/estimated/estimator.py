@@ -8,14 +8,14 @@ from mlmonitor.aggregate.outcomes.expected_sums import ExpectedSums
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.window import Span
-from mlmonitor.compare.estimated.calibration_curve import CalibrationCurve, joined_fields
+from mlmonitor.compare.estimated.calibration_curve import CalibrationCurve, join_fields
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance, EstimateGap
 from mlmonitor.compare.estimated.expected_measures import (
     estimate_binary,
     estimate_errors,
     estimate_multiclass,
 )
-from mlmonitor.compare.estimated.live_outputs import LiveOutputs, unified_name
+from mlmonitor.compare.estimated.live_outputs import LiveOutputs, unify_name
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formats.reference.calibration_entries import CalibrationReference
@@ -81,7 +81,7 @@ class Estimator:
         estimates = self._compute(window)
         if not estimates:
             return None
-        fields = joined_fields(self._curves)
+        fields = join_fields(self._curves)
         return EstimatedPerformance(
             self.calibration.task, estimates, fields=fields, gap=self._gap(realised)
         )
@@ -91,8 +91,8 @@ class Estimator:
         self._codes = None
         if plan.task != self.calibration.task:
             return
-        codes = {unified_name(name): code for code, name in enumerate(self.calibration.classes)}
-        own = [codes.get(unified_name(name), -1) for name in plan.classes]
+        codes = {unify_name(name): code for code, name in enumerate(self.calibration.classes)}
+        own = [codes.get(unify_name(name), -1) for name in plan.classes]
         if plan.task == "binary" and own[plan.positive] != self.calibration.positive:
             return
         if set(own) == set(codes.values()):

@@ -10,7 +10,7 @@ from mlmonitor.records import Block, Counts, Floats, Role
 _DIGITS = {"true": "1", "false": "0"}
 
 
-def unified_name(name: str) -> str:
+def unify_name(name: str) -> str:
     """Return the name of a class; true and 1 are one, as are false and 0."""
     return _DIGITS.get(name, name)
 
@@ -20,7 +20,7 @@ class LiveOutputs:
 
     def __init__(self, calibration: CalibrationReference, plan: Plan) -> None:
         self._calibration = calibration
-        self._codes = {unified_name(name): code for code, name in enumerate(calibration.classes)}
+        self._codes = {unify_name(name): code for code, name in enumerate(calibration.classes)}
         predictions = {
             field.name: place
             for place, field in enumerate(plan.schema.fields)
@@ -37,7 +37,7 @@ class LiveOutputs:
         self._table = np.empty(0, np.int64)
         if self._category is not None:
             self._dictionary = plan.dictionaries[self._category]
-            names = [unified_name(name) for name in self._dictionary.top]
+            names = [unify_name(name) for name in self._dictionary.top]
             codes = [self._codes.get(name, -1) for name in names]
             self._table = np.array([*codes, -1, -1], np.int64)
 
@@ -69,7 +69,7 @@ class LiveOutputs:
     def _name_numbers(self, numbers: Floats) -> Counts:
         values, places = np.unique(numbers, return_inverse=True)
         names = ["" if np.isnan(v) else category_name(v) or "" for v in values.tolist()]
-        codes = [self._codes.get(unified_name(name), -1) for name in names]
+        codes = [self._codes.get(unify_name(name), -1) for name in names]
         return np.array(codes, np.int64)[places]
 
     def _decide(self, scores: Floats) -> Counts:

@@ -53,12 +53,12 @@ def _attempts(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
     if plan.task == "binary":
         advice = "check the order of the classes, and what the score is a probability of"
         fault = CommonCause("scores or classes inverted", "inverted_scores", advice)
-        yield _Attempt(fault, _inverted(plan, block))
+        yield _Attempt(fault, _invert(plan, block))
     if plan.task == "regression":
-        yield from _scaled(block)
+        yield from _scale(block)
 
 
-def _inverted(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
+def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
     shown = block.predicted_class
     return block._replace(
         predicted_class=np.where((shown == 0) | (shown == 1), 1 - shown, shown),
@@ -66,7 +66,7 @@ def _inverted(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
     )
 
 
-def _scaled(block: OutcomeBlock) -> Iterator[_Attempt]:
+def _scale(block: OutcomeBlock) -> Iterator[_Attempt]:
     """Multiply all predictions by the factor that fits best."""
     is_pair = np.isfinite(block.predicted) & np.isfinite(block.actual)
     predicted, actual = block.predicted[is_pair], block.actual[is_pair]

@@ -48,7 +48,7 @@ def calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[RowCalls, list[int
         columns = columns_of(entries)
         durations, errors = columns[DURATION_NS], columns[ERROR]
         return RowCalls(durations[first:last], errors[first:last], entries[first:last]), None
-    found: list[Entry] = []
+    own_entries: list[Entry] = []
     places: list[int] = []
     before = 0
     for entry in entries:
@@ -56,6 +56,8 @@ def calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[RowCalls, list[int
         if after > first and before < last:
             own = range(max(first - before, 0), min(last, after) - before)
             places += own
-            found += [entry] * len(own)
+            own_entries += [entry] * len(own)
         before = after
-    return RowCalls([e[DURATION_NS] for e in found], [e[ERROR] for e in found], found), places
+    return RowCalls(
+        [e[DURATION_NS] for e in own_entries], [e[ERROR] for e in own_entries], own_entries
+    ), places

@@ -67,7 +67,7 @@ class AvroEncoder:
         content = build_avro_schema(name)
         subject = f"{self._topic}-{content['namespace']}.{content['name']}"
         try:
-            client = self._registry.SchemaRegistryClient(self._revealed())
+            client = self._registry.SchemaRegistryClient(self._reveal_settings())
             with closing(client):
                 schema = self._registry.Schema(json.dumps(content), "AVRO")
                 number = client.register_schema(subject, schema)
@@ -82,7 +82,7 @@ class AvroEncoder:
 
         return _HEAD(_MAGIC, number), self._avro.parse_schema(content), prepare
 
-    def _revealed(self) -> dict[str, Any]:
+    def _reveal_settings(self) -> dict[str, Any]:
         """The settings of the client, which gives up soon: the worker waits for it."""
         settings = {
             name: value.revealed() if isinstance(value, Secret) else value

@@ -10,7 +10,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.derived.kpi_values import RowColumns, compute_kpi
 from mlmonitor.errors import CallbackError, ConfigError, SchemaError
 from mlmonitor.records import Floats, Kpi, Role
-from mlmonitor.reference.column_names import checked_name
+from mlmonitor.reference.column_names import check_column_name
 from mlmonitor.reference.training_data import Chunk
 
 Figures = Mapping[str, Any] | Sequence[Kpi]
@@ -71,7 +71,7 @@ def _split(kpis: Any, *, is_stream: bool) -> tuple[tuple[Kpi, ...], dict[str, An
     if isinstance(kpis, Mapping):
         if is_stream and kpis:
             raise SchemaError("kpis: expected Kpi(name, function) for an iterator of chunks")
-        return (), {checked_name(name): values for name, values in kpis.items()}
+        return (), {check_column_name(name): values for name, values in kpis.items()}
     return check_kpis(kpis), {}
 
 
@@ -82,7 +82,7 @@ def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
         ConfigError: they are no list of `Kpi`, a name is empty or occurs twice, or a function
             cannot be called.
     """
-    is_listed = isinstance(kpis, list | tuple) and all(isinstance(each, Kpi) for each in kpis)
+    is_listed = isinstance(kpis, list | tuple) and all(isinstance(item, Kpi) for item in kpis)
     if not is_listed:
         raise ConfigError(
             "kpis: expected a list, such as [Kpi('savings', lambda rows: rows['claimed'] - "

@@ -19,7 +19,7 @@ from mlmonitor.derived.text import TextColumns, Vocabulary, as_text, frequent_wo
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import EmbeddingReference, TextReference, derived_names
 from mlmonitor.records import Kind, Role
-from mlmonitor.reference.column_names import checked_name
+from mlmonitor.reference.column_names import check_column_name
 from mlmonitor.reference.fitting.reservoir import Sample
 from mlmonitor.reference.fitting.sample_halves import SampleHalves
 from mlmonitor.reference.fitting.stratification import Stratification, StratumKeys
@@ -132,4 +132,4 @@ class Source:
 
 
 def _named(entry: TextReference | EmbeddingReference, columns: DerivedColumns) -> Learned:
-    return Learned(entry, [checked_name(name) for name in derived_names(entry)], columns)
+    return Learned(entry, [check_column_name(name) for name in derived_names(entry)], columns)

@@ -92,11 +92,11 @@ class RowOrder:
                 binned.cells, binned.width, groups, is_ordered=binned.is_ordered
             )
         return FieldDependence(
-            rows=_rounded(rows),
-            effects=_rounded(effects),
+            rows=_round(rows),
+            effects=_round(effects),
             correlation=float(f"{correlation:.4g}"),
             is_resolved=curve.is_resolved,
-            dates=_compared_dates(days),
+            dates=_count_dates(days),
         )
 
     def grouped(self, field: str | None, slots: Reservoir) -> GroupedRows | None:
@@ -135,7 +135,7 @@ class RowOrder:
         return days
 
 
-def _compared_dates(days: Counts | None) -> int:
+def _count_dates(days: Counts | None) -> int:
     """Return the number of days, or 0 if there are too few to compare."""
     count = 0 if days is None else int(np.unique(days).size)
     return count if count >= FEWEST_DAYS else 0
@@ -156,5 +156,5 @@ def _of_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
     return rows, np.append(1.0, 1 + (curve.effects - 1) * rate)
 
 
-def _rounded(numbers: Floats) -> list[float]:
+def _round(numbers: Floats) -> list[float]:
     return [float(f"{number:.4g}") for number in numbers.tolist()]

@@ -63,9 +63,9 @@ def _read_classes(
     if len(classes) == 2:
         return _binary(classes, scores, output if is_score else None, (true, shown))
     nothing: Floats = np.full(true.size, np.nan)
-    is_scored = {_unified(name) for name in scores} == set(classes)
+    is_scored = {_unify(name) for name in scores} == set(classes)
     plan = OutcomePlan("multiclass", classes, has_scores=is_scored)
-    by_class = {_unified(name): column for name, column in scores.items()}
+    by_class = {_unify(name): column for name, column in scores.items()}
     matrix = np.stack([by_class[name] for name in classes]) if is_scored else np.empty((0, 0))
     if is_scored:
         is_open = (shown < 0) & ~np.isnan(matrix).any(axis=0)
@@ -81,7 +81,7 @@ def _binary(
 ) -> TrainingOutcomes:
     true, shown = codes
     nothing: Floats = np.full(true.size, np.nan)
-    listed = [_unified(name) for name in scores]
+    listed = [_unify(name) for name in scores]
     positive = classes.index(listed[1]) if len(listed) == 2 and listed[1] in classes else 1
     if score is None and scores:
         by_class = dict(zip(listed, scores.values(), strict=True))
@@ -109,7 +109,7 @@ def _class_names(
 ) -> tuple[str, ...]:
     """Return the classes: those that are scored, or else those that are true or predicted."""
     if len(scores) > 1 and not all(name.isdigit() for name in scores):
-        return tuple(_unified(name) for name in scores)
+        return tuple(_unify(name) for name in scores)
     names = {name for name in (*actual, *shown) if name is not None}
     if len(names) < 2 and names <= {"0", "1"}:
         names = {"0", "1"}
@@ -145,11 +145,11 @@ def _is_zero_or_one(column: Column) -> bool:
 def _names(column: Column) -> list[str | None]:
     """Return the class that each value names."""
     if not _is_numeric(column):
-        return [None if name is None else _unified(name) for name in column.tolist()]
+        return [None if name is None else _unify(name) for name in column.tolist()]
     values, places = np.unique(column, return_inverse=True)
     names = [None if np.isnan(value) else category_name(value) for value in values.tolist()]
-    return [None if (name := names[place]) is None else _unified(name) for place in places.tolist()]
+    return [None if (name := names[place]) is None else _unify(name) for place in places.tolist()]
 
 
-def _unified(name: str) -> str:
+def _unify(name: str) -> str:
     return _DIGITS.get(name, name)

@@ -262,7 +262,7 @@ class Loader:
             except Exception as error:
                 self._disconnect()
                 if not is_outage(error):
-                    raise self._stopped(error) from error
+                    raise self._explain_stop(error) from error
                 self.outages += 1
                 if self._stopping.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - as above
                     return
@@ -288,7 +288,7 @@ class Loader:
             self._connection = None
 
     @staticmethod
-    def _stopped(error: Any) -> Exception:
+    def _explain_stop(error: Any) -> Exception:
         if isinstance(error, ConfigError):
             return error
         state = sqlstate(error)
