@@ -23,7 +23,8 @@ class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
 
     labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
-    that have arrived, estimated from earlier cohorts; None while none is old enough.
+    that have arrived, estimated from earlier cohorts, but at least the labelled share; None while
+    none is old enough.
     `labelled / predicted` stays below it if some predictions never get a label.
     projected: each mean loss as it will be once all labels have arrived, if later labels change it
     as much as in earlier cohorts; the interval holds their differences, too, and is NaN with fewer
@@ -90,7 +91,9 @@ class CohortTracker:
                     end,
                     int(table.predicted[place]),
                     int(table.labelled[place]),
-                    None if np.isnan(share) else float(share),
+                    _maturity(
+                        float(share), int(table.predicted[place]), int(table.labelled[place])
+                    ),
                     Performance(outcomes, place),
                     project(place, age) if age >= 0 else _NOTHING,
                 )
@@ -130,6 +133,16 @@ class CohortTracker:
     def nbytes(self) -> int:
         """Memory held."""
         return self.table.nbytes + self.outcomes.nbytes + self.triangle.nbytes
+
+
+def _maturity(share: float, predicted: int, labelled: int) -> float | None:
+    """Return the estimated share, or the labelled share if that is larger.
+
+    There are at most as many labels as predictions, so the labelled share is a lower bound.
+    """
+    if np.isnan(share):
+        return None
+    return min(max(share, labelled / predicted if predicted else 0.0), 1.0)
 
 
 def _relative_error(estimate: Estimate | None, measure: str, loss: float) -> float:

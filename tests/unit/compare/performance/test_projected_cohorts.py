@@ -77,3 +77,20 @@ def test_the_day_under_way_is_not_projected() -> None:
         monitor.record_outcomes([1.0, 2.0], [1.5, 2.5])
         (cohort,) = monitor.status().cohorts
     assert (cohort.maturity, dict(cohort.projected)) == (None, {})
+
+
+def test_a_cohort_that_is_labelled_completely_is_mature_whatever_earlier_ones_were() -> None:
+    """A cohort has at most as many labels as predictions."""
+    clock = ManualClock(1_700_006_400.0)
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    values = np.linspace(0, 100, 200)
+    reference = fit_reference({"x": values}, predictions=values)
+    with Monitor("m", reference=reference, exporters=[], config=config, clock=clock) as monitor:
+        for day in range(8):
+            ids = [f"{day}-{row}" for row in range(100)]
+            monitor.record({"x": np.zeros(100)}, np.full(100, 50.0), ids=ids)
+            monitor.status()
+            clock.advance(2 * DAY if day < 7 else DAY)
+            monitor.label(ids, np.full(100, 51.0))
+        newest = monitor.status().cohorts[-1]
+    assert (newest.predicted, newest.labelled, newest.maturity) == (100, 100, 1.0)
