@@ -6,6 +6,7 @@ from typing import Any
 
 from mlmonitor.cli.exit_status import OK
 from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
 from mlmonitor.reference.reference import Reference
 
 
@@ -32,6 +33,10 @@ def add_command(commands: Any) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from mlmonitor.testing.simulation import PlannedChange, simulate
 
+    for name, least in (("runs", 1), ("rows", 1), ("clean_rows", 0)):
+        if getattr(options, name) < least:
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option}: expected a whole number of at least {least}")
     reference = Reference.load(options.reference)
     config = Config.from_environment(os.environ)
     changes = [PlannedChange.parse(text, reference) for text in options.shift]
@@ -40,9 +45,9 @@ def _simulate(options: argparse.Namespace) -> int:
         result = simulate(
             reference,
             change,
-            runs=max(options.runs, 1),
-            rows=max(options.rows, 1),
-            clean_rows=max(options.clean_rows, 0),
+            runs=options.runs,
+            rows=options.rows,
+            clean_rows=options.clean_rows,
             config=config,
             seed=options.seed,
         )

@@ -18,6 +18,7 @@ _SEARCHED = {
     "too_short": "the reference is too short to see a weekly season",
 }
 
+_NOTABLE = 0.75  # a design effect estimated from few independent rows is often above 1
 _INDEPENDENT = 0.95
 """A larger share of rows that are worth as many independent ones is not reported."""
 
@@ -108,12 +109,13 @@ def _season(season: SeasonInfo | None, search: str | None) -> str | None:
 def _dependence(traffic: PopulationSnapshot) -> str | None:
     """How many independent rows a thousand rows of the window are worth, if fewer."""
     rows = traffic.view.profile.quality.sum(axis=1)
+    limit = _INDEPENDENT if traffic.has_groups else _NOTABLE
     worth = {
         field.name: 1_000 * effective / count
         for field, effective, count in zip(
             traffic.plan.schema.fields, traffic.effective_rows.tolist(), rows.tolist(), strict=True
         )
-        if count and effective < _INDEPENDENT * count
+        if count and effective < limit * count
     }
     if not worth:
         return None

@@ -172,3 +172,12 @@ def test_the_command_says_after_how_many_rows(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["age", "town"]
     assert main(["simulate", "--reference", str(path), "--shift", "size=1sd"]) != 0
+
+
+@pytest.mark.parametrize("option", ["--runs=0", "--rows=0", "--clean-rows=-1"])
+def test_simulate_refuses_a_number_that_is_too_small(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the reference is read; the message names the option."""
+    assert main(["simulate", "--reference", "none.json", "--shift", "x=1sd", option]) == 2
+    assert option.partition("=")[0] in capsys.readouterr().err
