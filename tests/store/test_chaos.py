@@ -56,6 +56,7 @@ def crashing() -> Iterator[EmbeddedDatabase]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_each_event_is_stored_once_through_crashes(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase

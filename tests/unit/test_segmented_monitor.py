@@ -176,7 +176,9 @@ def test_errors_of_labels_are_reported_by_segment(
     assert home.field("actual", role="actual").quality["wrong_type"] == 1
     assert motor.field("actual", role="actual").quality["wrong_type"] == 0
     labelled = [
-        exporter.value("mlmonitor.performance", {"measure": "mae", "segment": name})
+        exporter.value(
+            "mlmonitor.performance", {"measure": "mae", "basis": "realised", "segment": name}
+        )
         for name in ("motor", "home", "all")
     ]
     assert labelled == [1.0, 5.0, 3.0]
