@@ -32,11 +32,15 @@ SCOPE = "mlmonitor"
 
 
 class Preference(NamedTuple):
-    """The preferences of an SDK exporter: deltas of counters, of histograms, and fine buckets."""
+    """The preferences of an SDK exporter: deltas of counters, of histograms, and fine buckets.
+
+    has_sums: whether a histogram needs a sum even where its values may be negative.
+    """
 
     counters_as_deltas: bool = False
     histograms_as_deltas: bool = False
     is_exponential: bool = False
+    has_sums: bool = False
 
     def has_deltas(self, family: Family) -> bool:
         """Whether a family is sent as deltas."""
@@ -54,6 +58,8 @@ def read_preference(exporter: Any) -> Preference:
         temporality.get(Counter) is AggregationTemporality.DELTA,
         temporality.get(Histogram) is AggregationTemporality.DELTA,
         isinstance(aggregation.get(Histogram), ExponentialBucketHistogramAggregation),
+        # OTLP leaves out a sum that could fall; exporters of other protocols compute with it.
+        not type(exporter).__module__.startswith("opentelemetry.exporter.otlp."),
     )
 
 
@@ -127,6 +133,8 @@ class SnapshotConverter:
         if isinstance(value, HistogramValue):
             if self._preference.is_exponential and value.fine is not None:
                 return _exponential_point(attributes, value.fine, start_ns, time_ns)
+            if self._preference.has_sums and value.sum is None:
+                value = value._replace(sum=_estimate_sum(value))
             return _histogram_point(attributes, point, value, start_ns, time_ns)
         start: Any = None if point.metric.kind == "gauge" else start_ns
         return sdk.NumberDataPoint(attributes, start, time_ns, value, _convert_exemplars(point))
@@ -167,6 +175,14 @@ def _convert_exemplars(point: Point) -> list[Exemplar]:
         )
         for exemplar in point.exemplars
     ]
+
+
+def _estimate_sum(value: HistogramValue) -> float:
+    """Return the sum if each value lay in the middle of its bucket, between minimum and maximum."""
+    low = value.bounds[0] if value.min is None else value.min
+    high = value.bounds[-1] if value.max is None else value.max
+    edges = np.clip(np.array([low, *value.bounds, high]), low, high)
+    return float(np.array(value.counts) @ (edges[:-1] + edges[1:])) / 2
 
 
 def _histogram_point(

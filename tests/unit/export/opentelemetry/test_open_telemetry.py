@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     ConsoleMetricExporter,
+    HistogramDataPoint,
     InMemoryMetricReader,
     MetricExporter,
     MetricExportResult,
@@ -268,3 +269,30 @@ def test_what_is_neither_exporter_nor_provider_is_refused(
     """At set-up, when somebody sees it."""
     with pytest.raises(ConfigError, match=message):
         OpenTelemetry(**arguments)
+
+
+def test_an_exporter_of_another_protocol_gets_a_sum_of_values_that_may_be_negative(
+    reference: Reference, clock: ManualClock
+) -> None:
+    """Google Cloud's divides it by the count: within a bucket's width of the mean."""
+    exporter = Scripted()
+    values = np.linspace(-3.0, 2.0, 400)
+    with Monitor(
+        "m", reference=reference, exporters=[OpenTelemetry(exporter)], clock=clock
+    ) as monitor:
+        monitor.record({"x": values, "line": ["home"] * 400}, values)
+        assert monitor.flush(timeout_seconds=20)
+    points = [
+        point
+        for resource in exporter.stored[-1].resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "mlmonitor.field.distribution"
+        for point in metric.data.data_points
+        if isinstance(point, HistogramDataPoint)
+    ]
+    assert points
+    for point in points:
+        assert point.count == 400
+        widest = max(b - a for a, b in pairwise([point.min, *point.explicit_bounds, point.max]))
+        assert point.sum / point.count == pytest.approx(values.mean(), abs=widest)
