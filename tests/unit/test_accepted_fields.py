@@ -71,6 +71,8 @@ def test_an_accepted_number_is_the_new_normal(watched: Watched) -> None:
         assert training is not None
         assert training.mean == pytest.approx(1.0, abs=0.1)
         assert training.accepted_at is not None
+        note = "compared with an accepted live window, not with training: x"
+        assert note in str(monitor.status()).splitlines()
         other = monitor.status().field("y").training
         assert other is not None
         assert other.accepted_at is None

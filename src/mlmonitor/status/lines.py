@@ -105,6 +105,12 @@ def advancing_lines(names: Sequence[str]) -> list[str]:
     return [line] if names else []
 
 
+def accepted_lines(names: Sequence[str]) -> list[str]:
+    """The fields whose baseline is a live window that a person accepted."""
+    line = f"compared with an accepted live window, not with training: {join_names(names)}"
+    return [line] if names else []
+
+
 def why_lines(shift: Shift | None) -> list[str]:
     """The shift of the mean prediction, and the features whose mix exceeds its threshold."""
     if shift is None:

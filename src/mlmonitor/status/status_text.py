@@ -17,6 +17,7 @@ from mlmonitor.status.figures.figure_status import figure_lines
 from mlmonitor.status.lines import (
     NAME_COLUMNS,
     NAMED,
+    accepted_lines,
     advancing_lines,
     alert_lines,
     event_lines,
@@ -108,6 +109,7 @@ def _alerts(status: Status) -> list[str]:
         for are_times in (False, True)
     )
     lines += why_lines(status.why) + ids_lines(ids) + advancing_lines(times)
+    lines += accepted_lines(_accepted(status))
     embeddings = [field for field in status.fields if field.mmd is not None]
     distances = [f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in embeddings]
     lines += [f"mmd: {join_names(distances)}"] if distances else []
@@ -130,8 +132,17 @@ def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:
     return [*lines, f"new in {amount(more, 'more field')}"] if more > 0 else lines
 
 
+def _accepted(status: Status) -> list[str]:
+    return [
+        field.name
+        for field in status.fields
+        if field.training is not None and field.training.accepted_at is not None
+    ]
+
+
 def _earlier(version: EarlierVersion) -> str:
-    text = f"before: version {truncate(version.version, 40)}, {amount(version.predictions, 'row')}"
+    name = truncate(version.version, 40) or "without a name"
+    text = f"before: version {name}, {amount(version.predictions, 'row')}"
     if version.performance is None:
         return text
     return (
