@@ -15,7 +15,7 @@ import numpy as np
 import shapes
 from harness import Figure, main
 from mlmonitor import Monitor
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.population import Population
 
 ROWS_A_BATCH = 4_096
@@ -85,7 +85,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
             BUDGET_BYTES,
             "32 KiB",
         )
-        profile: Profile = held.window.total()
+        profile: FieldProfile = held.window.total()
         yield Figure(
             "one field's profile as bytes",
             len(profile.to_bytes()) / fields,

@@ -26,7 +26,7 @@ from harness import Figure, main
 from mlmonitor import pipeline
 from mlmonitor.aggregate import call_stats
 from mlmonitor.aggregate.call_stats import CallStats
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.aggregate.staging import StagingBuffer
 from mlmonitor.buffer.handover import Handover
@@ -47,7 +47,7 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("counting calls", CallStats, "update"),
     ("reading numbers", Reader, "read_block"),
     ("sorting", StagingBuffer, "drain_sorted"),
-    ("bins, moments, quality", Profile, "count_numeric"),
+    ("bins, moments, quality", FieldProfile, "count_numeric"),
     ("t-digests", TDigest, "update_sorted"),
     ("evidence", Population, "evaluate"),
 )

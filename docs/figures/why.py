@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from mlmonitor import Reference, Role
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.records import Block
 
@@ -43,7 +43,7 @@ def main() -> None:
     for window in range(WINDOWS):
         motor = 0.4 + 0.3 * min(max(window - 20, 0) / 10, 1)
         age, mileage, line, premium = rows(rng, SIZE, motor)
-        profile = Profile(plan)
+        profile = FieldProfile(plan)
         numeric = np.array([age, mileage, premium])
         profile.update(Block(SIZE, numeric, np.zeros((3, 3), np.int64), [line.tolist()]))
         shift = why.explain(profile)

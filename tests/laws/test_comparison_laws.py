@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Role
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
@@ -137,10 +137,10 @@ def test_eight_workers_counts_say_what_their_pooled_rows_say(
     x[rng.random(8_000) < 0.02] = np.nan
     c = rng.choice(["a", "b", "new"], 8_000)
 
-    def profile(part: slice) -> Profile:
+    def profile(part: slice) -> FieldProfile:
         columns = {"x": x[part], "c": c[part].tolist()}
         rows = len(columns["x"])
-        found = Profile(plan)
+        found = FieldProfile(plan)
         found.update(reader.read_block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None)))
         return found
 

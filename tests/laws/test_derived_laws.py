@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mlmonitor import Reference, Role
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
@@ -72,7 +72,7 @@ def part(whole: Block, start: int, stop: int) -> Block:
     )
 
 
-def assert_same(found: Profile, expected: Profile) -> None:
+def assert_same(found: FieldProfile, expected: FieldProfile) -> None:
     """Sums agree up to rounding, counts exactly, and so does what follows from them."""
     np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(found.bins, expected.bins)
@@ -88,13 +88,13 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
     whole = block(seed, rows)
     at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
     parts = [part(whole, *pair) for pair in itertools.pairwise(at)]
-    merged = Profile(plan())
+    merged = FieldProfile(plan())
     for each in parts:
-        one = Profile(plan())
+        one = FieldProfile(plan())
         one.update(each)
         one.merge(merged)
         merged = one
-    expected = Profile(plan())
+    expected = FieldProfile(plan())
     expected.update(whole)
     assert_same(merged, expected)
 
@@ -102,14 +102,14 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
 @given(st.integers(0, 99), st.integers(0, 20))
 def test_the_empty_profile_changes_nothing_and_bytes_keep_all(seed: int, rows: int) -> None:
     """It is the identity of `merge`; what is read is what was written."""
-    expected = Profile(plan())
+    expected = FieldProfile(plan())
     expected.update(block(seed, rows))
-    found = Profile(plan())
+    found = FieldProfile(plan())
     found.merge(expected)
-    found.merge(Profile(plan()))
+    found.merge(FieldProfile(plan()))
     assert_same(found, expected)
     np.testing.assert_array_equal(
-        Profile.from_bytes(expected.to_bytes(), plan()).kernels, expected.kernels
+        FieldProfile.from_bytes(expected.to_bytes(), plan()).kernels, expected.kernels
     )
 
 
@@ -120,8 +120,8 @@ def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, lengt
     whole = block(seed, rows)
     window.update(whole, now=1.0)
     kept = window.view().profile.rows
-    expected = Profile(plan())
-    expected.merge(Profile(plan()))
+    expected = FieldProfile(plan())
+    expected.merge(FieldProfile(plan()))
     expected.update(part(whole, rows - kept, rows))
     found = window.view().profile
     np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-9, atol=1e-9)

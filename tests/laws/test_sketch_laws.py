@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.aggregate.profile import Profile, digest
+from mlmonitor.aggregate.profile import FieldProfile, digest
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.aggregate.sketches.codec import pack, unpack
 from mlmonitor.aggregate.sketches.distinct import Distinct
@@ -78,7 +78,7 @@ def _same_digests(one: TDigest, two: TDigest, met: Sequence[Any]) -> None:
     _ranks_hold(two, data)
 
 
-def _same_profiles(one: Profile, two: Profile, _: Sequence[Any]) -> None:
+def _same_profiles(one: FieldProfile, two: FieldProfile, _: Sequence[Any]) -> None:
     assert one.rows == two.rows
     for name in ("bins", "categories", "quality", "outliers"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
@@ -227,12 +227,12 @@ SUBJECTS = [
     ),
     Subject(
         "profile",
-        lambda: Profile(PLAN),
+        lambda: FieldProfile(PLAN),
         row_blocks(PLAN),
         _joined_rows,
         _same_profiles,
-        lambda state: Profile.from_state(state, PLAN),
-        lambda: [Profile(OTHER_PLAN), Profile(Plan.build([X], {}, {}))],
+        lambda state: FieldProfile.from_state(state, PLAN),
+        lambda: [FieldProfile(OTHER_PLAN), FieldProfile(Plan.build([X], {}, {}))],
     ),
     Subject(
         "hitters",
@@ -460,7 +460,7 @@ def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
 @given(row_blocks(PLAN))
 def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
     """Qualities of a numeric field add up to its rows; bins hold all but the refused."""
-    profile = Profile(PLAN)
+    profile = FieldProfile(PLAN)
     profile.update(block)
     np.testing.assert_array_equal(profile.quality[:2].sum(axis=1), block.rows)
     np.testing.assert_array_equal(profile.bins.sum(axis=1), profile.moments.count)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from mlmonitor import Alert, Field, Reference, Role
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
@@ -236,7 +236,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
             served = {"a": y[0], "b": y[1], "c": np.where(y[2] > 1, "high", "low").tolist()}
             table = ColumnTable(served, 300)
             made = Rows(300, table, {"prediction": y[0] + y[1] * y[2]}, [], [], None)
-            profile = Profile(plan)
+            profile = FieldProfile(plan)
             profile.update(reader.read_block(made))
             shift = why.explain(profile)
             assert shift is not None

@@ -16,7 +16,7 @@ class History:
     """Counts and moments of each slice of a window, the oldest first; the last one is still open.
 
     starts: when each slice began, in seconds since 1970. rows: `[slices]`. counts: the counts of
-    `Profile` by name, each `[slices, ...]`. mean, stddev, valid: of the numeric fields,
+    `FieldProfile` by name, each `[slices, ...]`. mean, stddev, valid: of the numeric fields,
     `[slices, numeric fields]`; `valid` is the number of values behind them.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import COUNTS, Profile
+from mlmonitor.aggregate.profile import COUNTS, FieldProfile
 from mlmonitor.aggregate.sketches.codec import Array
 from mlmonitor.aggregate.sketches.moments import Moments
 from mlmonitor.records import Counts, Floats
@@ -28,7 +28,7 @@ class Panes:
     def __init__(self, plan: Plan, size: int) -> None:
         self.size: int = size
         self._plan, self._next, self._used = plan, 0, 0
-        empty = Profile(plan).arrays()
+        empty = FieldProfile(plan).arrays()
         self._rows: Counts = np.zeros(size, np.int64)
         self._starts: Floats = np.zeros(size)
         self._arrays: dict[str, Array] = {
@@ -36,7 +36,7 @@ class Panes:
             for name, array in empty.items()
         }
 
-    def append(self, profile: Profile, started_at: float = 0.0) -> None:
+    def append(self, profile: FieldProfile, started_at: float = 0.0) -> None:
         """Replace the oldest profile by a copy of `profile`, whose slice began then."""
         if self.size == 0:
             return
@@ -48,9 +48,9 @@ class Panes:
         for name, array in profile.arrays().items():
             self._arrays[name][slot] = array
 
-    def merged(self) -> Profile:
+    def merged(self) -> FieldProfile:
         """Merge all of them into one profile."""
-        whole = Profile(self._plan)
+        whole = FieldProfile(self._plan)
         whole.rows = int(self._rows.sum())
         if whole.rows == 0:
             return whole
@@ -66,7 +66,7 @@ class Panes:
         whole.kernels = stacks["kernels"].sum(axis=0)
         return whole
 
-    def history(self, last: Profile, started_at: float, seconds: float | None) -> History:
+    def history(self, last: FieldProfile, started_at: float, seconds: float | None) -> History:
         """Copy all slices in their order, followed by `last`.
 
         seconds: the length of a slice, if slices have one; they then follow each other without a

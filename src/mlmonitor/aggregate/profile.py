@@ -40,7 +40,7 @@ def encode(block: Block, plan: Plan) -> list[Encoded]:
     return [book.encode(values) for book, values in books]
 
 
-class Profile:
+class FieldProfile:
     """Counts, moments and quality of each field; exact under merging in any order.
 
     bins: int64 `[numeric fields, bins]`; categories: int64 `[categorical fields, codes]`;

@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Digested, Profile, encode
+from mlmonitor.aggregate.profile import Digested, FieldProfile, encode
 from mlmonitor.aggregate.sketches.categories import Encoded
 from mlmonitor.aggregate.sketches.codec import State, demand, nest, within
 from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installed
@@ -99,7 +99,7 @@ class Shapes:
 class View(NamedTuple):
     """A merged window: its profile, and shapes that cover between half and all of it."""
 
-    profile: Profile
+    profile: FieldProfile
     shapes: Shapes
 
 
@@ -128,9 +128,9 @@ class Window:
         if span.rows is not None:
             self._pane_rows = -(-span.rows // span.panes)
             self._panes_in_span = -(-span.rows // self._pane_rows)
-        self._closed = Profile(plan)  # everything but the open slice
+        self._closed = FieldProfile(plan)  # everything but the open slice
         self._panes = Panes(plan, self._panes_in_span - 1)
-        self._open = Profile(plan)
+        self._open = FieldProfile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
         self._stage = StagingBuffer(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
@@ -168,10 +168,10 @@ class Window:
             self._opened_at += passed * length
             self._rotate(passed)
 
-    def total(self) -> Profile:
+    def total(self) -> FieldProfile:
         """Return the profile of all rows since the start."""
         self._fold_staged()
-        whole = Profile(self.plan)
+        whole = FieldProfile(self.plan)
         whole.merge(self._closed)
         whole.merge(self._open)
         return whole
@@ -287,7 +287,7 @@ class Window:
         self._fold_staged()
         self._closed.merge(self._open)
         self._panes.append(self._open, self._opened_at)
-        self._open = Profile(self.plan)
+        self._open = FieldProfile(self.plan)
         for _ in range(min(passed - 1, self._panes_in_span)):
             self._panes.append(self._open, self._opened_at)  # still empty
         half = max(self._panes_in_span // 2, 1)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.count_table import entry_counts, width
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Counts, Role
 from mlmonitor.stats.distance import Table
 
 
-def season_rows(profile: Profile) -> Counts:
+def season_rows(profile: FieldProfile) -> Counts:
     """Number of values of each field in each season, `[fields, seasons]`."""
     fields = profile.plan.schema.fields
     row = np.array([field.role is Role.PREDICTION for field in fields], np.int64)

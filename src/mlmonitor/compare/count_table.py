@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.formatting import day, moment
@@ -29,7 +29,7 @@ def width(plan: Plan) -> int:
     return max(bins, plan.widest_dictionary) + 1
 
 
-def profile_counts(profile: Profile) -> Counts:
+def profile_counts(profile: FieldProfile) -> Counts:
     """A profile's counts `[fields, width]`, in the order of its schema."""
     arrays = {
         "bins": profile.bins,
@@ -49,7 +49,7 @@ def counts_table(plan: Plan, arrays: Mapping[str, Counts]) -> Counts:
     return table
 
 
-def refused_counts(profile: Profile) -> Counts:
+def refused_counts(profile: FieldProfile) -> Counts:
     """Unreadable values of a profile, `[fields, kinds]` in the order of `REFUSED`."""
     return profile.quality[:, _REFUSED_AT].copy()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlmonitor.aggregate.exemplars import FieldExemplars
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.recent_groups import RecentGroups
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.group_sizes import hash_groups
@@ -230,7 +230,7 @@ class Population:
             drift_history=None if history is None or drift is None else drift.history(history),
         )
 
-    def _shift(self, recent: Profile) -> Shift | None:
+    def _shift(self, recent: FieldProfile) -> Shift | None:
         if self.decomposition is None:
             return None
         return self.decomposition.explain(recent, EffectiveCounts(self.dependence))
@@ -252,7 +252,7 @@ class Population:
         return scores, thresholds
 
 
-def _freeze(profile: Profile) -> None:
+def _freeze(profile: FieldProfile) -> None:
     """Forbid writing to the counts of a profile that a snapshot holds."""
     for array in profile.arrays().values():
         array.flags.writeable = False

@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.exemplars import Exemplars, FieldExemplars
 from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import ExplainedBy, Shift
@@ -53,7 +53,7 @@ class PopulationSnapshot:
     segment: str
     plan: Plan
     entries: Sequence[CountedEntry]
-    total: Profile
+    total: FieldProfile
     view: View
     quantiles: Floats
     scores: Mapping[str, Floats]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
@@ -243,7 +243,7 @@ def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, floa
     return {measure: number for measure, number in numbers.items() if number is not None}
 
 
-def _quality(profile: Profile, place: int) -> dict[Quality, int]:
+def _quality(profile: FieldProfile, place: int) -> dict[Quality, int]:
     return dict(zip(QUALITIES, profile.quality[place].tolist(), strict=True))
 
 

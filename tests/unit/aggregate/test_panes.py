@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.aggregate.profile import COUNTS, Profile
+from mlmonitor.aggregate.profile import COUNTS, FieldProfile
 from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.records import Block, Field, Kind, Role
@@ -23,7 +23,7 @@ PLAN = Plan.build(
 )
 
 
-def pane(seed: int, rows: int) -> Profile:
+def pane(seed: int, rows: int) -> FieldProfile:
     """Some rows, with gaps, of one hour; an empty pane for none."""
     rng = np.random.default_rng(seed)
     numeric = rng.normal(scale=10.0 ** rng.integers(-3, 4), size=(2, rows))
@@ -32,7 +32,7 @@ def pane(seed: int, rows: int) -> Profile:
     refused = np.zeros((2, 3), np.int64)
     refused[:, 0] = gaps.sum(axis=1)
     names = [("a", "b", "new", None)[at] for at in rng.integers(0, 4, rows)]
-    found = Profile(PLAN)
+    found = FieldProfile(PLAN)
     found.update(Block(rows, numeric, refused, [names], season=seed % 24))
     return found
 
@@ -45,7 +45,7 @@ def test_the_last_panes_merged_are_what_they_are_one_by_one(
     ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in told]
     for each in all_panes:
         ring.append(each)
-    expected = Profile(PLAN)
+    expected = FieldProfile(PLAN)
     for each in all_panes[len(all_panes) - min(size, len(all_panes)) :]:
         expected.merge(each)
     found = ring.merged()

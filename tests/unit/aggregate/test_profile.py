@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.errors import FormatError, IncompatibleSketch
 from mlmonitor.records import QUALITIES, Block, Field, Kind, Quality, Role
@@ -24,14 +24,14 @@ def a_block(
     return Block(len(numbers), np.array([numbers]), np.array([refused]), [names])
 
 
-def of(block: Block, plan: Plan = PLAN) -> Profile:
+def of(block: Block, plan: Plan = PLAN) -> FieldProfile:
     """The profile of one block."""
-    profile = Profile(plan)
+    profile = FieldProfile(plan)
     profile.update(block)
     return profile
 
 
-def quality(profile: Profile, field: int) -> dict[Quality, int]:
+def quality(profile: FieldProfile, field: int) -> dict[Quality, int]:
     """The counts of one field by quality, none of them zero."""
     counts = zip(QUALITIES, profile.quality[field].tolist(), strict=True)
     return {each: count for each, count in counts if count}
@@ -98,7 +98,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
     assert profile.rows == 1 << 41
     assert profile.bins[0].tolist() == [1 << 40, 0, 1 << 40]
     assert quality(profile, 1) == {Quality.VALID: 1 << 40, Quality.NEW_CATEGORY: 1 << 40}
-    assert Profile.from_bytes(profile.to_bytes(), PLAN).rows == 1 << 41
+    assert FieldProfile.from_bytes(profile.to_bytes(), PLAN).rows == 1 << 41
 
 
 def test_profiles_of_other_bins_are_kept_apart() -> None:
@@ -108,16 +108,16 @@ def test_profiles_of_other_bins_are_kept_apart() -> None:
     )
     assert other.edges.shape == PLAN.edges.shape
     with pytest.raises(IncompatibleSketch):
-        Profile(PLAN).merge(Profile(other))
+        FieldProfile(PLAN).merge(FieldProfile(other))
     with pytest.raises(FormatError, match="another reference"):
-        Profile.from_bytes(Profile(other).to_bytes(), PLAN)
+        FieldProfile.from_bytes(FieldProfile(other).to_bytes(), PLAN)
 
 
 def test_a_rebuilt_plan_fits_a_saved_state() -> None:
     """After a restart, a plan made from the same reference reads and merges the old profile."""
     again = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
     saved = of(a_block([0.5], ["a"])).to_bytes()
-    revived = Profile.from_bytes(saved, again)
+    revived = FieldProfile.from_bytes(saved, again)
     revived.merge(of(a_block([1.5], ["b"])))
     assert revived.bins[0].tolist() == [1, 1, 0]
 
@@ -125,19 +125,19 @@ def test_a_rebuilt_plan_fits_a_saved_state() -> None:
 @pytest.mark.parametrize("name", ["rows", "bins", "categories", "quality", "outliers"])
 def test_negative_counts_are_refused(name: str) -> None:
     """A saved profile with a count below zero is none."""
-    state = Profile(PLAN).state()
+    state = FieldProfile(PLAN).state()
     with pytest.raises(FormatError, match=name):
-        Profile.from_state({**state, name: state[name] - 1}, PLAN)
+        FieldProfile.from_state({**state, name: state[name] - 1}, PLAN)
 
 
 def test_memory_is_that_of_all_arrays_and_no_larger_when_full() -> None:
     """What is told is what numpy holds, before the first row and after a block."""
-    empty, full = Profile(PLAN), of(a_block([0.5, np.nan, 9.0], ["a", "z", None]))
+    empty, full = FieldProfile(PLAN), of(a_block([0.5, np.nan, 9.0], ["a", "z", None]))
     for profile in (empty, full):
         parts = [profile.moments.count, profile.moments.mean, profile.moments.m2]
         parts += [profile.moments.exponent, profile.moments.min, profile.moments.max]
         parts += [
-            each for name in Profile.__slots__ if hasattr(each := getattr(profile, name), "T")
+            each for name in FieldProfile.__slots__ if hasattr(each := getattr(profile, name), "T")
         ]
         assert profile.nbytes == sum(part.nbytes for part in parts)
     assert empty.nbytes == full.nbytes

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.count_table import entry_counts, profile_counts, width
 from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
 from mlmonitor.formats.reference import CountedEntry
@@ -144,7 +144,9 @@ class ShiftDecomposition:
                 return cls(plan, entries, field.name, place) if has_means else None
         return None
 
-    def explain(self, recent: Profile, effective: EffectiveCounts = INDEPENDENT) -> Shift | None:
+    def explain(
+        self, recent: FieldProfile, effective: EffectiveCounts = INDEPENDENT
+    ) -> Shift | None:
         """The shift of a window; None if the window or the reference has no prediction.
 
         effective: what the rows of the window and of the reference are worth.
@@ -202,7 +204,7 @@ class ShiftDecomposition:
         joined = [JointEffect(MappingProxyType(parts)) for parts in parts_by_group.values()]
         return tuple(sorted(joined, key=lambda group: -abs(group.effect)))
 
-    def _beyond(self, recent: Profile, counts: Counts) -> Floats:
+    def _beyond(self, recent: FieldProfile, counts: Counts) -> Floats:
         """The rows in each feature's outer bins whose value is beyond the reference's range.
 
         Values are counted as out of range without their side. If both sides were left, the rows

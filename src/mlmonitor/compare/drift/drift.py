@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
@@ -93,11 +93,11 @@ class Drift:
         self._season = -1  # none yet
         self.alerts: OpenAlerts = OpenAlerts()
 
-    def skip(self, total: Profile) -> None:
+    def skip(self, total: FieldProfile) -> None:
         """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
-    def continue_alerts(self, other: "Drift", total: Profile, *, without: int) -> list[Alert]:
+    def continue_alerts(self, other: "Drift", total: FieldProfile, *, without: int) -> list[Alert]:
         """Take over the firing alerts of all fields but one; return that one's as resolved.
 
         They resolve after as many rows as any alert, because the evidence is new.
@@ -108,7 +108,7 @@ class Drift:
         self._recovery.restart(kept, counts, np.zeros(kept.size, np.int64))
         return self.alerts.continue_from(other.alerts, kept)
 
-    def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
+    def evaluate(self, total: FieldProfile, *, now: float) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved."""
         counts, seasons = self._ingest(total), season_rows(total)
         yield_gil()
@@ -150,7 +150,7 @@ class Drift:
             self._second.begin(np.arange(len(counts)) == at, counts, change.rows)
         return changed
 
-    def begin_season(self, season: int, total: Callable[[], Profile]) -> None:
+    def begin_season(self, season: int, total: Callable[[], FieldProfile]) -> None:
         """Assign the rows from now on to this season, after evaluating the rows before."""
         if self._baseline.has_seasons and season != self._season:
             self._ingest(total())
@@ -183,7 +183,7 @@ class Drift:
         statistics = self._evidence.nbytes + self._baseline.nbytes + self.window.nbytes
         return statistics + self._recovery.nbytes + self._seen.nbytes + self._second.nbytes
 
-    def _ingest(self, total: Profile) -> Counts:
+    def _ingest(self, total: FieldProfile) -> Counts:
         """Add the increase of the totals to the evidence; return all counts."""
         counts = profile_counts(total)
         self._evidence.update(counts - self._seen)

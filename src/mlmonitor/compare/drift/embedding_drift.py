@@ -3,12 +3,12 @@
 import numpy as np
 
 from mlmonitor.aggregate.plan import KernelPlan, Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.records import Floats
 
 
-def mmd_of(plan: Plan, profile: Profile) -> tuple[Floats, Floats]:
+def mmd_of(plan: Plan, profile: FieldProfile) -> tuple[Floats, Floats]:
     """The MMD of each field, and the value it exceeds once in a hundred windows without drift.
 
     NaN for all fields except the kernel similarities of embeddings.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.recent_groups import RecentGroups
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Counts, Floats, Mask
@@ -137,7 +137,7 @@ INDEPENDENT = EffectiveCounts()
 """Counts of independent rows, which stay as they are."""
 
 
-def effective_rows(recent: Profile, dependence: DesignEffects | None) -> Floats:
+def effective_rows(recent: FieldProfile, dependence: DesignEffects | None) -> Floats:
     """Return how many independent rows the values of each field in a window are worth."""
     rows = recent.quality.sum(axis=1).astype(np.float64)
     effective: Floats = rows if dependence is None else rows / dependence.at(rows)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.count_table import entry_counts, possible_bins, profile_counts
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.records import QUALITIES, Counts, Floats, Mask, Quality
@@ -74,11 +74,13 @@ class RunDetector:
         self._rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._stake: Floats = np.zeros(2 * len(entries))
 
-    def skip(self, total: Profile) -> None:
+    def skip(self, total: FieldProfile) -> None:
         """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
-    def evaluate(self, total: Profile, extremes: tuple[Floats, Floats]) -> tuple[RunEvidence, Mask]:
+    def evaluate(
+        self, total: FieldProfile, extremes: tuple[Floats, Floats]
+    ) -> tuple[RunEvidence, Mask]:
         """The current run of each stream, and which streams have varied.
 
         total: profile since the start. extremes: smallest and largest of the new values.
@@ -137,7 +139,7 @@ class RunDetector:
         log_chance: Floats = np.minimum(np.concatenate([constant, vanished]), 0.0)
         return log_chance
 
-    def shares(self, recent: Profile) -> Floats:
+    def shares(self, recent: FieldProfile) -> Floats:
         """The share of the current run in the window's values, `[streams]`.
 
         Constant streams: 0 if their newest values vary. Vanished streams: share of missing values.

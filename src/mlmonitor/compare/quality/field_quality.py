@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
@@ -106,7 +106,7 @@ class FieldQuality:
         self._rows = 0
         self.open: OpenAlerts = OpenAlerts()
 
-    def skip(self, total: Profile) -> None:
+    def skip(self, total: FieldProfile) -> None:
         """Exclude everything so far, because rows that became the reference are no evidence."""
         self._seen, self._rows = defect_counts(self._defects, total.quality), total.rows
         self._runs.skip(total)
@@ -122,7 +122,7 @@ class FieldQuality:
         return self.open.continue_from(other.open, kept)
 
     def evaluate(
-        self, total: Profile, extremes: tuple[Floats, Floats], *, now: float
+        self, total: FieldProfile, extremes: tuple[Floats, Floats], *, now: float
     ) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved.
 
@@ -148,7 +148,7 @@ class FieldQuality:
         """The firing alerts."""
         return [*self.open, *(() if self._new_fields is None else self._new_fields.alerts)]
 
-    def snapshot(self, recent: Profile) -> QualitySnapshot:
+    def snapshot(self, recent: FieldProfile) -> QualitySnapshot:
         """Quality over a window; also updates `current` of the firing alerts."""
         counts = defect_counts(self._defects, recent.quality)
         rows = counts.sum(axis=1)
@@ -171,7 +171,7 @@ class FieldQuality:
         return self.proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
 
     def _evaluate_runs(
-        self, total: Profile, extremes: tuple[Floats, Floats], rows: int, *, now: float
+        self, total: FieldProfile, extremes: tuple[Floats, Floats], rows: int, *, now: float
     ) -> tuple[RunEvidence, Transitions]:
         run, has_varied = self._runs.evaluate(total, extremes)
         self._varied_rows = np.where(has_varied, self._varied_rows + rows, 0)

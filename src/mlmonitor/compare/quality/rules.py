@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.capture.canonical import category_name
@@ -95,7 +95,7 @@ class Rules:
             encoded = dictionary.encode(block.categorical[place - self._numeric])
             self.counts[index] += int(encoded.counts[-1])
 
-    def evaluate(self, total: Profile, *, now: float) -> list[Alert]:
+    def evaluate(self, total: FieldProfile, *, now: float) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved."""
         self.counts[self._indices(NULLABLE)] = total.quality[self._null_places, _MISSING]
         violations, rows = self.counts - self._seen, total.rows - self._rows

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.exemplars import Exemplar
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.service.service_alerts import ServiceAlerts
@@ -28,7 +28,7 @@ class CallsSnapshot:
 
     predictions: int
     errors: Mapping[str, int]
-    latency: Profile
+    latency: FieldProfile
     latency_quantiles: Mapping[float, float]
     fine: ExponentialSketch | None
     duration_exemplars: tuple[Exemplar, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mlmonitor import catalog
 from mlmonitor.aggregate.call_stats import LATENCY_BOUNDS_SECONDS
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.catalog import MetricSpec
 from mlmonitor.compare.service.calls_snapshot import CallsSnapshot
 from mlmonitor.export.base import Attributes, HistogramValue, Point
@@ -42,7 +42,7 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
         yield from finite_point(catalog.ERROR_SIGNED, labels, sums.signed[bucket])
 
 
-def _latencies(total: Profile) -> HistogramValue:
+def _latencies(total: FieldProfile) -> HistogramValue:
     """Convert latencies to counts, and their sum while no value was negative and it cannot fall."""
     moments = total.moments
     has_values = bool(moments.count[0] > 0)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.plan import NumericPlan, Plan
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER, Dictionary
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.errors import import_extra
@@ -54,10 +54,10 @@ class ReferencePlan:
         self.has_derived: bool = any(f.role is Role.DERIVED for f in named)
         self.widths: list[Any] = [named[field]["width"] for field in self.plan.schema.fields]
 
-    def profile(self, events: Sequence[Content]) -> Profile:
+    def profile(self, events: Sequence[Content]) -> FieldProfile:
         """Sum up some predictions."""
         rows = build_rows(events, self.outputs, with_derived=self.has_derived)
-        profile = Profile(self.plan)
+        profile = FieldProfile(self.plan)
         profile.update(self.reader.read_block(rows))
         return profile
 
@@ -133,7 +133,7 @@ def roll_up(
         version = event["model"], event.get("model_version", "")
         groups[_Group(version, event.get("segment", ALL), event["time"][:13])].append(event)
     traffic: dict[tuple[Any, ...], _Traffic] = defaultdict(_Traffic)
-    profiles: dict[tuple[Any, ...], Profile] = {}
+    profiles: dict[tuple[Any, ...], FieldProfile] = {}
     for group, members in groups.items():
         plan = plans.get(group.version)
         counted = _Traffic.count(members)
@@ -145,7 +145,7 @@ def roll_up(
                 if profile is not None and key in profiles:
                     profiles[key].merge(profile)
                 elif profile is not None:
-                    profiles[key] = Profile(profile.plan)
+                    profiles[key] = FieldProfile(profile.plan)
                     profiles[key].merge(profile)
     _upsert(connection, "add_traffic", (t.row(key) for key, t in traffic.items()), shard)
     rows = (
@@ -192,7 +192,7 @@ class _Traffic:
 
 
 def _field_rows(
-    key: tuple[Any, ...], profile: Profile, plan: ReferencePlan | None
+    key: tuple[Any, ...], profile: FieldProfile, plan: ReferencePlan | None
 ) -> Iterable[tuple[Any, ...]]:
     if plan is None:
         return

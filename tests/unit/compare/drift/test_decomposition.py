@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmonitor import Config, Monitor, Role
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.compare.drift.decomposition import Contribution, Shift, ShiftDecomposition
 from mlmonitor.records import Block
 from mlmonitor.testing import InMemoryExporter
@@ -44,16 +44,16 @@ class Service:
             self.plan, entries, self.reference.content.explained
         )
 
-    def served(self, count: int, *, motor: float = 0.5) -> Profile:
+    def served(self, count: int, *, motor: float = 0.5) -> FieldProfile:
         """The profile of new rows."""
         columns = rows(self.rng, count, motor=motor)
         numeric = np.array([columns["noise"], predicted(columns)])
         block = Block(count, numeric, np.zeros((2, 3), np.int64), [columns["line"]])
-        found = Profile(self.plan)
+        found = FieldProfile(self.plan)
         found.update(block)
         return found
 
-    def explained(self, profile: Profile) -> Shift:
+    def explained(self, profile: FieldProfile) -> Shift:
         """Why that profile's mean prediction is where it is."""
         assert self.decomposition is not None
         shift = self.decomposition.explain(profile)
@@ -101,7 +101,7 @@ def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]
     """The contribution of the pooled rows is the mean of the workers', weighted by their rows."""
     service = Service(np.random.default_rng(1))
     workers = [service.served(count, motor=motor) for count, motor in parts]
-    pooled = Profile(service.plan)
+    pooled = FieldProfile(service.plan)
     for worker in workers:
         pooled.merge(worker)
     whole = sum(count for count, _ in parts)
@@ -114,7 +114,7 @@ def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]
 def test_what_the_reference_never_saw_contributes_nothing(service: Service) -> None:
     """New categories stand at the mean: their prediction in the reference is not known."""
     numeric = np.array([np.zeros(100), np.full(100, 200.0)])
-    profile = Profile(service.plan)
+    profile = FieldProfile(service.plan)
     profile.update(Block(100, numeric, np.zeros((2, 3), np.int64), [["boat"] * 100]))
     assert part(service.explained(profile), "line").mix == pytest.approx(0, abs=1e-9)
 
@@ -155,7 +155,7 @@ def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
     why = ShiftDecomposition.from_entries(plan, entries, reference.content.explained)
     assert why is not None
-    profile = Profile(plan)
+    profile = FieldProfile(plan)
     profile.update(
         Block(
             1_000,
@@ -175,7 +175,7 @@ def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
 ) -> None:
     """None, and no warning."""
     assert service.decomposition is not None
-    assert service.decomposition.explain(Profile(service.plan)) is None
+    assert service.decomposition.explain(FieldProfile(service.plan)) is None
     for predictions in (None, ["a", "b", "a"]):
         reference = fit_reference({"x": [1.0, 2.0, 3.0]}, predictions=predictions)
         plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Role
-from mlmonitor.aggregate.profile import Profile
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import ColumnTable
@@ -28,7 +28,7 @@ class Stream:
         self.plan = reference.plan([Role.FEATURE], deviations=3.0)
         self.entries = reference.entries([Role.FEATURE])
         self.drift = Drift(self.plan, self.entries, level)
-        self.total = Profile(self.plan)
+        self.total = FieldProfile(self.plan)
         self._reader = Reader(self.plan.schema)
 
     def rows(self, count: int, *, shift: float = 0.0, missing: float = 0.01) -> Columns:
