@@ -19,6 +19,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
+from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.estimator import listeners_of
 from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
@@ -82,10 +83,12 @@ class ModelState:
         self._metrics = declared.metrics
         self._risk_options = RiskOptions(config.performance_tolerance, config.performance_maturity)
         self.risk: RiskAlerts | None = None
-        self._keeper = PredictionKeeper(self.pending, declared.buckets, config.cohort_seconds)
-        table = self._keeper.cohorts
+        groups = find_group_column(reference, declared.groups)
+        self._keeper = PredictionKeeper(
+            self.pending, declared.buckets, config.cohort_seconds, groups
+        )
         self.service: ServiceState = ServiceState(
-            span, declared.objectives, significance, table=table, now=started_at
+            span, declared.objectives, significance, table=self._keeper.cohorts, now=started_at
         )
         self.calls: CallStats = self.service.calls
         figures = begin_figures(self._options, reference, declared)
@@ -101,8 +104,7 @@ class ModelState:
         )
         self.labels: LabelledOutcomes | None = None
         """Labels are matched once there is a reference: its bins are the errors' buckets."""
-        self._moment_ns = 0
-        self._mistakes = RunMistakes()
+        self._moment_ns, self._mistakes = 0, RunMistakes()
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
         """Count calls without reading their rows, which `ingest` does.

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.bucket_sums import Buckets
 from mlmonitor.aggregate.sketches.categories import OTHER
+from mlmonitor.aggregate.sketches.group_sizes import Hashes
 from mlmonitor.records import Floats, Metric
 
 Task = Literal["regression", "binary", "multiclass", "ranking"]
@@ -66,7 +67,8 @@ class OutcomeBlock(NamedTuple):
 
     predicted, actual: NaN where there is none. predicted_class, actual_class: codes of the plan's
     classes, -1 where there is none. scores: float64 `[scored classes, rows]`. means: for each of
-    the plan's `mean_names` one value a row.
+    the plan's `mean_names` one value a row. groups: the hash of the group of each row, if groups
+    are declared.
     """
 
     predicted: Floats
@@ -75,6 +77,7 @@ class OutcomeBlock(NamedTuple):
     actual_class: Buckets
     scores: Floats
     means: dict[str, Floats]
+    groups: Hashes | None = None
 
     @property
     def rows(self) -> int:

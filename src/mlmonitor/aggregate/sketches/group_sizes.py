@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.codec import State, demand, part
 from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.capture.values import Values
-from mlmonitor.records import Counts
+from mlmonitor.records import Counts, Mask
 
 Hashes = NDArray[np.uint64]
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
 _SHIFT = np.uint64(32)
+_ALONE = np.uint64(1 << 62 | 1 << 61)  # keys that no text has, and no number but huge ones
 
 
 class GroupSizes:
@@ -98,17 +99,38 @@ def hash_groups(values: Values) -> tuple[Hashes, int]:
 
     Hashes are the same in every process, and equal for equal numbers of any type.
     """
+    keys, is_grouped = _group_keys(values)
+    hashes = _mix(keys[is_grouped])
+    return hashes, len(values) - hashes.size
+
+
+def hash_row_groups(values: Values, *, alone_before: int) -> tuple[Hashes, int]:
+    """Return a hash of the group of each row, and the number of rows that name none.
+
+    Each of these is a group of its own. alone_before: how many there were in earlier rows.
+    """
+    keys, is_grouped = _group_keys(values)
+    alone = int(np.count_nonzero(~is_grouped))
+    keys[~is_grouped] = np.arange(alone_before, alone_before + alone, dtype=np.uint64) + _ALONE
+    return _mix(keys), alone
+
+
+def _group_keys(values: Values) -> tuple[Hashes, Mask]:
+    """Return the key of the group of each row, and which rows have one."""
     numbers = _numbers(values)
     if numbers is not None:
-        numbers = numbers[~np.isnan(numbers)]
-        keys = (numbers + 0.0).view(np.uint64).copy()  # -0 becomes 0
-    else:
-        names = [name for name in category_names(values) if name is not None]
-        keys = np.array([crc32(name.encode("utf-8", "surrogatepass")) for name in names], np.uint64)
+        return (numbers + 0.0).view(np.uint64).copy(), ~np.isnan(numbers)  # -0 becomes 0
+    names = category_names(values)
+    keys = [0 if name is None else crc32(name.encode("utf-8", "surrogatepass")) for name in names]
+    is_grouped = np.fromiter((name is not None for name in names), np.bool_, len(names))
+    return np.array(keys, np.uint64), is_grouped
+
+
+def _mix(keys: Hashes) -> Hashes:
     for _ in range(2):
-        keys *= _MIX
+        keys = keys * _MIX
         keys ^= keys >> _SHIFT
-    return keys * _MIX, len(values) - keys.size
+    return keys * _MIX
 
 
 def _numbers(values: Values) -> NDArray[np.float64] | None:

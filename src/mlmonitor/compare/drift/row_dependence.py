@@ -38,6 +38,12 @@ def find_grouping(reference: Reference | None, column: str | None) -> Grouping |
     return Grouping(column or grouped.field, grouped.size, is_measured=True)
 
 
+def find_group_column(reference: Reference | None, column: str | None) -> str | None:
+    """Return the column that names the group of a row; None without groups."""
+    grouping = find_grouping(reference, column)
+    return None if grouping is None else grouping.column
+
+
 def design_effects(
     entries: Sequence[CountedEntry], grouping: Grouping | None, groups: RecentGroups | None
 ) -> DesignEffects | None:

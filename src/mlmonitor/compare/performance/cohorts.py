@@ -12,6 +12,7 @@ from mlmonitor.aggregate.outcomes.delay_triangle import DelayTriangle
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Floats
@@ -70,11 +71,11 @@ class CohortTracker:
             self.outcomes.reset(place)
             self.triangle.reset(place)
 
-    def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
-        """The newest cohorts that have predictions, the oldest first."""
+    def cohorts(self, *, now: float, effects: GroupEffects | None = None) -> tuple[Cohort, ...]:
+        """The newest cohorts that have predictions, the oldest first; `effects` of groups."""
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
-        project = self._projector(now)
+        project = self._projector(now, effects)
         found = []
         for place in table.order():
             period = int(table.periods[place])
@@ -94,13 +95,15 @@ class CohortTracker:
                     _maturity(
                         float(share), int(table.predicted[place]), int(table.labelled[place])
                     ),
-                    Performance(outcomes, place),
+                    Performance(outcomes, place, effects=effects),
                     project(place, age) if age >= 0 else _NOTHING,
                 )
             )
         return tuple(found)
 
-    def _projector(self, now: float) -> Callable[[int, int], Mapping[str, Estimate]]:
+    def _projector(
+        self, now: float, effects: GroupEffects | None
+    ) -> Callable[[int, int], Mapping[str, Estimate]]:
         """Return a function that projects the losses of the cohort at a place, of some age."""
         order = self.table.order()
         ages = self.table.ages(now, order)
@@ -117,7 +120,7 @@ class CohortTracker:
                 if count and np.isfinite(factor):
                     spread = self.triangle.spread_by_age(row, order, ages, age)
                     mean = float(self.triangle.sums[row, place].sum()) / count
-                    estimate = Performance(self.outcomes, place).get(measure)
+                    estimate = Performance(self.outcomes, place, effects=effects).get(measure)
                     error = _relative_error(estimate, measure, mean)
                     value = mean * factor
                     half = TWO_SIDED_95 * value * float(np.hypot(error, spread / factor))

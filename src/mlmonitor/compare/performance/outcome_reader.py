@@ -14,7 +14,7 @@ from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
-from mlmonitor.compare.performance.prediction_keeper import SCORE, PredictionKeeper
+from mlmonitor.compare.performance.prediction_keeper import GROUP, SCORE, PredictionKeeper
 from mlmonitor.compare.performance.task import ZERO_OR_ONE, match_names
 from mlmonitor.records import Floats, Metric
 
@@ -50,7 +50,7 @@ class OutcomeReader:
             block.means.update(score_losses(self.plan, block))
         for metric in self.plan.metrics:
             block.means[metric.name] = self._measure(metric, block)
-        return block
+        return block._replace(groups=columns.get(GROUP))
 
     def _read_classes(self, columns: Mapping[str, Column], actuals: Values) -> OutcomeBlock:
         actual = self._codes(self._classes.encode(list_values(actuals)))

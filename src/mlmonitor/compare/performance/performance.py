@@ -21,6 +21,7 @@ from mlmonitor.compare.performance.classification import (
     compute_roc_auc,
     compute_threshold,
 )
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
 from mlmonitor.compare.performance.regression import compute_regression
 from mlmonitor.records import Counts, Floats
@@ -60,16 +61,18 @@ class Performance(Mapping[str, Estimate]):
         bucket: Range = slice(None),
         dimensions: Dimensions | None = None,
         error_sizes: ExponentialSketch | None = None,
+        effects: GroupEffects | None = None,
     ) -> None:
         self._tables, self._bucket = tables, bucket
         self._dimensions = dimensions or {}
         self._auc_error: dict[str, float] = {}
-        self._error_sizes = error_sizes
+        self._error_sizes, self._effects = error_sizes, effects
 
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
         """Computed when first read, because most parts of a status are never read."""
-        return self._compute()
+        estimates = self._compute()
+        return estimates if self._effects is None else self._effects.widen(estimates)
 
     @property
     def auc_error(self) -> dict[str, float]:
@@ -166,9 +169,9 @@ class Performance(Mapping[str, Estimate]):
         """
         if not self.mae >= 0:
             raise LookupError("pinball: expected labelled numbers")
-        return compute_regression(self._tables.regression.terms(self._bucket), quantile=quantile)[
-            "pinball"
-        ]
+        terms = self._tables.regression.terms(self._bucket)
+        loss = compute_regression(terms, quantile=quantile)["pinball"]
+        return loss if self._effects is None else self._effects.widen_pinball(loss, quantile)
 
     def error_quantile(self, rank: float) -> float:
         """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
@@ -201,7 +204,8 @@ class Performance(Mapping[str, Estimate]):
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Return the performance of all rows of some buckets of one dimension."""
         buckets = [part._bucket for part in parts]  # noqa: SLF001 - of its own class
-        return cls(parts[0]._tables, [b for b in buckets if isinstance(b, int)])  # noqa: SLF001
+        rows = [b for b in buckets if isinstance(b, int)]
+        return cls(parts[0]._tables, rows, effects=parts[0]._effects)  # noqa: SLF001
 
     def score_counts(self, tops: Floats) -> dict[str, Counts]:
         """Return counts `[2, bins]` of the scores of each class up to some of the edges.
@@ -238,7 +242,10 @@ class Performance(Mapping[str, Estimate]):
             known = ", ".join(self._dimensions) or "none"
             raise LookupError(f"by: expected a dimension that is kept, which are: {known}")
         names, tables = self._dimensions[dimension]
-        parts = {name: type(self)(tables, place) for place, name in enumerate(names)}
+        parts = {
+            name: type(self)(tables, place, effects=self._effects)
+            for place, name in enumerate(names)
+        }
         return {name: part for name, part in parts.items() if part.count}
 
     def _compute(self) -> dict[str, Estimate]:

@@ -9,6 +9,7 @@ from mlmonitor.aggregate.outcomes.class_codes import NO_CLASS, ClassCodes, Class
 from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
 from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
 from mlmonitor.aggregate.segments import Codes
+from mlmonitor.aggregate.sketches.group_sizes import Hashes, hash_row_groups
 from mlmonitor.buffer.pending import Pending
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.canonical import is_missing
@@ -21,16 +22,18 @@ from mlmonitor.records import ABSENT, Floats, Mask
 
 SCORE = "score."
 BUCKET = "bucket."
+GROUP = "group"
 
 
 class PredictionKeeper:
     """Converts predictions to columns of numbers, and stores those whose id is known.
 
     Columns: `predicted`, the prediction as a number; `class`, its code among `classes` if it is not
-    a number; `segment`; a score for each further numeric output; and the bucket of each declared
-    field. The first rows decide which outputs there are.
+    a number; `segment`; a score for each further numeric output; the bucket of each declared field;
+    and the hash of the declared group. The first rows decide which outputs there are.
 
-    buckets: edges between the buckets of each field. Price: `COLUMNS`, 8 bytes a score, 2 a field.
+    buckets: edges between the buckets of each field. groups: the column that names the group of a
+    row. Price: `COLUMNS`, 8 bytes a score, 2 a field, 8 for the group.
     """
 
     COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}
@@ -40,6 +43,7 @@ class PredictionKeeper:
         pending: Pending,
         buckets: Mapping[str, Sequence[float]] | None = None,
         cohort_seconds: float = 86_400.0,
+        groups: str | None = None,
     ) -> None:
         self.pending = pending
         self.classes: ClassCodes = ClassCodes()
@@ -49,11 +53,15 @@ class PredictionKeeper:
         self.cohorts: CohortTable = CohortTable(cohort_seconds)
         self.new_cohorts: list[int] = []
         """Places of cohorts that began since somebody looked."""
+        self.groups: str | None = groups
+        self._alone = 0  # rows without a group so far
         self._outputs: tuple[str, ...] | None = None
         self._label: str | None = None
         self.predicts_scores: bool = False
         """Whether the prediction is one of the scores, so that no output names a class."""
         pending.add_columns({f"{BUCKET}{name}": "i2" for name in self.buckets})
+        if groups is not None:
+            pending.add_columns({GROUP: "u8"})
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -99,7 +107,15 @@ class PredictionKeeper:
         for field, edges in self.buckets.items():
             column = rows.features.column(field)
             columns[f"{BUCKET}{field}"] = _bucket_of(column, edges, len(numbers))
+        if self.groups is not None:
+            columns[GROUP] = self._hash_groups(rows.features.column(self.groups), len(numbers))
         return columns
+
+    def _hash_groups(self, values: Values | None, rows: int) -> Hashes:
+        named = np.full(rows, np.nan) if values is None else values
+        hashes, alone = hash_row_groups(named, alone_before=self._alone)
+        self._alone += alone
+        return hashes
 
     def silent(self, rows: Rows, columns: Mapping[str, Column]) -> tuple[Mask, Mask]:
         """Mark the missing and the unreadable predictions of some rows."""

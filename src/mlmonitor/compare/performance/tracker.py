@@ -11,6 +11,7 @@ from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
@@ -70,6 +71,9 @@ class OutcomeTracker:
             if buckets
         }
         self._cohorts = CohortTracker(keeper.cohorts, plan)
+        self._effects = None
+        if keeper.groups is not None and plan.task != "ranking":
+            self._effects = GroupEffects(plan)
 
     def update(
         self,
@@ -89,6 +93,8 @@ class OutcomeTracker:
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
         """Add pairs to the whole and to their cohorts only."""
         self._whole.update(block, np.zeros(block.rows, np.int64))
+        if self._effects is not None and block.groups is not None:
+            self._effects.update(block, block.groups)
         if self.plan.task == "regression":
             with np.errstate(all="ignore"):
                 self._error_sizes.update(np.abs(block.predicted - block.actual))
@@ -115,13 +121,21 @@ class OutcomeTracker:
         """Return the present performance as an independent value."""
         parts = {name: (names, tables.copy()) for name, (names, tables) in self._parts.items()}
         sizes = self._error_sizes.copy()
-        return Performance(self._whole.copy(), dimensions=parts, error_sizes=sizes)
+        return Performance(
+            self._whole.copy(),
+            dimensions=parts,
+            error_sizes=sizes,
+            effects=self._copy_effects(),
+        )
+
+    def _copy_effects(self) -> GroupEffects | None:
+        return None if self._effects is None else self._effects.copy()
 
     def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
         """Performance by the time of prediction, the oldest cohort first."""
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
-        return self._cohorts.cohorts(now=now)
+        return self._cohorts.cohorts(now=now, effects=self._copy_effects())
 
     def raise_failures(self) -> None:
         """Report custom metrics that could not be computed since, and unsound scores once.
@@ -141,4 +155,6 @@ class OutcomeTracker:
     def nbytes(self) -> int:
         """Memory held."""
         parts = sum(tables.nbytes for _, tables in self._parts.values())
-        return self._whole.nbytes + parts + self._cohorts.nbytes + self._error_sizes.nbytes
+        grouped = 0 if self._effects is None else self._effects.sums.nbytes
+        whole = self._whole.nbytes + self._error_sizes.nbytes
+        return whole + parts + self._cohorts.nbytes + grouped

@@ -1,0 +1,1 @@
+"""Intervals of performance if rows of one group depend on each other."""
