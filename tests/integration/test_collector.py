@@ -114,6 +114,7 @@ async def serve_later(
             truth.add(row, error=None)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_two_hundred_thousand_predictions_from_threads_and_tasks_arrive_exactly(
     collector: Collector, rng: np.random.Generator

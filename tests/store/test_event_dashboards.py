@@ -205,6 +205,7 @@ def rows(reader: Connection, title: str, **choices: list[str]) -> list[dict[str,
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+@pytest.mark.slow
 def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
     """With the choices that a person would make; series have numbers."""
     titles = [title for title, _ in queries()]

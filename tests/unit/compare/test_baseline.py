@@ -198,6 +198,7 @@ def test_without_seasons_the_same_traffic_is_said_to_have_moved(rng: np.random.G
         assert {each.field for each in monitor.status().alerts} >= {"amount", "line"}
 
 
+@pytest.mark.slow
 def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generator) -> None:
     """At hours of few training rows, too, where chance explains much."""
     clock = ManualClock(START.timestamp())

@@ -98,6 +98,7 @@ def test_estimates_are_those_that_labels_give_although_features_and_scores_move(
         assert estimated[name].count == ROWS
 
 
+@pytest.mark.slow
 def test_intervals_cover_what_labels_give_in_nineteen_of_twenty_chunks(
     reference: Reference,
 ) -> None:
