@@ -120,7 +120,7 @@ DEFECTS = (
     Defect("trailing space", map_names("region", lambda name: name + " "), ("space",)),
     Defect('"1234.0" for "1234"', map_names("code", lambda name: name + ".0"), ("'.0'",)),
     Defect("sign flipped", lambda s: streams.scale(s, "balance", -1.0), ("sign",)),
-    Defect("decimal comma", write_comma, ("unreadable", "not numbers", "wrong type")),
+    Defect("decimal comma", write_comma, ("unreadable",)),
     Defect("missing coded as -999", fill_missing, ("-999",)),
     Defect("names truncated", map_names("city", lambda name: name[:5]), ("truncated",)),
     Defect("upper case", map_names("region", str.upper), ("case",)),

@@ -10,7 +10,10 @@ from mlmonitor.records import Role
 from mlmonitor.verdict.labelled_windows import maturity_of
 from mlmonitor.verdict.verdict import VerdictReason
 
-_FAULTS = ("renamed", "lost", "stuck", "misaligned_labels", "inverted_scores")
+_FAULTS = (
+    *("renamed", "respelt", "unreadable", "lost", "stuck"),
+    *("misaligned_labels", "inverted_scores"),
+)
 """Causes that are repaired in the data; a model trained on such rows would learn the fault."""
 
 _NAMED = 3

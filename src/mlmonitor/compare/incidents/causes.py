@@ -8,9 +8,10 @@ from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.incidents.common_cause import CommonCause
 from mlmonitor.compare.incidents.incident import Cause
+from mlmonitor.compare.incidents.spelling import describe_spelling
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
-from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from mlmonitor.formatting import short, signed
 from mlmonitor.records import Floats, Role
 
@@ -19,6 +20,7 @@ _FIT_TOLERANCE = 0.1  # share of the spread between the outer ranks
 _LEAST_CHANGE = 0.1  # share of a factor, or of the spread
 _SAME_SHARE = 0.3  # relative: a new category may be a renamed one
 _LEAST_SHARE = 0.02
+_MOST_READABLE = 0.1  # share of values of the wrong type that leaves a field readable
 
 
 FindFault = Callable[[Sequence[Alert]], CommonCause | None]
@@ -32,13 +34,13 @@ def find_cause(
     fault = None if find_fault is None else find_fault(alerts)
     if fault is not None:
         return fault
-    for recognise in (_service, _lost_or_stuck):
+    for recognise in (_service, _lost_or_stuck, _unreadable):
         cause = recognise(alerts)
         if cause is not None:
             return cause
     if population is not None:
         view = population.window.view()
-        for recognise_in in (_renamed, _moved, _inputs):
+        for recognise_in in (_respelt, _renamed, _moved, _inputs):
             cause = recognise_in(alerts, population, view)
             if cause is not None:
                 return cause
@@ -85,6 +87,33 @@ def _lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
     if stuck:
         advice = "it may be filled with a default upstream, or its source may hang"
         return CommonCause(f"{_join_fields(stuck)} stuck at one value", "stuck", advice)
+    return None
+
+
+def _unreadable(alerts: Sequence[Alert]) -> CommonCause | None:
+    """Name fields most of whose values have the wrong type, such as texts instead of numbers."""
+    wrong = [a for a in alerts if a.measure == "wrong_type" and a.value > _MOST_READABLE]
+    if not wrong:
+        return None
+    title = f"{_join_fields(wrong)} unreadable: {wrong[0].value:.0%} of values of the wrong type"
+    advice = "look at their format upstream, such as a decimal comma or a unit in the text"
+    return CommonCause(title, "unreadable", advice)
+
+
+def _respelt(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+    """Detect new names that are known ones in another spelling. They are not named."""
+    numeric = len(population.plan.schema.numeric)
+    for place in _places(alerts, population):
+        entry = population.entries[place]
+        if not isinstance(entry, CategoricalReference):
+            continue
+        hitters = view.shapes.hitters[place - numeric].top()
+        description = describe_spelling(entry.names, {h.name: h.count - h.error for h in hitters})
+        counts = view.profile.categories[place - numeric]
+        new, rows = int(counts[len(entry.categories) + 1]), int(counts.sum())
+        if description is not None and new >= _LEAST_SHARE * rows:
+            title = f"names of {entry.name} {description}: {new / rows:.0%} of rows"
+            return CommonCause(title, "respelt", "write the names upstream as at training")
     return None
 
 

@@ -10,6 +10,8 @@ Cause = Literal[
     "scaled",
     "shifted",
     "renamed",
+    "respelt",
+    "unreadable",
     "lost",
     "stuck",
     "service",
@@ -27,7 +29,8 @@ class Incident:
     """Alerts that fired together, with their common cause if it is known.
 
     cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
-    (`shifted`), a category `renamed`, a field without values (`lost`) or with a single one
+    (`shifted`), a category `renamed`, names that are `respelt` (spaces, case, '.0', truncated),
+    values of the wrong type (`unreadable`), a field without values (`lost`) or with a single one
     (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, labels shifted by
     rows (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone fell, an
     `objective` alone that is broken, or `unknown`.

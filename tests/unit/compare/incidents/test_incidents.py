@@ -1,6 +1,6 @@
 """Alerts of one cause are one incident, with a title that says what happened."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -94,3 +94,44 @@ def test_a_lost_or_stuck_field_is_named(value: float, cause: str, title: str) ->
     """No values at all, or always the same."""
     _, (incident,), _ = observe({"x1": np.full(ROWS, value)})
     assert (incident.cause, incident.title) == (cause, title)
+
+
+@pytest.mark.parametrize(
+    ("respelt", "title"),
+    [
+        (lambda name: name.upper(), "names of line in another case, upper or lower: 100% of rows"),
+        (lambda name: name + " ", "names of line with spaces added: 100% of rows"),
+    ],
+)
+def test_names_in_another_spelling_are_recognised(
+    respelt: Callable[[str], str], title: str
+) -> None:
+    """All names of the field are new, and known once simplified; none is in the title."""
+    line = np.array([respelt(name) for name in draw(1)["line"]], object)
+    _, (incident,), _ = observe({"line": line})
+    assert (incident.cause, incident.title) == ("respelt", title)
+
+
+def test_respelt_names_are_found_beside_a_field_of_more_categories() -> None:
+    """The counts of all fields are as wide as those of the widest."""
+    rng = np.random.default_rng(3)
+    trained = {
+        "code": rng.choice(["1234", "2045"], ROWS),
+        "city": rng.choice([f"city {letter}" for letter in "abcdefgh"], ROWS),
+    }
+    live = {**trained, "code": np.array([name + ".0" for name in trained["code"]], object)}
+    with Monitor(
+        "claims", reference=Reference.fit(trained, predictions=np.ones(ROWS)), exporters=[]
+    ) as monitor:
+        monitor.record(live, np.ones(ROWS))
+        monitor.flush()
+        (incident,) = monitor.status().incidents
+    assert incident.title == "names of code with '.0' added: 100% of rows"
+
+
+def test_numbers_with_a_decimal_comma_are_unreadable() -> None:
+    """Texts that are no numbers have the wrong type."""
+    texts = np.array([f"{number:.2f}".replace(".", ",") for number in draw(1)["x1"]], object)
+    _, (incident,), _ = observe({"x1": texts})
+    assert incident.cause == "unreadable"
+    assert incident.title == "x1 unreadable: 100% of values of the wrong type"

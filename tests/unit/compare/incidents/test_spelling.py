@@ -1,0 +1,60 @@
+"""New names that are known names in another spelling, and neighbours that are not."""
+
+import pytest
+
+from mlmonitor.compare.incidents.spelling import describe_spelling
+
+REGIONS = ("Northern", "Eastern", "Southern")
+CODES = ("1234", "2045", "3310")
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "description"),
+    [
+        (REGIONS, ["Northern ", "Eastern "], "with spaces added"),
+        (REGIONS, [" Northern"], "with spaces added"),
+        (["North  East"], ["North East"], "with spaces changed or removed"),
+        (REGIONS, ["NORTHERN", "EASTERN"], "in another case, upper or lower"),
+        (REGIONS, ["northern", "eastern"], "in another case, upper or lower"),
+        (REGIONS, ["NORTHERN ", "EASTERN "], "in another case and with other spaces"),
+        (CODES, ["1234.0", "2045.0"], "with '.0' added"),
+        (["1234.0", "2045.0"], ["1234", "2045"], "with '.0' changed or removed"),
+        (CODES, ["01234"], "with leading zeros added"),
+        (CODES, ["'1234'"], "with quotes added"),
+        (["north-east"], ["north_east"], "with other separators of words"),
+        (["Köln", "Zürich"], ["KÃ¶ln", "ZÃ¼rich"], "in another character encoding"),
+        (REGIONS, ["North", "South"], "truncated"),
+    ],
+)
+def test_another_spelling_is_described(known: list[str], new: list[str], description: str) -> None:
+    """Each new name is a known one once both are simplified."""
+    assert describe_spelling(known, dict.fromkeys(new, 20)) == description
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        (REGIONS, ["Central", "Coastal"]),
+        (REGIONS, ["South"]),
+        (REGIONS, ["North", "Sout"]),
+        (REGIONS, ["No", "So"]),
+        (CODES, ["1234.5", "2045.5"]),
+        (CODES, ["12340", "20450"]),
+        (["A", "B"], ["C ", "D "]),
+    ],
+)
+def test_other_names_are_no_other_spelling(known: list[str], new: list[str]) -> None:
+    """Names that are no spelling of a known one, one beginning alone, cuts of two lengths."""
+    assert describe_spelling(known, dict.fromkeys(new, 20)) is None
+
+
+def test_a_spelling_explains_nine_rows_in_ten() -> None:
+    """One tenth of other names is allowed, one third is not."""
+    assert describe_spelling(REGIONS, {"Northern ": 90, "Coastal": 10}) == "with spaces added"
+    assert describe_spelling(REGIONS, {"Northern ": 60, "Coastal": 30}) is None
+
+
+def test_nine_rows_are_too_few_for_a_spelling() -> None:
+    """Ten are enough."""
+    assert describe_spelling(REGIONS, {"Northern ": 9}) is None
+    assert describe_spelling(REGIONS, {"Northern ": 10}) == "with spaces added"
