@@ -16,7 +16,7 @@ _PREFIX: Final = "whsec_"
 
 
 _LEAST_BYTES = 16
-"""Shorter results of base64 are taken for texts that look like it by chance."""
+"""Shorter keys can be guessed, and are refused; as results of base64 they are mere texts."""
 
 
 class SigningKeys:
@@ -26,7 +26,8 @@ class SigningKeys:
     it as base64 without the prefix, so one that could be is used in both ways.
 
     Raises:
-        ConfigError: a secret is empty, has the wrong type, or is not base64 after `whsec_`.
+        ConfigError: a secret is empty or shorter than 16 bytes, has the wrong type, or is not
+            base64 after `whsec_`.
     """
 
     def __init__(self, secrets: Any) -> None:
@@ -52,7 +53,7 @@ def _sign(key: bytes, content: bytes) -> str:
 
 def _read_keys(secret: object) -> list[bytes]:
     if isinstance(secret, bytes | bytearray) and secret:
-        return [bytes(secret)]
+        return [_check_length(bytes(secret))]
     if not isinstance(secret, str) or not secret:
         raise ConfigError(
             f"secret: expected a text, such as 'whsec_...', or bytes, got {type(secret).__name__}"
@@ -62,8 +63,19 @@ def _read_keys(secret: object) -> list[bytes]:
     if text.startswith(_PREFIX):
         if not key:
             raise ConfigError("secret: expected base64 after 'whsec_'; copy it again")
-        return [key]
-    return [text.encode(), key] if len(key) >= _LEAST_BYTES else [text.encode()]
+        return [_check_length(key)]
+    own = _check_length(text.encode())
+    return [own, key] if len(key) >= _LEAST_BYTES else [own]
+
+
+def _check_length(key: bytes) -> bytes:
+    """Return a key that is long enough; raise ConfigError for another."""
+    if len(key) < _LEAST_BYTES:
+        raise ConfigError(
+            f"secret: expected at least {_LEAST_BYTES} bytes, got fewer: make one with "
+            "'whsec_' + base64.b64encode(secrets.token_bytes(32)).decode()"
+        )
+    return key
 
 
 def _decode(text: str) -> bytes:

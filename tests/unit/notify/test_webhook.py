@@ -108,15 +108,32 @@ def test_an_incident_lists_twenty_of_its_alerts_and_counts_them_all() -> None:
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "fifteen letters",
+        b"fifteen bytes!!",
+        "whsec_" + base64.b64encode(b"k" * 15).decode(),
+        [SECRET, "fifteen letters"],
+    ],
+)
+def test_a_secret_shorter_than_16_bytes_is_refused(secret: Any) -> None:
+    """It can be guessed; the message says what to do, and not what the secret was."""
+    with pytest.raises(ConfigError, match="secret: expected at least 16 bytes") as error:
+        Webhook("https://example.com", secret=secret)
+    assert "fifteen" not in str(error.value)
+    Webhook("https://example.com", secret="sixteen letters.")  # noqa: S106 - of no receiver
+
+
+@pytest.mark.parametrize(
     ("secret", "key"),
     [
         (SECRET, SECRET),
         (SECRET.rstrip("="), SECRET),
         (SECRET.removeprefix("whsec_"), SECRET),
-        ("plain words", b"plain words"),
-        (b"\x00\x01bytes", b"\x00\x01bytes"),
-        (["new key", "old key"], b"new key"),
-        (["new key", "old key"], b"old key"),
+        ("plain words, and enough", b"plain words, and enough"),
+        (b"\x00\x01 of sixteen bytes", b"\x00\x01 of sixteen bytes"),
+        (["the new signing key", "the old signing key"], b"the new signing key"),
+        (["the new signing key", "the old signing key"], b"the old signing key"),
     ],
 )
 def test_a_signature_is_accepted_by_the_library_of_the_scheme(
@@ -320,14 +337,14 @@ def test_nothing_shows_the_secret_or_the_path_of_the_url(
 ) -> None:
     """In a repr, a status, a log or an error: both are credentials."""
     with receive_hooks(Reply(404)) as server, caplog.at_level(logging.DEBUG, "mlmonitor"):
-        options: dict[str, Any] = {"secret": "hush-hush", "headers": {"X-Key": "key-key"}}
+        options: dict[str, Any] = {"secret": "hush-hush-hush-hush", "headers": {"X-Key": "key-key"}}
         webhook = Webhook(server.url, **options)
         notifier = Notifier(webhook)
         notifier.put(event())
         wait_until(lambda: notifier.status().refused)
         notifier.close()
     shown = f"{webhook!r} {vars(webhook)} {webhook.keys!r} {notifier.status()} {caplog.text}"
-    for hidden in ("hush-hush", "path-is-secret", "key-key"):
+    for hidden in ("hush-hush-hush-hush", "path-is-secret", "key-key"):
         assert hidden not in shown
     assert webhook.name.startswith("webhook 127.0.0.1:")
 
@@ -373,7 +390,7 @@ def test_receivers_are_a_list_of_webhooks(notify: Any) -> None:
 
 def test_keys_are_not_shown() -> None:
     """Neither in a repr nor in a traceback's variables."""
-    assert repr(SigningKeys(["a", "b"])) == "SigningKeys(2 hidden)"
+    assert repr(SigningKeys(["a" * 16, "b" * 16])) == "SigningKeys(2 hidden)"
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,9 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
     """
     if count < 2 or not np.isfinite(variance):
         return Estimate(float(value), NAN, NAN, int(count))
-    half = TWO_SIDED_95 * float(np.sqrt(max(variance, 0.0)))
-    return Estimate(float(value), max(value - half, low), min(value + half, high), int(count))
+    value, half = float(value), TWO_SIDED_95 * float(np.sqrt(max(variance, 0.0)))
+    ends = max(value - half, float(low)), min(value + half, float(high))
+    return Estimate(value, *ends, int(count))
 
 
 def estimate_mean(
@@ -53,7 +54,8 @@ def estimate_proportion(successes: float, trials: float) -> Estimate:
     """Return a proportion with Wilson's interval. Source: Wilson (1927)."""
     if trials == 0:
         return Estimate(NAN, NAN, NAN, 0)
-    share, z2 = successes / trials, TWO_SIDED_95**2
+    trials = float(trials)
+    share, z2 = float(successes) / trials, TWO_SIDED_95**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     spread = share * (1 - share) / trials + z2 / (4 * trials * trials)
     half = TWO_SIDED_95 * float(np.sqrt(spread)) / (1 + z2 / trials)

@@ -1,5 +1,6 @@
 """Intervals of performance where rows of one group depend on each other."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -196,3 +197,37 @@ def test_declared_groups_widen_the_intervals_of_a_monitor(reports: str) -> None:
         return performance["bias"].high - performance["bias"].low
 
     assert interval(groups="customer") > 1.8 * interval()
+
+
+@pytest.mark.parametrize("groups", [None, "g"])
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_the_parts_of_an_estimate_are_floats_of_python(task: str, groups: str | None) -> None:
+    """In all, by bucket, by cohort, projected and estimated: they can be written as JSON."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=600)
+    predicted, actual = {
+        "regression": (x, x + rng.normal(size=600)),
+        "binary": (1 / (1 + np.exp(-x)), (rng.normal(size=600) < x).astype(int)),
+        "multiclass": (rng.dirichlet([1, 1, 1], 600), rng.integers(0, 3, 600)),
+    }[task]
+    reference = Reference.fit(
+        {"x": x}, predictions=predicted, actuals=actual, thresholds="asymptotic"
+    )
+    monitor = Monitor("m", reference=reference, exporters=[], groups=groups)
+    features = {"x": x, **({"g": np.arange(600) // 10} if groups else {})}
+    monitor.record(features, predicted)
+    ago = time.time() - 86_400 * np.linspace(0, 9, 600)
+    monitor.record_outcomes(predicted, actual, predicted_at=ago, features=features)
+    monitor.flush(timeout_seconds=20)
+    status = monitor.status()
+    monitor.close()
+
+    whole = status.performance
+    assert whole is not None
+    parts = [whole, *(p for name in whole.dimensions for p in whole.by(name).values())]
+    cohorts = [e for c in status.cohorts for e in (*c.performance.values(), *c.projected.values())]
+    estimates = [e for part in parts for e in part.values()] + cohorts
+    estimates += (status.estimated or {}).values()
+
+    assert len(estimates) > 20
+    assert {type(end) for e in estimates for end in (e.value, e.low, e.high)} == {float}
