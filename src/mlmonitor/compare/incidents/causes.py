@@ -7,17 +7,14 @@ import numpy as np
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.incidents.common_cause import CommonCause
-from mlmonitor.compare.incidents.incident import Cause
+from mlmonitor.compare.incidents.number_causes import find_number_cause, locate_fields
 from mlmonitor.compare.incidents.spelling import describe_spelling
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
-from mlmonitor.formats.reference import CategoricalReference, NumericReference
-from mlmonitor.formatting import short, signed
-from mlmonitor.records import Floats, Role
+from mlmonitor.formats.reference import CategoricalReference
+from mlmonitor.formatting import signed
+from mlmonitor.records import Role
 
-_RANKS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
-_FIT_TOLERANCE = 0.1  # share of the spread between the outer ranks
-_LEAST_CHANGE = 0.1  # share of a factor, or of the spread
 _SAME_SHARE = 0.3  # relative: a new category may be a renamed one
 _LEAST_SHARE = 0.02
 _MOST_READABLE = 0.1  # share of values of the wrong type that leaves a field readable
@@ -40,7 +37,7 @@ def find_cause(
             return cause
     if population is not None:
         view = population.window.view()
-        for recognise_in in (_respelt, _renamed, _moved, _inputs):
+        for recognise_in in (_respelt, _renamed, find_number_cause, _inputs):
             cause = recognise_in(alerts, population, view)
             if cause is not None:
                 return cause
@@ -103,7 +100,7 @@ def _unreadable(alerts: Sequence[Alert]) -> CommonCause | None:
 def _respelt(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
     """Detect new names that are known ones in another spelling. They are not named."""
     numeric = len(population.plan.schema.numeric)
-    for place in _places(alerts, population):
+    for place in locate_fields(alerts, population):
         entry = population.entries[place]
         if not isinstance(entry, CategoricalReference):
             continue
@@ -120,7 +117,7 @@ def _respelt(alerts: Sequence[Alert], population: Population, view: View) -> Com
 def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
     """Detect a category that is gone while new values have about its share. It is not named."""
     numeric = len(population.plan.schema.numeric)
-    for place in _places(alerts, population):
+    for place in locate_fields(alerts, population):
         if place < numeric or not population.plan.dictionaries[place - numeric].is_closed:
             continue
         dictionary = population.plan.dictionaries[place - numeric]
@@ -139,46 +136,6 @@ def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> Com
     return None
 
 
-def _moved(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
-    """Detect features whose values are those of the reference, scaled or shifted."""
-    quantiles = view.shapes.digests.quantile(_RANKS)
-    changes: list[tuple[str, Cause, float]] = []
-    for place in _places(alerts, population):
-        entry = population.entries[place]
-        if isinstance(entry, NumericReference) and entry.quantiles and entry.role == "feature":
-            ranks = np.linspace(0, 1, len(entry.quantiles))
-            before = np.interp(_RANKS, ranks, entry.quantiles)
-            changes += [(entry.name, *change) for change in _affine(before, quantiles[place])]
-    if not changes:
-        return None
-    name, cause, size = changes[0]
-    same = [change for change in changes if change[1] == cause]
-    fields = name if len(same) == 1 else f"{name} and {len(same) - 1} more"
-    how = (
-        f"multiplied by about {short(size)}"
-        if cause == "scaled"
-        else f"moved by about {signed(size)}"
-    )
-    return CommonCause(
-        f"all values of {fields} {how}", cause, "check units, currency and encoding upstream"
-    )
-
-
-def _affine(before: Floats, now: Floats) -> list[tuple[Cause, float]]:
-    """Return the factor or shift that maps the reference's quantiles to the window's, if any."""
-    if not np.isfinite(now).all() or np.ptp(before) == 0:
-        return []
-    spread = float(np.ptp(now))
-    factor = float(before @ now / (before @ before))
-    is_scaled = float(np.abs(now - factor * before).max()) <= _FIT_TOLERANCE * spread
-    if is_scaled and abs(factor - 1) > _LEAST_CHANGE:
-        return [("scaled", factor)]
-    moved = float(np.median(now - before))
-    limit = _FIT_TOLERANCE * float(np.ptp(before))
-    is_shifted = float(np.abs(now - before - moved).max()) <= limit
-    return [("shifted", moved)] if is_shifted and abs(moved) > limit else []
-
-
 def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
     """Detect a shift of the prediction that some features explain in part."""
     decomposition = population.decomposition
@@ -191,13 +148,6 @@ def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> Comm
     fields = ", ".join(parts[:3])
     title = f"{shift.prediction} moved by {signed(shift.shift)}; explained by {fields}"
     return CommonCause(title, "inputs", "look at these features first, in this order")
-
-
-def _places(alerts: Sequence[Alert], population: Population) -> list[int]:
-    """Return the indices of the alerts' fields in the schema of all rows."""
-    keys = {(alert.role, alert.field) for alert in alerts}
-    fields = population.plan.schema.fields
-    return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]
 
 
 def _join_fields(alerts: Sequence[Alert]) -> str:

@@ -11,6 +11,8 @@ Cause = Literal[
     "shifted",
     "renamed",
     "respelt",
+    "swapped",
+    "filled",
     "unreadable",
     "lost",
     "stuck",
@@ -29,7 +31,8 @@ class Incident:
     """Alerts that fired together, with their common cause if it is known.
 
     cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
-    (`shifted`), a category `renamed`, names that are `respelt` (spaces, case, '.0', truncated),
+    (`shifted`), two features `swapped`, one value for part of the rows (`filled`), such as -999 for
+    missing, a category `renamed`, names that are `respelt` (spaces, case, '.0', truncated),
     values of the wrong type (`unreadable`), a field without values (`lost`) or with a single one
     (`stuck`), the `service` failing or slow, `inputs` that moved the prediction, labels shifted by
     rows (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone fell, an

@@ -135,3 +135,32 @@ def test_numbers_with_a_decimal_comma_are_unreadable() -> None:
     _, (incident,), _ = observe({"x1": texts})
     assert incident.cause == "unreadable"
     assert incident.title == "x1 unreadable: 100% of values of the wrong type"
+
+
+def fit_and_observe(trained: Columns, live: Columns) -> Incident:
+    """The one incident of live rows beside a reference of trained ones."""
+    reference = Reference.fit(trained, predictions=np.ones(ROWS), thresholds="asymptotic")
+    with Monitor("claims", reference=reference, exporters=[]) as monitor:
+        monitor.record(live, np.ones(ROWS))
+        monitor.flush()
+        (incident,) = monitor.status().incidents
+    return incident
+
+
+def test_swapped_columns_are_one_incident_that_names_both() -> None:
+    """Each has the values of the other."""
+    rng = np.random.default_rng(5)
+    age, mileage = rng.normal(45, 10, ROWS), rng.normal(9_000, 900, ROWS)
+    incident = fit_and_observe({"age": age, "mileage": mileage}, {"age": mileage, "mileage": age})
+    assert (incident.cause, incident.title) == ("swapped", "age and mileage swapped")
+
+
+def test_a_constant_for_missing_values_is_named() -> None:
+    """Where values were missing, they are -999; without missing ones it is part of the values."""
+    income = np.random.default_rng(5).normal(40, 9, ROWS)
+    is_missing = np.arange(ROWS) % 10 == 0
+    gaps, filled = np.where(is_missing, np.nan, income), np.where(is_missing, -999.0, income)
+    incident = fit_and_observe({"income": gaps}, {"income": filled})
+    assert (incident.cause, incident.title) == ("filled", "income: missing values coded as -999")
+    incident = fit_and_observe({"income": income}, {"income": filled})
+    assert incident.title == "income: part of the values filled with -999"
