@@ -38,6 +38,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
+    from mlmonitor.profiling import Profile
     from mlmonitor.records import Field, Kind, Kpi, Metric, Objective, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
@@ -80,6 +81,7 @@ _MODULES = {
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
     "monitor": ("Monitor",),
+    "profiling": ("Profile",),
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),
@@ -140,6 +142,7 @@ __all__ = [
     "OpenTelemetry",
     "Otlp",
     "Postgres",
+    "Profile",
     "Quality",
     "Reference",
     "Role",

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import FieldProfile, digest
+from mlmonitor.aggregate.shapes import Shapes
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.aggregate.sketches.codec import pack, unpack
 from mlmonitor.aggregate.sketches.distinct import Distinct
@@ -21,7 +22,6 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import Moments
 from mlmonitor.aggregate.sketches.tdigest import TDigest
-from mlmonitor.aggregate.window import Shapes
 from mlmonitor.capture.canonical import category_name, is_missing
 from mlmonitor.errors import FormatError, IncompatibleSketch
 from mlmonitor.records import ABSENT, QUALITIES, Block, Field, Kind, Role

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlmonitor.cli.data_file import open_data_file
 from mlmonitor.cli.main import main
+from mlmonitor.fleet.data_file import open_data_file
 from mlmonitor.records import Kind
 from support.references import fit_reference
 from support.shown_models import Columns, claims_reference, draw_claims, predict

@@ -1,20 +1,18 @@
 """The sliding window of a population: a ring of slices, and shapes in two half-window parts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
 from mlmonitor.aggregate.history import History
 from mlmonitor.aggregate.panes import Panes
 from mlmonitor.aggregate.plan import Plan
-from mlmonitor.aggregate.profile import Digested, FieldProfile, encode
+from mlmonitor.aggregate.profile import FieldProfile, encode
+from mlmonitor.aggregate.shapes import Shapes
 from mlmonitor.aggregate.sketches.categories import Encoded
-from mlmonitor.aggregate.sketches.codec import State, demand, nest, within
-from mlmonitor.aggregate.sketches.distinct import Distinct, distinct_if_installed
 from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import valid_counts
-from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.aggregate.staging import StagingBuffer, slice_block
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
@@ -30,70 +28,6 @@ class Span(NamedTuple):
     seconds: float | None
     rows: int | None
     panes: int
-
-
-class Shapes:
-    """Sketches too large for every slice: quantiles, new categories, distinct counts."""
-
-    __slots__ = ("digests", "distinct", "hitters")
-
-    def __init__(self, plan: Plan, hitters: int) -> None:
-        self.digests: TDigest = TDigest(len(plan.schema.numeric))
-        self.hitters: list[HeavyHitters] = [HeavyHitters(hitters) for _ in plan.schema.categorical]
-        counters = [distinct_if_installed() for _ in plan.schema.categorical]
-        self.distinct: list[Distinct] = [counter for counter in counters if counter is not None]
-
-    def update(self, digested: Digested) -> None:
-        """Add a block."""
-        self.digests.update_sorted(digested.ordered, digested.valid)
-        self.count_new(digested.encoded)
-
-    def count_new(self, categories: Sequence[Encoded]) -> None:
-        """Add the categorical fields of a block."""
-        for field, encoded in enumerate(categories):
-            if encoded.new:
-                self.hitters[field].update(encoded.new)
-            rare = encoded.other.union(encoded.new)
-            if rare and self.distinct:
-                self.distinct[field].update(rare)
-
-    def merge(self, other: Self) -> None:
-        """Add what `other` has seen."""
-        self.digests.merge(other.digests)
-        for mine, theirs in zip(self.hitters, other.hitters, strict=True):
-            mine.merge(theirs)
-        for ours, others in zip(self.distinct, other.distinct, strict=True):
-            ours.merge(others)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held once it is full."""
-        names = sum(hitter.nbytes for hitter in self.hitters)
-        return self.digests.nbytes + names + len(self.distinct) * Distinct.NBYTES
-
-    def state(self) -> State:
-        """Return all contents as arrays."""
-        state = nest("digests", self.digests.state())
-        for kind in ("hitters", "distinct"):
-            for field, sketch in enumerate(getattr(self, kind)):
-                state |= nest(f"{kind}.{field}", sketch.state())
-        return state
-
-    @classmethod
-    def from_state(cls, state: State, plan: Plan, hitters: int) -> Self:
-        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
-        shapes = cls(plan, hitters)
-        shape = shapes.digests.means.shape
-        shapes.digests = TDigest.from_state(within("digests", state))
-        demand(shapes.digests.means.shape == shape, "digests: expected other fields")
-        for field in range(len(shapes.hitters)):
-            shapes.hitters[field] = HeavyHitters.from_state(within(f"hitters.{field}", state))
-            demand(
-                shapes.hitters[field].size == hitters, f"hitters.{field}: expected size {hitters}"
-            )
-        for field in range(len(shapes.distinct)):
-            shapes.distinct[field] = Distinct.from_state(within(f"distinct.{field}", state))
-        return shapes
 
 
 class View(NamedTuple):
@@ -157,6 +91,17 @@ class Window:
     def count_only(self, block: Block) -> None:
         """Count rows in the totals only: those that became the reference are not compared."""
         self._closed.update(block)
+
+    def absorb(self, view: View) -> None:
+        """Add rows that other windows of this plan have counted to the open slice."""
+        self._fold_staged()
+        self._open.merge(view.profile)
+        self._shapes[1].merge(view.shapes)
+        numeric, digests = len(self.plan.schema.numeric), view.shapes.digests
+        self._low[:numeric] = np.minimum(self._low[:numeric], digests.min)
+        self._high[:numeric] = np.maximum(self._high[:numeric], digests.max)
+        if view.profile.rows:  # the names of other categories were read elsewhere
+            self._low[numeric:], self._high[numeric:] = -np.inf, np.inf
 
     def advance(self, now: float) -> None:
         """Open the slice that `now` falls in, and drop those that are too old."""

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from mlmonitor.cli import (
     dashboards_command,
     doctor_command,
+    fleet_command,
+    profile_command,
     reference_command,
     report_command,
     simulate_command,
@@ -26,6 +28,8 @@ _COMMANDS = (
     evaluate_command.add_command,
     backtest_command.add_command,
     simulate_command.add_command,
+    profile_command.add_command,
+    fleet_command.add_command,
 )
 
 

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from mlmonitor.cli.data_file import Columns, DataFile, open_data_file
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
+from mlmonitor.fleet.data_file import Columns, DataFile, open_data_file
 from mlmonitor.monitor import Monitor
 from mlmonitor.present.report.report_file import check_path
 from mlmonitor.progress import track

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from mlmonitor.aggregate.window import Span
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.drift.row_dependence import Grouping
+from mlmonitor.config import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,19 @@ class ComparisonOptions:
     deviations: float = 3.0
     groups: str | None = None
     grouping: Grouping | None = None
+
+    @classmethod
+    def from_config(cls, config: Config, *, groups: str | None = None) -> "ComparisonOptions":
+        """Read the options of a configuration, for a model of one field."""
+        return cls(
+            Span(config.window_seconds, config.window_rows, config.window_slices),
+            Significance(
+                config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
+            ),
+            config.heavy_hitters,
+            config.outlier_deviations,
+            groups=groups,
+        )
 
     def shared(self, fields: int) -> "ComparisonOptions":
         """Return these options for a model in which `fields` fields share `alpha`."""

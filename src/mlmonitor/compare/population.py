@@ -137,6 +137,11 @@ class Population:
             self.rules.update(block)
         self.unevaluated_rows += block.rows
 
+    def absorb(self, view: View) -> None:
+        """Add rows that were counted elsewhere over the same plan, in no order."""
+        self.window.absorb(view)
+        self.unevaluated_rows += view.profile.rows
+
     def update_groups(self, values: Values) -> None:
         """Add the groups of rows, whose names or numbers are `values`."""
         if self.groups is not None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonitor.aggregate import window as module
+from mlmonitor.aggregate import shapes as module
 from mlmonitor.aggregate.plan import NumericPlan, Plan
+from mlmonitor.aggregate.shapes import Shapes
 from mlmonitor.aggregate.sketches.categories import Dictionary
-from mlmonitor.aggregate.window import Shapes, Span, Window
+from mlmonitor.aggregate.window import Span, Window
 from mlmonitor.errors import FormatError
 from mlmonitor.records import Block, Field, Kind, Role
 

@@ -1,6 +1,6 @@
 """The most frequent names of a stream, in constant memory."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from heapq import nsmallest
 from itertools import accumulate
 from typing import NamedTuple, Self
@@ -63,6 +63,10 @@ class HeavyHitters:
     def nbytes(self) -> int:
         """Memory held once it is full."""
         return self.size * self.NAME_NBYTES
+
+    def retain(self, names: Collection[str]) -> None:
+        """Drop all names but these; `total` still counts them."""
+        self._counts = {name: count for name, count in self._counts.items() if name in names}
 
     def state(self) -> State:
         """Return all contents as arrays."""

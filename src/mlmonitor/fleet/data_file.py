@@ -25,8 +25,10 @@ class DataFile(NamedTuple):
     chunks: Iterator[Columns]
 
 
-def open_data_file(path: str, kinds: Mapping[str, Kind]) -> DataFile:
-    """Open a file by its ending. kinds: how the values of a CSV file are read, by column.
+def open_data_file(path: str, kinds: Mapping[str, Kind], *, argument: str = "current") -> DataFile:
+    """Open a file by its ending.
+
+    kinds: how the values of a CSV file are read, by column. argument: what errors call the file.
 
     Raises:
         ConfigError: the ending is neither, or Parquet is to be read without pyarrow.
@@ -35,24 +37,24 @@ def open_data_file(path: str, kinds: Mapping[str, Kind]) -> DataFile:
     """
     ending = Path(path).suffix.lower()
     if ending in (".parquet", ".pq"):
-        return _open_parquet(path)
+        return _open_parquet(path, argument)
     if ending in (".csv", ".tsv", ".txt"):
-        return _open_csv(path, kinds, "\t" if ending == ".tsv" else ",")
-    raise ConfigError("current: expected a file that ends in .parquet or .csv")
+        return _open_csv(path, kinds, "\t" if ending == ".tsv" else ",", argument)
+    raise ConfigError(f"{argument}: expected a file that ends in .parquet or .csv")
 
 
-def _open_parquet(path: str) -> DataFile:
+def _open_parquet(path: str, argument: str) -> DataFile:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError:
         raise ConfigError(
-            "current: reading Parquet needs pyarrow: pip install pyarrow, or give a CSV file"
+            f"{argument}: reading Parquet needs pyarrow: pip install pyarrow, or give a CSV file"
         ) from None
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise FormatError("current: not a Parquet file, or a damaged one") from error
+        raise FormatError(f"{argument}: not a Parquet file, or a damaged one") from error
     batches = file.iter_batches(batch_size=ROWS)
     chunks = ({n: _to_values(batch.column(n)) for n in batch.schema.names} for batch in batches)
     return DataFile(file.metadata.num_rows, tuple(file.schema_arrow.names), chunks)
@@ -68,16 +70,18 @@ def _to_values(column: Any) -> Any:
     return column.to_pylist()
 
 
-def _open_csv(path: str, kinds: Mapping[str, Kind], separator: str) -> DataFile:
+def _open_csv(path: str, kinds: Mapping[str, Kind], separator: str, argument: str) -> DataFile:
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=separator)
         try:
             head = next(reader, [])
             rows = sum(1 for row in reader if row)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise FormatError("current: not a CSV file in UTF-8") from error
+            raise FormatError(f"{argument}: not a CSV file in UTF-8") from error
     if not head or len(set(head)) < len(head):
-        raise FormatError("current: expected a first line with a different name for each column")
+        raise FormatError(
+            f"{argument}: expected a first line with a different name for each column"
+        )
     return DataFile(rows, tuple(head), _read_csv(path, head, kinds, separator))
 
 

@@ -1,0 +1,50 @@
+"""`mlmonitor fleet`: the status of many profiles at once."""
+
+import argparse
+from typing import Any
+
+from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.profiling import Profile
+from mlmonitor.reference.reference import Reference
+
+
+def add_command(commands: Any) -> None:
+    """Add `fleet` with its options."""
+    parser = commands.add_parser("fleet", help="merge profiles of many processes into one status")
+    parser.description = (
+        "Merges profiles and compares all their rows with the reference. Exit status: 0 done, 1 "
+        "an alert fires and --fail-on-alert was given, 2 the arguments or a file are wrong."
+    )
+    parser.add_argument("profiles", nargs="+", metavar="profile")
+    parser.add_argument("--reference", required=True, metavar="FILE")
+    parser.add_argument("--model", default="model", help="name of the model in the status")
+    parser.add_argument("--version", dest="model_version", default="", help="its version")
+    parser.add_argument("--ignore", action="append", default=[], metavar="COLUMN")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write the merged profile, too")
+    parser.add_argument("--json", action="store_true", help="the status as one JSON object")
+    parser.add_argument("--fail-on-alert", action="store_true")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    reference = Reference.load(options.reference)
+    merged = Profile()
+    for path in options.profiles:
+        try:
+            merged.merge(Profile.load(path))
+        except (FormatError, IncompatibleSketch) as error:
+            raise FormatError(f"{path}: {error}") from error
+    try:
+        status = merged.status(
+            reference,
+            model=options.model,
+            version=options.model_version,
+            ignore=options.ignore,
+        )
+    except IncompatibleSketch as error:
+        raise FormatError(f"{options.reference}: {error}") from error
+    if options.out is not None:
+        merged.save(options.out)
+    print(status.to_json(indent=1) if options.json else status)
+    return FAILED if options.fail_on_alert and status.alerts else OK

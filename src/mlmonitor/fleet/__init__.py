@@ -1,0 +1,1 @@
+"""Rows that were counted in many places, as one."""

@@ -1,0 +1,163 @@
+"""What was counted of many rows, in all and by segment; and its bytes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+import numpy as np
+
+from mlmonitor.aggregate.sketches.codec import Array, demand, nest, pack, part, unpack, within
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.traffic import Comparing
+from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.fleet.population_content import PopulationContent, Privacy
+from mlmonitor.records import Counts
+
+KIND = "fleet profile"
+_PAIR = 2
+
+
+class ProfileContent:
+    """The whole and its segments; merging adds them up.
+
+    tally: rows of each segment, those predicted and those that failed. unknown: values by the name
+    of a column that the reference does not have, None for further names.
+    """
+
+    __slots__ = ("populations", "segments", "tally", "unknown")
+
+    def __init__(
+        self,
+        populations: Sequence[PopulationContent],
+        segments: Sequence[str],
+        tally: Counts,
+        unknown: Mapping[str | None, int],
+    ) -> None:
+        self.populations: list[PopulationContent] = list(populations)
+        self.segments: tuple[str, ...] = tuple(segments)
+        self.tally: Counts = tally
+        self.unknown: dict[str | None, int] = dict(unknown)
+
+    @classmethod
+    def copy_from(cls, comparing: Comparing) -> Self:
+        """Copy what was counted since comparing began."""
+        populations: list[Population] = [comparing.population]
+        segments: tuple[str, ...] = ()
+        tally = np.zeros((2, 0), np.int64)
+        if comparing.segmentation is not None:
+            populations += comparing.segmentation.split.populations
+            counted = comparing.segmentation.tally
+            segments, tally = counted.names, np.array([counted.predictions, counted.failed])
+        privacy = Privacy.find(comparing.population)
+        contents = [PopulationContent.copy_from(p, privacy) for p in populations]
+        return cls(contents, segments, tally, comparing.reader.unknown)
+
+    @property
+    def rows(self) -> int:
+        """Rows counted."""
+        return self.populations[0].rows
+
+    def copy(self) -> Self:
+        """Return a copy that shares nothing with this one."""
+        copies = [population.copy() for population in self.populations]
+        return type(self)(copies, self.segments, self.tally.copy(), self.unknown)
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` has counted; raises IncompatibleSketch, adding nothing, if it cannot."""
+        if self.segments != other.segments:
+            raise IncompatibleSketch("profiles with different segments cannot be merged")
+        pairs = list(zip(self.populations, other.populations, strict=True))
+        for mine, theirs in pairs:
+            mine.check_mergeable(theirs)
+        for mine, theirs in pairs:
+            mine.merge(theirs)
+        self.tally = self.tally + other.tally
+        for name, count in other.unknown.items():
+            self.unknown[name] = self.unknown.get(name, 0) + count
+
+    def apply_to(self, comparing: Comparing) -> None:
+        """Add everything to an empty comparison with the same reference.
+
+        Raises:
+            FormatError: an array does not fit the reference.
+            IncompatibleSketch: it belongs to another reference, or to other segments.
+        """
+        populations, segmentation = [comparing.population], comparing.segmentation
+        if segmentation is not None:
+            populations += segmentation.split.populations
+        names = () if segmentation is None else segmentation.tally.names
+        if names != self.segments:
+            raise IncompatibleSketch("the profile belongs to a reference with other segments")
+        views = [
+            content.view(population.plan)
+            for content, population in zip(self.populations, populations, strict=True)
+        ]
+        for population, view in zip(populations, views, strict=True):
+            population.absorb(view)
+        if segmentation is not None:
+            segmentation.tally.predictions += self.tally[0]
+            segmentation.tally.failed += self.tally[1]
+        comparing.reader.unknown.update(self.unknown)
+
+    def to_bytes(self) -> bytes:
+        """Serialise everything that may leave the process, with a version and a checksum."""
+        unknown = [[name, count] for name, count in self.unknown.items()]
+        about = json.dumps({"segments": self.segments, "unknown": unknown})
+        state: dict[str, Array] = {
+            "about": np.frombuffer(about.encode("utf-8", "surrogatepass"), np.uint8),
+            "tally": self.tally,
+        }
+        for place, population in enumerate(self.populations):
+            state |= nest(f"population.{place}", population.state())
+        return pack(KIND, state)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self | None:
+        """Read back `to_bytes`; None for the bytes of an empty profile.
+
+        Raises:
+            FormatError: the bytes are not those of a profile, or are damaged; the message says
+                which part.
+        """
+        state = unpack(KIND, data)
+        if not state:
+            return None
+        segments, unknown = _read_about(part(state, "about", np.uint8, ndim=1).tobytes())
+        tally = part(state, "tally", np.int64, shape=(2, len(segments)))
+        demand((tally >= 0).all(), "tally: expected zero or more")
+        populations = []
+        for place in range(1 + len(segments)):
+            try:
+                own = within(f"population.{place}", state)
+                populations.append(PopulationContent.from_state(own))
+            except FormatError as error:
+                raise FormatError(f"{KIND}: population {place}: {error}") from None
+        return cls(populations, segments, tally, unknown)
+
+
+def pack_empty() -> bytes:
+    """Serialise a profile of no rows, which belongs to no reference."""
+    return pack(KIND, {})
+
+
+def _read_about(text: bytes) -> tuple[tuple[str, ...], dict[str | None, int]]:
+    about: Any = None
+    with suppress(ValueError, RecursionError):
+        about = json.loads(text.decode("utf-8", "surrogatepass"))
+    is_sound = (
+        isinstance(about, dict)
+        and isinstance(about.get("segments"), list)
+        and isinstance(about.get("unknown"), list)
+        and all(isinstance(name, str) for name in about["segments"])
+        and all(map(_is_count, about["unknown"]))
+    )
+    demand(is_sound, f"{KIND}: about: expected the names of segments and unknown columns")
+    return tuple(about["segments"]), dict(about["unknown"])
+
+
+def _is_count(pair: object) -> bool:
+    if not isinstance(pair, list) or len(pair) != _PAIR:
+        return False
+    name, count = pair
+    return isinstance(name, str | None) and type(count) is int and count >= 0
