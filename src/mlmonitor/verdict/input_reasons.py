@@ -11,7 +11,17 @@ from mlmonitor.verdict.labelled_windows import maturity_of
 from mlmonitor.verdict.verdict import VerdictReason
 
 _FAULTS = (
-    *("renamed", "respelt", "unreadable", "swapped", "filled", "lost", "stuck"),
+    *(
+        "renamed",
+        "respelt",
+        "merged",
+        "exchanged",
+        "unreadable",
+        "swapped",
+        "filled",
+        "lost",
+        "stuck",
+    ),
     *("misaligned_labels", "inverted_scores"),
 )
 """Causes that are repaired in the data; a model trained on such rows would learn the fault."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
+from mlmonitor.compare.incidents.category_changes import are_exchanged, are_merged
 from mlmonitor.compare.incidents.common_cause import CommonCause
 from mlmonitor.compare.incidents.number_causes import find_number_cause, locate_fields
 from mlmonitor.compare.incidents.spelling import describe_spelling
@@ -37,7 +38,7 @@ def find_cause(
             return cause
     if population is not None:
         view = population.window.view()
-        for recognise_in in (_respelt, _renamed, find_number_cause, _inputs):
+        for recognise_in in (_respelt, _renamed, _recategorised, find_number_cause, _inputs):
             cause = recognise_in(alerts, population, view)
             if cause is not None:
                 return cause
@@ -133,6 +134,27 @@ def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> Com
                 title = f"a category of {field} renamed: {before[category]:.0%} of rows"
                 advice = "map the new name to the old one upstream, or fit a new reference"
                 return CommonCause(title, "renamed", advice)
+    return None
+
+
+def _recategorised(
+    alerts: Sequence[Alert], population: Population, view: View
+) -> CommonCause | None:
+    """Detect categories that were merged or exchanged. They are not named."""
+    numeric = len(population.plan.schema.numeric)
+    for place in locate_fields(alerts, population):
+        entry = population.entries[place]
+        if not isinstance(entry, CategoricalReference) or not sum(entry.counts):
+            continue
+        size = len(entry.categories)
+        now = view.profile.categories[place - numeric][:size]
+        before = np.array(entry.counts[:size], np.float64) / sum(entry.counts)
+        if are_merged(before, now):
+            title = f"two categories of {entry.name} merged into one"
+            return CommonCause(title, "merged", "ask upstream since when they are one")
+        if are_exchanged(before, now):
+            title = f"categories of {entry.name} exchanged: the same shares under other names"
+            return CommonCause(title, "exchanged", "look at how codes are turned into names")
     return None
 
 

@@ -1,0 +1,64 @@
+"""Recognise merged and exchanged categories, from their counts in the window."""
+
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.records import Counts, Floats
+
+_LEAST_SHARE = 0.02  # of the rows: a category that is gone
+_LEAST_ROWS = 10  # of it that were to be expected
+_LEAST_COMPARED = 100
+_DEVIATIONS = 3.0
+_OFFSET = 0.01  # share of the rows by which a category may differ besides chance
+_MOST_EXCHANGED = 6  # categories whose orders are all tried
+
+
+def are_merged(before: Floats, now: Counts) -> bool:
+    """Whether one category is gone and exactly one other has grown by its rows.
+
+    before: the shares of the reference. now: the rows of the same categories. The others are as
+    frequent as before, within chance.
+    """
+    rows = int(now.sum())
+    gone = np.flatnonzero((now == 0) & (before >= _LEAST_SHARE) & (before * rows >= _LEAST_ROWS))
+    if gone.size != 1:
+        return False
+    lost = int(gone[0])
+    shares = now / rows
+    grown = [place for place in range(before.size) if place != lost and now[place]]
+    merged = [place for place in grown if _agree(_merge(before, lost, place), shares, rows)]
+    return len(merged) == 1
+
+
+def are_exchanged(before: Floats, now: Counts) -> bool:
+    """Whether categories have the shares of each other: one order fits, and theirs does not.
+
+    Of at most six categories, in at least a hundred rows, whose shares differ by more than chance.
+    """
+    rows = int(now.sum())
+    known = np.flatnonzero(before >= _LEAST_SHARE)
+    if rows < _LEAST_COMPARED or not 2 <= known.size <= _MOST_EXCHANGED:
+        return False
+    shares, expected = now[known] / rows, before[known]
+    if now[known].sum() < (1 - _LEAST_SHARE) * rows or _agree(expected, shares, rows):
+        return False
+    orders = np.array(list(permutations(range(known.size))))
+    fitting = int(_agree(expected[orders], shares, rows).sum())
+    return 0 < fitting <= known.size
+
+
+def _merge(before: Floats, lost: int, place: int) -> Floats:
+    """Return the shares once the category `lost` counts as another."""
+    merged = before.copy()
+    merged[place] += merged[lost]
+    merged[lost] = 0
+    return merged
+
+
+def _agree(expected: Floats, shares: Floats, rows: int) -> NDArray[np.bool_]:
+    """Whether shares differ by no more than chance, and one in a hundred rows, in the last axis."""
+    limits = _DEVIATIONS * np.sqrt(expected * (1 - expected) / rows) + _OFFSET
+    agreeing: NDArray[np.bool_] = np.all(np.abs(shares - expected) <= limits, axis=-1)
+    return agreeing

@@ -1,0 +1,60 @@
+"""Merged and exchanged categories, and neighbours that are neither."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.compare.incidents.category_changes import are_exchanged, are_merged
+
+SHARES = np.array([0.4, 0.3, 0.2, 0.1])
+
+
+@pytest.mark.parametrize("rows", [100, 1_000, 100_000])
+def test_a_category_that_another_one_took_over_is_merged(rows: int) -> None:
+    """Drawn with chance."""
+    now = np.random.default_rng(rows).multinomial(rows, [0.4, 0.5, 0, 0.1])
+    assert are_merged(SHARES, now)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        [400, 300, 200, 100],
+        [500, 375, 0, 125],
+        [600, 400, 0, 0],
+        [450, 450, 50, 50],
+        [10, 8, 0, 2],
+        [0, 0, 0, 0],
+    ],
+)
+def test_what_is_not_merged(now: list[int]) -> None:
+    """Unchanged, a category merely gone, two gone, one only rarer, too few rows, no rows."""
+    assert not are_merged(SHARES, np.array(now))
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3, 0], [1, 0, 2, 3], [3, 2, 1, 0]])
+def test_categories_with_the_shares_of_each_other_are_exchanged(order: list[int]) -> None:
+    """A rotation, two that changed places, all in reverse."""
+    now = np.random.default_rng(1).multinomial(1_000, SHARES[order])
+    assert are_exchanged(SHARES, now)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        [400, 300, 200, 100],
+        [700, 100, 100, 100],
+        [250, 250, 250, 250],
+        [8, 6, 4, 2],
+        [200, 150, 100, 50],
+        [0, 0, 0, 0],
+    ],
+)
+def test_what_is_not_exchanged(now: list[int]) -> None:
+    """Unchanged, two other mixes, too few rows, the same shares of fewer rows, no rows."""
+    assert not are_exchanged(SHARES, np.array(now))
+
+
+def test_equal_shares_cannot_be_exchanged() -> None:
+    """Every order of them is the same."""
+    now = np.random.default_rng(1).multinomial(1_000, [0.25] * 4)
+    assert not are_exchanged(np.full(4, 0.25), now)
