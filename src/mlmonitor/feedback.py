@@ -42,7 +42,8 @@ class Feedback:
         The newest `Config.pending_predictions` of this process can be labelled; in another process
         use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
         datetime, one for all or one each; if not given, now. Never raises: `status().labels` counts
-        labels by outcome, and `status().last_error` names a mistake.
+        labels by outcome, and `status().last_error` names a mistake. The actual of a ranking, whose
+        prediction was a row of at most 32 scores, is a row of as many relevances.
         """
         if self.config.enabled:
             with self._inbox.guard:

@@ -1,5 +1,6 @@
 """Read a column of actuals once: its numbers, the reasons for refusals, and a block to ingest."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,11 +9,16 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
 from mlmonitor.capture.canonical import category_name, is_missing
+from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.capture.read.numbers import name_or_none, parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import RefusalReason, column_reasons, refused_counts
 from mlmonitor.capture.values import Values, plain_values
+from mlmonitor.errors import SchemaError
+from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Block, Field, Floats, Kind
+from mlmonitor.reference.kind_inference import infer_kind
+from mlmonitor.reference.training_data import ACTUAL
 
 _NO_COUNTS = np.zeros((0, 3), np.int64)
 _NO_NUMBERS = np.empty((0, 0))
@@ -86,3 +92,13 @@ def _read_categories(values: Values, dictionary: Dictionary) -> ActualColumn:
 def list_values(values: Values) -> list[Any]:
     """Return the values of a column as a list."""
     return list(plain_values(values))
+
+
+def infer_actual_kind(actuals: Values, predictions: Sequence[CountedEntry]) -> Kind:
+    """Infer the kind from the actuals, or else from the reference's predictions."""
+    try:
+        known = infer_kind(ACTUAL, actuals)
+    except SchemaError:
+        known = None
+    predicted = (entry.kind for entry in predictions if entry.name == PREDICTION)
+    return known or Kind(next(predicted, Kind.NUMERIC))

@@ -11,6 +11,15 @@ TWO_SIDED_95 = 1.959963984540054
 """The two-sided 5 % critical value of the standard normal distribution."""
 
 
+MEAN_BOUNDS = {
+    "ndcg": (0.0, 1.0),
+    "mrr": (0.0, 1.0),
+    "log_loss": (0.0, np.inf),
+    "brier": (0.0, np.inf),
+}
+"""The least and the largest value of measures that are means; others have no bounds."""
+
+
 class Estimate(NamedTuple):
     """The value of a measure with its 95 % confidence interval.
 

@@ -17,9 +17,20 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actuals
+from mlmonitor.compare.performance.actual_reader import (
+    ActualColumn,
+    infer_actual_kind,
+    read_actuals,
+)
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
-from mlmonitor.compare.performance.ranking import measure_rankings
+from mlmonitor.compare.performance.ranking import (
+    ROWS_OF_ACTUALS,
+    SINGLE_ACTUALS,
+    are_places,
+    has_rows,
+    match_rankings,
+    measure_rankings,
+)
 from mlmonitor.compare.performance.task import Evidence, find_mismatch, infer_plan
 from mlmonitor.compare.performance.tracker import OutcomeTracker, PairListener
 from mlmonitor.compare.population import Population
@@ -32,8 +43,7 @@ from mlmonitor.compare.segment_populations import (
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Block, Field, Floats, Kind, Metric, Role
-from mlmonitor.reference.kind_inference import infer_kind
+from mlmonitor.records import Block, Field, Floats, Metric, Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.reference.training_data import ACTUAL
 
@@ -98,11 +108,15 @@ class LabelledOutcomes:
         """
         if self.tracker is not None:
             self.tracker.raise_failures()
-        elif self._mismatch is not None and not self._has_told_mismatch:
+        if self._mismatch is not None and not self._has_told_mismatch:
             self._has_told_mismatch = True
             raise SchemaError(self._mismatch)
 
     def _match(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> None:
+        if has_rows(entry.actuals) and self._match_rankings(
+            entry, is_last_try=is_last_try, now=now
+        ):
+            return
         if self.population is None:
             known = entry.rows(np.flatnonzero(self.pending.find(entry.ids)))
             self.population = self._begin(known.actuals, now=now) if known.ids else None
@@ -124,6 +138,21 @@ class LabelledOutcomes:
         labelled_at = np.full(len(entry.ids), now) if entry.times is None else entry.times
         times = np.stack([matches.columns["predicted_at"], labelled_at[matches.rows]])
         self._ingest(matches.columns, column, matches.rows, times, now=now)
+
+    def _match_rankings(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> bool:
+        """Match rows of relevances with rows of scores; return whether the model ranks."""
+        names = self._keeper.scores
+        task = "ranking" if self.tracker is None else self.tracker.plan.task
+        if self._knows_actuals or task != "ranking" or not are_places(names):
+            if self.pending.find(entry.ids).any():
+                self._mismatch = self._mismatch or ROWS_OF_ACTUALS
+            return False
+        matched = match_rankings(self.pending, names, entry, is_last_try=is_last_try, now=now)
+        if matched.has_unreadable:
+            self._mismatch = self._mismatch or ROWS_OF_ACTUALS
+        if len(matched.scores):
+            self._add_rankings(matched.scores, matched.relevances, matched.times)
+        return True
 
     def ingest_pairs(
         self, rows: Rows, codes: Codes | None, outcomes: OutcomeEntry, *, now: float
@@ -147,6 +176,14 @@ class LabelledOutcomes:
 
     def ingest_rankings(self, rankings: RankingEntry, *, now: float) -> None:
         """Add rankings of queries; the first ones decide the task."""
+        predicted_at = np.where(np.isnan(rankings.predicted_at), now, rankings.predicted_at)
+        times = np.stack([predicted_at, np.full(len(rankings.scores), now)])
+        self._begin_ranking()
+        self._keeper.count_predictions(predicted_at)
+        self._add_rankings(rankings.scores, rankings.actuals, times)
+
+    def _begin_ranking(self) -> OutcomeTracker:
+        """Return the tracker of rankings; raise SchemaError if the model has another task."""
         if self.tracker is None:
             plan = OutcomePlan("ranking")
             self.tracker = OutcomeTracker(
@@ -157,13 +194,16 @@ class LabelledOutcomes:
                 f"record_outcomes: expected one actual for each prediction, as before "
                 f"({self.tracker.plan.task}), got a row of them"
             )
-        queries = len(rankings.scores)
+        return self.tracker
+
+    def _add_rankings(self, scores: Floats, relevances: Floats, times: Floats) -> None:
+        """Add rows of scores and relevances; times: `[2, queries]`, predicted and labelled."""
+        tracker = self._begin_ranking()
+        queries = len(scores)
         nothing, codes = np.full(queries, np.nan), np.full(queries, -1)
-        means = measure_rankings(rankings.scores, rankings.actuals)
+        means = measure_rankings(scores, relevances)
         block = OutcomeBlock(nothing, nothing, codes, codes, np.empty((0, queries)), means)
-        predicted_at = np.where(np.isnan(rankings.predicted_at), now, rankings.predicted_at)
-        self._keeper.count_predictions(predicted_at)
-        self.tracker.add(block, predicted_at=predicted_at, labelled_at=np.full(queries, now))
+        tracker.add(block, predicted_at=times[0], labelled_at=times[1])
 
     def _ingest(
         self,
@@ -186,7 +226,9 @@ class LabelledOutcomes:
         if self.tracker is None:
             self._begin_tracking(columns, select_rows(column.actuals, rows))
         is_read = column.reading.verdicts[rows] == SAYS_SOMETHING
-        if self.tracker is not None and is_read.any():
+        if self.tracker is not None and self.tracker.plan.task == "ranking":
+            self._mismatch = self._mismatch or SINGLE_ACTUALS
+        elif self.tracker is not None and is_read.any():
             self.tracker.update(
                 {name: values[is_read] for name, values in columns.items()},
                 select_rows(column.actuals, rows[is_read]),
@@ -238,23 +280,13 @@ class LabelledOutcomes:
         if entries and self._reference is not None:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
         else:
-            plan = Plan.build([Field(ACTUAL, Role.ACTUAL, self._kind(actuals))], {}, {})
+            kind = infer_actual_kind(actuals, _entries(self._reference, Role.PREDICTION))
+            plan = Plan.build([Field(ACTUAL, Role.ACTUAL, kind)], {}, {})
         if self._has_segments and self._reference is not None:
             self.split = SegmentPopulations(
                 self._reference, [Role.ACTUAL], plan, self._lens, now=now
             )
         return Population(plan, entries, self._lens, now=now)
-
-    def _kind(self, actuals: Values) -> Kind:
-        """Infer the kind from the actuals, or else from the predictions."""
-        try:
-            known = infer_kind(ACTUAL, actuals)
-        except SchemaError:
-            known = None
-        predicted = (
-            e.kind for e in _entries(self._reference, Role.PREDICTION) if e.name == PREDICTION
-        )
-        return known or Kind(next(predicted, Kind.NUMERIC))
 
 
 def _entries(reference: Reference | None, role: Role) -> list[CountedEntry]:

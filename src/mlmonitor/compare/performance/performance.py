@@ -22,7 +22,7 @@ from mlmonitor.compare.performance.classification import (
     compute_threshold,
 )
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
+from mlmonitor.compare.performance.estimate import MEAN_BOUNDS, NAN, Estimate, estimate_mean
 from mlmonitor.compare.performance.regression import compute_regression
 from mlmonitor.records import Counts, Floats
 
@@ -258,7 +258,8 @@ class Performance(Mapping[str, Estimate]):
         for name in self._tables.plan.mean_names:
             terms = self._tables.means.terms(name, self._bucket)
             if terms[0]:
-                estimates[name] = estimate_mean(*terms)
+                low, high = MEAN_BOUNDS.get(name, (-np.inf, np.inf))
+                estimates[name] = estimate_mean(*terms, low=low, high=high)
         if self._tables.plan.scored and estimates:
             self._add_scores(estimates)
         return estimates

@@ -1,11 +1,98 @@
 """Measures of rankings, with one value a query."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
+from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Pending, Reading
+from mlmonitor.capture.canonical import is_missing
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.prediction_keeper import SCORE
 from mlmonitor.records import Floats
 
 TOP = 10
 """The number of top items of a ranking that count."""
+
+ROWS_OF_ACTUALS = (
+    "label: expected one actual for each prediction, got a row of them, which a ranking "
+    "has if its prediction was a row of as many scores, up to 32: pass other rankings to "
+    "record_outcomes(scores, relevances)"
+)
+
+
+SINGLE_ACTUALS = (
+    "label: expected a row of relevances for each query, as before, got single actuals: monitor "
+    "another model by another name"
+)
+
+
+def are_places(names: Sequence[str]) -> bool:
+    """Whether scores are named by their place in a row, and not by class; False without any."""
+    return bool(names) and all(name.isdigit() for name in names)
+
+
+def has_rows(actuals: Values) -> bool:
+    """Whether the first actual that is not missing is a row of several, as of relevances."""
+    if isinstance(actuals, np.ndarray):
+        return actuals.ndim > 1
+    known = (value for value in actuals if not is_missing(value))
+    first = next(known, None)
+    return (
+        isinstance(first, list | tuple | np.ndarray)
+        and getattr(first, "ndim", 1) == 1
+        and len(first) > 1
+    )
+
+
+class MatchedRankings(NamedTuple):
+    """Rankings whose relevances are known.
+
+    scores, relevances: `[queries, items]`. times: `[2, queries]`, predicted and labelled.
+    has_unreadable: whether other rows could not be read.
+    """
+
+    scores: Floats
+    relevances: Floats
+    times: Floats
+    has_unreadable: bool
+
+
+def match_rankings(
+    pending: Pending, names: Sequence[str], entry: LabelEntry, *, is_last_try: bool, now: float
+) -> MatchedRankings:
+    """Match rows of relevances with the scores of these names that wait for them."""
+    relevances, reading = read_relevances(entry.actuals, len(names))
+    has_unreadable = bool((reading.verdicts == IS_UNREADABLE).any())
+    matches = pending.match(entry, lambda _: reading, is_last_try=is_last_try)
+    rows = matches.rows[matches.is_read]
+    if not rows.size:
+        nothing = np.empty((0, len(names)))
+        return MatchedRankings(nothing, nothing, np.empty((2, 0)), has_unreadable)
+    kept = [matches.columns[f"{SCORE}{PREDICTION}.{name}"] for name in names]
+    scores = np.stack(kept, axis=1)[matches.is_read]
+    labelled_at = np.full(len(entry.ids), now) if entry.times is None else entry.times
+    times = np.stack([matches.columns["predicted_at"][matches.is_read], labelled_at[rows]])
+    return MatchedRankings(scores, relevances[rows], times, has_unreadable)
+
+
+def read_relevances(actuals: Values, items: int) -> tuple[Floats, Reading]:
+    """Read rows of relevances `[queries, items]`; one of another length is unreadable."""
+    relevances = np.full((len(actuals), items), np.nan)
+    verdicts = np.full(len(actuals), IS_UNREADABLE, np.int8)
+    for place, row in enumerate(actuals):
+        if isinstance(row, list | tuple | np.ndarray) and len(row) == items:
+            try:
+                relevances[place] = row
+            except (TypeError, ValueError):
+                continue
+            verdicts[place] = SAYS_SOMETHING
+        elif not isinstance(row, list | tuple | np.ndarray) and is_missing(row):
+            verdicts[place] = IS_MISSING
+    identities = [hash(row.tobytes()) for row in relevances]
+    return relevances, Reading(verdicts, np.array(identities, np.int64))
 
 
 def measure_rankings(scores: Floats, relevances: Floats, top: int = TOP) -> dict[str, Floats]:

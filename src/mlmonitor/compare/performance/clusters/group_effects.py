@@ -26,7 +26,7 @@ _PROPORTIONS = {
     "multiclass": frozenset({"accuracy"}),
 }
 _BOUNDS = {"bias": (-np.inf, np.inf), "r2": (-np.inf, 1.0)}
-_LOSSES = frozenset({"mae", "rmse", "mape", "wape", "pinball", "log_loss"})
+_LOSSES = frozenset({"mae", "rmse", "mape", "wape", "pinball", "log_loss", "brier"})
 _SHARES = frozenset(
     {
         *("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy"),
