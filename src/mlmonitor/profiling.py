@@ -117,7 +117,7 @@ class Profile:
         """
         counting = _RowCounting(reference, segments, ignore, at, config)
         roles = ColumnRoles(counting.reference, prediction)
-        file = open_data_file(os.fspath(path), roles.kinds, argument="data")
+        file = open_data_file(os.fspath(path), roles.kinds, argument="data", as_tables=True)
         if prediction is not None and prediction not in file.names:
             raise ConfigError(f"data: has no column {prediction!r}")
         if not {f.name for f in counting.reference.fields}.intersection(file.names):

@@ -22,13 +22,21 @@ class DataFile(NamedTuple):
 
     rows: int
     names: tuple[str, ...]
-    chunks: Iterator[Columns]
+    chunks: Iterator[Any]
 
 
-def open_data_file(path: str, kinds: Mapping[str, Kind], *, argument: str = "current") -> DataFile:
+def open_data_file(
+    path: str,
+    kinds: Mapping[str, Kind],
+    *,
+    argument: str = "current",
+    as_tables: bool = False,
+) -> DataFile:
     """Open a file by its ending.
 
     kinds: how the values of a CSV file are read, by column. argument: what errors call the file.
+    as_tables: whether the chunks of a Parquet file are tables of pyarrow, with texts as
+    dictionaries, and not columns by name.
 
     Raises:
         ConfigError: the ending is neither, or Parquet is to be read without pyarrow.
@@ -37,13 +45,13 @@ def open_data_file(path: str, kinds: Mapping[str, Kind], *, argument: str = "cur
     """
     ending = Path(path).suffix.lower()
     if ending in (".parquet", ".pq"):
-        return _open_parquet(path, argument)
+        return _open_parquet(path, argument, as_tables=as_tables)
     if ending in (".csv", ".tsv", ".txt"):
         return _open_csv(path, kinds, "\t" if ending == ".tsv" else ",", argument)
     raise ConfigError(f"{argument}: expected a file that ends in .parquet or .csv")
 
 
-def _open_parquet(path: str, argument: str) -> DataFile:
+def _open_parquet(path: str, argument: str, *, as_tables: bool) -> DataFile:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -53,11 +61,25 @@ def _open_parquet(path: str, argument: str) -> DataFile:
         ) from None
     try:
         file = pq.ParquetFile(path)
+        if as_tables:  # categories are then counted by their codes
+            texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type)]
+            file = pq.ParquetFile(path, read_dictionary=texts)
     except pa.ArrowInvalid as error:
         raise FormatError(f"{argument}: not a Parquet file, or a damaged one") from error
     batches = file.iter_batches(batch_size=ROWS)
-    chunks = ({n: _to_values(batch.column(n)) for n in batch.schema.names} for batch in batches)
-    return DataFile(file.metadata.num_rows, tuple(file.schema_arrow.names), chunks)
+    read = _to_table if as_tables else _to_values_by_name
+    names = tuple(file.schema_arrow.names)
+    return DataFile(file.metadata.num_rows, names, map(read, batches))
+
+
+def _to_table(batch: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
+
+
+def _to_values_by_name(batch: Any) -> Columns:
+    return {name: _to_values(batch.column(name)) for name in batch.schema.names}
 
 
 def _to_values(column: Any) -> Any:

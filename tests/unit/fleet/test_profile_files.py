@@ -1,8 +1,10 @@
 """`mlmonitor profile` and `mlmonitor fleet`: files in, one status out."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -10,6 +12,7 @@ import pytest
 
 from mlmonitor import ConfigError, FormatError, Profile
 from mlmonitor.cli.main import main
+from support.references import fit_reference
 from support.shown_models import claims_reference
 from unit.fleet.test_profile_merging import COLUMNS, FRAME
 
@@ -69,3 +72,46 @@ def test_files_that_are_not_of_this_model_are_refused(tmp_path: Path) -> None:
         Profile.read(tmp_path / "rows.csv", reference=REFERENCE)
     with pytest.raises(ConfigError, match="'score'"):
         Profile.read(tmp_path / "rows.csv", reference=REFERENCE, prediction="score")
+
+
+def test_a_parquet_file_counts_as_its_columns_of_every_type(tmp_path: Path) -> None:
+    """Nulls in texts, integers, booleans and moments; dictionaries, and small row groups."""
+    rng = np.random.default_rng(2)
+    start = np.datetime64("2025-01-01", "us")
+    columns = {
+        "amount": rng.integers(0, 900, 600),
+        "line": rng.choice(["home", "motor", "travel"], 600),
+        "is_new": rng.random(600) < 0.5,
+        "opened": start + rng.integers(0, 10**12, 600),
+    }
+    reference = fit_reference(columns)
+    is_null = rng.random(600) < 0.1
+    table = pa.table({name: pa.array(v, mask=is_null) for name, v in columns.items()})
+    table = table.append_column("plan", table["line"].dictionary_encode())
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=70)
+    read = Profile.read(tmp_path / "rows.parquet", reference=reference).status(reference)
+    frame = Profile.of(table.to_pandas(), reference=reference).status(reference)
+    nulls = int(is_null.sum())
+    for field in read.fields:
+        assert field.quality["missing"] == nulls, field.name
+        assert field.quality["valid"] + field.quality["new_category"] == 600 - nulls, field.name
+    assert [f.psi for f in read.fields] == [f.psi for f in frame.fields]
+    assert read.unknown_fields == frame.unknown_fields == {"plan": 600}
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Five times the rows need no more memory of Python and numpy."""
+    peaks = []
+    for repeats in (20, 100):
+        path = tmp_path / f"{repeats}.parquet"
+        table = pa.table(COLUMNS)
+        with pq.ParquetWriter(path, table.schema) as writer:
+            for _ in range(repeats):
+                writer.write_table(table)
+        Profile.read(path, reference=REFERENCE)
+        tracemalloc.start()
+        profile = Profile.read(path, reference=REFERENCE)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert profile.rows == 2_000 * repeats
+    assert peaks[1] < 1.2 * peaks[0]
