@@ -113,7 +113,7 @@ DEFECTS = (
         ("renamed",),
     ),
     Defect("rows sent three times", lambda s: streams.duplicate(s, 3), ("repeat", "duplicat")),
-    Defect("one segment alone, three times the amount", scale_segment, ("line=theft",)),
+    Defect("one segment alone, three times the amount", scale_segment, ("only in",)),
     Defect("column lost", lambda s: streams.lose(s, "age", 1.0), ("lost",)),
     Defect("labels of categories shifted by one", shift_names, ("exchanged",)),
     Defect("hours in another time zone", shift_hours, ("time zone",)),

@@ -265,7 +265,7 @@ class ModelState:
         """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
         row = self.calls.rows
         find_fault = None if self.risk is None else self.risk.find_fault
-        cause = partial(find_cause, population=self.traffic.population, find_fault=find_fault)
+        cause = partial(find_cause, traffic=self.traffic, find_fault=find_fault)
         incidents = self.incidents.apply(changed, cause, row=row)
         if incidents and self.risk is not None:
             self.risk.watch_since({incident.started_at for incident in self.incidents.incidents})

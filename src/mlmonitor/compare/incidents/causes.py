@@ -8,10 +8,12 @@ from mlmonitor.aggregate.window import View
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.incidents.category_changes import are_exchanged, are_merged
 from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.incidents.lone_segment import find_lone_segment
 from mlmonitor.compare.incidents.number_causes import find_number_cause, locate_fields
 from mlmonitor.compare.incidents.spelling import describe_spelling
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
+from mlmonitor.compare.traffic import Traffic
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.formatting import signed
 from mlmonitor.records import Role
@@ -26,9 +28,12 @@ FindFault = Callable[[Sequence[Alert]], CommonCause | None]
 
 
 def find_cause(
-    alerts: Sequence[Alert], population: Population | None, find_fault: FindFault | None = None
+    alerts: Sequence[Alert], traffic: Traffic, find_fault: FindFault | None = None
 ) -> CommonCause:
-    """Return the first known cause that an alert shows; otherwise the number of changed fields."""
+    """Return the first known cause that an alert shows; otherwise the number of changed fields.
+
+    If one segment alone has changed, the cause is looked for in its own window.
+    """
     fault = None if find_fault is None else find_fault(alerts)
     if fault is not None:
         return fault
@@ -36,17 +41,29 @@ def find_cause(
         cause = recognise(alerts)
         if cause is not None:
             return cause
-    if population is not None:
-        view = population.window.view()
-        for recognise_in in (_respelt, _renamed, _recategorised, find_number_cause, _inputs):
-            cause = recognise_in(alerts, population, view)
-            if cause is not None:
-                return cause
-    return _performance(alerts) or CommonCause(
+    population, segmentation = traffic.population, traffic.segmentation
+    segments = () if segmentation is None else segmentation.split.populations
+    lone = find_lone_segment(alerts, segments)
+    cause = None if population is None else _recognise_in(alerts, lone or population)
+    unknown = CommonCause(
         f"{_join_fields(alerts)} changed",
         "unknown",
         "ask what was deployed or changed upstream when it began",
     )
+    if lone is not None:
+        cause = cause or unknown
+        return cause._replace(title=f"only in {lone.segment}: {cause.title}")
+    return cause or _performance(alerts) or unknown
+
+
+def _recognise_in(alerts: Sequence[Alert], population: Population) -> CommonCause | None:
+    """Return the first cause that the window of a population shows."""
+    view = population.window.view()
+    for recognise in (_respelt, _renamed, _recategorised, find_number_cause, _inputs):
+        cause = recognise(alerts, population, view)
+        if cause is not None:
+            return cause
+    return None
 
 
 def _performance(alerts: Sequence[Alert]) -> CommonCause | None:

@@ -1,0 +1,73 @@
+"""Find the one segment that changed, while all others are as they were."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.incidents.number_causes import locate_fields
+from mlmonitor.compare.population import Population
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.records import Counts
+
+_LEAST_ROWS = 30
+_MOST_SEGMENTS = 20
+_CHANGED = 5.0
+_CALM = 3.0
+
+
+def find_lone_segment(alerts: Sequence[Alert], segments: Sequence[Population]) -> Population | None:
+    """Return the segment that alone differs from its reference, or None.
+
+    All alerts must be about one segment or the whole, and each other segment must have thirty rows
+    and no difference beyond chance in the fields of the alerts. Price: a view of the window for
+    each of at most twenty segments; nothing unless exactly one segment has an alert.
+    """
+    names = {alert.segment for alert in alerts} - {ALL}
+    compared = [population for population in segments if population.entries]
+    if len(names) != 1 or not 2 <= len(compared) <= _MOST_SEGMENTS:
+        return None
+    lone = None
+    for population in compared:
+        difference = _difference(alerts, population)
+        if population.segment in names and difference > _CHANGED:
+            lone = population
+        elif not difference < _CALM:
+            return None
+    return lone
+
+
+def standardise_difference(expected: Counts, now: Counts) -> float:
+    """Return by how many standard deviations the chi-square of counts exceeds its mean.
+
+    NaN below thirty rows, on either side. Source: Pearson's statistic of two samples.
+    """
+    rows, before = int(now.sum()), int(expected.sum())
+    if min(rows, before) < _LEAST_ROWS:
+        return np.nan
+    joint = (expected + now).astype(np.float64)
+    freedom = int((joint > 0).sum()) - 1
+    if freedom < 1:
+        return 0.0
+    shares = joint[joint > 0] / joint.sum()
+    gaps = (now / rows - expected / before)[joint > 0]
+    statistic = float((gaps**2 / shares).sum()) / (1 / rows + 1 / before)
+    return (statistic - freedom) / math.sqrt(2 * freedom)
+
+
+def _difference(alerts: Sequence[Alert], population: Population) -> float:
+    """Return the largest difference of the alerts' fields; NaN if it is unknown."""
+    profile = population.window.view().profile
+    numeric = len(population.plan.schema.numeric)
+    differences = [0.0]
+    for place in locate_fields(alerts, population):
+        entry = population.entries[place]
+        if isinstance(entry, NumericReference):
+            now, expected = profile.bins[place], entry.counts
+        else:
+            now, expected = profile.categories[place - numeric], entry.expected[:-1]
+        size = len(expected)
+        differences.append(standardise_difference(np.array(expected, np.int64), now[:size]))
+    return float(np.max(differences))

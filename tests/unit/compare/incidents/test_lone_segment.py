@@ -1,0 +1,52 @@
+"""One segment that changed alone, and changes that are not of one segment."""
+
+import numpy as np
+import pytest
+
+from mlmonitor import Incident, Monitor, Reference
+from mlmonitor.compare.incidents.lone_segment import standardise_difference
+
+ROWS = 3_000
+
+
+def observe(changed: tuple[str, ...]) -> tuple[Incident, ...]:
+    """Incidents of rows whose amounts are tripled in these lines."""
+    names = ["fire", "water", "theft"]
+    samples = []
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        samples.append({"amount": rng.gamma(4, 10, ROWS), "line": rng.choice(names, ROWS)})
+    trained, live = samples
+    live["amount"] = np.where(np.isin(live["line"], changed), 3 * live["amount"], live["amount"])
+    ones = np.ones(ROWS)
+    reference = Reference.fit(trained, predictions=ones, segments=["line"], thresholds="asymptotic")
+    with Monitor("m", reference=reference, segments=["line"], exporters=[]) as monitor:
+        monitor.record(live, ones)
+        monitor.flush()
+        return monitor.status().incidents
+
+
+def test_a_change_of_one_segment_names_it_with_its_cause() -> None:
+    """The factor is that of the segment, not that of the mixture."""
+    (incident,) = observe(("theft",))
+    assert incident.title.startswith("only in theft: all values of amount multiplied by about ")
+    assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(3, rel=0.1)
+    assert incident.cause == "scaled"
+
+
+@pytest.mark.parametrize("changed", [("fire", "theft"), ("fire", "water", "theft")])
+def test_a_change_of_several_segments_names_none(changed: tuple[str, ...]) -> None:
+    """Two of three, or all."""
+    for incident in observe(changed):
+        assert "only in" not in incident.title
+
+
+def test_the_difference_of_counts_is_standardised() -> None:
+    """Unchanged counts are near zero, others far beyond; few rows leave it unknown."""
+    rng = np.random.default_rng(0)
+    shares = np.full(10, 0.1)
+    expected = rng.multinomial(3_000, shares)
+    calm = [standardise_difference(expected, rng.multinomial(300, shares)) for _ in range(200)]
+    assert np.mean(calm) == pytest.approx(0, abs=0.3)
+    assert standardise_difference(expected, np.array([300, *[0] * 9])) > 100
+    assert np.isnan(standardise_difference(expected, np.array([29, *[0] * 9])))
