@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from mlmonitor.cli.exit_status import OK
+from mlmonitor.errors import FormatError, SchemaError
 from mlmonitor.profiling import Profile
 from mlmonitor.reference.reference import Reference
 
@@ -33,8 +34,8 @@ def _run(options: argparse.Namespace) -> int:
     reference = Reference.load(options.reference)
     profile = Profile()
     for path in options.data:
-        profile.merge(
-            Profile.read(
+        try:
+            own = Profile.read(
                 path,
                 reference=reference,
                 prediction=options.prediction,
@@ -42,7 +43,9 @@ def _run(options: argparse.Namespace) -> int:
                 ignore=options.ignore,
                 at=options.at,
             )
-        )
+        except SchemaError as error:
+            raise FormatError(f"{path}: {error}") from error
+        profile.merge(own)
     profile.save(options.out)
     print(f"{options.out}: {profile.rows:,} rows")
     return OK

@@ -66,10 +66,19 @@ def _open_parquet(path: str, argument: str, *, as_tables: bool) -> DataFile:
             file = pq.ParquetFile(path, read_dictionary=texts)
     except pa.ArrowInvalid as error:
         raise FormatError(f"{argument}: not a Parquet file, or a damaged one") from error
-    batches = file.iter_batches(batch_size=ROWS)
+    batches = _read_batches(file, argument)
     read = _to_table if as_tables else _to_values_by_name
     names = tuple(file.schema_arrow.names)
     return DataFile(file.metadata.num_rows, names, map(read, batches))
+
+
+def _read_batches(file: Any, argument: str) -> Iterator[Any]:
+    import pyarrow as pa
+
+    try:
+        yield from file.iter_batches(batch_size=ROWS)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(f"{argument}: a damaged Parquet file") from error
 
 
 def _to_table(batch: Any) -> Any:

@@ -137,18 +137,20 @@ class PopulationContent:
     def state(self, *, is_redacted: bool = True) -> dict[str, Array]:
         """Return all contents as arrays.
 
-        is_redacted: whether values that could be one person's are left out: extremes, quantiles
-        and means of ids, and new categories that a status does not name either.
+        is_redacted: whether values that could be one person's are left out: extremes, quantiles,
+        means and sums of ids, and new categories that a status does not name either.
         """
-        moments, digests, hitters = self.moments.state(), self.digests.state(), self.hitters
+        added, hitters = dict(self.added), self.hitters
+        moments, digests = self.moments.state(), self.digests.state()
         if is_redacted:
             is_id = self.privacy.is_id_like
             moments = _reset_fields(moments, Moments(len(is_id)).state(), is_id)
             digests = _reset_fields(digests, TDigest(len(is_id)).state(), is_id)
+            added["sums"] = np.where(is_id, 0.0, added["sums"])
             publics = self.privacy.is_public.tolist()
             hitters = [h if p else _name_shown(h) for h, p in zip(hitters, publics, strict=True)]
         plan = np.frombuffer(self.plan, np.uint8)
-        state = nest("counts", {"plan": plan, **self.added, **nest("moments", moments)})
+        state = nest("counts", {"plan": plan, **added, **nest("moments", moments)})
         state |= nest("digests", digests)
         state |= {
             "is_id_like": self.privacy.is_id_like.astype(np.uint8),

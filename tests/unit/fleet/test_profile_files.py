@@ -115,3 +115,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         tracemalloc.stop()
         assert profile.rows == 2_000 * repeats
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_file_that_is_damaged_within_is_refused(
+    tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its last lines are intact, so that it can be opened; no profile is written."""
+    path, out = tmp_path / "rows.parquet", tmp_path / "out.profile"
+    pq.write_table(pa.table(COLUMNS), path)
+    data = bytearray(path.read_bytes())
+    data[4:4_000] = bytes(3_996)
+    path.write_bytes(data)
+    assert main(["profile", str(path), "--reference", reference, "-o", str(out)]) == 2
+    assert "damaged Parquet file" in capsys.readouterr().err
+    assert not out.exists()

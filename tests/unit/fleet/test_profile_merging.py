@@ -216,6 +216,8 @@ def test_no_value_that_could_be_one_person_s_is_in_the_bytes() -> None:
     assert b"Jane Roe" not in data
     for number in (ids[:100].min(), ids[:100].max()):
         assert np.float64(number).tobytes() not in data
+    one = Profile.of({"number": ids[:1], "line": ["home"]}, reference=own)
+    assert np.float64(ids[0]).tobytes() not in one.to_bytes()
     assert Profile.from_bytes(data).status(own).field("line").quality["new_category"] == 10
 
 
