@@ -85,7 +85,7 @@ def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -
         "ok",
         f"at most {count:,} a process for {amount(numeric, 'numeric field')} and "
         f"{amount(len(entries) - numeric, 'categorical one')} in "
-        f"{amount(segments + 1, 'population')}, and about 70 more",
+        f"{amount(segments + 1, 'population')}, and about 110 more",
     )
     requests = -(-count // exporter.profile.limits.points)
     yield Check("requests", "ok", f"{requests:,} an export at most, within this backend's limits")
