@@ -51,7 +51,7 @@ def bytes_of_a_million() -> int:
     for start in range(0, WAITING, 10_000):
         ids = [f"{at:032x}" for at in range(start, start + 10_000)]
         columns = {name: np.zeros(len(ids), d) for name, d in PredictionKeeper.COLUMNS.items()}
-        pending.remember(ids, columns, now=0.0)
+        pending.remember(ids, columns, np.zeros(len(ids)))
     assert len(pending) == WAITING
     return resident_bytes() - before
 
