@@ -55,8 +55,8 @@ def test_every_folder_of_examples_says_how_it_is_run() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == folders
 
 
-def run_example(script: str, *arguments: str, folder: Path) -> None:
-    """Run a script as its README says; a warning or an exit status other than 0 is a failure."""
+def run_example(script: str, *arguments: str, folder: Path) -> str:
+    """Run a script as its README says; return what it prints. A warning is a failure, too."""
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments],
         cwd=folder,
@@ -67,12 +67,17 @@ def run_example(script: str, *arguments: str, folder: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # its threads would spin on a busy machine
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.timeout(120)
 def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
-    """Its exit status says so."""
-    run_example("classifier/run.py", folder=tmp_path)
+    """The first status has no alert, the second has one for the measurement that was enlarged."""
+    calm, _, shifted = run_example("classifier/run.py", folder=tmp_path).partition("\n\ntumours")
+    assert "no alerts: 8 fields compared with training" in calm
+    assert "labels: matched 1,000\n" in calm
+    assert re.search(r"mean radius .* ALERT", shifted)
+    assert "labels: matched 1,500\n" in shifted
 
 
 @pytest.mark.timeout(120)
@@ -86,8 +91,11 @@ def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) -> None:
-    """Its exit status says that the verdict was right before, after, and for the new model."""
-    run_example("retraining/run.py", folder=tmp_path)
+    """One verdict to retrain, of the first version after the change; the second one is kept."""
+    said = run_example("retraining/run.py", folder=tmp_path)
+    assert re.findall(r"version (\d+): (\w+):", said) == [("1", "retrain")]
+    assert "version 2 is in use" in said
+    assert "verdict: keep" in said.partition("repairs 2: watching")[2]
 
 
 @pytest.mark.demo

@@ -64,7 +64,7 @@ class ProgressLine:
 
     def clear(self) -> None:
         """Erase the line, if anything was shown."""
-        if self._has_written:
+        if self._has_written and self._is_shown:
             self._write("\r\x1b[K")
             self._has_written = False
 

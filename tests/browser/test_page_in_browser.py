@@ -109,8 +109,10 @@ def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None
     expect(page.locator("#part-fields th a").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("dialog:modal h2").first).to_be_visible()
+    assert "field=" in page.url
     page.keyboard.press("Escape")
     expect(page.locator("#part-fields th a").first).to_be_focused()
+    assert "field=" not in page.url
 
 
 def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
@@ -119,11 +121,14 @@ def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
     page.locator("[data-unfold]").click()
     rows = page.locator("#part-fields tbody tr")
     expect(rows).to_have_count(7)
+    by_what_matters = page.locator("#part-fields th a").all_inner_texts()
     page.get_by_label("sort").select_option("name")
     expect(rows.first).to_contain_text("actual")
+    by_name = page.locator("#part-fields th a").all_inner_texts()
+    assert by_name == sorted(by_what_matters) != by_what_matters
     page.reload()
     expect(rows).to_have_count(7)
-    expect(rows.first).to_contain_text("actual")
+    assert page.locator("#part-fields th a").all_inner_texts() == by_name
 
 
 def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,9 +138,11 @@ def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.Monke
         page = visit(monitor.serve(port=0).url).page
         facts = page.locator(".facts")
         expect(facts).to_contain_text("600 predictions")
+        page.evaluate("window.isTheSamePage = true")
         claims = draw_claims(np.random.default_rng(0), 50)
         monitor.record(claims, predict(claims))
         expect(facts).to_contain_text("650 predictions")
+        assert page.evaluate("window.isTheSamePage")
         page.close()
 
 
@@ -147,6 +154,7 @@ def test_a_service_that_is_gone_is_said(visit: Open, monkeypatch: pytest.MonkeyP
     monitor.close()
     expect(tab.page.locator("#live")).to_contain_text("does not answer")
     expect(tab.page.locator(".facts")).to_contain_text("600 predictions")
+    assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in tab.complaints)
     tab.complaints.clear()  # the browser logs each refused connection
 
 
@@ -243,3 +251,5 @@ def test_five_hundred_fields_are_shown_at_once(visit: Open) -> None:
         expect(rows).to_have_count(501)
         page.get_by_label("filter").fill("feature_01")
         expect(rows).to_have_count(10)
+        names = page.locator("#part-fields th a").all_inner_texts()
+        assert sorted(names) == [f"feature_{place:03d}" for place in range(10, 20)]

@@ -19,7 +19,7 @@ from mlmonitor.store.schema import initialise
 from support.brokers import KafkaBroker
 from support.collector_sink import free_port, wait_for
 from support.references import fit_reference
-from support.store_chaos import load_through_chaos
+from support.store_chaos import POISONED, Stored, load_through_chaos
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
@@ -148,4 +148,7 @@ def test_each_event_is_stored_once_through_crashes(
     apache_kafka: ApacheKafka, debian_database: DebianDatabase
 ) -> None:
     """Loaders killed, a broker that recovers its log, a database that crashes, over TCP."""
-    load_through_chaos(apache_kafka, debian_database, predictions=16_000, kills=3, batch=400)
+    stored = load_through_chaos(
+        apache_kafka, debian_database, predictions=16_000, kills=3, batch=400
+    )
+    assert stored == Stored(16_000, POISONED)

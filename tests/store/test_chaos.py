@@ -10,7 +10,7 @@ import pytest
 from mlmonitor.store.database import connect
 from mlmonitor.store.schema import initialise
 from support.brokers import KafkaBroker
-from support.store_chaos import load_through_chaos
+from support.store_chaos import POISONED, Stored, load_through_chaos
 
 
 class EmbeddedDatabase:
@@ -62,7 +62,8 @@ def test_each_event_is_stored_once_through_crashes(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase
 ) -> None:
     """A short form: four kills, four restarts of the broker, two crashes of the database."""
-    load_through_chaos(own_broker, crashing, predictions=16_000, kills=4, batch=400)
+    stored = load_through_chaos(own_broker, crashing, predictions=16_000, kills=4, batch=400)
+    assert stored == Stored(16_000, POISONED)
 
 
 @pytest.mark.endurance
@@ -71,4 +72,5 @@ def test_a_million_events_are_stored_once_through_twenty_kills(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase
 ) -> None:
     """A million messages; the crashes at seeded random moments."""
-    load_through_chaos(own_broker, crashing, predictions=820_000, kills=20, batch=5_000)
+    stored = load_through_chaos(own_broker, crashing, predictions=820_000, kills=20, batch=5_000)
+    assert stored == Stored(820_000, POISONED)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
@@ -17,6 +17,8 @@ from support.brokers import KafkaBroker
 from support.store_events import EventSource, Keyed, keyed, send
 
 POISON = (b"", b"{", b"[1]", b'{"schema": "gossip"}', b"\xff\xfe", b'{"schema": "prediction"}')
+POISONED = 40
+"""Messages that no loader can read."""
 
 
 class CrashingDatabase(Protocol):
@@ -111,7 +113,14 @@ def run_chaos(
     assert first.wait(60) == 0
 
 
-def check_store(url: str, events: Sequence[dict[str, Any]], planted: Sequence[bytes]) -> None:
+class Stored(NamedTuple):
+    """Rows of the store: predictions, and messages that were not readable."""
+
+    predictions: int
+    dead_letters: int
+
+
+def check_store(url: str, events: Sequence[dict[str, Any]], planted: Sequence[bytes]) -> Stored:
     """Each event is there once, in its table and in the sums; dead letters are those planted."""
     with connect(url) as store:
 
@@ -140,21 +149,22 @@ def check_store(url: str, events: Sequence[dict[str, Any]], planted: Sequence[by
         assert number("select count(*) from mlmonitor.waiting_label") == 0
         letters = store.execute("select value from mlmonitor.dead_letter").fetchall()
         assert sorted(bytes(row[0]) for row in letters) == sorted(planted)
+        return Stored(number("select count(*) from mlmonitor.prediction"), len(letters))
 
 
 def load_through_chaos(
     broker: KafkaBroker, database: CrashingDatabase, *, predictions: int, kills: int, batch: int
-) -> None:
+) -> Stored:
     """Send events with poison among them, load them through crashes, and check the store."""
     source = EventSource(11)
     events = [*source.reference(), *source.stream(predictions)]
     messages = keyed(events)
-    planted = plant(messages, 40, source.random)
+    planted = plant(messages, POISONED, source.random)
     topic = broker.make_topic()
     send(broker.address, topic, messages)
     stage = Stage(broker, database, topic)
     try:
         run_chaos(stage, messages, kills=kills, batch=batch, seed=5)
-        check_store(database.url, events, planted)
+        return check_store(database.url, events, planted)
     finally:
         stage.close()

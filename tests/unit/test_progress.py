@@ -17,10 +17,15 @@ class Terminal(io.StringIO):
 
 
 class BrokenTerminal(Terminal):
-    """One whose reader is gone."""
+    """One whose reader is gone; counts the attempts to write to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts = 0
 
     def write(self, _text: str, /) -> int:
         """As a closed pipe answers."""
+        self.attempts += 1
         raise BrokenPipeError
 
 
@@ -65,16 +70,20 @@ def test_lines_are_written_at_most_ten_times_a_second() -> None:
 
 
 def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
-    """Neither does one that was closed before."""
-    closed = Terminal()
+    """Neither does one that was closed before; nothing is written after the first failure."""
+    broken, closed = BrokenTerminal(), Terminal()
     closed.close()
-    for stream in (BrokenTerminal(), closed):
+    updated = []
+    for stream in (broken, closed):
         clock = ManualClock(0.0)
         with ProgressLine("fitting", 2, stream=stream, clock=clock) as progress:
             clock.advance(QUIET_SECONDS)
             progress.update(1)
             clock.advance(1)
             progress.update(2)
+            updated.append(stream)
+    assert updated == [broken, closed]
+    assert broken.attempts == 1
 
 
 def test_more_than_planned_is_all() -> None:
