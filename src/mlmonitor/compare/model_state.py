@@ -6,7 +6,6 @@ from functools import partial
 
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.exemplars import rows_with_origin
-from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.inbox import Queue
 from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.buffer.pending import Pending
@@ -17,7 +16,6 @@ from mlmonitor.capture.read.rows import RowOrigin, read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
-from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.estimator import listeners_of
@@ -63,17 +61,8 @@ class ModelState:
         # An interval of 0 leaves fewer rows to the exports, which check all evidence.
         quiet_seconds = QUIET_INTERVALS * config.check_interval_seconds
         self._quiet_seconds = quiet_seconds or config.export_interval_seconds
-        span = Span(config.window_seconds, config.window_rows, config.window_slices)
-        significance = Significance(
-            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
-        )
-        self._options = ComparisonOptions(
-            span,
-            significance,
-            config.heavy_hitters,
-            config.outlier_deviations,
-            groups=declared.groups,
-        )
+        self._options = ComparisonOptions.from_config(config, groups=declared.groups)
+        span, significance = self._options.span, self._options.significance
         self.incidents: IncidentTracker = IncidentTracker()
         self.pending: Pending = Pending(
             config.pending_predictions,

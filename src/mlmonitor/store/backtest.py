@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlmonitor.aggregate.window import Span
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.config import Config
@@ -89,13 +87,7 @@ class _Replay:
     """One setting, as it goes through the period."""
 
     def __init__(self, reference: Reference, config: Config, stored: StoredModel) -> None:
-        span = Span(config.window_seconds, config.window_rows, config.window_slices)
-        significance = Significance(
-            config.alpha, 1, config.drift_tolerance, config.min_rows, config.quality_tolerance
-        )
-        options = ComparisonOptions(
-            span, significance, config.heavy_hitters, config.outlier_deviations
-        )
+        options = ComparisonOptions.from_config(config)
         declared = Declared(segments=reference.segments)
         now = stored.since.timestamp()
         self._comparing = Comparing.begin(reference, options, declared, now=now)
