@@ -29,7 +29,7 @@ setup: $(VENV)/.check $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
-# All that a change can break in a minute's work: under four minutes on two cores.
+# All that a change can break in a minute's work: seven minutes on two cores.
 test: $(VENV)/.test
 	$(PYTEST) $(PARALLEL) $(SERIAL:%=--ignore=%)
 	$(PYTEST) $(SERIAL)
