@@ -1,6 +1,7 @@
 """The schema of the event store: made at once and by migrations, roles, retention."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ from mlmonitor.store.schema import (
     upgrade,
 )
 from support.brokers import PostgresDatabase
+from support.hook_server import wait_until
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -192,6 +194,20 @@ def test_days_out_of_reason_have_no_partition(store: Connection) -> None:
     assert store.execute(query, ("9999-01-01",)).fetchone() == (False,)
     assert store.execute(query, ("2026-01-31",)).fetchone() == (True,)
     assert store.execute(query, ("2026-01-31",)).fetchone() == (True,)
+
+
+def test_two_loaders_that_make_the_same_partition_both_have_it(
+    store: Connection, database_url: str
+) -> None:
+    """The second waits for the first, and then sees what the first has made."""
+    query = "select mlmonitor.create_partition('prediction', '2026-01-31')"
+    waiting = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+    with connect(database_url) as other, ThreadPoolExecutor(1) as loader:
+        with store.transaction():
+            assert store.execute(query).fetchone() == (True,)
+            second = loader.submit(lambda: other.execute(query).fetchone())
+            wait_until(lambda: store.execute(waiting).fetchone() == (True,))
+        assert second.result() == (True,)
 
 
 def add_kpi(store: Connection, time: datetime, *, partition: bool) -> None:

@@ -237,7 +237,10 @@ begin
         return true;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('mlmonitor.' || child, 0));
-    if to_regclass(format('mlmonitor.%I', child)) is not null then
+    -- Waiting for an advisory lock refreshes no cache of names: to_regclass would still not know
+    -- what another loader has made in the meantime. The table itself does.
+    if exists (select from pg_class
+               where relname = child and relnamespace = 'mlmonitor'::regnamespace) then
         return true;
     end if;
     if day not between date '1970-01-01' and current_date + 3 then
