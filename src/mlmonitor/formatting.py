@@ -4,9 +4,11 @@ import math
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 _ZERO_WIDTH = ("Mn", "Me", "Cf")
 _DUST = 1e-12
+_ALIKE = 1e-6
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -19,6 +21,29 @@ def short(number: float | None) -> str:
     if 9_999.5 <= abs(number) < 999_999.5:
         return f"{number:,.0f}"
     return f"{number:.2e}"
+
+
+def write_apart(numbers: Sequence[float]) -> list[str]:
+    """Format ascending numbers in full, with as few digits as tell them apart, at least four.
+
+    Numbers closer than a millionth of their size may read alike.
+    """
+    distinct = 1 + sum(b - a > _ALIKE * max(abs(a), abs(b)) for a, b in pairwise(numbers))
+    texts = [_in_full(number, 4) for number in numbers]
+    for digits in range(5, 17):
+        if len(set(texts)) >= distinct:
+            break
+        texts = [_in_full(number, digits) for number in numbers]
+    return texts
+
+
+def _in_full(number: float, digits: int) -> str:
+    """Format without an exponent while that stays readable: 20,000 and 0.0001, but 3e+20."""
+    if number == 0 or not 1e-4 <= abs(number) < 1e15:
+        return f"{number:.{digits}g}"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
+    text = f"{number:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def signed(number: float) -> str:

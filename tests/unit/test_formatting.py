@@ -16,6 +16,7 @@ from mlmonitor.formatting import (
     table,
     truncate,
     wide,
+    write_apart,
     zero_if_rounding,
 )
 
@@ -145,3 +146,29 @@ def test_nothing_is_dust_beside_an_unknown_scale(scale: float | None) -> None:
     """Where the deviation is zero or not known, the number is kept."""
     assert zero_if_rounding(1e-30, scale=scale) == 1e-30
     assert zero_if_rounding(None, scale=scale) is None
+
+
+@pytest.mark.parametrize(
+    ("edges", "texts"),
+    [
+        ([], []),
+        ([20_000.0, 200_000.0], ["20,000", "200,000"]),
+        ([0.000_1, 0.25], ["0.0001", "0.25"]),
+        ([-1.5, 0.0, 1e20], ["-1.5", "0", "1e+20"]),
+        ([18_194.0, 18_195.0], ["18,194", "18,195"]),
+        ([100_000.25, 100_000.4], ["100,000.2", "100,000.4"]),
+        ([1.234_56, 7.0], ["1.235", "7"]),
+    ],
+)
+def test_edges_of_bins_are_written_without_exponents(edges: list[float], texts: list[str]) -> None:
+    """A reader sees 20,000, not 2e+04, and never two different edges as one."""
+    assert write_apart(edges) == texts
+
+
+@given(st.lists(st.integers(-(10**5), 10**5), unique=True, max_size=30))
+def test_edges_that_differ_are_written_differently(numbers: list[int]) -> None:
+    """However close they are, as long as it is more than a millionth of their size."""
+    edges = [number / 8 for number in sorted(numbers)]
+    texts = write_apart(edges)
+    assert len(set(texts)) == len(edges)
+    assert [float(text.replace(",", "")) for text in texts] == pytest.approx(edges, rel=1e-3)

@@ -9,7 +9,7 @@ from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.formats.reference import CountedEntry, NumericReference
-from mlmonitor.formatting import day, moment
+from mlmonitor.formatting import day, moment, write_apart
 from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats, Kind
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
@@ -141,7 +141,7 @@ def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
     """Edges as people write them: dates, with the time if two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:
-        return [f"{edge:.4g}" for edge in _without_zero_window(edges)]
+        return write_apart(_without_zero_window(edges))
     seconds = [round(edge) for edge in edges]  # the edges around a point mass are not whole
     days = [day(edge) for edge in seconds]
     has_all = len(set(days)) == len(set(seconds))
