@@ -23,7 +23,6 @@ import numpy as np
 
 import shapes
 from harness import Figure, main
-from mlmonitor import pipeline
 from mlmonitor.aggregate import call_stats
 from mlmonitor.aggregate.call_stats import CallStats
 from mlmonitor.aggregate.profile import FieldProfile
@@ -33,6 +32,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.compare import model_state
 from mlmonitor.compare.population import Population
+from mlmonitor.pipeline import pipeline
 
 WHOLE = "all CPU of a row"
 HOST = "the calling thread"

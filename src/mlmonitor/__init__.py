@@ -36,7 +36,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.base import Exporter
     from mlmonitor.export.destinations import Otlp
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
-    from mlmonitor.monitor import Monitor
+    from mlmonitor.monitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
     from mlmonitor.profiling import Profile
     from mlmonitor.records import Field, Kind, Kpi, Metric, Objective, Quality, Role
@@ -80,7 +80,7 @@ _MODULES = {
     "export.base": ("Exporter",),
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
-    "monitor": ("Monitor",),
+    "monitor.monitor": ("Monitor",),
     "profiling": ("Profile",),
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlmonitor.environment.parsers import Warn, read_boolean, read_choice, read_duration, warn_once
 from mlmonitor.errors import ConfigError
-from mlmonitor.variables import Warn, read_boolean, read_choice, read_duration, warn_once
 
 PAGE = "docs/configuration.md"
 _PREFIX = "MLMONITOR_"

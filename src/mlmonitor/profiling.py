@@ -20,14 +20,14 @@ from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.config import Config
+from mlmonitor.display.markup import add_text, new_fragment, to_text
+from mlmonitor.display.progress import ProgressLine
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.fleet.data_file import open_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
 from mlmonitor.fleet.row_chunks import ColumnRoles, RowChunk, read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formatting import counted
-from mlmonitor.markup import add_text, new_fragment, to_text
-from mlmonitor.progress import ProgressLine
 from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from mlmonitor import Monitor, Otlp
-from mlmonitor.environment import (
+from mlmonitor.environment.standard_variables import (
     OtlpSettings,
     otlp_from_environment,
     resource_from_environment,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Config, Role
-from mlmonitor.announcements import Announcements
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Call, Shape
 from mlmonitor.capture.host.copiers import copy_mapping
@@ -12,7 +11,8 @@ from mlmonitor.capture.outputs import Outputs
 from mlmonitor.compare.incidents.callbacks import Callbacks
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
-from mlmonitor.pipeline import Pipeline
+from mlmonitor.pipeline.announcements import Announcements
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.references import fit_reference
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlmonitor.progress import QUIET_SECONDS, ProgressLine, track
+from mlmonitor.display.progress import QUIET_SECONDS, ProgressLine, track
 from mlmonitor.testing import ManualClock
 
 
@@ -99,7 +99,7 @@ def test_tracked_items_pass_unchanged_and_are_counted(monkeypatch: pytest.Monkey
     """Each by its own size; the line is erased even if the reader stops early."""
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr("mlmonitor.progress.QUIET_SECONDS", -1.0)
+    monkeypatch.setattr("mlmonitor.display.progress.QUIET_SECONDS", -1.0)
     parts = track(iter([[1], [2, 3], [4, 5, 6]]), "reading", 6, count=len)
     assert [next(parts), next(parts)] == [[1], [2, 3]]
     assert list(parts) == [[4, 5, 6]]
@@ -109,7 +109,7 @@ def test_tracked_items_pass_unchanged_and_are_counted(monkeypatch: pytest.Monkey
 
 def test_work_of_one_item_sets_up_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call of `record` with a single slice asks no stream and no clock."""
-    monkeypatch.setattr("mlmonitor.progress.ProgressLine", pytest.fail)
+    monkeypatch.setattr("mlmonitor.display.progress.ProgressLine", pytest.fail)
     assert list(track([], "recording")) == []
-    monkeypatch.setattr("mlmonitor.progress.ProgressLine", ProgressLine)
+    monkeypatch.setattr("mlmonitor.display.progress.ProgressLine", ProgressLine)
     assert list(track(["one"], "recording")) == ["one"]

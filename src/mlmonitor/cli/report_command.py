@@ -6,11 +6,11 @@ from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.config import Config
+from mlmonitor.display.progress import track
 from mlmonitor.errors import ConfigError
 from mlmonitor.fleet.data_file import Columns, DataFile, open_data_file
-from mlmonitor.monitor import Monitor
+from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.present.report.report_file import check_path
-from mlmonitor.progress import track
 from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status

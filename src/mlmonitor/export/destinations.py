@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-from mlmonitor.environment import OtlpProtocol, otlp_from_environment
+from mlmonitor.environment.parsers import Warn, warn_once
+from mlmonitor.environment.standard_variables import OtlpProtocol, otlp_from_environment
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.export.otlp import backends
 from mlmonitor.export.otlp.backends import Ambiguous, Durations
@@ -17,7 +18,6 @@ from mlmonitor.export.transport.connection import (
 )
 from mlmonitor.export.transport.credentials import Headers, Path
 from mlmonitor.secret import Secret
-from mlmonitor.variables import Warn, warn_once
 
 _TIMEOUT_SECONDS = 5.0
 

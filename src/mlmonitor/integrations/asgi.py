@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.monitor import Monitor
+from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.worker.processes import EXIT_SECONDS
 
 __all__ = ["MonitorMiddleware", "lifespan", "page"]

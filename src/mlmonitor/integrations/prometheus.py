@@ -10,7 +10,7 @@ from mlmonitor.catalog import IDENTITY, MetricSpec
 from mlmonitor.errors import import_extra
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
-from mlmonitor.monitor import Monitor
+from mlmonitor.monitor.monitor import Monitor
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

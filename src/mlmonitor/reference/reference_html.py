@@ -1,5 +1,6 @@
 """A reference as HTML for notebooks."""
 
+from mlmonitor.display.markup import add_table, add_text, new_fragment, to_text
 from mlmonitor.formats.reference import (
     CategoricalReference,
     CountedEntry,
@@ -8,7 +9,6 @@ from mlmonitor.formats.reference import (
     ReferenceFile,
 )
 from mlmonitor.formatting import amount, counted, day, duration, short
-from mlmonitor.markup import add_table, add_text, new_fragment, to_text
 
 _HEAD = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "median", "max", "bins")
 _MIDDLE = 50  # of the quantiles at 0, 1, ... 100 %

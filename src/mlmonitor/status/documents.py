@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
+from mlmonitor.display.markup import add_items, add_table, add_text, new_fragment, to_text
 from mlmonitor.formatting import counted, short
-from mlmonitor.markup import add_items, add_table, add_text, new_fragment, to_text
 from mlmonitor.status.field_table import invalid_count
 from mlmonitor.status.lines import alert_title
 

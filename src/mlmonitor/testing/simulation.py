@@ -15,7 +15,7 @@ from mlmonitor.formats.reference import (
     NumericReference,
     counted,
 )
-from mlmonitor.monitor import Monitor
+from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.testing.clock import ManualClock

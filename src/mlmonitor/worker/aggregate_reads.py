@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.export.base import Snapshot
 from mlmonitor.forks import check_fork
-from mlmonitor.pipeline import Pipeline
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.status.status import Status
 from mlmonitor.worker.wall_clock import Clock, read_wall
 

@@ -13,7 +13,7 @@ from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.config import Config
 from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.forks import check_fork
-from mlmonitor.pipeline import Pipeline
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.reference.reference import Reference
 from mlmonitor.worker.aggregate_reads import AggregateReads
 from mlmonitor.worker.flush_requests import FlushRequests

@@ -10,7 +10,7 @@ import pytest
 from mlmonitor import Alert, Config, Field, Monitor, Reference
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.export.series.describer import Describer
-from mlmonitor.pipeline import Pipeline
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.status.build import build_status
 from mlmonitor.testing import InMemoryExporter, ManualClock
 from support.references import fit_reference

@@ -13,7 +13,7 @@ from mlmonitor.cli.store.stored_model_options import add_stored_model, find_stor
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.destinations import Otlp
-from mlmonitor.monitor import Monitor
+from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.status.status import Status
 from mlmonitor.store.evaluate import read_outcomes
 

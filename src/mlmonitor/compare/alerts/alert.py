@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mlmonitor.aggregate.segments import ALL
+from mlmonitor.display.markup import new_fragment, to_text
 from mlmonitor.formatting import short
-from mlmonitor.markup import new_fragment, to_text
 from mlmonitor.records import Role
 
 AlertState = Literal["firing", "resolved"]

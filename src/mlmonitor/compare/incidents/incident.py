@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.markup import add_items, new_fragment, to_text
+from mlmonitor.display.markup import add_items, new_fragment, to_text
 
 Cause = Literal[
     "scaled",

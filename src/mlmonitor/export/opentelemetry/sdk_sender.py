@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlmonitor.capture.trace_context import suppress_instrumentation
-from mlmonitor.environment import resource_from_environment
+from mlmonitor.environment.standard_variables import resource_from_environment
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.export.otlp.backends import COLLECTOR

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlmonitor.capture.trace_context import suppress_instrumentation
-from mlmonitor.environment import resource_from_environment
+from mlmonitor.environment.standard_variables import resource_from_environment
 from mlmonitor.errors import ConfigError, ExportError
 from mlmonitor.export.base import Delivered, Snapshot
 from mlmonitor.export.otlp.backends import BackendProfile, Limits

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Literal, NamedTuple
 
-from mlmonitor.environment import OtlpSettings
+from mlmonitor.environment.standard_variables import OtlpSettings
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.otlp.backends import BackendProfile
 from mlmonitor.export.otlp.exporter import Access, OtlpExporter, Transport

@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 
-from mlmonitor.environment import token_from_environment
+from mlmonitor.environment.standard_variables import token_from_environment
 from mlmonitor.errors import ConfigError
 from mlmonitor.secret import Secret, SecretFile, check_header_text
 

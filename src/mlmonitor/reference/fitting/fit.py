@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlmonitor.display.progress import track
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import (
     CalibrationReference,
@@ -10,7 +11,6 @@ from mlmonitor.formats.reference import (
     LossReference,
     SegmentReference,
 )
-from mlmonitor.progress import track
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.calibration.fit_calibration import TrainingRows, fit_calibration
 from mlmonitor.reference.fitting.binned_predictions import explain

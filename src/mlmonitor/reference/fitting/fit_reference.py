@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.capture.read.class_values import unify_classes
+from mlmonitor.display.progress import track
 from mlmonitor.formats.reference import ReferenceFile
-from mlmonitor.progress import track
 from mlmonitor.records import Role
 from mlmonitor.reference.figures.row_figures import Figures, RowFigures, list_chunks
 from mlmonitor.reference.fit_options import (

@@ -9,7 +9,7 @@ from mlmonitor.compare.acceptance.accept_field import accept_field
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.series.identity import Identity
-from mlmonitor.pipeline import Pipeline
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.records import Declared, Kind, Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.worker.worker import Worker

@@ -15,7 +15,7 @@ from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
 from mlmonitor.events.event_log import EventLog
 from mlmonitor.gil import yield_gil
-from mlmonitor.model_version import ModelVersion, split_labels, was_predicted_before
+from mlmonitor.pipeline.model_version import ModelVersion, split_labels, was_predicted_before
 
 Positions = Mapping[tuple[str, ...], tuple[str, ...]]
 

@@ -16,7 +16,7 @@ from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.config import Config
-from mlmonitor.progress import track
+from mlmonitor.display.progress import track
 from mlmonitor.worker.wall_clock import Clock
 from mlmonitor.worker.worker import Worker
 

@@ -1,7 +1,7 @@
 """The standard OpenTelemetry variables for OTLP and the process.
 
 An invalid value is reported by a warning and ignored, so that it does not keep a service from
-starting (`mlmonitor.variables` cites the rule).
+starting (`mlmonitor.environment.parsers` cites the rule).
 """
 
 import os
@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
-from mlmonitor.secret import Secret
-from mlmonitor.variables import (
+from mlmonitor.environment.parsers import (
     Warn,
     iterate_values,
     read_boolean,
@@ -20,6 +19,7 @@ from mlmonitor.variables import (
     read_timeout,
     warn_once,
 )
+from mlmonitor.secret import Secret
 
 OtlpProtocol = Literal["http/protobuf", "grpc"]
 

@@ -4,14 +4,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlmonitor.announcements import Announcements, log_notices
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.drain import Drain, Positions
 from mlmonitor.events.event_log import EventLog
 from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Family, Snapshot
@@ -20,8 +18,10 @@ from mlmonitor.export.delivery.losses import describe_losses
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
-from mlmonitor.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.notify.cloudevents import Notice
+from mlmonitor.pipeline.announcements import Announcements, log_notices
+from mlmonitor.pipeline.drain import Drain, Positions
+from mlmonitor.pipeline.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning

@@ -10,8 +10,6 @@ from os import PathLike
 from typing import Self
 
 from mlmonitor import options
-from mlmonitor.adoption import Adoption
-from mlmonitor.announcements import Announcements
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
@@ -22,12 +20,14 @@ from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.delivery.delivery import name_deliveries
 from mlmonitor.export.series.identity import Identity
-from mlmonitor.feedback import Feedback
 from mlmonitor.forks import PerProcess
+from mlmonitor.monitor.adoption import Adoption
+from mlmonitor.monitor.feedback import Feedback
+from mlmonitor.monitor.prediction_recording import Recording
+from mlmonitor.monitor.presenting import Presenting
 from mlmonitor.notify.webhook import Webhook
-from mlmonitor.pipeline import Pipeline
-from mlmonitor.prediction_recording import Recording
-from mlmonitor.presenting import Presenting
+from mlmonitor.pipeline.announcements import Announcements
+from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.records import Field, Kind, Kpi, Metric, Objective
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status

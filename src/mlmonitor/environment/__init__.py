@@ -1,0 +1,1 @@
+"""The standard OpenTelemetry variables of a process, as typed values."""

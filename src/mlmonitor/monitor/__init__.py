@@ -1,0 +1,1 @@
+"""What a user creates: `Monitor`, and the parts it is made of."""
