@@ -16,7 +16,6 @@ from mlmonitor.capture.host.recorder import Recorder
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.capture.read.rows import read_rows
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.config import Config
@@ -25,6 +24,7 @@ from mlmonitor.display.progress import ProgressLine
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.fleet.data_file import open_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
+from mlmonitor.fleet.rounds import evaluate_rounds
 from mlmonitor.fleet.row_chunks import ColumnRoles, RowChunk, read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formatting import counted
@@ -135,6 +135,11 @@ class Profile:
         """Rows counted."""
         return 0 if self._content is None else self._content.rows
 
+    @property
+    def last_at(self) -> float | None:
+        """When the newest rows were predicted, in seconds since 1970; None without rows."""
+        return None if self._content is None else self._content.last_at
+
     def merge(self, other: Self) -> Self:
         """Add what `other` has counted; return this profile, so that calls chain.
 
@@ -187,10 +192,11 @@ class Profile:
         with open(path, "rb") as file:  # noqa: PTH123 - a path-like object is enough
             return cls.from_bytes(file.read())
 
-    def status(
+    def status(  # noqa: PLR0913 - all but the reference by keyword
         self,
         reference: Reference | str | PathLike[str],
         *,
+        earlier: Sequence[Self] = (),
         model: str = "model",
         version: str = "",
         ignore: Sequence[str] = (),
@@ -199,32 +205,29 @@ class Profile:
     ) -> Status:
         """Compare with a reference, as a service that recorded these rows in one window would.
 
+        earlier: profiles of earlier rows, the oldest first, which are evidence but not in the
+        window. Evaluated in order, they show a late change sooner than all rows at once.
         at: when the alerts are said to have started, in seconds since 1970; if not given, now.
 
-        All rows are evaluated at once, so the e-values and the rows of alerts may differ from those
-        of a service, which evaluates rows as they arrive. What needs single rows is missing:
-        labels, latencies, declared rules, groups and estimated performance.
+        The rows of a profile are evaluated at once, so e-values may differ from a service's. What
+        needs single rows is missing: labels, latencies, rules, groups, estimated performance.
 
         Raises:
             ConfigError: an argument is wrong.
-            IncompatibleSketch: the rows were counted with another reference.
+            IncompatibleSketch: the rows were counted with another reference or other segments.
         """
         resolved = _resolve_reference(reference)
-        content, now = self._content, time.time() if at is None else float(at)
-        names = () if content is None or not content.segments else resolved.segments
-        state = ModelState(
-            options.resolve_config(config, os.environ),
+        now = time.time() if at is None else float(at)
+        rounds = [p._content for p in (*earlier, self)]  # noqa: SLF001 - of this class
+        state = evaluate_rounds(
+            [content for content in rounds if content is not None],
             resolved,
-            declared=Declared(frozenset(options.check_names("ignore", ignore)), segments=names),
-            started_at=now,
+            config=options.resolve_config(config, os.environ),
+            ignore=frozenset(options.check_names("ignore", ignore)),
+            now=now,
         )
-        state.begin_comparing(now=now)
-        if content is not None and state.traffic.comparing is not None:
-            content.apply_to(state.traffic.comparing)
-        changed = [alert for part in state.populations for alert in part.evaluate(now=now)]
-        state.group_alerts(changed)
         snapshot = build_snapshot((model, version), state, Inbox(1), {}, now=now)
-        calls = replace(snapshot.calls, predictions=self.rows)
+        calls = replace(snapshot.calls, predictions=sum(p.rows for p in (*earlier, self)))
         return build_status(replace(snapshot, calls=calls))
 
     def __repr__(self) -> str:
@@ -287,7 +290,7 @@ class _RowCounting:
                     line.update(comparing.population.unevaluated_rows)
                 if self._inbox.guard.internal_errors:
                     raise SchemaError(f"features: cannot be read: {self._inbox.guard.last}")
-        return ProfileContent.copy_from(comparing)
+        return ProfileContent.copy_from(comparing, self._now)
 
 
 def _resolve_reference(reference: Reference | str | PathLike[str]) -> Reference:

@@ -92,11 +92,17 @@ class Window:
         """Count rows in the totals only: those that became the reference are not compared."""
         self._closed.update(block)
 
-    def absorb(self, view: View) -> None:
-        """Add rows that other windows of this plan have counted to the open slice."""
+    def absorb(self, view: View, *, is_recent: bool = True) -> None:
+        """Add rows that other windows of this plan have counted.
+
+        is_recent: whether they are part of this window; others are counted in the totals only.
+        """
         self._fold_staged()
-        self._open.merge(view.profile)
-        self._shapes[1].merge(view.shapes)
+        if is_recent:
+            self._open.merge(view.profile)
+            self._shapes[1].merge(view.shapes)
+        else:
+            self._closed.merge(view.profile)
         numeric, digests = len(self.plan.schema.numeric), view.shapes.digests
         self._low[:numeric] = np.minimum(self._low[:numeric], digests.min)
         self._high[:numeric] = np.maximum(self._high[:numeric], digests.max)

@@ -1,10 +1,12 @@
 """`mlmonitor fleet`: the status of many profiles at once."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.errors import FormatError, IncompatibleSketch
+from mlmonitor.fleet.rounds import ROUND_SECONDS
 from mlmonitor.profiling import Profile
 from mlmonitor.reference.reference import Reference
 
@@ -24,20 +26,24 @@ def add_command(commands: Any) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", help="write the merged profile, too")
     parser.add_argument("--json", action="store_true", help="the status as one JSON object")
     parser.add_argument("--fail-on-alert", action="store_true")
+    parser.add_argument(
+        "--by",
+        choices=list(ROUND_SECONDS),
+        help="evaluate the profiles of each hour or day in order, and show the newest",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     reference = Reference.load(options.reference)
-    merged = Profile()
-    for path in options.profiles:
-        try:
-            merged.merge(Profile.load(path))
-        except (FormatError, IncompatibleSketch) as error:
-            raise FormatError(f"{path}: {error}") from error
+    seconds = None if options.by is None else ROUND_SECONDS[options.by]
+    rounds = _merge_rounds(options.profiles, seconds)
+    newest = max(rounds)
+    merged = rounds[newest]
     try:
         status = merged.status(
             reference,
+            earlier=[rounds[number] for number in sorted(rounds) if number < newest],
             model=options.model,
             version=options.model_version,
             ignore=options.ignore,
@@ -48,3 +54,23 @@ def _run(options: argparse.Namespace) -> int:
         merged.save(options.out)
     print(status.to_json(indent=1) if options.json else status)
     return FAILED if options.fail_on_alert and status.alerts else OK
+
+
+def _merge_rounds(paths: Sequence[str], seconds: float | None) -> dict[int, Profile]:
+    """Merge the profiles of each round of this length, by its number; without one, all of them."""
+    rounds: dict[int, Profile] = {}
+    for path in paths:
+        try:
+            profile = Profile.load(path)
+            rounds.setdefault(_round_number(profile, seconds), Profile()).merge(profile)
+        except (FormatError, IncompatibleSketch) as error:
+            raise FormatError(f"{path}: {error}") from error
+    return rounds
+
+
+def _round_number(profile: Profile, seconds: float | None) -> int:
+    if seconds is None or not profile.rows:
+        return 0
+    if profile.last_at is None:
+        raise FormatError("has no time: --by needs profiles of a newer release")
+    return int(profile.last_at // seconds)

@@ -137,9 +137,12 @@ class Population:
             self.rules.update(block)
         self.unevaluated_rows += block.rows
 
-    def absorb(self, view: View) -> None:
-        """Add rows that were counted elsewhere over the same plan, in no order."""
-        self.window.absorb(view)
+    def absorb(self, view: View, *, is_recent: bool = True) -> None:
+        """Add rows that were counted elsewhere over the same plan, in no order.
+
+        is_recent: whether they are part of the window.
+        """
+        self.window.absorb(view, is_recent=is_recent)
         self.unevaluated_rows += view.profile.rows
 
     def update_groups(self, values: Values) -> None:

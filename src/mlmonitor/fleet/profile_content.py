@@ -1,6 +1,7 @@
 """What was counted of many rows, in all and by segment; and its bytes."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
@@ -22,10 +23,11 @@ class ProfileContent:
     """The whole and its segments; merging adds them up.
 
     tally: rows of each segment, those predicted and those that failed. unknown: values by the name
-    of a column that the reference does not have, None for further names.
+    of a column that the reference does not have, None for further names. last_at: when the newest
+    rows were predicted; None if that is not known.
     """
 
-    __slots__ = ("populations", "segments", "tally", "unknown")
+    __slots__ = ("last_at", "populations", "segments", "tally", "unknown")
 
     def __init__(
         self,
@@ -33,15 +35,17 @@ class ProfileContent:
         segments: Sequence[str],
         tally: Counts,
         unknown: Mapping[str | None, int],
+        last_at: float | None = None,
     ) -> None:
         self.populations: list[PopulationContent] = list(populations)
         self.segments: tuple[str, ...] = tuple(segments)
         self.tally: Counts = tally
         self.unknown: dict[str | None, int] = dict(unknown)
+        self.last_at: float | None = last_at
 
     @classmethod
-    def copy_from(cls, comparing: Comparing) -> Self:
-        """Copy what was counted since comparing began."""
+    def copy_from(cls, comparing: Comparing, last_at: float) -> Self:
+        """Copy what was counted since comparing began; the rows were predicted at `last_at`."""
         populations: list[Population] = [comparing.population]
         segments: tuple[str, ...] = ()
         tally = np.zeros((2, 0), np.int64)
@@ -51,7 +55,7 @@ class ProfileContent:
             segments, tally = counted.names, np.array([counted.predictions, counted.failed])
         privacy = Privacy.find(comparing.population)
         contents = [PopulationContent.copy_from(p, privacy) for p in populations]
-        return cls(contents, segments, tally, comparing.reader.unknown)
+        return cls(contents, segments, tally, comparing.reader.unknown, last_at)
 
     @property
     def rows(self) -> int:
@@ -61,7 +65,7 @@ class ProfileContent:
     def copy(self) -> Self:
         """Return a copy that shares nothing with this one."""
         copies = [population.copy() for population in self.populations]
-        return type(self)(copies, self.segments, self.tally.copy(), self.unknown)
+        return type(self)(copies, self.segments, self.tally.copy(), self.unknown, self.last_at)
 
     def merge(self, other: Self) -> None:
         """Add what `other` has counted; raises IncompatibleSketch, adding nothing, if it cannot."""
@@ -73,11 +77,15 @@ class ProfileContent:
         for mine, theirs in pairs:
             mine.merge(theirs)
         self.tally = self.tally + other.tally
+        if other.last_at is not None:
+            self.last_at = max(self.last_at or other.last_at, other.last_at)
         for name, count in other.unknown.items():
             self.unknown[name] = self.unknown.get(name, 0) + count
 
-    def apply_to(self, comparing: Comparing) -> None:
-        """Add everything to an empty comparison with the same reference.
+    def apply_to(self, comparing: Comparing, *, is_recent: bool = True) -> None:
+        """Add everything to a comparison with the same reference.
+
+        is_recent: whether these rows are part of its window; otherwise they are evidence only.
 
         Raises:
             FormatError: an array does not fit the reference.
@@ -94,16 +102,21 @@ class ProfileContent:
             for content, population in zip(self.populations, populations, strict=True)
         ]
         for population, view in zip(populations, views, strict=True):
-            population.absorb(view)
+            population.absorb(view, is_recent=is_recent)
         if segmentation is not None:
             segmentation.tally.predictions += self.tally[0]
             segmentation.tally.failed += self.tally[1]
-        comparing.reader.unknown.update(self.unknown)
+        unknown = comparing.reader.unknown
+        for name, count in self.unknown.items():
+            unknown[name] = unknown.get(name, 0) + count
 
     def to_bytes(self) -> bytes:
         """Serialise everything that may leave the process, with a version and a checksum."""
         unknown = [[name, count] for name, count in self.unknown.items()]
-        about = json.dumps({"segments": self.segments, "unknown": unknown})
+        about_rows: dict[str, Any] = {"segments": self.segments, "unknown": unknown}
+        if self.last_at is not None:
+            about_rows["last_at"] = self.last_at
+        about = json.dumps(about_rows)
         state: dict[str, Array] = {
             "about": np.frombuffer(about.encode("utf-8", "surrogatepass"), np.uint8),
             "tally": self.tally,
@@ -123,7 +136,7 @@ class ProfileContent:
         state = unpack(KIND, data)
         if not state:
             return None
-        segments, unknown = _read_about(part(state, "about", np.uint8, ndim=1).tobytes())
+        segments, unknown, last_at = _read_about(part(state, "about", np.uint8, ndim=1).tobytes())
         tally = part(state, "tally", np.int64, shape=(2, len(segments)))
         demand((tally >= 0).all(), "tally: expected zero or more")
         populations = []
@@ -133,7 +146,7 @@ class ProfileContent:
                 populations.append(PopulationContent.from_state(own))
             except FormatError as error:
                 raise FormatError(f"{KIND}: population {place}: {error}") from None
-        return cls(populations, segments, tally, unknown)
+        return cls(populations, segments, tally, unknown, last_at)
 
 
 def pack_empty() -> bytes:
@@ -141,7 +154,7 @@ def pack_empty() -> bytes:
     return pack(KIND, {})
 
 
-def _read_about(text: bytes) -> tuple[tuple[str, ...], dict[str | None, int]]:
+def _read_about(text: bytes) -> tuple[tuple[str, ...], dict[str | None, int], float | None]:
     about: Any = None
     with suppress(ValueError, RecursionError):
         about = json.loads(text.decode("utf-8", "surrogatepass"))
@@ -151,9 +164,17 @@ def _read_about(text: bytes) -> tuple[tuple[str, ...], dict[str | None, int]]:
         and isinstance(about.get("unknown"), list)
         and all(isinstance(name, str) for name in about["segments"])
         and all(map(_is_count, about["unknown"]))
+        and _is_time(about.get("last_at"))
     )
     demand(is_sound, f"{KIND}: about: expected the names of segments and unknown columns")
-    return tuple(about["segments"]), dict(about["unknown"])
+    # Profiles of the first release lack the time.
+    return tuple(about["segments"]), dict(about["unknown"]), about.get("last_at")
+
+
+def _is_time(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        return False
+    return value is None or math.isfinite(value)
 
 
 def _is_count(pair: object) -> bool:

@@ -1,0 +1,45 @@
+"""Profiles of many processes, evaluated in the order of their rows as one service would."""
+
+from collections.abc import Sequence
+
+from mlmonitor.compare.model_state import ModelState
+from mlmonitor.config import Config
+from mlmonitor.fleet.profile_content import ProfileContent
+from mlmonitor.records import Declared
+from mlmonitor.reference.reference import Reference
+
+ROUND_SECONDS = {"hour": 3_600.0, "day": 86_400.0}
+"""Lengths of rounds by their names."""
+
+
+def evaluate_rounds(
+    rounds: Sequence[ProfileContent],
+    reference: Reference,
+    *,
+    config: Config,
+    ignore: frozenset[str] = frozenset(),
+    now: float,
+) -> ModelState:
+    """Compare the rows of each round with the reference, and evaluate after each.
+
+    The evidence is that of all rounds: it restarts after a round as it does in a service, so a
+    change that began in a late round is not diluted by the rows before it. The window holds the
+    rows of the last round.
+
+    Promise: that of `EProcess`, over all rows of all processes as one stream.
+
+    Raises:
+        FormatError: an array does not fit the reference.
+        IncompatibleSketch: rows were counted with another reference.
+    """
+    names = reference.segments if rounds and rounds[-1].segments else ()
+    declared = Declared(ignore, segments=names)
+    state = ModelState(config, reference, declared=declared, started_at=now)
+    state.begin_comparing(now=now)
+    comparing = state.traffic.comparing
+    assert comparing is not None  # noqa: S101 - there is a reference
+    for content in rounds:
+        content.apply_to(comparing, is_recent=content is rounds[-1])
+        changed = [alert for part in state.populations for alert in part.evaluate(now=now)]
+        state.group_alerts(changed)
+    return state
