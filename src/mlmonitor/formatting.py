@@ -24,7 +24,7 @@ def short(number: float | None) -> str:
 
 
 def write_apart(numbers: Sequence[float]) -> list[str]:
-    """Format ascending numbers in full, with as few digits as tell them apart, at least four.
+    """Format ascending numbers in full, with the fewest digits (four or more) that keep them apart.
 
     Numbers closer than a millionth of their size may read alike.
     """

@@ -1,6 +1,7 @@
 """The sampled rows of one field, counted by segment and by season."""
 
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
     codes[None] = len(entry.counts)
     rest = len(entry.categories)
     names = group_withheld(rows, entry.names, entry.groups).tolist()
-    return np.array([codes.get(name, rest) for name in names], np.int64)
+    return np.fromiter(map(codes.get, names, repeat(rest)), np.int64, len(names))
 
 
 def refused_of(reasons: Reasons) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Design effects of blocks and of groups of rows, measured from the bins of their values."""
 
 import math
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ _LEAST_EVENTS = 30  # rows in and outside a bin, for the bin to be a direction o
 _SINGLE_BINS = 3  # unordered bins that are a direction of their own
 _SIGNIFICANT = 2.3  # standard deviations of chance that a design effect must exceed
 _LEAST_FREEDOM = 4.0
+_COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
 _UNRESOLVED_SHARE = 0.5  # of the variance between the longest blocks: too few are independent
 _SORTED_STEPS = 0.2  # of their variance is between neighbours: the rows are sorted
 
@@ -69,17 +71,17 @@ def block_effects(
     shares = np.bincount(cells, minlength=width) / max(rows, 1)
     scores = score_directions(shares, rows, is_ordered=is_ordered)
     points, share_between, is_sorted = [(1.0, 1.0)], 0.0, False
-    counts = _one_hot_pairs(cells, width)
-    wanted = None if expected is None else _pair_sums(expected)
+    along = scores[cells] if expected is None else scores[cells] - expected @ scores
+    table = _BlockTable(cells, shares, expected)
     length = 2
-    while len(counts) >= FEWEST_BLOCKS:
-        centred = counts - (length * shares if wanted is None else wanted)
-        estimate = _estimate(centred, np.full(len(counts), float(length)), shares, scores)
+    while rows // length >= FEWEST_BLOCKS:
+        along = _pair_sums(along)
+        squares = table.join_pairs()
+        estimate = _estimate(along, squares, np.full(len(along), float(length)), shares, scores)
         points.append((float(length), _significant(estimate)))
         share_between = float(estimate.effects[:-1].max(initial=0.0)) / length
-        is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(centred, scores, estimate)
-        counts, length = _pair_sums(counts), 2 * length
-        wanted = None if wanted is None else _pair_sums(wanted)
+        is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(along, estimate)
+        length *= 2
     is_resolved = len(points) > 1 and share_between < _UNRESOLVED_SHARE
     if is_sorted:
         points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
@@ -88,15 +90,61 @@ def block_effects(
     return _curve(points, is_resolved=is_resolved)
 
 
-def _is_sorted(centred: Floats, scores: Floats, estimate: _Estimate) -> bool:
+class _BlockTable:
+    """The bins of blocks of 2, 4, 8, ... consecutive rows."""
+
+    def __init__(self, cells: Counts, shares: Floats, expected: Floats | None) -> None:
+        self._cells, self._wanted, self._length = cells, expected, 1
+        self._counts: Floats | None = None
+        self._weights = np.divide(1.0, shares, out=np.zeros(shares.size), where=shares > 0)
+
+    def join_pairs(self) -> float:
+        """Double the length of the blocks.
+
+        Returns the sum over blocks and bins of `(count - expected count)**2 / share`.
+        """
+        self._length *= 2
+        if self._wanted is None and self._length <= _COMPARED_ROWS:
+            return self._compare_rows()
+        self._counts = self._count() if self._counts is None else _pair_sums(self._counts)
+        if self._wanted is None:
+            squares = float(_sum_squares(self._counts) @ self._weights)
+            return squares - len(self._counts) * self._length**2
+        self._wanted = _pair_sums(self._wanted)
+        return float(_sum_squares(self._counts - self._wanted) @ self._weights)
+
+    def _compare_rows(self) -> float:
+        """The same from pairs of rows: a table of mostly zeros would be wide and slow."""
+        length = self._length
+        cells = self._cells[: self._cells.size // length * length]
+        squares = float(self._weights[cells].sum())
+        for first, second in combinations([cells[place::length] for place in range(length)], 2):
+            squares += 2 * float(self._weights[first[first == second]].sum())
+        return squares - cells.size * length
+
+    def _count(self) -> Floats:
+        """Count the bins of each block, `[blocks, bins]`."""
+        blocks, width = self._cells.size // self._length, self._weights.size
+        places = np.repeat(np.arange(blocks), self._length) * width
+        places += self._cells[: places.size]
+        counts = np.bincount(places, minlength=blocks * width)
+        return counts.reshape(blocks, width).astype(np.float64)
+
+
+def _sum_squares(table: Floats) -> Floats:
+    sums: Floats = np.einsum("ij,ij->j", table, table)
+    return sums
+
+
+def _is_sorted(along: Floats, estimate: _Estimate) -> bool:
     """Whether neighbouring blocks differ far less than others, as in sorted rows.
 
     Source: von Neumann, "Distribution of the ratio of the mean square successive difference to the
         variance", 1941.
     """
-    along = centred @ scores[:, int(np.argmax(estimate.effects[:-1]))]
-    steps = float((np.diff(along) ** 2).mean()) / 2
-    return steps < _SORTED_STEPS * float(along.var())
+    line = along[:, int(np.argmax(estimate.effects[:-1]))]
+    steps = float((np.diff(line) ** 2).mean()) / 2
+    return steps < _SORTED_STEPS * float(line.var())
 
 
 def _curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
@@ -128,7 +176,7 @@ def _day_effect(
     if expected is not None:
         starts = np.flatnonzero(np.diff(day, prepend=-1))
         wanted = np.add.reduceat(expected, starts, axis=0)
-    estimate = _estimate(counts - wanted, sizes, shares, scores)
+    estimate = _estimate_table(counts - wanted, sizes, shares, scores)
     return float((sizes**2).sum() / sizes.sum()), _significant(estimate)
 
 
@@ -154,7 +202,7 @@ def group_effect(
     sizes = sizes[present]
     centred = counts - sizes[:, None] * shares
     scores = score_directions(shares, rows, is_ordered=is_ordered)
-    effect = _significant(_estimate(centred, sizes, shares, scores))
+    effect = _significant(_estimate_table(centred, sizes, shares, scores))
     return float(min((effect - 1) / (size - 1), 1.0)), size
 
 
@@ -174,29 +222,33 @@ def season_shares(cells: Counts, width: int, seasons: Counts) -> Floats:
     return by_row
 
 
-def _one_hot_pairs(cells: Counts, width: int) -> Floats:
-    """Count the bins of each pair of rows, `[pairs, bins]`."""
-    pairs = cells.size // 2
-    places = np.repeat(np.arange(pairs), 2) * width + cells[: 2 * pairs]
-    counts = np.bincount(places, minlength=pairs * width)
-    return counts.reshape(pairs, width).astype(np.float64)
-
-
-def _pair_sums(counts: Floats) -> Floats:
-    half = len(counts) // 2
-    sums: Floats = counts[: 2 * half : 2] + counts[1 : 2 * half : 2]
+def _pair_sums(units: Floats) -> Floats:
+    half = len(units) // 2
+    sums: Floats = units[: 2 * half : 2] + units[1 : 2 * half : 2]
     return sums
 
 
-def _estimate(centred: Floats, sizes: Floats, shares: Floats, scores: Floats) -> _Estimate:
-    """Estimate design effects from centred counts `[units, bins]`; the last is of all bins."""
-    units, rows = len(centred), float(sizes.sum())
+def _estimate_table(centred: Floats, sizes: Floats, shares: Floats, scores: Floats) -> _Estimate:
+    """Estimate design effects from centred counts `[units, bins]`."""
+    present = shares > 0
+    squares = float((_sum_squares(centred)[present] / shares[present]).sum())
+    return _estimate(centred @ scores, squares, sizes, shares, scores)
+
+
+def _estimate(
+    along: Floats, squares: float, sizes: Floats, shares: Floats, scores: Floats
+) -> _Estimate:
+    """Estimate design effects in each direction and, the last, of all bins.
+
+    along: the sum of each unit's centred scores, `[units, directions]`. squares: the sum over units
+    and bins of the squared centred counts, divided by the bin's share.
+    """
+    units, rows = len(along), float(sizes.sum())
     present = shares > 0
     bins = int(np.count_nonzero(present))
     correction = units / max(units - 1.0, 1.0) / rows
-    sums = (centred**2).sum(axis=0)[present]
-    whole = float((sums / shares[present]).sum()) * correction / max(bins - 1, 1)
-    along = ((centred @ scores) ** 2).sum(axis=0) * correction
+    whole = squares * correction / max(bins - 1, 1)
+    of_directions = _sum_squares(along) * correction
     size = rows / units
     # Rare bins make the sums of squares vary more than those of normal variables.
     excess = np.maximum((shares[:, None] * scores**4).sum(axis=0) - 3, 0.0) / size
@@ -204,7 +256,7 @@ def _estimate(centred: Floats, sizes: Floats, shares: Floats, scores: Floats) ->
     tails = float((1 / shares[present]).sum()) - bins**2 - 2 * bins + 2
     spread = 2 * (bins - 1) + max(tails, 0.0) / size
     of_whole = (units - 1) * 2 * max(bins - 1, 1) ** 2 / max(spread, 1.0)
-    return _Estimate(np.append(along, whole), np.append(freedom, of_whole))
+    return _Estimate(np.append(of_directions, whole), np.append(freedom, of_whole))
 
 
 def _significant(estimate: _Estimate) -> float:
