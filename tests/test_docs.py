@@ -57,6 +57,17 @@ def test_the_examples_of_a_guide_run(page: str) -> None:
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page
 
 
+def test_the_example_of_the_guide_to_references_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saves the reference where it runs."""
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "guides" / "references.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "references", "exec"), {})  # noqa: S102 - our own page
+    assert (tmp_path / "reference.json").exists()
+
+
 def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Served and written to a file; the address is that of this machine."""
     monkeypatch.chdir(tmp_path)

@@ -83,25 +83,20 @@ class Reference(NotebookReference):
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        Data passed at once is used completely; of an iterator of chunks, bins summarise a uniform
-        sample of 100,000 rows. The first chunk with values of a column determines its kind.
-        Price: about 0.2 us a number and 0.5 us a category, and 20 to 200 ms a field for simulated
-            thresholds, 1 to 10 ms for asymptotic ones.
+        The guide is docs/guides/references.md. Data passed at once is used completely; of an
+        iterator of chunks, bins summarise a uniform sample of 100,000 rows.
+        Price: a few seconds of CPU for 100,000 rows of 40 columns, fewer with asymptotic thresholds
+            (`benchmarks/fit.py`).
 
         Args:
-            features: a pandas, polars or pyarrow frame (extra `frames`), columns by name, rows, an
-                array with `names`, or an iterator of chunks of any of these.
-            predictions: an array, a frame or mapping of several outputs, a function of a chunk, or
-                an iterator of chunks.
-            output: `probabilities` if `predictions` hold one number per class. As in `watch`, each
-                class is a field, and `prediction` is the label of the most probable class.
-            classes: names of the classes, in order, like `names` of `watch`.
-            actuals: the true values, in the same forms. If there are `classes`, they must be names
-                of classes, and so must later labels.
+            features: a frame, columns by name, rows, an array with `names`, or chunks of these.
+            predictions: the same; or a mapping of several outputs, or a function of a chunk.
+            output: `probabilities` if `predictions` hold one number per class.
+            classes: names of the classes, in order; actuals must be among them.
+            actuals: the true values, in the same forms.
             names: names of an array's columns.
             schema: kinds by column, to override inference; required for text and embeddings.
-            fields: declared as for a monitor; `Field(name, public=True)` keeps the names of
-                categories of fewer than five rows, which are withheld by default.
+            fields: declared as for a monitor; `public=True` keeps the names of rare categories.
             trained_at: when the model was trained; a naive time counts as UTC.
             importances: of features, as the model reports them.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
@@ -109,28 +104,22 @@ class Reference(NotebookReference):
             training_rows: how many rows the model was fitted on.
             parent_version: the version that the model replaces.
             kpis: figures to compare live ones with: those of a monitor, or columns by name.
-            attributions: columns by feature, an array, SHAP's `Explanation`, or a function of the
-                columns of a chunk.
-            anomaly_score: whether to score rows by the distance of their numeric features from
-                these rows (`anomaly_score`, `anomalous`), or the features to score them by.
+            attributions: columns by feature, an array, SHAP's `Explanation`, or a function.
+            anomaly_score: whether to score rows by their distance from these, or by which features.
             segments: features whose values split the rows; each segment costs as much as all rows.
             max_segments: the largest segments that are kept; the others become one.
-            groups: the group of each row, in the forms of `actuals`, or the column that names it,
-                which is no feature then. Rows of one group are less evidence than others.
+            groups: the group of each row, or the column that names it, which is then no feature.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
             season: `hour_of_day`, `hour_of_week` or `auto`: compare rows with those of these hours.
             season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.
-            thresholds: how the 99 % no-drift quantiles of distances are computed: `simulated`, or
-                `asymptotic`, which differs by at most a quarter if windows have 100 rows or more
-                and bins expect ten or more; by more otherwise. No alert depends on them.
+            thresholds: `simulated` or, cheaper, `asymptotic`; no alert depends on them.
             seed: seed of the sample drawn from chunks.
 
         Raises:
             SchemaError: the data has no rows or lacks names, its parts do not fit each other, or a
                 column has no known kind, or not the declared one.
-            ConfigError: `bins`, `seed` or `max_segments` is out of bounds, `output`, `thresholds`,
-                `season` or the time zone is unknown, or `times` is missing for a season.
+            ConfigError: an option is unknown or out of bounds, or `times` is missing for a season.
         """
         facts = TrainingFacts.check(
             trained_at=trained_at,

@@ -16,7 +16,7 @@ from mlmonitor.testing.receiver.faults import (
 from mlmonitor.testing.receiver.histograms import HistogramTotal
 from mlmonitor.testing.receiver.ledger import Ledger, Request
 from mlmonitor.testing.receiver.receiver import OtlpReceiver
-from mlmonitor.testing.receiver.series import Series
+from mlmonitor.testing.receiver.series import ReceivedSeries
 
 __all__ = [
     "Down",
@@ -29,10 +29,10 @@ __all__ = [
     "ManualClock",
     "OtlpReceiver",
     "PartialSuccess",
+    "ReceivedSeries",
     "Redirect",
     "Refuse",
     "Request",
-    "Series",
     "Slow",
     "Sometimes",
 ]

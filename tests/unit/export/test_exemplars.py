@@ -8,7 +8,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from mlmonitor import Config, Monitor, Otlp, catalog, drain
+from mlmonitor import Config, Monitor, Otlp, catalog
 from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.testing import ManualClock, OtlpReceiver, Refuse
 from support.collector_sink import Sink, running_sink
@@ -205,7 +205,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked for with each drain until it is there; a child begins with it."""
-    monkeypatch.setattr(drain, "host_span_source", lambda: None)
+    monkeypatch.setattr("mlmonitor.pipeline.drain.host_span_source", lambda: None)
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
         watched = monitor.watch(predict)
         in_trace(tracer, lambda: watched({"amount": 7.0}))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mlmonitor.testing.receiver.backends.backend import Judgement, Stored
 from mlmonitor.testing.receiver.decoding import Explicit, Exponential
 from mlmonitor.testing.receiver.histograms import HistogramTotal, total
-from mlmonitor.testing.receiver.series import Series, SeriesKey
+from mlmonitor.testing.receiver.series import ReceivedSeries, SeriesKey
 from mlmonitor.testing.receiver.temporality import Amount, added
 
 _SHOWN_SERIES = 30
@@ -46,7 +46,7 @@ class Ledger:
         self._requests: list[Request] = []
         self._refused: Counter[str] = Counter()
         self._warnings: Counter[str] = Counter()
-        self._series: dict[SeriesKey, Series] = {}
+        self._series: dict[SeriesKey, ReceivedSeries] = {}
         self._writers: dict[tuple[object, ...], str] = {}
         self._sent_as: dict[tuple[object, ...], object] = {}
 
@@ -85,7 +85,7 @@ class Ledger:
 
     def series(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
-    ) -> tuple[Series, ...]:
+    ) -> tuple[ReceivedSeries, ...]:
         """Return all series with that name and at least these attributes, one a process."""
         expected = {**(attributes or {}), **more}
         with self._changed:
@@ -168,7 +168,7 @@ class Ledger:
         key = SeriesKey.from_stored(stored)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = Series(key, stored)
+            series = self._series[key] = ReceivedSeries(key, stored)
             identity = (stored.name, stored.labels, key.instance)
             if self._sent_as.setdefault(identity, key.attributes) != key.attributes:
                 self._warnings[MERGED] += 1

@@ -48,7 +48,7 @@ class SeriesKey(NamedTuple):
         )
 
 
-class Series:
+class ReceivedSeries:
     """One series of one process.
 
     name, stored_name: the name that was sent, and the backend's name.

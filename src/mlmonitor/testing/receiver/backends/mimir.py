@@ -24,9 +24,9 @@ from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_
 from mlmonitor.testing.receiver.backends.prometheus_samples import (
     TOO_NEW,
     PrometheusSample,
+    SampleHead,
     samples,
 )
-from mlmonitor.testing.receiver.backends.prometheus_samples import SampleHead as Series
 from mlmonitor.testing.receiver.decoding import Payload, WirePoint
 
 MOST_BYTES = 100 * 1024 * 1024
@@ -77,7 +77,7 @@ class Mimir:
 
     def __init__(self, tenant: str | None = None, *, most_series: int = MOST_SERIES) -> None:
         self._tenant, self._most_series = tenant, most_series
-        self._series = Series()
+        self._series = SampleHead()
 
     def refusal(self, head: Head) -> Refusal | None:
         """Return 401 without the tenant, 415 for anything but protobuf or JSON, plain or gzip.

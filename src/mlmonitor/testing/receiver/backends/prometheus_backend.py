@@ -14,8 +14,7 @@ from mlmonitor.testing.receiver.backends.backend import (
     unread,
 )
 from mlmonitor.testing.receiver.backends.prometheus_names import labels, metric_name
-from mlmonitor.testing.receiver.backends.prometheus_samples import SampleHead as Series
-from mlmonitor.testing.receiver.backends.prometheus_samples import samples
+from mlmonitor.testing.receiver.backends.prometheus_samples import SampleHead, samples
 from mlmonitor.testing.receiver.decoding import Exponential, Payload, WirePoint
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -54,7 +53,7 @@ class Prometheus:
     most_bytes = MOST_BYTES
 
     def __init__(self) -> None:
-        self._series = Series()
+        self._series = SampleHead()
 
     def refusal(self, head: Head) -> Refusal | None:
         """Accept protobuf or JSON, plain or gzip; anything else, or undecodable, is a 400."""
@@ -81,7 +80,7 @@ class Prometheus:
         return judgement
 
     def _put(
-        self, batch: Series, judgement: Judgement, point: WirePoint, name: str, now: float
+        self, batch: SampleHead, judgement: Judgement, point: WirePoint, name: str, now: float
     ) -> str | None:
         point_labels = labels(point)
         if point_labels is None:
