@@ -114,6 +114,8 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "psi" in done.stdout.lower()
     assert "rows in the store" in done.stdout or "rows of predictions" in done.stdout
+    verdicts = re.findall(r"^  (\S.*?) +(KEEP|RETRAIN)\b", done.stdout, re.MULTILINE)
+    assert [action for _, action in verdicts] == ["KEEP", "RETRAIN", "KEEP"]
     assert "Traceback" not in done.stderr
 
 

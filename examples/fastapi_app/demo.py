@@ -113,21 +113,20 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
         brokers, store = stack.enter_context(event_store.start(folder))
         app, address = services.app(folder, environ=_settings(folder, otlp, brokers, day_seconds))
         stack.enter_context(app)
+        verdicts = stack.enter_context(services.verdicts(folder))
         announce(otlp, brokers, address)
         print(
-            f"replay     {len(live):,} of {len(every):,} claims that were open on {claims.LIVE[0]} "
-            f"or came later, in {seconds:.0f} s"
+            f"replay     {len(live):,} of {len(every):,} claims from {claims.LIVE[0]} on, in {seconds:.0f} s"
         )
         with httpx.Client(base_url=address, timeout=30.0) as client:
             outcome = play(client, live, store, day_seconds=day_seconds)
-            if is_served:
-                sent = keep_serving(client, live, day_seconds=day_seconds)
-                outcome = outcome._replace(predictions=outcome.predictions + sent)
+            sent = keep_serving(client, live, day_seconds=day_seconds) if is_served else 0
+            outcome = outcome._replace(predictions=outcome.predictions + sent)
         app.stop()  # its last export is on its way when it is gone
         wait_for(sink.received, outcome.predictions)
-        stored = store.wait_for(outcome.predictions, outcome.labels)
+        stored, judged = store.wait_for(outcome.predictions, outcome.labels), verdicts.read()
         collector.stop()
-    exit_status = tell(outcome, sink.received, stored, inflation)
+    exit_status = tell(outcome, sink.received, stored, inflation, judged)
     more = (
         "" if is_served else f"; DEMO_SERVE=1 make demo leaves the page at {address}/monitor/ open"
     )
@@ -180,9 +179,13 @@ def wait_for(received: Received, predictions: int) -> None:
 
 
 def tell(
-    outcome: Outcome, received: Received, stored: Mapping[str, int], inflation: claims.Inflation
+    outcome: Outcome,
+    received: Received,
+    stored: Mapping[str, int],
+    inflation: claims.Inflation,
+    judged: str,
 ) -> int:
-    """Print what was seen and received; the exit status, 0 if nothing is missing."""
+    """Print what was seen, judged and received; the exit status, 0 if nothing is missing."""
     (before_opens, before), (after_opens, after) = (
         (outcome.snapshots[since], outcome.snapshots[until]) for since, until in (BEFORE, AFTER)
     )
@@ -196,6 +199,7 @@ def tell(
     print(f"\nAlarms before\n\n{report.alerts(before)}")
     print(f"\nAlarms after\n\n{report.alerts(after)}\n")
     print(report.errors(before.errors_since(before_opens), after.errors_since(after_opens)))
+    print(f"\n{judged.rstrip()}")
     print(f"\nWhat the collector received and passed on\n\n{report.receipt(received)}")
     checks = {
         "predictions": (outcome.predictions, received.total("mlmonitor.predictions", status="ok")),

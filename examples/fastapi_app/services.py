@@ -29,8 +29,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Service:
-    """One child process as a context manager: ready at entry, gone at exit.
+class Child:
+    """One child process, whose output goes to a log.
 
     It runs in a session of its own: Ctrl-C in the terminal reaches the demo alone, which then ends
     its children in order.
@@ -42,15 +42,14 @@ class Service:
         command: Sequence[str],
         *,
         log: Path,
-        is_ready: Callable[[], bool],
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._name, self._command = name, command
-        self._log, self._is_ready = log, is_ready
+        self._name, self._command, self._log = name, command, log
         self._environ = os.environ | dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the process."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -60,12 +59,6 @@ class Service:
                 env=self._environ,
                 start_new_session=True,
             )
-        try:
-            self._wait_until_ready()
-        except BaseException:  # `with` calls __exit__ only if this method returns
-            self.stop()
-            raise
-        return self
 
     def __exit__(
         self,
@@ -88,6 +81,34 @@ class Service:
             process.wait()
         self._process = None  # not before: interrupted while it waits, it has to be called again
 
+    def _last_lines(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+
+
+class Service(Child):
+    """A child process as a context manager: ready at entry, gone at exit."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        is_ready: Callable[[], bool],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(name, command, log=log, environ=environ)
+        self._is_ready = is_ready
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self._wait_until_ready()
+        except BaseException:  # `with` calls __exit__ only if this method returns
+            self.stop()
+            raise
+        return self
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not self._is_ready():
@@ -97,8 +118,29 @@ class Service:
                 raise ServiceFailed(f"{self._name} is not ready:\n{self._last_lines()}")
             time.sleep(0.05)
 
-    def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+
+class Script(Child):
+    """A child process that prints something and ends; as a context manager it is gone at exit."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def read(self) -> str:
+        """Wait for its end; return what it printed.
+
+        Raises:
+            ServiceFailed: it failed, or took too long.
+        """
+        if self._process is None:
+            raise ServiceFailed(f"{self._name} is not running")
+        try:
+            exit_status = self._process.wait(READY_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ServiceFailed(f"{self._name} took more than {READY_SECONDS:.0f} s") from None
+        if exit_status != 0:
+            raise ServiceFailed(f"{self._name} failed:\n{self._last_lines()}")
+        return self._log.read_text(encoding="utf-8")
 
 
 def collector(folder: Path, *, forward_to: str) -> tuple[Service, str]:
@@ -147,6 +189,13 @@ def app(folder: Path, *, environ: Mapping[str, str]) -> tuple[Service, str]:
         environ={"OMP_NUM_THREADS": "1", **environ},
     )
     return service, address
+
+
+def verdicts(folder: Path) -> Script:
+    """The verdicts on the claims' own calendar, which are worked out beside the replay."""
+    command = [sys.executable, str(Path(__file__).with_name("verdicts.py"))]
+    environ = {"OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    return Script("the verdicts", command, log=folder / "verdicts.log", environ=environ)
 
 
 def _is_listening(port: int) -> bool:

@@ -15,7 +15,7 @@ from mlmonitor.verdict.loss_rise import (
     find_baseline,
     to_loss,
 )
-from mlmonitor.verdict.verdict import VerdictReason, describe_labels
+from mlmonitor.verdict.verdict import Verdict, VerdictReason, describe_labels
 
 MOSTLY_MATURE, PARTLY_MATURE = 0.8, 0.5
 """Shares of its labels that a cohort must have to convict a model; see `find_early_rise`."""
@@ -66,6 +66,19 @@ def find_early_rise(
     return None
 
 
+def find_standing_rise(previous: Verdict | None, mature: Sequence[Cohort]) -> VerdictReason | None:
+    """Return the early rise of an earlier verdict, until its own predictions have their labels.
+
+    The estimated maturity of a cohort may fall when a new cohort begins, and older predictions
+    acquit no newer ones.
+    """
+    for reason in () if previous is None else previous.reasons:
+        since = reason.predictions_since
+        if since is not None and not any(cohort.start >= since for cohort in mature):
+            return reason
+    return None
+
+
 def _is_low(newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits) -> bool:
     """Whether the newest labels are within half the tolerance; older ones do not matter then."""
     loss = to_loss(baseline.measure, newest.performance[baseline.measure]).value
@@ -110,4 +123,5 @@ def _measure(
         count=window.labelled,
         maturity=float(share),
         log10_e_value=float(evidence),
+        predictions_since=window.start,
     )

@@ -39,10 +39,11 @@ def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
     return VerdictReason("input", f"repair the data first: {titles}", fields=fields)
 
 
-def drift_reason(alerts: Sequence[Alert], *, is_harmless: bool | None) -> VerdictReason | None:
+def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> VerdictReason | None:
     """Describe drift of features and predictions; None if no alert about it is firing.
 
-    is_harmless: whether labels show that the loss has not risen; None if that is unknown.
+    judged_until: the end of the newest cohort whose loss has not risen, in seconds since 1970; None
+    if there is none. Drift that began later has not been judged.
     """
     drifted = [a for a in alerts if a.measure == "psi" and a.role is not Role.ACTUAL]
     fields = tuple(dict.fromkeys(alert.field for alert in drifted))
@@ -50,7 +51,9 @@ def drift_reason(alerts: Sequence[Alert], *, is_harmless: bool | None) -> Verdic
         return None
     names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
     more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
-    effect = "without harm" if is_harmless else "whose harm is unknown"
+    began_at = max(alert.started_at for alert in drifted)
+    is_judged = judged_until is not None and began_at < judged_until
+    effect = "without harm" if is_judged else "whose harm is unknown"
     return VerdictReason("drift", f"drift of {names}{more} {effect}", fields=fields)
 
 

@@ -1,10 +1,11 @@
 """The verdict on a model: a pure function of its snapshot and of the verdict before."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.verdict.bound_reasons import LossBreach, estimate_reason, find_breach
-from mlmonitor.verdict.early_rise import find_early_rise
+from mlmonitor.verdict.early_rise import find_early_rise, find_standing_rise
 from mlmonitor.verdict.input_reasons import drift_reason, fault_reason, label_reason
 from mlmonitor.verdict.labelled_windows import LabelledWindow, list_mature, list_windows
 from mlmonitor.verdict.loss_reasons import (
@@ -29,7 +30,7 @@ def judge(
     Promise: evidence alone changes the action, and it changes back only once the loss is within
         half the tolerance again. Price: some milliseconds with sixty cohorts.
     """
-    action, reasons = _decide(snapshot, limits, "keep" if previous is None else previous.action)
+    action, reasons = _decide(snapshot, limits, previous)
     is_unknown = bool(reasons) and reasons[0].code == "few_labels"
     if is_unknown and previous is not None and previous.action != "keep":
         standing = [
@@ -42,10 +43,10 @@ def judge(
 
 
 def _decide(
-    snapshot: ModelSnapshot, limits: VerdictLimits, standing: Action
+    snapshot: ModelSnapshot, limits: VerdictLimits, previous: Verdict | None
 ) -> tuple[Action, Reasons]:
     """Return the action and its reasons, the decisive one first."""
-    action, reasons = _decide_by_labels(snapshot, limits, standing)
+    action, reasons = _decide_by_labels(snapshot, limits, previous)
     fault = fault_reason(snapshot.incidents)
     if action != "keep" and fault is not None:
         return "keep", [fault, *reasons]
@@ -56,13 +57,15 @@ def _decide(
 
 
 def _decide_by_labels(
-    snapshot: ModelSnapshot, limits: VerdictLimits, standing: Action
+    snapshot: ModelSnapshot, limits: VerdictLimits, previous: Verdict | None
 ) -> tuple[Action, Reasons]:
-    early = find_early_rise(snapshot.labels.cohorts, snapshot.reference, limits)
+    standing = "keep" if previous is None else previous.action
     mature = list_mature(snapshot.labels.cohorts)
+    early = find_early_rise(snapshot.labels.cohorts, snapshot.reference, limits)
+    early = early or find_standing_rise(previous, mature)
     windows = list_windows(mature, min_labels=limits.min_labels)
     if not windows and early is None:
-        drift = drift_reason(snapshot.alerts, is_harmless=None)
+        drift = drift_reason(snapshot.alerts, judged_until=None)
         estimate = estimate_reason(snapshot, limits)
         few = label_reason(snapshot, limits.min_labels)
         return "keep", [few, *_list_if_any(estimate), *_list_if_any(drift)]
@@ -71,14 +74,16 @@ def _decide_by_labels(
     if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
         return _act_on_rise(rise, offset, limits)
     if early is not None:
-        return "retrain", [early, *_list_if_any(_stable(windows[0], rise) if windows else None)]
+        older = _stable(windows[0], rise) if windows else None
+        return "retrain", [early, *([] if older is None else [_about_older(older)])]
     is_recovered = rise is not None and rise.is_recovered
     breach = find_breach(snapshot, limits, is_recovered=is_recovered)
     if breach is not None:
         return _act_on_breach(breach, offset)
     if offset is not None:
         return "recalibrate", [calibration_reason(offset), *_list_if_any(_stable(windows[0], rise))]
-    drift = drift_reason(snapshot.alerts, is_harmless=rise is not None or None)
+    judged_until = None if rise is None else mature[-1].end.timestamp()
+    drift = drift_reason(snapshot.alerts, judged_until=judged_until)
     return "keep", [stable_reason(windows[0], rise), *_list_if_any(drift)]
 
 
@@ -105,6 +110,10 @@ def _act_on_breach(breach: LossBreach, offset: Miscalibration | None) -> tuple[A
 
 def _stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | None:
     return None if rise is None else stable_reason(newest, rise)
+
+
+def _about_older(reason: VerdictReason) -> VerdictReason:
+    return replace(reason, text=f"for older predictions, {reason.text}")
 
 
 def _list_if_any(reason: VerdictReason | None) -> Reasons:

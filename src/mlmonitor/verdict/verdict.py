@@ -33,6 +33,8 @@ class VerdictReason:
     measure, value, limit: the measure now, and the value that it must not pass. baseline: the
     measure at training, or in the oldest cohorts. count: labelled predictions behind `value`.
     maturity: the share of their labels that have arrived. log10_e_value: the evidence.
+    predictions_since: the start of the oldest cohort behind `value`, where labels are still to
+    arrive.
     """
 
     code: ReasonCode
@@ -45,6 +47,7 @@ class VerdictReason:
     maturity: float | None = None
     log10_e_value: float | None = None
     fields: tuple[str, ...] = field(default=())
+    predictions_since: datetime | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -83,8 +86,10 @@ def _reason_to_dict(reason: VerdictReason) -> dict[str, Any]:
         for name, value in vars(reason).items()
         if isinstance(value, int | float) and isfinite(value)
     }
-    names = {"measure": reason.measure, "fields": list(reason.fields)}
+    names: dict[str, Any] = {"measure": reason.measure, "fields": list(reason.fields)}
     named = {name: value for name, value in names.items() if value}
+    if reason.predictions_since is not None:
+        named["predictions_since"] = reason.predictions_since.isoformat()
     return {"code": reason.code, "text": reason.text, **named, **numbers}
 
 

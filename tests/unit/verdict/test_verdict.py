@@ -4,14 +4,19 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlmonitor import Config, Monitor, Objective, Reference, Verdict
+from mlmonitor import Alert, Cohort, Config, Monitor, Objective, Reference, Verdict
+from mlmonitor.aggregate.segments import ALL
+from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
+from mlmonitor.verdict.early_rise import find_standing_rise
+from mlmonitor.verdict.input_reasons import drift_reason
+from mlmonitor.verdict.verdict import VerdictReason
 
 DAY = 86_400.0
 START = 1_700_000_000.0
@@ -255,6 +260,34 @@ def test_the_advice_to_retrain_ends_once_the_newest_labels_are_good() -> None:
     assert second.since == first.since
     assert service.run_day(calm, rows=300).action == "keep"
     assert [verdict.action for verdict in service.verdicts] == ["retrain", "keep"]
+
+
+def cohort_of_day(day: int) -> Cohort:
+    """A cohort of one day, of which only the time matters."""
+    start = datetime(2026, 1, day, tzinfo=UTC)
+    return Cohort(start, start + timedelta(days=1), 1, 1, 1.0, cast("Any", None))
+
+
+@pytest.mark.parametrize(("mature_days", "stands"), [((), True), ((1, 2), True), ((1, 3), False)])
+def test_advice_of_young_cohorts_stands_until_the_same_or_newer_ones_are_mature(
+    mature_days: tuple[int, ...], stands: bool
+) -> None:
+    """The cohorts that gave it begin on the third day; older ones acquit no newer predictions."""
+    since = datetime(2026, 1, 3, tzinfo=UTC)
+    reason = VerdictReason("risk", "the loss rose", predictions_since=since)
+    previous = Verdict("retrain", (reason,), since)
+    standing = find_standing_rise(previous, [cohort_of_day(day) for day in mature_days])
+    assert standing == (reason if stands else None)
+
+
+def test_drift_after_the_newest_judged_prediction_is_not_called_harmless() -> None:
+    """Its own labels may show harm once they arrive."""
+    alert = Alert(
+        "x", Role.FEATURE, ALL, "psi", 0.5, 0.5, 0.1, 9.0, "firing", 500, started_at=10.0, reason=""
+    )
+    assert "without harm" in str(drift_reason([alert], judged_until=11.0))
+    assert "harm is unknown" in str(drift_reason([alert], judged_until=9.0))
+    assert "harm is unknown" in str(drift_reason([alert], judged_until=None))
 
 
 def test_an_action_stands_while_no_label_refutes_it() -> None:
