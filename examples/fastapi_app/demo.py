@@ -116,7 +116,8 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
         verdicts = stack.enter_context(services.verdicts(folder))
         announce(otlp, brokers, address)
         print(
-            f"replay     {len(live):,} of {len(every):,} claims from {claims.LIVE[0]} on, in {seconds:.0f} s"
+            f"replay     {len(live):,} of {len(every):,} claims since {claims.LIVE[0]}, in "
+            f"{seconds:.0f} s"
         )
         with httpx.Client(base_url=address, timeout=30.0) as client:
             outcome = play(client, live, store, day_seconds=day_seconds)

@@ -270,7 +270,7 @@ def cohort_of_day(day: int) -> Cohort:
 
 @pytest.mark.parametrize(("mature_days", "stands"), [((), True), ((1, 2), True), ((1, 3), False)])
 def test_advice_of_young_cohorts_stands_until_the_same_or_newer_ones_are_mature(
-    mature_days: tuple[int, ...], stands: bool
+    mature_days: tuple[int, ...], *, stands: bool
 ) -> None:
     """The cohorts that gave it begin on the third day; older ones acquit no newer predictions."""
     since = datetime(2026, 1, 3, tzinfo=UTC)
