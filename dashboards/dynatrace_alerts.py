@@ -174,6 +174,9 @@ WATCHES: dict[str, Watch] = {
     ),
 }
 
+# Without logarithms of a ratio by bin there is no evidence of a fleet's counts in DQL.
+_WATCHED = tuple(rule for rule in ALERTS if rule.name in WATCHES)
+
 
 def _texts(rule: AlertRule, watch: Watch) -> tuple[str, str]:
     """A title and a description of an event, with the dimensions that the query has."""
@@ -350,8 +353,8 @@ def terraform_files() -> dict[str, str]:
     metadata = {
         metric.name.replace(".", "_"): metadata_resource(metric) for metric in catalog.CATALOG
     }
-    detectors = {_resource_name(rule): detector_resource(rule) for rule in ALERTS}
-    events = {_resource_name(rule): event_resource(rule) for rule in ALERTS}
+    detectors = {_resource_name(rule): detector_resource(rule) for rule in _WATCHED}
+    events = {_resource_name(rule): event_resource(rule) for rule in _WATCHED}
     described = _terraform("dynatrace_metric_metadata", metadata)
     return {
         "saas/versions.tf.json": _versions(),
@@ -412,7 +415,7 @@ def monaco_files() -> dict[str, str]:
         managed.append(_config(identity, document.title, template, {"api": "dashboard"}))
         files[f"saas/{template}"] = write_document(document)
         files[f"managed/{template}"] = write_classic_board(document)
-    for rule in ALERTS:
+    for rule in _WATCHED:
         identity = f"mlmonitor-alert-{rule.runbook.removesuffix('.md')}"
         template = f"alerts/{rule.runbook.removesuffix('.md')}.json"
         saas.append(_config(identity, rule.name, template, _settings(detectors)))

@@ -4,9 +4,10 @@ from typing import Any
 
 import yaml
 
+from evidence_rules import DESIGN_EFFECT, evidence_rules
 from performance_rules import PERFORMANCE
 from pretty_promql import prettify
-from rules import ALERTS, LAST_HOUR, SINCE_START, AlertRule, Recording
+from rules import ALERTS, DAY_MINUTES, LAST_DAY, LAST_HOUR, SINCE_START, AlertRule, Recording
 
 _HEAD = {
     "fleet": (
@@ -57,17 +58,22 @@ def _recordings(rules: tuple[Recording, ...]) -> list[dict[str, Any]]:
 
 
 def fleet_rules() -> str:
-    """Recording rules: fleet PSI, since the start and over the last hour, and performance."""
+    """Recording rules: PSI and evidence since the start and of late, and performance."""
     groups = [
-        {"name": "mlmonitor-fleet", "interval": "1m", "rules": _recordings(SINCE_START)},
-        {"name": "mlmonitor-fleet-1h", "interval": "1m", "rules": _recordings(LAST_HOUR)},
-        {
-            "name": "mlmonitor-fleet-performance",
-            "interval": "1m",
-            "rules": _recordings(PERFORMANCE),
-        },
+        _group("", "1m", (*SINCE_START, DESIGN_EFFECT, *evidence_rules(""))),
+        _group("-1h", "1m", (*LAST_HOUR, *evidence_rules("_1h"))),
+        _group("-1d", f"{DAY_MINUTES}m", (*LAST_DAY, *evidence_rules("_1d"))),
+        _group("-performance", "1m", PERFORMANCE),
     ]
     return dump({"groups": groups}, _HEAD["fleet"])
+
+
+def _group(suffix: str, interval: str, rules: tuple[Recording, ...]) -> dict[str, Any]:
+    return {
+        "name": f"mlmonitor-fleet{suffix}",
+        "interval": interval,
+        "rules": _recordings(rules),
+    }
 
 
 def annotations(rule: AlertRule) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Recording and alerting rules: what is computed once a minute, and when somebody is called."""
 
+import math
 from dataclasses import dataclass
 
 from mlmonitor import catalog
@@ -87,22 +88,6 @@ def _psi(name: str, live: str, trained: str) -> Recording:
     )
 
 
-def _threshold(name: str, counts: str, half: str) -> Recording:
-    degrees = f"clamp_min(count by ({FIELD_KEYS}) ({half}) - 1, 1)"
-    spread = f"(2 / (9 * {degrees}))"
-    return Recording(
-        name,
-        "(\n"
-        f"  1 / sum by ({FIELD_KEYS}) ({counts})\n"
-        f"  + 1 / max by ({FIELD_KEYS}) ({whole(catalog.REFERENCE_VALUES)})\n"
-        ")\n"
-        f"* {degrees}\n"
-        f"* (1 - {spread} + 2.3263 * sqrt({spread})) ^ 3",
-        "Its 99 % quantile without drift: (1/n + 1/m) times that of chi-square with a degree less "
-        "than there are bins, by Wilson and Hilferty (1931).",
-    )
-
-
 def _family(suffix: str, window: str | None) -> list[Recording]:
     count, half = f"mlmonitor:field_bin{suffix}:count", f"mlmonitor:field_bin{suffix}:half"
     share = f"mlmonitor:field_bin{suffix}:share"
@@ -127,7 +112,6 @@ def _family(suffix: str, window: str | None) -> list[Recording]:
             half,
         ),
         _psi(psi, share, trained_share),
-        _threshold(f"{psi}:threshold", count, half),
     ]
 
 
@@ -138,6 +122,12 @@ REFERENCE = Recording(
 )
 SINCE_START: tuple[Recording, ...] = (REFERENCE, *_family("", None))
 LAST_HOUR: tuple[Recording, ...] = tuple(_family("_1h", "1h"))
+LAST_DAY: tuple[Recording, ...] = tuple(_family("_1d", "1d"))
+DAY_MINUTES = 5
+"""Minutes between evaluations of the rules of the last day."""
+
+TOLERANCE = 0.005
+"""The PSI that a change may have, as `Config.drift_tolerance` by default."""
 
 _FIELD_TEXT = (
     'Field {{ index $labels "field" }} ({{ index $labels "role" }}) of '
@@ -165,6 +155,26 @@ _EVENTS = select(catalog.EVENTS, chosen="")
 _POINTS = select(catalog.EXPORT_POINTS, chosen="")
 
 
+_YEAR_MINUTES = 365 * 24 * 60
+_ALPHA = 0.01 / 3  # of each span: since the start, the last hour, the last day
+
+
+def _has_drifted(suffix: str, evaluations: int) -> str:
+    """Fields whose evidence passes, at any of so many evaluations of one of all fields."""
+    evidence, low = f"mlmonitor:field_evidence{suffix}", f"mlmonitor:field_psi{suffix}:low"
+    limit = f"log10(count by ({KEYS}) ({evidence})) + {math.log10(evaluations / _ALPHA):.2f}"
+    return f"({evidence} > on ({KEYS}) group_left () ({limit})\nand {low} > {TOLERANCE})"
+
+
+_FLEET_DRIFT = "\nor ".join(
+    [
+        _has_drifted("", 1),
+        _has_drifted("_1h", _YEAR_MINUTES),
+        _has_drifted("_1d", _YEAR_MINUTES // DAY_MINUTES),
+    ]
+)
+
+
 def _share(part: str, all_of_it: str, window: str) -> str:
     return f"{grown(part, window)} / {grown(all_of_it, window)}"
 
@@ -178,6 +188,16 @@ ALERTS: tuple[AlertRule, ...] = (
         f"{_FIELD_TEXT} has drifted over the whole fleet",
         'The PSI of all processes\' rows of the last hour is {{ $value | printf "%.3f" }}: 0.1 '
         "above what chance alone exceeds once in a hundred windows.",
+    ),
+    AlertRule(
+        "MlmonitorFleetDrift",
+        _FLEET_DRIFT,
+        "5m",
+        "warning",
+        f"{_FIELD_TEXT} has drifted over the whole fleet, though perhaps little",
+        "The rows of all processes together are evidence of drift that chance reaches in one model "
+        "of a hundred a year, since the start, in the last hour or in the last day. The logarithm "
+        'of the e-value is {{ $value | printf "%.1f" }}.',
     ),
     AlertRule(
         "MlmonitorDrift",

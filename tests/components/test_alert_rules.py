@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import yaml
 
@@ -18,6 +19,8 @@ from mlmonitor.present.dashboards.promql_names import (
     metric_name,
 )
 from mlmonitor.present.dashboards.shipped_files import write_files
+from mlmonitor.stats.distance import psi_low
+from mlmonitor.stats.evidence.psi_evidence import log_psi_evidence
 from support.backends import program
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -153,6 +156,25 @@ CASES = (
             flag(catalog.REFERENCE_VALUES, "4000x240"),
         ),
         None,
+    ),
+    Case(
+        "MlmonitorFleetDrift",
+        "each of two processes with too few rows to tell, both together with enough",
+        categories("0+56x240", "0+44x240"),
+        14,
+    ),
+    Case("MlmonitorFleetDrift", "too small to matter", categories("0+103x240", "0+97x240"), None),
+    Case("MlmonitorFleetDrift", "as trained", categories("0+50x240", "0+50x240"), None),
+    Case(
+        "MlmonitorFleetDrift",
+        "groups of ten rows, so that a thousand count as a hundred",
+        (
+            *categories("0+56x240", "0+44x240"),
+            flag(catalog.DESIGN_EFFECT, "1x240", instance="a"),
+            flag(catalog.DESIGN_EFFECT, "10x240", instance="b"),
+        ),
+        None,
+        60,
     ),
     Case("MlmonitorDrift", "firing in one", (flag(catalog.DRIFT_ALERT, "0x20 1x90"),), 26),
     Case("MlmonitorDrift", "never", (flag(catalog.DRIFT_ALERT, "0x120"),), None),
@@ -305,15 +327,64 @@ def test_alerts_fire_in_time_and_are_silent_else(naming: Naming, tmp_path: Path)
             for case in CASES
         ],
     }
-    (tmp_path / "cases.test.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert_rules_pass(document, tmp_path)
+
+
+def assert_rules_pass(document: Mapping[str, object], folder: Path) -> None:
+    """As promtool judges them."""
+    (folder / "cases.test.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
     done = subprocess.run(
         [program("promtool"), "test", "rules", "cases.test.yml"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+TRAINED = np.array([[2_000, 2_000]])
+
+
+def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list[dict[str, object]]:
+    """What the library computes from the counts of both processes after a minute."""
+    counts = 2 * minute * np.array([rates])
+    log10_e = log_psi_evidence(TRAINED, counts, effect)[0] / np.log(10)
+    low = psi_low(TRAINED / effect, counts / effect)[0]
+    expected = {"mlmonitor:field_evidence": log10_e, "mlmonitor:field_psi:low": low}
+    return [
+        {
+            "expr": f"sum({name})",
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": float(value)}],
+        }
+        for name, value in expected.items()
+    ]
+
+
+@pytest.mark.parametrize("effect", [1.0, 4.0])
+@pytest.mark.parametrize("rates", [(50, 50), (56, 44), (90, 10)])
+def test_evidence_in_promql_is_the_library_s_of_the_summed_counts(
+    rates: tuple[int, int], effect: float, tmp_path: Path
+) -> None:
+    """At any minute, with the design effect that a process exports."""
+    write_files("alerts", tmp_path)
+    counts = categories(*(f"0+{rate}x60" for rate in rates))
+    inputs = (*counts, flag(catalog.DESIGN_EFFECT, f"{effect:g}x60"))
+    case = {
+        "interval": "1m",
+        "input_series": [series(one, "prometheus") for one in inputs],
+        "promql_expr_test": [
+            s for minute in (5, 40) for s in evidence_samples(minute, rates, effect)
+        ],
+    }
+    document = {
+        "rule_files": ["fleet.rules.yml"],
+        "evaluation_interval": "1m",
+        "fuzzy_compare": True,
+        "tests": [case],
+    }
+    assert_rules_pass(document, tmp_path)
 
 
 def test_every_alert_is_tried_both_ways(tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ EFFECTIVE_ROWS = MetricSpec(
     FIELD,
     "How many independent rows the window's rows are worth as evidence",
 )
+DESIGN_EFFECT = MetricSpec(
+    "mlmonitor.drift.design_effect",
+    "gauge",
+    "{row}",
+    FIELD,
+    "How many rows of a long stretch count as one independent row",
+)
 DRIFT_ALERT = MetricSpec(
     "mlmonitor.drift.alert", "gauge", "{alert}", FIELD, "1 where evidence and effect size agree"
 )

@@ -26,6 +26,7 @@ from mlmonitor.compare.drift.row_dependence import (
     design_effects,
     effective_rows,
     is_dependence_known,
+    limit_effects,
 )
 from mlmonitor.compare.population_snapshot import (
     STATUS_QUANTILES,
@@ -233,6 +234,7 @@ class Population:
             explained_by=None if self.decomposition is None else self.decomposition.explained_by,
             shift=self._shift(view.profile),
             effective_rows=effective_rows(view.profile, self.dependence),
+            design_effects=limit_effects(size, self.dependence),
             has_groups=self.groups is not None,
             history=history,
             drift_history=None if history is None or drift is None else drift.history(history),

@@ -43,8 +43,9 @@ class PopulationSnapshot:
     the start. view: the window. quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
     scores, thresholds: of the window, by measure; empty without entries. shift: of the mean
     prediction. explained_by: the features that explain the shift. effective_rows: how many
-    independent rows the window's values are worth. has_groups: whether groups are declared.
-    history, drift_history: of the slices of the window; None unless they were asked for.
+    independent rows the window's values are worth. design_effects: of the longest stretches of
+    rows. has_groups: whether groups are declared. history, drift_history: of the slices of the
+    window; None unless they were asked for.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
     snapshot of a population, so that callers can cache by identity.
@@ -67,6 +68,7 @@ class PopulationSnapshot:
     explained_by: ExplainedBy | None
     shift: Shift | None
     effective_rows: Floats
+    design_effects: Floats
     has_groups: bool
     history: History | None = None
     drift_history: DriftHistory | None = None

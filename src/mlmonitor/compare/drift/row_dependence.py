@@ -13,6 +13,8 @@ from mlmonitor.reference.reference import Reference
 from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.distance import Table
 
+_ALL_ROWS = 1e15  # beyond any stretch
+
 
 class Grouping(NamedTuple):
     """The declared groups of rows.
@@ -148,3 +150,8 @@ def effective_rows(recent: FieldProfile, dependence: DesignEffects | None) -> Fl
     rows = recent.quality.sum(axis=1).astype(np.float64)
     effective: Floats = rows if dependence is None else rows / dependence.at(rows)
     return effective
+
+
+def limit_effects(fields: int, dependence: DesignEffects | None) -> Floats:
+    """Return the design effect of each field's longest stretches of rows."""
+    return np.ones(fields) if dependence is None else dependence.at(np.full(fields, _ALL_ROWS))

@@ -17,7 +17,7 @@ DETAIL: tuple[tuple[MetricSpec, ...], ...] = (
     (catalog.REFERENCE_BIN,),
     (catalog.DRIFT_THRESHOLD, catalog.QUALITY_THRESHOLD, catalog.DRIFT_CONTRIBUTION_THRESHOLD),
     (catalog.OUTLIERS,),
-    (catalog.MIN, catalog.MAX, catalog.DISTINCT, catalog.EFFECTIVE_ROWS),
+    (catalog.MIN, catalog.MAX, catalog.DISTINCT, catalog.EFFECTIVE_ROWS, catalog.DESIGN_EFFECT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
 )
 """Metrics that are left out first, step by step and for all fields; whole fields follow."""
@@ -42,7 +42,7 @@ def series_count(
     the whole. Calls, labels, errors and our own health add about eighty series. Dynatrace counts
     fewer, because it stores a histogram as one counter a bin.
     """
-    values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 3
+    values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 4
     rows = 1
     measures = len({*MEASURES, WASSERSTEIN})
     plain = measures - len({*ORDERED, WASSERSTEIN})

@@ -31,6 +31,7 @@ def population_families(
         yield Family(catalog.DRIFT_THRESHOLD, series.measures, _concatenate(thresholds, scores))
         yield Family(catalog.DRIFT_EVIDENCE, series.fields, population.log10_e_value)
         yield Family(catalog.EFFECTIVE_ROWS, series.fields, population.effective_rows)
+        yield Family(catalog.DESIGN_EFFECT, series.fields, population.design_effects)
         yield Family(catalog.DRIFT_ALERT, series.fields, population.is_firing.astype(np.float64))
 
 
