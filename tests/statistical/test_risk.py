@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from mlmonitor.aggregate.outcomes.row_losses import LossBins
+from mlmonitor.compare.estimated.expected_losses import split_losses
 from mlmonitor.records import Floats
 from mlmonitor.stats.sequential.risk_process import RiskProcess
 
@@ -36,6 +37,60 @@ def test_months_without_a_change_hardly_ever_have_evidence_of_one(law: str) -> N
         totals = np.zeros(len(bins.values) + 1)
         for _ in range(DAYS):
             totals += bins.count_losses(draw(rng, law, LABELS)[1])
+            if process.evaluate(totals).log_e >= np.log(1 / ALPHA):
+                passed += 1
+                break
+    assert passed <= binom.ppf(0.999, MONTHS, ALPHA)
+
+
+def draw_groups(rng: np.random.Generator, groups: int) -> Floats:
+    """Ten rows a group, of which the same share is wrong: one in five on average."""
+    share = rng.beta(0.4, 1.6, groups)  # correlation 1/3 within a group
+    wrong: Floats = (rng.random((groups, 10)) < share[:, None]).astype(np.float64).ravel()
+    return wrong
+
+
+@pytest.mark.parametrize(("design_effect", "holds"), [(1.0, False), (4.0, True)])
+def test_rows_of_groups_give_evidence_of_a_change_unless_they_count_as_fewer_rows(
+    *, design_effect: float, holds: bool
+) -> None:
+    """Ten rows a group with a correlation of a third count as a quarter of as many."""
+    rng = np.random.default_rng(18)
+    passed, months = 0, 200
+    bins = LossBins("accuracy", 1.0)
+    for _ in range(months):
+        reference = bins.count_losses(draw_groups(rng, 100))[:-1].astype(np.int64)
+        process = RiskProcess(bins.values, reference, tolerance=0.0)
+        totals = np.zeros(3)
+        for _ in range(DAYS):
+            totals += bins.count_losses(draw_groups(rng, LABELS // 10))
+            evidence = process.evaluate(totals, design_effect=design_effect)
+            if evidence.log_e >= np.log(1 / ALPHA):
+                passed += 1
+                break
+    assert (passed <= binom.ppf(0.999, months, ALPHA)) == holds, passed
+
+
+def test_expected_losses_hardly_ever_pass_without_a_change() -> None:
+    """A calibration of twenty bins, fitted to a sample of its own each month; no tolerance."""
+    rng = np.random.default_rng(19)
+    passed, bins = 0, LossBins("accuracy", 1.0)
+    for _ in range(MONTHS):
+        scores = rng.random(1_000)
+        is_positive = rng.random(1_000) < scores
+        cells = (scores * 20).astype(np.int64)
+        rates = np.bincount(cells, is_positive, 20) / np.maximum(
+            np.bincount(cells, minlength=20), 1
+        )
+        expected = np.where(np.arange(20) >= 10, 1 - rates, rates)
+        wrong = (is_positive != (scores >= 0.5)).astype(np.float64)
+        process = RiskProcess(
+            bins.values, bins.count_losses(wrong)[:-1].astype(np.int64), tolerance=0.0
+        )
+        totals = np.zeros(3)
+        for _ in range(DAYS):
+            losses = expected[rng.integers(0, 20, LABELS)]
+            totals += split_losses(bins, losses, np.ones(LABELS))
             if process.evaluate(totals).log_e >= np.log(1 / ALPHA):
                 passed += 1
                 break

@@ -18,6 +18,8 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.row_dependence import find_group_column
+from mlmonitor.compare.estimated.begin_estimates import begin_estimate_alerts
+from mlmonitor.compare.estimated.estimate_alerts import EstimateAlerts
 from mlmonitor.compare.estimated.estimator import listeners_of
 from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
@@ -91,6 +93,8 @@ class ModelState:
             most_segments=config.max_segments,
             keeps_rows=keeps_rows,
         )
+        self.estimates: EstimateAlerts | None = None
+        """Alerts on estimates, if the reference has a calibration."""
         self.labels: LabelledOutcomes | None = None
         """Labels are matched once there is a reference: its bins are the errors' buckets."""
         self._moment_ns, self._mistakes = 0, RunMistakes()
@@ -145,8 +149,10 @@ class ModelState:
 
     def _begin_labels(self, reference: Reference | None, *, now: float) -> None:
         significance, cohorts = self._options.significance, self._keeper.cohorts
-        self.risk = RiskAlerts(
-            find_baselines(reference), significance, cohorts, self._risk_options, now=now
+        baselines = find_baselines(reference)
+        self.risk = RiskAlerts(baselines, significance, cohorts, self._risk_options, now=now)
+        self.estimates = begin_estimate_alerts(
+            self.traffic, baselines, significance, cohorts, now=now
         )
         pairs = listeners_of(self.traffic.estimator)
         self.labels = LabelledOutcomes(
@@ -241,8 +247,8 @@ class ModelState:
 
         Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
         """
-        risk = () if self.risk is None else (self.risk,)
-        candidates: tuple[Evaluable, ...] = (*self.populations, *self.service.parts, *risk)
+        losses = [part for part in (self.risk, self.estimates) if part is not None]
+        candidates: tuple[Evaluable, ...] = (*self.populations, *self.service.parts, *losses)
         return [
             each
             for each in candidates
@@ -283,7 +289,8 @@ class ModelState:
         sums = [] if self.labels is None else [self.labels.errors, *self.labels.segment_errors]
         total += sum(error_sums.nbytes for error_sums in sums)
         tracker = None if self.labels is None else self.labels.tracker
-        optional = (tracker, self.risk, self.traffic.reference, self.traffic.comparing)
+        optional = (tracker, self.risk, self.estimates, self.traffic.reference)
         total += sum(part.nbytes for part in optional if part is not None)
+        total += 0 if self.traffic.comparing is None else self.traffic.comparing.nbytes
         total += self.service.nbytes + self.attributions.memory_bytes
         return total + self.pending.memory_bytes

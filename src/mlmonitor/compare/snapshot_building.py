@@ -165,7 +165,12 @@ def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
         estimated=None if estimator is None else estimator.performance(performance),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
         risks={} if state.risk is None else state.risk.risks,
-        alerts=() if state.risk is None else state.risk.alerts,
+        alerts=tuple(
+            alert
+            for part in (state.risk, state.estimates)
+            if part is not None
+            for alert in part.alerts
+        ),
     )
 
 

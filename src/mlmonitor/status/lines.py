@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill, wrap
 
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, SELF_EXPLANATORY, Alert
+from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, OBJECTIVE_FIELD, SELF_EXPLANATORY, Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
@@ -65,7 +65,7 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 def alert_title(alert: Alert) -> str:
     """The field and measure of an alert, its value when it fired and its current value."""
-    is_named = alert.field in (alert.role.value, OBJECTIVE_FIELD)
+    is_named = alert.field in (alert.role.value, OBJECTIVE_FIELD, ESTIMATED_FIELD)
     who = alert.field if is_named else f"{alert.role.value} {alert.field}"
     where = "" if alert.segment == ALL else f" in {alert.segment}"
     title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"

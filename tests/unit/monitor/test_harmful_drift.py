@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from mlmonitor import Alert, Config, Monitor, Reference
+from mlmonitor import Alert, Config, Monitor, Objective, Reference
 from mlmonitor.testing import ManualClock
 from support.references import fit_reference
 
@@ -260,3 +260,31 @@ def test_a_second_larger_change_updates_the_alert_and_is_reported(
     told = [alert.value for alert in service.alerts if alert.role == "performance"]
     assert 2 <= len(told) <= 3
     assert (told[0], told[-1]) == (first.value, second.value)
+
+
+@pytest.mark.parametrize(("groups", "alerts"), [(None, True), ("customer", False)])
+def test_a_few_customers_with_many_rows_give_no_alert_if_groups_are_declared(
+    rng: np.random.Generator, *, groups: str | None, alerts: bool
+) -> None:
+    """Ten customers whose hundred equal rows err by a third more than usual may be chance."""
+    pairs = draw(rng, 2_000)
+    reference = fitted(pairs)
+    own = draw(rng, 10)
+    actual = own.predicted + np.linspace(5, 61, 10)
+    with Monitor(
+        "m",
+        reference=reference,
+        exporters=[],
+        groups=groups,
+        objectives=[Objective("mae", maximum=26)],
+        ignore=[] if groups else ["customer"],
+    ) as monitor:
+        customer = [f"c{row}" for row in np.repeat(np.arange(10), 100)]
+        features = {"x": np.repeat(own.x, 100), "customer": customer}
+        predicted, actual = (np.repeat(column, 100) for column in (own.predicted, actual))
+        monitor.record_outcomes(predicted, actual, features=features)
+        status = monitor.status()
+    fired = {alert.field for alert in status.alerts if alert.measure == "mae"}
+    assert fired == ({"performance", "objective"} if alerts else set())
+    risk = status.risks["mae"]
+    assert (risk.low > risk.limit) == alerts

@@ -17,6 +17,9 @@ OBJECTIVE_FIELD: Final = "objective"
 PERFORMANCE_FIELD: Final = "performance"
 """The field of an alert on a measure that is worse than at training."""
 
+ESTIMATED_FIELD: Final = "estimated performance"
+"""The field of an alert on a measure that is estimated without labels."""
+
 SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures that are fully described by their reason, without a threshold."""
 
@@ -62,13 +65,19 @@ class Alert:
     is_dependence_known: bool = True
 
     @property
+    def basis(self) -> Literal["realised", "estimated"]:
+        """`estimated` if the value was estimated without labels, and `realised` otherwise."""
+        is_estimated = self.role is Role.PERFORMANCE and self.field == ESTIMATED_FIELD
+        return "estimated" if is_estimated else "realised"
+
+    @property
     def has_limit(self) -> bool:
         """Whether `threshold` is a limit that is declared or tolerated, not one set by chance."""
         is_limit = self.role is Role.PERFORMANCE or self.measure == "traffic"
         return is_limit or self.field == OBJECTIVE_FIELD
 
     def __str__(self) -> str:
-        is_named = self.field in (self.role.value, OBJECTIVE_FIELD)
+        is_named = self.field in (self.role.value, OBJECTIVE_FIELD, ESTIMATED_FIELD)
         who = self.field if is_named else f"{self.role.value} {self.field}"
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.state == "resolved":

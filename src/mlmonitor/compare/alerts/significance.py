@@ -14,8 +14,8 @@ STREAMS_PER_FIELD = 7
 SERVICE_STREAMS = 2
 """Failures and latency."""
 
-PERFORMANCE_STREAMS = 4
-"""The largest number of measures of one task whose risk is compared."""
+PERFORMANCE_STREAMS = 5
+"""The largest number of measures of one task whose risk is compared, and one that is estimated."""
 
 NAMES = 64
 """Maximum number of names outside the reference that are evaluated individually."""

@@ -10,12 +10,14 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.window import Span
 from mlmonitor.compare.estimated.calibration_curve import CalibrationCurve, join_fields
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance, EstimateGap
+from mlmonitor.compare.estimated.expected_losses import ExpectedLosses, class_losses
 from mlmonitor.compare.estimated.expected_measures import (
     estimate_binary,
     estimate_errors,
     estimate_multiclass,
 )
 from mlmonitor.compare.estimated.live_outputs import LiveOutputs, unify_name
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formats.reference.calibration_entries import CalibrationReference
@@ -49,6 +51,17 @@ class Estimator:
         self._half_began, self._half_rows = now, 0
         self._labelled = self._new_sums()
         self._codes: Counts | None = None
+        self._losses: ExpectedLosses | None = None
+
+    def watch(self, losses: ExpectedLosses) -> None:
+        """Add the expected loss of each live row to these sums from now on."""
+        self._losses = losses
+
+    @property
+    def assumption(self) -> str:
+        """What has to hold for the estimates to be right."""
+        fields = join_fields(self._curves)
+        return EstimatedPerformance(self.calibration.task, {}, fields=fields).assumption
 
     def ingest(self, block: Block, *, now: float) -> None:
         """Add the predictions of some rows, read by the plan, at about `now`."""
@@ -57,7 +70,9 @@ class Estimator:
         scores = self._outputs.scores(block)
         if scores is not None:
             predicted = self._outputs.predicted_classes(block, scores)
-            self._add(self._halves[1], scores, predicted, block)
+            losses = self._add(self._halves[1], scores, predicted, block)
+            if self._losses is not None:
+                self._losses.update(losses)
 
     def advance(self, now: float) -> None:
         """Drop halves that are older than the window."""
@@ -139,8 +154,8 @@ class Estimator:
         scores: Floats,
         predicted: Counts | None,
         block: Block | None,
-    ) -> None:
-        """Add rows whose scores, and predicted class if any, are known."""
+    ) -> Floats:
+        """Add rows whose scores, and predicted class if any, are known; return their losses."""
         is_known = ~np.isnan(scores).any(axis=0)
         if predicted is not None:
             is_known &= predicted >= 0
@@ -151,7 +166,7 @@ class Estimator:
         if predicted is not None and self.calibration.task == "binary":
             groups = (predicted[scored] == self.calibration.positive).astype(np.int64)
             sums.update(groups, bins[0], expected[0], variance[0])
-            return
+            return class_losses(self.calibration, expected, predicted[scored])
         if predicted is not None:
             expected = expected / np.maximum(expected.sum(axis=0), 1e-9)
             variance = expected * (1 - expected)
@@ -159,6 +174,10 @@ class Estimator:
         for group in range(len(self._curves)):
             groups = np.full(scored.size, group)
             sums.update(groups, bins[group], expected[group], variance[group])
+        if predicted is None:
+            errors: Floats = expected[0]
+            return errors
+        return class_losses(self.calibration, expected, predicted[scored])
 
     def _bins(self, scores: Floats) -> Counts:
         """The bin of each row on each curve; those of a regression share their output."""
@@ -194,8 +213,9 @@ class LabelledPairs:
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
 
-    def begin(self, plan: OutcomePlan) -> None:
-        """Prepare for pairs of this task."""
+    def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
+        """Prepare for pairs of this task; the groups of their rows do not matter."""
+        del effects
         self._estimator.begin(plan)
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:

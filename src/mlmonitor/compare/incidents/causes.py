@@ -5,7 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mlmonitor.aggregate.window import View
-from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, PERFORMANCE_FIELD, Alert
+from mlmonitor.compare.alerts.alert import (
+    ESTIMATED_FIELD,
+    OBJECTIVE_FIELD,
+    PERFORMANCE_FIELD,
+    Alert,
+)
 from mlmonitor.compare.incidents.category_changes import are_exchanged, are_merged
 from mlmonitor.compare.incidents.common_cause import CommonCause
 from mlmonitor.compare.incidents.lone_segment import find_lone_segment
@@ -69,9 +74,14 @@ def _recognise_in(alerts: Sequence[Alert], population: Population) -> CommonCaus
 def _performance(alerts: Sequence[Alert]) -> CommonCause | None:
     """Name the measure that fell, if nothing but performance and objectives alert."""
     worse = [alert for alert in alerts if alert.field == PERFORMANCE_FIELD]
+    expected = [alert for alert in alerts if alert.field == ESTIMATED_FIELD]
     broken = [alert for alert in alerts if alert.field == OBJECTIVE_FIELD]
-    if len(worse) + len(broken) < len(alerts) or not alerts:
+    if len(worse) + len(broken) + len(expected) < len(alerts) or not alerts:
         return None
+    if expected and not worse:
+        title = f"the model is expected to do worse: {expected[0].measure} {expected[0].reason}"
+        advice = "look at which rows have become more frequent; labels will show whether it is so"
+        return CommonCause(title, "performance", advice)
     if worse:
         title = f"the model does worse: {worse[0].measure} {worse[0].reason}"
         advice = "ask what changed in the world, or in how labels are made, when it began"

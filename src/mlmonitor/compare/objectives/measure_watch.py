@@ -9,6 +9,7 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.compare.objectives.bound_watch import NAN, Breach, distance_beyond
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Objective
@@ -33,7 +34,10 @@ class LabelStretches:
     Price: eight tables of the task, with a histogram of scores if an objective needs it.
     """
 
-    def __init__(self, plan: OutcomePlan, measures: Collection[str]) -> None:
+    def __init__(
+        self, plan: OutcomePlan, measures: Collection[str], effects: GroupEffects | None = None
+    ) -> None:
+        self._effects = effects
         self.plan: OutcomePlan = plan if _OF_SCORES & set(measures) else plan.without_histogram()
         self._under_way = [OutcomeTables(self.plan, 1) for _ in STRETCHES]
         self._complete = [OutcomeTables(self.plan, 1) for _ in STRETCHES]
@@ -57,7 +61,12 @@ class LabelStretches:
         """Return a measure over the newest two stretches of one length."""
         tables = self._under_way[place].copy()
         tables.merge(self._complete[place])
-        return Performance(tables).get(measure)
+        return self.estimate(measure, tables)
+
+    def estimate(self, measure: str, tables: OutcomeTables) -> Estimate | None:
+        """Return a measure over a stretch; its interval allows for the groups of its rows."""
+        effects = None if self._effects is None else self._effects.copy()
+        return Performance(tables, effects=effects).get(measure)
 
     @property
     def nbytes(self) -> int:

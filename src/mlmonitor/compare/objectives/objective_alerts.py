@@ -17,6 +17,7 @@ from mlmonitor.compare.objectives.call_watch import CallWatch, latency_quantile
 from mlmonitor.compare.objectives.count_watch import CountWatch
 from mlmonitor.compare.objectives.measure_watch import LabelStretches, MeasureWatch
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.risk.risk_stream import RiskLimits
 from mlmonitor.compare.service.traffic_counts import TrafficCounts
 from mlmonitor.errors import ConfigError
@@ -99,11 +100,11 @@ class ObjectiveAlerts:
                 watch.ingest(calls)
             self._new_rows += calls.seconds.size
 
-    def begin(self, plan: OutcomePlan) -> None:
-        """Watch measures of performance, once the task is known."""
+    def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
+        """Watch measures of performance, once the task is known; `effects` are those of groups."""
         if self._of_labels:
             measures = [watch.objective.measure for watch in self._of_labels]
-            self._stretches = LabelStretches(plan, measures)
+            self._stretches = LabelStretches(plan, measures, effects)
             for watch in self._of_labels:
                 watch.begin(self._stretches)
 

@@ -25,8 +25,8 @@ SEGMENT, PREDICTION = "segment", "prediction"
 class PairListener(Protocol):
     """A part that watches all pairs of predictions and actuals."""
 
-    def begin(self, plan: OutcomePlan) -> None:
-        """Prepare for pairs of this task."""
+    def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
+        """Prepare for pairs of this task; `effects` are those of groups, if any are declared."""
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
         """Add pairs, by the time of prediction."""
@@ -51,9 +51,12 @@ class OutcomeTracker:
         listeners: Sequence[PairListener] = (),
     ) -> None:
         self.plan = plan
+        self._effects = None
+        if keeper.groups is not None and plan.task != "ranking":
+            self._effects = GroupEffects(plan)
         self._listeners = listeners
         for listener in listeners:
-            listener.begin(plan)
+            listener.begin(plan, self._effects)
         self._keeper, self._edges = keeper, edges
         self._reader = OutcomeReader(plan, keeper)
         self._has_told_scores = False
@@ -71,9 +74,6 @@ class OutcomeTracker:
             if buckets
         }
         self._cohorts = CohortTracker(keeper.cohorts, plan)
-        self._effects = None
-        if keeper.groups is not None and plan.task != "ranking":
-            self._effects = GroupEffects(plan)
 
     def update(
         self,

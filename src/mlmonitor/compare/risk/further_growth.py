@@ -48,11 +48,11 @@ class FurtherGrowth:
             self._process = RiskProcess(self._values, level, tolerance=FURTHER_TOLERANCE)
             self._totals = np.zeros(self._values.size + 1)
 
-    def evaluate(self) -> RiskEvidence | None:
+    def evaluate(self, *, design_effect: float = 1.0) -> RiskEvidence | None:
         """Return the evidence of further growth, and begin again; None if there is none."""
         if self._process is None:
             return None
-        evidence = self._process.evaluate(self._totals)
+        evidence = self._process.evaluate(self._totals, design_effect=design_effect)
         if evidence.log_e < self._threshold or evidence.rows < self._min_rows:
             return None
         self.begin()

@@ -14,6 +14,7 @@ from mlmonitor.compare.alerts.alert import PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.risk.label_faults import find_label_fault, newest_pairs
 from mlmonitor.compare.risk.loss_intake import LossIntake
 from mlmonitor.compare.risk.losses_since import HarmFinding, LossesSince
@@ -70,12 +71,13 @@ class RiskAlerts:
         )
         self._intakes: tuple[LossIntake, ...] = ()
         self._plan: OutcomePlan | None = None
+        self._effects: GroupEffects | None = None
         self._pairs, self._since = RecentPairs(), LossesSince()
         self._open = OpenAlerts()
 
-    def begin(self, plan: OutcomePlan) -> None:
-        """Watch the measures of a task, once it is known."""
-        self._plan = plan
+    def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
+        """Watch the measures of a task, once it is known; `effects` are those of groups."""
+        self._plan, self._effects = plan, effects
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)
             for measure in loss_measures(plan)
@@ -104,16 +106,19 @@ class RiskAlerts:
         self.unevaluated_rows, self.evaluated_at = 0, now
         mature_before = self._mature_before(now)
         fired, resolved = (np.zeros(len(self._intakes), np.bool_) for _ in range(2))
+        effects = {} if self._effects is None else self._effects.design_effects()
         for place, intake in enumerate(self._intakes):
             intake.release(mature_before)
             if intake.stream is not None:
-                transitions = intake.stream.evaluate(now=now)
+                effect = effects.get(intake.measure, 1.0)
+                transitions = intake.stream.evaluate(now=now, design_effect=effect)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
         changed = self._open.apply(
             Transitions(fired, resolved), lambda place: self._alert(place, now)
         )
         for place, stream in self._streams.items():
-            if stream.evaluate_further():
+            effect = effects.get(stream.baseline.bins.measure, 1.0)
+            if stream.evaluate_further(design_effect=effect):
                 changed.append(self._open.update(place, self._alert(place, now)))
         return changed
 

@@ -43,6 +43,7 @@ class RiskStream:
         values = baseline.bins.values
         self.evidence: RiskEvidence = _NOTHING
         self._totals: Floats = np.zeros(values.size + 1)
+        self._design_effect = 1.0
         self._process = RiskProcess(values, baseline.counts, tolerance=limits.tolerance)
         self._states = AlertStates(
             1, threshold=limits.threshold, tolerance=0.0, min_rows=limits.min_rows
@@ -60,15 +61,24 @@ class RiskStream:
         """Whether the alert of this measure is firing."""
         return bool(self._states.is_firing[0])
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether it has any loss at all."""
+        return bool(self._totals[:-1].any())
+
     def ingest(self, totals: Floats) -> None:
         """Add counts of losses by bin, and their sum."""
         self._totals += totals
         self._process.restart(self._totals)
         self._further.ingest(totals)
 
-    def evaluate(self, *, now: float) -> tuple[Mask, Mask]:
-        """Weigh all losses so far; return whether the alert fired, and whether it resolved."""
-        evidence = self.evidence = self._process.evaluate(self._totals)
+    def evaluate(self, *, now: float, design_effect: float = 1.0) -> tuple[Mask, Mask]:
+        """Weigh all losses so far; return whether the alert fired, and whether it resolved.
+
+        design_effect: how many dependent rows count as one independent row.
+        """
+        evidence = self._process.evaluate(self._totals, design_effect=design_effect)
+        self.evidence, self._design_effect = evidence, design_effect
         counts = np.rint(self._totals[:-1]).astype(np.int64)[None]
         growth = self.baseline.bins.mean_loss(evidence.counts) - self.limit
         rows = np.array([evidence.rows])
@@ -87,9 +97,9 @@ class RiskStream:
             self._further.end()
         return transitions
 
-    def evaluate_further(self) -> bool:
+    def evaluate_further(self, *, design_effect: float = 1.0) -> bool:
         """Whether the loss has grown once more since the alert; `evidence` is then about that."""
-        further = self._further.evaluate()
+        further = self._further.evaluate(design_effect=design_effect)
         if further is not None:
             self.evidence = further
         return further is not None
@@ -122,8 +132,8 @@ class RiskStream:
         if not rows:
             return None
         bins = self.baseline.bins
-        losses = [bins.mean_loss(counts)]
-        losses += [bins.scale * bound for bound in confidence_bounds(bins.values, counts)]
+        losses, effective = [bins.mean_loss(counts)], counts / self._design_effect
+        losses += [bins.scale * bound for bound in confidence_bounds(bins.values, effective)]
         value, *bounds = (to_measure(bins.measure, loss) for loss in losses)
         return Risk(
             measure=bins.measure,

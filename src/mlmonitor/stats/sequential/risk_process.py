@@ -18,6 +18,7 @@ _LOW, _HIGH = -3.0, 9.0  # their range, in standard errors
 _MOST = 1 - 1e-6
 _LEAST = 1e-9
 _CONFIDENCE_STEPS = 400
+_WEIGHT_STEP = 0.05
 
 
 class RiskEvidence(NamedTuple):
@@ -57,7 +58,10 @@ class RiskProcess:
         bounds instead of taking the product.
     """
 
-    __slots__ = ("_begun", "_candidates", "_log_f", "_order", "_restart_rows", "_starts", "_values")
+    __slots__ = (
+        *("_begun", "_candidates", "_log_f", "_means", "_order", "_reference"),
+        *("_restart_rows", "_starts", "_values", "_weight"),
+    )
 
     def __init__(
         self,
@@ -72,21 +76,27 @@ class RiskProcess:
         self._restart_rows = restart_rows
         means = _candidate_means(values, reference)
         self._candidates: Floats = np.maximum(means * (1 + tolerance), _LEAST)
+        self._means: Floats = np.append(0.0, means)
+        self._reference: Counts = reference
         # The evidence against each candidate; the first holds for all means below the first one.
-        self._log_f: Floats = _log_against(values, reference, np.append(0.0, means))
+        self._log_f: Floats = _log_against(values, reference, self._means)
+        self._weight = 1.0
         self._starts: Floats = np.zeros((kept, values.size + 1))
         self._begun: Counts = np.zeros(1, np.int64)
         self._order: Counts = np.full((kept, 1), -1, np.int64)
         self._order[0] = 0
 
-    def evaluate(self, totals: Floats) -> RiskEvidence:
+    def evaluate(self, totals: Floats, *, design_effect: float = 1.0) -> RiskEvidence:
         """Return the evidence in all losses so far, and restart if that is due.
 
         totals: counts by bin since the start, then the sum of the losses before clipping.
+        design_effect: of dependent rows, which count as this many times fewer independent ones; so
+        does the sample from training.
         """
+        self._weigh(1.0 / max(design_effect, 1.0))
         used = np.flatnonzero(self._order[:, 0] >= 0)
         since = totals - self._starts[used]
-        log_e = log_wealth(self._values, since[:, :-1], self._candidates)
+        log_e = log_wealth(self._values, self._weight * since[:, :-1], self._candidates)
         terms = log_e + log_stake(self._order[used])
         unused = np.full((1, terms.shape[1]), -np.log(self._begun[0] + 2.0))
         by_mean = np.logaddexp.reduce(np.vstack([terms, unused]), axis=0)
@@ -97,6 +107,13 @@ class RiskProcess:
         counts = np.rint(since[strongest, :-1]).astype(np.int64)
         self.restart(totals)
         return RiskEvidence(float(products[weakest]), counts, float(since[strongest, -1]))
+
+    def _weigh(self, weight: float) -> None:
+        """Let each loss count as a part of one; small changes of the weight are not followed."""
+        if abs(np.log(weight / self._weight)) > _WEIGHT_STEP:
+            reference = weight * self._reference.astype(np.float64)
+            self._weight = weight
+            self._log_f = _log_against(self._values, reference, self._means)
 
     def newest(self, totals: Floats, rows: int) -> tuple[Counts, float]:
         """Return the losses since the youngest restart that has this many, or since the start."""
@@ -127,8 +144,8 @@ class RiskProcess:
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays."""
-        arrays = self._values, self._candidates, self._log_f, self._starts, self._order
-        return sum(array.nbytes for array in arrays)
+        arrays = self._values, self._candidates, self._log_f, self._means, self._starts
+        return sum(array.nbytes for array in arrays) + self._reference.nbytes + self._order.nbytes
 
 
 def log_wealth(values: Floats, counts: Floats, means: Floats) -> Floats:
@@ -144,7 +161,7 @@ def log_wealth(values: Floats, counts: Floats, means: Floats) -> Floats:
 
 
 def confidence_bounds(
-    values: Floats, counts: Counts, *, error: float = 0.05
+    values: Floats, counts: Counts | Floats, *, error: float = 0.05
 ) -> tuple[float, float]:
     """Return a confidence sequence for the mean of a bounded loss; it is valid at any time.
 
@@ -159,7 +176,7 @@ def confidence_bounds(
     return low, 1.0 - _lower_bound(1.0 - values[::-1], counts[::-1], level)
 
 
-def _lower_bound(values: Floats, counts: Counts, level: float) -> float:
+def _lower_bound(values: Floats, counts: Counts | Floats, level: float) -> float:
     """Return the largest mean below which every mean is refuted, by bisection."""
     mean = float(values @ counts) / float(counts.sum())
     low, high = 0.0, mean
@@ -183,7 +200,7 @@ def _candidate_means(values: Floats, reference: Counts) -> Floats:
     return np.unique(np.clip(means, 0.0, _MOST))
 
 
-def _log_against(values: Floats, reference: Counts, means: Floats) -> Floats:
+def _log_against(values: Floats, reference: Counts | Floats, means: Floats) -> Floats:
     """Return the evidence of the sample that its true mean is below each of some means."""
     gains = (means - values[:, None]) / (1 - means)
     factors = np.log1p(_REFERENCE_BETS[:, None, None] * gains)

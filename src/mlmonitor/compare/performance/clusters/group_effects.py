@@ -56,6 +56,15 @@ class GroupEffects:
         """Return an independent copy."""
         return GroupEffects(self.plan, self.sums.copy())
 
+    def design_effects(self) -> dict[str, float]:
+        """Return how many rows count as one independent row, at least 1, by measure.
+
+        As many as there are rows if they are of fewer than two groups.
+        """
+        rows = max(float(self.sums.totals[0]), 1.0)
+        effects = self.copy()._effects  # noqa: SLF001 - of this class; it is computed once
+        return {n: rows if np.isnan(e) else max(float(e), 1.0) for n, e in effects.items()}
+
     def widen(self, estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
         """Return the estimates, of all rows or of some, with cluster-robust intervals."""
         return {name: self._widen(name, e, self._effect_on(name)) for name, e in estimates.items()}
