@@ -18,7 +18,7 @@ endif
 # A thread a process: more of them would only wait for one another.
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-units endurance matrix oldest coverage components debian integration check wheel docs \
+.PHONY: setup demo test test-slow test-units endurance matrix oldest coverage components debian integration spark check wheel docs \
 	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
@@ -76,6 +76,11 @@ components: $(VENV)/bin/python
 debian:
 	-test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium prometheus-alertmanager > /dev/null
+
+# Real Spark on this machine, in an environment of its own; needs Java 17.
+spark:
+	$(MAKE) .venv-spark/.spark-test VENV=.venv-spark
+	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
 integration: $(VENV)/.test components debian
 	$(BIN)/python -m pytest -m integration

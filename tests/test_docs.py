@@ -68,6 +68,14 @@ def test_the_example_of_the_guide_to_references_runs(
     assert (tmp_path / "reference.json").exists()
 
 
+def test_the_example_of_the_guide_to_dask_runs() -> None:
+    """`tests/spark` runs that of Spark."""
+    pytest.importorskip("dask.dataframe", exc_type=ImportError)
+    text = (DOCS / "guides" / "spark_and_dask.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"## Dask\n\n```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "spark_and_dask", "exec"), {})  # noqa: S102 - our own page
+
+
 def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Served and written to a file; the address is that of this machine."""
     monkeypatch.chdir(tmp_path)

@@ -38,7 +38,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.export.opentelemetry.open_telemetry import OpenTelemetry
     from mlmonitor.monitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
-    from mlmonitor.profiling import Profile
+    from mlmonitor.profiling.row_profile import Profile
     from mlmonitor.records import Field, Kind, Kpi, Metric, Objective, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
@@ -81,7 +81,7 @@ _MODULES = {
     "export.destinations": ("Otlp",),
     "export.opentelemetry.open_telemetry": ("OpenTelemetry",),
     "monitor.monitor": ("Monitor",),
-    "profiling": ("Profile",),
+    "profiling.row_profile": ("Profile",),
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),

@@ -7,7 +7,7 @@ from typing import Any
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.errors import FormatError, IncompatibleSketch
 from mlmonitor.fleet.rounds import ROUND_SECONDS
-from mlmonitor.profiling import Profile
+from mlmonitor.profiling.row_profile import Profile
 from mlmonitor.reference.reference import Reference
 
 

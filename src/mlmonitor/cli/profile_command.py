@@ -5,7 +5,7 @@ from typing import Any
 
 from mlmonitor.cli.exit_status import OK
 from mlmonitor.errors import FormatError, SchemaError
-from mlmonitor.profiling import Profile
+from mlmonitor.profiling.row_profile import Profile
 from mlmonitor.reference.reference import Reference
 
 
@@ -27,6 +27,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--at", type=float, metavar="SECONDS", help="when the rows were predicted, since 1970"
     )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that count; by default one a core"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -42,6 +45,7 @@ def _run(options: argparse.Namespace) -> int:
                 segments=reference.segments if options.segments else (),
                 ignore=options.ignore,
                 at=options.at,
+                workers=options.workers,
             )
         except SchemaError as error:
             raise FormatError(f"{path}: {error}") from error

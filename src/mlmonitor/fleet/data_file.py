@@ -1,20 +1,32 @@
-"""Columns of a Parquet or CSV file, some thousand rows at a time."""
+"""Columns of a Parquet or CSV file, some thousand rows at a time, in all or by parts."""
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlmonitor.errors import ConfigError, FormatError
+from mlmonitor.fleet.csv_rows import index_csv, read_csv
 from mlmonitor.records import Kind
 
 ROWS = 16_384
 """Rows of a chunk, unless a row group of the file is smaller."""
 
+PART_ROWS = 1 << 18
+"""Rows of a part of a CSV file, and the fewest of a Parquet file's; the last has the rest."""
+
 Columns = dict[str, Any]
 
-_TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+class FilePart(NamedTuple):
+    """A part of a file, which can be read without the others.
+
+    first: the place of its first row in bytes, or its first row group; last: its last row group.
+    """
+
+    first: int
+    last: int
+    rows: int
 
 
 class DataFile(NamedTuple):
@@ -23,6 +35,14 @@ class DataFile(NamedTuple):
     rows: int
     names: tuple[str, ...]
     chunks: Iterator[Any]
+
+
+class SplitFile(NamedTuple):
+    """A file whose parts can be read apart: they depend on the file alone."""
+
+    rows: int
+    names: tuple[str, ...]
+    parts: tuple[FilePart, ...]
 
 
 def open_data_file(
@@ -43,15 +63,76 @@ def open_data_file(
         FormatError: the file is not what its ending says.
         OSError: the file cannot be read.
     """
+    file = split_data_file(path, argument=argument)
+    chunks = chain.from_iterable(
+        read_part(path, part, file.names, kinds, argument=argument, as_tables=as_tables)
+        for part in file.parts
+    )
+    return DataFile(file.rows, file.names, chunks)
+
+
+def split_data_file(path: str, *, argument: str = "data") -> SplitFile:
+    """Split a file into parts of some hundred thousand rows.
+
+    Parquet is split between row groups; CSV is read once without its values, because only that
+    shows where a row begins.
+
+    Raises:
+        ConfigError, FormatError, OSError: as in `open_data_file`.
+    """
+    if not _is_parquet(path, argument):
+        index = index_csv(path, argument, step=PART_ROWS)
+        sizes = [
+            min(PART_ROWS, index.rows - PART_ROWS * place) for place in range(len(index.starts))
+        ]
+        parts = (FilePart(*part) for part in zip(index.starts, index.starts, sizes, strict=True))
+        return SplitFile(index.rows, index.names, tuple(parts))
+    file = _open_parquet(path, argument, as_tables=False)
+    parts_of_groups: list[FilePart] = []
+    first = rows = 0
+    for group in range(file.metadata.num_row_groups):
+        rows += file.metadata.row_group(group).num_rows
+        if rows >= PART_ROWS or group == file.metadata.num_row_groups - 1:
+            parts_of_groups.append(FilePart(first, group, rows))
+            first, rows = group + 1, 0
+    names = tuple(file.schema_arrow.names)
+    return SplitFile(file.metadata.num_rows, names, tuple(parts_of_groups))
+
+
+def read_part(
+    path: str,
+    part: FilePart,
+    names: tuple[str, ...],
+    kinds: Mapping[str, Kind],
+    *,
+    argument: str = "data",
+    as_tables: bool = True,
+) -> Iterator[Any]:
+    """Yield the chunks of one part; `kinds` and `as_tables` as in `open_data_file`.
+
+    Raises:
+        FormatError: the part is damaged.
+        OSError: the file cannot be read.
+    """
+    if _is_parquet(path, argument):
+        file = _open_parquet(path, argument, as_tables=as_tables)
+        groups = range(part.first, part.last + 1)
+        yield from map(
+            _to_table if as_tables else _to_values_by_name, _read(file, groups, argument)
+        )
+    else:
+        yield from read_csv(path, names, kinds, start=part.first, rows=part.rows, chunk_rows=ROWS)
+
+
+def _is_parquet(path: str, argument: str) -> bool:
     ending = Path(path).suffix.lower()
-    if ending in (".parquet", ".pq"):
-        return _open_parquet(path, argument, as_tables=as_tables)
-    if ending in (".csv", ".tsv", ".txt"):
-        return _open_csv(path, kinds, "\t" if ending == ".tsv" else ",", argument)
-    raise ConfigError(f"{argument}: expected a file that ends in .parquet or .csv")
+    if ending not in (".parquet", ".pq", ".csv", ".tsv", ".txt"):
+        raise ConfigError(f"{argument}: expected a file that ends in .parquet or .csv")
+    return ending in (".parquet", ".pq")
 
 
-def _open_parquet(path: str, argument: str, *, as_tables: bool) -> DataFile:
+def _open_parquet(path: str, argument: str, *, as_tables: bool) -> Any:
+    """Open a Parquet file; `as_tables`: texts are read as dictionaries, and counted by code."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -61,22 +142,19 @@ def _open_parquet(path: str, argument: str, *, as_tables: bool) -> DataFile:
         ) from None
     try:
         file = pq.ParquetFile(path)
-        if as_tables:  # categories are then counted by their codes
+        if as_tables:
             texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type)]
             file = pq.ParquetFile(path, read_dictionary=texts)
     except pa.ArrowInvalid as error:
         raise FormatError(f"{argument}: not a Parquet file, or a damaged one") from error
-    batches = _read_batches(file, argument)
-    read = _to_table if as_tables else _to_values_by_name
-    names = tuple(file.schema_arrow.names)
-    return DataFile(file.metadata.num_rows, names, map(read, batches))
+    return file
 
 
-def _read_batches(file: Any, argument: str) -> Iterator[Any]:
+def _read(file: Any, groups: range, argument: str) -> Iterator[Any]:
     import pyarrow as pa
 
     try:
-        yield from file.iter_batches(batch_size=ROWS)
+        yield from file.iter_batches(batch_size=ROWS, row_groups=list(groups))
     except (pa.ArrowException, OSError) as error:
         raise FormatError(f"{argument}: a damaged Parquet file") from error
 
@@ -99,78 +177,3 @@ def _to_values(column: Any) -> Any:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return column.to_numpy(zero_copy_only=False)
     return column.to_pylist()
-
-
-def _open_csv(path: str, kinds: Mapping[str, Kind], separator: str, argument: str) -> DataFile:
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=separator)
-        try:
-            head = next(reader, [])
-            rows = sum(1 for row in reader if row)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise FormatError(f"{argument}: not a CSV file in UTF-8") from error
-    if not head or len(set(head)) < len(head):
-        raise FormatError(
-            f"{argument}: expected a first line with a different name for each column"
-        )
-    return DataFile(rows, tuple(head), _read_csv(path, head, kinds, separator))
-
-
-def _read_csv(
-    path: str, head: Sequence[str], kinds: Mapping[str, Kind], separator: str
-) -> Iterator[Columns]:
-    readers = [_READERS.get(kinds.get(name, Kind.CATEGORICAL), _read_text) for name in head]
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=separator)
-        next(reader)
-        rows: list[list[str]] = []
-        for row in reader:
-            if row:
-                rows.append(row)
-            if len(rows) == ROWS:
-                yield _to_columns(head, readers, rows)
-                rows = []
-        if rows:
-            yield _to_columns(head, readers, rows)
-
-
-def _to_columns(
-    head: Sequence[str], readers: Sequence[Callable[[str], object]], rows: Sequence[Sequence[str]]
-) -> Columns:
-    """Columns of rows; a short row has no value in its last columns."""
-    columns: Columns = {}
-    for place, (name, read) in enumerate(zip(head, readers, strict=True)):
-        columns[name] = [read(row[place]) if place < len(row) else None for row in rows]
-    return columns
-
-
-def _read_text(text: str) -> object:
-    return text or None
-
-
-def _read_number(text: str) -> object:
-    """A number; other text stays text, so that it is counted as a wrong type."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
-
-
-def _read_boolean(text: str) -> object:
-    word = text.strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else text or None
-
-
-def _read_datetime(text: str) -> object:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return text
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
-_READERS: dict[Kind, Callable[[str], object]] = {
-    Kind.NUMERIC: _read_number,
-    Kind.BOOLEAN: _read_boolean,
-    Kind.DATETIME: _read_datetime,
-}

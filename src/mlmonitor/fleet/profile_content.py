@@ -110,8 +110,12 @@ class ProfileContent:
         for name, count in self.unknown.items():
             unknown[name] = unknown.get(name, 0) + count
 
-    def to_bytes(self) -> bytes:
-        """Serialise everything that may leave the process, with a version and a checksum."""
+    def to_bytes(self, *, is_redacted: bool = True) -> bytes:
+        """Serialise the content with a version and a checksum.
+
+        is_redacted: whether what could identify a person is left out; the parts of one count keep
+        it until they are merged, as the rows themselves are there.
+        """
         unknown = [[name, count] for name, count in self.unknown.items()]
         about_rows: dict[str, Any] = {"segments": self.segments, "unknown": unknown}
         if self.last_at is not None:
@@ -122,7 +126,7 @@ class ProfileContent:
             "tally": self.tally,
         }
         for place, population in enumerate(self.populations):
-            state |= nest(f"population.{place}", population.state())
+            state |= nest(f"population.{place}", population.state(is_redacted=is_redacted))
         return pack(KIND, state)
 
     @classmethod

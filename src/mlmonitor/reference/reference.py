@@ -83,14 +83,15 @@ class Reference(NotebookReference):
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        The guide is docs/guides/references.md. Data passed at once is used completely; of an
-        iterator of chunks, bins summarise a uniform sample of 100,000 rows.
+        The guide is docs/guides/references.md. Data in memory is used completely; of chunks and of
+        a Spark or Dask frame, bins summarise a uniform sample of 100,000 rows.
         Price: a few seconds of CPU for 100,000 rows of 40 columns, fewer with asymptotic thresholds
             (`benchmarks/fit.py`).
 
         Args:
             features: a frame, columns by name, rows, an array with `names`, or chunks of these.
-            predictions: the same; or a mapping of several outputs, or a function of a chunk.
+            predictions: the same, a mapping of several outputs, a function of a chunk, or the names
+                of columns of a Spark or Dask frame.
             output: `probabilities` if `predictions` hold one number per class.
             classes: names of the classes, in order; actuals must be among them.
             actuals: the true values, in the same forms.

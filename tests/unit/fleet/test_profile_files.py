@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +13,10 @@ import pytest
 
 from mlmonitor import ConfigError, FormatError, Profile
 from mlmonitor.cli.main import main
+from mlmonitor.fleet import data_file
+from support.profiled_rows import COLUMNS, FRAME
 from support.references import fit_reference
 from support.shown_models import claims_reference
-from unit.fleet.test_profile_merging import COLUMNS, FRAME
 
 REFERENCE = claims_reference()
 
@@ -129,3 +131,41 @@ def test_a_file_that_is_damaged_within_is_refused(
     assert main(["profile", str(path), "--reference", reference, "-o", str(out)]) == 2
     assert "damaged Parquet file" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_csv_file_counts_the_same_in_parts_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a byte-order mark, quoted line ends, stray quotes, empty lines and all line ends."""
+    lines = ["home", '"a\nb"', '"a\r\n\r\nb"', 'in"ch', "motor", '"say ""hi"""', "\u00e9t\u00e9"]
+    rows = [f"{n},{lines[n % 7]}" for n in range(50)]
+    ends = ["\n", "\r\n", "\r", "\n\n"]
+    text = "limit,line\n" + "".join(row + ends[n % 4] for n, row in enumerate(rows))
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    whole = [chunk for _, chunk in read_in_parts(path)]
+    monkeypatch.setattr(data_file, "PART_ROWS", 3)
+    parts = list(read_in_parts(path))
+    assert [rows for rows, _ in parts] == [3] * 16 + [2]
+    for name in ("limit", "line"):
+        values = [value for _, chunk in parts for value in chunk[name]]
+        assert len(values) == 50
+        assert values == whole[0][name]
+
+
+def read_in_parts(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The rows that each part is said to have, and those that it has."""
+    file = data_file.split_data_file(str(path))
+    return [
+        (part.rows, chunk)
+        for part in file.parts
+        for chunk in data_file.read_part(str(path), part, file.names, {})
+    ]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5])
+def test_fewer_workers_than_one_are_refused(tmp_path: Path, workers: Any) -> None:
+    """Before a row is read."""
+    pq.write_table(pa.table(COLUMNS), tmp_path / "rows.parquet")
+    with pytest.raises(ConfigError, match="workers: expected 1 or more"):
+        Profile.read(tmp_path / "rows.parquet", reference=REFERENCE, workers=workers)

@@ -10,6 +10,7 @@ from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.display.progress import track
 from mlmonitor.formats.reference import ReferenceFile
 from mlmonitor.records import Role
+from mlmonitor.reference.distributed.distributed_data import draw_rows, find_sampling
 from mlmonitor.reference.figures.row_figures import Figures, RowFigures, list_chunks
 from mlmonitor.reference.fit_options import (
     FitOptions,
@@ -37,11 +38,21 @@ class TrainingData(NamedTuple):
 
 
 def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
-    """Fit the content of a reference to `data`.
+    """Fit the content of a reference to `data`, of a distributed frame to a sample of its rows.
 
     Raises:
         SchemaError: the data has no rows, or contradicts itself or the options.
     """
+    sampling = find_sampling(data.features)
+    if sampling is None:
+        return _fit(data, options)
+    named = {name: getattr(data, name) for name in ("predictions", "actuals", "times")}
+    drawn = draw_rows(data.features, named, sampling, seed=options.seed, limit=SAMPLE_ROWS)
+    content = _fit(data._replace(features=drawn.features, **drawn.columns), options)
+    return content.model_copy(update={"rows_seen": drawn.seen})
+
+
+def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
     strata = Stratification(
         options.segments,
         options.max_segments,

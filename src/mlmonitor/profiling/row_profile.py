@@ -2,39 +2,28 @@
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
 from mlmonitor import options
-from mlmonitor.aggregate.window import Span
 from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.capture.host.batch_slices import RecordedBatch
-from mlmonitor.capture.host.host_capture import HostCapture
-from mlmonitor.capture.host.recorder import Recorder
-from mlmonitor.capture.prediction_ids import prediction_id
-from mlmonitor.capture.read.rows import read_rows
-from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.snapshot_building import build_snapshot
-from mlmonitor.compare.traffic import Comparing
 from mlmonitor.config import Config
 from mlmonitor.display.markup import add_text, new_fragment, to_text
-from mlmonitor.display.progress import ProgressLine
-from mlmonitor.errors import ConfigError, SchemaError
-from mlmonitor.fleet.data_file import open_data_file
+from mlmonitor.fleet.data_file import split_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
 from mlmonitor.fleet.rounds import evaluate_rounds
-from mlmonitor.fleet.row_chunks import ColumnRoles, RowChunk, read_chunks
+from mlmonitor.fleet.row_chunks import read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formatting import counted
-from mlmonitor.records import Declared, Kind, Role
+from mlmonitor.profiling.counting_plan import CountingPlan, resolve_reference
+from mlmonitor.profiling.file_counting import count_file
+from mlmonitor.profiling.row_counting import count_chunks
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.status import Status
-
-_BUFFER_ROWS = 4 * 16_384  # four entries: see HostCapture
-_ALL_ROWS = Span(None, None, 2)
 
 
 class Profile:
@@ -83,9 +72,11 @@ class Profile:
             ConfigError: an argument is wrong.
             SchemaError: rows cannot be read as rows.
         """
-        counting = _RowCounting(reference, segments, ignore, at, config)
-        chunks = read_chunks(features, predictions, ColumnRoles(counting.reference))
-        return cls._wrap(counting.count(chunks, None))
+        plan = CountingPlan.resolve(
+            reference, segments=segments, ignore=ignore, at=at, config=config
+        )
+        chunks = read_chunks(features, predictions, plan.roles)
+        return cls._wrap(count_chunks(plan, chunks, None))
 
     @classmethod
     def read(  # noqa: PLR0913 - all but the file by keyword
@@ -98,8 +89,11 @@ class Profile:
         ignore: Sequence[str] = (),
         at: float | None = None,
         config: Config | None = None,
+        workers: int | None = None,
     ) -> Self:
         """Count the rows of a Parquet or CSV file in constant memory, with a line of progress.
+
+        Promise: the bytes of the profile do not depend on `workers`.
 
         Args:
             path: of a file that ends in .parquet or .csv.
@@ -109,20 +103,25 @@ class Profile:
             ignore: columns to leave out.
             at: as in `of`.
             config: as in `of`.
+            workers: processes that count parts of the file; if not given, one a core. Parquet is
+                split between row groups; a file of fewer than 262,144 rows is not split.
 
         Raises:
             ConfigError: an argument is wrong, or the file has no column of the reference.
             FormatError: the file is not what its ending says.
             OSError: the file cannot be read.
         """
-        counting = _RowCounting(reference, segments, ignore, at, config)
-        roles = ColumnRoles(counting.reference, prediction)
-        file = open_data_file(os.fspath(path), roles.kinds, argument="data", as_tables=True)
-        if prediction is not None and prediction not in file.names:
-            raise ConfigError(f"data: has no column {prediction!r}")
-        if not {f.name for f in counting.reference.fields}.intersection(file.names):
-            raise ConfigError("data: has no column of the reference: is it a file of this model?")
-        return cls._wrap(counting.count(map(roles.split, file.chunks), file.rows))
+        plan = CountingPlan.resolve(
+            reference,
+            prediction=prediction,
+            segments=segments,
+            ignore=ignore,
+            at=at,
+            config=config,
+        )
+        file = split_data_file(os.fspath(path))
+        plan.check_columns(file.names, "data")
+        return cls._wrap(count_file(plan, os.fspath(path), file, workers=workers))
 
     @classmethod
     def _wrap(cls, content: ProfileContent) -> Self:
@@ -216,7 +215,7 @@ class Profile:
             ConfigError: an argument is wrong.
             IncompatibleSketch: the rows were counted with another reference or other segments.
         """
-        resolved = _resolve_reference(reference)
+        resolved = resolve_reference(reference)
         now = time.time() if at is None else float(at)
         rounds = [p._content for p in (*earlier, self)]  # noqa: SLF001 - of this class
         state = evaluate_rounds(
@@ -241,60 +240,6 @@ class Profile:
         return to_text(root)
 
 
-class _RowCounting:
-    """Counts rows with the code of a service, at one moment and in one window."""
-
-    def __init__(
-        self,
-        reference: Reference | str | PathLike[str],
-        segments: Sequence[str],
-        ignore: Sequence[str],
-        at: float | None,
-        config: Config | None,
-    ) -> None:
-        own = options.resolve_config(config, os.environ)
-        ignored = frozenset(options.check_names("ignore", ignore))
-        self.reference: Reference = _resolve_reference(reference).without(ignored)
-        split_by = options.check_segments(segments, self.reference, own)
-        self._now = time.time() if at is None else float(at)
-        schema = {f.name: f.kind for f in self.reference.fields if f.role is Role.FEATURE}
-        self._inbox = Inbox(_BUFFER_ROWS)
-        self._capture = self._begin_capture(own, schema)
-        self._comparing = Comparing.begin(
-            self.reference,
-            replace(ComparisonOptions.from_config(own), span=_ALL_ROWS),
-            Declared(ignore=ignored, segments=split_by, schema=schema),
-            now=self._now,
-        )
-
-    def _begin_capture(self, config: Config, schema: dict[str, Kind]) -> HostCapture:
-        recorder = Recorder(
-            line=self._inbox.calls,
-            clock=time.perf_counter_ns,
-            new_id=lambda: prediction_id(unix_ms=0, chance=bytes(10)),
-            name_late=self._inbox.name_late,
-            guard=self._inbox.guard,
-            copiers=options.choose_copiers(schema),
-        )
-        bounded = config.model_copy(update={"buffer_rows": _BUFFER_ROWS, "enabled": True})
-        return HostCapture(recorder, options.list_features(self.reference), bounded)
-
-    def count(self, chunks: Iterable[RowChunk], total: int | None) -> ProfileContent:
-        """Count all chunks."""
-        comparing = self._comparing
-        with ProgressLine("counting rows", total) as line:
-            for chunk in chunks:
-                batch = RecordedBatch(chunk.features, chunk.predictions)
-                for entry in self._capture.build_entries(batch, "value", ()):
-                    comparing.update(read_rows([entry]), None, now=self._now)
-                    line.update(comparing.population.unevaluated_rows)
-                if self._inbox.guard.internal_errors:
-                    raise SchemaError(f"features: cannot be read: {self._inbox.guard.last}")
-        return ProfileContent.copy_from(comparing, self._now)
-
-
-def _resolve_reference(reference: Reference | str | PathLike[str]) -> Reference:
-    resolved = options.resolve_reference(reference)
-    if resolved is None:
-        raise ConfigError("reference: expected a Reference (see Reference.fit) or its file's path")
-    return resolved
+def wrap_content(content: ProfileContent) -> Profile:
+    """Return the profile of what was counted elsewhere."""
+    return Profile._wrap(content)  # noqa: SLF001 - of this module

@@ -1,0 +1,1 @@
+"""Rows counted once, anywhere, merged, and compared with a reference later."""

@@ -1,0 +1,156 @@
+"""Count the parts of a file, in this process or in several, with the same result."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import Self
+
+from mlmonitor.display.progress import ProgressLine
+from mlmonitor.errors import ConfigError, MonitorError
+from mlmonitor.fleet.data_file import FilePart, SplitFile, read_part
+from mlmonitor.fleet.profile_content import ProfileContent
+from mlmonitor.profiling.counting_plan import CountingPlan
+from mlmonitor.profiling.part_worker import (
+    COUNTED,
+    REFUSED,
+    ROWS,
+    decode_error,
+    read_message,
+    write_message,
+)
+from mlmonitor.profiling.row_counting import RowCounting
+
+Counted = Callable[[int], None]
+_Count = Callable[[FilePart], ProfileContent]
+
+
+def count_file(
+    plan: CountingPlan, path: str, file: SplitFile, *, workers: int | None
+) -> ProfileContent:
+    """Count a file part by part, and merge the parts in their order, with a line of progress.
+
+    Promise: the number of workers changes nothing in the result.
+    Price: a worker starts in half a second; a file of one part is counted in this process.
+
+    Raises:
+        ConfigError: `workers` is out of bounds.
+        MonitorError, OSError: a part cannot be counted.
+    """
+    size = min(_check_workers(workers), len(file.parts))
+    done = 0
+    with ProgressLine("counting rows", file.rows) as line, ExitStack() as stack:
+
+        def count_rows(rows: int) -> None:
+            nonlocal done
+            done += rows
+            line.update(done)
+
+        if size <= 1 or not sys.executable:
+            counted: Iterator[ProfileContent] = (
+                _count_part(plan, path, file, part, count_rows) for part in file.parts
+            )
+        else:
+            pool = stack.enter_context(_WorkerPool(plan, path, file, size, count_rows))
+            counted = pool.count()
+        whole = RowCounting(plan).content()
+        for content in counted:
+            whole.merge(content)
+    return whole
+
+
+def _check_workers(workers: int | None) -> int:
+    if workers is None:
+        if hasattr(os, "sched_getaffinity"):  # not on every system
+            return len(os.sched_getaffinity(0))
+        count = os.cpu_count()
+        return 1 if count is None else count
+    if workers < 1 or workers != int(workers):
+        raise ConfigError("workers: expected 1 or more, or None for all cores")
+    return workers
+
+
+def _count_part(
+    plan: CountingPlan, path: str, file: SplitFile, part: FilePart, count_rows: Counted
+) -> ProfileContent:
+    counting, roles, before = RowCounting(plan), plan.roles, 0
+    for chunk in read_part(path, part, file.names, roles.kinds):
+        counting.update(roles.split(chunk))
+        count_rows(counting.rows - before)
+        before = counting.rows
+    return counting.content()
+
+
+class _WorkerPool:
+    """Processes of `part_worker`, each with a thread that asks and waits."""
+
+    def __init__(
+        self, plan: CountingPlan, path: str, file: SplitFile, size: int, count_rows: Counted
+    ) -> None:
+        self._path, self._file, self._count_rows = path, file, count_rows
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._processes = [_start_worker() for _ in range(size)]
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="mlmonitor-parts")
+        self._plan = plan.to_bytes()
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            self._idle.put(process)
+            self._ask(process, ROWS, self._plan)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for process in self._processes:
+            process.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            process.communicate()
+
+    def count(self) -> Iterator[ProfileContent]:
+        """Yield the counts of all parts in order."""
+        yield from self._threads.map(self._count, self._file.parts)
+
+    def _count(self, part: FilePart) -> ProfileContent:
+        process = self._idle.get()
+        try:
+            return self._count_in(process, part)
+        finally:
+            self._idle.put(process)
+
+    def _count_in(self, process: "subprocess.Popen[bytes]", part: FilePart) -> ProfileContent:
+        request = json.dumps([os.path.abspath(self._path), self._file.names, part])  # noqa: PTH100
+        self._ask(process, COUNTED, request.encode())
+        while True:
+            answer = None if process.stdout is None else read_message(process.stdout)  # type: ignore[arg-type]  # a binary pipe
+            if answer is None:
+                raise MonitorError("a process that counted a part of the file ended before its end")
+            kind, data = answer
+            if kind == REFUSED:
+                raise decode_error(data)
+            if kind == ROWS:
+                self._count_rows(int(data))
+                continue
+            content = ProfileContent.from_bytes(data)
+            if content is not None:
+                return content
+
+    @staticmethod
+    def _ask(process: "subprocess.Popen[bytes]", kind: bytes, data: bytes) -> None:
+        if process.stdin is not None:
+            write_message(process.stdin, kind, data)  # type: ignore[arg-type]  # a binary pipe
+
+
+def _start_worker() -> "subprocess.Popen[bytes]":
+    """Start a worker that finds the modules that this process finds, with one thread each."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlmonitor.profiling.part_worker"],
+        env={**os.environ, **threads, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )

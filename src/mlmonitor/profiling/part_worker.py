@@ -1,0 +1,79 @@
+"""A process that counts parts of a file: it reads requests from its input, and answers.
+
+Nothing is pickled, and the program that asked is not imported again, as `multiprocessing` would.
+"""
+
+import json
+import sys
+from typing import BinaryIO
+
+from mlmonitor import errors
+from mlmonitor.errors import MonitorError
+from mlmonitor.fleet.data_file import FilePart, read_part
+from mlmonitor.profiling.counting_plan import CountingPlan
+from mlmonitor.profiling.row_counting import RowCounting
+
+ROWS, COUNTED, REFUSED = b"n", b"c", b"e"
+"""Kinds of messages: rows counted since the last one, counts of a part, and an error of ours."""
+
+_LENGTH_BYTES = 8
+
+
+def write_message(stream: BinaryIO, kind: bytes, data: bytes) -> None:
+    """Write one message: its kind, its length, and its content."""
+    stream.write(kind + len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+    stream.flush()
+
+
+def read_message(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+    """Read the kind and the content of one message; None at the end of the stream."""
+    head = stream.read(1 + _LENGTH_BYTES)
+    if len(head) <= _LENGTH_BYTES:
+        return None
+    length = int.from_bytes(head[1:], "little")
+    data = stream.read(length)
+    return None if len(data) < length else (head[:1], data)
+
+
+def encode_error(error: Exception) -> bytes:
+    """Encode an error by its type and message, which hold no value."""
+    return json.dumps([type(error).__name__, str(error)]).encode()
+
+
+def decode_error(data: bytes) -> Exception:
+    """Return an error of the same type and message, an OSError if it is none of ours."""
+    name, text = json.loads(data)
+    kind: type[Exception] = getattr(errors, name, OSError)
+    return kind(text)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer until the input ends; the first message is the plan, each later one names a part."""
+    first = read_message(requests)
+    if first is None:
+        return
+    plan = CountingPlan.from_bytes(first[1])
+    kinds = plan.roles.kinds
+    while (request := read_message(requests)) is not None:
+        path, names, part = json.loads(request[1])
+        try:
+            counting = RowCounting(plan)
+            before = 0
+            for chunk in read_part(path, FilePart(*part), tuple(names), kinds):
+                counting.update(plan.roles.split(chunk))
+                write_message(answers, ROWS, str(counting.rows - before).encode())
+                before = counting.rows
+        except (MonitorError, OSError) as error:
+            write_message(answers, REFUSED, encode_error(error))
+        else:
+            write_message(answers, COUNTED, counting.content().to_bytes(is_redacted=False))
+
+
+def main() -> None:
+    """Serve standard input and output; what else prints, prints to standard error."""
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

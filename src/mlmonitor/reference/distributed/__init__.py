@@ -1,0 +1,1 @@
+"""Training rows that are spread over the machines of Spark or Dask."""

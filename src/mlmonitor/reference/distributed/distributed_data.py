@@ -1,0 +1,77 @@
+"""Training data in a distributed frame: some of its rows, and how many there are."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from mlmonitor.errors import ConfigError, SchemaError
+from mlmonitor.reference.distributed.dask_rows import sample_dask
+from mlmonitor.reference.distributed.row_sample import RowSample
+from mlmonitor.reference.distributed.spark_rows import sample_spark
+
+_Sampling = Callable[..., RowSample | None]
+
+
+class DrawnRows(NamedTuple):
+    """Features drawn from a distributed frame, the columns that are none, and the rows seen."""
+
+    features: Any
+    columns: dict[str, Any]
+    seen: int
+
+
+def find_sampling(features: Any) -> _Sampling | None:
+    """Return how rows are drawn from a distributed frame; None for data in memory."""
+    module = type(features).__module__.partition(".")[0]
+    if module == "pyspark" and hasattr(features, "mapInArrow"):
+        return sample_spark
+    if module in ("dask", "dask_expr") and hasattr(features, "to_delayed"):
+        return sample_dask
+    return None
+
+
+def draw_rows(
+    features: Any, named: dict[str, Any], sampling: _Sampling, *, seed: int, limit: int
+) -> DrawnRows:
+    """Draw at most `limit` rows, and take the columns out that belong to rows but are no features.
+
+    named: by argument the column or columns that hold it, a function of the features, or None.
+
+    Raises:
+        SchemaError: there are no rows, or an argument is data and not a column's name.
+        ConfigError: there is no such column.
+    """
+    columns = [str(name) for name in features.columns]
+    wanted = {argument: _check_names(argument, value, columns) for argument, value in named.items()}
+    sample = sampling(features, seed=seed, limit=limit)
+    if sample is None:
+        raise SchemaError("features: expected at least one column with at least one row")
+    rows = sample.sort().rows
+    values: dict[str, Any] = {}
+    for argument, names in wanted.items():
+        if names is None:
+            values[argument] = named[argument]
+        elif isinstance(named[argument], str):
+            values[argument] = rows[named[argument]]
+        else:
+            values[argument] = {name: rows[name] for name in names}
+    others = {name for names in wanted.values() for name in names or ()}
+    kept = [name for name in columns if name not in others]
+    return DrawnRows(
+        rows.select(kept) if hasattr(rows, "select") else rows[kept], values, sample.seen
+    )
+
+
+def _check_names(argument: str, value: Any, columns: Sequence[str]) -> list[str] | None:
+    """Return the columns that hold an argument; None for a function, or if it is not given."""
+    if value is None or callable(value):
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SchemaError(
+            f"{argument}: expected the name of a column of the distributed frame, several names, "
+            f"or a function of its rows, got {type(value).__name__}"
+        )
+    for name in names:
+        if name not in columns:
+            raise ConfigError(f"{argument}: there is no column {name!r}")
+    return list(names)

@@ -1,0 +1,85 @@
+"""A uniform sample of rows that merges: drawn in each partition, the same for all of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlmonitor.records import Counts, Floats
+
+
+class RowSample(NamedTuple):
+    """At most `limit` of the rows seen, those of the lowest priorities.
+
+    rows: a pandas frame or an arrow table. priorities: of each row, uniform in [0, 1). places:
+    int64 `[rows, 2]`, the partition of each row and its number there.
+
+    Promise: a uniform sample without replacement, of all rows if they are no more than the limit;
+        the same in every order of merging. Price: memory of twice the limit.
+    Source: Cohen and Kaplan, "Summarizing data using bottom-k sketches" (2007).
+    """
+
+    rows: Any
+    priorities: Floats
+    places: Counts
+    seen: int
+
+    def cut(self, limit: int) -> "RowSample":
+        """Keep the rows of the lowest priorities."""
+        if len(self.priorities) <= limit:
+            return self
+        kept = np.sort(np.argpartition(self.priorities, limit)[:limit])
+        return self._select(kept)
+
+    def below(self, bound: float) -> "RowSample":
+        """Keep the rows of priorities below a bound."""
+        return self if bound >= 1.0 else self._select(np.flatnonzero(self.priorities < bound))
+
+    def sort(self) -> "RowSample":
+        """Order the rows by their places."""
+        return self._select(np.lexsort((self.places[:, 1], self.places[:, 0])))
+
+    def _select(self, kept: Counts) -> "RowSample":
+        rows = self.rows.take(kept) if hasattr(self.rows, "column_names") else self.rows.iloc[kept]
+        return RowSample(rows, self.priorities[kept], self.places[kept], self.seen)
+
+
+def sample_partition(
+    tables: Iterable[Any], *, partition: int, seed: int, limit: int
+) -> RowSample | None:
+    """Return the sample of one partition; None if it has no rows."""
+    rng = np.random.default_rng([seed, partition])
+    samples: list[RowSample] = []
+    bound, waiting, seen = 1.0, 0, 0
+    for table in tables:
+        rows = len(table)
+        places = np.stack([np.full(rows, partition), np.arange(seen, seen + rows)], axis=1)
+        seen += rows
+        own = RowSample(table, rng.random(rows), places, rows).below(bound)
+        samples.append(own)
+        waiting += len(own.priorities)
+        if waiting > 2 * limit:
+            samples = [merge_samples(samples, limit)]
+            bound, waiting = float(samples[0].priorities.max()), limit
+    return merge_samples(samples, limit) if seen else None
+
+
+def merge_samples(samples: Sequence[RowSample], limit: int) -> RowSample:
+    """Return the sample of all the rows that these were drawn from; there is at least one."""
+    cut = [sample.cut(limit) for sample in samples]
+    return RowSample(
+        _concatenate([sample.rows for sample in cut]),
+        np.concatenate([sample.priorities for sample in cut]),
+        np.concatenate([sample.places for sample in cut]),
+        sum(sample.seen for sample in cut),
+    ).cut(limit)
+
+
+def _concatenate(frames: Sequence[Any]) -> Any:
+    if hasattr(frames[0], "column_names"):
+        import pyarrow as pa
+
+        return pa.concat_tables(frames).combine_chunks()
+    import pandas as pd
+
+    return pd.concat(frames, ignore_index=True)

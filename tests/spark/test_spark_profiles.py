@@ -1,0 +1,127 @@
+"""Profiles and references of Spark frames: the counts of all rows, whatever the partitioning."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from mlmonitor import ConfigError, Profile, Reference, SchemaError
+from mlmonitor.integrations.spark import profile
+from support.profiled_rows import AT, COLUMNS, FRAME, REFERENCE, ROWS, counts
+
+pytest.importorskip("pyspark", reason="Spark is not installed here: `make spark` tests with it")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("default"),  # of Spark's own
+]
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "spark_and_dask.md"
+WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
+DAYS = [date(2025, 1, 1 + day) for day in np.arange(ROWS) % 3 // 2]
+
+
+def place(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A partition for each row: nearly all in one, one row in another, several without any."""
+    return np.where(rows == 7, 5, 0)
+
+
+@pytest.fixture(scope="module")
+def claims(spark: Any) -> Any:
+    """The claims with their days, in one partition."""
+    table = pa.table({**COLUMNS, "day": DAYS, "place": place(np.arange(ROWS))})
+    return spark.createDataFrame(table).coalesce(1).cache()
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 20])
+def test_every_partitioning_gives_the_counts_of_all_rows(claims: Any, partitions: int) -> None:
+    """And distances that are bit for bit the same."""
+    rows = claims.drop("day", "place").repartition(partitions)
+    merged = profile(rows, REFERENCE, segments=["line"], at=AT)
+    assert counts(merged) == counts(WHOLE)
+
+
+def test_skewed_and_empty_partitions_count_the_same(claims: Any) -> None:
+    """Two rows of eight partitions are elsewhere than the others, and most have none."""
+    rows = claims.repartition(8, "place").drop("day", "place")
+    merged = profile(rows, REFERENCE, segments=["line"], at=AT)
+    assert counts(merged) == counts(WHOLE)
+
+
+def test_rows_by_day_and_line_are_those_of_each_group(claims: Any) -> None:
+    """In one pass; a day is no feature, a line is one."""
+    frame = claims.drop("place").repartition(5)
+    by_key = profile(frame, REFERENCE, by=["day", "line"], at=AT)
+    lines = ["home", "marine", "motor", "travel"]
+    assert list(by_key) == [(date(2025, 1, day), line) for day in (1, 2) for line in lines]
+    pandas = FRAME.assign(day=DAYS)
+    for (day, line), own in by_key.items():
+        rows = pandas[(pandas["day"] == day) & (pandas["line"] == line)].drop(columns="day")
+        assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
+
+
+def test_one_column_gives_its_values_as_keys(spark: Any) -> None:
+    """Integers of 32 bits and rows without a key, too."""
+    frame = spark.createDataFrame(
+        pa.table({**COLUMNS, "shop": pa.array([None, 1, 2, 2] * (ROWS // 4), pa.int32())})
+    )
+    by_shop = profile(frame.repartition(3), REFERENCE, by="shop", at=AT)
+    assert {key: own.rows for key, own in by_shop.items()} == {1: 500, 2: 1_000, None: 500}
+    assert list(by_shop) == [1, 2, None]
+
+
+def test_a_frame_without_rows_is_the_empty_profile(claims: Any) -> None:
+    """And has no groups."""
+    empty = claims.where("limit < -1")
+    assert profile(empty, REFERENCE).rows == 0
+    assert profile(empty, REFERENCE, by="day") == {}
+
+
+def test_an_error_of_an_executor_is_raised_as_ours(claims: Any) -> None:
+    """Not as a trace of Java."""
+    with pytest.raises(SchemaError, match="at most 1,000 groups"):
+        profile(claims, REFERENCE, by=["limit"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"by": "shop"}, "by: there is no column"), ({"prediction": "score"}, "no column 'score'")],
+)
+def test_arguments_that_do_not_fit_are_refused_before_any_work(
+    claims: Any, options: dict[str, Any], message: str
+) -> None:
+    """By what is wrong."""
+    with pytest.raises(ConfigError, match=message):
+        profile(claims, REFERENCE, **options)
+
+
+def test_a_fit_of_partitions_is_the_fit_of_their_rows_at_once(claims: Any) -> None:
+    """In the order of partitions; columns are named where a frame would give them."""
+    frame = claims.drop("day", "place")
+    fitted = Reference.fit(frame, predictions="prediction", thresholds="asymptotic")
+    features = pd.DataFrame(COLUMNS).drop(columns="prediction")
+    expected = Reference.fit(features, predictions=FRAME["prediction"], thresholds="asymptotic")
+    assert fitted == expected
+
+
+def test_a_fit_of_many_partitions_sees_every_row(
+    claims: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which it draws as many as a sample has; the limit is lowered here."""
+    monkeypatch.setattr("mlmonitor.reference.fitting.fit_reference.SAMPLE_ROWS", 200)
+    frame = claims.repartition(8, "place").drop("day", "place")
+    fitted = Reference.fit(frame, predictions="prediction", thresholds="asymptotic")
+    assert (fitted.rows, fitted.content.rows_seen) == (200, ROWS)
+
+
+def test_the_example_of_the_guide_runs(spark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the session of the tests, which it finds."""
+    text = GUIDE.read_text(encoding="utf-8")
+    block = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    exec(compile(block, "spark_and_dask", "exec"), {})  # noqa: S102 - our own page
+    assert "2026-01-02 10000" in capsys.readouterr().out

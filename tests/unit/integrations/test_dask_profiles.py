@@ -1,0 +1,116 @@
+"""Profiles of Dask frames: the counts of all rows, whatever the partitioning."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor import ConfigError, Profile, SchemaError
+from mlmonitor.profiling import row_counting
+from mlmonitor.profiling.counting_plan import CountingPlan
+from mlmonitor.profiling.row_counting import GroupedCounting
+from mlmonitor.profiling.row_profile import wrap_content
+from support.profiled_rows import AT, FRAME, REFERENCE, counts
+
+dask = pytest.importorskip("dask")
+dd = pytest.importorskip("dask.dataframe", exc_type=ImportError)
+
+from mlmonitor.integrations.dask import profile  # noqa: E402 - needs dask
+
+WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
+
+
+def partition(frame: pd.DataFrame, sizes: list[int]) -> Any:
+    """A Dask frame with partitions of these sizes."""
+    ends = np.cumsum(sizes)
+    parts = [frame.iloc[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+    return dd.from_delayed([dask.delayed(part) for part in parts], meta=frame.iloc[:0])
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    """The scheduler of the calling thread, so that a failure shows its place."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[2_000], [500] * 4, [0, 1_990, 0, 10], [1, *[0] * 8, 1_999], [100] * 20],
+    ids=["one", "four", "skewed and empty", "nearly empty", "more than a merge takes"],
+)
+def test_every_partitioning_gives_the_counts_of_all_rows(sizes: list[int]) -> None:
+    """And distances that are bit for bit the same."""
+    merged = profile(partition(FRAME, sizes), REFERENCE, segments=["line"], at=AT)
+    assert counts(merged) == counts(WHOLE)
+
+
+def test_rows_by_day_and_line_are_those_of_each_group() -> None:
+    """A day is no feature, and not unknown; a line is one; rows without a key have their own."""
+    days = np.where(np.arange(2_000) % 3 == 0, "2025-01-01", "2025-01-02")
+    frame = FRAME.assign(day=days)
+    frame.loc[:99, "line"] = None
+    by_key = profile(partition(frame, [700, 0, 1_300]), REFERENCE, by=["day", "line"], at=AT)
+    lines = ["home", "marine", "motor", "travel", None]
+    assert list(by_key) == [(f"2025-01-0{day}", line) for day in (1, 2) for line in lines]
+    for (day, line), own in by_key.items():
+        is_line = frame["line"].isna() if line is None else frame["line"] == line
+        rows = frame[(frame["day"] == day) & is_line].drop(columns="day")
+        assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
+
+
+def test_one_column_gives_its_values_as_keys() -> None:
+    """As pandas groups do, and in order."""
+    by_line = profile(partition(FRAME, [900, 1_100]), REFERENCE, by="line")
+    sizes = FRAME.groupby("line").size().to_dict()
+    assert {line: own.rows for line, own in by_line.items()} == sizes
+    assert list(by_line) == sorted(sizes)
+
+
+def test_a_frame_without_rows_is_the_empty_profile() -> None:
+    """And has no groups."""
+    empty = partition(FRAME.iloc[:0], [0, 0])
+    assert profile(empty, REFERENCE).rows == 0
+    assert profile(empty, REFERENCE, by="line") == {}
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "message"),
+    [
+        (FRAME, {}, "expected a data frame of dask"),
+        (partition(FRAME, [2_000]), {"by": "day"}, "by: there is no column 'day'"),
+        (partition(FRAME, [2_000]), {"by": []}, "by: expected the name of a column"),
+        (partition(FRAME, [2_000]), {"prediction": "score"}, "no column 'score'"),
+        (partition(FRAME[["calm"]].rename(columns={"calm": "x"}), [9]), {}, "no column of the"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_before_any_work(
+    frame: Any, options: dict[str, Any], message: str
+) -> None:
+    """By what is wrong."""
+    with pytest.raises(ConfigError, match=message):
+        profile(frame, REFERENCE, **options)
+
+
+def test_more_groups_than_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile for each row would not fit; the limit is lowered here."""
+    monkeypatch.setattr(row_counting, "MOST_GROUPS", 5)
+    rows = FRAME.assign(number=np.arange(2_000)).iloc[:6]
+    with pytest.raises(SchemaError, match="by: expected at most 5 groups"):
+        profile(partition(rows, [6]), REFERENCE, by="number")
+
+
+def test_groups_that_take_turns_are_counted_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one is set up at a time; what it had counted before is kept."""
+    monkeypatch.setattr(row_counting, "MOST_ACTIVE", 1)
+    frame = FRAME.assign(turn=np.arange(2_000) % 3)
+    parts = [frame.iloc[start : start + 500] for start in range(0, 2_000, 500)]
+    counting = GroupedCounting(CountingPlan.resolve(REFERENCE, at=AT), ("turn",))
+    for part in parts:
+        counting.update(part)
+    counted = {key: wrap_content(content) for key, content in counting.drain()}
+    assert sorted(counted) == [(0,), (1,), (2,)]
+    for (turn,), own in counted.items():
+        rows = FRAME.iloc[turn::3]
+        assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
