@@ -1,5 +1,8 @@
 # Every target sets up what it needs and runs, on a machine with Python 3.11 or newer: CONTRIBUTING.md.
 PYTHON ?= python3
+# Compiled modules are kept, also where the environment says otherwise, as those of containers do:
+# else each of some 150 interpreters that the tests start would compile the package first.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 PEERS := .venv-peers
 DRIFT_PEERS := .venv-drift-peers

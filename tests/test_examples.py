@@ -99,6 +99,7 @@ def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) 
 
 
 @pytest.mark.demo
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
     """A short run of the demo exits with 0: what it sent is what the collector received."""

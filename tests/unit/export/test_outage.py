@@ -20,6 +20,7 @@ from mlmonitor.testing import (
     Slow,
     Sometimes,
 )
+from support.cases import short_form
 from support.references import fit_reference
 
 TOKEN = "dt0c01.PUBLIC.SECRET"  # noqa: S105 - of a test's own server
@@ -116,10 +117,14 @@ def test_ten_minutes_without_anyone_there(
 
 
 @pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+    ("seed", "minutes"), short_form([(0, 20), *((seed, 60) for seed in range(4))], (0, 20))
 )
 def test_an_hour_of_random_faults_loses_nothing(
-    receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator, seed: int
+    receivers: dict[str, OtlpReceiver],
+    clock: ManualClock,
+    rng: np.random.Generator,
+    seed: int,
+    minutes: int,
 ) -> None:
     """Unavailable, overloaded, too large, dropped, flapping: half of all requests, for an hour."""
     service = service_of(receivers, clock, rng)
@@ -128,7 +133,7 @@ def test_an_hour_of_random_faults_loses_nothing(
         more = [] if name == "dynatrace" else [PartialSuccess(3), Drop("stored")]
         receiver.script(Sometimes([*faults, *more], share=0.5, seed=seed))
     with service.monitor:
-        for _ in range(60):
+        for _ in range(minutes):
             service.minute()
         for receiver in receivers.values():
             receiver.script([])
@@ -201,7 +206,7 @@ def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Gener
 def test_an_outage_of_any_length_takes_no_memory(
     clock: ManualClock, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is no queue: after sixty failed exports nothing more is held than after ten."""
+    """There is no queue: after thirty failed exports nothing more is held than after ten."""
     exporters = [
         Otlp.collector("http://127.0.0.1:9", timeout_seconds=1),
         Otlp.dynatrace("http://127.0.0.1:9", token=TOKEN, timeout_seconds=1),
@@ -214,7 +219,7 @@ def test_an_outage_of_any_length_takes_no_memory(
         caplog.set_level(logging.CRITICAL, "mlmonitor")  # pytest keeps what is logged
         gc.collect()
         before, _ = tracemalloc.get_traced_memory()
-        for _ in range(50):
+        for _ in range(20):
             service.minute()
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()

@@ -77,32 +77,34 @@ def test_no_name_is_left_unwritten(naming: Naming) -> None:
             assert not re.search(r"<(bare:)?(model|error|deployment)\.", text), path
 
 
-def metrics_asked_for() -> list[str]:
-    """The metrics that any shipped file names."""
-    found = {
-        metric.name
-        for kind in KINDS
-        for _, template in read_templates(kind)
-        for metric in promql_names.metrics_in(template)
-    }
-    return sorted(found)
+TEMPLATES = {
+    metric.name: template
+    for kind in KINDS
+    for _, template in read_templates(kind)
+    for metric in promql_names.metrics_in(template)
+}
+"""Each metric that a shipped file names, with one such file."""
 
 
-def write_everything(folder: Path) -> None:
-    """All kinds of files."""
-    for kind in KINDS:
-        write_files(kind, folder)
-
-
-@pytest.mark.parametrize("name", metrics_asked_for())
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_a_metric_that_leaves_the_catalogue_breaks_what_asks_for_it(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anybody sees an empty panel."""
     left = tuple(metric for metric in CATALOG if metric.name != name)
     monkeypatch.setattr(promql_names, "CATALOG", left)
     with pytest.raises(ConfigError, match=re.escape(name)):
-        write_everything(tmp_path)
+        render(TEMPLATES[name], "prometheus")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_file_is_written_whose_metrics_left_the_catalogue(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What cannot be rendered is not written."""
+    monkeypatch.setattr(promql_names, "CATALOG", ())
+    with pytest.raises(ConfigError, match="mlmonitor"):
+        write_files(kind, tmp_path)
 
 
 def test_almost_every_metric_is_shown_or_watched() -> None:
