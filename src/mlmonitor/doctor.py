@@ -166,22 +166,22 @@ def _make_families() -> Iterator[tuple[str, Family]]:
     identity: Attributes = (("model.name", MODEL), ("model.version", "0"))
     field: Attributes = (*identity, ("field", "example"), ("role", "feature"))
     one = np.ones(1, np.int64)
-    yield "counter", _numbers(catalog.PREDICTIONS, (*identity, ("status", "ok")), one)
-    yield "gauge", _numbers(catalog.MEAN, field, np.array([-1.5]))
+    yield "counter", _build_numbers(catalog.PREDICTIONS, (*identity, ("status", "ok")), one)
+    yield "gauge", _build_numbers(catalog.MEAN, field, np.array([-1.5]))
     yield (
         "durations",
-        _histogram(catalog.DURATION, identity, LATENCY_BOUNDS_SECONDS, np.array([0.5])),
+        _build_histogram(catalog.DURATION, identity, LATENCY_BOUNDS_SECONDS, np.array([0.5])),
     )
     bounds = (-1.0, 0.0, 1.0)
-    yield "distribution", _histogram(catalog.DISTRIBUTION, field, bounds, np.array([np.nan]))
-    yield "categories", _numbers(catalog.BIN, (*field, ("bin", "a category, spelt ü")), one)
+    yield "distribution", _build_histogram(catalog.DISTRIBUTION, field, bounds, np.array([np.nan]))
+    yield "categories", _build_numbers(catalog.BIN, (*field, ("bin", "a category, spelt ü")), one)
 
 
-def _numbers(metric: MetricSpec, attributes: Attributes, values: Floats | Counts) -> Family:
+def _build_numbers(metric: MetricSpec, attributes: Attributes, values: Floats | Counts) -> Family:
     return Family(metric, Series([attributes]), values)
 
 
-def _histogram(
+def _build_histogram(
     metric: MetricSpec, attributes: Attributes, bounds: Sequence[float], sums: Floats
 ) -> Family:
     counts = np.zeros((1, len(bounds) + 1), np.int64)

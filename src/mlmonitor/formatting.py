@@ -29,15 +29,15 @@ def write_apart(numbers: Sequence[float]) -> list[str]:
     Numbers closer than a millionth of their size may read alike.
     """
     distinct = 1 + sum(b - a > _ALIKE * max(abs(a), abs(b)) for a, b in pairwise(numbers))
-    texts = [_in_full(number, 4) for number in numbers]
+    texts = [_format_in_full(number, 4) for number in numbers]
     for digits in range(5, 17):
         if len(set(texts)) >= distinct:
             break
-        texts = [_in_full(number, digits) for number in numbers]
+        texts = [_format_in_full(number, digits) for number in numbers]
     return texts
 
 
-def _in_full(number: float, digits: int) -> str:
+def _format_in_full(number: float, digits: int) -> str:
     """Format without an exponent while that stays readable: 20,000 and 0.0001, but 3e+20."""
     if number == 0 or not 1e-4 <= abs(number) < 1e15:
         return f"{number:.{digits}g}"
@@ -131,10 +131,10 @@ def truncate(name: str, width: int) -> str:
 
 def wide(text: str) -> int:
     """Return the number of terminal columns of `text`."""
-    return sum(_columns(character) for character in text)
+    return sum(_count_columns(character) for character in text)
 
 
-def _columns(character: str) -> int:
+def _count_columns(character: str) -> int:
     if unicodedata.category(character) in _ZERO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

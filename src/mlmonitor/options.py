@@ -35,7 +35,7 @@ MOST_EDGES = 100
 """Between the buckets of one feature."""
 
 
-def _type(value: object) -> str:
+def _name_type(value: object) -> str:
     return type(value).__name__
 
 
@@ -49,7 +49,8 @@ def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
     """Return the configuration with the overrides of the environment."""
     if config is not None and not isinstance(config, Config):
         raise ConfigError(
-            f"config: expected a Config, such as Config(window_seconds=600), got {_type(config)}"
+            "config: expected a Config, such as Config(window_seconds=600), "
+            f"got {_name_type(config)}"
         )
     return Config.from_environment(environ, config)
 
@@ -61,7 +62,7 @@ def resolve_reference(reference: Reference | str | PathLike[str] | None) -> Refe
     if not isinstance(reference, str | PathLike):
         raise ConfigError(
             "reference: expected a Reference (see Reference.fit) or its file's path, "
-            f"got {_type(reference)}"
+            f"got {_name_type(reference)}"
         )
     return Reference.load(reference)
 
@@ -87,7 +88,7 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
         return list(exporters)
     raise ConfigError(
         "exporters: expected a list of exporters, such as [Otlp.collector()], "
-        f"got {_type(exporters)}"
+        f"got {_name_type(exporters)}"
     )
 
 
@@ -103,7 +104,7 @@ def check_events(
         return None
     if not (hasattr(events, "open") and isinstance(getattr(events, "options", None), EventOptions)):
         raise ConfigError(
-            f"events: expected Kafka(...), Postgres(...) or Files(...), got {_type(events)}"
+            f"events: expected Kafka(...), Postgres(...) or Files(...), got {_name_type(events)}"
         )
     destination = cast("EventDestination", events)
     if reference is not None:
@@ -122,7 +123,7 @@ def resolve_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
 def check_callable(option: str, function: F | None) -> F | None:
     """Check that an object can be called, before it is needed."""
     if function is not None and not callable(function):
-        raise ConfigError(f"{option}: expected a function, or None, got {_type(function)}")
+        raise ConfigError(f"{option}: expected a function, or None, got {_name_type(function)}")
     return function
 
 
@@ -171,7 +172,7 @@ def _check_groups(groups: object) -> str | None:
     if groups is not None and (not isinstance(groups, str) or not groups):
         raise ConfigError(
             "groups: expected the name of the column that holds the group of a row, such as "
-            f"'customer_id', got {_type(groups)}"
+            f"'customer_id', got {_name_type(groups)}"
         )
     return groups
 

@@ -49,7 +49,7 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     such as `Bearer`. A shorter one could be part of any word or number: a text that contains it is
     withheld as a whole.
     """
-    credentials = {form for secret in secrets for form in _forms(secret.revealed())}
+    credentials = {form for secret in secrets for form in _list_forms(secret.revealed())}
     if any(form in text for form in credentials if len(form) < _SHORTEST_REPLACED):
         return WITHHELD
     for form in sorted(credentials, key=len, reverse=True):
@@ -57,7 +57,7 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     return text
 
 
-def _forms(secret: str) -> set[str]:
+def _list_forms(secret: str) -> set[str]:
     """Return the forms in which a server may repeat a secret: whole, and without its scheme."""
     return {form for form in (secret.strip(), secret.rsplit(" ", maxsplit=1)[-1]) if form}
 

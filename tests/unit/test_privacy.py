@@ -79,13 +79,13 @@ def fitted(**options: Any) -> Reference:
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """All bytes that receivers are sent, decompressed."""
     bodies: list[bytes] = []
-    judge: Callable[..., Any] = RequestHandler._judged
+    judge: Callable[..., Any] = RequestHandler._judge
 
     def judged(self: RequestHandler, head: Any, body: bytes) -> Any:
         bodies.append(body)
         return judge(self, head, body)
 
-    monkeypatch.setattr(RequestHandler, "_judged", judged)
+    monkeypatch.setattr(RequestHandler, "_judge", judged)
     return bodies
 
 

@@ -77,7 +77,7 @@ class CallStats:
             self._count(zip(errors, counts, strict=True))
         else:
             self.predictions += sum(counts)
-        calls = _timed_calls(durations, errors if has_errors else None)
+        calls = _select_timed(durations, errors if has_errors else None)
         self._update_latency(calls.seconds, now)
         return calls
 
@@ -96,14 +96,14 @@ class CallStats:
         origins = (
             (
                 None if entry[DURATION_NS] is None else entry[DURATION_NS] / 1e9,
-                None if entry[ERROR] is None else self._name(entry[ERROR]),
+                None if entry[ERROR] is None else self._name_error(entry[ERROR]),
                 entry.origin,
             )
             for entry in traced
         )
         self.exemplars.update(origins, time_ns)
 
-    def _name(self, error: str) -> str:
+    def _name_error(self, error: str) -> str:
         """Return the name under which errors of a type are counted."""
         name = error[:NAME_CHARACTERS]
         is_known = name in self.errors or len(self.errors) < ERROR_TYPES
@@ -115,11 +115,11 @@ class CallStats:
             if error is None:
                 self.predictions += rows
             else:
-                key = self._name(error)
+                key = self._name_error(error)
                 self.errors[key] = self.errors.get(key, 0) + rows
 
 
-def _timed_calls(
+def _select_timed(
     durations: Sequence[int | None], errors: Sequence[str | None] | None
 ) -> TimedCalls:
     """The calls with a duration in nanoseconds; errors: None if no call failed."""

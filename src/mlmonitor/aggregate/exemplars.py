@@ -80,7 +80,7 @@ class CallExemplars:
         """Add calls: their seconds, the name of their error, their origin."""
         timed = []
         for seconds, error, origin in calls:
-            ids = _ids(origin)
+            ids = _pack_ids(origin)
             if seconds is not None:
                 timed.append((bisect_left(self._bounds, seconds), seconds, ids))
             if error is not None:
@@ -93,7 +93,7 @@ class CallExemplars:
     @property
     def durations(self) -> tuple[Exemplar, ...]:
         """Exemplars of latencies, oldest first."""
-        return tuple(sorted((exemplar for _, exemplar in self._durations.items()), key=_time))
+        return tuple(sorted((exemplar for _, exemplar in self._durations.items()), key=_read_time))
 
     def of_error(self, name: str) -> tuple[Exemplar, ...]:
         """Return the exemplar of an error, if there is one."""
@@ -115,7 +115,7 @@ class FieldExemplars:
     ) -> None:
         """Add some rows of a block, each with its origin."""
         values = block.numeric[:, rows]
-        ids = _as_column([_ids(origin) for origin in origins])
+        ids = _as_column([_pack_ids(origin) for origin in origins])
         pairs = zip(self._edges, values, strict=True)
         bins = np.array([edges.searchsorted(column) for edges, column in pairs])
         sides = (values > self._high).astype(np.int64)
@@ -162,7 +162,7 @@ def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[O
     return rows, origins
 
 
-def _ids(origin: Origin) -> bytes:
+def _pack_ids(origin: Origin) -> bytes:
     trace, span = origin
     return trace.to_bytes(_TRACE_BYTES, "big") + span.to_bytes(_SPAN_BYTES, "big")
 
@@ -171,5 +171,5 @@ def _as_column(ids: Sequence[bytes]) -> np.ndarray[Any, Any]:
     return np.frombuffer(b"".join(ids), _SLOT["origin"])
 
 
-def _time(exemplar: Exemplar) -> int:
+def _read_time(exemplar: Exemplar) -> int:
     return exemplar.time_ns

@@ -41,7 +41,7 @@ class Panes:
         if self.size == 0:
             return
         if profile.rows > _MOST_ROWS:
-            self._arrays = {name: _wide(array) for name, array in self._arrays.items()}
+            self._arrays = {name: _widen(array) for name, array in self._arrays.items()}
         slot, self._next = self._next, (self._next + 1) % self.size
         self._used = min(self._used + 1, self.size)
         self._rows[slot], self._starts[slot] = profile.rows, started_at
@@ -55,7 +55,7 @@ class Panes:
         if whole.rows == 0:
             return whole
         used = np.flatnonzero(self._rows)
-        stacks = {name: _wide(array[used]) for name, array in self._arrays.items()}
+        stacks = {name: _widen(array[used]) for name, array in self._arrays.items()}
         whole.moments = _merge_moments(
             {name: stacks[f"moments.{name}"] for name in Moments.__slots__}, len(used)
         )
@@ -76,7 +76,7 @@ class Panes:
         rows = np.append(self._rows[order], last.rows)
         starts = np.append(self._starts[order], started_at)
         arrays = {
-            name: np.concatenate([_wide(self._arrays[name][order]), array[None]])
+            name: np.concatenate([_widen(self._arrays[name][order]), array[None]])
             for name, array in last.arrays().items()
         }
         if seconds is not None:
@@ -102,7 +102,7 @@ def _narrow(array: Array) -> np.dtype[Any]:
     return np.dtype(np.int32) if array.dtype == np.int64 else array.dtype
 
 
-def _wide(array: Array) -> Array:
+def _widen(array: Array) -> Array:
     """Convert kept counts back to 64 bits."""
     return array.astype(np.int64) if array.dtype == np.int32 else array
 

@@ -72,7 +72,7 @@ class Plan:
         plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)
         books = tuple(dictionaries.get(field) or Dictionary(()) for field in schema.categorical)
         edges = pad_edges([plan.edges for plan in plans])
-        bounds = [[_below(p.low), p.high, _below(p.band_low), p.band_high] for p in plans]
+        bounds = [[_step_below(p.low), p.high, _step_below(p.band_low), p.band_high] for p in plans]
         probes = np.hstack([edges, np.array(bounds, np.float64).reshape(len(plans), 4)])
         return cls(schema, plans, books, edges, probes, tuple(kernels), season)
 
@@ -119,6 +119,6 @@ class Plan:
         return max((book.size for book in self.dictionaries), default=0)
 
 
-def _below(x: float) -> float:
+def _step_below(x: float) -> float:
     """Return the float before `x`: being at most that means being less than `x`."""
     return float(np.nextafter(x, -np.inf))

@@ -50,8 +50,8 @@ class IdIndex:
     def find(self, hashes: Hashes) -> Positions:
         """The position of each hash, -1 where there is none."""
         positions = np.full(len(hashes), -1, np.int64)
-        tags = np.repeat(_tags_of(hashes), _WIDTH)  # forty times as fast as comparing by row
-        for bucket in self._buckets_of(hashes):
+        tags = np.repeat(_compute_tags(hashes), _WIDTH)  # forty times as fast as comparing by row
+        for bucket in self._find_buckets(hashes):
             shown = np.take(self._tags, bucket, axis=0).reshape(-1)
             rows, slots = np.divmod(np.flatnonzero(shown == tags), _WIDTH)
             candidates = self._slots[bucket[rows], slots].astype(np.int64) - 1
@@ -61,8 +61,8 @@ class IdIndex:
 
     def add(self, hashes: Hashes, positions: Positions) -> NDArray[np.bool_]:
         """Store hashes that are not in the table; return which of them had room."""
-        first, second = self._buckets_of(hashes)
-        tags, is_kept = _tags_of(hashes), np.zeros(len(hashes), np.bool_)
+        first, second = self._find_buckets(hashes)
+        tags, is_kept = _compute_tags(hashes), np.zeros(len(hashes), np.bool_)
         left = np.arange(len(hashes))
         while left.size:  # one row per bucket and round
             one, two = first[left], second[left]
@@ -91,13 +91,13 @@ class IdIndex:
         self._keys[new], self._slot_of[new] = self._keys[old], self._slot_of[old]
         self._slots.reshape(-1)[self._slot_of[new]] = new + 1
 
-    def _buckets_of(self, hashes: Hashes) -> tuple[Positions, Positions]:
+    def _find_buckets(self, hashes: Hashes) -> tuple[Positions, Positions]:
         """The two candidate buckets of each hash: its lower and upper half, scaled."""
         low = ((hashes & _LOW) * self._buckets) >> _HALF
         high = ((hashes >> _HALF) * self._buckets) >> _HALF
         return low.astype(np.int64), high.astype(np.int64)
 
 
-def _tags_of(hashes: Hashes) -> NDArray[np.uint16]:
+def _compute_tags(hashes: Hashes) -> NDArray[np.uint16]:
     """16 bits of each hash that are nearly independent of its buckets."""
     return ((hashes ^ (hashes >> _HALF)) * _MIX >> _TAG).astype(np.uint16)

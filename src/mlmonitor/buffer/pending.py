@@ -135,7 +135,7 @@ class Pending:
         """
         if self._limit == 0:
             return
-        texts, rows = _texts_and_rows(ids)
+        texts, rows = _list_texts_and_rows(ids)
         if not texts:
             return
         hashes = hash_ids(texts, len(texts))
@@ -178,16 +178,16 @@ class Pending:
         """
         hashes = hash_ids(entry.ids, len(entry.ids))
         if self._rows is None:
-            self._unmatched(entry, hashes, np.arange(len(hashes)), is_last_try=is_last_try)
+            self._collect_unmatched(entry, hashes, np.arange(len(hashes)), is_last_try=is_last_try)
             return Matches(np.empty(0, np.int64), np.empty(0, np.bool_), {})
         positions, states = self._rows.find(hashes)
         missed = np.flatnonzero(positions < 0)
         if missed.size:
-            self._unmatched(entry, hashes, missed, is_last_try=is_last_try)
+            self._collect_unmatched(entry, hashes, missed, is_last_try=is_last_try)
         if missed.size == len(hashes):
             return Matches(np.empty(0, np.int64), np.empty(0, np.bool_), {})
         reading = read(entry.actuals)
-        is_first = _first_that_says_something(positions, states, reading.verdicts)
+        is_first = _mark_first_readable(positions, states, reading.verdicts)
         is_silent = (positions >= 0) & (reading.verdicts != SAYS_SOMETHING)
         # A missing or unreadable label counts only while its prediction waits, even after a
         # readable one in this block: the order within a block has no meaning.
@@ -202,7 +202,9 @@ class Pending:
         """Count the labels without a prediction; return the others, whose prediction waits."""
         has_prediction = self.find(entry.ids)
         missed = entry.rows(np.flatnonzero(~has_prediction))
-        self._count_unmatched(np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(missed.ids)))
+        self._count_unmatched(
+            np.fromiter(map(_read_made_at_ms, missed.ids), np.int64, len(missed.ids))
+        )
         return entry.rows(np.flatnonzero(has_prediction))
 
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
@@ -236,11 +238,11 @@ class Pending:
             self.counts[LabelStatus.DUPLICATE] += repeated
             self.counts[LabelStatus.CONTRADICTING] += rest.size - repeated
 
-    def _unmatched(
+    def _collect_unmatched(
         self, entry: LabelEntry, hashes: Hashes, rows: Positions, *, is_last_try: bool
     ) -> None:
         missed = entry.rows(rows)
-        times_ms = np.fromiter(map(_made_at_ms, missed.ids), np.int64, len(rows))
+        times_ms = np.fromiter(map(_read_made_at_ms, missed.ids), np.int64, len(rows))
         if is_last_try:
             self._count_unmatched(times_ms)
         else:
@@ -256,7 +258,7 @@ class Pending:
         self.counts[LabelStatus.UNKNOWN] += len(made_at) - late
 
 
-def _texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
+def _list_texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
     """Return every id, and its row."""
     if all(type(identity) is str for identity in ids):
         return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
@@ -269,7 +271,7 @@ def _texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
     return texts, np.array(rows, np.int64)
 
 
-def _first_that_says_something(
+def _mark_first_readable(
     positions: Positions, states: NDArray[np.uint8], verdicts: NDArray[np.int8]
 ) -> Mask:
     """Mark the first readable label of each prediction that waits."""
@@ -280,7 +282,7 @@ def _first_that_says_something(
     return is_first
 
 
-def _made_at_ms(identity: str) -> int:
+def _read_made_at_ms(identity: str) -> int:
     """Return the creation time in an id, in milliseconds since 1970; -1 if it has none."""
     if len(identity) < 32:  # a UUID has as many digits
         return -1

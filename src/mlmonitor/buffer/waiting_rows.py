@@ -80,7 +80,7 @@ class WaitingRows:
         oldest = self.oldest(name)
         if oldest is None or oldest >= least:
             return 0
-        order = self._order()
+        order = self._list_in_order()
         is_late = self.columns[name][order] < least
         stop = order.size if is_late.all() else int(np.argmin(is_late))
         return self._evict(int(np.count_nonzero(self._state[order[:stop]] == WAITING)))
@@ -97,7 +97,7 @@ class WaitingRows:
                 return float(self.columns[name][order[waiting[0]]])
         return None
 
-    def _order(self) -> Positions:
+    def _list_in_order(self) -> Positions:
         """All positions in use, oldest first."""
         return np.arange(self._head, self._tail) % self._capacity
 
@@ -136,7 +136,7 @@ class WaitingRows:
         """Compact the ring until `count` more rows fit; drop the oldest labelled rows if needed."""
         if self._tail - self._head + count <= self._capacity:
             return
-        order = self._order()
+        order = self._list_in_order()
         state = self._state[order]
         spare = max(self._capacity - self.waiting - max(count, self._capacity // _SPARE), 0)
         labelled = np.flatnonzero(state == LABELLED)

@@ -79,7 +79,7 @@ def number(value: object) -> float | None:
     """
     reduced = canonical(value)
     if isinstance(reduced, Duration):
-        return _in_seconds(reduced)
+        return _convert_to_seconds(reduced)
     if reduced is None:
         return nan
     if not isinstance(reduced, bool | int | float):
@@ -103,7 +103,7 @@ def unix_seconds(value: object) -> float | None:
             return None
     if reduced is None:
         return nan
-    return _in_seconds(reduced) if isinstance(reduced, Instant) else None
+    return _convert_to_seconds(reduced) if isinstance(reduced, Instant) else None
 
 
 def array_parts(
@@ -121,7 +121,7 @@ def array_parts(
     return microseconds, nanoseconds if nanoseconds.any() else None
 
 
-def _in_seconds(time: Instant | Duration) -> float:
+def _convert_to_seconds(time: Instant | Duration) -> float:
     """Seconds, bit for bit as `parse_floats` and `parse_datetimes` compute them for arrays."""
     seconds = time.microseconds / 1e6
     return seconds + time.nanoseconds / 1e9 if time.nanoseconds else seconds
@@ -153,17 +153,17 @@ def _reduce_number(value: Any) -> Canonical:
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):
-        return int(value.numerator) if value.denominator == 1 else _rounded(value)
+        return int(value.numerator) if value.denominator == 1 else _round_to_float(value)
     if hasattr(value, "is_nan"):  # a decimal
         if value.is_nan():
             return None
         if value.is_infinite() or value.adjusted() >= _MOST_DIGITS:
             return inf if value > 0 else -inf
-        return int(value) if value == value.to_integral_value() else _rounded(value)
+        return int(value) if value == value.to_integral_value() else _round_to_float(value)
     return _reduce_float(value)
 
 
-def _rounded(value: Any) -> float:
+def _round_to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
@@ -196,11 +196,11 @@ def _reduce_pandas_time(value: Any) -> Instant | Duration | None:
     return _reduce_numpy_time(value.asm8)
 
 
-def _unreadable(_value: object) -> Unreadable:
+def _refuse_unreadable(_value: object) -> Unreadable:
     return UNREADABLE
 
 
-def _missing(_value: object) -> None:
+def _reduce_missing(_value: object) -> None:
     return None
 
 
@@ -217,7 +217,7 @@ _BY_BASE: tuple[tuple[type | tuple[type, ...], Reducer], ...] = (
     (date, _reduce_date),
     (timedelta, _reduce_timedelta),
     (bytes, _reduce_bytes),
-    ((complex, np.complexfloating), _unreadable),
+    ((complex, np.complexfloating), _refuse_unreadable),
     (Number, _reduce_number),
 )
 
@@ -228,31 +228,35 @@ class _Reducers(dict[type, Reducer]):
     def __missing__(self, kind: type) -> Reducer:
         if len(self) >= _TYPES_KEPT:
             self.clear()
-        self[kind] = reducer = _reducer_for(kind)
+        self[kind] = reducer = _choose_reducer(kind)
         return reducer
 
 
 _REDUCERS = _Reducers()
 
 
-def _reducer_for(kind: type) -> Reducer:
+def _choose_reducer(kind: type) -> Reducer:
     if kind is type(None) or kind.__name__ in _MISSING_TYPES:
-        return _missing
+        return _reduce_missing
     if issubclass(kind, datetime | timedelta) and hasattr(kind, "asm8"):
         return _reduce_pandas_time
     for base, reducer in _BY_BASE:
         if issubclass(kind, base):
             return reducer
-    if hasattr(kind, "as_py") and _package(kind) == "pyarrow":
+    if hasattr(kind, "as_py") and _find_package(kind) == "pyarrow":
         return _reduce_scalar
-    return str if any(_origin(base) in _NAMED_BY_TEXT for base in kind.__mro__) else _unreadable
+    return (
+        str
+        if any(_find_origin(base) in _NAMED_BY_TEXT for base in kind.__mro__)
+        else _refuse_unreadable
+    )
 
 
-def _package(kind: type) -> str:
+def _find_package(kind: type) -> str:
     return kind.__module__.partition(".")[0]
 
 
-def _origin(kind: type) -> tuple[str, str]:
+def _find_origin(kind: type) -> tuple[str, str]:
     """The package of a class, because pandas moves its classes between private modules."""
-    package = _package(kind)
+    package = _find_package(kind)
     return package if package == "pandas" else kind.__module__, kind.__name__

@@ -19,38 +19,38 @@ def canonical_name(form: object) -> str | None:
     return _NAMES[type(form)](form)
 
 
-def _text_name(text: str) -> str:
+def _name_text(text: str) -> str:
     if not text.isascii():  # a lone surrogate can be neither saved nor sent: it is escaped
         text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= NAME_CHARACTERS else _shortened(text)
+    return text if len(text) <= NAME_CHARACTERS else _shorten(text)
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     return f"{text[: NAME_CHARACTERS - 18]}~{digest}"
 
 
-def _truth_name(value: bool) -> str:  # noqa: FBT001 - the value itself
+def _name_truth(value: bool) -> str:  # noqa: FBT001 - the value itself
     return "true" if value else "false"
 
 
-def _integer_name(value: int) -> str:
-    return str(value) if abs(value) < 1 << 64 else _shortened(hex(value))
+def _name_integer(value: int) -> str:
+    return str(value) if abs(value) < 1 << 64 else _shorten(hex(value))
 
 
-def _float_name(value: float) -> str:
+def _name_float(value: float) -> str:
     """The shortest text of the number, in the precision of its type.
 
     So 0.1 has the same name as float32 and as float64.
     """
     if value.is_integer():
-        return _integer_name(int(value))
+        return _name_integer(int(value))
     with np.errstate(over="ignore", under="ignore"):
         single = np.float32(value)
     return repr(value) if float(single) != value else repr(float(str(single)))
 
 
-def _instant_name(instant: Instant) -> str:
+def _name_instant(instant: Instant) -> str:
     """ISO 8601 in UTC without a zone; a midnight is named as its date."""
     microseconds, nanoseconds = instant
     try:
@@ -63,7 +63,7 @@ def _instant_name(instant: Instant) -> str:
     return moment.date().isoformat() if is_midnight else moment.isoformat()
 
 
-def _duration_name(duration: Duration) -> str:
+def _name_duration(duration: Duration) -> str:
     """The text of a timedelta in Python: `1 day, 2:00:00`."""
     microseconds, nanoseconds = duration
     try:
@@ -76,17 +76,17 @@ def _duration_name(duration: Duration) -> str:
     return f"{whole}{'' if length.microseconds else '.000000'}{nanoseconds:03d}"
 
 
-def _no_name(_form: object) -> None:
+def _name_nothing(_form: object) -> None:
     return None
 
 
 _NAMES: dict[type, Callable[[Any], str | None]] = {
-    str: _text_name,
-    bool: _truth_name,
-    int: _integer_name,
-    float: _float_name,
-    Instant: _instant_name,
-    Duration: _duration_name,
-    type(None): _no_name,
-    Unreadable: _no_name,
+    str: _name_text,
+    bool: _name_truth,
+    int: _name_integer,
+    float: _name_float,
+    Instant: _name_instant,
+    Duration: _name_duration,
+    type(None): _name_nothing,
+    Unreadable: _name_nothing,
 }

@@ -51,14 +51,14 @@ def host_span_source() -> SpanSource | None:
     if api is None or not _has_provider(api):
         return None
     current = getattr(api, "get_current_span", None)
-    return None if current is None else _span_source(current)
+    return None if current is None else _make_span_source(current)
 
 
 def _has_provider(api: ModuleType) -> bool:
     return _SDK in sys.modules or getattr(api, "_TRACER_PROVIDER", None) is not None
 
 
-def _span_source(current: Callable[[], Any]) -> SpanSource:
+def _make_span_source(current: Callable[[], Any]) -> SpanSource:
     def span_source() -> Origin | None:
         try:
             span = current()

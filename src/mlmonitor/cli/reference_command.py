@@ -47,7 +47,7 @@ def add_command(commands: Any) -> None:
     )
     diff.add_argument("--all", action="store_true", help="list fields that have not moved, too")
     diff.add_argument("--json", action="store_true", help="everything, as one JSON object")
-    diff.set_defaults(run=_diff)
+    diff.set_defaults(run=_run_diff)
     add_fit(own_commands)
 
 
@@ -57,7 +57,7 @@ def _show(options: argparse.Namespace) -> int:
     return OK
 
 
-def _diff(options: argparse.Namespace) -> int:
+def _run_diff(options: argparse.Namespace) -> int:
     if not options.tolerance >= 0:
         raise ConfigError("--tolerance: expected a number from 0 on")
     first, second = Reference.load(options.first), Reference.load(options.second)
@@ -83,7 +83,7 @@ def _to_lines(difference: ReferenceDifference, *, is_complete: bool) -> list[str
     changed = [field for field in difference.fields if field.change != "same"]
     listed = difference.fields if is_complete else changed
     if listed:
-        ranked = sorted(listed, key=_rank)
+        ranked = sorted(listed, key=_rank_field)
         lines += ["", *table([_HEAD, *map(_to_row, ranked)], left=(0, 1, 2, 3))]
     same = len(difference.fields) - len(changed)
     return [
@@ -93,7 +93,7 @@ def _to_lines(difference: ReferenceDifference, *, is_complete: bool) -> list[str
     ]
 
 
-def _rank(field: FieldDifference) -> tuple[bool, float]:
+def _rank_field(field: FieldDifference) -> tuple[bool, float]:
     """Added and removed fields first, then the most distant."""
     return field.psi is not None, -(field.psi or 0.0)
 

@@ -115,14 +115,14 @@ def bin_names(plan: Plan, place: int) -> list[str]:
             of_all = f"group {group + 1} of {dictionary.groups}"
             names[dictionary.listed + group] = f"values without a name, {of_all}"
     else:
-        edges = _edge_names(plan.numeric[place], plan.schema.numeric[place].kind)
+        edges = _name_edges(plan.numeric[place], plan.schema.numeric[place].kind)
         lows, highs = ["", *edges], [*edges, ""]
-        names = [_bin_name(low, high) for low, high in zip(lows, highs, strict=True)]
+        names = [_name_bin(low, high) for low, high in zip(lows, highs, strict=True)]
     filler = [""] * (width(plan) - 1 - len(names))
     return [*names, *filler, MISSING]
 
 
-def _bin_name(low: str, high: str) -> str:
+def _name_bin(low: str, high: str) -> str:
     """Name a bin by its edges; if they print alike, the bin holds a single value."""
     if low == high:
         return low or "all values"
@@ -137,7 +137,7 @@ def _without_zero_window(edges: list[float]) -> list[float]:
     return [0.0 if abs(edge) <= scale else edge for edge in edges]
 
 
-def _edge_names(plan: NumericPlan, kind: Kind) -> list[str]:
+def _name_edges(plan: NumericPlan, kind: Kind) -> list[str]:
     """Edges as people write them: dates, with the time if two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:

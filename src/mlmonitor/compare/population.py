@@ -209,7 +209,7 @@ class Population:
         yield_gil()
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
         yield_gil()
-        scores, thresholds = self._scores(view)
+        scores, thresholds = self._compute_scores(view)
         size, drift = len(self.plan.schema), self.drift
         quality = None if self.field_quality is None else self.field_quality.snapshot(view.profile)
         total = self.window.total()
@@ -232,7 +232,7 @@ class Population:
             alerts=self.alerts,
             exemplars=None if self.exemplars is None else TracedValues.copy_from(self.exemplars),
             explained_by=None if self.decomposition is None else self.decomposition.explained_by,
-            shift=self._shift(view.profile),
+            shift=self._compute_shift(view.profile),
             effective_rows=effective_rows(view.profile, self.dependence),
             design_effects=limit_effects(size, self.dependence),
             has_groups=self.groups is not None,
@@ -240,7 +240,7 @@ class Population:
             drift_history=None if history is None or drift is None else drift.history(history),
         )
 
-    def _shift(self, recent: FieldProfile) -> Shift | None:
+    def _compute_shift(self, recent: FieldProfile) -> Shift | None:
         if self.decomposition is None:
             return None
         return self.decomposition.explain(recent, EffectiveCounts(self.dependence))
@@ -249,7 +249,7 @@ class Population:
         hitters = self.window.new_names(place - len(self.plan.schema.numeric))
         return join_new_names(shown_hitters(hitters, self.entries[place]))
 
-    def _scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    def _compute_scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Scores and thresholds of the window, by measure; none without a reference."""
         if self.drift is None:
             return {}, {}

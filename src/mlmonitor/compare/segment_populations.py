@@ -140,7 +140,7 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
     present, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]
     reasons = None if block.reasons is None else block.reasons[:, order]
-    refused = _reasons_in_order(block, order) if reasons is None else reasons
+    refused = _order_reasons(block, order) if reasons is None else reasons
     no_refusals = np.zeros((len(numeric), len(REFUSED)), np.int64)
     rows = order.tolist()
     columns = [[values[row] for row in rows] for values in block.categorical]
@@ -158,7 +158,7 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
         )
 
 
-def _reasons_in_order(block: Block, order: Codes) -> Reasons | None:
+def _order_reasons(block: Block, order: Codes) -> Reasons | None:
     """Reasons for a block that only counts its refused values, assigned to its rows in order."""
     if not block.refused.any():
         return None

@@ -56,17 +56,19 @@ def build_snapshot(
         model=model,
         version=version,
         time=now,
-        learning=_learning(traffic),
-        reference=None if traffic.reference is None else _reference(traffic.reference, now),
+        learning=_describe_learning(traffic),
+        reference=None
+        if traffic.reference is None
+        else _describe_reference(traffic.reference, now),
         calls=state.service.snapshot(now=now),
         traffic=None if population is None else snap(population),
         actuals=None if state.actuals is None else snap(state.actuals),
         kpis=tuple(map(snap, state.kpis.populations.values())),
         kpi_units=MappingProxyType(dict(state.kpis.units)),
         kpi_failures=MappingProxyType(dict(state.kpis.failures)),
-        attributions=_attributions(state, snap, now),
-        segments=_segments(state, snap),
-        labels=_labels(state, inbox, now),
+        attributions=_build_attributions(state, snap, now),
+        segments=_build_segments(state, snap),
+        labels=_build_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
         unmatched_rules=() if rules is None else rules.unmatched_rules,
@@ -85,14 +87,14 @@ def build_snapshot(
     )
 
 
-def _attributions(
+def _build_attributions(
     state: ModelState, snap: Callable[[Population], PopulationSnapshot], now: float
 ) -> AttributionsSnapshot | None:
     population = state.attributions.population
     return None if population is None else state.attributions.snapshot(snap(population), now=now)
 
 
-def _learning(traffic: Traffic) -> Learning:
+def _describe_learning(traffic: Traffic) -> Learning:
     learner = traffic.learner
     if learner is None:
         return Learning("watching", 0, traffic.baseline_rows)
@@ -100,7 +102,7 @@ def _learning(traffic: Traffic) -> Learning:
     return Learning(phase, learner.learned, traffic.baseline_rows)
 
 
-def _reference(reference: Reference, now: float) -> ReferenceInfo:
+def _describe_reference(reference: Reference, now: float) -> ReferenceInfo:
     season, info, content = reference.season, None, reference.content
     if season is not None:
         info = SeasonInfo(season.name, season.at(now), season.count, season.timezone)
@@ -119,7 +121,7 @@ def _reference(reference: Reference, now: float) -> ReferenceInfo:
     )
 
 
-def _segments(
+def _build_segments(
     state: ModelState, snap: Callable[[Population], PopulationSnapshot]
 ) -> tuple[SegmentSnapshot, ...]:
     comparing, labels = state.traffic.comparing, state.labels
@@ -146,7 +148,7 @@ def _segments(
     return tuple(segments)
 
 
-def _labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
+def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
     """Labels of a model that still learns wait in the inbox for its reference."""
     counts = {status.value: count for status, count in state.pending.counts.items()}
     counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))

@@ -54,7 +54,7 @@ class Deriver:
         self.sources: tuple[Field, ...] = tuple(
             Field(entry.name, Role(entry.role), Kind(entry.kind)) for entry in self._entries
         )
-        self._columns = [_columns(entry) for entry in self._entries]
+        self._columns = [_build_columns(entry) for entry in self._entries]
         self._names = [f.name for f in schema.numeric if f.role is Role.DERIVED]
         self._distances: Distances | None = None
         if content.anomaly is not None:
@@ -89,7 +89,7 @@ class Deriver:
                 np.int8
             )
             by_name[SCORE] = DerivedColumns(score[None, :], lost[None, :])
-            categorical.append(_flags(score, self._threshold))
+            categorical.append(_flag_anomalies(score, self._threshold))
         derived = [by_name[name] for name in self._names]
         own = block.reasons
         if own is None and not block.refused.any() and any(d.reasons.any() for d in derived):
@@ -121,7 +121,7 @@ def reader_of(
     )
 
 
-def _columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:
+def _build_columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:
     if isinstance(entry, TextReference):
         return TextColumns(Vocabulary.read(entry))
     if isinstance(entry, EmbeddingReference):
@@ -129,7 +129,7 @@ def _columns(entry: FieldEntry) -> TextColumns | EmbeddingColumns:
     raise TypeError(f"expected a text or an embedding, got {entry.kind}")
 
 
-def _flags(score: Floats, threshold: float) -> list[object]:
+def _flag_anomalies(score: Floats, threshold: float) -> list[object]:
     """Return whether each row is anomalous; None for a row without a score."""
     beyond: list[object] = (score > threshold).tolist()
     if not np.isnan(score).any():

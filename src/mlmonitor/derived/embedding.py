@@ -65,7 +65,7 @@ def as_vector(value: object) -> object:
         if isinstance(value, list | tuple | np.ndarray) and len(value) > MOST_DIMENSIONS:
             return UNREADABLE
         if isinstance(value, np.ndarray):
-            return _array(value)
+            return _read_array(value)
         if isinstance(value, list | tuple):
             floats = plain_floats(value) if value else None
             return UNREADABLE if floats is None or isinstance(value[0], bool) else floats
@@ -74,7 +74,7 @@ def as_vector(value: object) -> object:
         return UNREADABLE
 
 
-def _array(value: np.ndarray[Any, Any]) -> object:
+def _read_array(value: np.ndarray[Any, Any]) -> object:
     array = unmask(value)
     if array.ndim != 1 or not array.size:
         return UNREADABLE

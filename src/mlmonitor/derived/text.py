@@ -62,7 +62,7 @@ class Vocabulary:
         hashes = min(max(round(log(2) * size / max(len(words), 1)), 1), 16)
         bits = bytearray(size // 8)
         for word in words:
-            for place in _places(word, hashes, size - 1):
+            for place in _find_places(word, hashes, size - 1):
                 bits[place >> 3] |= 1 << (place & 7)
         return cls(bytes(bits), hashes)
 
@@ -110,12 +110,12 @@ class _WordCache(dict[str, bool]):
     def __missing__(self, word: str) -> bool:
         if len(self) >= _WORDS_REMEMBERED:
             self.clear()
-        places = _places(word, self._hashes, self._mask)
+        places = _find_places(word, self._hashes, self._mask)
         is_known = self[word] = all(self._bits[place >> 3] >> (place & 7) & 1 for place in places)
         return is_known
 
 
-def _places(word: str, hashes: int, mask: int) -> Iterable[int]:
+def _find_places(word: str, hashes: int, mask: int) -> Iterable[int]:
     digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     first, step = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little") | 1
     return ((first + number * step) & mask for number in range(hashes))

@@ -64,23 +64,27 @@ def otlp_from_environment(
     """
     if not _is_otlp_selected(environ, warn):
         return None
-    chosen = read_choice(environ, *_names("PROTOCOL"), choices=("http/protobuf", "grpc"), warn=warn)
+    chosen = read_choice(
+        environ, *_list_names("PROTOCOL"), choices=("http/protobuf", "grpc"), warn=warn
+    )
     protocol = cast("OtlpProtocol", chosen or "http/protobuf")
     endpoint = _read_endpoint(environ, is_grpc=protocol == "grpc", warn=warn)
     if endpoint is None:
         return None
-    compression = read_choice(environ, *_names("COMPRESSION"), choices=("gzip", "none"), warn=warn)
+    compression = read_choice(
+        environ, *_list_names("COMPRESSION"), choices=("gzip", "none"), warn=warn
+    )
     return OtlpSettings(
         endpoint.url,
         protocol,
         endpoint.variable,
-        read_timeout(environ, *_names("TIMEOUT"), warn=warn),
+        read_timeout(environ, *_list_names("TIMEOUT"), warn=warn),
         _read_headers(environ, warn),
         cast("Literal['gzip', 'none'] | None", compression),
-        read_text(environ, *_names("CERTIFICATE")) or None,
-        read_text(environ, *_names("CLIENT_CERTIFICATE")) or None,
-        read_text(environ, *_names("CLIENT_KEY")) or None,
-        read_boolean(environ, *_names("INSECURE"), warn=warn),
+        read_text(environ, *_list_names("CERTIFICATE")) or None,
+        read_text(environ, *_list_names("CLIENT_CERTIFICATE")) or None,
+        read_text(environ, *_list_names("CLIENT_KEY")) or None,
+        read_boolean(environ, *_list_names("INSECURE"), warn=warn),
     )
 
 
@@ -114,7 +118,7 @@ class _Endpoint(NamedTuple):
     url: str
 
 
-def _names(name: str) -> tuple[str, str]:
+def _list_names(name: str) -> tuple[str, str]:
     return f"{_PREFIX}METRICS_{name}", f"{_PREFIX}{name}"
 
 
@@ -127,8 +131,8 @@ def _is_otlp_selected(environ: Mapping[str, str], warn: Warn) -> bool:
 
 
 def _read_endpoint(environ: Mapping[str, str], *, is_grpc: bool, warn: Warn) -> _Endpoint | None:
-    for name, value in iterate_values(environ, _names("ENDPOINT")):
-        problem = _endpoint_problem(value, is_grpc=is_grpc)
+    for name, value in iterate_values(environ, _list_names("ENDPOINT")):
+        problem = _find_endpoint_problem(value, is_grpc=is_grpc)
         if problem:
             warn(f"{name} is ignored: {problem}")
             continue
@@ -142,7 +146,7 @@ def _read_endpoint(environ: Mapping[str, str], *, is_grpc: bool, warn: Warn) -> 
     return None
 
 
-def _endpoint_problem(value: str, *, is_grpc: bool) -> str:
+def _find_endpoint_problem(value: str, *, is_grpc: bool) -> str:
     """Describe what is wrong with an endpoint; empty if it can be used."""
     try:
         parts = urlsplit(value)
@@ -164,7 +168,7 @@ def _add_path(url: str) -> str:
 
 def _read_headers(environ: Mapping[str, str], warn: Warn) -> dict[str, Secret]:
     """Read headers given as `key=value,key2=value2`, whether percent-encoded or not."""
-    for variable, value in iterate_values(environ, _names("HEADERS")):
+    for variable, value in iterate_values(environ, _list_names("HEADERS")):
         headers = {}
         for item in filter(str.strip, value.split(",")):
             name, is_pair, text = item.partition("=")

@@ -39,7 +39,7 @@ class ColumnRoles:
     def split(self, rows: Any) -> RowChunk:
         """Take the predictions out of rows that name their columns, and leave out actuals."""
         rows = _to_frame(rows)
-        names = _column_names(rows)
+        names = _list_column_names(rows)
         outputs = {new: rows[old] for old, new in self._outputs.items() if old in names}
         others = {*self._outputs, *self._left_out} & set(names)
         if others:
@@ -89,7 +89,7 @@ def _to_frame(rows: Any) -> Any:
     return rows
 
 
-def _column_names(rows: Any) -> list[str]:
+def _list_column_names(rows: Any) -> list[str]:
     if isinstance(rows, Mapping):
         return list(rows)
     if is_frame(type(rows)):

@@ -155,7 +155,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
             guard=inbox.guard,
             copiers=options.choose_copiers(schema),
             plain_row=None if options.has_vectors(schema) else dict,
-            attribute=self._attribute if self.config.enabled else None,
+            attribute=self._record_attributions if self.config.enabled else None,
         )
         self._servers = []
         self._capture = HostCapture(recorder, names, self.config)

@@ -105,7 +105,7 @@ class Recording:
             shape = self._capture.shapes.get(output, names)
         return self._block(shape, features, prediction_id)
 
-    def _attribute(self, attributions: Any, rows: int = 1) -> None:
+    def _record_attributions(self, attributions: Any, rows: int = 1) -> None:
         """Hand over the attributions of some rows."""
         entry = copy_attributions(attributions, rows, self._capture.feature_names)
         self._worker.report(self._inbox.attributions.put, [entry])
@@ -145,7 +145,7 @@ class Recording:
                     rows += entry[ROWS]
                     self._worker.hand_over_batch(entry)
                 if attributions is not None:
-                    self._attribute(attributions, rows)
+                    self._record_attributions(attributions, rows)
 
     @property
     def prediction_id(self) -> str:

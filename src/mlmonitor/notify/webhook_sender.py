@@ -45,7 +45,7 @@ class WebhookSender:
                 response = self._session.post(
                     webhook.url.revealed(),
                     data=event.body,
-                    headers=self._headers(event),
+                    headers=self._make_headers(event),
                     timeout=(seconds, seconds),
                     allow_redirects=False,
                     stream=True,
@@ -61,7 +61,7 @@ class WebhookSender:
         if self._session is not None:
             self._session.close()
 
-    def _headers(self, event: CloudEvent) -> dict[str, str]:
+    def _make_headers(self, event: CloudEvent) -> dict[str, str]:
         seconds = int(time.time())
         webhook = self._webhook
         headers = {name: value.revealed() for name, value in webhook.headers.items()}
@@ -103,13 +103,13 @@ def read_answer(status: int, headers: Mapping[str, str], *, now: float) -> Attem
 def _read_wait(text: str, now: float) -> float:
     """Read seconds or a date; 0 if it is neither."""
     try:
-        seconds = float(text) if text.strip().isdecimal() else _seconds_until(text, now)
+        seconds = float(text) if text.strip().isdecimal() else _count_seconds_until(text, now)
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 
 
-def _seconds_until(text: str, now: float) -> float:
+def _count_seconds_until(text: str, now: float) -> float:
     return parsedate_to_datetime(text).timestamp() - now if text else 0.0
 
 

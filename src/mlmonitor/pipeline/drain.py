@@ -190,7 +190,7 @@ class Drain:
             return
         for outcomes in self._inbox.outcomes.drain():
             with self._inbox.guard:
-                self._state_of(outcomes).ingest_outcomes(outcomes, now=now)
+                self._find_state(outcomes).ingest_outcomes(outcomes, now=now)
             if self._events is not None:
                 self._events.ingest_outcomes(outcomes, self._state.traffic.reference, now=now)
             yield_gil()
@@ -203,7 +203,7 @@ class Drain:
         with self._inbox.guard:
             self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 
-    def _state_of(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
+    def _find_state(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
         """Return the version that made predictions, by their time if it was given."""
         state, began_at = self._state, self._began_at
         for version in self._earlier:

@@ -70,17 +70,17 @@ class ProcessCounts(NamedTuple):
         return replace(
             snapshot,
             health=health,
-            events=self._events_since(snapshot.events, total),
+            events=self._subtract_events(snapshot.events, total),
             labels=replace(snapshot.labels, counts=MappingProxyType(labels)),
             destinations=MappingProxyType(
                 {
-                    name: self._since(name, export, total)
+                    name: self._subtract_export(name, export, total)
                     for name, export in snapshot.destinations.items()
                 }
             ),
         )
 
-    def _events_since(
+    def _subtract_events(
         self, events: EventStatus | None, total: "ProcessCounts"
     ) -> EventStatus | None:
         if events is None:
@@ -95,7 +95,9 @@ class ProcessCounts(NamedTuple):
             refused=counts.get("refused", 0),
         )
 
-    def _since(self, name: str, export: ExportStatus, total: "ProcessCounts") -> ExportStatus:
+    def _subtract_export(
+        self, name: str, export: ExportStatus, total: "ProcessCounts"
+    ) -> ExportStatus:
         before, after = self.outcomes.get(name, {}), total.outcomes.get(name, {})
         outcomes = {outcome: count - before.get(outcome, 0) for outcome, count in after.items()}
         return replace(export, outcomes=outcomes)

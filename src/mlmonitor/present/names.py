@@ -10,15 +10,15 @@ NAME_CHARACTERS = 400
 
 def field_id(role: Role, name: str) -> str:
     """An identifier that is safe in addresses and documents, for any name."""
-    return f"f-{_digest(role.value + chr(0) + name)}"
+    return f"f-{_hash_text(role.value + chr(0) + name)}"
 
 
 def segment_id(name: str) -> str:
     """An identifier of a segment, safe likewise."""
-    return f"s-{_digest(name)}"
+    return f"s-{_hash_text(name)}"
 
 
-def _digest(text: str) -> str:
+def _hash_text(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 

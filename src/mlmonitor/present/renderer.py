@@ -62,7 +62,7 @@ def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str,
         "incidents": macros.incidents(page.incidents, link),
         "prediction": macros.prediction(page.prediction),
         "why": macros.why(page.prediction),
-        "count": _count(page),
+        "count": _describe_count(page),
         "fields": macros.fields(page.fields, link, link_query(model, options, all="1")),
         "performance": macros.performance(page.performance, page.objectives),
         "kpis": macros.kpis(page.kpis) if page.kpis else "",
@@ -71,7 +71,7 @@ def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str,
     }
 
 
-def _count(page: ModelPage) -> str:
+def _describe_count(page: ModelPage) -> str:
     """How many fields there are, and how many have changed."""
     fields = page.fields
     return f"{fields.total - fields.calm} of {fields.total} changed" if fields.total else ""

@@ -102,18 +102,18 @@ def coarsen(numbers: Floats, low: float, high: float) -> Floats:
 
     Promise: rounding keeps the order, and leaves 10 to 100 distinct values over the range.
     """
-    step = _step(low, high)
+    step = _choose_step(low, high)
     coarse: Floats = np.round(numbers / step) * step
     return coarse
 
 
 def coarsen_range(low: float, high: float) -> tuple[float, float]:
     """Round the range outwards by the same step, so that it still contains every value."""
-    step = _step(low, high)
+    step = _choose_step(low, high)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def _step(low: float, high: float) -> float:
+def _choose_step(low: float, high: float) -> float:
     return float(
         10.0 ** (math.floor(math.log10(max(min(high / 2 - low / 2, _MOST_HALF) * 2, 100.0))) - 1)
     )

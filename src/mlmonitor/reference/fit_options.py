@@ -80,11 +80,11 @@ class FitOptions:
         labels = {PREDICTION} if outputs.names else set()
         return cls(
             outputs=outputs,
-            names=_names_of("names", names),
+            names=_check_names("names", names),
             kinds=schema_of(schema, outputs, has_actuals=has_actuals),
             facts=facts,
-            scored=anomaly_score if is_all else _names_of("anomaly_score", anomaly_score),
-            segments=_names_of("segments", segments),
+            scored=anomaly_score if is_all else _check_names("anomaly_score", anomaly_score),
+            segments=_check_names("segments", segments),
             max_segments=int(max_segments),
             season=season,
             season_timezone=season_timezone,
@@ -140,7 +140,7 @@ def public_names(fields: Any) -> frozenset[str]:
     return frozenset(field.name for field in fields if field.public)
 
 
-def _names_of(what: str, names: Any) -> tuple[str, ...]:
+def _check_names(what: str, names: Any) -> tuple[str, ...]:
     if not isinstance(names, Iterable):
         raise SchemaError(f"{what}: expected a sequence of names, got {type(names).__name__}")
     return check_column_names(names, what)

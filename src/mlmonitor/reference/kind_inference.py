@@ -72,7 +72,7 @@ def _count_kinds(values: list[object]) -> Counter[Kind | None]:
             if not present:
                 continue
             count, example = len(present), present[0]
-        counts[_kind_of(example)] += count
+        counts[_infer_value_kind(example)] += count
     return counts
 
 
@@ -81,7 +81,7 @@ def _may_be_missing(kind: type) -> bool:
     return kind not in (int, str, bool)
 
 
-def _kind_of(value: object) -> Kind | None:
+def _infer_value_kind(value: object) -> Kind | None:
     try:
         form = canonical(value)
     except Exception:  # noqa: BLE001 - the host's object may raise anything

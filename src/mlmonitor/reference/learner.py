@@ -65,7 +65,7 @@ class Learner:
         A column is left out if it has no kind, or not the declared one.
         """
         count = min(self.learned, self.expected)
-        columns = self._columns(count)
+        columns = self._list_columns(count)
         names = {name for _, name in columns}
         schema = self._declared.schema.items()
         public = public_names(self._declared.fields)
@@ -76,10 +76,10 @@ class Learner:
             {name: kind for name, kind in schema if name in names}, strata, is_lenient=True
         )
         fitted = fit_fields(
-            derivations.passing(iter([Chunk(columns, count, self._marks(count))])),
+            derivations.passing(iter([Chunk(columns, count, self._list_marks(count))])),
             schema=derivations.others,
             sample_rows=None,
-            rng=_unused_rng(),
+            rng=_make_unused_rng(),
             strata=strata,
             options=options,
         )
@@ -95,31 +95,33 @@ class Learner:
         )
         return Reference(content, is_learned=True)
 
-    def _marks(self, count: int) -> StratumKeys:
+    def _list_marks(self, count: int) -> StratumKeys:
         """The values of the segment fields, None for a row without one."""
         fields = self._declared.segments
-        columns = [self._column((Role.FEATURE, name), count) for name in fields]
+        columns = [self._get_column((Role.FEATURE, name), count) for name in fields]
         by_segment = [[None] * count if column is None else column for column in columns]
         groups = self._declared.groups
-        group = None if groups is None else self._column((Role.FEATURE, groups), count)
+        group = None if groups is None else self._get_column((Role.FEATURE, groups), count)
         return StratumKeys(by_segment, groups=group)
 
-    def _columns(self, count: int) -> Columns:
+    def _list_columns(self, count: int) -> Columns:
         """The learnable columns of the first `count` rows, None for a row without a value."""
-        columns = {identity: self._column(identity, count) for identity in self._learnable()}
+        columns = {
+            identity: self._get_column(identity, count) for identity in self._list_learnable()
+        }
         return {
             identity: c
             for identity, c in columns.items()
             if c is not None and self._is_learnable(identity, c)
         }
 
-    def _column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
+    def _get_column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
         """One column; None if no row has it."""
         column: list[object] = [None] * count
         start, has_column = 0, False
         for rows in self.rows:
             stop = min(start + rows.count, count)
-            values = _column(rows, identity)
+            values = _get_column(rows, identity)
             if values is not None:
                 has_column, values_kept = True, values[: stop - start]
                 column[start:stop] = [None if value is ABSENT else value for value in values_kept]
@@ -132,7 +134,10 @@ class Learner:
         declared = self._declared.schema.get(name)
         if declared in SOURCES:
             return True
-        sample, slots = FieldSample(role, name, declared=declared), Reservoir(None, _unused_rng())
+        sample, slots = (
+            FieldSample(role, name, declared=declared),
+            Reservoir(None, _make_unused_rng()),
+        )
         slots.next_chunk(len(column))
         try:
             if declared is None:
@@ -144,7 +149,7 @@ class Learner:
             return False
         return True
 
-    def _learnable(self) -> list[tuple[Role, str]]:
+    def _list_learnable(self) -> list[tuple[Role, str]]:
         """The fields that may be learned, in order of arrival."""
         counts: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
@@ -159,12 +164,12 @@ class Learner:
         return [identity for identity in counts if identity in kept]
 
 
-def _unused_rng() -> "Generator":
+def _make_unused_rng() -> "Generator":
     """Return a generator for a sample that keeps all rows, which never draws from it."""
     return np.random.default_rng(0)
 
 
-def _column(rows: Rows, identity: tuple[Role, str]) -> Values | None:
+def _get_column(rows: Rows, identity: tuple[Role, str]) -> Values | None:
     role, name = identity
     return rows.features.column(name) if role is Role.FEATURE else rows.predictions.get(name)
 

@@ -30,11 +30,11 @@ def reference_html(content: ReferenceFile) -> str:
     if content.training_metrics:
         metrics = (f"{name} {short(value)}" for name, value in content.training_metrics.items())
         add_text(root, f"at training: {', '.join(metrics)}")
-    add_table(root, _HEAD, map(_row, content.fields))
+    add_table(root, _HEAD, map(_build_row, content.fields))
     return to_text(root)
 
 
-def _row(entry: FieldEntry) -> tuple[str, ...]:
+def _build_row(entry: FieldEntry) -> tuple[str, ...]:
     values = sum(entry.counts) if isinstance(entry, CountedEntry) else entry.rows - entry.missing
     cells = (entry.name, entry.role, entry.kind, counted(values), counted(entry.missing))
     if not isinstance(entry, NumericReference):

@@ -73,7 +73,7 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
         moments = next(iter(dated.next_fields(chunk, rows, most=1).values()), None)
         for values in grouped.next_fields(chunk, rows, most=1).values():
             group = values
-        segment_columns = [_segment_column(all_columns, name) for name in segments]
+        segment_columns = [_get_segment_column(all_columns, name) for name in segments]
         yield Chunk(columns, rows, StratumKeys(segment_columns, moments, group))
     for source in (predicted, actual, dated, grouped):
         source.finish()
@@ -85,7 +85,7 @@ def _pop_group(columns: dict[str, Values], name: str) -> Values:
     return columns.pop(name)
 
 
-def _segment_column(columns: Mapping[str, Values], name: str) -> Values:
+def _get_segment_column(columns: Mapping[str, Values], name: str) -> Values:
     if name not in columns:
         raise SchemaError(f"segments: there is no column {name!r} among the features")
     return columns[name]
@@ -121,7 +121,7 @@ class AlignedInput:
                 raise SchemaError(f"{self._what}: fewer chunks than features have") from None
         else:
             return {}
-        fields = _fields(values, rows, self._what, self._outputs)
+        fields = _read_fields(values, rows, self._what, self._outputs)
         if most is not None and len(fields) > most:
             raise SchemaError(f"{self._what}: expected one value a row, got {len(fields)} columns")
         return {check_column_name(name): column for name, column in fields.items()}
@@ -132,7 +132,7 @@ class AlignedInput:
             raise SchemaError(f"{self._what}: more chunks than features have")
 
 
-def _fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str, Values]:
+def _read_fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str, Values]:
     expected = f"{what}: expected one for each of the {rows} rows"
     if values is None or isinstance(values, set | frozenset) or hasattr(values, "__next__"):
         raise SchemaError(f"{expected}, got {type(values).__name__}")
@@ -191,27 +191,27 @@ def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str,
 
 
 def _read_features(features: Any, names: Sequence[str]) -> dict[str, Values]:
-    form, rows, payload = _copied(features)
+    form, rows, payload = _copy_features(features)
     match form:
         case PayloadForm.FRAME:
-            return _frame_columns(payload, rows)
+            return _read_frame_columns(payload, rows)
         case PayloadForm.MAPPING:
-            return _row_columns([payload])
+            return _read_row_columns([payload])
         case PayloadForm.MAPPINGS:
-            return _row_columns(payload)
+            return _read_row_columns(payload)
         case PayloadForm.MATRIX:
             _check_width(payload.shape[1], names)
             return {name: payload[:, at] for at, name in enumerate(names)}
         case PayloadForm.SEQUENCES:
-            return _sequence_columns(payload, names)
+            return _read_sequence_columns(payload, names)
         case _:
             raise SchemaError(
                 "features: expected a frame in memory, columns by name, a two-dimensional array, "
-                f"rows, or an iterator of chunks of these; got {_type_of(features)}"
+                f"rows, or an iterator of chunks of these; got {_describe_type(features)}"
             )
 
 
-def _copied(features: Any) -> Copied:
+def _copy_features(features: Any) -> Copied:
     if hasattr(features, "to_frame"):  # a series may be a column or a row
         return copy_unreadable(features)
     try:
@@ -222,7 +222,7 @@ def _copied(features: Any) -> Copied:
         return copy_unreadable(features)
 
 
-def _type_of(features: Any) -> str:
+def _describe_type(features: Any) -> str:
     if isinstance(features, list | tuple):
         return "no rows" if not features else f"a list of {type(features[0]).__name__}"
     dimensions = getattr(features, "ndim", None)
@@ -230,7 +230,7 @@ def _type_of(features: Any) -> str:
     return kind if dimensions is None else f"{kind} of {dimensions} dimensions"
 
 
-def _frame_columns(native: Any, rows: int) -> dict[str, Values]:
+def _read_frame_columns(native: Any, rows: int) -> dict[str, Values]:
     narwhals = import_extra("narwhals", extra="frames")
     try:
         frame = narwhals.from_native(native, eager_only=True)
@@ -242,7 +242,7 @@ def _frame_columns(native: Any, rows: int) -> dict[str, Values]:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Values]:
+def _read_row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Values]:
     rows_by_name: list[Mapping[Any, object]] = []
     for at, row in enumerate(rows):
         if row is None:
@@ -255,7 +255,9 @@ def _row_columns(rows: Sequence[Mapping[Any, object] | None]) -> dict[str, Value
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _sequence_columns(rows: Sequence[Sequence[object]], names: Sequence[str]) -> dict[str, Values]:
+def _read_sequence_columns(
+    rows: Sequence[Sequence[object]], names: Sequence[str]
+) -> dict[str, Values]:
     _check_width(len(rows[0]), names)
     for at, row in enumerate(rows):
         if len(row) != len(names):
@@ -279,7 +281,7 @@ def _copy_column(name: str, column: Any) -> Values:
     is_one_dimensional = is_column(values) and getattr(values, "ndim", 1) == 1
     if isinstance(column, set | frozenset) or not is_one_dimensional:
         raise SchemaError(
-            f"column {name!r}: expected a sequence of values, got {_type_of(column)}; features "
-            "that are a mapping hold a column under each name"
+            f"column {name!r}: expected a sequence of values, got {_describe_type(column)}; "
+            "features that are a mapping hold a column under each name"
         )
     return cast("Values", values)

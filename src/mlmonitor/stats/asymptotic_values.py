@@ -61,12 +61,12 @@ def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     if np.count_nonzero(counts) < 2:
         points = {name: (0.0,) * len(CRITICAL_ROWS) for name in MEASURES}
     else:
-        points = _points(tuple(counts.tolist()))
+        points = _compute_points(tuple(counts.tolist()))
     return {name: list(points[name]) for name in MEASURES if is_ordered or name != "ks"}
 
 
 @lru_cache(maxsize=512)
-def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
+def _compute_points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
     sizes = np.array(CRITICAL_ROWS, np.float64)
     values = np.array(counts[:-1], np.float64)
     reference = np.array(counts if counts[-1] else counts[:-1], np.float64)
@@ -74,10 +74,10 @@ def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
     noise = sampling_noise(sizes, np.full(sizes.size, rows))
     noise_of_values = sampling_noise(sizes, np.full(sizes.size, values.sum()))
     posterior = reference + PRIOR
-    count, weight = _beta_binomial(sizes[:, None, None], posterior, posterior.sum())
+    count, weight = _tabulate_beta_binomial(sizes[:, None, None], posterior, posterior.sum())
     points = {
-        name: _gamma_points(term, count, weight, posterior / posterior.sum())
-        for name, term in _terms(reference, count, sizes[:, None, None]).items()
+        name: _compute_gamma_points(term, count, weight, posterior / posterior.sum())
+        for name, term in _compute_terms(reference, count, sizes[:, None, None]).items()
     }
     # A bin without rows on either side does not count as a degree of freedom.
     absent = ((count == 0) * weight).sum(axis=2) * (reference == 0)
@@ -86,11 +86,11 @@ def _points(counts: tuple[int, ...]) -> dict[str, tuple[float, ...]]:
     points["hellinger"] = np.minimum(np.sqrt(points["hellinger"]), 1.0)
     points["tv"] = np.minimum(points["tv"], 1.0)
     edges = np.cumsum(values)[:-1] / max(values.sum(), 1.0)
-    points["ks"] = np.minimum(_kolmogorov_point(edges) * noise_of_values**0.5, 1)
+    points["ks"] = np.minimum(_find_kolmogorov_point(edges) * noise_of_values**0.5, 1)
     return {name: tuple(values.tolist()) for name, values in points.items()}
 
 
-def _beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple[Floats, Floats]:
+def _tabulate_beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple[Floats, Floats]:
     """Return the possible counts of bins and their probabilities, `[sizes, bins, support]`."""
     shape, rest = alpha[None, :, None], (total - alpha)[None, :, None]
     share = shape / total
@@ -108,7 +108,7 @@ def _beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple[Floats, 
     return count, weight / weight.sum(axis=2, keepdims=True)
 
 
-def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]:
+def _compute_terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]:
     """Return the term that a bin with each of these counts adds to each distance or its square."""
     bins, rows = reference.size, reference.sum()
     r = reference[None, :, None]
@@ -129,7 +129,7 @@ def _terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]
     }
 
 
-def _gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -> Floats:
+def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -> Floats:
     """Return the 99 % quantile of the sum of `term` over bins, for each size.
 
     term: `[sizes, bins, support]`. The counts of two bins are a Lancaster pair: their orthogonal
@@ -149,17 +149,17 @@ def _gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -
     for degree, polynomial in enumerate((place, bend), start=1):
         scaled = (around * polynomial).sum(axis=2) * odds**degree
         total += (-1) ** degree * (scaled.sum(axis=1) ** 2 - (scaled**2).sum(axis=1))
-    return _gamma_point(mean.sum(axis=1), np.maximum(total, _FLAT))
+    return _find_gamma_point(mean.sum(axis=1), np.maximum(total, _FLAT))
 
 
-def _gamma_point(mean: Floats, variance: Floats) -> Floats:
+def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
     """Return the 99 % quantile of gamma laws; a deviation beyond four means is clipped to four."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points
 
 
-def _kolmogorov_point(shares: Floats) -> float:
+def _find_kolmogorov_point(shares: Floats) -> float:
     """Return Kolmogorov's quantile in units of root noise, or less if the edges are few.
 
     shares: the shares of rows below each edge. Bisection solves the union bound.
@@ -215,28 +215,28 @@ def asymptotic_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, l
     """
     if stddev is None or stddev <= 0 or not np.isfinite(stddev):
         return {}
-    return {WASSERSTEIN: [_wasserstein_point(ordered, stddev, size) for size in CRITICAL_ROWS]}
+    return {WASSERSTEIN: [_find_wasserstein_point(ordered, stddev, size) for size in CRITICAL_ROWS]}
 
 
-def _wasserstein_point(ordered: Floats, stddev: float, size: int) -> float:
-    places = _places(size, ordered.size)
+def _find_wasserstein_point(ordered: Floats, stddev: float, size: int) -> float:
+    places = _place_quantiles(size, ordered.size)
     with np.errstate(over="ignore", invalid="ignore"):
-        start = _quantiles(ordered, WASSERSTEIN_RANKS)[:, None]
-        moved = np.abs(_quantiles(ordered, places) / stddev - start / stddev)
+        start = _pick_quantiles(ordered, WASSERSTEIN_RANKS)[:, None]
+        moved = np.abs(_pick_quantiles(ordered, places) / stddev - start / stddev)
         middle = moved @ _WEIGHTS
         coefficients = _HERMITE @ (moved * _WEIGHTS).T
         variances = (moved - middle[:, None]) ** 2 @ _WEIGHTS
         # The remainder beyond the expansion is uncorrelated between ranks.
         total = float(np.maximum(variances - (coefficients**2).sum(axis=0), 0.0).sum())
-        total += float(((coefficients[:, None] @ _bridges())[:, 0] * coefficients).sum())
+        total += float(((coefficients[:, None] @ _tabulate_bridges())[:, 0] * coefficients).sum())
     mean, variance = float(middle.mean()), total / middle.size**2
     if mean == 0 or variance <= 0 or not np.isfinite(mean + variance):
         return mean if np.isfinite(mean) else 0.0
-    return float(_gamma_point(np.array([mean]), np.array([variance]))[0])
+    return float(_find_gamma_point(np.array([mean]), np.array([variance]))[0])
 
 
 @lru_cache(maxsize=2 * len(CRITICAL_ROWS))
-def _places(size: int, rows: int) -> Floats:
+def _place_quantiles(size: int, rows: int) -> Floats:
     """Return the ranks that a window's quantiles may have, `[ranks, nodes]`.
 
     The bridge is on the scale of log-odds, so that every rank is between 0 and 1.
@@ -247,7 +247,7 @@ def _places(size: int, rows: int) -> Floats:
     return 1 / (1 + np.exp(-odds))
 
 
-def _quantiles(ordered: Floats, ranks: Floats) -> Floats:
+def _pick_quantiles(ordered: Floats, ranks: Floats) -> Floats:
     quantiles: Floats = ordered[
         np.minimum((ranks * ordered.size).astype(np.intp), ordered.size - 1)
     ]
@@ -255,14 +255,14 @@ def _quantiles(ordered: Floats, ranks: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _bridges() -> Floats:
+def _tabulate_bridges() -> Floats:
     """Return powers of a Brownian bridge's correlation at two ranks, `[degrees, ranks, ranks]`."""
     odds = np.sqrt(WASSERSTEIN_RANKS / (1 - WASSERSTEIN_RANKS))
     correlation = np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds)
     return np.stack([correlation**degree for degree in range(1, _DEGREES + 1)])
 
 
-def _hermite() -> Floats:
+def _tabulate_hermite() -> Floats:
     """Return the normalised Hermite polynomials from degree 1, `[degrees, nodes]`."""
     rows = [np.ones_like(_NORMALS), _NORMALS]
     for degree in range(2, _DEGREES + 1):
@@ -272,4 +272,4 @@ def _hermite() -> Floats:
 
 _NORMALS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(_NODES)
 _WEIGHTS /= _WEIGHTS.sum()
-_HERMITE = _hermite()
+_HERMITE = _tabulate_hermite()

@@ -34,13 +34,13 @@ class CriticalValues:
     ) -> None:
         self._reference = reference
         self._entries = entries
-        self._left = _steps(tables, entries)
+        self._left = _list_steps(tables, entries)
         self.is_simulating: bool = any(not table for table in tables[: len(entries)])
         self._rows = reference.sum(axis=1).astype(np.float64)
         self._tables: dict[str, Floats] = {
             name: np.array(
                 [
-                    _scale(name, table.get(name), rows)
+                    _scale_table(name, table.get(name), rows)
                     for table, rows in zip(tables, _count_rows(name, reference), strict=True)
                 ]
             )
@@ -67,7 +67,7 @@ class CriticalValues:
         for name, point in points.items():
             rows = _count_rows(name, self._reference[fields[:1]])
             noise = float(sampling_noise(np.array([size]), rows)[0])
-            scaled = point / noise ** _power(name)
+            scaled = point / noise ** _choose_power(name)
             self._tables[name][fields, CRITICAL_ROWS.index(size)] = scaled
         return True
 
@@ -86,7 +86,7 @@ class CriticalValues:
             then, now = _count_rows(name, reference), _count_rows(name, current)
             if name == WASSERSTEIN and digested is not None:
                 now[: len(digested)] = digested
-            simulated = _interpolate(table, now) * sampling_noise(then, now) ** _power(name)
+            simulated = _interpolate(table, now) * sampling_noise(then, now) ** _choose_power(name)
             by_name = np.where(np.isnan(simulated), thresholds.get(name, np.nan), simulated)
             thresholds[name] = np.where((now == 0) | (self._rows == 0), np.nan, by_name)
         return thresholds
@@ -113,7 +113,7 @@ def _count_rows(name: str, counts: Table) -> Floats:
     return rows.astype(np.float64)
 
 
-def _power(name: str) -> float:
+def _choose_power(name: str) -> float:
     """Return the power of `1/n + 1/m` by which a distance shrinks as rows are added."""
     return _POWERS.get(name, 0.5)
 
@@ -126,7 +126,7 @@ class _Step(NamedTuple):
     is_wasserstein: bool
 
 
-def _steps(
+def _list_steps(
     tables: Sequence[Mapping[str, object]], entries: Sequence[CountedEntry]
 ) -> Iterator[_Step]:
     """Yield the simulation steps of fields without tables: counts first, then quantiles."""
@@ -144,14 +144,14 @@ def _steps(
                 yield _Step([place], size, is_wasserstein=True)
 
 
-def _scale(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
+def _scale_table(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
     """Return a field's row of a table, divided by its dependence on the number of rows."""
     if not values or reference_rows == 0:
         return np.full(len(CRITICAL_ROWS), np.nan)
     noise = sampling_noise(
         np.array(CRITICAL_ROWS, np.float64), np.full(len(CRITICAL_ROWS), reference_rows)
     )
-    scaled: Floats = np.asarray(values, np.float64) / noise ** _power(name)
+    scaled: Floats = np.asarray(values, np.float64) / noise ** _choose_power(name)
     return scaled
 
 

@@ -26,7 +26,7 @@ def psi(reference: Table, current: Table) -> Floats:
     present = (reference + current) > 0
     p = _smooth(reference, present)
     q = _smooth(current, present)
-    return _where_both(reference, current, ((q - p) * np.log(q / p)).sum(axis=1))
+    return _keep_where_both(reference, current, ((q - p) * np.log(q / p)).sum(axis=1))
 
 
 def chi_square_point(freedom: Floats) -> Floats:
@@ -42,13 +42,13 @@ def jensen_shannon(reference: Table, current: Table) -> Floats:
     Source: Lin, "Divergence measures based on the Shannon entropy", 1991; Endres and Schindelin,
     "A new metric for probability distributions", 2003.
     """
-    p, q = _shares(reference), _shares(current)
+    p, q = _compute_shares(reference), _compute_shares(current)
     middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
-    return _where_both(reference, current, np.sqrt(np.clip(divergence, 0.0, 1.0)))
+    divergence = (_compute_relative_entropy(p, middle) + _compute_relative_entropy(q, middle)) / 2
+    return _keep_where_both(reference, current, np.sqrt(np.clip(divergence, 0.0, 1.0)))
 
 
-def _relative_entropy(p: Floats, q: Floats) -> Floats:
+def _compute_relative_entropy(p: Floats, q: Floats) -> Floats:
     ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
     entropy: Floats = (p * np.log2(ratio)).sum(axis=1)
     return entropy
@@ -61,12 +61,12 @@ def _smooth(counts: Table, present: NDArray[np.bool_]) -> Floats:
     return np.where(present, halved / whole, 1.0)
 
 
-def _shares(counts: Table) -> Floats:
+def _compute_shares(counts: Table) -> Floats:
     shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares
 
 
-def _where_both(reference: Table, current: Table, distance: Floats) -> Floats:
+def _keep_where_both(reference: Table, current: Table, distance: Floats) -> Floats:
     has_both = (reference.sum(axis=1) > 0) & (current.sum(axis=1) > 0)
     return np.where(has_both, distance, np.nan)
 
@@ -76,7 +76,9 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
     """
-    return psi(reference, current) - _noise(reference, current) * _freedom(reference, current)
+    return psi(reference, current) - _compute_noise(reference, current) * _count_freedom(
+        reference, current
+    )
 
 
 def psi_low(reference: Table, current: Table) -> Floats:
@@ -86,7 +88,7 @@ def psi_low(reference: Table, current: Table) -> Floats:
     PSI of the laws, and the bound follows from its mean and variance (after Potgieter et al.,
     arXiv 2307.11878).
     """
-    noise, freedom = _noise(reference, current), _freedom(reference, current)
+    noise, freedom = _compute_noise(reference, current), _count_freedom(reference, current)
     beyond = psi(reference, current) / noise - freedom
     spread = np.sqrt(2 * (freedom + 2 * np.maximum(beyond, 0.0)))
     low: Floats = np.maximum(beyond - ONE_IN_TEN * spread, 0.0) * noise
@@ -95,15 +97,15 @@ def psi_low(reference: Table, current: Table) -> Floats:
 
 def hellinger(reference: Table, current: Table) -> Floats:
     """Hellinger distance, from 0 to 1, unsmoothed."""
-    p, q = _shares(reference), _shares(current)
+    p, q = _compute_shares(reference), _compute_shares(current)
     square = ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=1) / 2
-    return _where_both(reference, current, np.sqrt(np.clip(square, 0.0, 1.0)))
+    return _keep_where_both(reference, current, np.sqrt(np.clip(square, 0.0, 1.0)))
 
 
 def total_variation(reference: Table, current: Table) -> Floats:
     """The largest difference in the probability of any set of bins, from 0 to 1."""
-    difference = np.abs(_shares(reference) - _shares(current)).sum(axis=1) / 2
-    return _where_both(reference, current, difference)
+    difference = np.abs(_compute_shares(reference) - _compute_shares(current)).sum(axis=1) / 2
+    return _keep_where_both(reference, current, difference)
 
 
 def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
@@ -113,8 +115,8 @@ def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
     edges, so never larger than the distance between the samples.
     """
     then, now = reference[:, :-1], current[:, :-1]
-    difference = np.cumsum(_shares(then) - _shares(now), axis=1)
-    return _where_both(then, now, np.abs(difference).max(axis=1, initial=0.0))
+    difference = np.cumsum(_compute_shares(then) - _compute_shares(now), axis=1)
+    return _keep_where_both(then, now, np.abs(difference).max(axis=1, initial=0.0))
 
 
 def chi_square(reference: Table, current: Table) -> Floats:
@@ -126,7 +128,7 @@ def chi_square(reference: Table, current: Table) -> Floats:
     ratio = np.sqrt(np.maximum(n, 1) / np.maximum(m, 1))
     both = np.maximum(reference + current, 1)
     terms = (ratio * current - reference / ratio) ** 2 / both
-    return _where_both(reference, current, terms.sum(axis=1))
+    return _keep_where_both(reference, current, terms.sum(axis=1))
 
 
 def sampling_noise(n: Table, m: Table) -> Floats:
@@ -135,11 +137,11 @@ def sampling_noise(n: Table, m: Table) -> Floats:
     return noise
 
 
-def _noise(reference: Table, current: Table) -> Floats:
+def _compute_noise(reference: Table, current: Table) -> Floats:
     return sampling_noise(reference.sum(axis=1), current.sum(axis=1))
 
 
-def _freedom(reference: Table, current: Table) -> Floats:
+def _count_freedom(reference: Table, current: Table) -> Floats:
     freedom: Floats = np.maximum(np.count_nonzero(reference + current, axis=1) - 1.0, 0.0)
     return freedom
 

@@ -142,7 +142,7 @@ class EProcess:
         return Evaluation(np.concatenate(log_e), ChangeSegment(*joined))
 
     def _evaluate_batch(self, fields: Counts) -> Evaluation:
-        terms = self._gain(fields) + self._stake(fields)
+        terms = self._compute_gain(fields) + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
         # The stake of future restarts keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
@@ -153,7 +153,7 @@ class EProcess:
 
     def restarts(self, fields: Counts) -> RestartSegments:
         """Return every restart of some fields, given their places."""
-        log_e = self._gain(fields) + self._stake(fields)
+        log_e = self._compute_gain(fields) + self._stake(fields)
         counts = self._total[fields] - self._starts[: self._used, fields]
         return RestartSegments(log_e, counts, np.zeros((*log_e.shape, 0), np.int64))
 
@@ -193,9 +193,9 @@ class EProcess:
             effects = self._dependence.at(self._total.sum(axis=1))[fields]
             self._past_scale[slots, fields] = 1 / effects
             past = past / effects[:, None]
-        self._before[:, slots, fields] = log_beta(self._laws(past, fields), present)
+        self._before[:, slots, fields] = log_beta(self._list_laws(past, fields), present)
 
-    def _laws(self, start: Counts | Floats, fields: Counts | slice) -> Floats:
+    def _list_laws(self, start: Counts | Floats, fields: Counts | slice) -> Floats:
         """Return the null, then its alternatives, for rows after `start`: `[laws, ...]`."""
         null = self._reference[fields] + start
         total = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
@@ -208,7 +208,7 @@ class EProcess:
             np.maximum(null * (concentration / (total + concentration)), flat, out=law)
         return laws
 
-    def _gain(self, fields: Counts) -> Floats:
+    def _compute_gain(self, fields: Counts) -> Floats:
         """Return the log likelihood ratio of each restart, `[kept, fields]`."""
         used = self._used
         starts, present = self._starts[:used, fields], self._present[fields]
@@ -218,7 +218,7 @@ class EProcess:
             past = starts * self._past_scale[:used, fields][:, :, None]
             rows = (self._total - self._starts[:used]).sum(axis=-1)
             since = since / self._dependence.at(rows)[:, fields, None]
-        laws = self._laws(past, fields)
+        laws = self._list_laws(past, fields)
         laws += since
         likelihoods = log_beta(laws, present)
         likelihoods -= self._before[:, :used, fields]

@@ -23,7 +23,7 @@ def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[f
     drawn from these rows; means of larger windows are normal with the covariance of the rows. The
     variance of the reference's own mean over `design_rows` rows is added.
     """
-    around, spread = _center(features)
+    around, spread = _center_features(features)
     row_count = around.shape[1]
     normal = (rng.standard_normal((SIMULATIONS * 5, spread.size)) ** 2) @ spread
     points = []
@@ -47,7 +47,7 @@ def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
     "An approximation to the distribution of quadratic forms in normal random variables", 1988, for
     its quantile by three cumulants.
     """
-    _, spread = _center(features)
+    _, spread = _center_features(features)
     first, second, third = (float((spread**power).sum()) for power in (1, 2, 3))
     point = 0.0
     if third > 0:
@@ -57,7 +57,7 @@ def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
     return [float(np.sqrt(point * (1 / size + 1 / design_rows))) for size in CRITICAL_ROWS]
 
 
-def _center(features: Floats) -> tuple[Floats, Floats]:
+def _center_features(features: Floats) -> tuple[Floats, Floats]:
     """Return the centred features, and the eigenvalues of their covariance."""
     around = features - features.mean(axis=1, keepdims=True)
     covariance = around @ around.T / max(around.shape[1] - 1, 1)

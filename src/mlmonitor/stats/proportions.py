@@ -19,16 +19,16 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
         for the beta law; it uses Wilson and Hilferty.
     """
     n = np.maximum(rows.astype(np.float64), 1.0)
-    exact, is_exact = _exact_point(belief, np.minimum(n, _EXACT_ROWS))
+    exact, is_exact = _find_exact_point(belief, np.minimum(n, _EXACT_ROWS))
     whole = belief.sum(axis=1)
     share = belief[:, 0] / whole
     # The variance of a share of n values: that of the beta law plus that of the draw.
     trust = np.maximum(n * (whole + 1) / (whole + n) - 1, 1e-3)
-    smooth = np.ceil(_beta_point(share * trust, (1 - share) * trust) * n)
+    smooth = np.ceil(_find_beta_point(share * trust, (1 - share) * trust) * n)
     return np.where(rows > 0, np.where(is_exact & (n <= _EXACT_ROWS), exact, smooth) / n, np.nan)
 
 
-def _beta_point(invalid: Floats, valid: Floats) -> Floats:
+def _find_beta_point(invalid: Floats, valid: Floats) -> Floats:
     """Return the 99 % quantile of beta laws."""
     a, b, z = 1 / (9 * valid), 1 / (9 * invalid), ONE_IN_A_HUNDRED
     below = (1 - a) ** 2 - a * z**2
@@ -38,7 +38,7 @@ def _beta_point(invalid: Floats, valid: Floats) -> Floats:
     return np.where(below > 0, odds / (1 + odds), 1.0)
 
 
-def _exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
+def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
     """Return the 99 % quantile of each beta-binomial law, and whether it is within `_EXACT`."""
     invalid, valid = belief[:, 0], belief[:, 1]
     none = (

@@ -102,7 +102,7 @@ class SeasonalEProcess:
         if season == self._season:
             return
         counts = self._visit[None] - self._from
-        self._wealth += self._gains(counts)
+        self._wealth += self._compute_gains(counts)
         # Without the null's pseudo-counts: in a season with few rows they bias the shares towards
         # uniform, and the same bias in similar seasons would look like a change.
         seen = self._known[:, self._season] + self._from
@@ -110,13 +110,13 @@ class SeasonalEProcess:
         # A season without earlier rows has no expected counts, so it does not affect the tilt.
         has_rows = seen.sum(axis=-1, keepdims=True) > 0
         self._expected += np.where(
-            has_rows, _shares(seen) * counts.sum(axis=-1, keepdims=True), counts
+            has_rows, _compute_shares(seen) * counts.sum(axis=-1, keepdims=True), counts
         )
         self._known[:, self._season] += self._visit
         self._visit[:] = 0
         self._from[:] = 0
         self._season = season
-        self._before = self._normalisers()
+        self._before = self._compute_normalisers()
 
     def update(self, counts: Counts) -> None:
         """Add the counts of new rows, `[fields, bins]`, all in the current season."""
@@ -140,7 +140,7 @@ class SeasonalEProcess:
 
     def evaluate(self) -> Evaluation:
         """Return the e-values, and the rows since the restart with the highest gain."""
-        terms = self._terms()
+        terms = self._weigh_gains()
         unstaked = -np.log(self._begun + 2.0)
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), unstaked)
         best = np.argmax(terms, axis=0), np.arange(len(self._visit))
@@ -157,7 +157,7 @@ class SeasonalEProcess:
         seasons = (self._season_rows - self._season_from)[:, fields]
         scale = seasons.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1e-300)
         of_all_rows = np.rint(counts * scale[..., None]).astype(np.int64)
-        return RestartSegments(self._terms()[:, fields], of_all_rows, seasons)
+        return RestartSegments(self._weigh_gains()[:, fields], of_all_rows, seasons)
 
     def reset(self, fields: NDArray[np.bool_]) -> None:
         """Restart some fields from nothing, as after a resolved alert."""
@@ -185,13 +185,13 @@ class SeasonalEProcess:
         self._wealth[:, slots, fields] = 0
         self._fresh[fields] = 0
         if fields.size:
-            self._before = self._normalisers()
+            self._before = self._compute_normalisers()
 
-    def _laws(self) -> list[Floats]:
+    def _list_laws(self) -> list[Floats]:
         """Return the null of this visit, then its alternatives, `[kept, fields, bins]` each."""
         pseudo_counts = self._prior + self._more * self._share[:, self._season, None]
         null = self._known[:, self._season] + self._from + pseudo_counts
-        share, total = _shares(null), null.sum(axis=-1, keepdims=True)
+        share, total = _compute_shares(null), null.sum(axis=-1, keepdims=True)
         seen = self._observed.sum(axis=-1, keepdims=True)
         laws = [null]
         for concentration in CONCENTRATIONS:
@@ -204,27 +204,27 @@ class SeasonalEProcess:
             )
             # The tilt and the season's shares are both uncertain: add their variances.
             sure = 1 / (1 / (concentration + seen) + 1 / np.maximum(total, PRIOR))
-            laws.append(sure * _shares(share * ratio))
+            laws.append(sure * _compute_shares(share * ratio))
         return [*laws, self._least + np.zeros_like(null)]
 
-    def _normalisers(self) -> Floats:
-        return np.array([log_beta(law, self._present) for law in self._laws()])
+    def _compute_normalisers(self) -> Floats:
+        return np.array([log_beta(law, self._present) for law in self._list_laws()])
 
-    def _gains(self, counts: Floats) -> Floats:
+    def _compute_gains(self, counts: Floats) -> Floats:
         """Return the log likelihood ratios in this visit, `[alternatives, ...]`."""
-        now = [log_beta(law + counts, self._present) for law in self._laws()]
+        now = [log_beta(law + counts, self._present) for law in self._list_laws()]
         likelihoods = np.array(now) - self._before
         gains: Floats = likelihoods[1:] - likelihoods[0]
         return gains
 
-    def _terms(self) -> Floats:
+    def _weigh_gains(self) -> Floats:
         """Return each restart's gain, weighted by its stake, `[kept, fields]`."""
-        gains = self._wealth + self._gains(self._visit[None] - self._from)
+        gains = self._wealth + self._compute_gains(self._visit[None] - self._from)
         mixed = np.logaddexp.reduce(gains, axis=0) - np.log(_ALTERNATIVES)
         terms: Floats = mixed + log_stake(self._order)
         return terms
 
 
-def _shares(counts: Floats) -> Floats:
+def _compute_shares(counts: Floats) -> Floats:
     shares: Floats = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1e-300)
     return shares

@@ -86,7 +86,7 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
             windows = _draw_windows(rng, size, weights)
         # Without values in the reference the distance is 0.
         distances["ks"].append(np.nan_to_num(kolmogorov_smirnov(against, windows)))
-    return {name: _point(np.concatenate(drawn)) for name, drawn in distances.items()}
+    return {name: _find_point(np.concatenate(drawn)) for name, drawn in distances.items()}
 
 
 def _draw_windows(rng: "Generator", size: int, weights: Floats) -> Counts:
@@ -114,23 +114,23 @@ def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, lis
 
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = ordered / stddev
-        then = scaled[_quantile_rows(ordered.size, 1, ordered.size)]
+        then = scaled[_choose_quantile_rows(ordered.size, 1, ordered.size)]
         points = []
         for size in CRITICAL_ROWS:
-            moved = scaled[_quantile_rows(size, 0, ordered.size)]
+            moved = scaled[_choose_quantile_rows(size, 0, ordered.size)]
             moved -= then
-            points.append(_point(np.abs(moved, out=moved).mean(axis=1)))
+            points.append(_find_point(np.abs(moved, out=moved).mean(axis=1)))
     return {WASSERSTEIN: points}
 
 
 @lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
-def _quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
+def _choose_quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
     """Return which of `rows` sorted values are the quantiles of `size` values, `[draws, ranks]`."""
-    return np.minimum((_ranks(size, stream) * rows).astype(np.int32), rows - 1)
+    return np.minimum((_draw_window_ranks(size, stream) * rows).astype(np.int32), rows - 1)
 
 
 @lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
-def _ranks(size: int, stream: int) -> Floats:
+def _draw_window_ranks(size: int, stream: int) -> Floats:
     return _draw_ranks(size, SIMULATIONS, np.random.default_rng([size, stream]))
 
 
@@ -143,7 +143,7 @@ def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
     return ranks
 
 
-def _point(distances: Floats) -> float:
+def _find_point(distances: Floats) -> float:
     """Return the 99 % quantile, rounded up, so that a distance equal to it does not exceed it.
 
     For a discrete distance, choose the value whose exceedance is closest to 1 %, at most 1.5 %.
@@ -179,4 +179,4 @@ def simulate_wasserstein_point(entry: CountedEntry, size: int) -> float:
         )
         shape = _BATCH_WINDOWS, WASSERSTEIN_RANKS.size
         distances.append(wasserstein(then.reshape(shape), now.reshape(shape), scale))
-    return _point(np.concatenate(distances))
+    return _find_point(np.concatenate(distances))

@@ -41,7 +41,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         learned_rows=snapshot.learning.learned_rows,
         baseline_rows=snapshot.learning.baseline_rows,
         latency_seconds=dict(snapshot.calls.latency_quantiles),
-        fields=_fields(snapshot.whole),
+        fields=_build_fields(snapshot.whole),
         unknown_fields=dict(snapshot.unknown_fields),
         labels={**labels.counts, "waiting": labels.waiting, "evicted": labels.evicted},
         performance=labels.performance or None,
@@ -59,11 +59,13 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         verdict=verdict,
         kpis=kpi_statuses(snapshot),
         attributions=attribution_status(snapshot),
-        violations=_violations(traffic),
+        violations=_count_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,
-        dependence=None if traffic is None else _dependence(traffic),
-        season=None if reference is None else _season(reference.season, reference.season_search),
+        dependence=None if traffic is None else _describe_dependence(traffic),
+        season=None
+        if reference is None
+        else _describe_season(reference.season, reference.season_search),
         reference_warning=reference_warning(snapshot),
         why=None if traffic is None else traffic.shift,
         segments={segment.name: segment_status(segment) for segment in snapshot.segments},
@@ -78,17 +80,17 @@ def segment_status(segment: SegmentSnapshot) -> SegmentStatus:
         failed=segment.failed,
         window_rows=segment.populations[0].view.profile.rows,
         reference_rows=segment.reference_rows,
-        fields=_fields(segment.populations),
+        fields=_build_fields(segment.populations),
         performance=segment.performance,
         alerts=sum(len(population.alerts) for population in segment.populations),
     )
 
 
-def _fields(populations: Iterable[PopulationSnapshot]) -> tuple[FieldStatus, ...]:
+def _build_fields(populations: Iterable[PopulationSnapshot]) -> tuple[FieldStatus, ...]:
     return tuple(status for p in populations for status in field_statuses(p))
 
 
-def _violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:
+def _count_violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:
     """Violations of each rule, by the field's name and the constraint."""
     if traffic is None:
         return {}
@@ -98,7 +100,7 @@ def _violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:
     }
 
 
-def _season(season: SeasonInfo | None, search: str | None) -> str | None:
+def _describe_season(season: SeasonInfo | None, search: str | None) -> str | None:
     if season is None:
         return None if search is None else _SEARCHED[search]
     name = season.name.replace("_", " ")
@@ -106,7 +108,7 @@ def _season(season: SeasonInfo | None, search: str | None) -> str | None:
     return f"{text}, found at fit" if search == "found" else text
 
 
-def _dependence(traffic: PopulationSnapshot) -> str | None:
+def _describe_dependence(traffic: PopulationSnapshot) -> str | None:
     """How many independent rows a thousand rows of the window are worth, if fewer."""
     rows = traffic.view.profile.quality.sum(axis=1)
     limit = _INDEPENDENT if traffic.has_groups else _NOTABLE

@@ -55,11 +55,11 @@ def to_html(status: "Status") -> str:
     if status.alerts:
         add_items(root, ((alert_title(alert), alert.reason) for alert in status.alerts))
     if status.fields:
-        add_table(root, _HEAD, map(_cells, status.fields))
+        add_table(root, _HEAD, map(_build_cells, status.fields))
     return to_text(root)
 
 
-def _cells(field: "FieldStatus") -> tuple[str, ...]:
+def _build_cells(field: "FieldStatus") -> tuple[str, ...]:
     trained = None if field.training is None else field.training.mean
     return (
         field.name,

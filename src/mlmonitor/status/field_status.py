@@ -145,14 +145,14 @@ def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
         {measure: values.tolist() for measure, values in population.thresholds.items()},
     )
     return [
-        _numeric_status(columns, place, field)
+        _build_numeric_status(columns, place, field)
         if field.is_numeric
-        else _categorical_status(columns, place, field)
+        else _build_categorical_status(columns, place, field)
         for place, field in enumerate(population.plan.schema.fields)
     ]
 
 
-def _numeric_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
+def _build_numeric_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
     population = columns.population
     moments = population.view.profile.moments
     has_values = moments.count[place] > 0
@@ -164,28 +164,28 @@ def _numeric_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
         role=field.role,
         kind=field.kind,
         count=int(moments.count[place]),
-        quality=_quality(population.total, place),
-        window_quality=_quality(population.view.profile, place),
-        mean=_number(moments.mean[place]) if has_values else None,
-        stddev=_number(columns.stddev[place]) if has_values else None,
-        min=_number(moments.min[place]) if has_extremes else None,
-        max=_number(moments.max[place]) if has_extremes else None,
+        quality=_count_quality(population.total, place),
+        window_quality=_count_quality(population.view.profile, place),
+        mean=_keep_finite(moments.mean[place]) if has_values else None,
+        stddev=_keep_finite(columns.stddev[place]) if has_values else None,
+        min=_keep_finite(moments.min[place]) if has_extremes else None,
+        max=_keep_finite(moments.max[place]) if has_extremes else None,
         quantiles={q: x for q, x in quantiles if math.isfinite(x) and not is_id_like},
-        psi=_score(columns.scores, "psi", place),
-        psi_threshold=_score(columns.thresholds, "psi", place),
-        log10_e_value=_number(population.log10_e_value[place]),
+        psi=_get_score(columns.scores, "psi", place),
+        psi_threshold=_get_score(columns.thresholds, "psi", place),
+        log10_e_value=_keep_finite(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
-        jensen_shannon=_score(columns.scores, "js", place),
-        training=_training(population, place),
-        effective_rows=_number(population.effective_rows[place]),
+        jensen_shannon=_get_score(columns.scores, "js", place),
+        training=_build_training(population, place),
+        effective_rows=_keep_finite(population.effective_rows[place]),
         scores=_by_measure(columns.scores, place),
         thresholds=_by_measure(columns.thresholds, place),
-        mmd=_score(columns.scores, MMD, place),
+        mmd=_get_score(columns.scores, MMD, place),
         is_id_like=is_id_like,
     )
 
 
-def _categorical_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
+def _build_categorical_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
     population = columns.population
     position = place - len(population.plan.schema.numeric)
     counts = population.view.profile.categories[position]
@@ -197,15 +197,15 @@ def _categorical_status(columns: _Columns, place: int, field: Field) -> FieldSta
         role=field.role,
         kind=field.kind,
         count=int(counts.sum()),
-        quality=_quality(population.total, place),
-        window_quality=_quality(population.view.profile, place),
-        psi=_score(columns.scores, "psi", place),
-        psi_threshold=_score(columns.thresholds, "psi", place),
-        log10_e_value=_number(population.log10_e_value[place]),
+        quality=_count_quality(population.total, place),
+        window_quality=_count_quality(population.view.profile, place),
+        psi=_get_score(columns.scores, "psi", place),
+        psi_threshold=_get_score(columns.thresholds, "psi", place),
+        log10_e_value=_keep_finite(population.log10_e_value[place]),
         has_alert=bool(population.is_firing[place]),
-        jensen_shannon=_score(columns.scores, "js", place),
-        training=_training(population, place),
-        effective_rows=_number(population.effective_rows[place]),
+        jensen_shannon=_get_score(columns.scores, "js", place),
+        training=_build_training(population, place),
+        effective_rows=_keep_finite(population.effective_rows[place]),
         scores=_by_measure(columns.scores, place),
         thresholds=_by_measure(columns.thresholds, place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
@@ -214,7 +214,7 @@ def _categorical_status(columns: _Columns, place: int, field: Field) -> FieldSta
     )
 
 
-def _training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
+def _build_training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
     """Statistics of the field at `place` in the reference."""
     if not population.entries:
         return None
@@ -239,17 +239,17 @@ def _training(population: PopulationSnapshot, place: int) -> TrainingStats | Non
 
 
 def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, float]:
-    numbers = {measure: _number(values[place]) for measure, values in scores.items()}
+    numbers = {measure: _keep_finite(values[place]) for measure, values in scores.items()}
     return {measure: number for measure, number in numbers.items() if number is not None}
 
 
-def _quality(profile: FieldProfile, place: int) -> dict[Quality, int]:
+def _count_quality(profile: FieldProfile, place: int) -> dict[Quality, int]:
     return dict(zip(QUALITIES, profile.quality[place].tolist(), strict=True))
 
 
-def _score(scores: Mapping[str, list[float]], measure: str, place: int) -> float | None:
-    return _number(scores[measure][place]) if measure in scores else None
+def _get_score(scores: Mapping[str, list[float]], measure: str, place: int) -> float | None:
+    return _keep_finite(scores[measure][place]) if measure in scores else None
 
 
-def _number(x: float) -> float | None:
+def _keep_finite(x: float) -> float | None:
     return float(x) if math.isfinite(x) else None

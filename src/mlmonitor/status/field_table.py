@@ -51,16 +51,16 @@ def field_table(fields: Sequence[FieldStatus]) -> list[str]:
         group = [field for field in fields if field.role is role]
         if group:
             titles[len(rows)] = title
-            rows += [("",) * len(_HEAD), *map(_row, group)]
+            rows += [("",) * len(_HEAD), *map(_build_row, group)]
     fixed = sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
     names = max(WIDTH - fixed, 8)
     rows = [(truncate(row[0], names), *row[1:]) for row in rows]
     head, _, *lines = table(rows, left=(0, len(_HEAD) - 1))
     lines = [titles.get(place) or line for place, line in enumerate(lines, start=1)]
-    return ["", _captions(head, rows), head, *lines, ""]
+    return ["", _write_captions(head, rows), head, *lines, ""]
 
 
-def _captions(head: str, rows: Sequence[Sequence[str]]) -> str:
+def _write_captions(head: str, rows: Sequence[Sequence[str]]) -> str:
     """The line above the head, which marks live and training columns."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     starts = [sum(width + 2 for width in widths[:place]) for place in range(len(widths))]
@@ -72,33 +72,33 @@ def _captions(head: str, rows: Sequence[Sequence[str]]) -> str:
     return line.rstrip()
 
 
-def _row(field: FieldStatus) -> tuple[str, ...]:
+def _build_row(field: FieldStatus) -> tuple[str, ...]:
     training = field.training
     return (
         f"  {field.name}",
         counted(field.count),
         counted(invalid_count(field)),
-        *_numbers(field, field.mean, field.stddev, field.distinct),
-        *_training_numbers(field, training),
+        *_show_numbers(field, field.mean, field.stddev, field.distinct),
+        *_show_training(field, training),
         "-" if field.psi is None else f"{field.psi:.3f}",
         "-" if field.psi_threshold is None else f"{field.psi_threshold:.3f}",
-        "ALERT" if field.has_alert else _kind_note(field),
+        "ALERT" if field.has_alert else _note_kind(field),
     )
 
 
-def _kind_note(field: FieldStatus) -> str:
+def _note_kind(field: FieldStatus) -> str:
     if not field.is_id_like:
         return ""
     return "advances" if field.kind is Kind.DATETIME else "id-like"
 
 
-def _training_numbers(field: FieldStatus, training: TrainingStats | None) -> tuple[str, str]:
+def _show_training(field: FieldStatus, training: TrainingStats | None) -> tuple[str, str]:
     if training is None:
         return "-", "-"
-    return _numbers(field, training.mean, training.stddev, training.distinct)
+    return _show_numbers(field, training.mean, training.stddev, training.distinct)
 
 
-def _numbers(
+def _show_numbers(
     field: FieldStatus, mean: float | None, stddev: float | None, distinct: float | None
 ) -> tuple[str, str]:
     """Mean and standard deviation, or the number of categories if there is no mean."""

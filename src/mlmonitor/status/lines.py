@@ -120,7 +120,7 @@ def why_lines(shift: Shift | None) -> list[str]:
         return []
     effects = [f"{truncate(part.field, NAME_COLUMNS)} {signed(part.mix)}" for part in significant]
     if any(len(group.parts) > 1 for group in shift.groups):
-        effects = [_joint(group.parts) for group in shift.groups]
+        effects = [_describe_joint(group.parts) for group in shift.groups]
         effects.append(f"the rest {signed(shift.rest)}")
     moved = f"{truncate(shift.prediction, NAME_COLUMNS)} {signed(shift.shift)}"
     return [
@@ -128,7 +128,7 @@ def why_lines(shift: Shift | None) -> list[str]:
     ]
 
 
-def _joint(parts: Mapping[str, float]) -> str:
+def _describe_joint(parts: Mapping[str, float]) -> str:
     """The effect of features that moved together, with each one's part."""
     named = [f"{truncate(field, NAME_COLUMNS)} {signed(part)}" for field, part in parts.items()]
     if len(named) == 1:

@@ -17,7 +17,7 @@ def privacy_text(reference: Reference) -> str:
     """List for each field the values that are kept and withheld; then the segments."""
     content = reference.content
     head = ("field", "role", "kind", "may leave", "names withheld")
-    rows = [_row(entry) for entry in content.fields]
+    rows = [_build_row(entry) for entry in content.fields]
     lines = [f"reference of {amount(content.rows, 'row')}: no row is kept", ""]
     lines += table([head, *rows], left=(0, 1, 2, 3, 4))
     if content.segments:
@@ -27,12 +27,12 @@ def privacy_text(reference: Reference) -> str:
     return "\n".join(lines)
 
 
-def _row(entry: FieldEntry) -> tuple[str, ...]:
-    kept, withheld = _disclosure(entry)
+def _build_row(entry: FieldEntry) -> tuple[str, ...]:
+    kept, withheld = _describe_disclosure(entry)
     return truncate(entry.name, _NAME), entry.role, entry.kind, kept, withheld
 
 
-def _disclosure(entry: FieldEntry) -> tuple[str, str]:
+def _describe_disclosure(entry: FieldEntry) -> tuple[str, str]:
     """What a reference keeps of a field, and what it withholds."""
     match entry:
         case NumericReference(id_like=True):
@@ -40,14 +40,14 @@ def _disclosure(entry: FieldEntry) -> tuple[str, str]:
         case NumericReference():
             return "mean, sd, range, bins", "-"
         case CategoricalReference():
-            return _categories(entry)
+            return _describe_categories(entry)
         case TextReference():
             return "Bloom filter of words", "all texts"
         case EmbeddingReference():
             return "centroid, kernel mean", "all vectors"
 
 
-def _categories(entry: CategoricalReference) -> tuple[str, str]:
+def _describe_categories(entry: CategoricalReference) -> tuple[str, str]:
     names = len(entry.names)
     others = sum(entry.counts[len(entry.categories) - entry.groups :])
     if entry.public:

@@ -32,7 +32,7 @@ def shown(reference: Reference) -> str:
     facts += [] if parent is None else [f"replacing version {truncate(parent, _NAME)}"]
     lines += [f"trained {', '.join(facts)}"] if facts else []
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
-    rows = _fit_names([head, *map(_row, content.fields)])
+    rows = _fit_names([head, *map(_build_row, content.fields)])
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])
     ids += advancing_lines([truncate(name, _NAME) for name in reference.advancing])
     text = [*map(fit_line, lines), "", *table(rows, left=(0, 1, 2)), *map(fit_line, ids)]
@@ -43,18 +43,18 @@ def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Fit rows to a terminal: drop columns until names have room, then truncate names."""
     needed = min(max(wide(row[0]) for row in rows), _LEAST_NAME)
     for column in _DISPENSABLE:
-        if _room(rows) < needed and column in rows[0]:
+        if _measure_room(rows) < needed and column in rows[0]:
             place = rows[0].index(column)
             rows = [(*row[:place], *row[place + 1 :]) for row in rows]
-    return [(truncate(row[0], max(_room(rows), needed)), *row[1:]) for row in rows]
+    return [(truncate(row[0], max(_measure_room(rows), needed)), *row[1:]) for row in rows]
 
 
-def _room(rows: list[tuple[str, ...]]) -> int:
+def _measure_room(rows: list[tuple[str, ...]]) -> int:
     """Return the width in a terminal that is left for the first column."""
     return WIDTH - sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
 
 
-def _row(entry: FieldEntry) -> tuple[str, ...]:
+def _build_row(entry: FieldEntry) -> tuple[str, ...]:
     if not isinstance(entry, CountedEntry):
         # A text or an embedding: its derived fields have lines of their own.
         values, missing = counted(entry.rows - entry.missing), counted(entry.missing)

@@ -25,7 +25,7 @@ def reference_warning(snapshot: ModelSnapshot) -> str | None:
         return None
     unknown = [truncate(name, _NAME) for name in snapshot.unknown_fields if name != OTHER_FIELDS]
     for role, most in ((Role.FEATURE, _FEW), (Role.PREDICTION, 0.0)):
-        expected, arrived = _names(traffic, role)
+        expected, arrived = _list_names(traffic, role)
         new = [name for name in unknown if is_prediction(name) == (role is Role.PREDICTION)]
         if expected and new and len(arrived) <= most * len(expected):
             few = "few" if arrived else "none"
@@ -44,7 +44,7 @@ def reference_warning(snapshot: ModelSnapshot) -> str | None:
     return None
 
 
-def _names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], list[str]]:
+def _list_names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], list[str]]:
     """The fields of a role, and those with any value that was not missing."""
     values = traffic.total.quality.sum(axis=1) - traffic.total.quality[:, _MISSING]
     counts = [

@@ -46,7 +46,7 @@ class SegmentStatus:
         if not self.reference_rows:
             return f"{text}; not in the reference, so not compared"
         names = {field.name: 1 for field in self.fields if field.has_moved}
-        text += f"; {len(names)} moved{_named(names)}, {amount(self.alerts, 'alert')}"
+        text += f"; {len(names)} moved{_list_named(names)}, {amount(self.alerts, 'alert')}"
         if self.performance is not None:
             text += f"; {performance_text(self.performance, most=1)} on {self.performance.count:,}"
         return text
@@ -61,11 +61,12 @@ def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
     return [*lines, f"{amount(more, 'more segment')}"] if more else lines
 
 
-def _named(names: Mapping[str, int]) -> str:
+def _list_named(names: Mapping[str, int]) -> str:
     if not names:
         return ""
-    return f" ({', '.join(truncate(name, _NAME) for name in list(names)[:_NAMED])}{_more(names)})"
+    shown = ", ".join(truncate(name, _NAME) for name in list(names)[:_NAMED])
+    return f" ({shown}{_count_more(names)})"
 
 
-def _more(names: Mapping[str, int]) -> str:
+def _count_more(names: Mapping[str, int]) -> str:
     return f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -43,16 +43,16 @@ def format_status(status: Status) -> str:
     """The status as text, the most important lines first."""
     segments = segment_lines(status.segments)
     fields = field_table(status.fields)
-    parts = _head(status), fields, _alerts(status), segments, _monitoring(status)
+    parts = _write_head(status), fields, _write_alerts(status), segments, _write_monitoring(status)
     return "\n".join(fit_line(line) for lines in parts for line in lines)
 
 
-def _head(status: Status) -> list[str]:
+def _write_head(status: Status) -> list[str]:
     """The model, its reference, and its calls."""
     title = truncate(f"{status.model} {status.version}".strip(), 60)
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
-    lines = [f"{title}: {status.state}; {_reference(status)}"]
+    lines = [f"{title}: {status.state}; {_write_reference(status)}"]
     if status.season is not None:
         lines[0] += f"; {status.season}"
     if status.dependence is not None:
@@ -65,20 +65,20 @@ def _head(status: Status) -> list[str]:
         counts += f" ({join_counts(status.errors, most=NAMED)})"
     lines.append(f"{counts}, {status.window_rows:,} in the window")
     if status.dropped:
-        lines.append(_dropped(status, failed))
+        lines.append(_write_dropped(status, failed))
     if status.latency_seconds:
         times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
         lines.append(f"latency {', '.join(times)}")
-    return lines + _verdict(status)
+    return lines + _write_verdict(status)
 
 
-def _verdict(status: Status) -> list[str]:
+def _write_verdict(status: Status) -> list[str]:
     """The verdict, once labels or the model's age give it grounds."""
     has_grounds = status.verdict is not None and status.verdict.action != "keep"
     return verdict_lines(status.verdict) if has_grounds or status.performance is not None else []
 
 
-def _dropped(status: Status, failed: int) -> str:
+def _write_dropped(status: Status, failed: int) -> str:
     offered = status.predictions + failed + status.dropped
     text = f"{amount(status.dropped, 'row')} dropped ({share(status.dropped, offered)})"
     if status.state == "closed":  # a closed monitor drops every row
@@ -86,7 +86,7 @@ def _dropped(status: Status, failed: int) -> str:
     return f"{text}: raise Config.buffer_rows or record less"
 
 
-def _reference(status: Status) -> str:
+def _write_reference(status: Status) -> str:
     if status.reference_rows == 0 and status.state != "watching":
         expected = amount(status.baseline_rows, "row")
         return f"learning a reference: {status.learned_rows:,} of {expected}"
@@ -96,7 +96,7 @@ def _reference(status: Status) -> str:
     return text
 
 
-def _alerts(status: Status) -> list[str]:
+def _write_alerts(status: Status) -> list[str]:
     """Incidents first, then alerts, then their known causes."""
     incidents = [f"incident: {truncate(str(each), 400)}" for each in status.incidents[:_LINES]]
     lines = incidents + alert_lines(status.alerts)
@@ -109,7 +109,7 @@ def _alerts(status: Status) -> list[str]:
         for are_times in (False, True)
     )
     lines += why_lines(status.why) + ids_lines(ids) + advancing_lines(times)
-    lines += accepted_lines(_accepted(status))
+    lines += accepted_lines(_list_accepted(status))
     embeddings = [field for field in status.fields if field.mmd is not None]
     distances = [f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in embeddings]
     lines += [f"mmd: {join_names(distances)}"] if distances else []
@@ -132,7 +132,7 @@ def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:
     return [*lines, f"new in {amount(more, 'more field')}"] if more > 0 else lines
 
 
-def _accepted(status: Status) -> list[str]:
+def _list_accepted(status: Status) -> list[str]:
     return [
         field.name
         for field in status.fields
@@ -140,7 +140,7 @@ def _accepted(status: Status) -> list[str]:
     ]
 
 
-def _earlier(version: EarlierVersion) -> str:
+def _write_earlier(version: EarlierVersion) -> str:
     name = truncate(version.version, 40) or "without a name"
     text = f"before: version {name}, {amount(version.predictions, 'row')}"
     if version.performance is None:
@@ -157,7 +157,7 @@ def _describe_events(events: NotificationStatus) -> str:
     return f"{text or 'no events yet'}{reason}"
 
 
-def _performance(status: Status) -> list[str]:
+def _write_performance(status: Status) -> list[str]:
     """Performance from labels, without them, and at training."""
     lines = []
     if status.performance is not None:
@@ -174,10 +174,10 @@ def _performance(status: Status) -> list[str]:
     return lines
 
 
-def _monitoring(status: Status) -> list[str]:
+def _write_monitoring(status: Status) -> list[str]:
     """Ground truth, destinations, and the health of the monitoring itself."""
-    lines = _performance(status) + figure_lines(status.kpis, status.attributions)
-    lines += [_earlier(version) for version in status.earlier]
+    lines = _write_performance(status) + figure_lines(status.kpis, status.attributions)
+    lines += [_write_earlier(version) for version in status.earlier]
     lines += objective_lines(status.objectives)
     labels = {name: count for name, count in status.labels.items() if count}
     if labels:

@@ -28,8 +28,8 @@ def read_outcomes(connection: Any, stored: StoredModel) -> Iterator[StoredOutcom
         predictions = [row for row in rows if row["status"] != "error"]
         if predictions:
             yield StoredOutcomes(
-                _columns([row["features"] for row in predictions]),
-                _outputs(predictions),
+                _read_columns([row["features"] for row in predictions]),
+                _read_outputs(predictions),
                 [row["actual"] for row in predictions],
                 np.array([row["at"] for row in predictions]),
             )
@@ -37,20 +37,20 @@ def read_outcomes(connection: Any, stored: StoredModel) -> Iterator[StoredOutcom
 
 def read_columns(rows: Sequence[StoredRow]) -> tuple[dict[str, list[Any]], Outputs]:
     """Return the features of rows by name, and their outputs."""
-    return _columns([row["features"] for row in rows]), _outputs(rows)
+    return _read_columns([row["features"] for row in rows]), _read_outputs(rows)
 
 
-def _outputs(rows: Sequence[StoredRow]) -> Outputs:
+def _read_outputs(rows: Sequence[StoredRow]) -> Outputs:
     """Return the scores of classes, which decide the class, or else the main output."""
     predictions = [row["prediction"] for row in rows]
     has_classes = any(isinstance(value, str | bool) for value in predictions)
-    scores = _columns([row["scores"] for row in rows]) if has_classes else {}
+    scores = _read_columns([row["scores"] for row in rows]) if has_classes else {}
     if not scores:
         return predictions
     return {name.removeprefix(f"{PREDICTION}."): column for name, column in scores.items()}
 
 
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def _read_columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return rows by column, None where a row has no value."""
     names = sorted({name for row in rows for name in row})
     return {name: [row.get(name) for row in rows] for name in names}

@@ -62,15 +62,15 @@ class StoredModel(NamedTuple):
         first, last = connection.execute(_RANGE, (model, version)).fetchone()
         if first is None:
             raise ConfigError("model, version: the store has no predictions of these")
-        begin = first if since is None else _moment(since)
-        end = last + timedelta(days=1) if until is None else _moment(until)
+        begin = first if since is None else _convert_moment(since)
+        end = last + timedelta(days=1) if until is None else _convert_moment(until)
         if begin >= end:
             raise ConfigError("since, until: expected a period that is not empty")
         return cls(model, version, begin, end)
 
     def read(self, connection: Any, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[list[StoredRow]]:
         """Yield the predictions, the oldest first. Memory: one chunk; a day is one query."""
-        for first, last in self._days():
+        for first, last in self._list_days():
             parameters = {
                 "model": self.model,
                 "version": self.version,
@@ -88,7 +88,7 @@ class StoredModel(NamedTuple):
         rows = connection.execute(_WITHHELD, (self.model, self.version)).fetchall()
         return [row[0] for row in rows]
 
-    def _days(self) -> Iterator[tuple[datetime, datetime]]:
+    def _list_days(self) -> Iterator[tuple[datetime, datetime]]:
         first = self.since
         while first < self.until:
             day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -97,7 +97,7 @@ class StoredModel(NamedTuple):
             first = last
 
 
-def _moment(when: date | datetime) -> datetime:
+def _convert_moment(when: date | datetime) -> datetime:
     """Return a moment; a date is its beginning in UTC, and so is a naive time in UTC."""
     if isinstance(when, datetime):
         return when if when.tzinfo else when.replace(tzinfo=UTC)

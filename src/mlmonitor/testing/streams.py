@@ -50,15 +50,15 @@ class Stream:
         return replace(self, columns={**self.columns, name: values})
 
 
-def _names(fields: int) -> list[str]:
+def _name_columns(fields: int) -> list[str]:
     return [f"x{place}" for place in range(fields)]
 
 
-def _stream(
+def _build_stream(
     values: NDArray[np.float64], rows_per_day: int, groups: NDArray[np.int64] | None = None
 ) -> Stream:
     """Build a stream of the columns of `[rows, fields]`."""
-    fields = _names(values.shape[1])
+    fields = _name_columns(values.shape[1])
     steps = np.arange(len(values), dtype=np.float64)
     times = _START + steps * (DAY_SECONDS / rows_per_day)
     return Stream(dict(zip(fields, values.T.copy(), strict=True)), times, groups)
@@ -66,7 +66,7 @@ def _stream(
 
 def independent(rows: int, *, seed: int, fields: int = 5, rows_per_day: int = 1_000) -> Stream:
     """Return independent standard normal rows."""
-    return _stream(np.random.default_rng(seed).normal(size=(rows, fields)), rows_per_day)
+    return _build_stream(np.random.default_rng(seed).normal(size=(rows, fields)), rows_per_day)
 
 
 def grouped(  # noqa: PLR0913 - all but one by keyword
@@ -92,7 +92,7 @@ def grouped(  # noqa: PLR0913 - all but one by keyword
     own = rng.normal(size=(rows, fields))
     values = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
     names = groups + (seed + 1) * 10_000_000  # no group of another seed
-    return _stream(values, rows_per_day, names)
+    return _build_stream(values, rows_per_day, names)
 
 
 def autoregressive(
@@ -106,7 +106,7 @@ def autoregressive(
     for row in range(rows):
         last = correlation * last + noise[row]
         values[row] = last
-    return _stream(values, rows_per_day)
+    return _build_stream(values, rows_per_day)
 
 
 def varying_days(
@@ -116,7 +116,7 @@ def varying_days(
     rng = np.random.default_rng(seed)
     means = deviation * rng.normal(size=(rows // rows_per_day + 1, fields))
     values = rng.normal(size=(rows, fields)) + means[np.arange(rows) // rows_per_day]
-    return _stream(values, rows_per_day)
+    return _build_stream(values, rows_per_day)
 
 
 def bursts(
@@ -127,7 +127,7 @@ def bursts(
     sizes = rng.integers(least, most + 1, rows // least + 1)
     groups = np.repeat(np.arange(sizes.size), sizes)[:rows]
     names = groups + (seed + 1) * 10_000_000
-    return _stream(rng.normal(size=(sizes.size, fields))[groups], rows_per_day, names)
+    return _build_stream(rng.normal(size=(sizes.size, fields))[groups], rows_per_day, names)
 
 
 def sorted_batches(
@@ -137,7 +137,7 @@ def sorted_batches(
     values = np.random.default_rng(seed).normal(size=(rows, fields))
     for start in range(0, rows, batch_rows):
         values[start : start + batch_rows].sort(axis=0)
-    return _stream(values, rows_per_day)
+    return _build_stream(values, rows_per_day)
 
 
 def seasonal(
@@ -151,7 +151,7 @@ def seasonal(
 ) -> Stream:
     """Return rows whose means follow the hour by `daily` and rise by `weekend` at weekends."""
     values = np.random.default_rng(seed).normal(size=(rows, fields))
-    stream = _stream(values, rows_per_day)
+    stream = _build_stream(values, rows_per_day)
     days = stream.times / DAY_SECONDS
     is_weekend = np.isin((np.floor(days) + 3) % 7, (5, 6))  # 1970 began on a Thursday
     means = daily * np.sin(2 * np.pi * days) + weekend * is_weekend

@@ -38,11 +38,11 @@ def find_breach(
     """
     risks = () if is_recovered else snapshot.labels.risks.values()
     breaches = [
-        _risk_breach(risk, limits)
+        _describe_risk_breach(risk, limits)
         for risk in risks
         if risk.is_firing and risk.measure in _JUDGED and _is_mature(snapshot, risk.count, limits)
     ]
-    breaches += _broken_bounds(snapshot, limits)
+    breaches += _list_broken_bounds(snapshot, limits)
     beyond = [breach for breach in breaches if breach.excess > 1]
     return max(beyond, key=lambda breach: breach.excess, default=None)
 
@@ -89,7 +89,7 @@ def _is_mature(snapshot: ModelSnapshot, labels: int, limits: VerdictLimits) -> b
     return sum(young) <= _IMMATURE_SHARE * labels
 
 
-def _risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
+def _describe_risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
     loss, before = to_measure(risk.measure, risk.value), to_measure(risk.measure, risk.reference)
     accepted = before * (1 + limits.tolerance)
     verb = "fell" if risk.value < risk.reference else "rose"
@@ -111,7 +111,7 @@ def _risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
     return LossBreach(reason, loss / accepted if accepted > 0 else float("inf"))
 
 
-def _broken_bounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> list[LossBreach]:
+def _list_broken_bounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> list[LossBreach]:
     """Return the declared objectives of performance that are not met."""
     breaches = []
     for status in snapshot.objectives:

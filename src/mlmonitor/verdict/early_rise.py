@@ -58,7 +58,9 @@ def find_early_rise(
             continue
         if _is_low(windows[0], baseline, limits):
             continue
-        reasons = [_measure(window, partly, baseline, (limits, assumption)) for window in windows]
+        reasons = [
+            _compare_losses(window, partly, baseline, (limits, assumption)) for window in windows
+        ]
         needed = required_log10_e_value(limits.alpha)
         high = [reason for reason in reasons if (reason.log10_e_value or 0.0) >= needed]
         if high:
@@ -82,14 +84,14 @@ def find_standing_rise(previous: Verdict | None, mature: Sequence[Cohort]) -> Ve
 def _is_low(newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits) -> bool:
     """Whether the newest labels are within half the tolerance; older ones do not matter then."""
     loss = to_loss(baseline.measure, newest.performance[baseline.measure]).value
-    return loss <= _baseline_loss(baseline) * (1 + limits.tolerance / 2)
+    return loss <= _compute_baseline_loss(baseline) * (1 + limits.tolerance / 2)
 
 
-def _baseline_loss(baseline: LossBaseline) -> float:
+def _compute_baseline_loss(baseline: LossBaseline) -> float:
     return 1 - baseline.value if baseline.measure in BETTER_HIGH else baseline.value
 
 
-def _measure(
+def _compare_losses(
     window: LabelledWindow,
     partly: Sequence[Cohort],
     baseline: LossBaseline,
@@ -100,7 +102,7 @@ def _measure(
     members = [cohort for cohort in partly if cohort.start >= window.start]
     expected = sum(cohort.labelled / maturity_of(cohort) for cohort in members)
     share = sum(cohort.labelled for cohort in members) / expected
-    trained = _baseline_loss(baseline)
+    trained = _compute_baseline_loss(baseline)
     rest = 0.0 if assumption.has_no_loss else (1 - share) * trained
     loss = to_loss(measure, window.performance[measure])
     whole = loss._replace(

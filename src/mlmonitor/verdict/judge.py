@@ -74,14 +74,17 @@ def _decide_by_labels(
     if rise is not None and (rise.is_high or (standing == "retrain" and not rise.is_recovered)):
         return _act_on_rise(rise, offset, limits)
     if early is not None:
-        older = _stable(windows[0], rise) if windows else None
+        older = _report_stable(windows[0], rise) if windows else None
         return "retrain", [early, *([] if older is None else [_about_older(older)])]
     is_recovered = rise is not None and rise.is_recovered
     breach = find_breach(snapshot, limits, is_recovered=is_recovered)
     if breach is not None:
         return _act_on_breach(breach, offset)
     if offset is not None:
-        return "recalibrate", [calibration_reason(offset), *_list_if_any(_stable(windows[0], rise))]
+        return "recalibrate", [
+            calibration_reason(offset),
+            *_list_if_any(_report_stable(windows[0], rise)),
+        ]
     judged_until = None if rise is None else mature[-1].end.timestamp()
     drift = drift_reason(snapshot.alerts, judged_until=judged_until)
     return "keep", [stable_reason(windows[0], rise), *_list_if_any(drift)]
@@ -108,7 +111,7 @@ def _act_on_breach(breach: LossBreach, offset: Miscalibration | None) -> tuple[A
     return ("recalibrate" if is_enough else "retrain"), [breach.reason, calibration_reason(offset)]
 
 
-def _stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | None:
+def _report_stable(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason | None:
     return None if rise is None else stable_reason(newest, rise)
 
 

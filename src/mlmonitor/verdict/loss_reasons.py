@@ -92,7 +92,7 @@ def rise_reason(rise: LossRise, tolerance: float) -> VerdictReason:
         f"{100 * tolerance:g} % is tolerated "
         f"({describe_labels(rise.window.labelled, rise.window.maturity)})"
     )
-    return _loss_reason("risk", text, rise)
+    return _build_loss_reason("risk", text, rise)
 
 
 def stable_reason(newest: LabelledWindow, rise: LossRise | None) -> VerdictReason:
@@ -110,10 +110,10 @@ def stable_reason(newest: LabelledWindow, rise: LossRise | None) -> VerdictReaso
         f"{rise.baseline.measure} is {short(rise.value)}, and was {short(rise.baseline.value)} "
         f"{rise.baseline.source}: no rise beyond the tolerance ({labels})"
     )
-    return _loss_reason("stable", text, rise)
+    return _build_loss_reason("stable", text, rise)
 
 
-def _loss_reason(code: str, text: str, rise: LossRise) -> VerdictReason:
+def _build_loss_reason(code: str, text: str, rise: LossRise) -> VerdictReason:
     return VerdictReason(
         "risk" if code == "risk" else "stable",
         text,

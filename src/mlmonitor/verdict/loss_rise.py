@@ -89,7 +89,7 @@ def find_rise(
     baseline = find_baseline(mature, windows[0], reference, limits)
     if baseline is None:
         return None
-    rises = [_measure(window, windows[0], baseline, limits) for window in windows]
+    rises = [_measure_rise(window, windows[0], baseline, limits) for window in windows]
     high = [rise for rise in rises if rise.is_high]
     return max(high, key=lambda rise: rise.log10_e_value) if high else rises[0]
 
@@ -134,7 +134,7 @@ def to_loss(measure: str, estimate: Estimate) -> Estimate:
     return estimate._replace(value=value, low=low, high=high)
 
 
-def _measure(
+def _measure_rise(
     window: LabelledWindow, newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits
 ) -> LossRise:
     measure, sign = baseline.measure, -1 if baseline.measure in BETTER_HIGH else 1

@@ -69,11 +69,11 @@ def compute_recalibration(terms: Mapping[str, float]) -> Recalibration | None:
         bias=bias,
         relative_bias=bias / scale if scale > 0 else 0.0,
         correlation=0.0 if is_constant or var_y == 0 else covariance / sqrt(var_p * var_y),
-        statistic=_score_statistic(terms, is_constant=is_constant),
+        statistic=_compute_score_statistic(terms, is_constant=is_constant),
     )
 
 
-def _score_statistic(terms: Mapping[str, float], *, is_constant: bool) -> float:
+def _compute_score_statistic(terms: Mapping[str, float], *, is_constant: bool) -> float:
     """Return the score statistic; with constant predictions that of the mean error alone."""
     total = terms["p"] - terms["y"]
     if is_constant:

@@ -75,11 +75,11 @@ class Verdict:
         return {
             "action": self.action,
             "since": self.since.isoformat(),
-            "reasons": [_reason_to_dict(reason) for reason in self.reasons],
+            "reasons": [_write_reason(reason) for reason in self.reasons],
         }
 
 
-def _reason_to_dict(reason: VerdictReason) -> dict[str, Any]:
+def _write_reason(reason: VerdictReason) -> dict[str, Any]:
     """Keep the attributes that have a value; an infinite number has none in JSON."""
     numbers = {
         name: value

@@ -9,7 +9,7 @@ from scipy.stats import betabinom, chi2, kstwobign, norm
 from mlmonitor import ConfigError, Monitor, Reference
 from mlmonitor.formats.reference import CRITICAL_ROWS
 from mlmonitor.stats.asymptotic_values import (
-    _beta_binomial,
+    _tabulate_beta_binomial,
     asymptotic,
     asymptotic_wasserstein,
 )
@@ -45,7 +45,7 @@ def test_kolmogorov_smirnov_never_exceeds_the_point_of_kolmogorov() -> None:
 def test_the_counts_of_a_bin_are_beta_binomial() -> None:
     """The law that moments are summed over is scipy's."""
     alpha = np.array([4.5, 20.5, 0.5])
-    count, weight = _beta_binomial(np.full((1, 1, 1), 30.0), alpha, alpha.sum())
+    count, weight = _tabulate_beta_binomial(np.full((1, 1, 1), 30.0), alpha, alpha.sum())
     for place, shape in enumerate(alpha):
         law = betabinom(30, shape, alpha.sum() - shape)
         mean = (count[0, place] * weight[0, place]).sum()

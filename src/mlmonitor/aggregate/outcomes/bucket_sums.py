@@ -99,9 +99,9 @@ class RegressionSums(PairSums):
         is_counted = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
         predicted, actual, buckets = predicted[is_counted], actual[is_counted], buckets[is_counted]
         with np.errstate(all="ignore"):
-            self._add(self._terms(predicted, actual), buckets)
+            self._add(self._compute_terms(predicted, actual), buckets)
 
-    def _terms(self, predicted: Floats, actual: Floats) -> list[Floats]:
+    def _compute_terms(self, predicted: Floats, actual: Floats) -> list[Floats]:
         e, d = predicted - actual, actual - self.center
         size, e2, d2, a = np.abs(e), e * e, d * d, np.abs(actual)
         is_nonzero = a > 0

@@ -40,14 +40,14 @@ class ClassCodes:
         """Return the code of each value, or `NO_CLASS` if it is missing or not a class name."""
         memory = self._by_value
         codes = [
-            self.code(value) if (code := memory.get(_key(value))) is None else code
+            self.code(value) if (code := memory.get(_make_key(value))) is None else code
             for value in values
         ]
         return np.array(codes, np.int32)
 
     def code(self, value: object) -> int:
         """Return the code of one value, and assign one to a new name."""
-        name = None if value is ABSENT else _name_or_none(value)
+        name = None if value is ABSENT else _name_if_any(value)
         if name is None:
             return NO_CLASS
         code = self._codes.get(name)
@@ -55,13 +55,13 @@ class ClassCodes:
             if len(self._codes) >= MOST_CLASSES:
                 name = OTHER
             code = self._codes.setdefault(name, len(self._codes))
-        key = _key(value)
+        key = _make_key(value)
         if key is not None and len(self._by_value) < 4 * MOST_CLASSES:
             self._by_value[key] = code
         return code
 
 
-def _key(value: object) -> tuple[type, object] | None:
+def _make_key(value: object) -> tuple[type, object] | None:
     """Return the cache key of a plain value; 1, 1.0 and True have different keys."""
     kind = type(value)
     if kind is str:
@@ -69,7 +69,7 @@ def _key(value: object) -> tuple[type, object] | None:
     return (kind, value) if kind in (int, float, bool) else None
 
 
-def _name_or_none(value: object) -> str | None:
+def _name_if_any(value: object) -> str | None:
     try:
         return None if value is None or value != value else category_name(value)  # noqa: PLR0124
     except Exception:  # noqa: BLE001 - a host object that raises is not a class name

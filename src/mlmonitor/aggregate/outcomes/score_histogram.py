@@ -10,7 +10,7 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats, Mask
 
 
-def _edges() -> Floats:
+def _make_edges() -> Floats:
     """Return steps of 0.005, with finer ones near 0 and 1, where odds grow by 1.05 an edge."""
     logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
@@ -18,7 +18,7 @@ def _edges() -> Floats:
     return edges
 
 
-SCORE_EDGES: Floats = _edges()
+SCORE_EDGES: Floats = _make_edges()
 """Bins are `(edge, next edge]`, and scores of 0 have a bin of their own."""
 
 

@@ -46,13 +46,13 @@ def quantile_edges(
     if ordered.size == 0:
         return np.empty(0)
     with np.errstate(over="ignore", under="ignore"):
-        values = _distinct_values(ordered, tolerance)
+        values = _find_distinct(ordered, tolerance)
         is_mass = (values.counts * bins >= ordered.size) | (values.counts.size <= bins)
         masses = np.flatnonzero(is_mass)
         most = int(_MOST_ABSORBED * ordered.size / bins)
-        low, high = _mass_windows(values, masses, tolerance, ordered, most)
-        cuts = _even_cuts(values.counts, is_mass, parts=bins - masses.size)
-        spread = _upper_edges(values, cuts, tolerance)
+        low, high = _bound_masses(values, masses, tolerance, ordered, most)
+        cuts = _place_cuts(values.counts, is_mass, parts=bins - masses.size)
+        spread = _place_upper_edges(values, cuts, tolerance)
     if masses.size:  # an edge inside a mass's window would split one value
         place = np.searchsorted(low, spread, side="right") - 1
         spread = spread[(place < 0) | (spread > high[place])]
@@ -68,14 +68,14 @@ class _DistinctValues(NamedTuple):
     counts: Counts
 
 
-def _distinct_values(ordered: Floats, tolerance: float) -> _DistinctValues:
+def _find_distinct(ordered: Floats, tolerance: float) -> _DistinctValues:
     first_rows = np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
     numbers, counts = ordered[first_rows], np.diff(first_rows, append=ordered.size)
     is_whole = bool((np.abs(numbers) <= _EXACT_INTEGER).all() and (numbers % 1 == 0).all())
     starts = np.arange(numbers.size)
     if not is_whole:
-        fine = _run_starts(numbers, min(FLOAT64_TOLERANCE, tolerance))
-        coarse = _run_starts(numbers, tolerance)
+        fine = _find_run_starts(numbers, min(FLOAT64_TOLERANCE, tolerance))
+        coarse = _find_run_starts(numbers, tolerance)
         is_start = np.zeros(numbers.size, np.bool_)
         is_start[coarse] = True
         in_coarse = np.cumsum(is_start)[fine] - 1
@@ -86,14 +86,14 @@ def _distinct_values(ordered: Floats, tolerance: float) -> _DistinctValues:
     return _DistinctValues(numbers[starts], numbers[ends], np.add.reduceat(counts, starts))
 
 
-def _run_starts(numbers: Floats, tolerance: float) -> Counts:
+def _find_run_starts(numbers: Floats, tolerance: float) -> Counts:
     """Return the start of each run of numbers whose neighbours are within the tolerance."""
     size = np.minimum(np.abs(numbers[1:]), np.abs(numbers[:-1]))
     starts: Counts = np.append(0, np.flatnonzero(np.diff(numbers) > tolerance * size) + 1)
     return starts
 
 
-def _mass_windows(
+def _bound_masses(
     values: _DistinctValues, masses: Counts, tolerance: float, ordered: Floats, most: int
 ) -> tuple[Floats, Floats]:
     """Return the edges below and above each point mass; two neighbours may share an edge.
@@ -101,7 +101,7 @@ def _mass_windows(
     most: the number of other values that a window may hold.
     """
     first, last = values.first[masses], values.last[masses]
-    middle = _between(last[:-1], first[1:])
+    middle = _find_midpoints(last[:-1], first[1:])
     floors, ceilings = np.append(-np.inf, middle), np.append(middle, np.inf)
     # Zero has no relative neighbourhood: its scale is that of the nearest value, or 1.
     nonzero = np.abs(values.first[values.first != 0])
@@ -122,7 +122,7 @@ def _mass_windows(
     return np.maximum(low, -_LARGEST), np.minimum(high, _LARGEST)
 
 
-def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
+def _place_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
     """Return the last value of each of `parts` bins of equal mass, without the point masses."""
     spread = np.flatnonzero(~is_mass)
     if spread.size == 0 or parts <= 1:
@@ -134,16 +134,16 @@ def _even_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
     return inner
 
 
-def _upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) -> Floats:
+def _place_upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) -> Floats:
     """Return an edge above each of these values and below the next one."""
     last, following = values.last[cuts], values.first[cuts + 1]
-    ceilings = _between(last, following)
+    ceilings = _find_midpoints(last, following)
     reach = tolerance * np.abs(last)
     edges = _shorten(last + _LEAST_SHARE * reach, last + reach)
     return np.clip(edges, last, ceilings)
 
 
-def _between(low: Floats, high: Floats) -> Floats:
+def _find_midpoints(low: Floats, high: Floats) -> Floats:
     """Return the midpoint, which is always less than `high`."""
     middle = low / 2 + high / 2
     between: Floats = np.where((middle >= low) & (middle < high), middle, low)
@@ -152,10 +152,12 @@ def _between(low: Floats, high: Floats) -> Floats:
 
 def _shorten(low: Floats, high: Floats) -> Floats:
     """The number of fewest decimal digits between each pair."""
-    return np.array([_shortest(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)])
+    return np.array(
+        [_find_shortest(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)]
+    )
 
 
-def _shortest(low: float, high: float) -> float:
+def _find_shortest(low: float, high: float) -> float:
     middle = low / 2 + high / 2
     for digits in range(1, 17):
         number = float(f"{middle:.{digits}g}")

@@ -103,15 +103,15 @@ class Dictionary:
 
     def encode(self, values: Sequence[object]) -> "Encoded":
         """Return the code of each value, and the names of new and of rare categories."""
-        codes = np.array(self._codes_of(values), np.int64)
+        codes = np.array(self._look_up_codes(values), np.int64)
         new_rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
         names = (name_or_none(values[row], category_name) for row in new_rows)
         new = Counter(name for name in names if name is not None)
         is_other = (codes >= self.listed) & (codes <= len(self.top))
         others = [values[row] for row in np.flatnonzero(is_other).tolist()]
-        return Encoded(codes, new, self.size, _distinct_names(others))
+        return Encoded(codes, new, self.size, _name_distinct(others))
 
-    def _codes_of(self, values: Sequence[object]) -> list[int]:
+    def _look_up_codes(self, values: Sequence[object]) -> list[int]:
         memories = self._memories
         kinds = set(map(type, values))
         if len(kinds) == 1 and (memory := memories.get(kinds.pop())) is not None:
@@ -202,7 +202,7 @@ class Encoded:
         self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
 
 
-def _distinct_names(values: list[object]) -> frozenset[str]:
+def _name_distinct(values: list[object]) -> frozenset[str]:
     """Return the distinct names of some values; each distinct text is named only once."""
     texts = {value for value in values if type(value) is str}
     rest = (value for value in values if type(value) is not str)

@@ -22,7 +22,7 @@ class Centroids(NamedTuple):
 def compress(given: Centroids, cells: int) -> Centroids:
     """Merge the centroids whose middle falls into the same cell: at most one remains a cell."""
     fields = len(given.means)
-    runs, field, before, upto, middle = _runs(given, cells)
+    runs, field, before, upto, middle = _join_runs(given, cells)
     cell = np.minimum(middle, cells - 1, out=middle)
     # A point that covers a cell is alone in it: no other centroid can have its middle there.
     # Weightless centroids go into an extra cell, which is dropped.
@@ -36,7 +36,7 @@ def compress(given: Centroids, cells: int) -> Centroids:
         # three times as fast as `np.add.reduceat`, which makes a call for each segment
         sums = np.bincount(cell, runs.weights * runs.means, size)[cells_in_use]
     out = Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
-    out.means[cells_in_use] = _means(sums, weights, runs.means[first], runs.means[last])
+    out.means[cells_in_use] = _compute_means(sums, weights, runs.means[first], runs.means[last])
     out.weights[cells_in_use] = weights
     out.points[cells_in_use] = runs.points[first] & (first == last)
     return Centroids(
@@ -56,11 +56,11 @@ class _Runs(NamedTuple):
     middle: NDArray[np.intp]
 
 
-def _runs(given: Centroids, cells: int) -> _Runs:
+def _join_runs(given: Centroids, cells: int) -> _Runs:
     """Join points of equal value, flat: ranks before and after each, and the cell of its middle."""
     fields, width = given.means.shape
     upto = np.cumsum(given.weights, axis=1)
-    right = _scale(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
+    right = _scale_ranks(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
     upto, means, points = upto.ravel(), given.means.ravel(), given.points.ravel()
     is_last = np.ones(means.size, np.bool_)
     np.not_equal(means[1:], means[:-1], out=is_last[:-1])
@@ -79,7 +79,7 @@ def _runs(given: Centroids, cells: int) -> _Runs:
     return _Runs(Centroids(means, upto - before, points), field, before, upto, middle)
 
 
-def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
+def _compute_means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
     """Return means of ascending values, clipped to the first and the last of them.
 
     So the mean of equal values is exact, and a sum that overflows is replaced by a bound.
@@ -87,14 +87,14 @@ def _means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats
     return np.fmin(np.fmax(sums / np.maximum(weights, 1.0), first), last)
 
 
-def _scale(q: Floats, cells: int) -> Floats:
+def _scale_ranks(q: Floats, cells: int) -> Floats:
     """Return k1 of each rank, in cells."""
     return np.arcsin(2 * q - 1) * (cells / np.pi) + cells / 2
 
 
 @lru_cache(maxsize=8)
-def _boundaries(cells: int) -> Floats:
-    """Return the rank at which each cell begins: the inverse of `_scale`."""
+def _compute_boundaries(cells: int) -> Floats:
+    """Return the rank at which each cell begins: the inverse of `_scale_ranks`."""
     return (1 - np.cos(np.pi * np.arange(cells) / cells)) / 2
 
 
@@ -104,7 +104,7 @@ def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
     The values after those must be zeros. Cells without values get no weight.
     """
     fields, rows = ordered.shape
-    starts = (_boundaries(cells) * valid[:, None]).astype(np.intp)
+    starts = (_compute_boundaries(cells) * valid[:, None]).astype(np.intp)
     counts = np.diff(starts, axis=1, append=valid[:, None])
     starts += np.arange(fields)[:, None] * rows
     flat = ordered.ravel()
@@ -113,7 +113,7 @@ def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
     first, last = flat[starts], flat[starts + np.maximum(counts - 1, 0)]
     weights = counts.astype(np.float64)
     points = (first == last) & (counts > 0)
-    centroids = Centroids(_means(sums, weights, first, last), weights, points)
+    centroids = Centroids(_compute_means(sums, weights, first, last), weights, points)
     # A run of equal values that fills a cell must not be split at the next cell.
     is_split = ((first[:, 1:] == first[:, :-1]) & (counts[:, :-1] > 1)).any(axis=1)
     if is_split.any():

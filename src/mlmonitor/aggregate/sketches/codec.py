@@ -33,7 +33,7 @@ def pack(kind: str, state: State) -> bytes:
     Price: a copy of the arrays, and about 50 bytes of header for each. The checksum (CRC-32)
     detects all damage within four adjacent bytes, and misses other damage once in four billion.
     """
-    arrays = {name: _portable(array) for name, array in state.items()}
+    arrays = {name: _make_portable(array) for name, array in state.items()}
     layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
     header = json.dumps({"mlmonitor": kind, "version": VERSION, "arrays": layout})
     body = b"".join(array.tobytes() for array in arrays.values())
@@ -50,7 +50,7 @@ def unpack(kind: str, data: bytes) -> dict[str, Array]:
     end = data.find(b"\n", 0, _HEADER_BYTES)
     if end < 0:
         raise FormatError(f"{kind}: no header line: mlmonitor did not write these bytes")
-    layout = _layout(kind, data[:end])
+    layout = _read_layout(kind, data[:end])
     offset, stop = end + 1, len(data) - _CHECKSUM_BYTES
     if stop < offset or zlib.crc32(data[:stop]) != int.from_bytes(data[stop:], "little"):
         raise FormatError(f"{kind}: the checksum is wrong: the bytes are cut short or damaged")
@@ -106,7 +106,7 @@ def demand(is_sound: object, complaint: str) -> None:
         raise FormatError(complaint)
 
 
-def _portable(array: Array) -> Array:
+def _make_portable(array: Array) -> Array:
     """Convert to the form that is written: little-endian, in C order."""
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     if little.dtype.str not in _TYPES:
@@ -114,7 +114,7 @@ def _portable(array: Array) -> Array:
     return little
 
 
-def _layout(kind: str, line: bytes) -> _Layout:
+def _read_layout(kind: str, line: bytes) -> _Layout:
     try:
         header = json.loads(line)
         written_kind, version, arrays = header["mlmonitor"], header["version"], header["arrays"]

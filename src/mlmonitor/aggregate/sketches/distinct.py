@@ -38,7 +38,7 @@ class Distinct:
         """Add names; repeated ones change nothing."""
         sketch = self._deserialize()
         for name in names:
-            sketch.update(_hashable(name))
+            sketch.update(_make_hashable(name))
         self._data = sketch.serialize_compact()
 
     def merge(self, other: Self) -> None:
@@ -86,6 +86,6 @@ def distinct_if_installed() -> Distinct | None:
         return None
 
 
-def _hashable(name: str) -> str:
+def _make_hashable(name: str) -> str:
     """Return a name that the library accepts: it ignores "" and refuses lone surrogates."""
     return name.encode("utf-8", "backslashreplace").decode() or _EMPTY

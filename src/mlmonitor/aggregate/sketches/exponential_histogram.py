@@ -48,7 +48,7 @@ class ExponentialSketch:
         if positive.size:
             places = np.ceil(np.ldexp(np.log2(positive), cls.MAX_SCALE)).astype(np.int64) - 1
             low, high = int(places.min()), int(places.max())
-            steps = _steps(low, high)
+            steps = _count_steps(low, high)
             sketch.scale, sketch.offset = cls.MAX_SCALE - steps, low >> steps
             counts = np.bincount((places >> steps) - sketch.offset, minlength=cls.SIZE)
             sketch.counts = counts.astype(np.int64)
@@ -83,7 +83,7 @@ class ExponentialSketch:
         scale = min(self.scale, other.scale)
         low = min(side.offset >> (side.scale - scale) for side in (self, other))
         high = max(side.last >> (side.scale - scale) for side in (self, other))
-        scale -= _steps(low, high)
+        scale -= _count_steps(low, high)
         counts = np.zeros(self.SIZE, np.int64)
         offset = min(side.offset >> (side.scale - scale) for side in (self, other))
         for side in (self, other):
@@ -172,7 +172,7 @@ class ExponentialSketch:
         return sketch
 
 
-def _steps(low: int, high: int) -> int:
+def _count_steps(low: int, high: int) -> int:
     """Return by how many scales the buckets must widen for these indices to fit."""
     steps = 0
     while (high >> steps) - (low >> steps) >= ExponentialSketch.SIZE:

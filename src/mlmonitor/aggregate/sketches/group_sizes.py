@@ -99,8 +99,8 @@ def hash_groups(values: Values) -> tuple[Hashes, int]:
 
     Hashes are the same in every process, and equal for equal numbers of any type.
     """
-    keys, is_grouped = _group_keys(values)
-    hashes = _mix(keys[is_grouped])
+    keys, is_grouped = _make_group_keys(values)
+    hashes = _mix_bits(keys[is_grouped])
     return hashes, len(values) - hashes.size
 
 
@@ -109,15 +109,15 @@ def hash_row_groups(values: Values, *, alone_before: int) -> tuple[Hashes, int]:
 
     Each of these is a group of its own. alone_before: how many there were in earlier rows.
     """
-    keys, is_grouped = _group_keys(values)
+    keys, is_grouped = _make_group_keys(values)
     alone = int(np.count_nonzero(~is_grouped))
     keys[~is_grouped] = np.arange(alone_before, alone_before + alone, dtype=np.uint64) + _ALONE
-    return _mix(keys), alone
+    return _mix_bits(keys), alone
 
 
-def _group_keys(values: Values) -> tuple[Hashes, Mask]:
+def _make_group_keys(values: Values) -> tuple[Hashes, Mask]:
     """Return the key of the group of each row, and which rows have one."""
-    numbers = _numbers(values)
+    numbers = _read_numbers(values)
     if numbers is not None:
         return (numbers + 0.0).view(np.uint64).copy(), ~np.isnan(numbers)  # -0 becomes 0
     names = category_names(values)
@@ -126,14 +126,14 @@ def _group_keys(values: Values) -> tuple[Hashes, Mask]:
     return np.array(keys, np.uint64), is_grouped
 
 
-def _mix(keys: Hashes) -> Hashes:
+def _mix_bits(keys: Hashes) -> Hashes:
     for _ in range(2):
         keys = keys * _MIX
         keys ^= keys >> _SHIFT
     return keys * _MIX
 
 
-def _numbers(values: Values) -> NDArray[np.float64] | None:
+def _read_numbers(values: Values) -> NDArray[np.float64] | None:
     """Return numeric groups as floats; None if any is not a number."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return np.ascontiguousarray(values, np.float64)

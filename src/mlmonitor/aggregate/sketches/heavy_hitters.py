@@ -51,7 +51,7 @@ class HeavyHitters:
         """Add what `other` has seen; raises IncompatibleSketch unless sizes agree."""
         if other.size != self.size:
             raise IncompatibleSketch(f"{other.size} heavy hitters into {self.size}")
-        self._join(other._counts, floor=other._floor())
+        self._join(other._counts, floor=other._find_floor())
         self.total += other.total
 
     def top(self) -> list[Hitter]:
@@ -106,7 +106,7 @@ class HeavyHitters:
 
     def _join(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
         """Join with counts and errors; a name not listed occurred at most `floor` times."""
-        mine = self._floor()
+        mine = self._find_floor()
         joined = {name: (a + floor, e + floor) for name, (a, e) in self._counts.items()}
         for name, (count, error) in others.items():
             own_count, own_error = self._counts.get(name, (mine, mine))
@@ -117,7 +117,7 @@ class HeavyHitters:
             joined = dict(kept)
         self._counts = joined
 
-    def _floor(self) -> int:
+    def _find_floor(self) -> int:
         """Return how often a name that is not kept may have occurred."""
         if len(self._counts) < self.size:
             return 0

@@ -56,11 +56,11 @@ class Moments:
         low, high = ordered[:, 0], ordered[np.arange(len(valid)), last]
         moments.count = valid
         moments.min, moments.max = np.where(has_any, low, np.inf), np.where(has_any, high, -np.inf)
-        moments.exponent = _exponent(np.maximum(-low, high))
+        moments.exponent = _find_exponent(np.maximum(-low, high))
         with np.errstate(over="ignore", invalid="ignore"):  # a sum that overflows is infinite
             sums = ordered.sum(axis=1)
         is_plain = not moments.exponent.any()
-        scaled = ordered if is_plain else _scale(ordered, moments.exponent)
+        scaled = ordered if is_plain else _scale_values(ordered, moments.exponent)
         n = np.maximum(valid, 1)
         mean = (sums if is_plain else scaled.sum(axis=1)) / n
         deviation = scaled - mean[:, None]
@@ -69,7 +69,7 @@ class Moments:
         slip = deviation.sum(axis=1)  # the rounding error: exactly, this sum is zero
         moments.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
         moments.mean = np.clip(
-            np.ldexp(mean + slip / n, _down(moments.exponent)), *moments._range()
+            np.ldexp(mean + slip / n, _find_down_shift(moments.exponent)), *moments._compute_range()
         )
         return moments, sums
 
@@ -84,19 +84,19 @@ class Moments:
         count = self.count + other.count
         n = np.maximum(count, 1)
         exponent = np.maximum(self.exponent, other.exponent)
-        unit = _down(exponent)
+        unit = _find_down_shift(exponent)
         mine, theirs = np.ldexp(self.mean, -unit), np.ldexp(other.mean, -unit)
         gap = np.where((self.count > 0) & (other.count > 0), theirs - mine, 0.0)
         share = other.count / n
         self.m2 = (
-            np.ldexp(self.m2, 2 * (_down(self.exponent) - unit))
-            + np.ldexp(other.m2, 2 * (_down(other.exponent) - unit))
+            np.ldexp(self.m2, 2 * (_find_down_shift(self.exponent) - unit))
+            + np.ldexp(other.m2, 2 * (_find_down_shift(other.exponent) - unit))
             + gap * gap * (self.count * share)
         )
         start = np.where(self.count > 0, mine, np.where(other.count > 0, theirs, 0.0))
         self.min, self.max = np.minimum(self.min, other.min), np.maximum(self.max, other.max)
         self.count, self.exponent = count, exponent
-        self.mean = np.clip(np.ldexp(start + gap * share, unit), *self._range())
+        self.mean = np.clip(np.ldexp(start + gap * share, unit), *self._compute_range())
 
     def arrays(self) -> dict[str, Array]:
         """Return one array for each statistic."""
@@ -114,7 +114,7 @@ class Moments:
     def stddev(self) -> Floats:
         """Population standard deviation; NaN for a field without values."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            return np.ldexp(np.sqrt(self.m2 / self.count), _down(self.exponent))
+            return np.ldexp(np.sqrt(self.m2 / self.count), _find_down_shift(self.exponent))
 
     @property
     def sum(self) -> Floats:
@@ -156,22 +156,22 @@ class Moments:
             ((unit >= _NO_EXPONENT) & (unit <= _LARGEST_EXPONENT)).all(),
             "exponent: expected that of a float",
         )
-        low, high = moments._range()
+        low, high = moments._compute_range()
         demand(
-            (unit >= _exponent(np.maximum(np.abs(low), np.abs(high)))).all(),
+            (unit >= _find_exponent(np.maximum(np.abs(low), np.abs(high)))).all(),
             "exponent: too small for the extremes",
         )
         empty = cls(fields)
         for name in cls.__slots__:
             is_new = getattr(moments, name) == getattr(empty, name)
             demand((has_values | is_new).all(), f"{name}: expected no value for an empty field")
-        down = -_down(unit)
+        down = -_find_down_shift(unit)
         width = np.ldexp(high, down) - np.ldexp(low, down)
         largest = moments.count * width * width * (1 + _ROUNDING)
         demand((moments.m2 <= largest).all(), "m2: larger than min and max allow")
         return moments
 
-    def _range(self) -> tuple[Floats, Floats]:
+    def _compute_range(self) -> tuple[Floats, Floats]:
         """Return the bounds that rounding must not move a mean across; 0 for an empty field."""
         has_values = self.count > 0
         return np.where(has_values, self.min, 0.0), np.where(has_values, self.max, 0.0)
@@ -188,20 +188,20 @@ def valid_counts(ordered: Floats) -> Counts:
     return valid
 
 
-def _exponent(peak: Floats) -> Counts:
+def _find_exponent(peak: Floats) -> Counts:
     """Return the exponent of each field's unit: 0 for ordinary magnitudes, which is faster."""
     exponent = np.frexp(peak)[1].astype(np.int64)
     exponent[peak == 0] = _NO_EXPONENT
     return np.where(np.abs(exponent) > _PLAIN_EXPONENT, exponent, 0)
 
 
-def _scale(values: Floats, exponent: Counts) -> Floats:
+def _scale_values(values: Floats, exponent: Counts) -> Floats:
     if not exponent.any():
         return values
-    return np.ldexp(values, -_down(exponent)[:, None])
+    return np.ldexp(values, -_find_down_shift(exponent)[:, None])
 
 
-def _down(exponent: Counts) -> NDArray[np.intc]:
+def _find_down_shift(exponent: Counts) -> NDArray[np.intc]:
     """Return the exponent to scale by, which is 0 for a field of zeros."""
     # C's int, the only exponent type that `ldexp` accepts on every platform.
     return np.where(exponent == _NO_EXPONENT, 0, exponent).astype(np.intc)

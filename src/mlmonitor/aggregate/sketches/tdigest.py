@@ -81,7 +81,7 @@ class TDigest:
         if not other.weights.any():
             return
         if self.weights.any():
-            self._absorb(other._centroids())
+            self._absorb(other._list_centroids())
         else:
             self.means, self.weights = other.means.copy(), other.weights.copy()
             self.points, self._cached = other.points.copy(), None
@@ -96,7 +96,7 @@ class TDigest:
     def quantile(self, q: Floats) -> Floats:
         """Return the quantiles `q`, `[fields, len(q)]`; NaN for an empty field."""
         quantiles = np.full((len(self.means), np.size(q)), np.nan)
-        fields, values, ranks = self._curves()
+        fields, values, ranks = self._make_curves()
         expected = np.asarray(q, np.float64) * ranks[:, -1:]
         quantiles[fields] = values_at(expected, ranks, values)
         return quantiles
@@ -104,7 +104,7 @@ class TDigest:
     def cdf(self, x: Floats) -> Floats:
         """Return the share of values up to `x`, `[fields, points]`; NaN for an empty field."""
         shares = np.full(x.shape, np.nan)
-        for field, values, ranks in zip(*self._curves(), strict=True):
+        for field, values, ranks in zip(*self._make_curves(), strict=True):
             shares[field] = ranks_at(x[field], values, ranks) / ranks[-1]
         return shares
 
@@ -155,7 +155,7 @@ class TDigest:
             "min, max: expected finite numbers for fields with values, infinities for the others",
         )
 
-    def _curves(self) -> tuple[NDArray[np.intp], Floats, Floats]:
+    def _make_curves(self) -> tuple[NDArray[np.intp], Floats, Floats]:
         """Return the fields that have values, and the values and ranks of their curves.
 
         Curves are rows of `[fields, any]`, padded with their last point.
@@ -186,7 +186,7 @@ class TDigest:
             np.hstack([start, ranks, whole]),
         )
 
-    def _centroids(self) -> Centroids:
+    def _list_centroids(self) -> Centroids:
         return Centroids(self.means, self.weights, self.points)
 
     def _absorb(self, others: Centroids) -> None:
@@ -195,7 +195,7 @@ class TDigest:
         if self.means.size == 0:
             return
         yield_gil()
-        pairs = zip(self._centroids(), others, strict=True)
+        pairs = zip(self._list_centroids(), others, strict=True)
         means, weights, points = (np.concatenate(pair, axis=1) for pair in pairs)
         # Weightless centroids go last. A stable sort is fast on two ascending runs.
         order = np.argsort(np.where(weights > 0, means, np.inf), axis=1, kind="stable")

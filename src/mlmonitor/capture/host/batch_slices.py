@@ -29,7 +29,7 @@ def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedB
     its parts cannot be sliced by row: it lacks one entry per row, or its type has no slices.
     Price: one slice of each column; no value is read.
     """
-    rows = _row_count(batch.features)
+    rows = _count_rows(batch.features)
     if rows is None or rows <= rows_per_slice or not _fits(batch, rows):
         yield batch
         return
@@ -41,7 +41,7 @@ def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedB
         yield RecordedBatch(features, predictions, ids, own)
 
 
-def _row_count(features: Any) -> int | None:
+def _count_rows(features: Any) -> int | None:
     """Number of rows; None if `features` cannot be sliced by row."""
     if isinstance(features, np.ndarray):
         is_rows = features.ndim == 2 or (features.ndim == 1 and features.dtype.names is not None)
@@ -49,7 +49,7 @@ def _row_count(features: Any) -> int | None:
     if is_frame(type(features)):
         return len(features) if _has_slices(features) and hasattr(features, "__len__") else None
     if isinstance(features, Mapping):
-        lengths = {_length(column) for column in features.values()}
+        lengths = {_measure_length(column) for column in features.values()}
         return lengths.pop() if len(lengths) == 1 else None
     if isinstance(features, list) and features and type(features[0]) not in PLAIN_TYPES:
         return len(features)
@@ -58,17 +58,17 @@ def _row_count(features: Any) -> int | None:
 
 def _fits(batch: RecordedBatch, rows: int) -> bool:
     """Whether predictions and ids have one entry per row."""
-    ids_fit = batch.ids is None or _length(batch.ids) == rows
+    ids_fit = batch.ids is None or _measure_length(batch.ids) == rows
     return ids_fit and (batch.predictions is None or _has_rows(batch.predictions, rows))
 
 
 def _has_rows(predictions: Any, rows: int) -> bool:
     """Whether there is one prediction per row, in one container or in one per output."""
     if isinstance(predictions, Mapping):
-        return all(_length(column) == rows for column in predictions.values())
+        return all(_measure_length(column) == rows for column in predictions.values())
     if _is_outputs(predictions, rows):
         return True
-    return _length(predictions) == rows
+    return _measure_length(predictions) == rows
 
 
 def _is_outputs(predictions: Any, rows: int) -> bool:
@@ -77,7 +77,7 @@ def _is_outputs(predictions: Any, rows: int) -> bool:
     return is_list and all(isinstance(p, np.ndarray) and len(p) == rows for p in predictions)
 
 
-def _length(column: Any) -> int | None:
+def _measure_length(column: Any) -> int | None:
     """Length of a column; None if it cannot be sliced."""
     if isinstance(column, list | tuple):
         return len(column)

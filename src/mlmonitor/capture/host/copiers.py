@@ -40,7 +40,7 @@ class Copiers(dict[type, Copier]):
     def __missing__(self, kind: type) -> Copier:
         if len(self) >= _TYPES_KEPT:
             self.clear()
-        copier = _copier_for(kind)
+        copier = _choose_copier(kind)
         self[kind] = copier
         return copier
 
@@ -63,7 +63,7 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
     if array.ndim == 1 and dtype.kind in "fiubMm" and array.size:
         return _ARRAY, 1, (dtype, array.tobytes())
     if dtype.names is not None:
-        return copy_sequence(_records(array.reshape(-1)))
+        return copy_sequence(_copy_records(array.reshape(-1)))
     if array.ndim == 1:
         return copy_sequence(array.tolist())
     if array.ndim == 2:
@@ -85,12 +85,12 @@ def copy_sequence(features: Sequence[Any]) -> Copied:
     copied = [_copy_row(row) for row in features]
     forms = Counter(form for form, _ in copied)
     if forms[_MAPPING]:
-        return PayloadForm.MAPPINGS, len(copied), _only(_MAPPING, copied, empty={}, bad=None)
+        return PayloadForm.MAPPINGS, len(copied), _keep_form(_MAPPING, copied, empty={}, bad=None)
     if forms[_SEQUENCE] > 0 and forms[_SEQUENCE] >= forms[PayloadForm.UNREADABLE]:
         return (
             PayloadForm.SEQUENCES,
             len(copied),
-            _only(_SEQUENCE, copied, empty=(), bad=UNREADABLE),
+            _keep_form(_SEQUENCE, copied, empty=(), bad=UNREADABLE),
         )
     return _SEQUENCE, 1, tuple(features)
 
@@ -110,7 +110,7 @@ def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
     return (form, payload) if form in (_MAPPING, _SEQUENCE) else (PayloadForm.UNREADABLE, None)
 
 
-def _only(
+def _keep_form(
     form: PayloadForm, copied: Sequence[tuple[PayloadForm | None, Any]], *, empty: Any, bad: Any
 ) -> Any:
     """Keep payloads of `form`; replace a row of None by `empty`, and any other form by `bad`."""
@@ -120,7 +120,7 @@ def _only(
     ]
 
 
-def _copier_for(kind: type) -> Copier:
+def _choose_copier(kind: type) -> Copier:
     by_base: list[tuple[type | tuple[type, ...], Copier]] = [
         (np.ndarray, copy_array),
         (Mapping, copy_mapping),
@@ -133,7 +133,7 @@ def _copier_for(kind: type) -> Copier:
             return copier
     if kind.__module__.startswith("scipy.sparse") and hasattr(kind, "toarray"):
         return _copy_sparse
-    return _object_copier(kind) if package_of(kind) is None else _frame_copier(kind)
+    return _make_object_copier(kind) if package_of(kind) is None else _make_frame_copier(kind)
 
 
 def _copy_sparse(matrix: Any) -> Copied:
@@ -150,7 +150,7 @@ def _copy_named(row: Any) -> Copied:
     return _MAPPING, 1, row._asdict()
 
 
-def _records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
+def _copy_records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
     """Rows of a structured array; times stay numpy's, whose resolution Python lacks."""
     names = array.dtype.names or ()
     columns = [
@@ -164,10 +164,10 @@ def _copy_record(record: Any) -> Copied:
     """Copy one row of a structured array."""
     if record.dtype.names is None:
         return copy_unreadable(record)
-    return _MAPPING, 1, _records(np.array([record], record.dtype))[0]
+    return _MAPPING, 1, _copy_records(np.array([record], record.dtype))[0]
 
 
-def _object_copier(kind: type) -> Copier:
+def _make_object_copier(kind: type) -> Copier:
     """Copier for pydantic models, dataclasses, attrs classes, msgspec structs, plain objects."""
     if hasattr(kind, "model_fields") and hasattr(kind, "__pydantic_validator__"):
         return _copy_model
@@ -199,7 +199,7 @@ def _copy_model(model: Any) -> Copied:
     return _MAPPING, 1, row
 
 
-def _frame_copier(kind: type) -> Copier:
+def _make_frame_copier(kind: type) -> Copier:
     if is_frame(kind):
         if not hasattr(kind, "__len__"):
             return _refuse_lazy
@@ -247,4 +247,4 @@ def _is_value(kind: type) -> bool:
     if hasattr(kind, "__array__") or hasattr(kind, "__len__"):
         return False
     # The remaining types of a frame library are single values: timestamps, missing values, ...
-    return package_of(kind) is not None or _object_copier(kind) is copy_unreadable
+    return package_of(kind) is not None or _make_object_copier(kind) is copy_unreadable

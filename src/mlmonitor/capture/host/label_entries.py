@@ -57,7 +57,7 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
     is_many = isinstance(ids, Iterable) and not is_value(type(ids))
     if not is_many or getattr(ids, "ndim", 1) == 0:
         return LabelEntry([id_text(ids) or ""], [actuals], _read_label_times(times, 1))
-    names = _names(cast("Iterable[object]", ids))
+    names = _convert_names(cast("Iterable[object]", ids))
     if is_value(type(actuals)):
         raise SchemaError(
             f"label: expected an actual for each of the {len(names)} ids, got one "
@@ -93,7 +93,7 @@ def read_times(moments: Any) -> Floats:
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
     """Join neighbouring entries of one type; labels and their order stay the same."""
     joined = []
-    for (dtype, is_timed), group in groupby(entries, key=_likeness):
+    for (dtype, is_timed), group in groupby(entries, key=_make_join_key):
         parts = list(group)
         if len(parts) == 1:
             joined += parts
@@ -108,7 +108,7 @@ def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
     return joined
 
 
-def _likeness(entry: LabelEntry) -> tuple[str, bool]:
+def _make_join_key(entry: LabelEntry) -> tuple[str, bool]:
     """Key of entries that can be joined: the name of the array's dtype, and whether it has times.
 
     The name and not the dtype, because numpy reads a dtype of None as float.
@@ -117,7 +117,7 @@ def _likeness(entry: LabelEntry) -> tuple[str, bool]:
     return name, entry.times is not None
 
 
-def _names(ids: Iterable[object]) -> list[str]:
+def _convert_names(ids: Iterable[object]) -> list[str]:
     """Convert ids to text; texts stay as they are."""
     listed: list[Any] = cast("Any", ids).tolist() if _is_plain(ids) else list(ids)
     kinds = set(map(type, listed))

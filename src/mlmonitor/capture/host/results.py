@@ -93,38 +93,42 @@ class ResultCopier:
                 is_free = depth < self.DEPTH and not is_inside
                 if is_free and PLAIN_TYPES.issuperset(map(type, value)):
                     return list(value)
-                return self._list(value, depth, is_inside=is_inside)
-            return value if is_value(kind) else self._collection(value, depth, is_inside=is_inside)
+                return self._copy_list(value, depth, is_inside=is_inside)
+            return (
+                value
+                if is_value(kind)
+                else self._copy_collection(value, depth, is_inside=is_inside)
+            )
         except Exception:
             if depth == 0:
                 raise
             return UNREADABLE  # a hostile element: the others are kept
 
-    def _collection(self, value: Any, depth: int, *, is_inside: bool) -> Any:
+    def _copy_collection(self, value: Any, depth: int, *, is_inside: bool) -> Any:
         kind = type(value)
         if isinstance(value, Mapping):
-            return self._mapping(value, depth, is_inside=is_inside)
+            return self._copy_mapping(value, depth, is_inside=is_inside)
         if isinstance(value, np.ndarray) or package_of(kind) is not None:
             return _copy_table(value)
         if _is_row(kind):
-            return UNREADABLE if is_inside else self._row(value, depth)
+            return UNREADABLE if is_inside else self._copy_object(value, depth)
         if hasattr(kind, "__array__"):
             return _copy_array(np.array(value))
-        return self._list(value, depth, is_inside=is_inside)
+        return self._copy_list(value, depth, is_inside=is_inside)
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int, *, is_inside: bool) -> Any:
+    def _copy_mapping(self, value: Mapping[Any, Any], depth: int, *, is_inside: bool) -> Any:
         if not self._reserve(value, depth, is_inside=is_inside):
             return UNREADABLE
         return {key: self.copy(item, depth + 1, is_inside=is_inside) for key, item in value.items()}
 
-    def _list(self, values: Collection[Any], depth: int, *, is_inside: bool) -> Any:
+    def _copy_list(self, values: Collection[Any], depth: int, *, is_inside: bool) -> Any:
         if not self._reserve(values, depth, is_inside=is_inside):
             return UNREADABLE
         if PLAIN_TYPES.issuperset(map(type, values)):
             return list(values)
         return [self.copy(value, depth + 1, is_inside=is_inside) for value in values]
 
-    def _row(self, row: Any, depth: int) -> Any:
+    def _copy_object(self, row: Any, depth: int) -> Any:
         """Copy an object as a dict of its values, a tensor as an array."""
         form, _, payload = ROW_COPIERS[type(row)](row)
         match form:
@@ -135,7 +139,7 @@ class ResultCopier:
                     key: self.copy(item, depth + 1, is_inside=True) for key, item in payload.items()
                 }
             case PayloadForm.MAPPINGS | PayloadForm.SEQUENCE | PayloadForm.SEQUENCES:
-                return self._list(payload, depth, is_inside=False)
+                return self._copy_list(payload, depth, is_inside=False)
             case PayloadForm.MATRIX:
                 return payload
             case PayloadForm.ARRAY:

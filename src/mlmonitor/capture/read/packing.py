@@ -52,7 +52,7 @@ def pack_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
     Price: about 12 ns a value.
     """
     first = rows[0] if rows else ()
-    layout = _layout(type(first), tuple(map(type, first))) if len(first) == width else None
+    layout = _find_layout(type(first), tuple(map(type, first))) if len(first) == width else None
     if layout is None:
         return None
     packed = _dump(rows)
@@ -89,7 +89,7 @@ def _dump(values: Sequence[object]) -> bytes | None:
 
 
 @lru_cache(maxsize=256)
-def _layout(row: type, kinds: tuple[type, ...]) -> _Layout | None:
+def _find_layout(row: type, kinds: tuple[type, ...]) -> _Layout | None:
     """The layout of a row of values of these types; None if it cannot be read here."""
     if row not in (tuple, list) or not kinds or not _NUMBERS.keys() >= set(kinds):
         return None

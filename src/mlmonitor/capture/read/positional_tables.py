@@ -21,7 +21,7 @@ class SequenceTable:
         self.rows: int = len(rows)
         self._rows = rows
         self._is_declared = bool(names)
-        self._position = _positions(names, 0 if names else max(map(len, rows), default=0))
+        self._position = _map_positions(names, 0 if names else max(map(len, rows), default=0))
         self._width = len(self._position)
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
@@ -30,12 +30,12 @@ class SequenceTable:
             self._width
         ) < self.rows or not self._position.keys() >= set(names):
             return None
-        matrix = self._floats()
+        matrix = self._read_floats()
         if matrix is None or list(names) == list(self._position):
             return matrix
         return matrix[:, [self._position[name] for name in names]]
 
-    def _floats(self) -> Floats | None:
+    def _read_floats(self) -> Floats | None:
         """All values, in their own order."""
         return float_matrix(self._rows, self._width)
 
@@ -78,7 +78,7 @@ class MatrixTable:
     def __init__(self, matrix: np.ndarray[Any, Any], names: Sequence[str]) -> None:
         self.rows: int = len(matrix)
         self._matrix = matrix
-        self._position = _positions(names, matrix.shape[1])
+        self._position = _map_positions(names, matrix.shape[1])
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
         """The columns in the order of `names`."""
@@ -131,6 +131,6 @@ def float_matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
     return None if floats is None else floats.reshape(len(rows), width)
 
 
-def _positions(names: Sequence[str], width: int) -> dict[str, int]:
+def _map_positions(names: Sequence[str], width: int) -> dict[str, int]:
     """Return the position of each name; names are "x0", "x1", ... if none are declared."""
     return {name: i for i, name in enumerate(names or [f"x{i}" for i in range(width)])}

@@ -63,7 +63,9 @@ class PredictionColumns:
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
         """Prediction fields of one call; a wrong value in each row if it does not fit."""
-        return self._read_fields(prediction, rows) or {PREDICTION: [_misfit(prediction)] * rows}
+        return self._read_fields(prediction, rows) or {
+            PREDICTION: [_mark_misfit(prediction)] * rows
+        }
 
     def _read_fields(self, prediction: Any, rows: int) -> NamedColumns:
         """The fields of one result; empty if it does not fit."""
@@ -85,7 +87,7 @@ class PredictionColumns:
         """Name the columns of one output; add the label if they are class probabilities."""
         fields = {f"{output}.{name}" if name else output: c for name, c in columns.items()}
         if self._outputs.kind == "probabilities" and len(columns) > 1:
-            fields[output] = _likeliest(columns)
+            fields[output] = _find_likeliest(columns)
         return fields
 
     def _read_output_list(self, arrays: Sequence[np.ndarray[Any, Any]]) -> NamedColumns:
@@ -97,10 +99,10 @@ class PredictionColumns:
             self._report(len(outputs.names or outputs.groups), len(arrays), "outputs")
         for place, (matrix, group) in enumerate(zip(arrays, groups, strict=True)):
             output = f"{PREDICTION}.{outputs.names[place] if has_names else place}"
-            names = group or _position_names(matrix.shape[1])
+            names = group or _name_positions(matrix.shape[1])
             if len(names) != matrix.shape[1]:
                 self._report(len(names), matrix.shape[1], "columns")
-                names = _position_names(matrix.shape[1])
+                names = _name_positions(matrix.shape[1])
             columns: NamedColumns = {name: matrix[:, i] for i, name in enumerate(names)}
             fields |= self._finish(columns, output)
         return fields
@@ -120,11 +122,11 @@ class PredictionColumns:
         """Outputs by position, with the most frequent width; a row of another width is wrong."""
         widths = Counter(len(row) for row in prediction if _is_row(row))
         width = widths.most_common(1)[0][0]
-        names = self._column_names(width)
+        names = self._name_columns(width)
         if len(names) != width:
             self._report(len(names), width, "columns")
         whole = [
-            row if _is_row(row) and len(row) == len(names) else [_misfit(row)] * len(names)
+            row if _is_row(row) and len(row) == len(names) else [_mark_misfit(row)] * len(names)
             for row in prediction
         ]
         return {name: [row[i] for row in whole] for i, name in enumerate(names)}
@@ -141,15 +143,15 @@ class PredictionColumns:
         matrix = array.reshape(1, -1) if array.ndim == 1 and rows == 1 else array
         if matrix.ndim != 2 or len(matrix) != rows:
             return {}
-        names = self._column_names(matrix.shape[1])
+        names = self._name_columns(matrix.shape[1])
         if len(names) != matrix.shape[1]:
             self._report(len(names), matrix.shape[1], "columns")
             return {}
         return {name: matrix[:, i] for i, name in enumerate(names)}
 
-    def _column_names(self, width: int) -> Sequence[str]:
+    def _name_columns(self, width: int) -> Sequence[str]:
         """The declared names of several columns, or their positions; a single one has no name."""
-        return self._outputs.names if len(self._outputs.names) > 1 else _position_names(width)
+        return self._outputs.names if len(self._outputs.names) > 1 else _name_positions(width)
 
     def _report(self, expected: int, got: int, what: str) -> None:
         self.fault = (
@@ -158,7 +160,7 @@ class PredictionColumns:
         )
 
 
-def _position_names(width: int) -> Sequence[str]:
+def _name_positions(width: int) -> Sequence[str]:
     return [str(i) for i in range(width)] if width > 1 else [""]
 
 
@@ -173,7 +175,7 @@ def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
         elif rows == 1 and is_value(type(value)):
             columns[str(key)] = [value]
         else:
-            columns[str(key)] = [_misfit(value)] * rows
+            columns[str(key)] = [_mark_misfit(value)] * rows
     return columns
 
 
@@ -185,7 +187,7 @@ def _read_mappings(prediction: Sequence[Any]) -> NamedColumns:
     ]
     names = dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
     return {
-        name: [row.get(name) if isinstance(row, dict) else _misfit(row) for row in rows]
+        name: [row.get(name) if isinstance(row, dict) else _mark_misfit(row) for row in rows]
         for name in names
     }
 
@@ -196,12 +198,12 @@ def _read_frame(prediction: Any, rows: int) -> NamedColumns:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _misfit(prediction: Any) -> Any:
+def _mark_misfit(prediction: Any) -> Any:
     """The value of each row for a result that does not fit: wrong, or missing if it was None."""
     return [prediction] if prediction is not None and is_value(type(prediction)) else prediction
 
 
-def _likeliest(columns: NamedColumns) -> list[object]:
+def _find_likeliest(columns: NamedColumns) -> list[object]:
     """The name of the most probable class of each row; ties go to the first.
 
     A row in which any probability is missing has no label.

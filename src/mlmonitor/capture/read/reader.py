@@ -66,14 +66,14 @@ class Reader:
         read_at_once = self._read_matrix(rows, numeric, refused, reasons)
         by_column = self._other_numeric if read_at_once else self._features + self._other_numeric
         for i, field in by_column:
-            values, read = self._raw_values(rows, field), _reader_of(field)
+            values, read = self._get_raw_values(rows, field), _choose_reader(field)
             numeric[i], refused[i] = read(values)
             if reasons is not None and refused[i].any():
                 reasons[i] = column_reasons(read, values, numeric[i], refused[i])
         categorical = [
-            lookup_values(self._raw_values(rows, field)) for field in self.schema.categorical
+            lookup_values(self._get_raw_values(rows, field)) for field in self.schema.categorical
         ]
-        raw = [self._raw_values(rows, field) for field in self._sources]
+        raw = [self._get_raw_values(rows, field) for field in self._sources]
         self._count_unknown(rows)
         reasons = reasons if refused.any() else None
         block = Block(rows.count, numeric, refused, categorical, reasons)
@@ -117,7 +117,7 @@ class Reader:
             values[~finite] = np.nan
         return True
 
-    def _raw_values(self, rows: Rows, field: Field) -> Values:
+    def _get_raw_values(self, rows: Rows, field: Field) -> Values:
         """The raw values of one field; all missing if no row has it."""
         if field.role is Role.PREDICTION:
             values = rows.predictions.get(field.name)
@@ -151,7 +151,7 @@ class Reader:
             self.unknown[key] = self.unknown.get(key, 0) + count
 
 
-def _reader_of(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
+def _choose_reader(field: Field) -> Callable[[Values], tuple[Floats, Counts]]:
     return parse_datetimes if field.kind is Kind.DATETIME else parse_floats
 
 

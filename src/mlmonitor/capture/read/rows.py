@@ -96,14 +96,14 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         return
     at_once = _FRAMES_AT_ONCE if PayloadForm.FRAME in forms else len(entries)
     for start in range(0, len(entries), at_once):
-        for (_, form, _), group in groupby(entries[start : start + at_once], key=_run_key):
+        for (_, form, _), group in groupby(entries[start : start + at_once], key=_make_run_key):
             if form is PayloadForm.COLUMNS:
                 yield from ([entry] for entry in group)
             else:
                 yield list(group)
 
 
-def _run_key(entry: Entry) -> tuple[int, PayloadForm, object]:
+def _make_run_key(entry: Entry) -> tuple[int, PayloadForm, object]:
     """The key that consecutive entries must share to be read together."""
     form = entry[FORM]
     return id(entry[SHAPE]), form, likeness(entry[PAYLOAD]) if form is PayloadForm.FRAME else None
@@ -131,14 +131,14 @@ def read_rows(entries: Sequence[Entry]) -> Rows:
         ]
     reader = PredictionColumns(shape.outputs)
     outputs = reader.read_calls(predictions, counts)
-    ids = _row_ids(calls, counts, features, shape.identity, is_batch=form not in _ONE_ROW)
-    times = _row_times(calls, counts)
+    ids = _spread_ids(calls, counts, features, shape.identity, is_batch=form not in _ONE_ROW)
+    times = _spread_times(calls, counts)
     return Rows(
         sum(counts), features, outputs, ids, failed, shape.identity, reader.fault, times=times
     )
 
 
-def _row_times(calls: Sequence[Call], counts: Sequence[int]) -> Floats | None:
+def _spread_times(calls: Sequence[Call], counts: Sequence[int]) -> Floats | None:
     if not any(isinstance(call, TimedCall) for call in calls):
         return None
     parts = [
@@ -148,7 +148,7 @@ def _row_times(calls: Sequence[Call], counts: Sequence[int]) -> Floats | None:
     return np.concatenate(parts)
 
 
-def _row_ids(
+def _spread_ids(
     calls: Sequence[Call],
     counts: Sequence[int],
     features: Table,

@@ -72,14 +72,14 @@ class MappingTable:
 
     def holds_only(self, expected: int) -> bool:
         """Compare counts: a row with all expected values has no others if it has no more."""
-        return self._is_even and sum(map(len, self._readable_rows())) == expected * self.rows
+        return self._is_even and sum(map(len, self._list_readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
         """Number of rows with each key."""
         self._name_by_text()
-        return Counter(chain.from_iterable(self._readable_rows()))
+        return Counter(chain.from_iterable(self._list_readable_rows()))
 
-    def _readable_rows(self) -> Sequence[Row]:
+    def _list_readable_rows(self) -> Sequence[Row]:
         if self._is_readable:
             return self._rows  # type: ignore[return-value]  # none of them is None
         return [row for row in self._rows if row is not None]
@@ -150,11 +150,11 @@ def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]
         case PayloadForm.SEQUENCE:
             return SequenceTable(payloads, names)
         case PayloadForm.ARRAY:
-            return _array_rows(payloads, names)
+            return _read_array_rows(payloads, names)
         case PayloadForm.FLOATS:
-            return _array_rows([(_FLOAT64, data) for data in payloads], names)
+            return _read_array_rows([(_FLOAT64, data) for data in payloads], names)
         case PayloadForm.MATRIX:
-            return _matrix_rows(payloads, names)
+            return _join_matrix_rows(payloads, names)
         case PayloadForm.UNREADABLE:
             return MappingTable([None] * sum(payloads))
         case _:
@@ -178,7 +178,7 @@ def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
         return MappingTable([None] * rows)
 
 
-def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
+def _read_array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
     """Read vectors kept as bytes; those of one type and length form one matrix."""
     dtype, first = payloads[0]
     if all(kind == dtype and len(data) == len(first) for kind, data in payloads):
@@ -187,7 +187,7 @@ def _array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
     return SequenceTable([list(np.frombuffer(data, kind)) for kind, data in payloads], names)
 
 
-def _matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
+def _join_matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
     """Join matrices if they share type and width; otherwise joining would change values."""
     if len({(matrix.dtype, matrix.shape[1]) for matrix in payloads}) == 1:
         return MatrixTable(np.concatenate(payloads), names)

@@ -49,10 +49,12 @@ def _run(options: argparse.Namespace) -> int:
         stored = find_stored_model(connection, options)
         results = backtest(connection, stored, reference, settings)
     if options.json:
-        print(json.dumps({name: _document(result) for name, result in results.items()}, indent=2))
+        print(
+            json.dumps({name: _make_document(result) for name, result in results.items()}, indent=2)
+        )
         return OK
     for name, result in results.items():
-        fired = _count(result.fired)
+        fired = _count_alerts(result.fired)
         print(f"{name}: {result.rows:,} rows, {fired} fired, {len(result.open)} open")
         for alert in result.fired[:_SHOWN_ALERTS]:
             print(f"  {datetime.fromtimestamp(alert.started_at, UTC):%Y-%m-%d %H:%M}  {alert}")
@@ -62,11 +64,11 @@ def _run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _count(alerts: list[Any]) -> str:
+def _count_alerts(alerts: list[Any]) -> str:
     return "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
 
 
-def _document(result: BacktestResult) -> dict[str, Any]:
+def _make_document(result: BacktestResult) -> dict[str, Any]:
     return {
         "rows": result.rows,
         "open": len(result.open),

@@ -49,24 +49,24 @@ class LoaderMetrics:
 
     def snapshot(self) -> Snapshot:
         """Return the metrics at this moment."""
-        families = tuple(self._families())
+        families = tuple(self._build_families())
         now_ns = time.time_ns()
         return Snapshot(self._instance, _SERVICE, self._started_ns, now_ns, families)
 
-    def _families(self) -> Iterator[Family]:
+    def _build_families(self) -> Iterator[Family]:
         loader, counts = self._loader, self._loader.counts
         by_outcome = {(schema, "loaded"): n for schema, n in sorted(counts.loaded.items())}
         by_outcome |= {("all", "replayed"): counts.replayed, ("all", "dead_letter"): counts.dead}
         names = tuple((("schema", s), ("outcome", outcome)) for s, outcome in by_outcome)
-        yield self._family(catalog.LOADER_EVENTS, names, [*by_outcome.values()])
-        yield self._family(catalog.LOADER_BATCHES, ((),), [counts.batches])
-        yield self._family(catalog.LOADER_OUTAGES, ((),), [loader.outages])
-        yield self._family(catalog.LOADER_LAG, ((),), [float(loader.lag)])
-        yield self._family(catalog.LOADER_PARTITIONS, ((),), [float(loader.owned)])
+        yield self._build_family(catalog.LOADER_EVENTS, names, [*by_outcome.values()])
+        yield self._build_family(catalog.LOADER_BATCHES, ((),), [counts.batches])
+        yield self._build_family(catalog.LOADER_OUTAGES, ((),), [loader.outages])
+        yield self._build_family(catalog.LOADER_LAG, ((),), [float(loader.lag)])
+        yield self._build_family(catalog.LOADER_PARTITIONS, ((),), [float(loader.owned)])
         age = np.nan if loader.committed_at is None else time.time() - loader.committed_at
-        yield self._family(catalog.LOADER_COMMIT_AGE, ((),), [age])
+        yield self._build_family(catalog.LOADER_COMMIT_AGE, ((),), [age])
 
-    def _family(
+    def _build_family(
         self, metric: MetricSpec, attributes: tuple[Attributes, ...], values: list[float]
     ) -> Family:
         key = ((("metric", metric.name),), *attributes)

@@ -22,14 +22,14 @@ def add_command(commands: Any) -> None:
     store = commands.add_parser("store", help="the database of the event log")
     own_commands = store.add_subparsers(required=True, metavar="command")
     init = own_commands.add_parser("init", help="make the schema, its views and roles")
-    init.set_defaults(run=_init)
+    init.set_defaults(run=_run_init)
     later = own_commands.add_parser("upgrade", help="apply the migrations that are missing")
     later.set_defaults(run=_upgrade)
     prune = own_commands.add_parser("retain", help="drop what is older than some days")
     prune.add_argument("--days", type=int, required=True, help="whole days to keep")
     prune.set_defaults(run=_retain)
     status = own_commands.add_parser("status", help="rows, days, offsets and dead letters")
-    status.set_defaults(run=_status)
+    status.set_defaults(run=_print_status)
     add_dynatrace(own_commands)
     for parser in (init, later, prune, status):
         add_database(parser)
@@ -82,7 +82,7 @@ def waiting_refused() -> Iterator[None]:
         raise
 
 
-def _init(options: argparse.Namespace) -> int:
+def _run_init(options: argparse.Namespace) -> int:
     with open_database(options) as connection:
         version = initialise(connection, with_roles=not options.no_roles)
         print(f"ok       schema mlmonitor, version {version}")
@@ -111,7 +111,7 @@ def _retain(options: argparse.Namespace) -> int:
     return OK
 
 
-def _status(options: argparse.Namespace) -> int:
+def _print_status(options: argparse.Namespace) -> int:
     with open_database(options) as connection:
         version = read_version(connection)
         print(f"schema   version {version}, this library needs {LATEST}")

@@ -40,7 +40,7 @@ def accept_field(state: ModelState, name: str, role: Role, *, now: float) -> lis
             "and adopt it"
         )
     population.window.advance(now)
-    rows = _rows(population, place)
+    rows = _count_valid(population, place)
     if rows < LEAST_ROWS:
         raise ConfigError(
             f"accept: expected at least {LEAST_ROWS} values of {name} in the window, got {rows}: "
@@ -50,7 +50,7 @@ def accept_field(state: ModelState, name: str, role: Role, *, now: float) -> lis
     _record(state, entry)
     for segment in range(len(state.segment_names)):
         part, at = _find(state.segment(segment), name, role)
-        if part is not None and _rows(part, at) >= LEAST_ROWS:
+        if part is not None and _count_valid(part, at) >= LEAST_ROWS:
             changed += _accept(part, at, now=now)[0]
     return changed
 
@@ -65,7 +65,7 @@ def _find(
     return None, 0
 
 
-def _rows(population: Population, place: int) -> int:
+def _count_valid(population: Population, place: int) -> int:
     """Return the values of a field in the window that are valid."""
     entry, view = population.entries[place], population.window.view()
     accepted = accept_window(entry, view, place, now=0.0) if view.profile.rows else entry

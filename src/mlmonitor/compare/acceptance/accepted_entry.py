@@ -44,10 +44,10 @@ def accept_window(entry: CountedEntry, view: View, place: int, *, now: float) ->
             "twice": 0,
         }
         return entry.model_copy(update=common | own)
-    return _numeric(entry, view, place, counts[: len(entry.counts)].tolist(), common)
+    return _build_numeric(entry, view, place, counts[: len(entry.counts)].tolist(), common)
 
 
-def _numeric(
+def _build_numeric(
     entry: NumericReference, view: View, place: int, counts: list[int], common: dict[str, object]
 ) -> NumericReference:
     moments = view.profile.moments

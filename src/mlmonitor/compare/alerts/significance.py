@@ -39,27 +39,27 @@ class Significance(NamedTuple):
     @property
     def drift_threshold(self) -> float:
         """The `log_e` at which drift fires; each field has one drift stream."""
-        return self._threshold(self.fields, DRIFT_PART)
+        return self._compute_threshold(self.fields, DRIFT_PART)
 
     @property
     def quality_threshold(self) -> float:
         """The `log_e` at which a quality stream fires."""
-        return self._threshold(STREAMS_PER_FIELD * self.fields + NAMES, QUALITY_PART)
+        return self._compute_threshold(STREAMS_PER_FIELD * self.fields + NAMES, QUALITY_PART)
 
     @property
     def service_threshold(self) -> float:
         """The `log_e` at which a stream of the service fires."""
-        return self._threshold(SERVICE_STREAMS, SERVICE_PART)
+        return self._compute_threshold(SERVICE_STREAMS, SERVICE_PART)
 
     @property
     def performance_threshold(self) -> float:
         """The `log_e` at which the risk of one measure fires."""
-        return self._threshold(PERFORMANCE_STREAMS, PERFORMANCE_PART)
+        return self._compute_threshold(PERFORMANCE_STREAMS, PERFORMANCE_PART)
 
     def objective_threshold(self, objectives: int) -> float:
         """Return the `log_e` at which one of this many declared objectives fires."""
-        return self._threshold(objectives, OBJECTIVES_PART)
+        return self._compute_threshold(objectives, OBJECTIVES_PART)
 
-    def _threshold(self, streams: int, part: float) -> float:
+    def _compute_threshold(self, streams: int, part: float) -> float:
         # The probabilities of all streams add up under any dependence (union bound).
         return float(np.log(max(streams, 1) / (part * self.alpha)))

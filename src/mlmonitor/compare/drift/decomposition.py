@@ -126,8 +126,8 @@ class ShiftDecomposition:
         self._outcome: Floats = np.zeros(shape)
         self._spread: Floats = np.zeros(shape)
         for row, (_, entry) in enumerate(explained):
-            self._outcome[row] = _over_bins(entry.predicted, shape[1])
-            self._spread[row] = np.nan_to_num(_over_bins(entry.predicted_variance, shape[1]))
+            self._outcome[row] = _spread_over_bins(entry.predicted, shape[1])
+            self._spread[row] = np.nan_to_num(_spread_over_bins(entry.predicted_variance, shape[1]))
         has_outcome = ~np.isnan(self._outcome)
         rows = np.where(has_outcome, self._reference, 0)
         means = (rows * np.nan_to_num(self._outcome)).sum(axis=1) / np.maximum(rows.sum(axis=1), 1)
@@ -163,7 +163,7 @@ class ShiftDecomposition:
         noise = np.sqrt(now / rows + then / max(sum(entry.counts), 1))
         counts = counts[self._fields]
         mix, threshold = self.effects(counts, [noise[self._fields] for noise in noises])
-        within, _ = self.effects(counts, beyond=self._beyond(recent, counts))
+        within, _ = self.effects(counts, beyond=self._count_beyond(recent, counts))
         is_opposed = mix * (mean - before) < 0
         is_extrapolated = is_opposed & ((np.abs(within) < np.abs(mix) / 2) | (within * mix < 0))
         contributions = [
@@ -190,7 +190,7 @@ class ShiftDecomposition:
             prediction=self._prediction,
             reference=before,
             mean=mean,
-            threshold=float(_deviations(entry, rows / now) * stddev * noise),
+            threshold=float(_compute_deviations(entry, rows / now) * stddev * noise),
             contributions=tuple(contributions),
             groups=groups,
         )
@@ -204,7 +204,7 @@ class ShiftDecomposition:
         joined = [JointEffect(MappingProxyType(parts)) for parts in parts_by_group.values()]
         return tuple(sorted(joined, key=lambda group: -abs(group.effect)))
 
-    def _beyond(self, recent: FieldProfile, counts: Counts) -> Floats:
+    def _count_beyond(self, recent: FieldProfile, counts: Counts) -> Floats:
         """The rows in each feature's outer bins whose value is beyond the reference's range.
 
         Values are counted as out of range without their side. If both sides were left, the rows
@@ -258,7 +258,7 @@ class ShiftDecomposition:
         return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
 
 
-def _deviations(entry: CountedEntry, rows: float) -> float:
+def _compute_deviations(entry: CountedEntry, rows: float) -> float:
     """Return how many standard deviations a mean of rows exceeds once in a hundred windows.
 
     The mean of predictions that are mostly zero is skewed in small windows.
@@ -269,7 +269,7 @@ def _deviations(entry: CountedEntry, rows: float) -> float:
     return float(point + (point**2 - 1) * skewness / 6)
 
 
-def _over_bins(values: Sequence[float | None], bins: int) -> Floats:
+def _spread_over_bins(values: Sequence[float | None], bins: int) -> Floats:
     """Return an array `[bins]`: the last value, for missing values, is at its end; NaN for None."""
     row = np.full(bins, np.nan)
     *of_bins, of_missing = values

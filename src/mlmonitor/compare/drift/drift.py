@@ -83,7 +83,7 @@ class Drift:
             possible, effective, self._effect, threshold=significance.drift_threshold
         )
         self._is_advancing = np.array([entry.is_advancing for entry in entries], np.bool_)
-        self._refused_shares = _refused_shares(entries)
+        self._refused_shares = _compute_refused_shares(entries)
         self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
         self._skipped: Counts = np.zeros_like(self._refused)
         self._seen: Counts = np.zeros_like(counts)
@@ -127,15 +127,15 @@ class Drift:
         )
         self._recovery.restart(transitions.fired, by_season, change.rows)
         changed = self.alerts.apply(
-            transitions, lambda place: self._alert(place, float(log_e[place]), change, now)
+            transitions, lambda place: self._build_alert(place, float(log_e[place]), change, now)
         )
         if not self._baseline.has_seasons:  # one hour says nothing about the next
-            changed += self._further_changes(transitions, counts, change, now)
+            changed += self._update_changed(transitions, counts, change, now)
         self._evidence.reset(transitions.resolved)
         self._skipped[transitions.resolved] += self._refused[transitions.resolved]
         return changed
 
-    def _further_changes(
+    def _update_changed(
         self, transitions: Transitions, counts: Counts, change: ChangeSegment, now: float
     ) -> list[Alert]:
         """Update the alerts of fields that have changed again; return these alerts."""
@@ -145,7 +145,7 @@ class Drift:
         for further in self._second.evaluate(counts):
             at = further.place
             change.counts[at], change.rows[at] = further.counts, further.counts.sum()
-            alert = self._alert(at, further.log_e, change, now)
+            alert = self._build_alert(at, further.log_e, change, now)
             changed.append(self.alerts.update(at, alert))
             self._second.begin(np.arange(len(counts)) == at, counts, change.rows)
         return changed
@@ -193,15 +193,15 @@ class Drift:
     def _shows_nothing(self, since: Counts) -> Mask:
         """Whether a stretch shows no drift, given its counts followed by its rows by season."""
         counts, seasons = np.hsplit(since, [self._seen.shape[1]])
-        is_zero: Mask = self._psi_low(counts, seasons) == 0
+        is_zero: Mask = self._bound_psi(counts, seasons) == 0
         return is_zero
 
-    def _psi_low(self, counts: Counts, seasons: Counts) -> Floats:
+    def _bound_psi(self, counts: Counts, seasons: Counts) -> Floats:
         """The lower bound of each field's PSI, given counts and their rows by season."""
         expected = self._effective.expected(self._baseline.for_rows(seasons))
         return np.nan_to_num(psi_low(expected, self._effective.current(counts)))
 
-    def _alert(self, place: int, log_e: float, change: ChangeSegment, now: float) -> Alert:
+    def _build_alert(self, place: int, log_e: float, change: ChangeSegment, now: float) -> Alert:
         counts, expected = change.counts, self._baseline.for_rows(change.seasons)
         field, rows = self._plan.schema.fields[place], int(counts[place].sum())
         threshold = self.window.thresholds_of(counts, expected)[PSI]
@@ -219,19 +219,19 @@ class Drift:
             state="firing",
             rows=rows,
             started_at=now,
-            reason=self._reason(place, expected[place], counts[place]),
+            reason=self._explain(place, expected[place], counts[place]),
             effective_rows=rows / float(self._effective.at(counts)[place]),
             is_dependence_known=self._effective.is_known(place),
         )
 
-    def _reason(self, place: int, expected: Table, counts: Counts) -> str:
+    def _explain(self, place: int, expected: Table, counts: Counts) -> str:
         """The bin that adds most to the PSI, with both shares, and the names of new categories.
 
         For unreadable values, which share a bin, it is the kind whose share has moved most.
         """
-        before, now = expected / _total(expected), counts / _total(counts)
+        before, now = expected / _sum_counts(expected), counts / _sum_counts(counts)
         smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
-        parts = (now - before) * (smoothed - np.log(_total(counts) / _total(expected)))
+        parts = (now - before) * (smoothed - np.log(_sum_counts(counts) / _sum_counts(expected)))
         most = int(np.argmax(parts))
         name = bin_names(self._plan, place)[most]
         if most < len(counts) - 1:
@@ -245,7 +245,7 @@ class Drift:
             return f"{reason}; new values{named}: {now[new]:.1%} now"
         shares = self._refused_shares[place]
         mix = shares / max(shares.sum(), np.finfo(float).tiny)
-        earlier, current = before[most] * mix, now[most] * self._refused_mix(place, counts[-1], mix)
+        earlier, current = before[most] * mix, now[most] * self._mix_refused(place, counts[-1], mix)
         kind = int(np.argmax(np.abs(current - earlier)))
         name = DESCRIPTIONS[REFUSED[kind]]
         return f"{name}: {earlier[kind]:.1%} before, {current[kind]:.1%} now"
@@ -257,7 +257,7 @@ class Drift:
             return None
         return len(self._plan.dictionaries[position].top) + 1
 
-    def _refused_mix(self, place: int, changed: int, mix: Floats) -> Floats:
+    def _mix_refused(self, place: int, changed: int, mix: Floats) -> Floats:
         """The kinds among the unreadable values since the change, as shares of these.
 
         Unreadable values from before the change are assumed to be mixed as in the reference.
@@ -268,11 +268,11 @@ class Drift:
         return shares
 
 
-def _total(counts: Table) -> float:
+def _sum_counts(counts: Table) -> float:
     return max(float(counts.sum()), 1.0)
 
 
-def _refused_shares(entries: Sequence[CountedEntry]) -> Floats:
+def _compute_refused_shares(entries: Sequence[CountedEntry]) -> Floats:
     """Shares of unreadable reference values, `[fields, kinds]` in the order of `REFUSED`."""
     shares = np.zeros((len(entries), len(REFUSED)))
     for place, entry in enumerate(entries):

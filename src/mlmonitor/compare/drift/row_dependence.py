@@ -56,7 +56,7 @@ def design_effects(
             1.0 if not grouping.is_measured or e.dependence is None else e.dependence.correlation
             for e in entries
         ]
-    curves = [([1.0], [1.0]) if e.dependence is None else _curve(e) for e in entries]
+    curves = [([1.0], [1.0]) if e.dependence is None else _read_curve(e) for e in entries]
     if not correlations.any() and all(max(effects) <= 1 for _, effects in curves):
         return None
     longest = max(rows[-1] for rows, _ in curves)
@@ -91,7 +91,7 @@ def _is_seen(entry: CountedEntry) -> bool:
     return dependence is not None and (dependence.dates > 0 or dependence.effects[-1] > 1)
 
 
-def _curve(entry: CountedEntry) -> tuple[list[float], list[float]]:
+def _read_curve(entry: CountedEntry) -> tuple[list[float], list[float]]:
     assert entry.dependence is not None  # noqa: S101 - the caller has checked
     return entry.dependence.rows, entry.dependence.effects
 

@@ -71,14 +71,14 @@ class WindowScores:
         expected = self._baseline.for_rows(season_rows(recent.profile))
         counts, digests = profile_counts(recent.profile), recent.shapes.digests
         digested = digests.count / self._effective.at(counts)[: len(digests.count)]
-        thresholds = self._at(counts, expected, digested)
+        thresholds = self._compute_thresholds(counts, expected, digested)
         for name in ORDERED:
             thresholds[name][len(self._stddev) :] = np.nan
         return thresholds
 
     def thresholds_of(self, counts: Counts, expected: Table) -> dict[str, Floats]:
         """The thresholds of some counts of each field."""
-        return self._at(counts, expected, None)
+        return self._compute_thresholds(counts, expected, None)
 
     def psi_threshold(self, counts: Counts, expected: Table) -> Floats:
         """The threshold of the PSI alone, for a tenth of the price."""
@@ -99,7 +99,9 @@ class WindowScores:
         """Memory held."""
         return self._critical.nbytes
 
-    def _at(self, counts: Counts, expected: Table, digested: Floats | None) -> dict[str, Floats]:
+    def _compute_thresholds(
+        self, counts: Counts, expected: Table, digested: Floats | None
+    ) -> dict[str, Floats]:
         current, reference = self._effective.current(counts), self._effective.expected(expected)
         return self._critical.at(current, reference, digested=digested)
 

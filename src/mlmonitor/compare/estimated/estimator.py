@@ -98,7 +98,7 @@ class Estimator:
             return None
         fields = join_fields(self._curves)
         return EstimatedPerformance(
-            self.calibration.task, estimates, fields=fields, gap=self._gap(realised)
+            self.calibration.task, estimates, fields=fields, gap=self._compute_gap(realised)
         )
 
     def begin(self, plan: OutcomePlan) -> None:
@@ -132,7 +132,7 @@ class Estimator:
                 scores = np.log(scores / (1 - scores))  # they were made probabilities to be kept
         self._add(self._labelled, scores[:, is_known], predicted[is_known], None)
 
-    def _gap(self, realised: Performance | None) -> Mapping[str, EstimateGap]:
+    def _compute_gap(self, realised: Performance | None) -> Mapping[str, EstimateGap]:
         if realised is None or self._codes is None:
             return {}
         gap = {}
@@ -160,7 +160,7 @@ class Estimator:
         if predicted is not None:
             is_known &= predicted >= 0
         scored = np.flatnonzero(is_known)
-        bins = self._bins(scores)
+        bins = self._find_bins(scores)
         expected, variance = (part[:, scored] for part in self._expect(bins, block))
         bins = bins[:, scored]
         if predicted is not None and self.calibration.task == "binary":
@@ -179,7 +179,7 @@ class Estimator:
             return errors
         return class_losses(self.calibration, expected, predicted[scored])
 
-    def _bins(self, scores: Floats) -> Counts:
+    def _find_bins(self, scores: Floats) -> Counts:
         """The bin of each row on each curve; those of a regression share their output."""
         rows = scores if len(scores) == len(self._curves) else np.repeat(scores, 3, axis=0)
         return np.stack([curve.bins_of(row) for curve, row in zip(self._curves, rows, strict=True)])

@@ -40,17 +40,23 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
     (fn, tp), (negative, positive) = expected.sum(axis=1).tolist(), rows.sum(axis=1).tolist()
     tn, ones = negative - fn, np.ones(rows.shape[1])
     actual, others = tp + fn, total - tp - fn
-    measures = {"accuracy": spread.estimate((tp + tn) / total, _pull(-1 / total, 1 / total, ones))}
+    measures = {
+        "accuracy": spread.estimate(
+            (tp + tn) / total, _derive_by_outcome(-1 / total, 1 / total, ones)
+        )
+    }
     if positive:
-        measures["precision"] = spread.estimate(tp / positive, _pull(0, 1 / positive, ones))
+        measures["precision"] = spread.estimate(
+            tp / positive, _derive_by_outcome(0, 1 / positive, ones)
+        )
     if positive + actual:
         f1 = 2 * tp / (positive + actual)
-        pull = _pull(-f1 / (positive + actual), (2 - f1) / (positive + actual), ones)
+        pull = _derive_by_outcome(-f1 / (positive + actual), (2 - f1) / (positive + actual), ones)
         measures["f1"] = spread.estimate(f1, pull)
     if actual and others:
         recall, specificity = tp / actual, tn / others
-        of_recall = _pull(-recall / actual, (1 - recall) / actual, ones)
-        of_specificity = _pull((specificity - 1) / others, specificity / others, ones)
+        of_recall = _derive_by_outcome(-recall / actual, (1 - recall) / actual, ones)
+        of_specificity = _derive_by_outcome((specificity - 1) / others, specificity / others, ones)
         measures["recall"] = spread.estimate(recall, of_recall)
         measures["specificity"] = spread.estimate(specificity, of_specificity)
         balanced = (recall + specificity) / 2
@@ -59,7 +65,7 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
     return measures
 
 
-def _pull(negative: float, positive: float, bins: Floats) -> Floats:
+def _derive_by_outcome(negative: float, positive: float, bins: Floats) -> Floats:
     """The derivative by the outcomes of rows predicted as negative and as positive."""
     return np.stack([negative * bins, positive * bins])
 

@@ -106,7 +106,7 @@ class Attributions:
         means = dict(zip(names, moments.mean.tolist(), strict=True))
         has_values = dict(zip(names, (moments.count > 0).tolist(), strict=True))
         ranked = sorted((n for n in names if has_values[n]), key=lambda n: -means[n])
-        trained = self._trained()
+        trained = self._read_trained()
         return AttributionsSnapshot(
             population=population,
             mean_absolute=MappingProxyType({name: means[name] for name in ranked}),
@@ -114,7 +114,7 @@ class Attributions:
             ndcg=compute_ndcg(ranked, trained) if ranked and trained else None,
         )
 
-    def _trained(self) -> dict[str, float]:
+    def _read_trained(self) -> dict[str, float]:
         if self._reference is None:
             return {}
         content = self._reference.content
@@ -144,9 +144,9 @@ def compute_ndcg(ranked: Sequence[str], gains: Mapping[str, float]) -> float:
     """
     sizes = [abs(gains.get(name, 0.0)) for name in ranked]
     best = sorted((abs(gain) for gain in gains.values()), reverse=True)
-    ideal = _discount(best)
-    return _discount(sizes) / ideal if ideal > 0 else 1.0
+    ideal = _discount_gains(best)
+    return _discount_gains(sizes) / ideal if ideal > 0 else 1.0
 
 
-def _discount(gains: Sequence[float]) -> float:
+def _discount_gains(gains: Sequence[float]) -> float:
     return float(sum(gain / np.log2(place + 2) for place, gain in enumerate(gains)))

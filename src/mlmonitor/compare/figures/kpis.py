@@ -110,7 +110,7 @@ class Kpis:
 
     def _count_failure(self, name: str, now: float) -> None:
         """Count a block; a figure that always fails is still shown, with no values."""
-        self._population(name, now)
+        self._find_population(name, now)
         short = category_name(name) or self.OTHER
         self.failures[short] = self.failures.get(short, 0) + 1
 
@@ -119,9 +119,9 @@ class Kpis:
             return
         numbers, refused = parse_floats(column)
         block = Block(len(column), numbers[None, :], np.array(refused)[None, :], [])
-        self._population(name, now).update(block, now=now)
+        self._find_population(name, now).update(block, now=now)
 
-    def _population(self, name: str, now: float) -> Population:
+    def _find_population(self, name: str, now: float) -> Population:
         """Return the population that a figure is kept in; create it if the figure is new."""
         short = category_name(name) or self.OTHER
         if short not in self.populations and len(self.populations) >= self.NAMES:

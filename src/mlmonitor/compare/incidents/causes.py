@@ -42,7 +42,7 @@ def find_cause(
     fault = None if find_fault is None else find_fault(alerts)
     if fault is not None:
         return fault
-    for recognise in (_service, _lost_or_stuck, _unreadable):
+    for recognise in (_blame_service, _find_lost_or_stuck, _find_unreadable):
         cause = recognise(alerts)
         if cause is not None:
             return cause
@@ -58,20 +58,26 @@ def find_cause(
     if lone is not None:
         cause = cause or unknown
         return cause._replace(title=f"only in {lone.segment}: {cause.title}")
-    return cause or _performance(alerts) or unknown
+    return cause or _blame_performance(alerts) or unknown
 
 
 def _recognise_in(alerts: Sequence[Alert], population: Population) -> CommonCause | None:
     """Return the first cause that the window of a population shows."""
     view = population.window.view()
-    for recognise in (_respelt, _renamed, _recategorised, find_number_cause, _inputs):
+    for recognise in (
+        _find_respelt,
+        _find_renamed,
+        _find_recategorised,
+        find_number_cause,
+        _blame_inputs,
+    ):
         cause = recognise(alerts, population, view)
         if cause is not None:
             return cause
     return None
 
 
-def _performance(alerts: Sequence[Alert]) -> CommonCause | None:
+def _blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
     """Name the measure that fell, if nothing but performance and objectives alert."""
     worse = [alert for alert in alerts if alert.field == PERFORMANCE_FIELD]
     expected = [alert for alert in alerts if alert.field == ESTIMATED_FIELD]
@@ -91,7 +97,7 @@ def _performance(alerts: Sequence[Alert]) -> CommonCause | None:
     return CommonCause(title, "objective", advice)
 
 
-def _service(alerts: Sequence[Alert]) -> CommonCause | None:
+def _blame_service(alerts: Sequence[Alert]) -> CommonCause | None:
     changed = {alert.measure: alert for alert in alerts if alert.field == SERVICE_FIELD}
     if not changed:
         return None
@@ -103,7 +109,7 @@ def _service(alerts: Sequence[Alert]) -> CommonCause | None:
     return CommonCause(title, "service", "look at the service's logs and its dependencies")
 
 
-def _lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
+def _find_lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
     lost = [alert for alert in alerts if alert.measure in ("vanished", "missing")]
     if lost:
         advice = "its name or its source may have changed: ask who fills it"
@@ -115,7 +121,7 @@ def _lost_or_stuck(alerts: Sequence[Alert]) -> CommonCause | None:
     return None
 
 
-def _unreadable(alerts: Sequence[Alert]) -> CommonCause | None:
+def _find_unreadable(alerts: Sequence[Alert]) -> CommonCause | None:
     """Name fields most of whose values have the wrong type, such as texts instead of numbers."""
     wrong = [a for a in alerts if a.measure == "wrong_type" and a.value > _MOST_READABLE]
     if not wrong:
@@ -125,7 +131,9 @@ def _unreadable(alerts: Sequence[Alert]) -> CommonCause | None:
     return CommonCause(title, "unreadable", advice)
 
 
-def _respelt(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+def _find_respelt(
+    alerts: Sequence[Alert], population: Population, view: View
+) -> CommonCause | None:
     """Detect new names that are known ones in another spelling. They are not named."""
     numeric = len(population.plan.schema.numeric)
     for place in locate_fields(alerts, population):
@@ -142,7 +150,9 @@ def _respelt(alerts: Sequence[Alert], population: Population, view: View) -> Com
     return None
 
 
-def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+def _find_renamed(
+    alerts: Sequence[Alert], population: Population, view: View
+) -> CommonCause | None:
     """Detect a category that is gone while new values have about its share. It is not named."""
     numeric = len(population.plan.schema.numeric)
     for place in locate_fields(alerts, population):
@@ -164,7 +174,7 @@ def _renamed(alerts: Sequence[Alert], population: Population, view: View) -> Com
     return None
 
 
-def _recategorised(
+def _find_recategorised(
     alerts: Sequence[Alert], population: Population, view: View
 ) -> CommonCause | None:
     """Detect categories that were merged or exchanged. They are not named."""
@@ -185,7 +195,9 @@ def _recategorised(
     return None
 
 
-def _inputs(alerts: Sequence[Alert], population: Population, view: View) -> CommonCause | None:
+def _blame_inputs(
+    alerts: Sequence[Alert], population: Population, view: View
+) -> CommonCause | None:
     """Detect a shift of the prediction that some features explain in part."""
     decomposition = population.decomposition
     shift = None if decomposition is None else decomposition.explain(view.profile)

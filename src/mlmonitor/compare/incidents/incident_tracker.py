@@ -49,7 +49,7 @@ class IncidentTracker:
         find_cause: returns the cause of alerts; called only for incidents that grew.
         """
         fired = [alert for alert in changed if alert.state == "firing"]
-        resolved = {_key(alert) for alert in changed if alert.state == "resolved"}
+        resolved = {_make_key(alert) for alert in changed if alert.state == "resolved"}
         opened = self._add(fired, find_cause, row) if fired else []
         return [*opened, *self._resolve(resolved)]
 
@@ -63,7 +63,7 @@ class IncidentTracker:
         is_new = target is None
         members = list(fired)
         if target is not None:
-            by_key = {_key(alert): alert for alert in (*target.incident.members, *fired)}
+            by_key = {_make_key(alert): alert for alert in (*target.incident.members, *fired)}
             members = list(by_key.values())
         title, cause, advice = find_cause(members)
         started_at = min(alert.started_at for alert in members)
@@ -72,7 +72,7 @@ class IncidentTracker:
             target = _OpenIncident(incident, row)
             self._open.append(target)
         target.incident, target.fired_at_row = incident, row
-        target.firing |= {_key(alert) for alert in fired}
+        target.firing |= {_make_key(alert) for alert in fired}
         return [incident] if is_new else []
 
     def _resolve(self, resolved: set[_Key]) -> list[Incident]:
@@ -94,5 +94,5 @@ def _shares_rows(incident: _OpenIncident, fired: Sequence[Alert], row: int) -> b
     return is_same_field or any(start < incident.fired_at_row for start in began)
 
 
-def _key(alert: Alert) -> _Key:
+def _make_key(alert: Alert) -> _Key:
     return alert.role.value, alert.field, alert.segment, alert.measure

@@ -31,7 +31,7 @@ def find_lone_segment(alerts: Sequence[Alert], segments: Sequence[Population]) -
         return None
     lone = None
     for population in compared:
-        difference = _difference(alerts, population)
+        difference = _measure_difference(alerts, population)
         if population.segment in names and difference > _CHANGED:
             lone = population
         elif not difference < _CALM:
@@ -57,7 +57,7 @@ def standardise_difference(expected: Counts, now: Counts) -> float:
     return (statistic - freedom) / math.sqrt(2 * freedom)
 
 
-def _difference(alerts: Sequence[Alert], population: Population) -> float:
+def _measure_difference(alerts: Sequence[Alert], population: Population) -> float:
     """Return the largest difference of the alerts' fields; NaN if it is unknown."""
     profile = population.window.view().profile
     numeric = len(population.plan.schema.numeric)

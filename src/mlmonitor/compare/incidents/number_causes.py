@@ -40,7 +40,7 @@ def find_number_cause(
     ]
     if not pairs:
         return None
-    return _filled(pairs, view) or _swapped(pairs, view) or _moved(pairs, view)
+    return _find_filled(pairs, view) or _find_swapped(pairs, view) or _find_moved(pairs, view)
 
 
 def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
@@ -50,14 +50,14 @@ def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
     return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]
 
 
-def _filled(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
+def _find_filled(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
     """Detect one value, outside the range, that a part of the rows has. It is nobody's own."""
     quantiles = view.shapes.digests.quantile(_FILLER_RANKS)
     for place, entry in pairs:
         rows = int(view.profile.quality[place].sum())
         if entry.min is None or entry.max is None or rows * _FILLED_SHARE < LEAST_ROWS:
             continue
-        before = _quantiles(entry, _FILLER_RANKS)
+        before = _read_quantiles(entry, _FILLER_RANKS)
         value = find_filler(before, quantiles[place], low=entry.min, high=entry.max)
         if value is None:
             continue
@@ -70,26 +70,26 @@ def _filled(pairs: Sequence[tuple[int, NumericReference]], view: View) -> Common
     return None
 
 
-def _swapped(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
+def _find_swapped(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
     """Detect two features, each of which has the quantiles of the other."""
     quantiles = view.shapes.digests.quantile(RANKS)
     for (place, entry), (other_place, other) in combinations(pairs[:_MOST_PAIRED], 2):
-        before = _quantiles(entry, RANKS), _quantiles(other, RANKS)
+        before = _read_quantiles(entry, RANKS), _read_quantiles(other, RANKS)
         if are_swapped(before, (quantiles[place], quantiles[other_place])):
             title = f"{entry.name} and {other.name} swapped"
             return CommonCause(title, "swapped", "look at the order of the columns upstream")
     return None
 
 
-def _moved(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
+def _find_moved(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonCause | None:
     """Detect features whose values are those of the reference, scaled or shifted."""
     quantiles = view.shapes.digests.quantile(RANKS)
     changes = []
     for place, entry in pairs:
         change = describe_numbers(
-            _quantiles(entry, RANKS),
+            _read_quantiles(entry, RANKS),
             quantiles[place],
-            hour=_hour_of(entry),
+            hour=_express_hour(entry),
             is_share=entry.quantiles[0] >= 0 and entry.quantiles[-1] <= 1,
         )
         if change is not None:
@@ -103,7 +103,7 @@ def _moved(pairs: Sequence[tuple[int, NumericReference]], view: View) -> CommonC
     return CommonCause(title, cause, "check units, currency and encoding upstream")
 
 
-def _hour_of(entry: NumericReference) -> float | None:
+def _express_hour(entry: NumericReference) -> float | None:
     """Return an hour in the field's unit: of datetimes, and of fields that are named hours."""
     if entry.kind == "datetime":
         return 3_600.0
@@ -111,6 +111,6 @@ def _hour_of(entry: NumericReference) -> float | None:
     return 1.0 if is_hour and entry.quantiles[-1] <= 24 else None
 
 
-def _quantiles(entry: NumericReference, ranks: Floats) -> Floats:
+def _read_quantiles(entry: NumericReference, ranks: Floats) -> Floats:
     """Return the quantiles of the reference at these ranks."""
     return np.interp(ranks, np.linspace(0, 1, len(entry.quantiles)), entry.quantiles)

@@ -37,16 +37,16 @@ def describe_numbers(
     """
     if not np.isfinite(now).all() or np.ptp(before) == 0:
         return None
-    hours = 0 if hour is None else _shifted_hours(before, now, hour)
+    hours = 0 if hour is None else _find_shifted_hours(before, now, hour)
     if hours:
         text = f"moved by {signed(hours)} {'hour' if abs(hours) == 1 else 'hours'}"
         return NumberChange("shifted", f"{text}, as in another time zone")
-    factor = _factor(before, now)
+    factor = _find_factor(before, now)
     if factor is not None and abs(factor - 1) > _LEAST_CHANGE:
         size = f"multiplied by about {short(factor)}"
         is_percent = is_share and abs(factor / 100 - 1) <= _PERCENT
         return NumberChange("scaled", f"{size}, as percent for a share" if is_percent else size)
-    mirrored = _factor(before, -now[::-1])
+    mirrored = _find_factor(before, -now[::-1])
     is_one_sided = abs(float(np.median(before))) > _FIT_TOLERANCE * float(np.ptp(before))
     if mirrored is not None and is_one_sided:
         size = f", multiplied by about {short(mirrored)}" if abs(mirrored - 1) > _SIGN else ""
@@ -90,14 +90,14 @@ def _fits(before: Floats, now: Floats) -> bool:
     return float(np.abs(now - before).max()) <= _FIT_TOLERANCE * 2 * float(np.ptp(before))
 
 
-def _factor(before: Floats, now: Floats) -> float | None:
+def _find_factor(before: Floats, now: Floats) -> float | None:
     """Return the positive factor between quantiles, or None if there is none."""
     factor = float(before @ now / (before @ before))
     is_scaled = float(np.abs(now - factor * before).max()) <= _FIT_TOLERANCE * float(np.ptp(now))
     return factor if is_scaled and factor > 0 else None
 
 
-def _shifted_hours(before: Floats, now: Floats, hour: float) -> int:
+def _find_shifted_hours(before: Floats, now: Floats, hour: float) -> int:
     """Return by how many whole hours, up to 14, all values moved; 0 if by none."""
     moved = float(np.median(now - before)) / hour
     hours = round(moved)

@@ -59,10 +59,10 @@ class CallWatch:
         fired, resolved = self._stream.evaluate(now=now)
         if fired[0]:
             rows = min(self._stream.evidence.rows, RECENT_CALLS)
-            self._value = self._measure(self._recent.part(-rows, None))
+            self._value = self._measure_calls(self._recent.part(-rows, None))
         return bool(fired[0]), bool(resolved[0])
 
-    def _measure(self, calls: TimedCalls) -> float:
+    def _measure_calls(self, calls: TimedCalls) -> float:
         if not calls.seconds.size:
             return NAN
         if self._quantile is None:
@@ -73,7 +73,7 @@ class CallWatch:
         """Return the measure since the change, and over the newest calls."""
         evidence = self._stream.evidence
         log10_e = evidence.log_e / float(np.log(10))
-        return Breach(self._value, self._measure(self._recent), evidence.rows, log10_e)
+        return Breach(self._value, self._measure_calls(self._recent), evidence.rows, log10_e)
 
     def status(self, *, now: float) -> ObjectiveStatus:  # noqa: ARG002 - as above
         """Return the measure over the newest calls; bounds of the share of failures."""
@@ -81,7 +81,7 @@ class CallWatch:
         is_share = self._quantile is None and risk is not None
         return ObjectiveStatus(
             objective=self.objective,
-            value=self._measure(self._recent),
+            value=self._measure_calls(self._recent),
             low=risk.low if is_share and risk is not None else NAN,
             high=risk.high if is_share and risk is not None else NAN,
             count=self._recent.seconds.size,

@@ -105,14 +105,14 @@ class MeasureWatch:
             return False, False
         if self.is_firing:
             return False, self._has_recovered()
-        breach = self._strongest(self._stretches)
+        breach = self._find_strongest(self._stretches)
         if breach.log10_e_value * np.log(10) < self._threshold:
             return False, False
         self.is_firing, self._breach = True, breach
         self._begin_recovery(breach.rows)
         return True, False
 
-    def _strongest(self, stretches: LabelStretches) -> Breach:
+    def _find_strongest(self, stretches: LabelStretches) -> Breach:
         """Return the stretch with the most evidence that a bound is broken."""
         breaches = [Breach(NAN, NAN, 0, -np.inf)]
         for place, ignored in enumerate(self._ignored):
@@ -129,7 +129,7 @@ class MeasureWatch:
 
     def _log_e(self, estimate: Estimate) -> float:
         distance = distance_beyond(self.objective, estimate.value)
-        error = _half_width(estimate) / TWO_SIDED_95
+        error = _compute_half_width(estimate) / TWO_SIDED_95
         return log_evidence(distance, error, estimate.count)
 
     def _begin_recovery(self, rows: int) -> None:
@@ -154,23 +154,23 @@ class MeasureWatch:
 
     def breach(self, *, now: float) -> Breach:  # noqa: ARG002 - as above
         """Return the measure over the stretch that broke the bound, and over the newest labels."""
-        estimate = self._newest()
+        estimate = self._measure_newest()
         return self._breach if estimate is None else self._breach._replace(current=estimate.value)
 
-    def _newest(self) -> Estimate | None:
+    def _measure_newest(self) -> Estimate | None:
         if self._stretches is None:
             return None
         return self._stretches.measure(self.objective.measure, 0)
 
     def status(self, *, now: float) -> ObjectiveStatus:  # noqa: ARG002 - as above
         """Return the measure over the newest labels."""
-        estimate = self._newest()
+        estimate = self._measure_newest()
         if estimate is None or not estimate.count:
             return ObjectiveStatus(self.objective, NAN, NAN, NAN, 0, 0.0, None)
-        half = widen(_half_width(estimate), estimate.count)
+        half = widen(_compute_half_width(estimate), estimate.count)
         log10_e = 0.0
         if self._stretches is not None:
-            log10_e = max(self._strongest(self._stretches).log10_e_value, 0.0)
+            log10_e = max(self._find_strongest(self._stretches).log10_e_value, 0.0)
         return ObjectiveStatus(
             objective=self.objective,
             value=estimate.value,
@@ -182,6 +182,6 @@ class MeasureWatch:
         )
 
 
-def _half_width(estimate: Estimate) -> float:
+def _compute_half_width(estimate: Estimate) -> float:
     """Return half the width of an interval, on the side that is not clipped."""
     return max(estimate.high - estimate.value, estimate.value - estimate.low)

@@ -77,10 +77,10 @@ class ObjectiveAlerts:
         if measure == TRAFFIC_RATE:
             return CountWatch(objective, lambda now: self._traffic.rate(now=now))
         if measure == LABEL_MATURITY:
-            return CountWatch(objective, self._maturity, min_rows=self._limits.min_rows)
+            return CountWatch(objective, self._estimate_maturity, min_rows=self._limits.min_rows)
         return MeasureWatch(objective, threshold=self._limits.threshold)
 
-    def _maturity(self, now: float) -> tuple[float, int] | None:
+    def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
         """Return the labelled share of the predictions that are old enough to have a label."""
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()
@@ -128,9 +128,11 @@ class ObjectiveAlerts:
         evaluations = [watch.evaluate(now=now) for watch in self._watches]
         fired = np.array([evaluation[0] for evaluation in evaluations], np.bool_)
         resolved = np.array([evaluation[1] for evaluation in evaluations], np.bool_)
-        return self._open.apply(Transitions(fired, resolved), lambda place: self._alert(place, now))
+        return self._open.apply(
+            Transitions(fired, resolved), lambda place: self._build_alert(place, now)
+        )
 
-    def _alert(self, place: int, now: float) -> Alert:
+    def _build_alert(self, place: int, now: float) -> Alert:
         watch = self._watches[place]
         breach, objective = watch.breach(now=now), watch.objective
         return Alert(

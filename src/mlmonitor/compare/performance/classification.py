@@ -55,9 +55,9 @@ def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate
         "accuracy": estimate_proportion(float(np.trace(matrix)), float(matrix.sum())),
         "precision": estimate_proportion(tp, tp + fp),
         "recall": recall,
-        "f1": _f1(tp, fp + fn),
+        "f1": _compute_f1(tp, fp + fn),
         "specificity": specificity,
-        "balanced_accuracy": _balanced(matrix),
+        "balanced_accuracy": _compute_balanced(matrix),
     }
 
 
@@ -80,9 +80,11 @@ def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
     }
     measures = {
         "accuracy": estimate_proportion(float(right.sum()), float(m.sum())),
-        "balanced_accuracy": _balanced(matrix),
+        "balanced_accuracy": _compute_balanced(matrix),
     }
-    return measures | {name: _macro(values, pull, m) for name, (values, pull) in parts.items()}
+    return measures | {
+        name: _average_classes(values, pull, m) for name, (values, pull) in parts.items()
+    }
 
 
 def _without_unknown(matrix: Counts | Floats) -> Floats:
@@ -127,12 +129,12 @@ class _Part(NamedTuple):
         return self.values, gain.sum() - gain[:, None] - missed
 
 
-def _macro(values: Floats, influence: Floats, m: Floats) -> Estimate:
+def _average_classes(values: Floats, influence: Floats, m: Floats) -> Estimate:
     variance = float((m * influence**2).sum()) / len(values) ** 2
     return estimate(float(values.mean()), variance, float(m.sum()), low=0.0, high=1.0)
 
 
-def _f1(tp: float, wrong: float) -> Estimate:
+def _compute_f1(tp: float, wrong: float) -> Estimate:
     whole = 2 * tp + wrong
     if whole == 0:
         return Estimate(NAN, NAN, NAN, 0)
@@ -141,7 +143,7 @@ def _f1(tp: float, wrong: float) -> Estimate:
     return estimate(value, variance, tp + wrong, low=0.0, high=1.0)
 
 
-def _balanced(matrix: Counts | Floats) -> Estimate:
+def _compute_balanced(matrix: Counts | Floats) -> Estimate:
     """Return the mean recall of the classes that occur among the actuals."""
     rows = matrix.sum(axis=1)
     used = np.flatnonzero(rows)
@@ -202,7 +204,7 @@ def _widen(estimated: Estimate, error: float) -> Estimate:
     return estimated._replace(low=low, high=high)
 
 
-def _calibration_groups() -> Counts:
+def _group_scores() -> Counts:
     """Return the calibration bin of each score bin."""
     tops = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
     return np.searchsorted(tops, SCORE_EDGES - 1e-12).astype(np.int64)
@@ -210,7 +212,7 @@ def _calibration_groups() -> Counts:
 
 def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, ...]:
     """Return the calibration curve: mean score and share of positives in each non-empty tenth."""
-    groups = _calibration_groups()
+    groups = _group_scores()
     positives = np.bincount(groups, counts[1], CALIBRATION_BINS)
     rows = np.bincount(groups, counts.sum(axis=0), CALIBRATION_BINS)
     totals = np.bincount(groups, sums, CALIBRATION_BINS)
@@ -231,7 +233,7 @@ def compute_ece(counts: Counts, sums: Floats) -> Estimate:
     n = float(counts.sum())
     if not n:
         return Estimate(NAN, NAN, NAN, 0)
-    groups = _calibration_groups()
+    groups = _group_scores()
     gaps = np.bincount(groups, counts[1] - sums, CALIBRATION_BINS)
     value = float(np.abs(gaps).sum() / n)
     rows = counts.sum(axis=0)

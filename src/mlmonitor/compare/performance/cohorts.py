@@ -75,7 +75,7 @@ class CohortTracker:
         """The newest cohorts that have predictions, the oldest first; `effects` of groups."""
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
-        project = self._projector(now, effects)
+        project = self._make_projector(now, effects)
         found = []
         for place in table.order():
             period = int(table.periods[place])
@@ -92,7 +92,7 @@ class CohortTracker:
                     end,
                     int(table.predicted[place]),
                     int(table.labelled[place]),
-                    _maturity(
+                    _estimate_maturity(
                         float(share), int(table.predicted[place]), int(table.labelled[place])
                     ),
                     Performance(outcomes, place, effects=effects),
@@ -101,7 +101,7 @@ class CohortTracker:
             )
         return tuple(found)
 
-    def _projector(
+    def _make_projector(
         self, now: float, effects: GroupEffects | None
     ) -> Callable[[int, int], Mapping[str, Estimate]]:
         """Return a function that projects the losses of the cohort at a place, of some age."""
@@ -121,7 +121,7 @@ class CohortTracker:
                     spread = self.triangle.spread_by_age(row, order, ages, age)
                     mean = float(self.triangle.sums[row, place].sum()) / count
                     estimate = Performance(self.outcomes, place, effects=effects).get(measure)
-                    error = _relative_error(estimate, measure, mean)
+                    error = _compute_relative_error(estimate, measure, mean)
                     value = mean * factor
                     half = TWO_SIDED_95 * value * float(np.hypot(error, spread / factor))
                     ends = (to_measure(measure, value - half), to_measure(measure, value + half))
@@ -138,7 +138,7 @@ class CohortTracker:
         return self.table.nbytes + self.outcomes.nbytes + self.triangle.nbytes
 
 
-def _maturity(share: float, predicted: int, labelled: int) -> float | None:
+def _estimate_maturity(share: float, predicted: int, labelled: int) -> float | None:
     """Return the estimated share, or the labelled share if that is larger.
 
     There are at most as many labels as predictions, so the labelled share is a lower bound.
@@ -148,7 +148,7 @@ def _maturity(share: float, predicted: int, labelled: int) -> float | None:
     return min(max(share, labelled / predicted if predicted else 0.0), 1.0)
 
 
-def _relative_error(estimate: Estimate | None, measure: str, loss: float) -> float:
+def _compute_relative_error(estimate: Estimate | None, measure: str, loss: float) -> float:
     """Return the standard error of a mean loss, as a share of it."""
     if estimate is None or not loss > 0:
         return float("nan")

@@ -72,9 +72,9 @@ class LabelledOutcomes:
         self._mismatch: str | None = None  # why labels and predictions cannot be compared
         self._has_told_mismatch = False
         self.population: Population | None = None
-        self.errors: ErrorSums = ErrorSums(_prediction_edges(reference))
+        self.errors: ErrorSums = ErrorSums(_read_prediction_edges(reference))
         self._reference = reference
-        self._knows_actuals = bool(_entries(reference, Role.ACTUAL))  # asked at every export
+        self._knows_actuals = bool(_list_entries(reference, Role.ACTUAL))  # asked at every export
         self._lens = lens
         if reference is not None:
             self._lens = share_alpha(lens, reference, has_segments=has_segments)
@@ -276,11 +276,11 @@ class LabelledOutcomes:
 
     def _begin(self, actuals: Values, *, now: float) -> Population:
         """Build the population of actuals, from the reference or else from the first ones."""
-        entries = _entries(self._reference, Role.ACTUAL)
+        entries = _list_entries(self._reference, Role.ACTUAL)
         if entries and self._reference is not None:
             plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
         else:
-            kind = infer_actual_kind(actuals, _entries(self._reference, Role.PREDICTION))
+            kind = infer_actual_kind(actuals, _list_entries(self._reference, Role.PREDICTION))
             plan = Plan.build([Field(ACTUAL, Role.ACTUAL, kind)], {}, {})
         if self._has_segments and self._reference is not None:
             self.split = SegmentPopulations(
@@ -289,12 +289,12 @@ class LabelledOutcomes:
         return Population(plan, entries, self._lens, now=now)
 
 
-def _entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
+def _list_entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
     return [] if reference is None else reference.entries([role])
 
 
-def _prediction_edges(reference: Reference | None) -> Floats:
-    for entry in _entries(reference, Role.PREDICTION):
+def _read_prediction_edges(reference: Reference | None) -> Floats:
+    for entry in _list_entries(reference, Role.PREDICTION):
         if isinstance(entry, NumericReference) and entry.name == PREDICTION:
             return np.array(entry.edges, np.float64)
     return np.empty(0)

@@ -46,15 +46,15 @@ class OutcomeReader:
         else:
             block = self._read_classes(columns, actuals)
         if self.plan.has_scores and self.plan.has_probabilities:
-            self.score_fault = self.score_fault or _score_fault(block.scores)
+            self.score_fault = self.score_fault or _find_score_fault(block.scores)
             block.means.update(score_losses(self.plan, block))
         for metric in self.plan.metrics:
-            block.means[metric.name] = self._measure(metric, block)
+            block.means[metric.name] = self._compute_metric(metric, block)
         return block._replace(groups=columns.get(GROUP))
 
     def _read_classes(self, columns: Mapping[str, Column], actuals: Values) -> OutcomeBlock:
-        actual = self._codes(self._classes.encode(list_values(actuals)))
-        predicted = self._codes(columns["class"])
+        actual = self._translate_codes(self._classes.encode(list_values(actuals)))
+        predicted = self._translate_codes(columns["class"])
         scores = self._read_scores(columns)
         numbers = columns["predicted"]
         is_open = (predicted < 0) & ~np.isnan(numbers)
@@ -67,7 +67,7 @@ class OutcomeReader:
                 scores = 1.0 / (1.0 + np.exp(-scores))
         return OutcomeBlock(numbers, numbers * np.nan, predicted, actual, scores, {})
 
-    def _codes(self, codes: Column) -> Buckets:
+    def _translate_codes(self, codes: Column) -> Buckets:
         """Translate codes of names to codes of the plan's classes."""
         table = np.array([*match_names(self._classes.names, self.plan.classes), -1], np.int64)
         return table[codes]
@@ -103,12 +103,12 @@ class OutcomeReader:
             return found.get(name, found[last])[None, :]
         return np.stack([found[name] for name in plan.classes])
 
-    def _measure(self, metric: Metric, block: OutcomeBlock) -> Floats:
+    def _compute_metric(self, metric: Metric, block: OutcomeBlock) -> Floats:
         """Return the values of one metric; all NaN if it raises or returns a wrong type."""
         if self.plan.task == "regression":
             arguments: tuple[Column, Column] = block.predicted, block.actual
         else:
-            by_code = _class_values(self.plan)
+            by_code = _list_class_values(self.plan)
             arguments = by_code[block.predicted_class], by_code[block.actual_class]
         nothing = np.full(block.rows, np.nan)
         try:
@@ -124,7 +124,7 @@ class OutcomeReader:
         return values
 
 
-def _class_values(plan: OutcomePlan) -> Column:
+def _list_class_values(plan: OutcomePlan) -> Column:
     """Return what a custom metric gets for each code; the last stands for rows without a class.
 
     Actuals that are 0 and 1, or False and True, are passed as numbers: `actual == 1` of the text
@@ -135,7 +135,7 @@ def _class_values(plan: OutcomePlan) -> Column:
     return np.array([*plan.class_names, None], object)
 
 
-def _score_fault(scores: Floats) -> str | None:
+def _find_score_fault(scores: Floats) -> str | None:
     """Return what keeps scores `[classes, rows]` from being probabilities; None if nothing does."""
     rows = int(np.count_nonzero(((scores < 0) | (scores > 1)).any(axis=0)))
     if rows:

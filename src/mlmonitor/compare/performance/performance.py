@@ -109,19 +109,19 @@ class Performance(Mapping[str, Estimate]):
     @property
     def mae(self) -> float:
         """The mean absolute error; NaN unless the task is regression."""
-        return self._value("mae")
+        return self._get_value("mae")
 
     @property
     def rmse(self) -> float:
         """The root of the mean squared error; NaN unless the task is regression."""
-        return self._value("rmse")
+        return self._get_value("rmse")
 
     @property
     def bias(self) -> float:
         """The mean of predicted minus actual; NaN unless the task is regression."""
-        return self._value("bias")
+        return self._get_value("bias")
 
-    def _value(self, measure: str) -> float:
+    def _get_value(self, measure: str) -> float:
         estimate = self._estimates.get(measure)
         return NAN if estimate is None else estimate.value
 
@@ -136,16 +136,16 @@ class Performance(Mapping[str, Estimate]):
     @property
     def calibration(self) -> tuple[CalibrationBin, ...]:
         """The calibration curve of the positive class; see `calibration_of` for several classes."""
-        return self._calibration(0) if self.task == "binary" else ()
+        return self._compute_calibration(0) if self.task == "binary" else ()
 
     def calibration_of(self, name: str) -> tuple[CalibrationBin, ...]:
         """Return the calibration curve of one of several classes; empty if it has no scores."""
         classes = self._tables.plan.classes
         if self.task == "binary":
             return self.calibration if name == classes[self._tables.plan.positive] else ()
-        return self._calibration(classes.index(name)) if name in classes else ()
+        return self._compute_calibration(classes.index(name)) if name in classes else ()
 
-    def _calibration(self, place: int) -> tuple[CalibrationBin, ...]:
+    def _compute_calibration(self, place: int) -> tuple[CalibrationBin, ...]:
         plan = self._tables.plan
         if place >= plan.scored or not plan.has_probabilities:
             return ()
@@ -289,11 +289,11 @@ class Performance(Mapping[str, Estimate]):
                 parts["ece"].append(compute_ece(counts, sums))
         for name, values in parts.items():
             if values:
-                estimates[name] = _mean_of(values)
+                estimates[name] = _average(values)
         self._auc_error = {name: float(np.mean(e)) for name, e in errors.items() if e}
 
 
-def _mean_of(values: list[Estimate]) -> Estimate:
+def _average(values: list[Estimate]) -> Estimate:
     """Return the mean of dependent estimates; its interval has their average width."""
     value, low, high = (float(np.mean([each[place] for each in values])) for place in range(3))
     return Estimate(value, low, high, max(each.count for each in values))

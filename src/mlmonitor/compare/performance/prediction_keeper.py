@@ -93,7 +93,7 @@ class PredictionKeeper:
     def columns(self, rows: Rows, codes: Codes | None) -> dict[str, Column]:
         """Return the columns of some rows' predictions."""
         outputs = self._choose_outputs(rows.predictions)
-        values = rows.predictions[self._primary(rows.predictions)]
+        values = rows.predictions[self._choose_primary(rows.predictions)]
         numbers, refused = parse_floats(values)
         classes: ClassIndex = np.full(len(numbers), NO_CLASS, np.int32)
         if refused[-1] or _has_truths(values):
@@ -106,7 +106,7 @@ class PredictionKeeper:
             columns[f"{SCORE}{name}"] = missing if output is None else parse_floats(output)[0]
         for field, edges in self.buckets.items():
             column = rows.features.column(field)
-            columns[f"{BUCKET}{field}"] = _bucket_of(column, edges, len(numbers))
+            columns[f"{BUCKET}{field}"] = _find_buckets(column, edges, len(numbers))
         if self.groups is not None:
             columns[GROUP] = self._hash_groups(rows.features.column(self.groups), len(numbers))
         return columns
@@ -123,12 +123,12 @@ class PredictionKeeper:
         for name in self._outputs or ():
             is_silent &= np.isnan(columns[f"{SCORE}{name}"])
         is_gone = np.zeros(len(is_silent), np.bool_)
-        values = list_values(rows.predictions[self._primary(rows.predictions)])
+        values = list_values(rows.predictions[self._choose_primary(rows.predictions)])
         for row in np.flatnonzero(is_silent).tolist():
             is_gone[row] = is_missing(values[row])
         return is_gone, is_silent & ~is_gone
 
-    def _primary(self, predictions: Mapping[str, Values]) -> str:
+    def _choose_primary(self, predictions: Mapping[str, Values]) -> str:
         """Return `prediction`, or else the first output that names a class, or else the first."""
         if PREDICTION in predictions:
             return PREDICTION
@@ -140,17 +140,17 @@ class PredictionKeeper:
         if self._outputs is None:
             others = [name for name in predictions if name != PREDICTION]
             numeric = [name for name in others if _is_numeric(predictions[name])]
-            self._label = _numeric_label({name: predictions[name] for name in numeric})
+            self._label = _find_numeric_label({name: predictions[name] for name in numeric})
             numeric = [name for name in numeric if name != self._label]
             self._outputs = tuple(numeric[:MOST_SCORED_CLASSES]) if len(predictions) > 1 else ()
             self.pending.add_columns({f"{SCORE}{name}": "f8" for name in self._outputs})
             self.predicts_scores = (
-                bool(self._outputs) and self._primary(predictions) in self._outputs
+                bool(self._outputs) and self._choose_primary(predictions) in self._outputs
             )
         return self._outputs
 
 
-def _numeric_label(numeric: Mapping[str, Values]) -> str | None:
+def _find_numeric_label(numeric: Mapping[str, Values]) -> str | None:
     """Return the first output whose first values are 0 or 1 beside a score; None if there is none.
 
     A score has another value, or is a float where the output is an integer.
@@ -187,7 +187,7 @@ def _has_truths(values: Values) -> bool:
     return not {bool, np.bool_}.isdisjoint(map(type, values))
 
 
-def _bucket_of(values: Values | None, edges: Floats, rows: int) -> Codes:
+def _find_buckets(values: Values | None, edges: Floats, rows: int) -> Codes:
     """Return the bucket of each value: `i` if in `(edge i - 1, edge i]`, -1 if unknown."""
     if values is None:
         return np.full(rows, -1)

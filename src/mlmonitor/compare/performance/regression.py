@@ -22,21 +22,21 @@ def compute_regression(t: Terms, *, quantile: float = 0.5) -> dict[str, Estimate
     with np.errstate(all="ignore"):
         return {
             "mae": estimate_mean(t["n"], t["abs"], t["e2"], low=0.0),
-            "rmse": _root_of(estimate_mean(t["n"], t["e2"], t["e4"], low=0.0)),
+            "rmse": _take_root(estimate_mean(t["n"], t["e2"], t["e4"], low=0.0)),
             "bias": estimate_mean(t["n"], t["e"], t["e2"]),
             "mape": estimate_mean(t["nonzero"], t["r"], t["r2"], low=0.0),
-            "wape": _wape(t),
-            "r2": _r2(t),
-            "pinball": _pinball(t, quantile),
+            "wape": _compute_wape(t),
+            "r2": _compute_r2(t),
+            "pinball": _compute_pinball(t, quantile),
         }
 
 
-def _root_of(square: Estimate) -> Estimate:
+def _take_root(square: Estimate) -> Estimate:
     value, low, high = (float(np.sqrt(x)) for x in square[:3])
     return square._replace(value=value, low=low, high=high)
 
 
-def _pinball(t: Terms, quantile: float) -> Estimate:
+def _compute_pinball(t: Terms, quantile: float) -> Estimate:
     """Return the pinball loss: a unit of error below the actual costs q, one above it 1 - q."""
     over, under = (t["abs"] + t["e"]) / 2, (t["abs"] - t["e"]) / 2
     over2, under2 = t["over2"], t["e2"] - t["over2"]
@@ -45,7 +45,7 @@ def _pinball(t: Terms, quantile: float) -> Estimate:
     return estimate_mean(t["n"], total, squares, low=0.0)
 
 
-def _wape(t: Terms) -> Estimate:
+def _compute_wape(t: Terms) -> Estimate:
     """Return the sum of absolute errors divided by the sum of absolute actuals."""
     if t["a"] == 0:
         return Estimate(NAN, NAN, NAN, int(t["n"]))
@@ -55,7 +55,7 @@ def _wape(t: Terms) -> Estimate:
     return estimate(ratio, squares / t["a"] ** 2, t["n"], low=0.0, high=np.inf)
 
 
-def _r2(t: Terms) -> Estimate:
+def _compute_r2(t: Terms) -> Estimate:
     """Return one minus the ratio of squared errors to squared deviations from the mean actual."""
     n, mean = t["n"], t["d"] / t["n"]
     total = t["d2"] - n * mean * mean

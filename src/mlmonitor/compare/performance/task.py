@@ -48,17 +48,17 @@ def infer_plan(
     """
     if actual.kind is Kind.DATETIME:
         return None
-    entries = _entries(reference)
+    entries = _map_entries(reference)
     if actual.is_numeric and not _is_binary(entries, evidence) and not _has_classes(evidence):
-        return OutcomePlan("regression", center=_center(entries, evidence), metrics=metrics)
-    classes = _classes(entries, scores, evidence)
+        return OutcomePlan("regression", center=_find_center(entries, evidence), metrics=metrics)
+    classes = _list_classes(entries, scores, evidence)
     if len(classes) > 2 and not 0 < len(classes) <= MOST_KNOWN_CLASSES:
         classes = classes[:MOST_KNOWN_CLASSES]
     is_score = _predicts_scores(entries, evidence)
     has_scores = bool(scores) or is_score
     if len(classes) == 2:
-        positive = _positive(classes, scores)
-        low, high = _range(entries, scores, evidence)
+        positive = _find_positive(classes, scores)
+        low, high = _find_range(entries, scores, evidence)
         return OutcomePlan(
             "binary",
             classes,
@@ -107,13 +107,13 @@ def _is_fraction(name: str | None) -> bool:
         return False
 
 
-def _entries(reference: Reference | None) -> dict[tuple[Role, str], CountedEntry]:
+def _map_entries(reference: Reference | None) -> dict[tuple[Role, str], CountedEntry]:
     roles = (Role.PREDICTION, Role.ACTUAL)
     listed = [] if reference is None else reference.entries(roles)
     return {(Role(entry.role), entry.name): entry for entry in listed}
 
 
-def _actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry | None:
+def _find_actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry | None:
     return next((e for (role, _), e in entries.items() if role is Role.ACTUAL), None)
 
 
@@ -129,7 +129,7 @@ def _is_zero_or_one(entry: CountedEntry | None) -> bool:
 
 def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
     """Whether numeric actuals are the classes 0 and 1."""
-    entry = _actual(entries)
+    entry = _find_actual(entries)
     if entry is not None:
         return _is_zero_or_one(entry)
     values = list_values(evidence.actuals)
@@ -153,15 +153,15 @@ def _predicts_scores(entries: dict[tuple[Role, str], CountedEntry], evidence: Ev
     return bool(predicted.size and (predicted != np.round(predicted)).any())
 
 
-def _center(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> float:
-    entry = _actual(entries) or entries.get((Role.PREDICTION, PREDICTION))
+def _find_center(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> float:
+    entry = _find_actual(entries) or entries.get((Role.PREDICTION, PREDICTION))
     if isinstance(entry, NumericReference) and entry.mean is not None:
         return entry.mean
     predicted = evidence.predicted[~np.isnan(evidence.predicted)]
     return float(np.median(predicted)) if predicted.size else 0.0
 
 
-def _classes(
+def _list_classes(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[str, ...]:
     """Return every known class: true or predicted in training, scored, or in the first labels."""
@@ -173,7 +173,7 @@ def _classes(
             names.update(dict.fromkeys(entry.names))
         elif _is_zero_or_one(entry):
             names.update({"0": None, "1": None})
-    if _actual(entries) is None:
+    if _find_actual(entries) is None:
         labels = map(category_name, list_values(evidence.actuals))
         names.update(dict.fromkeys(name for name in labels if name is not None))
         names.update(dict.fromkeys(evidence.predicted_names))
@@ -184,11 +184,11 @@ def _classes(
     return tuple(sorted(names))
 
 
-def _positive(classes: tuple[str, ...], scores: Sequence[str]) -> int:
+def _find_positive(classes: tuple[str, ...], scores: Sequence[str]) -> int:
     return classes.index(scores[1]) if len(scores) == 2 and scores[1] in classes else 1
 
 
-def _range(
+def _find_range(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[float, float]:
     """Return the range of scores in training, or else in the first predictions."""

@@ -87,7 +87,7 @@ class OutcomeTracker:
         """Add pairs: the kept columns of predictions, and their actuals."""
         block = self._reader.read(columns, actuals, numbers)
         for dimension, (_, tables) in self._parts.items():
-            tables.update(block, self._buckets(dimension, columns, block))
+            tables.update(block, self._assign_buckets(dimension, columns, block))
         self.add(block, predicted_at=predicted_at, labelled_at=labelled_at)
 
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
@@ -104,7 +104,7 @@ class OutcomeTracker:
         for listener in self._listeners:
             listener.ingest(block, predicted_at)
 
-    def _buckets(
+    def _assign_buckets(
         self, dimension: str, columns: Mapping[str, Column], block: OutcomeBlock
     ) -> Buckets:
         if dimension == SEGMENT:

@@ -50,7 +50,7 @@ class RunDetector:
         self._numeric = len(plan.schema.numeric)
         reference, is_bin = entry_counts(entries, plan), possible_bins(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
-        varied = np.array([_varied(entry) for entry in entries], np.bool_)
+        varied = np.array([_has_varied(entry) for entry in entries], np.bool_)
         # Bins that stand for many categories: their names show whether all values are equal.
         self._is_value = is_bin[:, :-1].copy()
         self._single: Floats = self._belief[:, :-1].copy()
@@ -88,7 +88,7 @@ class RunDetector:
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing
         self._seen, self._seen_missing = counts, missing.copy()
-        values, valid = self._one_value(new[:, :-1], extremes), new[:, :-1].sum(axis=1)
+        values, valid = self._find_common_value(new[:, :-1], extremes), new[:, :-1].sum(axis=1)
         is_none = (new_missing > 0) & (new_missing == new.sum(axis=1))
         self._extend(
             np.concatenate([values, np.where(is_none, 0.0, np.nan)]),
@@ -103,7 +103,7 @@ class RunDetector:
         has_varied = np.concatenate([(valid > 0) & np.isnan(values), valid > 0])
         return RunEvidence(log_e, log_chance, self._rows.copy()), has_varied
 
-    def _one_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
+    def _find_common_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
         """The common value of all new values, or its category's code; NaN where they vary."""
         low, high = extremes
         is_one = np.count_nonzero(new, axis=1) == 1
@@ -166,7 +166,7 @@ class RunDetector:
         )
 
 
-def _varied(entry: CountedEntry) -> bool:
+def _has_varied(entry: CountedEntry) -> bool:
     """Whether the reference had more than one value."""
     if isinstance(entry, NumericReference):
         return bool(entry.stddev)

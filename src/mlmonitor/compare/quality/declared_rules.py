@@ -26,7 +26,7 @@ def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ..
     """
     if isinstance(fields, Field) or not isinstance(fields, Sequence) or isinstance(fields, str):
         raise ConfigError("fields: expected a list of them, such as [Field('age', minimum=0)]")
-    declared = tuple(_checked(field) for field in fields)
+    declared = tuple(_check_rules(field) for field in fields)
     identities = [(field.role, field.name) for field in declared]
     for field, identity in zip(declared, identities, strict=True):
         if identities.count(identity) > 1:
@@ -37,7 +37,7 @@ def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ..
     return declared
 
 
-def _checked(field: object) -> Field:
+def _check_rules(field: object) -> Field:
     if not isinstance(field, Field) or not field.name:
         raise ConfigError("fields: expected Field objects with a name, as Field('age', minimum=0)")
     where = f"fields: {field.name!r}"

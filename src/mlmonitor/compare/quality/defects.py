@@ -38,11 +38,11 @@ def list_defects(entries: Sequence[CountedEntry]) -> tuple[Defect, ...]:
     return tuple(
         Defect(place, quality, belief)
         for place, entry in enumerate(entries)
-        for quality, belief in _beliefs(entry).items()
+        for quality, belief in _form_beliefs(entry).items()
     )
 
 
-def _beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
+def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
     """Expected defective and good values, by kind of defect.
 
     Missing, not finite, of a wrong type: the reference's counts plus half a count. Out of range:

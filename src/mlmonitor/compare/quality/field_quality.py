@@ -92,7 +92,7 @@ class FieldQuality:
             threshold=significance.quality_threshold,
             tolerance=significance.quality_tolerance,
             min_rows=significance.min_rows,
-            dependence=_of_defects(dependence, self._defects),
+            dependence=_select_defects(dependence, self._defects),
         )
         self._runs = RunDetector(plan, entries, dependence)
         self.run_states: AlertStates = AlertStates(
@@ -138,7 +138,7 @@ class FieldQuality:
             np.concatenate([proportions.transitions.fired, run_transitions.fired]),
             np.concatenate([proportions.transitions.resolved, run_transitions.resolved]),
         )
-        changed = self.open.apply(transitions, self._builder(proportions, run, now))
+        changed = self.open.apply(transitions, self._make_builder(proportions, run, now))
         if self._new_fields is not None:
             changed += self._new_fields.evaluate(total.rows, now=now)
         return changed
@@ -184,7 +184,7 @@ class FieldQuality:
         )
         return run, transitions
 
-    def _builder(
+    def _make_builder(
         self, proportions: ProportionEvaluation, run: RunEvidence, now: float
     ) -> Callable[[int], Alert]:
         """Return a function that builds the alert at a place of `alert_keys`."""
@@ -198,9 +198,9 @@ class FieldQuality:
         def build(place: int) -> Alert:
             is_run = place >= defects
             evidence = (
-                self._run_evidence(place - defects, run)
+                self._find_run_evidence(place - defects, run)
                 if is_run
-                else self._defect_evidence(place, proportions, float(thresholds[place]))
+                else self._find_defect_evidence(place, proportions, float(thresholds[place]))
             )
             key = self.alert_keys[place]
             field = self._plan.schema.fields[key.place]
@@ -221,7 +221,7 @@ class FieldQuality:
 
         return build
 
-    def _defect_evidence(
+    def _find_defect_evidence(
         self, place: int, proportions: ProportionEvaluation, threshold: float
     ) -> _Evidence:
         belief, share = self.proportions.belief[place], float(proportions.share[place])
@@ -238,7 +238,7 @@ class FieldQuality:
             reason=f"{description}: {before:.2%} of values to be expected, {share:.2%} now",
         )
 
-    def _run_evidence(self, stream: int, run: RunEvidence) -> _Evidence:
+    def _find_run_evidence(self, stream: int, run: RunEvidence) -> _Evidence:
         rows, is_constant = int(run.rows[stream]), stream < len(self._plan.schema)
         return _Evidence(
             value=1.0,
@@ -251,7 +251,7 @@ class FieldQuality:
         )
 
 
-def _of_defects(
+def _select_defects(
     dependence: DesignEffects | None, defects: Sequence[Defect]
 ) -> DesignEffects | None:
     if dependence is None:

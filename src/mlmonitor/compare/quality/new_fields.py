@@ -57,7 +57,9 @@ class NewFieldDetector:
         names = list(self._places)
         changed = self.alerts.apply(
             evaluation.transitions,
-            lambda place: _alert(names[place], place, evaluation, float(thresholds[place]), now),
+            lambda place: _build_alert(
+                names[place], place, evaluation, float(thresholds[place]), now
+            ),
         )
         if new_rows:
             self.alerts.refresh(counts[:, 0] / new_rows)
@@ -94,7 +96,7 @@ def is_prediction(name: str) -> bool:
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")
 
 
-def _alert(
+def _build_alert(
     name: str, place: int, evaluation: ProportionEvaluation, threshold: float, now: float
 ) -> Alert:
     share = float(evaluation.share[place])

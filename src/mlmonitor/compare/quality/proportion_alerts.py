@@ -67,10 +67,10 @@ class ProportionAlerts:
         """Evaluate the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
-        log_e, defective, rows = self._strongest()
+        log_e, defective, rows = self._find_strongest()
         transitions = self.states.evaluate(
             log_e,
-            self._growth(defective, rows),
+            self._bound_growth(defective, rows),
             rows.astype(np.float64),
             has_recovered=self._recovery.evaluate(self._counts, self._shows_nothing),
             now=now,
@@ -80,7 +80,7 @@ class ProportionAlerts:
         share = defective / np.maximum(rows, 1)
         return ProportionEvaluation(transitions, log_e / np.log(10), share, rows)
 
-    def _strongest(self) -> tuple[Floats, Counts, Counts]:
+    def _find_strongest(self) -> tuple[Floats, Counts, Counts]:
         """Log e-value, defective values and rows of each stream's stretch with the most evidence.
 
         Streams that never had a defective value are skipped: their share cannot have grown.
@@ -113,10 +113,10 @@ class ProportionAlerts:
         return statistics + self._counts.nbytes + self.belief.nbytes
 
     def _shows_nothing(self, counts: Counts) -> Mask:
-        shows_nothing: Mask = self._growth(counts[:, 0], counts.sum(axis=1)) <= 0
+        shows_nothing: Mask = self._bound_growth(counts[:, 0], counts.sum(axis=1)) <= 0
         return shows_nothing
 
-    def _growth(self, defective: Counts, rows: Counts) -> Floats:
+    def _bound_growth(self, defective: Counts, rows: Counts) -> Floats:
         """The lower bound of the growth of each share."""
         if self._dependence is None:
             return growth_lower_bound(self.belief, defective, rows)

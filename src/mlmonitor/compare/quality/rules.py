@@ -69,10 +69,10 @@ class Rules:
                 continue
             typed = field._replace(kind=schema.fields[place].kind)
             self.rules += [Rule(typed, place, constraint) for constraint in constraints_of(field)]
-        self._low, self._low_places = self._bounds(MINIMUM)
-        self._high, self._high_places = self._bounds(MAXIMUM)
-        self._null_places = self._places(NULLABLE)
-        self._dictionaries = [_allowed(rule.field) for rule in self._with(ALLOWED)]
+        self._low, self._low_places = self._list_bounds(MINIMUM)
+        self._high, self._high_places = self._list_bounds(MAXIMUM)
+        self._null_places = self._list_places(NULLABLE)
+        self._dictionaries = [_list_allowed(rule.field) for rule in self._with(ALLOWED)]
         self.counts: Counts = np.zeros(len(self.rules), np.int64)
         self._seen: Counts = np.zeros(len(self.rules), np.int64)
         self._rows = 0
@@ -85,19 +85,19 @@ class Rules:
         """Count the violations of a block; those of `nullable` are counted with the totals."""
         if self._low.size:
             below = (block.numeric[self._low_places] < self._low).sum(axis=1)
-            self.counts[self._indices(MINIMUM)] += below
+            self.counts[self._list_indices(MINIMUM)] += below
         if self._high.size:
             above = (block.numeric[self._high_places] > self._high).sum(axis=1)
-            self.counts[self._indices(MAXIMUM)] += above
+            self.counts[self._list_indices(MAXIMUM)] += above
         for index, place, dictionary in zip(
-            self._indices(ALLOWED), self._places(ALLOWED), self._dictionaries, strict=True
+            self._list_indices(ALLOWED), self._list_places(ALLOWED), self._dictionaries, strict=True
         ):
             encoded = dictionary.encode(block.categorical[place - self._numeric])
             self.counts[index] += int(encoded.counts[-1])
 
     def evaluate(self, total: FieldProfile, *, now: float) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved."""
-        self.counts[self._indices(NULLABLE)] = total.quality[self._null_places, _MISSING]
+        self.counts[self._list_indices(NULLABLE)] = total.quality[self._null_places, _MISSING]
         violations, rows = self.counts - self._seen, total.rows - self._rows
         self._seen, self._rows = self.counts.copy(), total.rows
         covered = np.maximum(violations, rows)
@@ -112,7 +112,9 @@ class Rules:
             self.alerts.refresh(violations / covered)
         return self.alerts.apply(
             Transitions(fired, resolved),
-            lambda index: self._alert(index, int(violations[index]), int(covered[index]), now),
+            lambda index: self._build_alert(
+                index, int(violations[index]), int(covered[index]), now
+            ),
         )
 
     def results(self) -> tuple[RuleResult, ...]:
@@ -126,7 +128,7 @@ class Rules:
         dictionaries = sum(dictionary.nbytes for dictionary in self._dictionaries)
         return dictionaries + _RULE_BYTES * len(self.rules)
 
-    def _alert(self, index: int, violations: int, rows: int, now: float) -> Alert:
+    def _build_alert(self, index: int, violations: int, rows: int, now: float) -> Alert:
         rule, share = self.rules[index], violations / rows
         what = _VIOLATIONS[rule.constraint]
         return Alert(
@@ -147,13 +149,13 @@ class Rules:
     def _with(self, constraint: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.constraint == constraint]
 
-    def _indices(self, constraint: str) -> list[int]:
+    def _list_indices(self, constraint: str) -> list[int]:
         return [index for index, rule in enumerate(self.rules) if rule.constraint == constraint]
 
-    def _places(self, constraint: str) -> list[int]:
+    def _list_places(self, constraint: str) -> list[int]:
         return [rule.place for rule in self._with(constraint)]
 
-    def _bounds(self, constraint: str) -> tuple[Floats, list[int]]:
+    def _list_bounds(self, constraint: str) -> tuple[Floats, list[int]]:
         rules = self._with(constraint)
         bounds = [bound(rule.field, getattr(rule.field, constraint)) for rule in rules]
         return np.array(bounds, np.float64)[:, None], [rule.place for rule in rules]
@@ -193,7 +195,7 @@ def bound(field: Field, value: object) -> float:
     return float(read([value])[0][0])
 
 
-def _allowed(field: Field) -> Dictionary:
+def _list_allowed(field: Field) -> Dictionary:
     names = (category_name(value) for value in field.allowed or ())
     unique = dict.fromkeys(name for name in names if name is not None)
     return Dictionary(tuple(unique), is_boolean=field.kind is Kind.BOOLEAN)

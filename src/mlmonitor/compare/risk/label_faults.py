@@ -35,15 +35,15 @@ def find_label_fault(
     """
     if block.rows < LEAST_PAIRS or measure not in ("mae", "accuracy", "brier"):
         return None
-    loss = _mean_loss(plan, block, measure)
-    for fault, undone in _attempts(plan, block):
-        without = _mean_loss(plan, undone, measure)
+    loss = _compute_mean_loss(plan, block, measure)
+    for fault, undone in _list_attempts(plan, block):
+        without = _compute_mean_loss(plan, undone, measure)
         if without <= _NEAR_LIMIT * limit and loss > _WORSE * without:
             return fault
     return None
 
 
-def _attempts(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
+def _list_attempts(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
     for rows in _SHIFTS:
         if block.rows - abs(rows) >= LEAST_PAIRS:
             text = "one row" if abs(rows) == 1 else f"{abs(rows)} rows"
@@ -55,7 +55,7 @@ def _attempts(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
         fault = CommonCause("scores or classes inverted", "inverted_scores", advice)
         yield _Attempt(fault, _invert(plan, block))
     if plan.task == "regression":
-        yield from _scale(block)
+        yield from _try_scale(block)
 
 
 def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
@@ -66,7 +66,7 @@ def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
     )
 
 
-def _scale(block: OutcomeBlock) -> Iterator[_Attempt]:
+def _try_scale(block: OutcomeBlock) -> Iterator[_Attempt]:
     """Multiply all predictions by the factor that fits best."""
     is_pair = np.isfinite(block.predicted) & np.isfinite(block.actual)
     predicted, actual = block.predicted[is_pair], block.actual[is_pair]
@@ -86,7 +86,7 @@ def _scale(block: OutcomeBlock) -> Iterator[_Attempt]:
     yield _Attempt(fault, block._replace(predicted=factor * block.predicted))
 
 
-def _mean_loss(plan: OutcomePlan, block: OutcomeBlock, measure: str) -> float:
+def _compute_mean_loss(plan: OutcomePlan, block: OutcomeBlock, measure: str) -> float:
     if measure == "brier":  # the block's own is that of the pairs as they arrived
         block = block._replace(means={**block.means, **score_losses(plan, block)})
     losses = measure_losses(plan, block)[measure]

@@ -104,7 +104,7 @@ class RiskAlerts:
     def evaluate(self, *, now: float) -> list[Alert]:
         """Weigh the labels so far; return the alerts that fired, changed again or resolved."""
         self.unevaluated_rows, self.evaluated_at = 0, now
-        mature_before = self._mature_before(now)
+        mature_before = self._find_immature_period(now)
         fired, resolved = (np.zeros(len(self._intakes), np.bool_) for _ in range(2))
         effects = {} if self._effects is None else self._effects.design_effects()
         for place, intake in enumerate(self._intakes):
@@ -114,15 +114,15 @@ class RiskAlerts:
                 transitions = intake.stream.evaluate(now=now, design_effect=effect)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
         changed = self._open.apply(
-            Transitions(fired, resolved), lambda place: self._alert(place, now)
+            Transitions(fired, resolved), lambda place: self._build_alert(place, now)
         )
         for place, stream in self._streams.items():
             effect = effects.get(stream.baseline.bins.measure, 1.0)
             if stream.evaluate_further(design_effect=effect):
-                changed.append(self._open.update(place, self._alert(place, now)))
+                changed.append(self._open.update(place, self._build_alert(place, now)))
         return changed
 
-    def _mature_before(self, now: float) -> float:
+    def _find_immature_period(self, now: float) -> float:
         """Return the first period whose labels do not count yet."""
         if not self._maturity:
             return np.inf
@@ -131,7 +131,7 @@ class RiskAlerts:
         current = np.floor(now / self._table.seconds)
         return float(current - mature[0]) if mature.size else -np.inf
 
-    def _alert(self, place: int, now: float) -> Alert:
+    def _build_alert(self, place: int, now: float) -> Alert:
         stream = self._streams[place]
         evidence, measure = stream.evidence, stream.baseline.bins.measure
         value = stream.measure_since_change()

@@ -71,7 +71,7 @@ class LatencyEvidence:
         self._evidence.update(new)
         self._counts += new
         log_e, change = self._evidence.evaluate()
-        growth = self._growth(change.counts)
+        growth = self._bound_growth(change.counts)
         transitions = self._states.evaluate(
             log_e,
             growth.max(axis=1),
@@ -93,12 +93,12 @@ class LatencyEvidence:
         """Whether the alert is firing."""
         return bool(self._states.is_firing[0])
 
-    def _growth(self, counts: Counts) -> Floats:
+    def _bound_growth(self, counts: Counts) -> Floats:
         """Return lower bounds on the growth of the share beyond each limit, `[1, quantiles]`."""
         slow = np.array([int(counts[0, above:].sum()) for above in self._above], np.int64)
         rows = np.full(slow.size, int(counts.sum()), np.int64)
         return growth_lower_bound(self._belief, slow, rows)[None]
 
     def _shows_nothing(self, counts: Counts) -> Mask:
-        shows_nothing: Mask = self._growth(counts).max(axis=1) <= 0
+        shows_nothing: Mask = self._bound_growth(counts).max(axis=1) <= 0
         return shows_nothing

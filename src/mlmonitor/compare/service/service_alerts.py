@@ -84,7 +84,7 @@ class ServiceAlerts:
         self.unevaluated_rows += calls.seconds.size
         self._recent = self._recent.append(calls).part(-RECENT_CALLS, None)
         self._failures += _count_failures(calls.has_failed)
-        limit = self._further_limit()
+        limit = self._find_further_limit()
         for further, is_bad in zip(
             self._further, (calls.has_failed, calls.seconds > limit), strict=True
         ):
@@ -118,10 +118,10 @@ class ServiceAlerts:
             np.concatenate([failures.transitions.fired, latency.transitions.fired]),
             np.concatenate([failures.transitions.resolved, latency.transitions.resolved]),
         )
-        build = self._builder(self._streams, failures, latency, now)
+        build = self._make_builder(self._streams, failures, latency, now)
         changed = self._open.apply(transitions, build)
         self._follow(transitions)
-        return [*changed, *self._changed_again(now)]
+        return [*changed, *self._update_changed(now)]
 
     def _follow(self, transitions: Transitions) -> None:
         """Begin to look for further growth of what fired, and end it for what resolved."""
@@ -131,12 +131,12 @@ class ServiceAlerts:
             if transitions.resolved[place]:
                 further.end()
 
-    def _further_limit(self) -> float:
+    def _find_further_limit(self) -> float:
         """Return the latency that a standing alert's calls must exceed to be worse than it."""
         latest = next((a for a in self._open if a.measure == LATENCY), None)
         return np.inf if latest is None else latest.value * GROWTH
 
-    def _changed_again(self, now: float) -> list[Alert]:
+    def _update_changed(self, now: float) -> list[Alert]:
         """Update the alerts on failures or latencies that have grown once more."""
         changed = []
         for place, further in enumerate(self._further):
@@ -184,7 +184,7 @@ class ServiceAlerts:
         """Memory held at most."""
         return _NBYTES
 
-    def _builder(
+    def _make_builder(
         self,
         streams: _Streams,
         failures: ProportionEvaluation,
@@ -195,9 +195,9 @@ class ServiceAlerts:
 
         def build(place: int) -> Alert:
             evidence = (
-                _failure_evidence(streams.failures, failures)
+                _find_failure_evidence(streams.failures, failures)
                 if place == 0
-                else self._latency_evidence(streams.latency, latency)
+                else self._find_latency_evidence(streams.latency, latency)
             )
             return Alert(
                 field=SERVICE_FIELD,
@@ -216,7 +216,7 @@ class ServiceAlerts:
 
         return build
 
-    def _latency_evidence(
+    def _find_latency_evidence(
         self, stream: LatencyEvidence, evaluation: LatencyEvaluation
     ) -> "_CallEvidence":
         """Return the quantile that grew, over the calls since the change, or the newest of them."""
@@ -245,7 +245,9 @@ class _CallEvidence(NamedTuple):
     reason: str
 
 
-def _failure_evidence(stream: ProportionAlerts, evaluation: ProportionEvaluation) -> _CallEvidence:
+def _find_failure_evidence(
+    stream: ProportionAlerts, evaluation: ProportionEvaluation
+) -> _CallEvidence:
     share, rows = float(evaluation.share[0]), evaluation.rows
     before = max(float(stream.belief[0, 0]) - PRIOR, 0.0) / BASELINE_CALLS
     return _CallEvidence(

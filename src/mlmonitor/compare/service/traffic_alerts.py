@@ -74,19 +74,19 @@ class TrafficAlerts:
         """Compare the last complete half hour; return an alert that fired or resolved."""
         self.evaluated_at = now
         self.counts.advance(now)
-        usual, count = self._usual(), self._recent()
-        change = None if usual is None else _change(count, usual)
+        usual, count = self._find_usual(), self._count_recent()
+        change = None if usual is None else _find_change(count, usual)
         fired = change is not None and not self.is_firing
         resolved = change is None and self.is_firing
         self.is_firing = (self.is_firing or fired) and not resolved
         transitions = Transitions(np.array([fired]), np.array([resolved]))
-        return self._open.apply(transitions, lambda _: _alert(count, usual, change, now))
+        return self._open.apply(transitions, lambda _: _build_alert(count, usual, change, now))
 
-    def _recent(self) -> int:
+    def _count_recent(self) -> int:
         newest = self.counts.newest_slot
         return self.counts.total(newest - COMPARED_SLOTS, newest)
 
-    def _usual(self) -> _Usual | None:
+    def _find_usual(self) -> _Usual | None:
         """Return what earlier days had at this time; None while that is not known."""
         counts, newest = self.counts, self.counts.newest_slot
         if newest - DAY_SLOTS - COMPARED_SLOTS - _SHIFT_SLOTS < counts.oldest_slot:
@@ -117,7 +117,7 @@ class TrafficAlerts:
     def alerts(self) -> tuple[Alert, ...]:
         """The firing alert, if any, with `current` over the last half hour."""
         if len(self._open):
-            self._open.refresh(np.array([self._recent() / (COMPARED_SLOTS * SLOT_SECONDS)]))
+            self._open.refresh(np.array([self._count_recent() / (COMPARED_SLOTS * SLOT_SECONDS)]))
         return tuple(self._open)
 
     @property
@@ -126,7 +126,7 @@ class TrafficAlerts:
         return self.counts.nbytes
 
 
-def _change(count: int, usual: _Usual) -> Change | None:
+def _find_change(count: int, usual: _Usual) -> Change | None:
     """Return how a count differs from earlier days, beyond chance."""
     least = usual.least - _DEVIATIONS * np.sqrt(usual.least)
     if usual.least >= _LEAST and count + _DEVIATIONS * np.sqrt(count) < GONE * least:
@@ -139,7 +139,7 @@ def _change(count: int, usual: _Usual) -> Change | None:
     return None
 
 
-def _alert(count: int, usual: _Usual | None, change: Change | None, now: float) -> Alert:
+def _build_alert(count: int, usual: _Usual | None, change: Change | None, now: float) -> Alert:
     seconds = COMPARED_SLOTS * SLOT_SECONDS
     least, most, days = (0, 0, 0) if usual is None else usual
     bound = GONE * least if change == "gone" else GROWN * most

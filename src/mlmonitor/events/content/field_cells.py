@@ -72,15 +72,15 @@ class FieldCells:
             key: disclose(entry, options, public) for key, entry in entries.items()
         }
         self._fields = plan.schema.fields
-        self._features = self._numbers(Role.FEATURE)
-        self._derived = self._numbers(Role.DERIVED)
+        self._features = self._select_numbers(Role.FEATURE)
+        self._derived = self._select_numbers(Role.DERIVED)
         outputs = [field for field in self._fields if field.role is Role.PREDICTION]
-        self._primary = _primary(outputs)
-        self._scores = self._numbers(Role.PREDICTION, but=self._primary)
+        self._primary = _choose_primary(outputs)
+        self._scores = self._select_numbers(Role.PREDICTION, but=self._primary)
         self._categories = {
             place: CategoryNames(
                 dictionary,
-                least_rows=1 if self._disclosure(field) is Disclosure.VALUES else LEAST_ROWS,
+                least_rows=1 if self._find_disclosure(field) is Disclosure.VALUES else LEAST_ROWS,
             )
             for place, (field, dictionary) in enumerate(
                 zip(plan.schema.categorical, plan.dictionaries, strict=True)
@@ -90,25 +90,25 @@ class FieldCells:
         self._columns = [
             (place, field)
             for place, field in enumerate(self._fields)
-            if self._disclosure(field) is not Disclosure.NOTHING
+            if self._find_disclosure(field) is not Disclosure.NOTHING
             and field is not self._primary
             and not self._is_number(field)
         ]
 
-    def _disclosure(self, field: Field) -> Disclosure:
+    def _find_disclosure(self, field: Field) -> Disclosure:
         return self.disclosures.get((field.role.value, field.name), Disclosure.NAMES)
 
     def _is_number(self, field: Field) -> bool:
-        return field.is_numeric and self._disclosure(field) is not Disclosure.HASHES
+        return field.is_numeric and self._find_disclosure(field) is not Disclosure.HASHES
 
-    def _numbers(self, role: Role, *, but: Field | None = None) -> _Numbers:
+    def _select_numbers(self, role: Role, *, but: Field | None = None) -> _Numbers:
         chosen = [
             (clean_text(field.name), place)
             for place, field in enumerate(self._fields)
             if field.role is role
             and field is not but
             and self._is_number(field)
-            and self._disclosure(field) is not Disclosure.NOTHING
+            and self._find_disclosure(field) is not Disclosure.NOTHING
         ]
         return _Numbers(tuple(name for name, _ in chosen), tuple(place for _, place in chosen))
 
@@ -122,7 +122,7 @@ class FieldCells:
             Role.PREDICTION: [],
         }
         for place, field in self._columns:
-            cells = self._cells(place, field, rows, block, chosen, invalid)
+            cells = self._build_cells(place, field, rows, block, chosen, invalid)
             if field.role is Role.DERIVED:  # numbers alone: what is true is 1
                 cells = [None if cell is None else float(cell is True) for cell in cells]
             target = by_role[field.role] = by_role[field.role] or [{} for _ in cells]
@@ -130,9 +130,12 @@ class FieldCells:
             for row, cell in zip(target, cells, strict=True):
                 row[name] = cell
         prediction: Sequence[Cell] = []
-        if self._primary is not None and self._disclosure(self._primary) is not Disclosure.NOTHING:
+        if (
+            self._primary is not None
+            and self._find_disclosure(self._primary) is not Disclosure.NOTHING
+        ):
             place = self._fields.index(self._primary)
-            prediction = self._cells(place, self._primary, rows, block, chosen, invalid)
+            prediction = self._build_cells(place, self._primary, rows, block, chosen, invalid)
         self._add_refused(block, chosen, invalid)
         return RowCells(
             features=by_role[Role.FEATURE],
@@ -143,7 +146,7 @@ class FieldCells:
             invalid=invalid,
         )
 
-    def _cells(
+    def _build_cells(
         self,
         place: int,
         field: Field,
@@ -153,7 +156,7 @@ class FieldCells:
         invalid: dict[int, dict[str, str]],
     ) -> Sequence[Cell]:
         """The values of one field, one by one."""
-        disclosure = self._disclosure(field)
+        disclosure = self._find_disclosure(field)
         if field.is_numeric and disclosure is not Disclosure.HASHES:
             numbers = block.numeric[place][chosen].tolist()
             return [None if number != number else number for number in numbers]  # noqa: PLR0124
@@ -183,7 +186,7 @@ class FieldCells:
         for place, row in np.argwhere(reasons > RefusalReason.MISSING).tolist():
             field = self._fields[place]
             name = _INVALID.get(RefusalReason(int(reasons[place, row])))
-            if name is not None and self._disclosure(field) is not Disclosure.NOTHING:
+            if name is not None and self._find_disclosure(field) is not Disclosure.NOTHING:
                 invalid.setdefault(row, {})[clean_text(field.name)] = name
 
 
@@ -194,7 +197,7 @@ def pick_values(values: Any, chosen: Any) -> Any:
     return [values[place] for place in chosen.tolist()]
 
 
-def _primary(outputs: Sequence[Field]) -> Field | None:
+def _choose_primary(outputs: Sequence[Field]) -> Field | None:
     """The main output: `prediction`, or else the first that is a class, or else the first."""
     named = [field for field in outputs if field.name == PREDICTION]
     classes = [field for field in outputs if not field.is_numeric]

@@ -37,14 +37,14 @@ def alert_events(
 ) -> list[Content]:
     """Build the events of alerts and incidents that began or ended."""
     return [
-        _incident_event(source, changed, now)
+        _build_incident_event(source, changed, now)
         if isinstance(changed, Incident)
-        else _alert_event(source, changed, now)
+        else _build_alert_event(source, changed, now)
         for changed in alerts
     ]
 
 
-def _alert_event(source: EventSource, alert: Alert, now: float) -> Content:
+def _build_alert_event(source: EventSource, alert: Alert, now: float) -> Content:
     identity = (
         *("alert", source.model, source.version, source.instance),
         *(alert.role.value, alert.field, alert.segment, alert.measure, repr(alert.started_at)),
@@ -56,17 +56,17 @@ def _alert_event(source: EventSource, alert: Alert, now: float) -> Content:
         "role": alert.role.value,
         "segment": clean_text(alert.segment),
         "measure": alert.measure,
-        "value": _finite(alert.value),
-        "current": _finite(alert.current),
-        "threshold": _finite(alert.threshold),
-        "log10_e_value": _finite(alert.log10_e_value),
+        "value": _keep_finite(alert.value),
+        "current": _keep_finite(alert.current),
+        "threshold": _keep_finite(alert.threshold),
+        "log10_e_value": _keep_finite(alert.log10_e_value),
         "rows": max(int(alert.rows), 0),
         "started_at": format_time(alert.started_at),
         "reason": clean_text(alert.reason),
     }
 
 
-def _incident_event(source: EventSource, incident: Incident, now: float) -> Content:
+def _build_incident_event(source: EventSource, incident: Incident, now: float) -> Content:
     """An incident as an alert of a role of its own, so that one table holds both."""
     identity = (
         *("incident", source.model, source.version, source.instance),
@@ -127,7 +127,7 @@ def reference_events(
             )
             yield event | {
                 "reference_id": identity,
-                "trained_at": _trained_at(reference),
+                "trained_at": _format_trained_at(reference),
                 "reference_rows": reference.rows,
                 "task": task,
                 "positive_class": positive,
@@ -141,7 +141,7 @@ def reference_events(
                 "importance": content.importances.get(entry.name),
                 "training_metrics": dict(content.training_metrics),
                 "buckets": list(declared.buckets.get(entry.name, ())),
-                **_values(entry, disclose(entry, options, public), options, deviations),
+                **_describe_values(entry, disclose(entry, options, public), options, deviations),
             }
 
 
@@ -159,12 +159,12 @@ def _describe_task(reference: Reference) -> tuple[str | None, str | None]:
     return plan.task, clean_text(plan.classes[plan.positive])
 
 
-def _trained_at(reference: Reference) -> str | None:
+def _format_trained_at(reference: Reference) -> str | None:
     at = reference.trained_at
     return None if at is None else format_time(at.timestamp())
 
 
-def _values(
+def _describe_values(
     entry: CountedEntry, disclosure: Disclosure, options: EventOptions, deviations: float
 ) -> Mapping[str, Any]:
     """What the reference says of a field's values; less if the user redacts them."""
@@ -172,15 +172,15 @@ def _values(
     if isinstance(entry, NumericReference):
         if is_redacted:
             return {"withheld": True}
-        return _numeric_values(entry, deviations) | {"withheld": disclosure is Disclosure.NOTHING}
-    bins = _category_bins(entry, options, is_hashed=disclosure is Disclosure.HASHES)
+        return _describe_numbers(entry, deviations) | {"withheld": disclosure is Disclosure.NOTHING}
+    bins = _describe_categories(entry, options, is_hashed=disclosure is Disclosure.HASHES)
     return {
         "bins": [] if is_redacted else bins,
         "withheld": disclosure is Disclosure.NOTHING,
     }
 
 
-def _numeric_values(entry: NumericReference, deviations: float) -> dict[str, Any]:
+def _describe_numbers(entry: NumericReference, deviations: float) -> dict[str, Any]:
     plan = numeric_plan(entry, deviations)
     edges = [None, *entry.edges, None]
     last = len(entry.quantiles) - 1
@@ -190,18 +190,18 @@ def _numeric_values(entry: NumericReference, deviations: float) -> dict[str, Any
         "min": entry.min,
         "max": entry.max,
         "quantiles": [[p, entry.quantiles[round(p * last)]] for p in _QUANTILES if last > 0],
-        "band_low": _finite(plan.band_low),
-        "band_high": _finite(plan.band_high),
-        "range_low": _finite(plan.low),
-        "range_high": _finite(plan.high),
+        "band_low": _keep_finite(plan.band_low),
+        "band_high": _keep_finite(plan.band_high),
+        "range_low": _keep_finite(plan.low),
+        "range_high": _keep_finite(plan.high),
         "bins": [
-            {"label": _bin_label(low, high), "lower": low, "upper": high, "count": count}
+            {"label": _label_bin(low, high), "lower": low, "upper": high, "count": count}
             for low, high, count in zip(edges, edges[1:], entry.expected[:-1], strict=False)
         ],
     }
 
 
-def _category_bins(
+def _describe_categories(
     entry: CategoricalReference, options: EventOptions, *, is_hashed: bool
 ) -> list[dict[str, Any]]:
     names = [clean_text(name) for name in entry.categories]
@@ -216,11 +216,11 @@ def _category_bins(
     ]
 
 
-def _bin_label(low: float | None, high: float | None) -> str:
+def _label_bin(low: float | None, high: float | None) -> str:
     left = "-inf" if low is None else f"{low:.15g}"
     right = "inf)" if high is None else f"{high:.15g}]"
     return f"({left}, {right}"
 
 
-def _finite(value: float) -> float | None:
+def _keep_finite(value: float) -> float | None:
     return float(value) if isfinite(value) else None

@@ -53,7 +53,7 @@ class PredictionEvents:
         event_ids = self._ids.draw(stop - start, int(origin.read_at * 1e3))
         calls, places = calls_of_rows(read.rows, start, stop)
         given = read.rows.ids[start:stop]
-        ids = self._prediction_ids(given, event_ids, calls.entries, places)
+        ids = self._choose_prediction_ids(given, event_ids, calls.entries, places)
         chosen: Any = slice(start, stop)
         if self._options.sample < 1:
             kept = [row for row, name in enumerate(ids) if self._options.has_prediction(name)]
@@ -63,7 +63,7 @@ class PredictionEvents:
         if not ids:
             return []
         cells = self._cells.read(read, chosen)
-        events = self._basic_events(ids, event_ids, calls, cells, origin.read_at)
+        events = self._build_basic_events(ids, event_ids, calls, cells, origin.read_at)
         self._add_rare(events, cells, calls)
         self._add_times_and_groups(events, read.rows, chosen)
         if self._segments and read.codes is not None:
@@ -71,7 +71,7 @@ class PredictionEvents:
                 event["segment"] = self._segments[code]
         return events
 
-    def _basic_events(
+    def _build_basic_events(
         self,
         ids: Sequence[str],
         event_ids: Sequence[str],
@@ -128,7 +128,7 @@ class PredictionEvents:
             for event, group in zip(events, hashes, strict=True):
                 event["group"] = group
 
-    def _prediction_ids(
+    def _choose_prediction_ids(
         self,
         given: Sequence[Ids | None],
         event_ids: Sequence[str],

@@ -78,7 +78,7 @@ class AvroEncoder:
         defaults = {f["name"]: f["default"] for f in content["fields"] if "default" in f}
 
         def prepare(event: Content) -> Content:
-            return {**defaults, **{name: _plain(value) for name, value in event.items()}}
+            return {**defaults, **{name: _convert_plain(value) for name, value in event.items()}}
 
         return _HEAD(_MAGIC, number), self._avro.parse_schema(content), prepare
 
@@ -91,10 +91,10 @@ class AvroEncoder:
         return {"timeout": 2.0, "max.retries": 1} | settings
 
 
-def _plain(value: Any) -> Any:
+def _convert_plain(value: Any) -> Any:
     """Return a value of JSON as Avro has it: a number is a double, NaN is null."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _convert_plain(item) for name, item in value.items()}
     return value

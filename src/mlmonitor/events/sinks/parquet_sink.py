@@ -50,7 +50,7 @@ class _ParquetFile:
         if not self.events:
             return
         arrays = [
-            self._arrow.array([self._cell(event, column) for event in self.events], field.type)
+            self._arrow.array([self._get_cell(event, column) for event in self.events], field.type)
             for column, field in zip(self._columns, self._schema, strict=True)
         ]
         self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
@@ -64,7 +64,7 @@ class _ParquetFile:
         self._writer.close()
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(self._writer))
 
-    def _cell(self, event: Content, column: StagingColumn) -> Any:
+    def _get_cell(self, event: Content, column: StagingColumn) -> Any:
         """Return the value of one column; objects and arrays are JSON texts."""
         value = event.get(column.field, column.default)
         if column.field in ("prediction", "actual"):

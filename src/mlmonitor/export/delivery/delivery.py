@@ -67,7 +67,7 @@ class Delivery:
         if delivered.accepted:
             self._last_time_ns = adapted.time_unix_ns
             self._last_success = snapshot.now
-        return not _problems(delivered)
+        return not _list_problems(delivered)
 
     def status(self, now: float) -> ExportStatus:
         """Summarise all points so far, and when and why an export last succeeded and failed."""
@@ -144,7 +144,7 @@ class Delivery:
         closed = min(delivered.closed, unanswered)
         self.unanswered["closed"] += closed
         self.unanswered["timeout"] += unanswered - closed
-        problems = _problems(delivered)
+        problems = _list_problems(delivered)
         if delivered.reason or problems:
             points, outcome = max(problems, default=(0, "possibly_doubled"))
             self._is_well, self._last_reason = False, delivered.reason or outcome
@@ -154,7 +154,7 @@ class Delivery:
             self._failures.reset()
 
 
-def _problems(delivered: Delivered) -> list[tuple[int, str]]:
+def _list_problems(delivered: Delivered) -> list[tuple[int, str]]:
     """The outcomes that are not success, each with its number of points."""
     counts = ((getattr(delivered, outcome), outcome) for outcome in OUTCOMES[1:])
     return [(points, outcome) for points, outcome in counts if points]

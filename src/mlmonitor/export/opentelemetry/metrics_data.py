@@ -132,22 +132,22 @@ class SnapshotConverter:
         value = point.value
         if isinstance(value, HistogramValue):
             if self._preference.is_exponential and value.fine is not None:
-                return _exponential_point(attributes, value.fine, start_ns, time_ns)
+                return _build_exponential_point(attributes, value.fine, start_ns, time_ns)
             if self._preference.has_sums and value.sum is None:
                 value = value._replace(sum=_estimate_sum(value))
-            return _histogram_point(attributes, point, value, start_ns, time_ns)
+            return _build_histogram_point(attributes, point, value, start_ns, time_ns)
         start: Any = None if point.metric.kind == "gauge" else start_ns
         return sdk.NumberDataPoint(attributes, start, time_ns, value, _convert_exemplars(point))
 
     def _make_metric(self, metric: MetricSpec, points: list[Any]) -> sdk.Metric:
         data: Any = sdk.Gauge(points)
         if metric.kind == "counter":
-            data = sdk.Sum(points, _temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs
+            data = sdk.Sum(points, _choose_temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs
         elif isinstance(points[0], sdk.ExponentialHistogramDataPoint):
-            temporality = _temporality(self._preference.histograms_as_deltas)
+            temporality = _choose_temporality(self._preference.histograms_as_deltas)
             data = sdk.ExponentialHistogram(points, temporality)
         elif metric.kind == "histogram":
-            data = sdk.Histogram(points, _temporality(self._preference.histograms_as_deltas))
+            data = sdk.Histogram(points, _choose_temporality(self._preference.histograms_as_deltas))
         return sdk.Metric(metric.name, metric.meaning, metric.unit, data)
 
 
@@ -160,7 +160,7 @@ def convert_attributes(attributes: Attributes) -> dict[str, str]:
     }
 
 
-def _temporality(is_delta: bool) -> AggregationTemporality:  # noqa: FBT001 - one of two
+def _choose_temporality(is_delta: bool) -> AggregationTemporality:  # noqa: FBT001 - one of two
     return AggregationTemporality.DELTA if is_delta else AggregationTemporality.CUMULATIVE
 
 
@@ -185,7 +185,7 @@ def _estimate_sum(value: HistogramValue) -> float:
     return float(np.array(value.counts) @ (edges[:-1] + edges[1:])) / 2
 
 
-def _histogram_point(
+def _build_histogram_point(
     attributes: dict[str, str], point: Point, value: HistogramValue, start_ns: int, time_ns: int
 ) -> sdk.HistogramDataPoint:
     # The SDK's classes declare a number; its encoder accepts None for a sum that could fall.
@@ -202,7 +202,7 @@ def _histogram_point(
     )
 
 
-def _exponential_point(
+def _build_exponential_point(
     attributes: dict[str, str], sketch: Any, start_ns: int, time_ns: int
 ) -> sdk.ExponentialHistogramDataPoint:
     extremes: dict[str, Any] = {"min": None, "max": None}

@@ -87,7 +87,7 @@ class AcknowledgedTotals:
 
     def delta(self, family: Family, *, first_ns: int) -> Delta:
         """Compute the delta of a counter or histogram."""
-        account = self._account(family, first_ns)
+        account = self._find_account(family, first_ns)
         values = family.values
         new: Floats | Counts | Histograms
         if isinstance(values, Histograms):
@@ -99,7 +99,7 @@ class AcknowledgedTotals:
     def __len__(self) -> int:
         return sum(map(len, self._owners.values()))
 
-    def _account(self, family: Family, first_ns: int) -> Account:
+    def _find_account(self, family: Family, first_ns: int) -> Account:
         accounts = self._accounts.setdefault(family.series, {})
         name = family.metric.name
         account = accounts.get(name)

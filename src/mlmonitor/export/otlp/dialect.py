@@ -23,12 +23,15 @@ def convert_to_bins(family: Family) -> Iterator[Family]:
     assert isinstance(block, Histograms)  # noqa: S101 - the catalogue says histogram
     cached = family.series.cache.get("bins")
     if cached is None or cached[0] != block.bounds:
-        cached = family.series.cache["bins"] = (block.bounds, _bin_series(family.series, block))
+        cached = family.series.cache["bins"] = (
+            block.bounds,
+            _list_bin_series(family.series, block),
+        )
     yield Family(catalog.BIN, cached[1], block.counts[mask_buckets(block)])
     yield Family(catalog.SUM, family.series, block.sum)
 
 
-def _bin_series(series: Series, block: Histograms) -> Series:
+def _list_bin_series(series: Series, block: Histograms) -> Series:
     pairs = zip(series.attributes, block.bounds, strict=True)
     return Series(
         (*attributes, ("bin", str(place)))

@@ -58,7 +58,7 @@ class Sender:
             is_fine = self._is_fine(family)
             kind = "exponential_histogram" if is_fine else _KINDS[family.metric.kind]
             points = (encode_exponential if is_fine else encode_points)(family, start_ns, time_ns)
-            outgoing.add(family, kind, points.with_more(self._exemplars(family, kind)))
+            outgoing.add(family, kind, points.with_more(self._encode_exemplars(family, kind)))
         times = (
             exemplar.time_ns for family in snapshot.families for _, exemplar in family.exemplars
         )
@@ -66,7 +66,7 @@ class Sender:
         self._last_time_ns = time_ns
         return outgoing
 
-    def _exemplars(self, family: Family, kind: str) -> dict[int, bytes]:
+    def _encode_exemplars(self, family: Family, kind: str) -> dict[int, bytes]:
         """Encode the exemplars of a family that have not been acknowledged yet, by row."""
         encoded: dict[int, bytes] = {}
         if self._profile.keeps_exemplars:

@@ -84,7 +84,7 @@ def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
     form = "gauge" if is_gauge else values.dtype.kind
     sheet = series.cache.get(form)
     if sheet is None:
-        sheet = series.cache[form] = _number_sheet(series, form)
+        sheet = series.cache[form] = _build_number_sheet(series, form)
     data = sheet.data.copy()
     numbers = values.astype("<f8" if is_gauge else f"<{form}8", copy=False)
     columns = [time_ns, numbers] if is_gauge else [start_ns, time_ns, numbers]
@@ -113,7 +113,7 @@ def _write(data: Bytes, places: Counts, values: Any) -> None:
     elements[places] = column
 
 
-def _number_sheet(series: Series, form: str) -> _Sheet:
+def _build_number_sheet(series: Series, form: str) -> _Sheet:
     if form == "gauge":
         rows = [gauge_row(attributes) for attributes in series.attributes]
     else:
@@ -128,7 +128,9 @@ def _encode_histograms(series: Series, block: Histograms, start_ns: Times, time_
     form = (block.bounds, is_known.tobytes())
     sheet = series.cache.get("histogram")
     if sheet is None or sheet.form != form:
-        sheet = series.cache["histogram"] = _histogram_sheet(series, block.bounds, is_known, form)
+        sheet = series.cache["histogram"] = _build_histogram_sheet(
+            series, block.bounds, is_known, form
+        )
     data = sheet.data.copy()
     _write(data, sheet.first, start_ns)
     _write(data, sheet.first + _SLOT, time_ns)
@@ -141,7 +143,7 @@ def _encode_histograms(series: Series, block: Histograms, start_ns: Times, time_
     return Points(data, sheet.edges)
 
 
-def _histogram_sheet(
+def _build_histogram_sheet(
     series: Series, bounds: Sequence[tuple[float, ...]], is_known: Mask, form: Any
 ) -> _Sheet:
     rows, first, buckets, begin = [], [], [], 0

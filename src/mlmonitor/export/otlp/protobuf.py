@@ -97,14 +97,14 @@ def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
     point = metrics.NumberDataPoint
     value = tag(point, "as_int" if is_whole else "as_double")
     slots = (_START, _SLOT, _TIME, _SLOT, value, _SLOT)
-    return _row(metrics.Sum, (*slots, pairs(point, attributes)))
+    return _encode_row(metrics.Sum, (*slots, pairs(point, attributes)))
 
 
 def gauge_row(attributes: Attributes) -> tuple[bytes, int]:
     """Like `number_row`, for a gauge: there is no start."""
     point = metrics.NumberDataPoint
     slots = (_TIME, _SLOT, tag(point, "as_double"), _SLOT)
-    return _row(metrics.Gauge, (*slots, pairs(point, attributes)))
+    return _encode_row(metrics.Gauge, (*slots, pairs(point, attributes)))
 
 
 def histogram_row(
@@ -123,11 +123,11 @@ def histogram_row(
     packed = struct.pack(f"<{len(bounds)}d", *bounds)
     edges = delimited(tag(point, "explicit_bounds"), packed) if bounds else b""
     body = (*slots, *buckets, _SLOT * (len(bounds) + 1), edges, pairs(point, attributes))
-    row, head = _row(metrics.Histogram, body)
+    row, head = _encode_row(metrics.Histogram, body)
     return row, head, before
 
 
-def _row(data: Any, body: Sequence[bytes]) -> tuple[bytes, int]:
+def _encode_row(data: Any, body: Sequence[bytes]) -> tuple[bytes, int]:
     row = delimited(tag(data, "data_points"), *body)
     return row, len(row) - sum(map(len, body))
 

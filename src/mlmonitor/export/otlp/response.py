@@ -114,11 +114,11 @@ def _read_pause(headers: dict[str, str], now_unix_seconds: float) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        seconds = _seconds_until(text, headers.get("date", ""), now_unix_seconds)
+        seconds = _count_seconds_until(text, headers.get("date", ""), now_unix_seconds)
     return min(max(seconds, 0.0), LONGEST_PAUSE_SECONDS) if seconds == seconds else 0.0  # noqa: PLR0124 - not NaN
 
 
-def _seconds_until(text: str, date: str, now_unix_seconds: float) -> float:
+def _count_seconds_until(text: str, date: str, now_unix_seconds: float) -> float:
     """Seconds to a date, counted from the answer's own date, or else from ours."""
     try:
         then = parsedate_to_datetime(text).timestamp()

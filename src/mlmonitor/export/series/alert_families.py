@@ -25,21 +25,23 @@ def alert_families(
     """Build the families of one population's alerts; `cache` keeps their attributes."""
     if population.quality is not None:
         fields = population.plan.schema.fields
-        yield from _quality(population.quality, fields, identity, cache)
+        yield from _describe_quality(population.quality, fields, identity, cache)
     if population.explained_by is not None:
-        yield from _contributions(population.explained_by, population.shift, identity, cache)
+        yield from _describe_contributions(
+            population.explained_by, population.shift, identity, cache
+        )
     if population.rules:
-        yield from _rules(population.rules, population.plan, identity, cache)
+        yield from _describe_rules(population.rules, population.plan, identity, cache)
 
 
-def _contributions(
+def _describe_contributions(
     explained_by: ExplainedBy, shift: Shift | None, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
     def labels() -> Iterator[_Labels]:
         for name in explained_by.features:
-            yield (*_field_labels(name, Role.FEATURE), ("prediction", explained_by.prediction))
+            yield (*_make_field_labels(name, Role.FEATURE), ("prediction", explained_by.prediction))
 
-    series = _series("contributions", explained_by, identity, cache, labels)
+    series = _find_series("contributions", explained_by, identity, cache, labels)
     by_field = (
         {}
         if shift is None
@@ -54,7 +56,7 @@ def _contributions(
     yield Family(catalog.DRIFT_CONTRIBUTION_THRESHOLD, series, np.array(threshold, np.float64))
 
 
-def _quality(
+def _describe_quality(
     quality: QualitySnapshot,
     fields: Sequence[Field],
     identity: Attributes,
@@ -65,45 +67,45 @@ def _quality(
     def share_labels() -> Iterator[_Labels]:
         for defect in quality.defects:
             field = fields[defect.place]
-            yield *_field_labels(field.name, field.role), ("reason", defect.quality.value)
+            yield *_make_field_labels(field.name, field.role), ("reason", defect.quality.value)
 
     def alert_labels() -> Iterator[_Labels]:
         for place, measure in quality.alert_keys:
-            yield *_field_labels(fields[place].name, fields[place].role), ("reason", measure)
+            yield *_make_field_labels(fields[place].name, fields[place].role), ("reason", measure)
         if new is not None:
-            yield *_field_labels(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
+            yield *_make_field_labels(OTHER_FIELDS, Role.FEATURE), ("reason", NEW_FIELD)
 
-    series = _series("shares", quality.defects, identity, cache, share_labels)
+    series = _find_series("shares", quality.defects, identity, cache, share_labels)
     yield Family(catalog.QUALITY_SHARE, series, quality.shares)
     yield Family(catalog.QUALITY_THRESHOLD, series, quality.thresholds)
     firing = quality.is_firing.astype(np.float64)
     if new is not None:
         firing = np.append(firing, float(new > 0))
-    series = _series("alerts", quality.alert_keys, identity, cache, alert_labels)
+    series = _find_series("alerts", quality.alert_keys, identity, cache, alert_labels)
     yield Family(catalog.QUALITY_ALERT, series, firing)
 
 
-def _rules(
+def _describe_rules(
     results: Sequence[RuleResult], plan: Plan, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
     def labels(name: str) -> Iterator[_Labels]:
         for result in results:
             field = result.rule.field
-            yield *_field_labels(field.name, field.role), (name, result.rule.constraint)
+            yield *_make_field_labels(field.name, field.role), (name, result.rule.constraint)
 
     violations = np.array([result.violations for result in results], np.int64)
     firing = np.array([float(result.is_firing) for result in results])
-    series = _series("violations", plan, identity, cache, lambda: labels("constraint"))
+    series = _find_series("violations", plan, identity, cache, lambda: labels("constraint"))
     yield Family(catalog.VIOLATIONS, series, violations)
-    series = _series("broken", plan, identity, cache, lambda: labels("reason"))
+    series = _find_series("broken", plan, identity, cache, lambda: labels("reason"))
     yield Family(catalog.QUALITY_ALERT, series, firing)
 
 
-def _field_labels(name: str, role: Role) -> _Labels:
+def _make_field_labels(name: str, role: Role) -> _Labels:
     return ("field", name), ("role", role.value)
 
 
-def _series(
+def _find_series(
     kind: str,
     owner: object,
     identity: Attributes,

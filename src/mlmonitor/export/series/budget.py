@@ -49,15 +49,15 @@ def series_count(
     own = values + outliers + moments + len(STATUS_QUANTILES)
     of_numeric = own + (bins - 1 + _HISTOGRAM_EXTRAS) + band + rows + bins + 2 * measures + evidence
     of_categorical = values + 1 + rows + (categories + 2) + (categories + 1) + 2 * plain + evidence
-    of_numeric += _quality(shares=4)
-    of_categorical += _quality(shares=3)
+    of_numeric += _count_quality_series(shares=4)
+    of_categorical += _count_quality_series(shares=3)
     of_kpi = own + _HISTOGRAM_EXTRAS
     explained, new_fields = 2 * (numeric + categorical), 1  # of the whole alone
     fields = segments * (numeric * of_numeric + categorical * of_categorical)
     return fields + kpis * of_kpi + explained + new_fields
 
 
-def _quality(*, shares: int) -> int:
+def _count_quality_series(*, shares: int) -> int:
     """Count the series of a field's quality: a share, its limit and its alert, and run alerts."""
     return 3 * shares + 2
 
@@ -102,7 +102,7 @@ class Budget:
             yield Point(catalog.SERIES, (*identity, ("state", state)), float(count))
 
     def _choose(self, families: Sequence[Family]) -> list[_Rest]:
-        prices = [_prices(family) for family in families]
+        prices = [_count_prices(family) for family in families]
         kept = [True] * len(families)
         total = offered = sum(int(price.sum()) for price in prices)
         for step in DETAIL:
@@ -124,7 +124,7 @@ class Budget:
         costs: dict[Hashable, int] = {}
         for family, price, is_kept in zip(families, prices, kept, strict=True):
             if is_kept:
-                for field, cost in zip(_fields_of(family.series), price.tolist(), strict=True):
+                for field, cost in zip(_list_fields(family.series), price.tolist(), strict=True):
                     costs[field] = costs.get(field, 0) + cost
         room = self._limit - costs.pop(None, 0)
         chosen: set[Hashable] = {None}
@@ -136,10 +136,12 @@ class Budget:
         left_out = sum(cost for field, cost in costs.items() if field not in chosen)
         self.sent, self.left_out = self.sent - left_out, self.left_out + left_out
         pairs = zip(families, kept, strict=True)
-        return [_share(family.series, chosen) if is_kept else "none" for family, is_kept in pairs]
+        return [
+            _select_share(family.series, chosen) if is_kept else "none" for family, is_kept in pairs
+        ]
 
 
-def _prices(family: Family) -> Counts:
+def _count_prices(family: Family) -> Counts:
     """Return the number of Prometheus series of each row of a family."""
     if isinstance(family.values, Histograms):
         widths = (len(bounds) + _HISTOGRAM_EXTRAS for bounds in family.values.bounds)
@@ -147,23 +149,23 @@ def _prices(family: Family) -> Counts:
     return np.ones(len(family.series), np.int64)
 
 
-def _fields_of(series: Series) -> Sequence[Hashable]:
+def _list_fields(series: Series) -> Sequence[Hashable]:
     """The field and segment of each row; None for a row that belongs to no field."""
     fields: Sequence[Hashable] | None = series.cache.get("fields")
     if fields is None:
         fields = series.cache["fields"] = [
-            _field_of(attributes) for attributes in series.attributes
+            _find_field(attributes) for attributes in series.attributes
         ]
     return fields
 
 
-def _field_of(attributes: Iterable[tuple[str, str]]) -> Hashable:
+def _find_field(attributes: Iterable[tuple[str, str]]) -> Hashable:
     labels = tuple(pair for pair in attributes if pair[0] in _OF_FIELD)
     return labels if any(key == "field" for key, _ in labels) else None
 
 
-def _share(series: Series, chosen: set[Hashable]) -> _Rest:
-    rows: Mask = np.fromiter((field in chosen for field in _fields_of(series)), np.bool_)
+def _select_share(series: Series, chosen: set[Hashable]) -> _Rest:
+    rows: Mask = np.fromiter((field in chosen for field in _list_fields(series)), np.bool_)
     if rows.all():
         return "all"
     places = np.flatnonzero(rows)

@@ -25,7 +25,7 @@ def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
     for error, count in calls.errors.items():
         failed = (*identity, ("status", "error"), ("error.type", error))
         yield Point(catalog.PREDICTIONS, failed, count, calls.error_exemplars[error])
-    histogram = _latencies(calls.latency)._replace(fine=calls.fine)
+    histogram = _convert_latencies(calls.latency)._replace(fine=calls.fine)
     yield Point(catalog.DURATION, identity, histogram, calls.duration_exemplars)
     for measure, is_firing in calls.is_firing.items():
         yield Point(catalog.SERVICE_ALERT, (*identity, ("measure", measure)), float(is_firing))
@@ -42,7 +42,7 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
         yield from finite_point(catalog.ERROR_SIGNED, labels, sums.signed[bucket])
 
 
-def _latencies(total: FieldProfile) -> HistogramValue:
+def _convert_latencies(total: FieldProfile) -> HistogramValue:
     """Convert latencies to counts, and their sum while no value was negative and it cannot fall."""
     moments = total.moments
     has_values = bool(moments.count[0] > 0)

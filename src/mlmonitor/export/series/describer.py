@@ -76,7 +76,7 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
     yield from objective_points(snapshot.objectives, identity)
     yield from risk_points(snapshot.labels.risks, identity)
     yield from cohort_points(snapshot.labels.cohorts, identity)
-    yield from _segment_points(snapshot, identity)
+    yield from _build_segment_points(snapshot, identity)
     if snapshot.reference is not None:
         yield from reference_points(snapshot.reference, identity, now=snapshot.time)
     yield from figure_points(snapshot, identity)
@@ -89,7 +89,7 @@ def within(identity: Attributes, segment: str) -> Attributes:
     return tuple(named.items())
 
 
-def _segment_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
+def _build_segment_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
     """Build the points of each segment's predictions and errors; populations cover its fields."""
     for segment in snapshot.segments:
         own = within(identity, segment.name)

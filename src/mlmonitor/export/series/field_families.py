@@ -16,14 +16,14 @@ def population_families(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache, *, deviations: float
 ) -> Iterator[Family]:
     """Everything about each field of a population; `cache` keeps the attributes."""
-    series = _field_series(population, identity, cache, deviations)
+    series = _find_field_series(population, identity, cache, deviations)
     total, schema = population.total, population.plan.schema
     yield Family(catalog.VALUES, series.qualities, total.quality.ravel())
     if schema.numeric:
-        yield from _numeric(population, series)
+        yield from _describe_numeric(population, series)
     if schema.categorical:
         yield Family(catalog.BIN, series.bins, total.categories[series.are_bins])
-        yield Family(catalog.DISTINCT, series.categorical, _distinct(population))
+        yield Family(catalog.DISTINCT, series.categorical, _count_distinct(population))
     yield from (family for family in series.reference if len(family.series))
     if population.scores:
         scores, thresholds = population.scores, population.thresholds
@@ -35,7 +35,7 @@ def population_families(
         yield Family(catalog.DRIFT_ALERT, series.fields, population.is_firing.astype(np.float64))
 
 
-def _field_series(
+def _find_field_series(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache, deviations: float
 ) -> FieldSeries:
     key = (population.plan, identity)
@@ -46,7 +46,7 @@ def _field_series(
     return series
 
 
-def _numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Family]:
+def _describe_numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Family]:
     total, recent = population.total, population.view.profile.moments
     has_any = total.moments.count > 0
     # Extremes, quantiles and exemplars of an id-like field are ids.
@@ -74,7 +74,7 @@ def _numeric(population: PopulationSnapshot, series: FieldSeries) -> Iterator[Fa
     yield Family(catalog.QUANTILE, series.quantiles, quantiles.ravel())
 
 
-def _distinct(population: PopulationSnapshot) -> Floats:
+def _count_distinct(population: PopulationSnapshot) -> Floats:
     positions = range(len(population.plan.schema.categorical))
     counts = (population.count_categories(position) for position in positions)
     return np.array([np.nan if count is None else count for count in counts], np.float64)

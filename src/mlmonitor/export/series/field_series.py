@@ -32,9 +32,11 @@ class FieldSeries:
         self.fields: Series = Series(by_field)
         self.numeric: Series = Series(numeric)
         self.categorical: Series = Series(categorical)
-        self.qualities: Series = Series(_label(by_field, "quality", qualities))
-        self.sides: Series = Series(_label(numeric, "side", ("low", "high")))
-        self.quantiles: Series = Series(_label(numeric, "quantile", map(str, STATUS_QUANTILES)))
+        self.qualities: Series = Series(_combine_labels(by_field, "quality", qualities))
+        self.sides: Series = Series(_combine_labels(numeric, "side", ("low", "high")))
+        self.quantiles: Series = Series(
+            _combine_labels(numeric, "quantile", map(str, STATUS_QUANTILES))
+        )
         self.measures: Series = Series(
             (*attributes, ("measure", measure))
             for measure in population.scores
@@ -44,23 +46,27 @@ class FieldSeries:
         self.bins: Series = Series(
             labelled
             for attributes, dictionary in pairs
-            for labelled in _label([attributes], "bin", dictionary.names)
+            for labelled in _combine_labels([attributes], "bin", dictionary.names)
         )
         widths = np.array([[len(dictionary.names)] for dictionary in plan.dictionaries], np.int64)
         self.are_bins: Mask = np.arange(plan.widest_dictionary) < widths.reshape(-1, 1)
         self.bounds: tuple[tuple[float, ...], ...] = tuple(
             tuple(dictionary.edges.tolist()) for dictionary in plan.numeric
         )
-        self.reference: tuple[Family, ...] = tuple(_reference(population, by_field, deviations))
+        self.reference: tuple[Family, ...] = tuple(
+            _describe_reference(population, by_field, deviations)
+        )
 
 
-def _label(series: Iterable[Attributes], name: str, values: Iterable[str]) -> Iterator[Attributes]:
+def _combine_labels(
+    series: Iterable[Attributes], name: str, values: Iterable[str]
+) -> Iterator[Attributes]:
     """Combine each of the series with each value of a label; a series' values are adjacent."""
     labels = tuple((name, value) for value in values)
     return ((*attributes, label) for attributes in series for label in labels)
 
 
-def _reference(
+def _describe_reference(
     population: PopulationSnapshot, by_field: Sequence[Attributes], deviations: float
 ) -> Iterator[Family]:
     """The reference's gauges, which never change."""
@@ -91,13 +97,13 @@ def _reference(
     shares = [
         ((*attributes, *labels), share)
         for attributes, entry, place in pairs
-        for labels, share in _shares(population, entry, place)
+        for labels, share in _list_shares(population, entry, place)
     ]
     bins = Series(attributes for attributes, _ in shares)
     yield Family(catalog.REFERENCE_BIN, bins, np.array([share for _, share in shares], np.float64))
 
 
-def _shares(
+def _list_shares(
     population: PopulationSnapshot, entry: CountedEntry, place: int
 ) -> Iterator[tuple[Attributes, float]]:
     """The share of the reference in each bin of a field, by the bin's labels."""

@@ -50,10 +50,10 @@ def group_points(points: Iterable[Point], cache: SnapshotCache | None = None) ->
     for point in points:
         grouped.setdefault((point.metric, type(point.value)), []).append(point)
     cache = cache if cache is not None else SnapshotCache()
-    return [_family(key, group, cache) for key, group in grouped.items()]
+    return [_build_family(key, group, cache) for key, group in grouped.items()]
 
 
-def _family(key: _Key, points: Sequence[Point], cache: SnapshotCache) -> Family:
+def _build_family(key: _Key, points: Sequence[Point], cache: SnapshotCache) -> Family:
     metric, kind = key
     attributes = tuple(point.attributes for point in points)
     exemplars = tuple(

@@ -24,7 +24,7 @@ def performance_points(performance: Performance, identity: Attributes) -> Iterat
     for measure, estimate in performance.items():
         labels = (*identity, ("measure", measure), ("basis", estimate.basis))
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
-    yield from _confusion_points(performance, identity)
+    yield from _build_confusion_points(performance, identity)
 
 
 def estimated_points(estimated: EstimatedPerformance, identity: Attributes) -> Iterator[Point]:
@@ -34,7 +34,7 @@ def estimated_points(estimated: EstimatedPerformance, identity: Attributes) -> I
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
 
 
-def _confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+def _build_confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
     """Counts of the classes that may be named."""
     confusion = performance.confusion
     rows = {name: sum(row.values()) for name, row in confusion.items()}
@@ -95,11 +95,11 @@ def additive_points(performance: Performance, identity: Attributes) -> Iterator[
         for bucket, part in performance.by(field).items():
             labels = (*identity, ("field", field), ("bucket", bucket))
             yield Point(catalog.LABELLED, labels, part.count)
-            yield from _error_points(part, labels)
-    yield from _score_points(performance, identity)
+            yield from _build_error_points(part, labels)
+    yield from _build_score_points(performance, identity)
 
 
-def _error_points(part: Performance, labels: Attributes) -> Iterator[Point]:
+def _build_error_points(part: Performance, labels: Attributes) -> Iterator[Point]:
     sums = part.error_sums
     if sums is not None:
         yield from finite_point(catalog.ERROR_ABSOLUTE, labels, sums.absolute)
@@ -108,7 +108,7 @@ def _error_points(part: Performance, labels: Attributes) -> Iterator[Point]:
         yield from finite_point(catalog.ACTUAL, labels, sums.actual)
 
 
-def _score_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
+def _build_score_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
     """Twenty bins of equal width for each class that has scores."""
     tops = np.arange(1, _SCORE_BINS + 1) / _SCORE_BINS
     for name, counts in performance.score_counts(tops).items():

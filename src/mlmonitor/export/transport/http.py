@@ -96,7 +96,9 @@ class HttpTransport:
                 stream=True,
             )
             url = urljoin(url, response.headers.get("location", ""))
-            is_ours = response.status_code in _KEEPS_BODY and _origin(url) == _origin(self._url)
+            is_ours = response.status_code in _KEEPS_BODY and _find_origin(url) == _find_origin(
+                self._url
+            )
             if redirects == _REDIRECTS or not is_ours:
                 return response
             response.close()
@@ -165,6 +167,6 @@ def _keep_headers(request: Any) -> Any:
     return request
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _find_origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -60,17 +60,17 @@ def _observe(manager: Any, progress: Progress) -> None:
     """Make the connections of a manager's pools report progress, including those through SOCKS."""
     manager.pool_classes_by_scheme = {
         scheme: type(
-            "Pool", (pool,), {"ConnectionCls": _connection_class(pool.ConnectionCls, progress)}
+            "Pool", (pool,), {"ConnectionCls": _make_connection_class(pool.ConnectionCls, progress)}
         )
         for scheme, pool in manager.pool_classes_by_scheme.items()
     }
 
 
-def _connection_class(base: Any, progress: Progress) -> type:
+def _make_connection_class(base: Any, progress: Progress) -> type:
     class ObservedConnection(base):  # type: ignore[misc]  # one of urllib3's
         """Reports when the request itself is sent, once the connection is ready."""
 
-        response_class = _response_class(progress)
+        response_class = _make_response_class(progress)
         _is_connecting = False
 
         def connect(self) -> None:
@@ -90,7 +90,7 @@ def _connection_class(base: Any, progress: Progress) -> type:
     return ObservedConnection
 
 
-def _response_class(progress: Progress) -> "type[HTTPResponse]":
+def _make_response_class(progress: Progress) -> "type[HTTPResponse]":
     from http.client import HTTPResponse
 
     class Response(HTTPResponse):

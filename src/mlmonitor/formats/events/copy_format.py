@@ -43,7 +43,7 @@ class StagingColumn(NamedTuple):
         return _DEFAULTS.get(self.name)
 
 
-def _columns(text: str) -> tuple[StagingColumn, ...]:
+def _build_columns(text: str) -> tuple[StagingColumn, ...]:
     """Build columns from lines of `type: name name ...`; `name_class` holds the texts of `name`."""
     columns = []
     for line in text.strip().splitlines():
@@ -67,7 +67,7 @@ _ENVELOPE = """
     text: model model_version instance
 """
 STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
-    "prediction": _columns(
+    "prediction": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: prediction_id status error
         float8: latency_seconds
@@ -77,7 +77,7 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
         jsonb: scores outputs features derived invalid
         float8: sample"""
     ),
-    "label": _columns(
+    "label": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: prediction_id
         float8: actual
@@ -87,14 +87,14 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
         timestamptz: predicted_at
         text: segment"""
     ),
-    "kpi": _columns(
+    "kpi": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: name
         float8: value
         int8: count
         text: unit segment"""
     ),
-    "alert": _columns(
+    "alert": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: alert_id state field role segment measure
         float8: value current threshold log10_e_value
@@ -102,13 +102,13 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
         timestamptz: started_at
         text: reason"""
     ),
-    "verdict": _columns(
+    "verdict": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: action
         jsonb: reasons
         timestamptz: since"""
     ),
-    "reference": _columns(
+    "reference": _build_columns(
         f"""{_ENVELOPE.strip()}
         text: reference_id
         timestamptz: trained_at
@@ -150,7 +150,7 @@ def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> b
     Raises:
         MissingExtra: orjson is not installed.
     """
-    writers = _writers(schema)
+    writers = _list_writers(schema)
     count = Struct("!h").pack(len(writers))
     parts = [_HEAD]
     for event in events:
@@ -164,24 +164,24 @@ _Write = Callable[[Any], bytes]
 
 
 @lru_cache(maxsize=len(STAGING_COLUMNS))
-def _writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
+def _list_writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
     """The field, the default and the writer of each column."""
     writers = []
     for column in STAGING_COLUMNS[schema]:
-        write = _writer(column)
+        write = _choose_writer(column)
         writers.append((column.field, column.default, write))
     return tuple(writers)
 
 
-def _writer(column: StagingColumn) -> _Write:
+def _choose_writer(column: StagingColumn) -> _Write:
     if column.type == "jsonb":
         dumps: _Write = import_extra("orjson", extra="postgres").dumps
-        return _json_writer(dumps, _EMPTY_ARRAY if column.name in _ARRAYS else _EMPTY_OBJECT)
+        return _make_json_writer(dumps, _EMPTY_ARRAY if column.name in _ARRAYS else _EMPTY_OBJECT)
     is_scalar = column.field in ("prediction", "actual")
     return (_SCALAR_WRITERS if is_scalar else _WRITERS)[column.type]
 
 
-def _json_writer(dumps: _Write, empty: bytes) -> _Write:
+def _make_json_writer(dumps: _Write, empty: bytes) -> _Write:
     def write(value: object) -> bytes:
         if not value:
             return empty

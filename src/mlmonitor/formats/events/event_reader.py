@@ -49,7 +49,7 @@ def check_event(content: object) -> Event:
         # As JSON, where times are texts and tuples are arrays.
         return model.model_validate_json(json.dumps(content, allow_nan=False))
     except ValidationError as error:
-        raise FormatError(f"{name}: {_first_faults(error)}") from None
+        raise FormatError(f"{name}: {_describe_first_faults(error)}") from None
     except (ValueError, TypeError, RecursionError):
         raise FormatError(f"{name}: expected values of JSON") from None
 
@@ -190,13 +190,15 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
-def _first_faults(error: ValidationError) -> str:
+def _describe_first_faults(error: ValidationError) -> str:
     """Describe the first faults by place and expectation, never by the value."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{_place(f['loc'])}: {_message(f['type'], f['msg'])}" for f in faults[:3])
+    return "; ".join(
+        f"{_place(f['loc'])}: {_make_message(f['type'], f['msg'])}" for f in faults[:3]
+    )
 
 
-def _message(kind: str, text: str) -> str:
+def _make_message(kind: str, text: str) -> str:
     return text.removeprefix("Value error, ") if kind != "json_invalid" else "expected JSON"
 
 

@@ -135,7 +135,9 @@ def load(data: bytes) -> ReferenceFile:
     try:
         head = _Head.model_validate_json(data)
     except ValidationError as error:
-        raise FormatError(f"reference: not a file that mlmonitor saved: {_where(error)}") from None
+        raise FormatError(
+            f"reference: not a file that mlmonitor saved: {_describe_errors(error)}"
+        ) from None
     if head.format != "mlmonitor.reference":
         raise FormatError("reference: format: expected mlmonitor.reference")
     if head.version > VERSION:
@@ -147,7 +149,7 @@ def load(data: bytes) -> ReferenceFile:
     try:
         return ReferenceFile.model_validate_json(upgrade(data, head.version))
     except ValidationError as error:
-        raise FormatError(f"reference: {_where(error)}") from None
+        raise FormatError(f"reference: {_describe_errors(error)}") from None
 
 
 def dump(content: ReferenceFile) -> bytes:
@@ -168,9 +170,9 @@ def _check_keys(data: bytes) -> None:
     """Raise FormatError if an object repeats a key, because parsers disagree on which one wins."""
     # Parsing the head has checked the syntax and depth. Numbers are not parsed: they may be huge.
     tree = json.loads(
-        data, object_pairs_hook=_object, parse_int=bool, parse_float=bool, parse_constant=bool
+        data, object_pairs_hook=_build_object, parse_int=bool, parse_float=bool, parse_constant=bool
     )
-    for place in _twice(tree, ()):
+    for place in _find_repeated(tree, ()):
         raise FormatError(f"reference: {_place(place)}: expected each key once")
 
 
@@ -178,7 +180,7 @@ class _Twice:
     """Marks a key that occurred more than once."""
 
 
-def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(items)
     if len(unique) < len(items):
         (key, _), *_ = Counter(key for key, _ in items).most_common(1)
@@ -186,16 +188,16 @@ def _object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def _twice(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+def _find_repeated(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
     if isinstance(tree, _Twice):
         yield place
     elif isinstance(tree, dict | list):
         for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             if isinstance(value, _Twice | dict | list):
-                yield from _twice(value, (*place, key))
+                yield from _find_repeated(value, (*place, key))
 
 
-def _where(error: ValidationError) -> str:
+def _describe_errors(error: ValidationError) -> str:
     """Describe the first three errors by place and expectation, never by the value."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     messages = []

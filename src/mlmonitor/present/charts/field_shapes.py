@@ -40,14 +40,14 @@ def draw_shapes(
 ) -> dict[int, FieldShape | None]:
     """The shapes of the fields at some places of the schema; None for fields of ids."""
     numeric = len(population.plan.schema.numeric)
-    shapes = _numeric_shapes(population, bars, [place for place in places if place < numeric])
+    shapes = _build_numeric_shapes(population, bars, [place for place in places if place < numeric])
     for place in places:
         if place >= numeric:
-            shapes[place] = _categorical_shape(population, place - numeric)
+            shapes[place] = _build_categorical_shape(population, place - numeric)
     return shapes
 
 
-def _numeric_shapes(
+def _build_numeric_shapes(
     population: PopulationSnapshot, bars: int, places: Sequence[int]
 ) -> dict[int, FieldShape | None]:
     """Bins of equal width, from quantiles of training and of the window.
@@ -57,7 +57,7 @@ def _numeric_shapes(
     if not places:
         return {}
     now = population.view.shapes.digests.quantile(_LIVE_RANKS)[places]
-    before = _training_quantiles(population.entries, places)
+    before = _list_training_quantiles(population.entries, places)
     joined = np.stack([now[:, [1, -2]], before[:, [1, -2]]])
     with np.errstate(all="ignore"):
         low, high = np.fmin(*joined[:, :, 0]), np.fmax(*joined[:, :, 1])
@@ -68,12 +68,16 @@ def _numeric_shapes(
     return {
         place: None
         if is_id_like[place] or not np.isfinite(edges[row]).all()
-        else FieldShape(_shares(now[row], edges[row]), _shares(before[row], edges[row]), edges[row])
+        else FieldShape(
+            _compute_shares(now[row], edges[row]),
+            _compute_shares(before[row], edges[row]),
+            edges[row],
+        )
         for row, place in enumerate(places)
     }
 
 
-def _training_quantiles(entries: Sequence[CountedEntry], places: Sequence[int]) -> Floats:
+def _list_training_quantiles(entries: Sequence[CountedEntry], places: Sequence[int]) -> Floats:
     quantiles = np.full((len(places), QUANTILE_POINTS), np.nan)
     for row, place in enumerate(places):
         entry = entries[place] if entries else None
@@ -82,7 +86,7 @@ def _training_quantiles(entries: Sequence[CountedEntry], places: Sequence[int]) 
     return quantiles
 
 
-def _shares(quantiles: Floats, edges: Floats) -> Floats | None:
+def _compute_shares(quantiles: Floats, edges: Floats) -> Floats | None:
     """The share of values in each bin; values are spread evenly between two quantiles."""
     if not np.isfinite(quantiles).all():
         return None
@@ -92,7 +96,7 @@ def _shares(quantiles: Floats, edges: Floats) -> Floats | None:
     return np.diff(below)
 
 
-def _categorical_shape(population: PopulationSnapshot, position: int) -> FieldShape | None:
+def _build_categorical_shape(population: PopulationSnapshot, position: int) -> FieldShape | None:
     """The most frequent categories, then all others together, then new ones."""
     dictionary = population.plan.dictionaries[position]
     place = len(population.plan.schema.numeric) + position

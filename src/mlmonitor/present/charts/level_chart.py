@@ -32,10 +32,10 @@ def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
     live = np.where(valid > 0, history.mean[:, place], np.nan)
     lines, bands = [], []
     entry = population.entries[place] if population.entries else None
-    title = f"Mean of {name}: {short(_mean_of(population, place))}"
+    title = f"Mean of {name}: {short(_find_mean(population, place))}"
     if isinstance(entry, NumericReference) and entry.mean is not None and entry.stddev is not None:
         worth: Floats = valid.astype(np.float64) * independent_share(population, place)
-        chance = _chance(entry.stddev, worth, sum(entry.counts))
+        chance = _compute_chance(entry.stddev, worth, sum(entry.counts))
         level = np.full(len(live), entry.mean)
         bands.append(
             ChartBand(level - chance, level + chance, "chance", "99 of 100 means by chance")
@@ -53,7 +53,7 @@ def independent_share(population: PopulationSnapshot, place: int) -> float:
     return min(effective / rows, 1.0) if rows and np.isfinite(effective) else 1.0
 
 
-def _chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
+def _compute_chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
     """Half the width of the interval of 99 of 100 means of this many rows; NaN without rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
@@ -61,7 +61,7 @@ def _chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
     return np.where(np.isfinite(half), half, np.nan)
 
 
-def _mean_of(population: PopulationSnapshot, place: int) -> float | None:
+def _find_mean(population: PopulationSnapshot, place: int) -> float | None:
     moments = population.view.profile.moments
     return float(moments.mean[place]) if moments.count[place] else None
 
@@ -78,7 +78,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
     counts = history.counts["categories"][:, position].astype(float)
     totals = counts.sum(axis=1)
     now = counts.sum(axis=0)[: len(names)] / max(float(totals.sum()), 1.0)
-    before = _trained_shares(population, place, len(names))
+    before = _find_trained_shares(population, place, len(names))
     most = int(np.argmax(now if before is None else np.abs(now - before)))
     lines, bands = [], []
     category = show_name(names[most])
@@ -87,7 +87,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
         level = float(before[most])
         rows = sum(population.entries[place].counts)
         worth = totals * independent_share(population, place)
-        half = _chance(float(np.sqrt(level * (1 - level))), worth, rows)
+        half = _compute_chance(float(np.sqrt(level * (1 - level))), worth, rows)
         low, high = np.maximum(level - half, 0), np.minimum(level + half, 1)
         bands.append(ChartBand(low, high, "chance", "99 of 100 shares by chance"))
         lines.append(ChartLine(np.full(len(totals), level), "training", "at training"))
@@ -97,7 +97,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
     return draw_time_chart(slices, lines, bands, title=title, has_zero=True)
 
 
-def _trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:
+def _find_trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:
     """Shares of the listed categories in the reference; None without one."""
     if not population.entries:
         return None

@@ -47,12 +47,12 @@ def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> Time
     ]
     level = np.full(len(parts), entry.quantiles[50])
     lines = [ChartLine(level, "training", "training median")]
-    lines += _training_band(entry, len(parts))
+    lines += _draw_training_band(entry, len(parts))
     lines.append(ChartLine(fan[2], "now", "median now"))
     return draw_time_chart(own, lines, bands, title=title)
 
 
-def _training_band(entry: NumericReference, size: int) -> list[ChartLine]:
+def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
     """The mean of training, less and plus its standard deviation."""
     if entry.mean is None or entry.stddev is None:
         return []
@@ -70,7 +70,7 @@ def _draw_deviations(
     mean = np.where(has_values, parts.mean[:, place], np.nan)
     spread = np.where(has_values, parts.stddev[:, place], np.nan)
     band = ChartBand(mean - spread, mean + spread, "fan-inner", "mean ± sd now")
-    lines = [*_training_band(entry, len(parts)), ChartLine(mean, "now", "mean now")]
+    lines = [*_draw_training_band(entry, len(parts)), ChartLine(mean, "now", "mean now")]
     return draw_time_chart(slices, lines, [band], title=title)
 
 

@@ -172,7 +172,7 @@ def draw_time_chart(
         for line in lines
     ]
     strokes += [
-        Stroke(_dot_path(x[line.dots], line.values[line.dots], axis), "beyond", line.dots_name)
+        Stroke(_draw_dots(x[line.dots], line.values[line.dots], axis), "beyond", line.dots_name)
         for line in lines
         if line.dots is not None and line.dots.any()
     ]
@@ -203,7 +203,7 @@ def _are_filled(rows: Counts) -> Mask:
     return rows >= _LEAST_FILLED * (float(np.median(used)) if used.size else 0.0)
 
 
-def _dot_path(x: Floats, values: Floats, axis: Axis) -> str:
+def _draw_dots(x: Floats, values: Floats, axis: Axis) -> str:
     """Lines without a length, which round ends turn into dots."""
     y = to_y(values, axis.low, axis.high)
     places = zip(np.round(x).tolist(), np.round(y, 1).tolist(), strict=True)

@@ -112,9 +112,9 @@ def build_detail(reading: ModelReading, candidate: ListedField) -> FieldDetail:
         state=state,
         note=note,
         finding=_find(status, bars),
-        rows=_count(status),
+        rows=_describe_count(status),
         bars=bars if has_bars else None,
-        bar_labels=_edge_labels(shape, status.kind) if has_bars else (),
+        bar_labels=_label_edges(shape, status.kind) if has_bars else (),
         bar_table=None if shape is None else _tabulate(shape),
         categories=() if shape is None or is_numeric else _list_categories(shape),
         level=draw_level(population, place, slices),
@@ -140,12 +140,12 @@ def _find(status: FieldStatus, bars: Bars | None) -> str:
     return f"PSI {status.psi:.3f}, {beyond} ({status.psi_threshold:.3f})"
 
 
-def _count(status: FieldStatus) -> str:
+def _describe_count(status: FieldStatus) -> str:
     training = "" if status.training is None else f"; {counted(status.training.rows)} at training"
     return f"{counted(status.count)} values in the window{training}"
 
 
-def _edge_labels(shape: FieldShape | None, kind: Kind) -> tuple[str, ...]:
+def _label_edges(shape: FieldShape | None, kind: Kind) -> tuple[str, ...]:
     if shape is None or shape.edges is None:
         return ()
     points = np.linspace(shape.edges[0], shape.edges[-1], 5).tolist()

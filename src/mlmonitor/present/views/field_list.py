@@ -123,7 +123,7 @@ _FEW = 12  # calm fields that are shown all the same, if no other field is
 def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
     """All fields but business figures, with what decides their order."""
     reference = reading.snapshot.reference
-    importances = _relative({} if reference is None else reference.importances)
+    importances = _scale_importances({} if reference is None else reference.importances)
     statuses = iter(reading.fields(segment))
     part = reading.segment(segment)
     firing: dict[tuple[Role, str], list[Alert]] = defaultdict(list)
@@ -141,22 +141,22 @@ def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
     return fields
 
 
-def _relative(importances: Mapping[str, float]) -> dict[str, float]:
+def _scale_importances(importances: Mapping[str, float]) -> dict[str, float]:
     """Importances as shares of the largest, from a tenth up."""
     sizes = {name: abs(value) for name, value in importances.items()}
     most = max(sizes.values(), default=0.0)
     return {name: 0.1 + 0.9 * size / most for name, size in sizes.items()} if most else {}
 
 
-def _matters(candidate: ListedField) -> tuple[float, float, str]:
+def _rank_candidate(candidate: ListedField) -> tuple[float, float, str]:
     """Firing alerts first; then evidence times effect times importance."""
     status = candidate.status
-    effect = _ratio(status)
+    effect = _compute_ratio(status)
     evidence = 1 + min(max(status.log10_e_value or 0.0, 0.0), 300.0)
     return (-float(bool(candidate.alerts)), -evidence * effect * candidate.weight, status.name)
 
 
-def _ratio(status: FieldStatus) -> float:
+def _compute_ratio(status: FieldStatus) -> float:
     """How often the PSI is as large as its threshold; 0 without one."""
     return (status.psi or 0.0) / max(status.psi_threshold or np.inf, 1e-12)
 
@@ -168,8 +168,8 @@ def invalid_share(status: FieldStatus) -> float:
 
 
 _SORT_KEYS = {
-    "matters": _matters,
-    "drift": lambda c: (-_ratio(c.status), 0.0, c.status.name),
+    "matters": _rank_candidate,
+    "drift": lambda c: (-_compute_ratio(c.status), 0.0, c.status.name),
     "invalid": lambda c: (-invalid_share(c.status), 0.0, c.status.name),
     "name": lambda c: (0.0, 0.0, c.status.name.casefold()),
 }
@@ -184,12 +184,12 @@ def _draw(candidates: Sequence[ListedField]) -> list[FieldRow]:
     shapes = {key: draw_shapes(populations[key], chosen) for key, chosen in places.items()}
     trends = {key: draw_trends(populations[key], chosen) for key, chosen in places.items()}
     return [
-        _row(c, shapes[id(c.population)][c.place], trends[id(c.population)][c.place])
+        _build_row(c, shapes[id(c.population)][c.place], trends[id(c.population)][c.place])
         for c in candidates
     ]
 
 
-def _row(candidate: ListedField, shape: FieldShape | None, trend: Trend | None) -> FieldRow:
+def _build_row(candidate: ListedField, shape: FieldShape | None, trend: Trend | None) -> FieldRow:
     status = candidate.status
     total = sum(status.window_quality.values())
     invalid = total - status.window_quality.get(Quality.VALID, 0)

@@ -36,8 +36,8 @@ def build_headline(reading: ModelReading) -> Headline:
         tone=tone,
         word=word,
         sentence=sentence,
-        reasons=(*reasons, *_warnings(status)),
-        facts=() if status.state == "disabled" else tuple(_facts(reading)),
+        reasons=(*reasons, *_list_warnings(status)),
+        facts=() if status.state == "disabled" else tuple(_list_facts(reading)),
     )
 
 
@@ -91,7 +91,7 @@ def _describe_idle(status: Status) -> tuple[str, str] | None:
     return None
 
 
-def _warnings(status: Status) -> list[str]:
+def _list_warnings(status: Status) -> list[str]:
     warnings = [] if status.reference_warning is None else [show_name(status.reference_warning)]
     if status.dependence is not None:
         warnings.append(_say(show_name(status.dependence)))
@@ -100,10 +100,10 @@ def _warnings(status: Status) -> list[str]:
     return warnings
 
 
-def _facts(reading: ModelReading) -> list[str]:
+def _list_facts(reading: ModelReading) -> list[str]:
     status, snapshot = reading.status, reading.snapshot
     facts = [f"{counted(status.predictions)} predictions"]
-    facts += _rate(reading)
+    facts += _describe_rate(reading)
     failed = sum(status.errors.values())
     total = status.predictions + failed
     facts.append("none failed" if not failed else f"{share(failed, total)} failed")
@@ -122,7 +122,7 @@ def _facts(reading: ModelReading) -> list[str]:
     return facts
 
 
-def _rate(reading: ModelReading) -> list[str]:
+def _describe_rate(reading: ModelReading) -> list[str]:
     """Since when the window holds rows, and how many a second."""
     traffic = reading.snapshot.traffic
     history = None if traffic is None else traffic.history

@@ -50,8 +50,10 @@ def list_incidents(reading: ModelReading) -> tuple[IncidentItem, ...]:
         )
         for incident in reading.status.incidents
     ]
-    members = {_key(alert) for incident in reading.status.incidents for alert in incident.members}
-    others = [alert for alert in reading.status.alerts if _key(alert) not in members]
+    members = {
+        _make_key(alert) for incident in reading.status.incidents for alert in incident.members
+    }
+    others = [alert for alert in reading.status.alerts if _make_key(alert) not in members]
     if others:
         since = moment(min(alert.started_at for alert in others))
         title = f"{amount(len(others), 'further alert')}"
@@ -78,7 +80,7 @@ def _describe(alert: Alert, *, has_link: bool) -> AlertItem:
     numbers = ""
     if alert.measure not in SELF_EXPLANATORY:
         then, now, chance = (
-            _number(alert, x) for x in (alert.value, alert.current, alert.threshold)
+            _format_number(alert, x) for x in (alert.value, alert.current, alert.threshold)
         )
         rows = amount(alert.rows, "row")
         numbers = f"{now} now, {then} over {rows} when it fired; chance explains up to {chance}"
@@ -92,15 +94,15 @@ def _describe(alert: Alert, *, has_link: bool) -> AlertItem:
     )
 
 
-def _number(alert: Alert, value: float) -> str:
+def _format_number(alert: Alert, value: float) -> str:
     return share(round(value * 1e6), 1_000_000) if alert.measure in _SHARES else short(value)
 
 
-def _key(alert: Alert) -> tuple[str, str, str, str]:
+def _make_key(alert: Alert) -> tuple[str, str, str, str]:
     return alert.role, alert.field, alert.segment, alert.measure
 
 
 def _refresh(members: Sequence[Alert], firing: Sequence[Alert]) -> list[Alert]:
     """Members of an incident as they are now."""
-    now = {_key(alert): alert for alert in firing}
-    return [now.get(_key(alert), alert) for alert in members]
+    now = {_make_key(alert): alert for alert in firing}
+    return [now.get(_make_key(alert), alert) for alert in members]

@@ -43,8 +43,8 @@ class MonitoringPanel:
 def build_monitoring_panel(reading: ModelReading) -> MonitoringPanel:
     """The panel, which is there in every state."""
     status = reading.status
-    destinations = tuple(_destinations(reading))
-    facts = tuple(_facts(status))
+    destinations = tuple(_list_destinations(reading))
+    facts = tuple(_list_facts(status))
     ill = [row.name for row in destinations if not row.is_well]
     if ill:
         summary = f"{ill[0]} does not accept" if len(ill) == 1 else f"{len(ill)} do not accept"
@@ -55,7 +55,7 @@ def build_monitoring_panel(reading: ModelReading) -> MonitoringPanel:
     return MonitoringPanel(summary, destinations, facts)
 
 
-def _destinations(reading: ModelReading) -> list[DestinationRow]:
+def _list_destinations(reading: ModelReading) -> list[DestinationRow]:
     rows = []
     for name, export in reading.snapshot.destinations.items():
         since = export.seconds_since_success
@@ -69,10 +69,10 @@ def _destinations(reading: ModelReading) -> list[DestinationRow]:
                 "" if export.is_well else show_name(export.last_reason or ""),
             )
         )
-    return rows + _sinks(reading.status)
+    return rows + _list_sinks(reading.status)
 
 
-def _sinks(status: Status) -> list[DestinationRow]:
+def _list_sinks(status: Status) -> list[DestinationRow]:
     """The event log and the webhooks, which count events instead of points."""
     rows = []
     if status.events is not None:
@@ -92,7 +92,7 @@ def _sinks(status: Status) -> list[DestinationRow]:
     return rows
 
 
-def _facts(status: Status) -> list[Fact]:
+def _list_facts(status: Status) -> list[Fact]:
     facts = [
         Fact("rows dropped", counted(status.dropped), bool(status.dropped)),
         Fact("internal errors", counted(status.internal_errors), bool(status.internal_errors)),

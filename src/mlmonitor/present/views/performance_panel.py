@@ -96,16 +96,16 @@ def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
             return None
         text = "No label has arrived; estimated from the model's own scores."
         return PerformancePanel(text, estimates, estimated.assumption, None, (), (), (), ())
-    main = _main_measure(performance)
+    main = _choose_main_measure(performance)
     names = list(performance.confusion) if performance.task in ("binary", "multiclass") else []
     return PerformancePanel(
         summary=_summarise(reading, performance),
-        tiles=(*_tiles(reading, performance), *estimates),
+        tiles=(*_build_tiles(reading, performance), *estimates),
         assumption=estimated.assumption if estimated is not None and estimates else "",
         cohorts=chart_cohorts(status.cohorts, main, status.training_metrics),
         buckets=tuple(chart_buckets(performance)),
         classes=tuple(map(show_name, names[:_MOST_CLASSES])),
-        confusion=_confusion(performance.confusion, names[:_MOST_CLASSES]) if names else (),
+        confusion=_build_confusion(performance.confusion, names[:_MOST_CLASSES]) if names else (),
         calibration=tuple(map(_place_bin, performance.calibration)),
     )
 
@@ -117,7 +117,7 @@ def _list_estimates(reading: ModelReading) -> tuple[MeasureTile, ...]:
         return ()
     names = [name for name in _FIRST[estimated.task] if name in estimated]
     training = reading.status.training_metrics
-    return tuple(_tile(name, estimated[name], training) for name in names[:_MOST_ESTIMATES])
+    return tuple(_build_tile(name, estimated[name], training) for name in names[:_MOST_ESTIMATES])
 
 
 def _place_bin(bin_: CalibrationBin) -> CalibrationPoint:
@@ -147,7 +147,7 @@ def list_objectives(reading: ModelReading) -> tuple[ObjectiveTile, ...]:
     return tuple(sorted(tiles, key=lambda tile: tile.state != "broken"))
 
 
-def _main_measure(performance: Performance) -> str:
+def _choose_main_measure(performance: Performance) -> str:
     names = [name for name in _FIRST[performance.task] if name in performance]
     return next(iter(names or performance), "")
 
@@ -159,14 +159,16 @@ def _summarise(reading: ModelReading, performance: Performance) -> str:
     return f"{text}, {counted(waiting)} still wait for a label" if waiting else text
 
 
-def _tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile, ...]:
+def _build_tiles(reading: ModelReading, performance: Performance) -> tuple[MeasureTile, ...]:
     first = [name for name in _FIRST[performance.task] if name in performance]
     names = [*first, *(name for name in performance if name not in MEASURES)]
-    tiles = [_tile(name, performance[name], reading.status.training_metrics) for name in names]
+    tiles = [
+        _build_tile(name, performance[name], reading.status.training_metrics) for name in names
+    ]
     return tuple(tiles)
 
 
-def _tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> MeasureTile:
+def _build_tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> MeasureTile:
     value, low, high, _, basis = estimate
     interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else ""
     trained = next((x for key, x in training.items() if key.casefold() == name), None)
@@ -179,7 +181,7 @@ def _tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> Measu
     )
 
 
-def _confusion(
+def _build_confusion(
     counts: Mapping[str, Mapping[str, int]], names: Sequence[str]
 ) -> tuple[ConfusionRow, ...]:
     rows = []

@@ -117,8 +117,8 @@ def _explain(shift: Shift) -> WhyPanel | None:
     if not parts:
         return None
     most = max([abs(shift.shift), *(max(abs(p.mix), p.threshold) for p in parts)]) or 1.0
-    rows = [_why_row("shift of the mean", shift.shift, shift.threshold, most)]
-    rows += [_why_row(show_name(p.field), p.mix, p.threshold, most) for p in parts]
+    rows = [_build_why_row("shift of the mean", shift.shift, shift.threshold, most)]
+    rows += [_build_why_row(show_name(p.field), p.mix, p.threshold, most) for p in parts]
     if abs(shift.shift) <= shift.threshold:
         title = f"The mean moved by {signed(shift.shift)}, within chance"
     elif not beyond:
@@ -131,7 +131,7 @@ def _explain(shift: Shift) -> WhyPanel | None:
     return WhyPanel(title, tuple(rows))
 
 
-def _why_row(name: str, effect: float, threshold: float, most: float) -> WhyRow:
+def _build_why_row(name: str, effect: float, threshold: float, most: float) -> WhyRow:
     middle = 500
     width = round(abs(effect) / most * middle)
     left = middle - width if effect < 0 else middle

@@ -63,9 +63,11 @@ class ModelReading:
         if history is None:
             return Slices(np.empty(0), self.snapshot.time, np.empty(0, np.int64))
         end = max(self.snapshot.time, float(history.starts[-1]))
-        return Slices(history.starts, end, history.rows, self._marks(float(history.starts[0]), end))
+        return Slices(
+            history.starts, end, history.rows, self._list_marks(float(history.starts[0]), end)
+        )
 
-    def _marks(self, start: float, end: float) -> tuple[Mark, ...]:
+    def _list_marks(self, start: float, end: float) -> tuple[Mark, ...]:
         span = end - start
         if span < BATCH_SECONDS:  # the axis counts rows, and incidents have a time only
             return ()

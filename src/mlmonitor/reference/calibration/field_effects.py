@@ -46,19 +46,19 @@ def logistic(offset: Floats) -> Floats:
     return odds
 
 
-def _binomial_loss(outcome: Floats, mean: Floats) -> float:
+def _compute_binomial_loss(outcome: Floats, mean: Floats) -> float:
     mean = np.clip(mean, 1e-9, 1 - 1e-9)
     return float(-(outcome * np.log(mean) + (1 - outcome) * np.log(1 - mean)).sum())
 
 
-def _gamma_loss(outcome: Floats, mean: Floats) -> float:
+def _compute_gamma_loss(outcome: Floats, mean: Floats) -> float:
     """Return half the deviance of the gamma law, whose deviation is proportional to its mean."""
     ratio = np.maximum(outcome, 1e-12 * mean) / mean
     return float((ratio - np.log(ratio) - 1).sum())
 
 
-CLASS_LINK = Link(logistic, lambda mean: mean * (1 - mean), _binomial_loss)
-ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, _gamma_loss)
+CLASS_LINK = Link(logistic, lambda mean: mean * (1 - mean), _compute_binomial_loss)
+ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, _compute_gamma_loss)
 
 
 SCORE = ""

@@ -81,7 +81,7 @@ def _fit_classes(
     counts = np.bincount(actual, minlength=len(plan.classes))
     if actual.size < LEAST_ROWS or min(counts) < _LEAST_OF_CLASS:
         return None
-    names = [_name_of(data.outputs, scores) for scores in block.scores]
+    names = [_find_score_name(data.outputs, scores) for scores in block.scores]
     candidates = _Candidates(data, np.flatnonzero(is_pair))
     maps = [
         _fit_map(
@@ -95,7 +95,7 @@ def _fit_classes(
         task="binary" if plan.task == "binary" else "multiclass",
         classes=list(plan.classes),
         positive=plan.positive if plan.task == "binary" else 1,
-        label=_label_of(data.outputs, names),
+        label=_find_label_name(data.outputs, names),
         is_probability=plan.has_probabilities,
         maps=maps,
         corrections=candidates.correct(block, maps) if plan.task == "multiclass" else [],
@@ -108,7 +108,7 @@ def _fit_errors(data: TrainingRows, block: OutcomeBlock) -> CalibrationReference
     is_pair = np.isfinite(error) & (np.abs(error) < _MOST_ERROR)
     if np.count_nonzero(is_pair) < LEAST_ROWS:
         return None
-    name = _name_of(data.outputs, block.predicted)
+    name = _find_score_name(data.outputs, block.predicted)
     candidates = _Candidates(data, np.flatnonzero(is_pair))
     predicted, error = block.predicted[is_pair], error[is_pair]
     losses = (np.abs(error), error**2, error)
@@ -183,7 +183,7 @@ class _Candidates:
         probable class it is. Twenty rows more on both sides shrink the quotient of rare pairs.
         """
         pairs = zip(maps, block.scores, strict=True)
-        chances = np.stack([self._chances(part, scores[self._rows]) for part, scores in pairs])
+        chances = np.stack([self._get_chances(part, scores[self._rows]) for part, scores in pairs])
         chances = chances / np.maximum(chances.sum(axis=0), 1e-9)
         actual, predicted = block.actual_class[self._rows], block.predicted_class[self._rows]
         classified, size = np.flatnonzero(predicted >= 0), len(maps)
@@ -193,7 +193,7 @@ class _Candidates:
         corrections: list[list[float]] = ((realised + _SHRINK) / (expected + _SHRINK)).tolist()
         return corrections
 
-    def _chances(self, part: OutcomeMap, scores: Floats) -> Floats:
+    def _get_chances(self, part: OutcomeMap, scores: Floats) -> Floats:
         """Return the probability of a class in each chosen row."""
         bins = np.searchsorted(part.edges, scores, side="left")
         if not part.effects:
@@ -226,7 +226,7 @@ def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
     return kept
 
 
-def _name_of(outputs: Mapping[str, Column], scores: Floats) -> str:
+def _find_score_name(outputs: Mapping[str, Column], scores: Floats) -> str:
     """Return the output that holds these scores."""
     for name, column in outputs.items():
         if column.dtype.kind == "f" and np.array_equal(column, scores, equal_nan=True):
@@ -234,7 +234,7 @@ def _name_of(outputs: Mapping[str, Column], scores: Floats) -> str:
     return PREDICTION
 
 
-def _label_of(outputs: Mapping[str, Column], scores: Sequence[str]) -> str | None:
+def _find_label_name(outputs: Mapping[str, Column], scores: Sequence[str]) -> str | None:
     """Return the output that names the predicted class; None if the scores decide."""
     label = primary_output(outputs)
     return None if label in scores else label

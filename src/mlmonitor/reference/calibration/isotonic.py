@@ -18,8 +18,8 @@ def monotone_rates(rows: Counts, sums: Floats) -> Floats:
         return np.full(len(rows), 0.5)
     weights, totals = rows.astype(np.float64), sums.astype(np.float64)
     if _descends(weights, totals):
-        return _ascending(weights[::-1], totals[::-1])[::-1].copy()
-    return _ascending(weights, totals)
+        return _fit_ascending(weights[::-1], totals[::-1])[::-1].copy()
+    return _fit_ascending(weights, totals)
 
 
 def _descends(weights: Floats, totals: Floats) -> bool:
@@ -28,7 +28,7 @@ def _descends(weights: Floats, totals: Floats) -> bool:
     return bool((places - centre) @ totals < 0)
 
 
-def _ascending(weights: Floats, totals: Floats) -> Floats:
+def _fit_ascending(weights: Floats, totals: Floats) -> Floats:
     pools: list[tuple[float, float, int]] = []
     for weight, total in zip(weights.tolist(), totals.tolist(), strict=True):
         pool = weight, total, 1

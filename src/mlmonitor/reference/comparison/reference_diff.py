@@ -106,7 +106,7 @@ def _compare_field(
     assert entry is not None  # noqa: S101 - one of the two has the field
     distance, change = None, _find_change(before, after)
     if change == "same" and before is not None and after is not None:
-        distance = _measure(before, after)
+        distance = _measure_shift(before, after)
         is_moved = distance is not None and distance > tolerance
         change = "moved" if is_moved and not before.is_advancing else "same"
     kind = entry.kind if change != "kind" or after is None else f"{entry.kind} to {after.kind}"
@@ -117,9 +117,9 @@ def _compare_field(
         kind=kind,
         change=change,
         psi=distance,
-        mean=(_moment(pair[0], "mean"), _moment(pair[1], "mean")),
-        stddev=(_moment(pair[0], "stddev"), _moment(pair[1], "stddev")),
-        missing=(_missing_share(pair[0]), _missing_share(pair[1])),
+        mean=(_get_moment(pair[0], "mean"), _get_moment(pair[1], "mean")),
+        stddev=(_get_moment(pair[0], "stddev"), _get_moment(pair[1], "stddev")),
+        missing=(_compute_missing_share(pair[0]), _compute_missing_share(pair[1])),
     )
 
 
@@ -131,16 +131,16 @@ def _find_change(before: CountedEntry | None, after: CountedEntry | None) -> Fie
     return "same" if before.kind == after.kind else "kind"
 
 
-def _moment(entry: CountedEntry | None, name: str) -> float | None:
+def _get_moment(entry: CountedEntry | None, name: str) -> float | None:
     value: float | None = getattr(entry, name, None)
     return value
 
 
-def _missing_share(entry: CountedEntry | None) -> float | None:
+def _compute_missing_share(entry: CountedEntry | None) -> float | None:
     return None if entry is None or not entry.rows else entry.missing / entry.rows
 
 
-def _measure(before: CountedEntry, after: CountedEntry) -> float | None:
+def _measure_shift(before: CountedEntry, after: CountedEntry) -> float | None:
     """Return the PSI over the bins of the first entry; None if a side has no values."""
     if isinstance(before, NumericReference) and isinstance(after, NumericReference):
         current = _rebin(after, np.array(before.edges, np.float64))

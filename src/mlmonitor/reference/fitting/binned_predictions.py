@@ -101,12 +101,12 @@ def _with_prediction(entry: CountedEntry, bins: Counts, outcome: Floats) -> Coun
     variance = np.bincount(bins[has_outcome], square, minlength=size) / shown
     return entry.model_copy(
         update={
-            "predicted": _or_none(mean, rows),
-            "predicted_variance": _or_none(variance, rows),
+            "predicted": _hide_empty(mean, rows),
+            "predicted_variance": _hide_empty(variance, rows),
         }
     )
 
 
-def _or_none(numbers: Floats, rows: Counts) -> list[float | None]:
+def _hide_empty(numbers: Floats, rows: Counts) -> list[float | None]:
     pairs = zip(numbers.tolist(), rows.tolist(), strict=True)
     return [number if count else None for number, count in pairs]

@@ -38,7 +38,7 @@ def count_copied_rows(features: Sequence[np.ndarray[Any, Any]]) -> int:
     copied = rows - firsts.size
     if firsts.size < LEAST_DISTINCT or copied < LEAST_COPIED * rows:
         return 0
-    own = sum(_distinct(c[firsts]) >= _NEARLY_ALL * firsts.size for c in columns)
+    own = sum(_count_distinct(c[firsts]) >= _NEARLY_ALL * firsts.size for c in columns)
     return copied if own >= 2 else 0
 
 
@@ -62,6 +62,6 @@ def _hash_column(column: np.ndarray[Any, Any]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> _SHIFT)
 
 
-def _distinct(hashes: NDArray[np.uint64]) -> int:
+def _count_distinct(hashes: NDArray[np.uint64]) -> int:
     ordered = np.sort(hashes)
     return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))

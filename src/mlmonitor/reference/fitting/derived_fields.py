@@ -110,7 +110,7 @@ class Derivations:
             ]
         anomaly = None
         if self._scored:
-            anomaly, judged = self._judged(fitted, options)
+            anomaly, judged = self._fit_anomaly(fitted, options)
             derived += judged
         _refuse_twice(derived)
         fields = [entries[identity] for identity in self._order if identity in entries]
@@ -150,10 +150,10 @@ class Derivations:
                 if kind_of_column in (None, Kind.NUMERIC):
                     self._numeric[name] = Sample(np.nan)
 
-    def _judged(
+    def _fit_anomaly(
         self, fitted: Fitted, options: FieldOptions
     ) -> tuple[AnomalyReference, list[Derived]]:
-        names = self._scored_names(fitted.entries)
+        names = self._choose_scored_names(fitted.entries)
         values = np.stack([self._numeric[name].rows(self._rows.slots) for name in names])
         design, rest = self._rows.halves
         scaling = Scaling.fit(values[:, design])
@@ -182,7 +182,7 @@ class Derivations:
             field(ANOMALOUS, Kind.BOOLEAN, flags, lost, parts, options),
         ]
 
-    def _scored_names(self, entries: Sequence[CountedEntry]) -> list[str]:
+    def _choose_scored_names(self, entries: Sequence[CountedEntry]) -> list[str]:
         numeric = [e.name for e in entries if (e.role, e.kind) == ("feature", "numeric")]
         names = numeric if isinstance(self._scored, bool) else list(self._scored)
         for name in names:

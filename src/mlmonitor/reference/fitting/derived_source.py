@@ -79,8 +79,8 @@ class Source:
             "missing": sum(row is None for row in rows),
         }
         if self._kind is Kind.TEXT:
-            return self._text(parts, first, second)
-        entry = self._embedding(parts, first, seed)
+            return self._fit_text(parts, first, second)
+        entry = self._fit_embedding(parts, first, seed)
         read = EmbeddingColumns.read_from(entry).read(second)
         has_value = ~np.isnan(read.numeric[-1])
         if thresholds is not None and read.kernels is not None:
@@ -90,9 +90,11 @@ class Source:
             else:
                 table = simulate_mmd(features, entry.design_rows, self._rng)
             entry = entry.model_copy(update={"critical": {MMD: table}})
-        return _named(entry, read)
+        return _name_columns(entry, read)
 
-    def _text(self, parts: dict[str, Any], first: list[object], second: list[object]) -> Learned:
+    def _fit_text(
+        self, parts: dict[str, Any], first: list[object], second: list[object]
+    ) -> Learned:
         if not any(isinstance(value, str) for value in first):
             raise SchemaError(f"column {self._name!r}: expected texts, got too few")
         words = frequent_words(first)
@@ -104,9 +106,9 @@ class Source:
             bits=vocabulary.base64,
             **parts,
         )
-        return _named(entry, TextColumns(vocabulary).read(second))
+        return _name_columns(entry, TextColumns(vocabulary).read(second))
 
-    def _embedding(
+    def _fit_embedding(
         self, parts: dict[str, Any], first: list[object], seed: int
     ) -> EmbeddingReference:
         dimensions = most_common_length(first)
@@ -131,5 +133,5 @@ class Source:
         )
 
 
-def _named(entry: TextReference | EmbeddingReference, columns: DerivedColumns) -> Learned:
+def _name_columns(entry: TextReference | EmbeddingReference, columns: DerivedColumns) -> Learned:
     return Learned(entry, [check_column_name(name) for name in derived_names(entry)], columns)

@@ -58,7 +58,7 @@ class FieldSample:
         if self._kind is None:
             return
         field = Field(self.name, self.role, self._kind)
-        read = self._numbers if field.is_numeric else self._names
+        read = self._read_numbers if field.is_numeric else self._read_names
         column, reasons = read(field, values)
         if self._sample is None:
             self._sample = Sample(np.nan if field.is_numeric else None)
@@ -77,7 +77,7 @@ class FieldSample:
                 f"say which it is: schema={{{self.name!r}: ...}}"
             )
 
-    def _numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
+    def _read_numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
         """Return the column, and why values were refused; None if they are only missing."""
         read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
         column, refused = read(values)
@@ -86,7 +86,7 @@ class FieldSample:
         has_other_reasons = refused[RefusalReason.NONFINITE.column :].any()
         return column, column_reasons(read, values, column, refused) if has_other_reasons else None
 
-    def _names(self, field: Field, values: Values) -> tuple[Any, Reasons | None]:
+    def _read_names(self, field: Field, values: Values) -> tuple[Any, Reasons | None]:
         names = category_names(values, is_boolean=field.kind is Kind.BOOLEAN)
         column = np.empty(len(names), object)
         column[:] = names
@@ -126,7 +126,7 @@ class FieldSample:
         entry = (
             categorical(field, rows, is_public=self._is_public)
             if ordered is None
-            else self._numeric(field, ordered, rows, options.bins)
+            else self._summarise_numbers(field, ordered, rows, options.bins)
         )
         if self._declared is not None and self.wrong_type and not sum(entry.counts):
             raise SchemaError(
@@ -144,7 +144,7 @@ class FieldSample:
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons
 
-    def _numeric(
+    def _summarise_numbers(
         self, field: Field, ordered: Floats, sampled: Floats, bins: int
     ) -> NumericReference:
         rows = sampled.size
@@ -176,7 +176,7 @@ class FieldSample:
             missing=rows - ordered.size,
             mean=float(moments.mean[0]) if has_values else None,
             stddev=float(moments.stddev[0]) if has_values else None,
-            skewness=_skewness(ordered),
+            skewness=_compute_skewness(ordered),
             min=low if has_values else None,
             max=high if has_values else None,
             quantiles=quantiles.tolist(),
@@ -189,7 +189,7 @@ class FieldSample:
 _GRID = np.linspace(0, 1, QUANTILE_POINTS)
 
 
-def _skewness(values: Floats) -> float | None:
+def _compute_skewness(values: Floats) -> float | None:
     """Return the third standardised moment; None if the values are constant or too large."""
     if not values.size:
         return None

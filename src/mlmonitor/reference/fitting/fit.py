@@ -101,13 +101,13 @@ def fit_fields(
     copied = count_copied_rows(features)
     return Fitted(
         *(entries, slots.kept, slots.seen, segments, explained.prediction, copied),
-        losses=_losses(samples, slots),
+        losses=_fit_losses(samples, slots),
         slots=slots,
-        calibration=_calibration(samples, slots, entries),
+        calibration=_fit_field_calibration(samples, slots, entries),
     )
 
 
-def _losses(
+def _fit_losses(
     samples: Mapping[tuple[Role, str], FieldSample], slots: Reservoir
 ) -> list[LossReference]:
     """Return the losses of the sampled predictions."""
@@ -118,7 +118,7 @@ def _losses(
     return fit_losses(outputs, actual.rows(slots))
 
 
-def _calibration(
+def _fit_field_calibration(
     samples: Mapping[tuple[Role, str], FieldSample],
     slots: Reservoir,
     entries: Sequence[CountedEntry],

@@ -64,7 +64,7 @@ def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
     is_stream = hasattr(data.features, "__next__")
     figures = RowFigures(data.kpis, data.attributions, is_stream=is_stream)
     fitted = fit_fields(
-        derivations.passing(list_chunks(_checked_chunks(data, options), figures)),
+        derivations.passing(list_chunks(_check_chunks(data, options), figures)),
         schema=derivations.others,
         sample_rows=SAMPLE_ROWS if is_stream else None,
         rng=np.random.default_rng(options.seed),
@@ -103,7 +103,7 @@ def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
     )
 
 
-def _checked_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
+def _check_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
     """Yield the chunks; check the first one that has rows against the options before any work."""
     is_checked = False
     parts = chunks(

@@ -47,7 +47,7 @@ class Sample:
 
     def __init__(self, blank: object) -> None:
         self._blank = blank
-        self._held: np.ndarray[Any, Any] = self._blanks(0)
+        self._held: np.ndarray[Any, Any] = self._make_blanks(0)
 
     def ingest(self, column: np.ndarray[Any, Any], slots: Reservoir) -> None:
         """Add the column of the chunk that `slots` were drawn for."""
@@ -67,7 +67,7 @@ class Sample:
         size = max(slots.kept, 2 * len(self._held))
         if slots.limit is not None:
             size = min(size, slots.limit)
-        self._held = np.concatenate([self._held, self._blanks(size - len(self._held))])
+        self._held = np.concatenate([self._held, self._make_blanks(size - len(self._held))])
 
-    def _blanks(self, rows: int) -> np.ndarray[Any, Any]:
+    def _make_blanks(self, rows: int) -> np.ndarray[Any, Any]:
         return np.full(rows, self._blank, np.float64 if self._blank is not None else object)

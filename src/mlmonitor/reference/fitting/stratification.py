@@ -74,7 +74,7 @@ class Stratification:
 
         at: the slots of its rows, if not all.
         """
-        seasons = self._seasons(slots, at)
+        seasons = self._find_seasons(slots, at)
         entry = field.whole(seasons, self._count)
         binned = field.binned(seasons if self.season is not None else seasons[:0])
         dependence = self.order.dependence(binned, slots, at)
@@ -90,7 +90,7 @@ class Stratification:
         """Return the entry of a field in each of these segments, without the rows of others."""
         if not segments:
             return []
-        ids, seasons = self._numbers(slots, at), self._seasons(slots, at)
+        ids, seasons = self._number_segments(slots, at), self._find_seasons(slots, at)
         codes = [-1 if s.values is None else self._ids[tuple(s.values)] for s in segments]
         parts = []
         for code in codes:
@@ -108,7 +108,7 @@ class Stratification:
             values_by_row = segment_values(marks.segments)
             ids = [self._ids.setdefault(values, len(self._ids)) for values in values_by_row]
             self._segment.ingest(np.array(ids, np.float64), slots)
-        seconds = None if marks.times is None else _seconds(marks.times)
+        seconds = None if marks.times is None else _read_seconds(marks.times)
         self.order.ingest(marks.groups, seconds, slots)
 
     def settle_season(self, fields: Sequence[StratifiedField], slots: Reservoir) -> None:
@@ -130,19 +130,21 @@ class Stratification:
         """Return the largest segments that may be named, and the rest as one."""
         if not self.fields:
             return []
-        seasons = self._seasons(slots, None)
+        seasons = self._find_seasons(slots, None)
         return [
             SegmentReference(
                 values=None if values is None else list(values),
                 rows=int(rows.size),
                 fields=[field.part(rows, seasons, self._count) for field in fields],
             )
-            for values, rows in self._parts(slots)
+            for values, rows in self._split_parts(slots)
         ]
 
-    def _parts(self, slots: Reservoir) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
+    def _split_parts(
+        self, slots: Reservoir
+    ) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
         """Yield the sampled rows of each segment, largest first, then the rest."""
-        ids = self._numbers(slots, None)
+        ids = self._number_segments(slots, None)
         names = list(self._ids)
         counts = np.bincount(ids, minlength=len(names)).tolist()
         ranked = sorted(range(len(names)), key=lambda at: (-counts[at], repr(names[at])))
@@ -169,12 +171,12 @@ class Stratification:
     def _count(self) -> int:
         return 0 if self.season is None else self.season.count
 
-    def _numbers(self, slots: Reservoir, at: Counts | None) -> Counts:
+    def _number_segments(self, slots: Reservoir, at: Counts | None) -> Counts:
         """Return the number that stands for each sampled row's segment."""
         numbers: Counts = self._segment.rows(slots).astype(np.int64)
         return numbers if at is None else numbers[at]
 
-    def _seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
+    def _find_seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
         """The season of each row; 0 without seasons."""
         seconds = self.order.seconds(slots, at)
         if self.season is None:
@@ -182,7 +184,7 @@ class Stratification:
         return self.season.at_each(seconds)
 
 
-def _seconds(times: Values) -> Floats:
+def _read_seconds(times: Values) -> Floats:
     """Return times as seconds since 1970; raise SchemaError if a row has none."""
     seconds, _ = parse_datetimes(times)
     missing = int(np.count_nonzero(np.isnan(seconds)))

@@ -55,7 +55,7 @@ def ranked(
     top = list(fixed) or names
     if is_chosen:
         nameable = [name for name in names if withheld.may_name(name, counts[name])]
-        top = _chosen(sample[~is_held], nameable, withheld.least, len(sample))
+        top = _choose_names(sample[~is_held], nameable, withheld.least, len(sample))
         top.sort(key=lambda name: (-counts[name], name))
     rest = [(name, count) for name, count in order if name not in set(top)]
     id_like = not fixed and is_id_like(counts, withheld.personal)
@@ -75,7 +75,7 @@ def ranked(
         is_closed=is_closed,
         once=frequencies[1],
         twice=frequencies[2],
-        held_out=_held_out(grouped[is_held], categories, singles) if is_chosen else [],
+        held_out=_count_held_out(grouped[is_held], categories, singles) if is_chosen else [],
         id_like=id_like,
         public=is_public,
         groups=groups,
@@ -108,7 +108,9 @@ def _count_groups(names: Collection[str]) -> int:
     return count_groups(names) if len(names) > MOST_CLOSED else 0
 
 
-def _chosen(choosing: np.ndarray[Any, Any], names: list[str], least: int, rows: int) -> list[str]:
+def _choose_names(
+    choosing: np.ndarray[Any, Any], names: list[str], least: int, rows: int
+) -> list[str]:
     """Return the categories that half of the rows choose: its most frequent ones that may be named.
 
     names: those that may. least: the rows that a name needs among all `rows`. The other half has no
@@ -173,7 +175,7 @@ class Rare:
         return {
             "once": sum(name in self._once for name in names),
             "twice": sum(name in self._twice for name in names) // 2,
-            "held_out": _held_out(held_out, self._top, self._new) if self._is_split else [],
+            "held_out": _count_held_out(held_out, self._top, self._new) if self._is_split else [],
         }
 
 
@@ -196,7 +198,7 @@ def _is_held(rows: int) -> NDArray[np.bool_]:
     return is_held
 
 
-def _held_out(sample: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
+def _count_held_out(sample: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
     """`[*top, others, new, missing]` of these rows."""
     counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)

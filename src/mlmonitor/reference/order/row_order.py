@@ -56,11 +56,11 @@ class RowOrder:
             self._seconds.ingest(seconds, slots)
         if groups is not None:
             self._has_groups = True
-            self._group.ingest(self._numbers(groups), slots)
+            self._group.ingest(self._number_groups(groups), slots)
 
     def seconds(self, slots: Reservoir, at: Counts | None = None) -> Floats:
         """The time of each sampled row; zeros without times."""
-        return _chosen(self._seconds.rows(slots), at)
+        return _select_values(self._seconds.rows(slots), at)
 
     def dependence(
         self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None
@@ -71,12 +71,12 @@ class RowOrder:
         """
         if not binned.cells.size:
             return None
-        order = self._order(slots, at)
+        order = self._find_order(slots, at)
         cells = binned.cells[order]
         expected = None
         if binned.season.size:
             expected = season_shares(cells, binned.width, binned.season[order])
-        days = self._days(slots, at)
+        days = self._find_days(slots, at)
         curve = block_effects(
             cells,
             binned.width,
@@ -84,16 +84,16 @@ class RowOrder:
             expected=expected,
             days=None if days is None else days[order],
         )
-        rows, effects = _of_all_rows(curve, self._seen / binned.cells.size)
+        rows, effects = _extend_to_all_rows(curve, self._seen / binned.cells.size)
         correlation = 0.0
         if self._has_groups:
-            groups = _chosen(self._group.rows(slots), at).astype(np.int64)
+            groups = _select_values(self._group.rows(slots), at).astype(np.int64)
             correlation, _ = group_effect(
                 binned.cells, binned.width, groups, is_ordered=binned.is_ordered
             )
         return FieldDependence(
-            rows=_round(rows),
-            effects=_round(effects),
+            rows=_round_down(rows),
+            effects=_round_down(effects),
             correlation=float(f"{correlation:.4g}"),
             is_resolved=curve.is_resolved,
             dates=_count_dates(days),
@@ -111,7 +111,7 @@ class RowOrder:
             field=field, groups=int(np.count_nonzero(sizes)), size=max(float(f"{whole:.6g}"), 1.0)
         )
 
-    def _numbers(self, groups: Values) -> Floats:
+    def _number_groups(self, groups: Values) -> Floats:
         """Return the number of each row's group; a row without a group is one of its own."""
         numbers = []
         for name in category_names(groups):
@@ -119,19 +119,21 @@ class RowOrder:
             numbers.append(self._ids.setdefault(key, len(self._ids)))
         return np.array(numbers, np.float64)
 
-    def _order(self, slots: Reservoir, at: Counts | None) -> Counts:
+    def _find_order(self, slots: Reservoir, at: Counts | None) -> Counts:
         """Return the order of the rows in time: that of their times, or else of their arrival."""
-        arrival = _chosen(self._arrival.rows(slots), at)
+        arrival = _select_values(self._arrival.rows(slots), at)
         if not self.is_dated:
             return np.argsort(arrival, kind="stable")
         if self._permutation is None or len(self._permutation) != len(arrival):
-            self._permutation = np.lexsort((arrival, _chosen(self._seconds.rows(slots), at)))
+            self._permutation = np.lexsort((arrival, _select_values(self._seconds.rows(slots), at)))
         return self._permutation
 
-    def _days(self, slots: Reservoir, at: Counts | None) -> Counts | None:
+    def _find_days(self, slots: Reservoir, at: Counts | None) -> Counts | None:
         if not self.is_dated:
             return None
-        days: Counts = (_chosen(self._seconds.rows(slots), at) // _DAY_SECONDS).astype(np.int64)
+        days: Counts = (_select_values(self._seconds.rows(slots), at) // _DAY_SECONDS).astype(
+            np.int64
+        )
         return days
 
 
@@ -141,11 +143,11 @@ def _count_dates(days: Counts | None) -> int:
     return count if count >= FEWEST_DAYS else 0
 
 
-def _chosen(values: Floats, at: Counts | None) -> Floats:
+def _select_values(values: Floats, at: Counts | None) -> Floats:
     return values if at is None else values[at]
 
 
-def _of_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
+def _extend_to_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
     """Return a curve measured on one of `rate` rows for all rows.
 
     Rows that are left out at random leave the covariance of the others as it is.
@@ -156,5 +158,5 @@ def _of_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
     return rows, np.append(1.0, 1 + (curve.effects - 1) * rate)
 
 
-def _round(numbers: Floats) -> list[float]:
+def _round_down(numbers: Floats) -> list[float]:
     return [float(f"{number:.4g}") for number in numbers.tolist()]

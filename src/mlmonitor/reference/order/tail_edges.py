@@ -25,10 +25,10 @@ def add_tail_edges(edges: Floats, ordered: Floats, *, tolerance: float) -> Float
     share = max(_LEAST_ROWS / ordered.size, _LEAST_SHARE)
     added = [edges]
     if _is_heavy(ordered):
-        added.append(_outer_edge(ordered, share, tolerance, edges[-1]))
+        added.append(_place_outer_edge(ordered, share, tolerance, edges[-1]))
     mirrored = -ordered[::-1]
     if _is_heavy(mirrored):
-        added.append(-_outer_edge(mirrored, share, tolerance, -edges[0]))
+        added.append(-_place_outer_edge(mirrored, share, tolerance, -edges[0]))
     return np.unique(np.concatenate(added))
 
 
@@ -38,7 +38,7 @@ def _is_heavy(ordered: Floats) -> bool:
         return bool(near > middle and far - middle > _HEAVY * (near - middle))
 
 
-def _outer_edge(ordered: Floats, share: float, tolerance: float, last: float) -> Floats:
+def _place_outer_edge(ordered: Floats, share: float, tolerance: float, last: float) -> Floats:
     """Return the edge beyond which this share of the values is; none if it is not beyond `last`."""
     start = int(ordered.size * (1 - 2 * share))
     edges = quantile_edges(ordered[start:], bins=2, tolerance=tolerance)

@@ -45,23 +45,23 @@ def read_training_outcomes(
 def _read_classes(
     predictions: Mapping[str, Column], output: Column, actual: Column
 ) -> TrainingOutcomes | None:
-    labels = _numeric_labels(predictions)
+    labels = _find_numeric_labels(predictions)
     scores = {
         name.removeprefix(f"{PREDICTION}."): column
         for name, column in predictions.items()
         if name != PREDICTION and _is_numeric(column) and name not in labels
     }
     is_score = _is_numeric(output) and not _is_zero_or_one(output)
-    actual_names = _names(actual)
-    output_names = [None] * len(output) if is_score else _names(output)
-    classes = _class_names(list(scores), actual_names, output_names)
+    actual_names = _name_values(actual)
+    output_names = [None] * len(output) if is_score else _name_values(output)
+    classes = _list_class_names(list(scores), actual_names, output_names)
     if not 2 <= len(classes) <= MOST_CLASSES:
         return None
     codes = {name: code for code, name in enumerate(classes)}
     true = np.array([codes.get(name, -1) if name else -1 for name in actual_names], np.int64)
     shown = np.array([codes.get(name, -1) if name else -1 for name in output_names], np.int64)
     if len(classes) == 2:
-        return _binary(classes, scores, output if is_score else None, (true, shown))
+        return _read_binary(classes, scores, output if is_score else None, (true, shown))
     nothing: Floats = np.full(true.size, np.nan)
     is_scored = {_unify(name) for name in scores} == set(classes)
     plan = OutcomePlan("multiclass", classes, has_scores=is_scored)
@@ -73,7 +73,7 @@ def _read_classes(
     return _with_losses(plan, OutcomeBlock(nothing, nothing, shown, true, matrix, {}))
 
 
-def _binary(
+def _read_binary(
     classes: tuple[str, ...],
     scores: Mapping[str, Column],
     score: Column | None,
@@ -104,7 +104,7 @@ def _with_losses(plan: OutcomePlan, block: OutcomeBlock) -> TrainingOutcomes:
     return TrainingOutcomes(plan, block)
 
 
-def _class_names(
+def _list_class_names(
     scores: Sequence[str], actual: Sequence[str | None], shown: Sequence[str | None]
 ) -> tuple[str, ...]:
     """Return the classes: those that are scored, or else those that are true or predicted."""
@@ -121,10 +121,10 @@ def primary_output(predictions: Mapping[str, Column]) -> str:
     if PREDICTION in predictions:
         return PREDICTION
     labels = [name for name, column in predictions.items() if not _is_numeric(column)]
-    return next(iter(labels + _numeric_labels(predictions)), next(iter(predictions)))
+    return next(iter(labels + _find_numeric_labels(predictions)), next(iter(predictions)))
 
 
-def _numeric_labels(predictions: Mapping[str, Column]) -> list[str]:
+def _find_numeric_labels(predictions: Mapping[str, Column]) -> list[str]:
     """Return the outputs that are 0 or 1 beside scores that are not: they name a class."""
     numeric = [name for name, column in predictions.items() if _is_numeric(column)]
     labels = [name for name in numeric if _is_zero_or_one(predictions[name])]
@@ -142,7 +142,7 @@ def _is_zero_or_one(column: Column) -> bool:
     return bool(present.size and np.isin(present, (0.0, 1.0)).all())
 
 
-def _names(column: Column) -> list[str | None]:
+def _name_values(column: Column) -> list[str | None]:
     """Return the class that each value names."""
     if not _is_numeric(column):
         return [None if name is None else _unify(name) for name in column.tolist()]

@@ -46,7 +46,7 @@ class DesignEffects:
 
     def at(self, rows: Counts | Floats) -> Floats:
         """Return the design effect of stretches of the newest rows, `[..., fields]`."""
-        effects = self._of_runs(rows)
+        effects = self._interpolate_runs(rows)
         if self._group_size is None:
             return effects
         sizes = self._group_size(np.asarray(rows, np.float64))
@@ -56,7 +56,7 @@ class DesignEffects:
     def at_reference(self, rows: Counts | Floats) -> Floats:
         """Return the design effect of the reference's rows, `[..., fields]`."""
         grouped = 1 + (self._reference_group_size - 1) * self._correlations
-        return np.maximum(self._of_runs(rows), grouped)
+        return np.maximum(self._interpolate_runs(rows), grouped)
 
     def select(self, fields: Counts) -> "DesignEffects":
         """Return the design effects of some fields, given their places; one may occur often."""
@@ -73,7 +73,7 @@ class DesignEffects:
         """Memory held."""
         return self._logarithms.nbytes + self._log_effects.nbytes + self._correlations.nbytes
 
-    def _of_runs(self, rows: Counts | Floats) -> Floats:
+    def _interpolate_runs(self, rows: Counts | Floats) -> Floats:
         last = len(self._logarithms) - 1
         if last == 0:
             return np.ones(np.shape(rows))

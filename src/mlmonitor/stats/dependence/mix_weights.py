@@ -32,11 +32,11 @@ def mix_weights(scores: Floats) -> tuple[Floats, Counts]:
         correlation = inside / np.outer(scale, scale)
         ridge = correlation + _RIDGE * np.eye(places.size)
         weights[places] = np.linalg.solve(ridge, scale) / scale
-        numbers[places] = places[_components(np.abs(correlation) >= _TOGETHER)]
+        numbers[places] = places[_find_components(np.abs(correlation) >= _TOGETHER)]
     return weights, numbers
 
 
-def _components(linked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Counts:
+def _find_components(linked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Counts:
     """Return for each place the first place of its connected component."""
     first = np.arange(len(linked))
     while True:

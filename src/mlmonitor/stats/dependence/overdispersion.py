@@ -78,7 +78,7 @@ def block_effects(
         along = _pair_sums(along)
         squares = table.join_pairs()
         estimate = _estimate(along, squares, np.full(len(along), float(length)), shares, scores)
-        points.append((float(length), _significant(estimate)))
+        points.append((float(length), _find_significant(estimate)))
         share_between = float(estimate.effects[:-1].max(initial=0.0)) / length
         is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(along, estimate)
         length *= 2
@@ -86,8 +86,8 @@ def block_effects(
     if is_sorted:
         points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
     if days is not None and np.unique(days).size >= FEWEST_DAYS:
-        points.append(_day_effect(cells, width, days, shares, scores, expected))
-    return _curve(points, is_resolved=is_resolved)
+        points.append(_measure_day_effect(cells, width, days, shares, scores, expected))
+    return _extend_curve(points, is_resolved=is_resolved)
 
 
 class _BlockTable:
@@ -147,7 +147,7 @@ def _is_sorted(along: Floats, estimate: _Estimate) -> bool:
     return steps < _SORTED_STEPS * float(line.var())
 
 
-def _curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
+def _extend_curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
     """Return the curve through points, extended by one point that it may grow to."""
     lengths, measured = np.array(sorted(points)).T
     effects = np.maximum.accumulate(measured)
@@ -160,7 +160,7 @@ def _curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCur
     return EffectCurve(lengths, effects, is_resolved)
 
 
-def _day_effect(
+def _measure_day_effect(
     cells: Counts,
     width: int,
     days: Counts,
@@ -177,7 +177,7 @@ def _day_effect(
         starts = np.flatnonzero(np.diff(day, prepend=-1))
         wanted = np.add.reduceat(expected, starts, axis=0)
     estimate = _estimate_table(counts - wanted, sizes, shares, scores)
-    return float((sizes**2).sum() / sizes.sum()), _significant(estimate)
+    return float((sizes**2).sum() / sizes.sum()), _find_significant(estimate)
 
 
 def group_effect(
@@ -202,7 +202,7 @@ def group_effect(
     sizes = sizes[present]
     centred = counts - sizes[:, None] * shares
     scores = score_directions(shares, rows, is_ordered=is_ordered)
-    effect = _significant(_estimate_table(centred, sizes, shares, scores))
+    effect = _find_significant(_estimate_table(centred, sizes, shares, scores))
     return float(min((effect - 1) / (size - 1), 1.0)), size
 
 
@@ -259,7 +259,7 @@ def _estimate(
     return _Estimate(np.append(of_directions, whole), np.append(freedom, of_whole))
 
 
-def _significant(estimate: _Estimate) -> float:
+def _find_significant(estimate: _Estimate) -> float:
     """Return the largest significant design effect; 1 if none is."""
     is_usable = estimate.freedom >= _LEAST_FREEDOM
     effects, freedom = estimate.effects[is_usable], estimate.freedom[is_usable]
@@ -273,7 +273,7 @@ def score_directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
     columns = []
     if is_ordered and np.count_nonzero(values) > 1:
         places = (np.cumsum(values) - values / 2) / values.sum()
-        line = np.append(_normal_scores(places), 0.0)
+        line = np.append(_compute_normal_scores(places), 0.0)
         columns += [line, line**2]
     elif not is_ordered:
         frequent = np.argsort(-values, kind="stable")[:_SINGLE_BINS]
@@ -293,7 +293,7 @@ def score_directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
     return np.stack(directions, axis=1) if directions else np.zeros((shares.size, 0))
 
 
-def _normal_scores(places: Floats) -> Floats:
+def _compute_normal_scores(places: Floats) -> Floats:
     """Return approximate normal quantiles of ranks between 0 and 1 (logistic, rescaled)."""
     inside = np.clip(places, 1e-6, 1 - 1e-6)
     scores: Floats = np.log(inside / (1 - inside)) * (math.sqrt(3) / math.pi)

@@ -49,19 +49,19 @@ def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> Fo
         return FoundSeason(None, "too_short", (), days)
     weekday = np.zeros(days, np.int64)
     weekday[day] = hours // _HOURS
-    is_daily = [_follows(_hourly_ratio, c, day, hour, days) for c in columns]
+    is_daily = [_follows(_has_hours, c, day, hour, days) for c in columns]
     is_weekly = [False] * len(columns)
     has_weeks = days >= FEWEST_WEEK_DAYS and hours.size >= _LEAST_ROWS * _HOURS * _WEEK_DAYS
     if has_weeks:
-        is_weekly = [_follows(_weekly_ratio, c, day, weekday, days) for c in columns]
+        is_weekly = [_follows(_has_weekdays, c, day, weekday, days) for c in columns]
     if any(is_weekly):
-        return FoundSeason("hour_of_week", "found", _places(is_weekly, is_daily), days)
+        return FoundSeason("hour_of_week", "found", _find_places(is_weekly, is_daily), days)
     if any(is_daily):
-        return FoundSeason("hour_of_day", "found", _places(is_daily, is_daily), days)
+        return FoundSeason("hour_of_day", "found", _find_places(is_daily, is_daily), days)
     return FoundSeason(None, "not_found" if has_weeks else "too_short", (), days)
 
 
-def _places(*masks: Sequence[bool]) -> tuple[int, ...]:
+def _find_places(*masks: Sequence[bool]) -> tuple[int, ...]:
     return tuple(np.flatnonzero(np.any(np.array(masks), axis=0)).tolist())
 
 
@@ -69,7 +69,7 @@ def _follows(ratio: _Test, column: Floats, day: Counts, other: Counts, days: int
     return any(ratio(scores, day, other, days) for scores in column.T)
 
 
-def _hourly_ratio(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
+def _has_hours(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
     """Whether hours differ beyond how they differ from day to day."""
     size = days * _HOURS
     cell = day * _HOURS + hour
@@ -86,7 +86,7 @@ def _hourly_ratio(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
     return _exceeds(between, float(rest) / freedom, hours - 1, freedom)
 
 
-def _weekly_ratio(scores: Floats, day: Counts, weekday: Counts, days: int) -> bool:
+def _has_weekdays(scores: Floats, day: Counts, weekday: Counts, days: int) -> bool:
     """Whether days of the week differ beyond days of the same name."""
     rows = np.bincount(day, minlength=days).astype(np.float64)
     means = np.bincount(day, scores, minlength=days) / np.maximum(rows, 1)

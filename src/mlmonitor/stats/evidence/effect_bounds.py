@@ -29,7 +29,7 @@ def psi_lower_sequence(reference: Table, current: Table) -> Floats:
     ratio = psi(reference, current) / noise
     beyond = np.maximum(ratio - freedom, 0.0)
     spread = (freedom + 2 * beyond) / np.maximum(2 * (freedom + beyond), 1e-300)
-    width = np.sqrt(spread * _squared_widths(n, m) / noise)
+    width = np.sqrt(spread * _compute_squared_widths(n, m) / noise)
     low: Floats = np.maximum(np.sqrt(np.maximum(ratio, 0.0)) - width, 0.0) ** 2 - freedom
     return np.nan_to_num(np.maximum(low, 0.0) * noise)
 
@@ -49,7 +49,7 @@ def bin_excess(reference: Table, current: Table, tolerance: float, least: float)
     q = (current + 0.5 * present) / np.maximum(m + bins / 2, 1)
     tolerated = np.maximum(np.sqrt(tolerance / COMMON_SHARE) * p, least)
     more = 2 * np.log(bins)
-    variance = q * (1 - q) * (_time_uniform(m) + more) / np.maximum(m, 1)
+    variance = q * (1 - q) * (_find_uniform_boundary(m) + more) / np.maximum(m, 1)
     variance += p * (1 - p) * (ONE_IN_TEN**2 + more) / np.maximum(n, 1)
     is_rare = present & (p < COMMON_SHARE)
     beyond = np.where(is_rare, np.abs(q - p) - tolerated - np.sqrt(variance), 0.0)
@@ -57,13 +57,13 @@ def bin_excess(reference: Table, current: Table, tolerance: float, least: float)
     return np.where((n[:, 0] > 0) & (m[:, 0] > 0), excess, 0.0)
 
 
-def _squared_widths(n: Table, m: Table) -> Floats:
+def _compute_squared_widths(n: Table, m: Table) -> Floats:
     """Return the squared width of the bound of a root of PSI, in units of its noise."""
-    current: Floats = _time_uniform(m) / np.maximum(m, 1)
+    current: Floats = _find_uniform_boundary(m) / np.maximum(m, 1)
     return current + ONE_IN_TEN**2 / np.maximum(n, 1)
 
 
-def _time_uniform(rows: Table) -> Floats:
+def _find_uniform_boundary(rows: Table) -> Floats:
     """Return the squared boundary of a standardised sum that it crosses with `_ERROR` at most."""
     growth: Floats = np.maximum(rows, 1.0) / _BEST_ROWS
     squared: Floats = (1 + 1 / growth) * (2 * np.log(1 / (2 * _ERROR)) + np.log1p(growth))

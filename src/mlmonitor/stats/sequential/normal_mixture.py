@@ -19,7 +19,7 @@ def log_evidence(distance: float, error: float, rows: float) -> float:
     """
     if not (distance > 0 and rows > 1 and np.isfinite(error)):
         return 0.0
-    spread = rows * _variance()
+    spread = rows * _choose_variance()
     z2 = min((distance / error) ** 2 if error > 0 else np.inf, 1e6)
     return float(z2 * spread / (2 * (spread + 1)) - np.log(spread + 1) / 2)
 
@@ -28,11 +28,11 @@ def widen(half_width: float, rows: float, *, error: float = 0.05) -> float:
     """Return the half width of a confidence sequence, from that of a 95 % interval."""
     if rows < 1:
         return np.inf
-    spread = rows * _variance()
+    spread = rows * _choose_variance()
     factor = np.sqrt(2 * (spread + 1) / spread * np.log(np.sqrt(spread + 1) / error))
     return float(half_width * factor / 1.959963984540054)
 
 
-def _variance() -> float:
+def _choose_variance() -> float:
     """The variance of the mixture per row that is best at `_TUNED_ROWS`."""
     return float(2 * _TUNED_LOG + np.log(2 * _TUNED_LOG + 1)) / _TUNED_ROWS

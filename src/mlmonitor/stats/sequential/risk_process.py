@@ -74,7 +74,7 @@ class RiskProcess:
     ) -> None:
         self._values: Floats = values
         self._restart_rows = restart_rows
-        means = _candidate_means(values, reference)
+        means = _list_candidate_means(values, reference)
         self._candidates: Floats = np.maximum(means * (1 + tolerance), _LEAST)
         self._means: Floats = np.append(0.0, means)
         self._reference: Counts = reference
@@ -172,11 +172,11 @@ def confidence_bounds(
     if not n:
         return 0.0, 1.0
     level = np.log(2 / error)
-    low = _lower_bound(values, counts, level)
-    return low, 1.0 - _lower_bound(1.0 - values[::-1], counts[::-1], level)
+    low = _find_lower_bound(values, counts, level)
+    return low, 1.0 - _find_lower_bound(1.0 - values[::-1], counts[::-1], level)
 
 
-def _lower_bound(values: Floats, counts: Counts | Floats, level: float) -> float:
+def _find_lower_bound(values: Floats, counts: Counts | Floats, level: float) -> float:
     """Return the largest mean below which every mean is refuted, by bisection."""
     mean = float(values @ counts) / float(counts.sum())
     low, high = 0.0, mean
@@ -190,7 +190,7 @@ def _lower_bound(values: Floats, counts: Counts | Floats, level: float) -> float
     return low
 
 
-def _candidate_means(values: Floats, reference: Counts) -> Floats:
+def _list_candidate_means(values: Floats, reference: Counts) -> Floats:
     """Return means around that of the sample, ascending."""
     n = max(float(reference.sum()), 1.0)
     mean = float(values @ reference) / n

@@ -48,11 +48,11 @@ class AttributionStatus:
 
 def kpi_statuses(snapshot: ModelSnapshot) -> dict[str, KpiStatus]:
     """Each figure by name, in order of arrival."""
-    statuses = [_kpi_status(snapshot, population) for population in snapshot.kpis]
+    statuses = [_build_kpi_status(snapshot, population) for population in snapshot.kpis]
     return {status.name: status for status in statuses}
 
 
-def _kpi_status(snapshot: ModelSnapshot, population: PopulationSnapshot) -> KpiStatus:
+def _build_kpi_status(snapshot: ModelSnapshot, population: PopulationSnapshot) -> KpiStatus:
     (field,) = field_statuses(population)
     recent, total = population.view.profile.moments, population.total
     count = int(recent.count[0])
@@ -83,7 +83,7 @@ def figure_lines(
     kpis: Mapping[str, KpiStatus], attributions: AttributionStatus | None
 ) -> list[str]:
     """A line for each figure, and one for the ranking of the features."""
-    lines = [_kpi_line(kpi) for kpi in list(kpis.values())[:_NAMED]]
+    lines = [_write_kpi_line(kpi) for kpi in list(kpis.values())[:_NAMED]]
     lines += [f"KPIs: {amount(len(kpis) - _NAMED, 'more')}"] if len(kpis) > _NAMED else []
     if attributions is not None and attributions.mean_absolute:
         sizes = list(attributions.mean_absolute.items())[:_NAMED]
@@ -95,7 +95,7 @@ def figure_lines(
     return lines
 
 
-def _kpi_line(kpi: KpiStatus) -> str:
+def _write_kpi_line(kpi: KpiStatus) -> str:
     unit = f" {kpi.unit}" if kpi.unit else ""
     text = f"{truncate(kpi.name, 40)}: sum {short(kpi.sum)}{unit}, mean {short(kpi.mean)}{unit} "
     text += f"over {amount(kpi.count, 'row')} in the window"

@@ -39,7 +39,7 @@ class AvroDecoder:
             return FormatError("avro: expected a schema's number and a record")
         fastavro = import_extra("fastavro", extra="avro")
         try:
-            schema = self._schema(unpack_from("!i", data, 1)[0])
+            schema = self._fetch_schema(unpack_from("!i", data, 1)[0])
             stream = BytesIO(data[_HEADER_BYTES:])
             content = fastavro.schemaless_reader(stream, schema, None)
         except (OSError, ImportError):
@@ -51,7 +51,7 @@ class AvroDecoder:
         except FormatError as error:
             return error
 
-    def _schema(self, number: int) -> Any:
+    def _fetch_schema(self, number: int) -> Any:
         if number not in self._schemas:
             url = f"{self._registry}/schemas/ids/{number}"
             answer = requests.get(url, timeout=_TIMEOUT_SECONDS)

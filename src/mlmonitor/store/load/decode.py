@@ -101,7 +101,7 @@ class Decoder:
         latest = (datetime.now(UTC) + _AHEAD).isoformat(timespec="seconds").replace("+00:00", "Z")
         for start in range(0, len(messages), _DECODED_AT_ONCE):
             part = messages[start : start + _DECODED_AT_ONCE]
-            for message, content in zip(part, self._contents(part), strict=True):
+            for message, content in zip(part, self._read_contents(part), strict=True):
                 reason = str(content) if isinstance(content, FormatError) else None
                 if reason is None and isinstance(content, dict):
                     reason = _check_times(content, latest) or _check_bins(content)
@@ -111,7 +111,7 @@ class Decoder:
                     batch.events.setdefault(content["schema"], []).append(content)
         return batch
 
-    def _contents(self, messages: Sequence[Message]) -> list[Any]:
+    def _read_contents(self, messages: Sequence[Message]) -> list[Any]:
         values = [message.value for message in messages]
         if not any(value[:1] == b"\x00" for value in values):
             return decode_events(values)

@@ -37,7 +37,7 @@ class HealthServer:
     """
 
     def __init__(self, loader: Loader, port: int) -> None:
-        handler = _handler(lambda: read_health(loader))
+        handler = _make_handler(lambda: read_health(loader))
         try:
             self._server = ThreadingHTTPServer((_HOST, port), handler)
         except OSError as error:
@@ -52,7 +52,7 @@ class HealthServer:
         self._server.server_close()
 
 
-def _handler(read: Callable[[], dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+def _make_handler(read: Callable[[], dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
     class HealthHandler(BaseHTTPRequestHandler):
         timeout = 5
 

@@ -132,7 +132,9 @@ class Loader:
             consumer.rewind()
             self._overtaken.clear()
         options = self.options
-        messages = consumer.read(options.batch_messages, timeout_seconds=self._patience(consumer))
+        messages = consumer.read(
+            options.batch_messages, timeout_seconds=self._choose_patience(consumer)
+        )
         if messages:
             batch = self._decode(consumer, messages)
             if batch is not None:
@@ -152,7 +154,7 @@ class Loader:
                 consumer.keep_alive(_SLOWEST_RETRY_SECONDS)
         return None
 
-    def _patience(self, consumer: GroupConsumer) -> float:
+    def _choose_patience(self, consumer: GroupConsumer) -> float:
         """Return how long to wait for a full batch: only briefly while little arrives."""
         is_busy = self._now() - consumer.active_at < self.options.linger_seconds
         return self.options.linger_seconds if is_busy else _POLL_SECONDS

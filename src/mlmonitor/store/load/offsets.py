@@ -39,7 +39,7 @@ def read_offsets(
     connection: Any, group: str, places: Iterable[PartitionKey]
 ) -> dict[PartitionKey, int]:
     """Return the offset that each partition is loaded up to: 0 for one that is new."""
-    columns = _columns(places)
+    columns = _list_columns(places)
     connection.execute(_BEGIN, (group, *columns))
     return _by_place(connection.execute(_READ, (group, *columns)).fetchall())
 
@@ -53,17 +53,17 @@ def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int
     Raises:
         Overtaken: a partition is not where the batch starts.
     """
-    rows = connection.execute(_LOCK, (group, *_columns(starts))).fetchall()
+    rows = connection.execute(_LOCK, (group, *_list_columns(starts))).fetchall()
     if _by_place(rows) != dict(starts):
         raise Overtaken("offsets: another instance has loaded these partitions further")
 
 
 def advance_offsets(connection: Any, group: str, ends: Mapping[PartitionKey, int]) -> None:
     """Set the offsets that partitions are loaded up to."""
-    connection.execute(_ADVANCE, (*_columns(ends), list(ends.values()), group))
+    connection.execute(_ADVANCE, (*_list_columns(ends), list(ends.values()), group))
 
 
-def _columns(places: Iterable[PartitionKey]) -> tuple[list[str], list[int]]:
+def _list_columns(places: Iterable[PartitionKey]) -> tuple[list[str], list[int]]:
     listed = list(places)
     return [place.topic for place in listed], [place.partition for place in listed]
 

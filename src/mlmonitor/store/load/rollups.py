@@ -46,8 +46,8 @@ class ReferencePlan:
     def __init__(self, reference_id: str, fields: Sequence[Mapping[str, Any]]) -> None:
         self.reference_id = reference_id
         named = {Field(f["field"], Role(f["role"]), Kind(f["kind"])): f for f in fields}
-        numeric = {field: _numeric(f) for field, f in named.items() if field.is_numeric}
-        names = {field: _dictionary(f) for field, f in named.items() if not field.is_numeric}
+        numeric = {field: _build_numeric(f) for field, f in named.items() if field.is_numeric}
+        names = {field: _build_dictionary(f) for field, f in named.items() if not field.is_numeric}
         self.plan: Plan = Plan.build(list(named), numeric, names)
         self.reader: Reader = Reader(self.plan.schema)
         self.outputs: list[str] = [f.name for f in named if f.role is Role.PREDICTION]
@@ -62,7 +62,7 @@ class ReferencePlan:
         return profile
 
 
-def _numeric(field: Mapping[str, Any]) -> NumericPlan:
+def _build_numeric(field: Mapping[str, Any]) -> NumericPlan:
     limits = [field[name] for name in ("range_low", "range_high", "band_low", "band_high")]
     infinite = (-np.inf, np.inf, -np.inf, np.inf)
     pairs = zip(limits, infinite, strict=True)
@@ -72,22 +72,22 @@ def _numeric(field: Mapping[str, Any]) -> NumericPlan:
     )
 
 
-def _dictionary(field: Mapping[str, Any]) -> Dictionary:
+def _build_dictionary(field: Mapping[str, Any]) -> Dictionary:
     """A dictionary whose codes are bins: usually `[*names, __other__, __new__]`."""
-    labels = _labels(field)
+    labels = _list_labels(field)
     names = labels[:-2] if _has_rest(field) else labels
     is_boolean = field["kind"] == "boolean"
     return Dictionary(names, [OTHER], is_closed=True, is_boolean=is_boolean)
 
 
-def _labels(field: Mapping[str, Any]) -> list[str]:
+def _list_labels(field: Mapping[str, Any]) -> list[str]:
     labels: list[str] = field["labels"]
     return labels[: field["width"]]
 
 
 def _has_rest(field: Mapping[str, Any]) -> bool:
     """Whether the bins end with those of other and of new categories."""
-    return _labels(field)[-2:] == [OTHER, NEW]
+    return _list_labels(field)[-2:] == [OTHER, NEW]
 
 
 class PlanCache:
@@ -151,7 +151,7 @@ def roll_up(
     rows = (
         row
         for key, profile in profiles.items()
-        for row in _field_rows(key, profile, plans[key[:2]])
+        for row in _build_field_rows(key, profile, plans[key[:2]])
     )
     _upsert(connection, "add_fields", rows, shard)
 
@@ -191,7 +191,7 @@ class _Traffic:
         return (*key, *self.counts, self.latency_max)
 
 
-def _field_rows(
+def _build_field_rows(
     key: tuple[Any, ...], profile: FieldProfile, plan: ReferencePlan | None
 ) -> Iterable[tuple[Any, ...]]:
     if plan is None:
@@ -205,7 +205,7 @@ def _field_rows(
         if field.is_numeric:
             bins = profile.bins[place, :width].tolist()
             sides = profile.outliers[place].tolist()
-            numbers = _moments(moments, place)
+            numbers = _list_moments(moments, place)
         else:
             bins = profile.categories[place - len(schema.numeric)].tolist()
             bins = [*bins[: width - 1], sum(bins[width - 1 :])]
@@ -220,7 +220,7 @@ def _field_rows(
         )
 
 
-def _moments(moments: Any, place: int) -> list[Any]:
+def _list_moments(moments: Any, place: int) -> list[Any]:
     count = int(moments.count[place])
     if not count:
         return [0, 0.0, 0.0, None, None]

@@ -75,7 +75,7 @@ class BatchWriter:
         try:
             return self._write_once(connection, batch)
         except Exception as error:
-            reason = _fault_of_data(error)
+            reason = _find_data_fault(error)
             if reason is None:
                 raise
             if len(batch.messages) > 1:
@@ -143,7 +143,7 @@ class BatchWriter:
             self._days.add((schema, day))
 
 
-def _fault_of_data(error: Exception) -> str | None:
+def _find_data_fault(error: Exception) -> str | None:
     """Return why a message cannot be stored; None if it is not the message's fault."""
     state = sqlstate(error)
     if state:

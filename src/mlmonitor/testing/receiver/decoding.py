@@ -130,14 +130,14 @@ def decode(body: bytes, *, is_json: bool = False) -> Payload:
     except (DecodeError, json_format.ParseError, ValueError) as error:
         raise NotOtlp("the body is not an ExportMetricsServiceRequest") from error
     payload = Payload([], [])
-    for source, metric in _metrics(request):
+    for source, metric in _iterate_metrics(request):
         kind = metric.WhichOneof("data")
         data = getattr(metric, kind) if kind else None
         if data is None or not data.data_points:
             payload.empty.append(metric.name)
             continue
-        head = _head(metric, kind, data)
-        payload.points.extend(_point(head, source, point) for point in data.data_points)
+        head = _read_head(metric, kind, data)
+        payload.points.extend(_read_point(head, source, point) for point in data.data_points)
     return payload
 
 
@@ -148,19 +148,19 @@ def _parse_json(body: bytes, request: ExportMetricsServiceRequest) -> None:
     json_format.ParseDict(document, request, ignore_unknown_fields=True)
 
 
-def _metrics(request: Any) -> Iterator[tuple[ResourceSource, Any]]:
+def _iterate_metrics(request: Any) -> Iterator[tuple[ResourceSource, Any]]:
     for resource in request.resource_metrics:
-        attributes = _attributes(resource.resource.attributes)
+        attributes = _read_attributes(resource.resource.attributes)
         for scope in resource.scope_metrics:
             named = scope.scope
             source = ResourceSource(
-                attributes, (named.name, named.version), _attributes(named.attributes)
+                attributes, (named.name, named.version), _read_attributes(named.attributes)
             )
             for metric in scope.metrics:
                 yield source, metric
 
 
-def _head(metric: Any, kind: Kind, data: Any) -> MetricHead:
+def _read_head(metric: Any, kind: Kind, data: Any) -> MetricHead:
     temporality: Temporality = "none"
     if kind not in ("gauge", "summary"):
         temporality = _TEMPORALITIES[data.aggregation_temporality]
@@ -169,19 +169,19 @@ def _head(metric: Any, kind: Kind, data: Any) -> MetricHead:
     )
 
 
-def _point(head: MetricHead, source: ResourceSource, point: Any) -> WirePoint:
+def _read_point(head: MetricHead, source: ResourceSource, point: Any) -> WirePoint:
     return WirePoint(
         head,
         source,
-        _attributes(point.attributes),
+        _read_attributes(point.attributes),
         point.start_time_unix_nano,
         point.time_unix_nano,
-        _value(head.kind, point),
+        _read_value(head.kind, point),
         bool(point.flags & _NO_RECORDED_VALUE),
     )
 
 
-def _value(kind: Kind, point: Any) -> Value:
+def _read_value(kind: Kind, point: Any) -> Value:
     if kind in ("gauge", "sum"):
         field = point.WhichOneof("value")
         number: int | float | None = None if field is None else getattr(point, field)
@@ -201,27 +201,27 @@ def _value(kind: Kind, point: Any) -> Value:
     return Exponential(point.scale, point.zero_count, sides[0], sides[1], point.count, *extent)
 
 
-def _attributes(pairs: Any) -> Attributes:
-    return tuple((pair.key, _attribute(pair.value)) for pair in pairs)
+def _read_attributes(pairs: Any) -> Attributes:
+    return tuple((pair.key, _read_attribute(pair.value)) for pair in pairs)
 
 
-def _attribute(value: Any) -> AttributeValue:
+def _read_attribute(value: Any) -> AttributeValue:
     kind = value.WhichOneof("value")
     if kind in ("array_value", "kvlist_value"):
-        text = json.dumps(_plain(value), separators=(",", ":"))
+        text = json.dumps(_convert_plain(value), separators=(",", ":"))
         return Nested("array" if kind == "array_value" else "map", text)
     plain: AttributeValue = None if kind is None else getattr(value, kind)
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _convert_plain(value: Any) -> Any:
     """Convert a nested value to plain JSON types."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [_plain(item) for item in value.array_value.values]
+        return [_convert_plain(item) for item in value.array_value.values]
     if kind == "kvlist_value":
-        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
-    plain = _attribute(value)
+        return {pair.key: _convert_plain(pair.value) for pair in value.kvlist_value.values}
+    plain = _read_attribute(value)
     return base64.b64encode(plain).decode() if isinstance(plain, bytes) else plain
 
 

@@ -33,8 +33,8 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
     """
     extent = (
         None if one.sum is None or other.sum is None else one.sum + other.sum,
-        _of_both(min, one.min, other.min, has_one=one.count > 0, has_other=other.count > 0),
-        _of_both(max, one.max, other.max, has_one=one.count > 0, has_other=other.count > 0),
+        _pick_reported(min, one.min, other.min, has_one=one.count > 0, has_other=other.count > 0),
+        _pick_reported(max, one.max, other.max, has_one=one.count > 0, has_other=other.count > 0),
     )
     count = one.count + other.count
     if isinstance(one, Explicit) and isinstance(other, Explicit):
@@ -45,11 +45,11 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
     if isinstance(one, Exponential) and isinstance(other, Exponential):
         scale = min(one.scale, other.scale)
         zeros = one.zero_count + other.zero_count
-        positive = _side(
-            _bucket_counts(one, scale, "positive") + _bucket_counts(other, scale, "positive")
+        positive = _pack_side(
+            _count_buckets(one, scale, "positive") + _count_buckets(other, scale, "positive")
         )
-        negative = _side(
-            _bucket_counts(one, scale, "negative") + _bucket_counts(other, scale, "negative")
+        negative = _pack_side(
+            _count_buckets(one, scale, "negative") + _count_buckets(other, scale, "negative")
         )
         return Exponential(scale, zeros, positive, negative, count, *extent)
     raise ValueError("explicit and exponential histograms do not add up: ask for one of them")
@@ -60,13 +60,13 @@ def total(value: Distribution) -> HistogramTotal:
     if isinstance(value, Explicit):
         extent = (value.count, value.sum, value.min, value.max)
         return HistogramTotal(value.bounds, value.counts, *extent)
-    edges = list(_edges(value))
+    edges = list(_list_edges(value))
     bounds = tuple(edge for edge, _ in edges)
     counts = (*(count for _, count in edges), 0)
     return HistogramTotal(bounds, counts, value.count, value.sum, value.min, value.max)
 
 
-def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
+def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
     """Return ascending upper bounds, and the count between each and the one before.
 
     A negative bucket covers -base^(i+1) up to, but not including, -base^i; its edge is the same.
@@ -83,7 +83,7 @@ def _edges(value: Exponential) -> Iterator[tuple[float, int]]:
         yield base ** (offset + index + 1), count
 
 
-def _bucket_counts(value: Exponential, scale: int, side: str) -> "Counter[int]":
+def _count_buckets(value: Exponential, scale: int, side: str) -> "Counter[int]":
     """Return bucket counts by index at the same or a lower scale, where pairs of buckets merge."""
     offset, counts = getattr(value, side)
     by_index: Counter[int] = Counter()
@@ -92,14 +92,14 @@ def _bucket_counts(value: Exponential, scale: int, side: str) -> "Counter[int]":
     return by_index
 
 
-def _side(counts: "Counter[int]") -> tuple[int, tuple[int, ...]]:
+def _pack_side(counts: "Counter[int]") -> tuple[int, tuple[int, ...]]:
     if not counts:
         return 0, ()
     low, high = min(counts), max(counts)
     return low, tuple(counts[index] for index in range(low, high + 1))
 
 
-def _of_both(
+def _pick_reported(
     pick: Callable[[float, float], float],
     one: float | None,
     other: float | None,

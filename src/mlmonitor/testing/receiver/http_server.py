@@ -141,11 +141,11 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, Down) or fault == Drop("unread"):
             self._leave(fault)
             return
-        wire = self._body()
+        wire = self._read_body()
         head = Head({key.lower(): value for key, value in self.headers.items()})
         if isinstance(fault, Refuse | Redirect):
             intake.missed(fault, wire, status=fault.code)
-            self._send(_scripted(fault))
+            self._send(_script_reply(fault))
             return
         if self.path.partition("?")[0] != intake.backend.path:
             self._refuse(404, "nothing at this path")
@@ -205,13 +205,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(reply.body)
 
-    def _body(self) -> bytes:
+    def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return b"".join(iter(self._chunk, b""))
+            return b"".join(iter(self._read_chunk, b""))
         length = self.headers.get("Content-Length", "")
         return self.rfile.read(int(length)) if length.isdigit() else b""
 
-    def _chunk(self) -> bytes:
+    def _read_chunk(self) -> bytes:
         size = int(self.rfile.readline().partition(b";")[0] or b"0", 16)
         chunk = self.rfile.read(size)
         self.rfile.readline()
@@ -242,7 +242,7 @@ def _reply(answer: ServerAnswer, head: Head, fault: Fault | None) -> _Reply:
     return _Reply(status, message.SerializeToString(), {"Content-Type": PROTOBUF})
 
 
-def _scripted(fault: Refuse | Redirect) -> _Reply:
+def _script_reply(fault: Refuse | Redirect) -> _Reply:
     if isinstance(fault, Redirect):
         return _Reply(fault.code, b"", {"Location": fault.url})
     body = fault.body

@@ -101,7 +101,7 @@ class Ledger:
         Cumulative series add the newest value of each process and start time, deltas every point.
         """
         with self._changed:
-            amounts = self._amounts("sum", name, {**(attributes or {}), **more})
+            amounts = self._list_amounts("sum", name, {**(attributes or {}), **more})
             numbers = [amount for amount in amounts if isinstance(amount, int | float)]
         has_floats = any(isinstance(amount, float) for amount in numbers)
         return math.fsum(numbers) if has_floats else sum(numbers)
@@ -117,8 +117,8 @@ class Ledger:
         """
         with self._changed:
             expected = {**(attributes or {}), **more}
-            amounts = self._amounts("histogram", name, expected)
-            amounts += self._amounts("exponential_histogram", name, expected)
+            amounts = self._list_amounts("histogram", name, expected)
+            amounts += self._list_amounts("exponential_histogram", name, expected)
         if not amounts:
             raise LookupError(f"no histogram {name!r} with these attributes\n{self}")
         whole = reduce(added, amounts)
@@ -177,7 +177,7 @@ class Ledger:
         if self._writers.setdefault(moment, key.instance) != key.instance:
             self._warnings[TWO_WRITERS] += 1
 
-    def _amounts(self, kind: str, name: str, expected: Mapping[str, object]) -> list[Amount]:
+    def _list_amounts(self, kind: str, name: str, expected: Mapping[str, object]) -> list[Amount]:
         return [
             amount
             for series in self.series(name, expected)
@@ -187,14 +187,14 @@ class Ledger:
 
     def __str__(self) -> str:
         with self._changed:
-            return "\n".join(self._lines())
+            return "\n".join(self._list_lines())
 
     def __repr__(self) -> str:
         """Return one line, which pytest shows in failures."""
         with self._changed:
-            return " | ".join(line.strip() for line in self._lines())
+            return " | ".join(line.strip() for line in self._list_lines())
 
-    def _lines(self) -> Iterator[str]:
+    def _list_lines(self) -> Iterator[str]:
         answers = Counter(str(request.status) for request in self._requests)
         listed = ", ".join(f"{count} x {status}" for status, count in answers.items())
         yield f"Ledger: {self.accepted} points stored, answers: {listed or 'none'}"

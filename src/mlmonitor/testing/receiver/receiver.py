@@ -85,10 +85,12 @@ class OtlpReceiver:
             raise ConfigError("tenant: means something for the profile 'mimir' alone")
         self._profile = profile
         self._protocol = protocol
-        backend = _backend(profile, token, tenant, is_managed=is_managed, most_series=most_series)
+        backend = _make_backend(
+            profile, token, tenant, is_managed=is_managed, most_series=most_series
+        )
         self._intake = RequestHandler(backend, clock, is_grpc=protocol == "grpc")
         self._intake.script(faults)
-        self._server = _server(self._intake, is_grpc=protocol == "grpc")
+        self._server = _make_server(self._intake, is_grpc=protocol == "grpc")
 
     @property
     def ledger(self) -> Ledger:
@@ -165,7 +167,7 @@ class OtlpReceiver:
         return f"OtlpReceiver({self._profile!r}, port={self.port})"
 
 
-def _backend(
+def _make_backend(
     profile: str, token: str | None, tenant: str | None, *, is_managed: bool, most_series: int
 ) -> Backend:
     match profile:
@@ -181,7 +183,7 @@ def _backend(
             raise ConfigError("profile: expected 'collector', 'dynatrace', 'mimir' or 'prometheus'")
 
 
-def _server(intake: RequestHandler, *, is_grpc: bool) -> Server:
+def _make_server(intake: RequestHandler, *, is_grpc: bool) -> Server:
     if not is_grpc:
         return HttpServer(intake)
     from mlmonitor.testing.receiver.grpc_server import GrpcServer

@@ -26,7 +26,7 @@ _FIELDS = {
 }
 
 
-def _classes() -> dict[str, Any]:
+def _build_classes() -> dict[str, Any]:
     file = FileDescriptorProto(name="refusal.proto", package=_PACKAGE, syntax="proto3")
     for name, fields in _FIELDS.items():
         message = file.message_type.add(name=name)
@@ -39,7 +39,7 @@ def _classes() -> dict[str, Any]:
     }
 
 
-_CLASSES = _classes()
+_CLASSES = _build_classes()
 
 
 def refusal(message: str, *, code: int = 0, retry_info: bytes | None = None) -> Any:

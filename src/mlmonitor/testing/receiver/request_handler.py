@@ -105,10 +105,10 @@ class RequestHandler:
     ) -> ServerAnswer:
         """Judge a request, store its accepted points, record it; with status if `is_answered`."""
         with self._lock:
-            body, refusal = self._body(head, wire)
+            body, refusal = self._read_body(head, wire)
             judgement, points = Judgement(), 0
             if refusal is None:
-                judgement, points, refusal = self._judged(head, body)
+                judgement, points, refusal = self._judge(head, body)
             if refusal is not None:
                 judgement.status, judgement.message = refusal.status, refusal.message
                 judgement.refused[refusal.reason] += 1
@@ -128,7 +128,7 @@ class RequestHandler:
             self.ledger.write(row, judgement)
         return answer
 
-    def _body(self, head: Head, wire: bytes) -> tuple[bytes, Refusal | None]:
+    def _read_body(self, head: Head, wire: bytes) -> tuple[bytes, Refusal | None]:
         refusal = self.backend.refusal(head)
         if refusal is not None:
             return wire, refusal._replace(message=refusal.message or refusal.reason)
@@ -141,7 +141,7 @@ class RequestHandler:
             return body, Refusal(413, TOO_LARGE, f"larger than {most} bytes, uncompressed")
         return body, None
 
-    def _judged(self, head: Head, body: bytes) -> tuple[Judgement, int, Refusal | None]:
+    def _judge(self, head: Head, body: bytes) -> tuple[Judgement, int, Refusal | None]:
         try:
             payload = decode(body, is_json=head.content_type == JSON)
         except NotOtlp as error:

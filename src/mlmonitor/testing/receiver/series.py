@@ -65,13 +65,13 @@ class ReceivedSeries:
         self.temporality: Temporality = key.temporality
         self.is_monotonic: bool = metric.is_monotonic
         self.instance: str = key.instance
-        self.attributes: tuple[tuple[str, str], ...] = _text(key.attributes)
+        self.attributes: tuple[tuple[str, str], ...] = _write_as_text(key.attributes)
         self.labels: tuple[tuple[str, str], ...] = key.labels
-        self.resource: tuple[tuple[str, str], ...] = _text(first.point.source.resource)
+        self.resource: tuple[tuple[str, str], ...] = _write_as_text(first.point.source.resource)
         self.values: list[tuple[int, int, Value]] = []
         self.newest: int | float | None = None
         self.newest_ns: int = -1
-        self._stream = _stream(key, is_monotonic=metric.is_monotonic or metric.kind != "sum")
+        self._stream = _make_stream(key, is_monotonic=metric.is_monotonic or metric.kind != "sum")
         self._may_fall = not (self.is_monotonic or self.temporality == "delta")
         self._notes: Counter[str] = Counter()
 
@@ -105,7 +105,7 @@ class ReceivedSeries:
             return False
         levels = (dict(self.attributes), dict(self.labels), dict(self.resource))
         return all(
-            any(level.get(key) == _wanted_text(value) for level in levels)
+            any(level.get(key) == _write_wanted(value) for level in levels)
             for key, value in expected.items()
         )
 
@@ -125,7 +125,7 @@ class ReceivedSeries:
             self._notes[SAME_TIME] += 1
 
 
-def _stream(key: SeriesKey, *, is_monotonic: bool) -> CumulativeStream | DeltaStream | None:
+def _make_stream(key: SeriesKey, *, is_monotonic: bool) -> CumulativeStream | DeltaStream | None:
     if key.kind in ("gauge", "summary"):
         return None
     return (
@@ -133,9 +133,9 @@ def _stream(key: SeriesKey, *, is_monotonic: bool) -> CumulativeStream | DeltaSt
     )
 
 
-def _text(attributes: Attributes) -> tuple[tuple[str, str], ...]:
+def _write_as_text(attributes: Attributes) -> tuple[tuple[str, str], ...]:
     return tuple((key, as_text(value)) for key, value in attributes)
 
 
-def _wanted_text(value: object) -> str:
+def _write_wanted(value: object) -> str:
     return as_text(value) if isinstance(value, bool | int | float | bytes) else str(value)

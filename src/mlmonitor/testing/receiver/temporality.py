@@ -29,7 +29,7 @@ def added(one: Amount, other: Amount) -> Amount:
     raise ValueError("numbers and histograms do not add up: ask for one of them")
 
 
-def _size(amount: Amount) -> float:
+def _measure_size(amount: Amount) -> float:
     return amount if isinstance(amount, int | float) else amount.count
 
 
@@ -70,7 +70,7 @@ class CumulativeStream:
             elif not is_same(value, run.value):
                 self.warnings[SAME_TIME] += 1
             return
-        if self._is_monotonic and _size(value) < _size(run.value):
+        if self._is_monotonic and _measure_size(value) < _measure_size(run.value):
             self.warnings[FELL] += 1
             run.before.append(run.value)
         run.time_ns, run.value = time_ns, value

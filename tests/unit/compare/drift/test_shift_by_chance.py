@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from tests.support.references import fit_reference
 
-from mlmonitor.compare.drift.decomposition import _deviations
+from mlmonitor.compare.drift.decomposition import _compute_deviations
 
 LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "99 % zeros": lambda rng, rows: (rng.random(rows) < 0.01) * 1.0,
@@ -30,7 +30,7 @@ def test_few_windows_shift_by_more_than_chance_explains(
         deviation = before.std()
         skewness = float((((before - before.mean()) / deviation) ** 3).mean())
         entry = type("Entry", (), {"skewness": skewness})()
-        limit = _deviations(entry, rows) * deviation * np.sqrt(1 / rows + 1e-4)
+        limit = _compute_deviations(entry, rows) * deviation * np.sqrt(1 / rows + 1e-4)
         beyond += abs(now.mean() - before.mean()) > limit
     assert stats.binomtest(beyond, 300, 0.02, alternative="greater").pvalue > 0.01
 

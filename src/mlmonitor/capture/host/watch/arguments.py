@@ -32,11 +32,11 @@ def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parame
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
         return {}
-    bound = {*_BOUND, *getattr(function, "keywords", {})} | _name_instance(function, by_name)
+    bound = {*_BOUND, *getattr(function, "keywords", {})} | _rename_instance(function, by_name)
     return {name: parameter for name, parameter in by_name.items() if name not in bound}
 
 
-def _name_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
+def _rename_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
     """Return the first parameter of a method if its name is another common one for `self`."""
     owner, _, _ = getattr(function, "__qualname__", "").rpartition(".")
     first = next(iter(by_name), "")

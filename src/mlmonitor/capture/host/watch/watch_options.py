@@ -19,7 +19,7 @@ def check_options(features: object, outputs: Outputs, id_from: object) -> None:
     """
     if id_from is not None and not isinstance(id_from, str):
         raise ConfigError(
-            f"id_from: expected the name of an argument or of a feature, got {_type(id_from)}"
+            f"id_from: expected the name of an argument or of a feature, got {_name_type(id_from)}"
         )
     is_names = isinstance(features, Sequence) and all(isinstance(name, str) for name in features)
     if features is not None and not (is_names and features):
@@ -31,7 +31,7 @@ def check_options(features: object, outputs: Outputs, id_from: object) -> None:
     if select is not None and not (isinstance(select, str | int) or callable(select)):
         raise ConfigError(
             "prediction: expected a key or attribute, an index, or a function of the result, "
-            f"got {_type(select)}"
+            f"got {_name_type(select)}"
         )
 
 
@@ -80,10 +80,10 @@ def check_returned_type(function: Callable[..., Any], outputs: Outputs) -> None:
         )
 
 
-def _type(value: object) -> str:
+def _name_type(value: object) -> str:
     return type(value).__name__
 
 
 def _describe(features: object) -> str:
     is_empty = isinstance(features, Sequence) and not features
-    return "none" if is_empty else _type(features)
+    return "none" if is_empty else _name_type(features)

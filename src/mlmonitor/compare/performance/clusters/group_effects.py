@@ -67,14 +67,16 @@ class GroupEffects:
 
     def widen(self, estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
         """Return the estimates, of all rows or of some, with cluster-robust intervals."""
-        return {name: self._widen(name, e, self._effect_on(name)) for name, e in estimates.items()}
+        return {
+            name: self._widen(name, e, self._find_effect(name)) for name, e in estimates.items()
+        }
 
     def widen_pinball(self, estimate: Estimate, quantile: float) -> Estimate:
         """Return the pinball loss of a quantile with its cluster-robust interval."""
         weights = pinball_weights(self._totals, quantile)
-        return self._widen("pinball", estimate, self._effect(weights))
+        return self._widen("pinball", estimate, self._compute_effect(weights))
 
-    def _effect_on(self, measure: str) -> float:
+    def _find_effect(self, measure: str) -> float:
         own = self._effects.get(measure)
         if own is not None:
             return own
@@ -94,9 +96,9 @@ class GroupEffects:
             for term in (f"count.{name}", f"value.{name}"):
                 totals[term] = self.sums.products[place, self._names.index(term)]
         weights = influence_weights(self.plan, totals)
-        return {name: self._effect(each) for name, each in weights.items()}
+        return {name: self._compute_effect(each) for name, each in weights.items()}
 
-    def _effect(self, weights: Mapping[str, float]) -> float:
+    def _compute_effect(self, weights: Mapping[str, float]) -> float:
         effect = self.sums.effect(np.array([weights.get(name, 0.0) for name in self._names]))
         rows, size = float(self.sums.totals[0]), self.sums.mean_size()
         if size <= 1:
@@ -105,7 +107,11 @@ class GroupEffects:
         if groups < 2:
             return NAN
         few = groups / (groups - 1) * (rows - 1) / rows
-        return effect * few * (_student(groups - 1) / _student(rows - 1)) ** 2
+        return (
+            effect
+            * few
+            * (_find_student_quantile(groups - 1) / _find_student_quantile(rows - 1)) ** 2
+        )
 
     def _widen(self, measure: str, estimate: Estimate, effect: float) -> Estimate:
         if effect <= 1 or not estimate.count:
@@ -127,7 +133,7 @@ class GroupEffects:
         return estimate._replace(low=max(low, least), high=min(high, most))
 
 
-def _student(freedom: float) -> float:
+def _find_student_quantile(freedom: float) -> float:
     """Return the two-sided 5 % critical value of Student's distribution, for 1 degree or more.
 
     Source: Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5; within 1 % from

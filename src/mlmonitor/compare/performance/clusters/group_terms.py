@@ -20,7 +20,7 @@ def term_names(plan: OutcomePlan) -> tuple[str, ...]:
 
 def measure_terms(plan: OutcomePlan, block: OutcomeBlock) -> Floats:
     """Return the terms `[terms, rows]` of each row, zero where it does not count."""
-    own = _regression_terms if plan.task == "regression" else _class_terms
+    own = _compute_regression_terms if plan.task == "regression" else _compute_class_terms
     rows = own(plan, block)
     for name in plan.mean_names:
         is_counted = np.isfinite(block.means[name])
@@ -28,7 +28,7 @@ def measure_terms(plan: OutcomePlan, block: OutcomeBlock) -> Floats:
     return np.stack(rows)
 
 
-def _regression_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]:
+def _compute_regression_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]:
     is_counted = ~(np.isnan(block.predicted) | np.isnan(block.actual))
     predicted, actual = (np.where(is_counted, x, 0.0) for x in (block.predicted, block.actual))
     with np.errstate(all="ignore"):
@@ -37,7 +37,7 @@ def _regression_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]:
         return [is_counted * 1.0, np.abs(e), e, e * e, d, d * d, a, (a > 0) * 1.0, ratio]
 
 
-def _class_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]:
+def _compute_class_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]:
     predicted, actual, other = block.predicted_class, block.actual_class, len(plan.classes)
     is_counted = (predicted >= 0) & (actual >= 0) & ~((predicted == other) & (actual == other))
     masks = [is_counted, is_counted & (predicted == actual)]
@@ -60,17 +60,17 @@ def influence_weights(
     t = {name: np.float64(total) for name, total in totals.items()}
     with np.errstate(all="ignore"):
         if plan.task == "regression":
-            weights = _regression_weights(t)
+            weights = _weigh_regression(t)
         else:
             weights = {"accuracy": {"right": 1.0, "n": -t["right"] / t["n"]}}
-            weights |= _binary_weights(t) if plan.task == "binary" else {}
+            weights |= _weigh_binary(t) if plan.task == "binary" else {}
         for name in plan.mean_names:
             mean = t[f"value.{name}"] / t[f"count.{name}"]
             weights[name] = {f"value.{name}": 1.0, f"count.{name}": -mean}
     return weights
 
 
-def _regression_weights(t: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def _weigh_regression(t: Mapping[str, float]) -> dict[str, dict[str, float]]:
     mean = t["d"] / t["n"]
     share = t["e2"] / (t["d2"] - t["d"] * mean)
     return {
@@ -90,7 +90,7 @@ def pinball_weights(t: Mapping[str, float], quantile: float) -> dict[str, float]
     return {"abs": 0.5, "e": 0.5 - quantile, "n": -total / t["n"]}
 
 
-def _binary_weights(t: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def _weigh_binary(t: Mapping[str, float]) -> dict[str, dict[str, float]]:
     precision, recall = t["tp"] / (t["tp"] + t["fp"]), t["tp"] / (t["tp"] + t["fn"])
     f1, specificity = (
         2 * t["tp"] / (2 * t["tp"] + t["fp"] + t["fn"]),

@@ -84,15 +84,15 @@ def _add(result: Dimensions, attributes: Attributes) -> None:
         if name is None:
             result.notes.append(f"dimension dropped, its key has no valid character: {key!r}")
         elif text is None:
-            result.notes.append(f"dimension dropped, {_kind(value)} is not taken: {key!r}")
+            result.notes.append(f"dimension dropped, {_name_kind(value)} is not taken: {key!r}")
         elif name in result.kept:
             result.notes.append(f"dimension dropped, its key is taken: {key!r}")
         else:
             result.kept[name] = text[:LONGEST_DIMENSION_VALUE]
-            result.notes.extend(_changes(key, name, text))
+            result.notes.extend(_list_changes(key, name, text))
 
 
-def _changes(key: str, name: str, text: str) -> Iterator[str]:
+def _list_changes(key: str, name: str, text: str) -> Iterator[str]:
     if len(key) > LONGEST_DIMENSION_KEY:
         yield f"dimension key cut: {name!r}"
     elif key != name:
@@ -101,7 +101,7 @@ def _changes(key: str, name: str, text: str) -> Iterator[str]:
         yield f"dimension value cut: {name!r}"
 
 
-def _kind(value: AttributeValue) -> str:
+def _name_kind(value: AttributeValue) -> str:
     match value:
         case None | "":
             return "nothing"

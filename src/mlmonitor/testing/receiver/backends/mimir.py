@@ -98,7 +98,7 @@ class Mimir:
             judgement.refused[EMPTY] = len(payload.empty)
             hard.append(EMPTY)
         for point in payload.points:
-            outcome = self._hard_fault(point, now)
+            outcome = self._find_hard_fault(point, now)
             if isinstance(outcome, str):
                 judgement.refused[outcome] += 1
                 hard.append(f"{outcome} for metric {point.metric.name!r}")
@@ -111,7 +111,7 @@ class Mimir:
         judgement.message = next(iter(hard or soft), "")
         return judgement
 
-    def _hard_fault(self, point: WirePoint, now: float) -> str | Candidate:
+    def _find_hard_fault(self, point: WirePoint, now: float) -> str | Candidate:
         """Return the fault that the distributor finds, or the point it passes to an ingester."""
         name = metric_name(point.metric, with_suffixes=False)
         reason = translation_fault(point, name)

@@ -17,10 +17,10 @@ def fault(point: WirePoint) -> str | None:
         return "aggregation temporality unspecified"
     if len({key for key, _ in point.attributes}) < len(point.attributes):
         return "attribute key sent twice"
-    return _time_fault(point) or (None if point.is_absent else value_fault(point.value))
+    return _find_time_fault(point) or (None if point.is_absent else value_fault(point.value))
 
 
-def _time_fault(point: WirePoint) -> str | None:
+def _find_time_fault(point: WirePoint) -> str | None:
     """`time_unix_nano` is required; the interval `(start, time]` must not be reversed."""
     if not point.time_ns:
         return "point without a time"
@@ -34,14 +34,14 @@ def value_fault(value: Value) -> str | None:
     if value is None:
         return "point without a value"
     if isinstance(value, Explicit):
-        return _explicit_fault(value)
+        return _find_explicit_fault(value)
     if isinstance(value, Exponential):
         bucketed = value.zero_count + sum(value.positive[1]) + sum(value.negative[1])
         return None if bucketed == value.count else "buckets do not add up to the count"
     return None
 
 
-def _explicit_fault(value: Explicit) -> str | None:
+def _find_explicit_fault(value: Explicit) -> str | None:
     """Counts may be omitted altogether, and then bounds must be omitted, too."""
     if not value.counts and not value.bounds:
         return None

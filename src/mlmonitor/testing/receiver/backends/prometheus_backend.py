@@ -75,7 +75,7 @@ class Prometheus:
             if reason is not None:
                 judgement.refused[reason] += 1
         if judgement.refused:
-            return _rolled_back(judgement, status=400 if is_out_of_order else 500)
+            return _roll_back(judgement, status=400 if is_out_of_order else 500)
         self._series.absorb(batch)
         return judgement
 
@@ -95,7 +95,7 @@ class Prometheus:
         return None
 
 
-def _rolled_back(judgement: Judgement, *, status: int) -> Judgement:
+def _roll_back(judgement: Judgement, *, status: int) -> Judgement:
     """Undo a request: its valid points are refused with the others."""
     judgement.status, judgement.message = status, "\n".join(judgement.refused)
     if judgement.stored:

@@ -70,7 +70,7 @@ def metric_name(metric: MetricHead, *, with_suffixes: bool) -> str | None:
 
 
 def _with_suffixes(tokens: list[str], metric: MetricHead) -> list[str]:
-    named = tokens + [token for token in _unit_tokens(metric.unit) if token not in tokens]
+    named = tokens + [token for token in _translate_unit(metric.unit) if token not in tokens]
     if metric.is_monotonic:
         named = [*(token for token in named if token != "total"), "total"]  # noqa: S105 - no secret
     if metric.kind == "gauge" and metric.unit == "1":
@@ -78,16 +78,16 @@ def _with_suffixes(tokens: list[str], metric: MetricHead) -> list[str]:
     return named
 
 
-def _unit_tokens(unit: str) -> list[str]:
+def _translate_unit(unit: str) -> list[str]:
     """Translate a unit, such as `By/s` to `bytes` and `per_second`, and drop text in braces."""
     main, _, per = unit.partition("/")
-    tokens = [_unit(main, UNITS)]
-    below = _unit(per, PER_UNITS)
+    tokens = [_translate_unit_name(main, UNITS)]
+    below = _translate_unit_name(per, PER_UNITS)
     tokens.append(f"per_{below}" if below else "")
     return [token for token in tokens if token]
 
 
-def _unit(unit: str, names: dict[str, str]) -> str:
+def _translate_unit_name(unit: str, names: dict[str, str]) -> str:
     unit = unit.strip()
     if not unit or "{" in unit or "}" in unit:
         return ""
@@ -131,11 +131,11 @@ def labels(point: WirePoint) -> Labels | None:
             result.kept[name] += f";{text}"
         else:
             result.kept[name] = text
-    result.kept.update(_target(point))
+    result.kept.update(_make_target_labels(point))
     return Labels({name: text for name, text in result.kept.items() if text}, result.notes)
 
 
-def _target(point: WirePoint) -> dict[str, str]:
+def _make_target_labels(point: WirePoint) -> dict[str, str]:
     """`job` is `[service.namespace/]service.name`, `instance` is `service.instance.id`."""
     resource = {key: as_text(value) for key, value in point.source.resource}
     space, service = resource.get("service.namespace", ""), resource.get("service.name", "")

@@ -39,20 +39,20 @@ def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[Pro
 
     A point without a recorded value is a stale marker in each of its series.
     """
-    for suffix, extra, value in _values(point):
+    for suffix, extra, value in _list_values(point):
         series = tuple(sorted({"__name__": f"{name}{suffix}", **labels, **extra}.items()))
         yield PrometheusSample(
             series, point.time_ns // 1_000_000, "stale" if point.is_absent else value
         )
 
 
-def _values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
+def _list_values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
     value = point.value
     if isinstance(value, Explicit):
-        yield from _classic(value)
+        yield from _list_classic(value)
     elif isinstance(value, Summary):
         for quantile, amount in value.quantiles:
-            yield "", {"quantile": _number(quantile)}, amount
+            yield "", {"quantile": _format_number(quantile)}, amount
         yield from (("_sum", {}, value.sum), ("_count", {}, value.count))
     elif isinstance(value, Exponential):
         yield "", {}, value
@@ -60,16 +60,16 @@ def _values(point: WirePoint) -> Iterator[tuple[str, dict[str, str], Any]]:
         yield "", {}, math.nan if value is None else float(value)
 
 
-def _classic(value: Explicit) -> Iterator[tuple[str, dict[str, str], Any]]:
+def _list_classic(value: Explicit) -> Iterator[tuple[str, dict[str, str], Any]]:
     if value.sum is not None:
         yield "_sum", {}, value.sum
     yield "_count", {}, value.count
     for bound, below in zip(value.bounds, accumulate(value.counts), strict=False):
-        yield "_bucket", {"le": _number(bound)}, below
+        yield "_bucket", {"le": _format_number(bound)}, below
     yield "_bucket", {"le": "+Inf"}, value.count
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
