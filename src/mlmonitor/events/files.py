@@ -20,7 +20,8 @@ class Files:
         is called `*.part`. Each process writes its own; after a crash, the next one to start
         completes its lines. Events beyond `max_total_bytes`, or without room on the disk, are
         dropped and counted in `status().events`.
-    Price: about 5 us a row of 20 features in the worker for lines, 15 us for Parquet.
+    Price: time of the worker for each row: events cost what they cost for `Kafka`
+        (`benchmarks/events.py`); writing adds to it.
 
     Args:
         folder: created if it does not exist.

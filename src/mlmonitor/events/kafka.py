@@ -34,7 +34,8 @@ class Kafka:
         rows. Each event is delivered once, those of one prediction in order and in one partition.
         Memory is bounded: while the broker is away, events beyond `buffer_bytes` are dropped and
         counted in `status().events`.
-    Price: about 5 us a row of 20 features in the worker, and `buffer_bytes`.
+    Price: time of the worker for each row, which `benchmarks/events.py` measures, and
+        `buffer_bytes`.
 
     Args:
         servers: `host:port` of one broker or of several.

@@ -1,10 +1,10 @@
 """Performance without labels: measures by name, with what they assume."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from mlmonitor.compare.performance.estimate import Estimate
+from mlmonitor.compare.performance.estimate import Estimate, MeasuresByName
 
 
 class EstimateGap(NamedTuple):
@@ -19,7 +19,7 @@ class EstimateGap(NamedTuple):
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
 
 
-class EstimatedPerformance(Mapping[str, Estimate]):
+class EstimatedPerformance(MeasuresByName):
     """Estimates by name, of the predictions in the window: `estimated["roc_auc"].value`.
 
     Immutable; the basis of each is `estimated`, and `count` is the number of predictions.
@@ -38,9 +38,13 @@ class EstimatedPerformance(Mapping[str, Estimate]):
         self.task: str = task
         self.fields: tuple[str, ...] = fields
         self.gap: Mapping[str, EstimateGap] = MappingProxyType(dict(gap or {}))
-        self._estimates = {
+        self._by_name = {
             name: estimate._replace(basis="estimated") for name, estimate in estimates.items()
         }
+
+    @property
+    def _estimates(self) -> Mapping[str, Estimate]:
+        return self._by_name
 
     @property
     def count(self) -> int:
@@ -54,16 +58,3 @@ class EstimatedPerformance(Mapping[str, Estimate]):
         if self.task == "regression":
             return f"a prediction errs as much as one like it did in training{given}"
         return f"a score means the same probability as in training{given}"
-
-    def __getitem__(self, measure: str) -> Estimate:
-        return self._estimates[measure]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._estimates)
-
-    def __len__(self) -> int:
-        return len(self._estimates)
-
-    def __repr__(self) -> str:
-        pairs = (f"{name}={estimate.value:.4g}" for name, estimate in self.items())
-        return f"EstimatedPerformance(count={self.count}, {', '.join(pairs)})"

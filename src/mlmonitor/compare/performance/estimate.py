@@ -1,5 +1,7 @@
-"""A measure with its confidence interval."""
+"""Measures by name, each with its confidence interval."""
 
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -69,3 +71,30 @@ def estimate_proportion(successes: float, trials: float) -> Estimate:
     spread = share * (1 - share) / trials + z2 / (4 * trials * trials)
     half = TWO_SIDED_95 * float(np.sqrt(spread)) / (1 + z2 / trials)
     return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0), int(trials))
+
+
+class MeasuresByName(Mapping[str, Estimate]):
+    """Measures of one model by name, each an `Estimate`. Immutable."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Predictions behind the measures."""
+
+    @property
+    @abstractmethod
+    def _estimates(self) -> Mapping[str, Estimate]:
+        """All measures that are known."""
+
+    def __getitem__(self, measure: str) -> Estimate:
+        return self._estimates[measure]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._estimates)
+
+    def __len__(self) -> int:
+        return len(self._estimates)
+
+    def __repr__(self) -> str:
+        pairs = (f"{name}={estimate.value:.4g}" for name, estimate in self.items())
+        return f"{type(self).__name__}(count={self.count}, {', '.join(pairs)})"

@@ -1,6 +1,6 @@
 """Performance of a labelled model: every measure with its interval, in all and by bucket."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -22,7 +22,13 @@ from mlmonitor.compare.performance.classification import (
     compute_threshold,
 )
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.performance.estimate import MEAN_BOUNDS, NAN, Estimate, estimate_mean
+from mlmonitor.compare.performance.estimate import (
+    MEAN_BOUNDS,
+    NAN,
+    Estimate,
+    MeasuresByName,
+    estimate_mean,
+)
 from mlmonitor.compare.performance.regression import compute_regression
 from mlmonitor.records import Counts, Floats
 
@@ -48,7 +54,7 @@ class ErrorTotals(NamedTuple):
     actual: float
 
 
-class Performance(Mapping[str, Estimate]):
+class Performance(MeasuresByName):
     """Measures by name, each an `Estimate`: `performance["mae"].value`.
 
     Immutable. A measure without labelled predictions is absent. `auc_error` bounds the effect of
@@ -78,19 +84,6 @@ class Performance(Mapping[str, Estimate]):
     def auc_error(self) -> dict[str, float]:
         """Bound on the binning error of each area, by measure."""
         return self._auc_error if self._estimates else {}
-
-    def __getitem__(self, measure: str) -> Estimate:
-        return self._estimates[measure]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._estimates)
-
-    def __len__(self) -> int:
-        return len(self._estimates)
-
-    def __repr__(self) -> str:
-        pairs = (f"{name}={e.value:.4g}" for name, e in self.items())
-        return f"Performance(count={self.count}, {', '.join(pairs)})"
 
     @property
     def task(self) -> str:
