@@ -14,6 +14,7 @@ from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.selection.label_selection import LabelSelection
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.service.calls_snapshot import CallsSnapshot
@@ -102,7 +103,8 @@ class LabelsSnapshot:
 
     evicted: predictions evicted without a label. performance: None before the first matched label.
     estimated: that of the window, without labels; None without a calibration or predictions.
-    risks: by measure, with the alerts on them.
+    risks: by measure, with the alerts on them. selection: how labelled predictions differ from
+    those that never got a label; None with too few of either in mature cohorts.
     """
 
     counts: Mapping[str, int]
@@ -114,6 +116,7 @@ class LabelsSnapshot:
     cohorts: tuple[Cohort, ...] = ()
     risks: Mapping[str, Risk] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
+    selection: LabelSelection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ class ModelSnapshot:
     label arrives if the reference has no actuals. kpis: one population per figure, in order of
     arrival. kpi_failures: blocks of rows for which a declared figure failed. segments: in the order
     of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
-    reference. unused_ignores, unmatched_rules: options without effect.
+    reference. unused_ignores, unmatched_rules: options without effect. group_hints: what declared
+    groups do besides.
     """
 
     model: str
@@ -164,6 +168,7 @@ class ModelSnapshot:
     kpi_failures: Mapping[str, int] = field(default_factory=dict)
     attributions: AttributionsSnapshot | None = None
     events: EventStatus | None = None
+    group_hints: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:

@@ -71,6 +71,7 @@ def build_snapshot(
         labels=_build_labels(state, inbox, now),
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
+        group_hints=traffic.group_hints,
         unmatched_rules=() if rules is None else rules.unmatched_rules,
         health=MonitoringHealth(
             dropped=sum(
@@ -166,6 +167,7 @@ def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot
         performance=performance,
         estimated=None if estimator is None else estimator.performance(performance),
         cohorts=() if tracker is None else tracker.cohorts(now=now),
+        selection=None if tracker is None else tracker.selection(now=now),
         risks={} if state.risk is None else state.risk.risks,
         alerts=tuple(
             alert

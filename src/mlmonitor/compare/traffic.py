@@ -224,6 +224,22 @@ class Traffic:
             comparing.count_only(rows)
 
     @property
+    def group_hints(self) -> tuple[str, ...]:
+        """What the declared groups do besides; nothing if the reference has groups of its own."""
+        column, reference = self._declared.groups, self.reference
+        if column is None or reference is None or reference.is_learned:
+            return ()
+        hints = []
+        if column in self._named:
+            hints.append(f"{column} names the groups, so it is not compared as a feature")
+        if reference.content.grouped is None:
+            hints.append(
+                f"the reference has no groups, so all rows of one {column} count as one row: fit "
+                f"it with groups= to measure how alike they are"
+            )
+        return tuple(hints)
+
+    @property
     def unused_ignores(self) -> tuple[str, ...]:
         """Ignored names that neither the reference nor any row had, with a similar name."""
         if self.comparing is None:

@@ -158,10 +158,14 @@ class Reference(NotebookReference):
         Raises:
             FormatError: the file is damaged, too new, or contradicts itself; the message says
                 where.
-            OSError: the file cannot be read.
+            OSError: the file cannot be read; FileNotFoundError if there is none.
         """
-        with Path(path).open("rb") as file:
-            return cls(load(file.read(FILE_BYTES + 1)))
+        try:
+            with Path(path).open("rb") as file:
+                return cls(load(file.read(FILE_BYTES + 1)))
+        except FileNotFoundError as error:
+            advice = "reference: expected the file that Reference.save wrote, found none"
+            raise FileNotFoundError(error.errno, advice, str(path)) from None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to `path` as JSON that people can read and compare.

@@ -47,6 +47,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         performance=labels.performance or None,
         estimated=labels.estimated,
         cohorts=labels.cohorts,
+        selection=labels.selection,
         risks=labels.risks,
         objectives=snapshot.objectives,
         training_metrics={} if reference is None else dict(reference.training_metrics),
@@ -62,7 +63,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         violations=_count_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,
-        dependence=None if traffic is None else _describe_dependence(traffic),
+        dependence=_describe_dependence(snapshot),
         season=None
         if reference is None
         else _describe_season(reference.season, reference.season_search),
@@ -108,7 +109,14 @@ def _describe_season(season: SeasonInfo | None, search: str | None) -> str | Non
     return f"{text}, found at fit" if search == "found" else text
 
 
-def _describe_dependence(traffic: PopulationSnapshot) -> str | None:
+def _describe_dependence(snapshot: ModelSnapshot) -> str | None:
+    """What dependent rows are worth, and what declared groups do besides; None if neither."""
+    worth = None if snapshot.traffic is None else _describe_worth(snapshot.traffic)
+    texts = [*([] if worth is None else [worth]), *snapshot.group_hints]
+    return "; ".join(texts) or None
+
+
+def _describe_worth(traffic: PopulationSnapshot) -> str | None:
     """How many independent rows a thousand rows of the window are worth, if fewer."""
     rows = traffic.view.profile.quality.sum(axis=1)
     limit = _INDEPENDENT if traffic.has_groups else _NOTABLE

@@ -12,6 +12,7 @@ from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
+from mlmonitor.compare.performance.selection.label_selection import LabelSelection
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.snapshot import ExportStatus
 from mlmonitor.records import Role
@@ -68,6 +69,7 @@ class Status:
     estimated: measures of the window's predictions without labels, from the calibration of the
     reference; None if it has none.
     cohorts: the same by time of prediction, with the maturity of each, the oldest first.
+    selection: how the labelled predictions of mature cohorts differ from those without a label.
     risks: by measure, the performance over the newest labels beside that at training.
     events: what became of the events of the event log; None before the first one.
     objectives: the declared ones, each with its measure now and whether it is met.
@@ -104,6 +106,7 @@ class Status:
     performance: Performance | None = None
     estimated: EstimatedPerformance | None = None
     cohorts: tuple[Cohort, ...] = ()
+    selection: LabelSelection | None = None
     risks: Mapping[str, Risk] = field(default_factory=dict)
     objectives: tuple[ObjectiveStatus, ...] = ()
     exports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -55,10 +55,7 @@ def _write_head(status: Status) -> list[str]:
     lines = [f"{title}: {status.state}; {_write_reference(status)}"]
     if status.season is not None:
         lines[0] += f"; {status.season}"
-    if status.dependence is not None:
-        lines.append(status.dependence)
-    if status.reference_warning is not None:
-        lines.append(status.reference_warning)
+    lines += _write_cautions(status)
     failed = sum(status.errors.values())
     counts = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
@@ -70,6 +67,14 @@ def _write_head(status: Status) -> list[str]:
         times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
         lines.append(f"latency {', '.join(times)}")
     return lines + _write_verdict(status)
+
+
+def _write_cautions(status: Status) -> list[str]:
+    """What must be known to read the numbers."""
+    is_selective = status.selection is not None and status.selection.is_selective
+    selection = str(status.selection) if is_selective else None
+    cautions = status.dependence, status.reference_warning, selection
+    return [caution for caution in cautions if caution is not None]
 
 
 def _write_verdict(status: Status) -> list[str]:

@@ -188,3 +188,14 @@ def test_groups_that_fit_no_rows_are_refused(rng: np.random.Generator) -> None:
         fit(rows, groups="client")
     with pytest.raises(SchemaError, match="groups: expected one for each of the 4000 rows"):
         fit(rows, groups=[1, 2, 3])
+
+
+def test_groups_that_the_reference_does_not_know_are_explained() -> None:
+    """Neither a feature that is compared no longer, nor rows that count for less, is a surprise."""
+    x, customer = np.arange(200.0), [f"c{row % 20}" for row in range(200)]
+    reference = Reference.fit({"x": x, "customer": customer}, thresholds="asymptotic")
+    with Monitor("m", reference=reference, exporters=[], groups="customer") as monitor:
+        monitor.record({"x": x, "customer": customer}, x)
+        text = " ".join(str(monitor.status()).split())
+    assert "customer names the groups, so it is not compared as a feature" in text
+    assert "all rows of one customer count as one row: fit it with groups=" in text

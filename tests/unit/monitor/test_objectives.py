@@ -221,6 +221,19 @@ def test_labels_that_stop_arriving_break_the_maturity_of_labels() -> None:
     assert alert.value < 0.8
 
 
+def test_the_maturity_of_labels_is_known_on_a_first_day_on_which_all_arrived() -> None:
+    """A day some of whose labels are still to arrive says nothing yet."""
+    declared, x = Declared(Objective("label_maturity", minimum=0.8)), np.arange(3_000.0)
+    with declared.monitor:
+        ids = [str(row) for row in range(x.size)]
+        declared.monitor.record({"x": x}, x, ids=ids)
+        declared.monitor.status()
+        declared.monitor.label(ids[1:], x[1:])
+        assert declared.monitor.status().objectives[0].is_met is None
+        declared.monitor.label(ids[0], 0.0)
+        assert declared.monitor.status().objectives[0].is_met is True
+
+
 @pytest.mark.parametrize(
     ("measure", "bounds", "message"),
     [

@@ -198,7 +198,7 @@ def test_a_file_that_would_be_refused_is_not_written(
 
 def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
     """That there is no file is no fault of its format."""
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"reference: .*Reference\.save.*none\.json"):
         Reference.load(tmp_path / "none.json")
     with pytest.raises(OSError, match="none"):
         small().save(tmp_path / "none" / "a.json")

@@ -81,13 +81,17 @@ class ObjectiveAlerts:
         return MeasureWatch(objective, threshold=self._limits.threshold)
 
     def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
-        """Return the labelled share of the predictions that are old enough to have a label."""
+        """Return the labelled share of the predictions that are old enough to have a label.
+
+        Those of a cohort in which each has its label need no age.
+        """
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()
         ages = (current - self._table.periods[order] - 1).astype(np.int64)
         is_old = ages >= 0
         ages = np.clip(ages, 0, shares.size - 1)
-        mature = np.array(order, np.int64)[is_old & (shares[ages] >= MATURE)]
+        is_complete = self._table.labelled[order] >= np.maximum(self._table.predicted[order], 1)
+        mature = np.array(order, np.int64)[is_complete | (is_old & (shares[ages] >= MATURE))]
         predicted = int(self._table.predicted[mature].sum())
         if not predicted:
             return None

@@ -117,7 +117,7 @@ class CohortTracker:
             for row, measure in enumerate(self._measures):
                 count = int(self.triangle.counts[row, place].sum())
                 factor = float(growth[row][age])
-                if count and np.isfinite(factor):
+                if count and np.isfinite(factor) and factor > 0:
                     spread = self.triangle.spread_by_age(row, order, ages, age)
                     mean = float(self.triangle.sums[row, place].sum()) / count
                     estimate = Performance(self.outcomes, place, effects=effects).get(measure)

@@ -79,8 +79,8 @@ class LabelledOutcomes:
         if reference is not None:
             self._lens = share_alpha(lens, reference, has_segments=has_segments)
         if has_segments and reference is not None:
-            edges = self.errors.edges
-            self.segment_errors = [ErrorSums(edges) for _ in ordered_segment_names(reference)]
+            names = ordered_segment_names(reference)
+            self.segment_errors = [ErrorSums(self.errors.edges) for _ in names]
 
     def ready(self, *, now: float) -> Population | None:
         """Return the population of actuals; None until some arrive if the reference has none."""
@@ -165,7 +165,7 @@ class LabelledOutcomes:
         column = read_actuals(outcomes.actuals, plan.schema.fields[0], book)
         columns = self._keeper.columns(rows, codes)
         predicted_at = np.where(np.isnan(outcomes.predicted_at), now, outcomes.predicted_at)
-        self._keeper.count_predictions(predicted_at)
+        self._keeper.count_predictions(predicted_at, columns)
         times = np.stack([predicted_at, np.full(rows.count, now)])
         self._ingest(columns, column, np.arange(rows.count), times, now=now)
         is_gone, is_unreadable = self._keeper.silent(rows, columns)
@@ -244,11 +244,10 @@ class LabelledOutcomes:
         names = [self._keeper.classes.names[code] for code in codes[codes >= 0].tolist()]
         actual, scores = self.population.plan.schema.fields[0], self._keeper.scores
         evidence = Evidence(actuals, columns["predicted"], names)
-        mismatch = None if self._knows_actuals else find_mismatch(actual, scores, evidence)
-        self._mismatch = self._mismatch or mismatch
-        plan = None
-        if mismatch is None:
-            plan = infer_plan(self._reference, actual, scores, evidence, self._metrics)
+        if not self._knows_actuals and (fault := find_mismatch(actual, scores, evidence)):
+            self._mismatch = self._mismatch or fault
+            return
+        plan = infer_plan(self._reference, actual, scores, evidence, self._metrics)
         if plan is not None:
             places: Sequence[str] = ()
             if self._has_segments and self._reference is not None:

@@ -18,11 +18,14 @@ from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
-from mlmonitor.records import ABSENT, Floats, Mask
+from mlmonitor.compare.performance.selection.label_selection import SelectionTable
+from mlmonitor.records import ABSENT, Counts, Floats, Mask
 
 SCORE = "score."
 BUCKET = "bucket."
 GROUP = "group"
+
+_SHOWN = ("predicted", "class")
 
 
 class PredictionKeeper:
@@ -51,6 +54,7 @@ class PredictionKeeper:
             name: np.array(edges, np.float64) for name, edges in (buckets or {}).items()
         }
         self.cohorts: CohortTable = CohortTable(cohort_seconds)
+        self.selection: SelectionTable = SelectionTable(self.cohorts)
         self.new_cohorts: list[int] = []
         """Places of cohorts that began since somebody looked."""
         self.groups: str | None = groups
@@ -80,15 +84,31 @@ class PredictionKeeper:
         predicted_at = np.full(rows.count, now)
         if rows.times is not None:
             predicted_at = np.where(np.isnan(rows.times), now, rows.times)
-        self.pending.remember(ids, self.columns(rows, codes), predicted_at)
+        columns = self.columns(rows, codes)
+        self.pending.remember(ids, columns, predicted_at)
         is_named = np.fromiter((name is not None for name in ids), np.bool_, len(ids))
-        self.count_predictions(predicted_at[is_named])
+        named = {name: columns[name][is_named] for name in _SHOWN}
+        self.count_predictions(predicted_at[is_named], named)
 
-    def count_predictions(self, predicted_at: Floats) -> None:
-        """Count predictions that may get a label, by cohort."""
+    def count_predictions(
+        self, predicted_at: Floats, columns: Mapping[str, Column] | None = None
+    ) -> None:
+        """Count predictions that may get a label, by cohort; and by value, if there are columns."""
+        places = self._places(predicted_at)
+        self.cohorts.count_predictions(places)
+        if columns is not None:
+            self.selection.update(places, columns["predicted"], columns["class"], is_label=False)
+
+    def count_labels(self, predicted_at: Floats, columns: Mapping[str, Column]) -> None:
+        """Count predictions that got a label, by cohort and value."""
+        places = self._places(predicted_at)
+        self.selection.update(places, columns["predicted"], columns["class"], is_label=True)
+
+    def _places(self, predicted_at: Floats) -> Counts:
         places, begun = self.cohorts.places(predicted_at)
         self.new_cohorts += begun
-        self.cohorts.count_predictions(places)
+        self.selection.reset(begun)
+        return places
 
     def columns(self, rows: Rows, codes: Codes | None) -> dict[str, Column]:
         """Return the columns of some rows' predictions."""

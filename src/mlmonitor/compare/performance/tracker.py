@@ -16,6 +16,7 @@ from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
+from mlmonitor.compare.performance.selection.label_selection import LabelSelection
 from mlmonitor.errors import CallbackError, SchemaError
 from mlmonitor.records import Floats
 
@@ -85,6 +86,7 @@ class OutcomeTracker:
         labelled_at: Floats,
     ) -> None:
         """Add pairs: the kept columns of predictions, and their actuals."""
+        self._keeper.count_labels(predicted_at, columns)
         block = self._reader.read(columns, actuals, numbers)
         for dimension, (_, tables) in self._parts.items():
             tables.update(block, self._assign_buckets(dimension, columns, block))
@@ -137,6 +139,10 @@ class OutcomeTracker:
         self._keeper.new_cohorts = []
         return self._cohorts.cohorts(now=now, effects=self._copy_effects())
 
+    def selection(self, *, now: float) -> LabelSelection | None:
+        """Return how labelled predictions of mature cohorts differ from those without a label."""
+        return self._keeper.selection.judge(now=now)
+
     def raise_failures(self) -> None:
         """Report custom metrics that could not be computed since, and unsound scores once.
 
@@ -156,5 +162,5 @@ class OutcomeTracker:
         """Memory held."""
         parts = sum(tables.nbytes for _, tables in self._parts.values())
         grouped = 0 if self._effects is None else self._effects.sums.nbytes
-        whole = self._whole.nbytes + self._error_sizes.nbytes
+        whole = self._whole.nbytes + self._error_sizes.nbytes + self._keeper.selection.nbytes
         return whole + parts + self._cohorts.nbytes + grouped

@@ -95,6 +95,8 @@ def _list_warnings(status: Status) -> list[str]:
     warnings = [] if status.reference_warning is None else [show_name(status.reference_warning)]
     if status.dependence is not None:
         warnings.append(_say(show_name(status.dependence)))
+    if status.selection is not None and status.selection.is_selective:
+        warnings.append(_say(show_name(str(status.selection))))
     if status.state == "closed":
         warnings.append("The monitor is closed: these are its last numbers.")
     return warnings

@@ -1,0 +1,1 @@
+"""Whether the predictions that get a label are like those that do not."""

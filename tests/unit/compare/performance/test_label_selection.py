@@ -1,0 +1,86 @@
+"""Selective labels: told as what they are, and never because of chance or of young cohorts."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Status
+from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
+from mlmonitor.compare.performance.selection.label_selection import SelectionTable
+from mlmonitor.testing import ManualClock
+
+DAY = 86_400.0
+
+
+def run(days: int, chance: Any, *, task: str = "numbers") -> Status:
+    """Days of 200 predictions, of which some get a label a day later, by their value."""
+    rng, clock = np.random.default_rng(7), ManualClock(1_700_006_400.0)
+    with Monitor(
+        "m", exporters=[], clock=clock, config=Config(cohort_seconds=DAY, baseline_rows=100)
+    ) as monitor:
+        late: tuple[list[str], list[Any]] = ([], [])
+        for day in range(days):
+            x = rng.random(200)
+            ids = [f"{day}-{row}" for row in range(200)]
+            values = x if task == "numbers" else np.where(x > 0.5, "approve", "refuse")
+            monitor.record({"x": x}, values, ids=ids)
+            monitor.status()
+            monitor.label(*late)
+            chosen = np.flatnonzero(rng.random(200) < chance(x))
+            late = [ids[row] for row in chosen], values[chosen].tolist()
+            monitor.status()
+            clock.advance(DAY)
+        return monitor.status()
+
+
+@pytest.mark.parametrize("task", ["numbers", "classes"])
+def test_labels_of_high_predictions_alone_are_told_as_selective(task: str) -> None:
+    """In the status as an attribute, and in words."""
+    status = run(10, lambda x: x > 0.5, task=task)
+    selection = status.selection
+    assert selection is not None
+    assert selection.is_selective
+    assert selection.difference > 0.9
+    assert 0.4 < selection.labelled / selection.predicted < 0.6
+    assert "labels are selective: 5" in str(status)
+    if task == "numbers":
+        assert selection.labelled_mean > 0.7
+        assert selection.unlabelled_mean < 0.3
+
+
+def test_labels_of_half_of_the_predictions_at_random_are_not_selective() -> None:
+    """They are as good as all labels."""
+    status = run(10, lambda x: np.full(x.size, 0.5))
+    assert status.selection is not None
+    assert not status.selection.is_selective
+    assert "selective" not in str(status)
+
+
+def test_labels_that_are_still_to_arrive_are_not_judged() -> None:
+    """High predictions are labelled first, and no cohort is mature."""
+    assert run(1, lambda x: x > 0.5).selection is None
+
+
+def test_random_labels_are_called_selective_in_none_of_a_thousand_streams() -> None:
+    """Whose share of labels, and whose predictions, differ from cohort to cohort."""
+    rng, judged = np.random.default_rng(8), 0
+    for _ in range(1_000):
+        cohorts = CohortTable(DAY)
+        table = SelectionTable(cohorts)
+        for day in range(4):
+            rows, share = int(rng.integers(200, 400)), rng.uniform(0.2, 0.8)
+            values, times = rng.normal(day, 1, rows), np.full(rows, DAY * (day + 0.5))
+            places, _ = cohorts.places(times)
+            classes = np.full(rows, -1)
+            cohorts.count_predictions(places)
+            table.update(places, values, classes, is_label=False)
+            is_labelled = rng.random(rows) < share
+            cohorts.count_labels(places[is_labelled], times[is_labelled])
+            table.update(
+                places[is_labelled], values[is_labelled], classes[is_labelled], is_label=True
+            )
+        selection = table.judge(now=10 * DAY)
+        judged += selection is not None
+        assert selection is None or not selection.is_selective
+    assert judged > 900
