@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mlmonitor.errors import ConfigError, import_extra
-from mlmonitor.store.load.decode import Message, PartitionKey
+from mlmonitor.store.load.decode import Message, PartitionKey, ends_of
 
 log: logging.Logger = logging.getLogger("mlmonitor.store")
 
@@ -16,6 +16,8 @@ ReadOffsets = Callable[[Iterable[PartitionKey]], dict[PartitionKey, int]]
 _AT_ONCE = 500
 """Messages a call; few enough that large ones do not fill the memory."""
 _BATCH_BYTES = 32 << 20
+_MOST_KEPT = 32
+"""Messages that arrive while nothing is read; then partitions are paused."""
 _SETTINGS: Mapping[str, Any] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -24,6 +26,7 @@ _SETTINGS: Mapping[str, Any] = {
     "session.timeout.ms": 10_000,
     "max.poll.interval.ms": 300_000,
     "queued.max.messages.kbytes": 65_536,
+    "queued.min.messages": 20_000,  # two batches; ten of them would only fill the memory
     "log_level": 0,
 }
 _OWN = frozenset(
@@ -84,6 +87,9 @@ class GroupConsumer:
         errors = kafka.KafkaError
         self._absences = {errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE}  # noqa: SLF001 - their only names
         self._logged: set[str] = set()
+        self._read: list[Message] = []
+        self._is_paused = False
+        self._places: dict[int, PartitionKey] = {}
         self._read_offsets, self._before_revoke = read_offsets, before_revoke
         own = {**_SETTINGS, **settings, "group.id": group, "error_cb": self._report}
         try:
@@ -100,48 +106,70 @@ class GroupConsumer:
         A message without a value, which deletes its key, is handed out as an empty one.
         """
         deadline = time.monotonic() + timeout_seconds
-        messages: list[Message] = []
-        size = 0
-        while len(messages) < most and size < _BATCH_BYTES:
+        self._resume()
+        size = sum(len(message.value) for message in self._read)
+        while len(self._read) < most and size < _BATCH_BYTES:
             rest = deadline - time.monotonic()
-            raw = self._consumer.consume(min(_AT_ONCE, most - len(messages)), max(rest, 0.0))
-            for one in raw:
-                if one.error() is None:
-                    value = one.value() or b""
-                    size += len(value)
-                    place = PartitionKey(one.topic(), one.partition())
-                    messages.append(Message(place, one.offset(), one.key(), value))
-                else:
-                    self._report(one.error())
+            at_once = min(_AT_ONCE, most - len(self._read))
+            raw = self._consumer.consume(at_once, max(rest, 0.0))
+            size += self._add(raw)
             if not raw or rest <= 0:
                 break
-        owned = [message for message in messages if message.place in self.positions]
+        owned = [message for message in self._read if message.place in self.positions]
+        self._read = []
         if owned:
             self.active_at = time.monotonic()
         return owned
 
-    def starts(self, messages: Iterable[Message]) -> dict[PartitionKey, int]:
+    def _add(self, raw: Iterable[Any]) -> int:
+        """Add what the client returned to the messages to hand out; return their size in bytes."""
+        size = 0
+        for one in raw:
+            if one.error() is None:
+                value = one.value() or b""
+                size += len(value)
+                place = self._place(one.partition())
+                self._read.append(Message(place, one.offset(), one.key(), value))
+            else:
+                self._report(one.error())
+        return size
+
+    def _place(self, partition: int) -> PartitionKey:
+        """Return the same key for the same partition: a message is read faster so."""
+        place = self._places.get(partition)
+        if place is None:
+            place = self._places[partition] = PartitionKey(self.topic, partition)
+        return place
+
+    def starts(self, messages: Sequence[Message]) -> dict[PartitionKey, int]:
         """Return where the partitions of messages were, and move on behind the messages."""
         starts = dict(self.positions)
-        for message in messages:
-            self.rewinds += message.offset < starts.get(message.place, 0) and (
-                self.positions[message.place] == starts[message.place]
-            )
-            self.positions[message.place] = message.offset + 1
+        firsts = {message.place: message.offset for message in reversed(messages)}
+        self.rewinds += sum(offset < starts.get(place, 0) for place, offset in firsts.items())
+        self.positions |= ends_of(messages)
         return starts
 
-    def keep_alive(self, seconds: float) -> None:
-        """Stay in the group for a moment without reading."""
-        owned = self._consumer.assignment()
-        self._consumer.pause(owned)
-        message = self._consumer.poll(seconds)
-        if message is not None and message.error() is None:  # of a partition that was just added
-            place = message.topic(), message.partition(), message.offset()
-            self._consumer.seek(self._kafka.TopicPartition(*place))
-        self._consumer.resume(self._consumer.assignment())
+    def keep_alive(self) -> None:
+        """Stay in the group without reading; to be called a few times a second.
+
+        What arrives meanwhile is kept for `read`. Partitions are paused only after a while: the
+        client throws away all that it has fetched of a paused partition, and fetches it again.
+        """
+        if len(self._read) >= _MOST_KEPT:
+            self._is_paused = True
+            self._consumer.pause(self._consumer.assignment())
+        message = self._consumer.poll(0)
+        self._add([] if message is None else [message])
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._consumer.resume(self._consumer.assignment())
 
     def rewind(self) -> None:
         """Read all owned partitions again from where the database is."""
+        self._resume()
+        self._read = []
         for place, offset in self._read_offsets(self.positions).items():
             self.positions[place] = offset
             start = offset or self._kafka.OFFSET_BEGINNING
@@ -186,6 +214,8 @@ class GroupConsumer:
         self._before_revoke()
         for partition in partitions:
             self.positions.pop(PartitionKey(partition.topic, partition.partition), None)
+        # Given back later, a partition is read from where the database is by then.
+        self._read = [message for message in self._read if message.place in self.positions]
         consumer.incremental_unassign(partitions)
         self.active_at = time.monotonic()
 

@@ -151,7 +151,9 @@ class Loader:
                 return self._decoder.decode(messages, starts)
             except OSError:
                 self.outages += 1
-                consumer.keep_alive(_SLOWEST_RETRY_SECONDS)
+                retry_at = self._now() + _SLOWEST_RETRY_SECONDS
+                while self._now() < retry_at and not self._stopping.wait(_POLL_SECONDS):
+                    consumer.keep_alive()
         return None
 
     def _choose_patience(self, consumer: GroupConsumer) -> float:
@@ -160,7 +162,7 @@ class Loader:
         return self.options.linger_seconds if is_busy else _POLL_SECONDS
 
     def _hand_over(self, consumer: GroupConsumer, batch: EventBatch) -> None:
-        """Give a batch to the writer; while it is busy for long, pause and stay in the group."""
+        """Give a batch to the writer; while it is busy for long, stay in the group."""
         waited_since = self._now()
         while self._failure is None:
             try:
@@ -168,7 +170,7 @@ class Loader:
                 self._batches.put(batch, timeout=_POLL_SECONDS)
             except queue.Full:
                 if self._now() - waited_since > self.options.linger_seconds:
-                    consumer.keep_alive(_POLL_SECONDS)
+                    consumer.keep_alive()
                 if self._overtaken.is_set():  # this batch follows one that was dropped
                     return
             else:
