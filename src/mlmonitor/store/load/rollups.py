@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlmonitor.aggregate.plan import NumericPlan, Plan
 from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.categories import NEW, OTHER, Dictionary
 from mlmonitor.capture.read.reader import Reader
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.capture.read.tables import MappingTable
 from mlmonitor.errors import import_extra
-from mlmonitor.records import QUALITIES, REFUSED, Field, Kind, Role
-from mlmonitor.store.event_rows import build_rows
-from mlmonitor.store.load.decode import Content
+from mlmonitor.formats.events import PredictionBlock
+from mlmonitor.records import QUALITIES, REFUSED, Field, Floats, Kind, Role
+from mlmonitor.store.event_rows import add_derived, read_outputs
 from mlmonitor.store.schema import read_sql
 
 Version = tuple[str, str]
@@ -37,6 +40,7 @@ _FIELDS = """
     order by role, field
 """
 _REFUSED = [QUALITIES.index(quality) for quality in REFUSED]
+_HOUR = 3_600_000_000  # microseconds
 _SPANS = (("hour", 13, ":00:00Z"), ("day", 10, "T00:00:00Z"))
 
 
@@ -54,12 +58,21 @@ class ReferencePlan:
         self.has_derived: bool = any(f.role is Role.DERIVED for f in named)
         self.widths: list[Any] = [named[field]["width"] for field in self.plan.schema.fields]
 
-    def profile(self, events: Sequence[Content]) -> FieldProfile:
-        """Sum up some predictions."""
-        rows = build_rows(events, self.outputs, with_derived=self.has_derived)
+    def profile(self, block: PredictionBlock, rows: Sequence[int]) -> FieldProfile:
+        """Sum up some rows of a block."""
+        features: Sequence[Mapping[str, Any]] = [block.features[row] for row in rows]
+        if self.has_derived or any(block.columns.invalid):
+            features = [self._add_derived(block, row) for row in rows]
+        outputs = {name: read_outputs(block, name, rows) for name in self.outputs}
+        table = Rows(len(rows), MappingTable(features), outputs, [], [], None)
         profile = FieldProfile(self.plan)
-        profile.update(self.reader.read_block(rows))
+        profile.update(self.reader.read_block(table))
         return profile
+
+    def _add_derived(self, block: PredictionBlock, row: int) -> Mapping[str, Any]:
+        columns = block.columns
+        derived, invalid = columns.derived[row], columns.invalid[row]
+        return add_derived(block.features[row], derived, invalid, with_derived=self.has_derived)
 
 
 def _build_numeric(field: Mapping[str, Any]) -> NumericPlan:
@@ -113,47 +126,74 @@ def _read_fields(connection: Any, version: Version) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-class _Group(NamedTuple):
-    """Predictions of one hour, version and segment."""
-
-    version: Version
-    segment: str
-    hour: str
-
-
 def roll_up(
     connection: Any,
-    events: Sequence[Content],
+    block: PredictionBlock,
     plans: Mapping[Version, ReferencePlan | None],
     shard: int,
 ) -> None:
     """Add predictions to the rollups of their hours and days, in the open transaction."""
-    groups: dict[_Group, list[Content]] = defaultdict(list)
-    for event in events:
-        version = event["model"], event.get("model_version", "")
-        groups[_Group(version, event.get("segment", ALL), event["time"][:13])].append(event)
+    groups: dict[tuple[Version, str, int], list[int]] = defaultdict(list)
+    hours = (block.microseconds // _HOUR).tolist()
+    keys = zip(block.versions, block.columns.segment, hours, strict=True)
+    for row, key in enumerate(keys):
+        groups[key].append(row)
+    weights = _Weights.build(block)
     traffic: dict[tuple[Any, ...], _Traffic] = defaultdict(_Traffic)
     profiles: dict[tuple[Any, ...], FieldProfile] = {}
-    for group, members in groups.items():
-        plan = plans.get(group.version)
-        counted = _Traffic.count(members)
-        profile = None if plan is None else plan.profile(members)
-        for segment in {ALL, group.segment}:
+    for (version, own_segment, hour), rows in groups.items():
+        plan = plans.get(version)
+        counted = weights.sum_up(rows)
+        profile = None if plan is None else plan.profile(block, rows)
+        moment = str(np.datetime64(hour, "h"))
+        for segment in {ALL, own_segment}:
             for span, length, rest in _SPANS:
-                key = *group.version, segment, span, group.hour[:length] + rest
-                traffic[key].add(counted)
-                if profile is not None and key in profiles:
-                    profiles[key].merge(profile)
+                place = *version, segment, span, moment[:length] + rest
+                traffic[place].add(counted)
+                if profile is not None and place in profiles:
+                    profiles[place].merge(profile)
                 elif profile is not None:
-                    profiles[key] = FieldProfile(profile.plan)
-                    profiles[key].merge(profile)
+                    profiles[place] = FieldProfile(profile.plan)
+                    profiles[place].merge(profile)
     _upsert(connection, "add_traffic", (t.row(key) for key, t in traffic.items()), shard)
-    rows = (
+    field_rows = (
         row
         for key, profile in profiles.items()
         for row in _build_field_rows(key, profile, plans[key[:2]])
     )
-    _upsert(connection, "add_fields", rows, shard)
+    _upsert(connection, "add_fields", field_rows, shard)
+
+
+class _Weights(NamedTuple):
+    """What each prediction adds to the traffic. latency: NaN where there is none."""
+
+    failed: NDArray[np.bool]
+    estimated: Floats
+    latency: Floats
+
+    @classmethod
+    def build(cls, block: PredictionBlock) -> "_Weights":
+        """Read the columns of a block."""
+        columns = block.columns
+        latency = np.array(columns.latency_seconds, np.float64)
+        latency = np.where(np.abs(latency) < _TINY, 0.0, np.clip(latency, -_TAME, _TAME))
+        failed = np.array([status == "error" for status in columns.status])
+        return cls(failed, 1 / np.array(columns.sample, np.float64), latency)
+
+    def sum_up(self, rows: Sequence[int]) -> "_Traffic":
+        """Count predictions, failures, what sampling stands for, and latencies."""
+        counted = _Traffic()
+        latencies = self.latency[rows]
+        latencies = latencies[~np.isnan(latencies)]
+        counted.counts = [
+            len(rows),
+            int(np.count_nonzero(self.failed[rows])),
+            float(self.estimated[rows].sum()),
+            latencies.size,
+            float(latencies.sum()),
+        ]
+        counted.latency_max = float(latencies.max(initial=0.0))
+        return counted
 
 
 class _Traffic:
@@ -162,24 +202,8 @@ class _Traffic:
     __slots__ = ("counts", "latency_max")
 
     def __init__(self) -> None:
-        self.counts = [0, 0, 0.0, 0, 0.0]
+        self.counts: list[float] = [0, 0, 0.0, 0, 0.0]
         self.latency_max = 0.0
-
-    @classmethod
-    def count(cls, events: Sequence[Content]) -> "_Traffic":
-        """Count predictions, failures, what sampling stands for, and latencies."""
-        counted = cls()
-        latencies = [event.get("latency_seconds") for event in events]
-        times = [_tame(t) for t in latencies if t is not None]
-        counted.counts = [
-            len(events),
-            sum(event["status"] == "error" for event in events),
-            sum(1 / event.get("sample", 1.0) for event in events),
-            len(times),
-            float(sum(times)),
-        ]
-        counted.latency_max = max(times, default=0.0)
-        return counted
 
     def add(self, other: "_Traffic") -> None:
         """Add the counts of other calls."""

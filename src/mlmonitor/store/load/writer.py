@@ -1,16 +1,19 @@
 """One batch, one transaction: rows, rollups, dead letters and offsets."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlmonitor.formats.events import StagingSchema, encode_copy
+from mlmonitor.formats.events import (
+    PredictionBlock,
+    StagingSchema,
+    encode_copy,
+    encode_predictions,
+)
 from mlmonitor.store.database import sqlstate
 from mlmonitor.store.load.copy import copy_new, merge
 from mlmonitor.store.load.dead_letters import DeadLetterTopic, insert_dead_letters
 from mlmonitor.store.load.decode import (
     SCHEMAS,
-    Content,
     DeadLetter,
     Decoder,
     EventBatch,
@@ -21,7 +24,7 @@ from mlmonitor.store.load.rollups import PlanCache, Version, roll_up
 _DATA_CLASSES = ("21", "22", "23", "54")
 """What the data itself is at fault for: trying the same batch again would not help."""
 _REPLAYED_BATCHES = 20
-_PARTITIONED: tuple[StagingSchema, ...] = ("prediction", "label", "kpi")
+_PARTITIONED: tuple[StagingSchema, ...] = ("label", "kpi")
 
 
 @dataclass(slots=True)
@@ -80,56 +83,61 @@ class BatchWriter:
                 raise
             if len(batch.messages) > 1:
                 return self._write_halves(connection, batch)
-            batch.events, letter = {}, DeadLetter(batch.messages[0], reason)
-            batch.dead_letters = [letter]
+            batch.events, batch.predictions = {}, None
+            batch.dead_letters = [DeadLetter(batch.messages[0], reason)]
             return self._write_once(connection, batch)
 
     def _write_halves(self, connection: Any, batch: EventBatch) -> LoadCounts:
         (first, second), between = batch.halves()
-        counts = self.write(connection, self._decoder.decode(first, batch.starts))
-        counts.add(self.write(connection, self._decoder.decode(second, between)))
+        decode = self._decoder.decode
+        counts = self.write(connection, decode(first, batch.starts, as_written=False))
+        counts.add(self.write(connection, decode(second, between, as_written=False)))
         return counts
 
     def _write_once(self, connection: Any, batch: EventBatch) -> LoadCounts:
         counts = LoadCounts(dead=len(batch.dead_letters), batches=1)
         encoded = {s: encode_copy(s, batch.events[s]) for s in SCHEMAS if batch.events.get(s)}
+        predictions = batch.predictions
+        if predictions is not None:
+            encoded["prediction"] = encode_predictions(predictions)
         self._make_partitions(connection, batch)
         with connection.transaction():
             claim_offsets(connection, self._group, batch.starts)
-            for schema, data in encoded.items():
-                events = batch.events[schema]
-                if schema == "prediction":
-                    new = self._write_predictions(connection, events, data, batch.shard)
+            for schema in [schema for schema in SCHEMAS if schema in encoded]:
+                data = encoded[schema]
+                if schema == "prediction" and predictions is not None:
+                    events = predictions.rows
+                    new = self._write_predictions(connection, predictions, data, batch.shard)
                 else:
+                    events = len(batch.events[schema])
                     new = merge(connection, schema, data, batch.shard)
                 counts.loaded[schema] = new
-                counts.replayed += len(events) - new
+                counts.replayed += events - new
             insert_dead_letters(connection, batch.dead_letters)
             self._letters.send(batch.dead_letters)
             advance_offsets(connection, self._group, batch.ends)
         return counts
 
     def _write_predictions(
-        self, connection: Any, events: Sequence[Content], data: bytes, shard: int
+        self, connection: Any, block: PredictionBlock, data: bytes, shard: int
     ) -> int:
-        versions: list[Version] = sorted({(e["model"], e.get("model_version", "")) for e in events})
+        versions: list[Version] = sorted(set(block.versions))
         for version in versions:
             connection.execute("select mlmonitor.lock_version(%s, %s, false)", version)
         if self._replaying or not copy_new(connection, data):
             self._replaying = max(self._replaying - 1, 0) or _REPLAYED_BATCHES
             new = merge(connection, "prediction", data, shard)
-            if new == len(events):
+            if new == block.rows:
                 self._replaying = 0
             return new
         plans = {version: self._plans.get(connection, version) for version in versions}
-        roll_up(connection, events, plans, shard)
+        roll_up(connection, block, plans, shard)
         query = "select exists (select from mlmonitor.waiting_label)"
         if connection.execute(query).fetchone()[0]:
-            times = [event["time"] for event in events]
-            ids = [event["prediction_id"] for event in events]
-            parameters = (ids, min(times), max(times), shard)
+            columns = block.columns
+            parameters = [*columns.prediction_id], min(columns.time), max(columns.time), shard
             connection.execute("select mlmonitor.match_waiting(%s, %s, %s, %s)", parameters)
-        return len(events)
+        return block.rows
 
     def _make_partitions(self, connection: Any, batch: EventBatch) -> None:
         """Make the partitions of days that this process has not loaded yet, each by itself."""
@@ -138,6 +146,8 @@ class BatchWriter:
             for schema in _PARTITIONED
             for event in batch.events.get(schema, ())
         }
+        if batch.predictions is not None:
+            days |= {("prediction", day) for day in batch.predictions.days}
         for schema, day in sorted(days - self._days):
             connection.execute("select mlmonitor.create_partition(%s, %s::date)", (schema, day))
             self._days.add((schema, day))
