@@ -98,7 +98,7 @@ def pages() -> list[Path]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_links_to_what_is_there(page: Path) -> None:
+def test_links_of_a_page_lead_to_existing_files(page: Path) -> None:
     """Pages and figures exist, made by scripts; a figure under 110 kB, a screenshot under 300."""
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):

@@ -35,7 +35,7 @@ def test_every_service_has_an_image_and_only_known_keys() -> None:
         assert all(isinstance(value, str) for value in service.get("environment", {}).values())
 
 
-def test_services_wait_for_services_that_are_there() -> None:
+def test_services_wait_only_for_services_that_exist() -> None:
     """One that has to be healthy says how that is seen; one that has to end is not restarted."""
     for name, service in SERVICES.items():
         waits = service.get("depends_on", {})
@@ -49,7 +49,7 @@ def test_services_wait_for_services_that_are_there() -> None:
                 assert SERVICES[other].get("restart", "no") == "no"
 
 
-def test_every_volume_and_file_is_there() -> None:
+def test_every_volume_and_file_of_the_stack_exists() -> None:
     """Named volumes are declared and used; files are in the folder."""
     used = set()
     for service in SERVICES.values():
@@ -88,7 +88,7 @@ def test_grafana_gets_every_variable_that_its_files_ask_for() -> None:
         assert provider["options"]["path"].startswith(f"{mounted}/")
 
 
-def test_every_command_of_the_library_is_one_that_it_has() -> None:
+def test_the_stack_calls_only_commands_that_the_library_has() -> None:
     """With the options that it has."""
     commands = []
     for service in SERVICES.values():
@@ -107,7 +107,7 @@ def test_the_event_topic_is_that_of_the_library() -> None:
 
 
 @pytest.mark.integration
-def test_compose_takes_the_file() -> None:
+def test_docker_compose_accepts_the_file() -> None:
     """As the loader of Docker Compose judges it, against its own schema."""
     command = [program("compose-config"), STACK / "compose.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=STACK)
@@ -118,7 +118,7 @@ def test_compose_takes_the_file() -> None:
 
 
 @pytest.mark.integration
-def test_the_configurations_are_what_their_programs_take(tmp_path: Path) -> None:
+def test_every_configuration_is_accepted_by_its_program(tmp_path: Path) -> None:
     """As promtool and the Collector themselves judge them, with the shipped rules."""
     write_files("alerts", tmp_path / "rules")
     text = (STACK / "config" / "prometheus.yml").read_text(encoding="utf-8")

@@ -146,7 +146,9 @@ def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.Monke
         page.close()
 
 
-def test_a_service_that_is_gone_is_said(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_says_when_its_service_is_gone(
+    visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last numbers stay, and say that they are the last."""
     monkeypatch.setattr(page_source, "REFRESH_SECONDS", 0.2)
     monitor = shifted_monitor(minutes=10)
@@ -158,7 +160,7 @@ def test_a_service_that_is_gone_is_said(visit: Open, monkeypatch: pytest.MonkeyP
     tab.complaints.clear()  # the browser logs each refused connection
 
 
-def test_the_page_is_whole_without_scripts(shifted: Monitor, visit: Open) -> None:
+def test_the_page_is_complete_without_scripts(shifted: Monitor, visit: Open) -> None:
     """Links and the form load it again."""
     page = visit(shifted.serve(port=0).url, java_script_enabled=False).page
     page.get_by_label("filter").fill("limit")

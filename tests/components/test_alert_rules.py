@@ -310,7 +310,7 @@ def minute_samples(case: Case) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
-def test_alerts_fire_in_time_and_are_silent_else(naming: Naming, tmp_path: Path) -> None:
+def test_alerts_fire_in_time_and_only_with_a_cause(naming: Naming, tmp_path: Path) -> None:
     """As the real evaluation of Prometheus says, minute by minute."""
     write_files("alerts", tmp_path, naming=naming)
     document = {
@@ -364,7 +364,7 @@ def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list
 
 @pytest.mark.parametrize("effect", [1.0, 4.0])
 @pytest.mark.parametrize("rates", [(50, 50), (56, 44), (90, 10)])
-def test_evidence_in_promql_is_the_library_s_of_the_summed_counts(
+def test_evidence_in_promql_equals_the_librarys_over_the_summed_counts(
     rates: tuple[int, int], effect: float, tmp_path: Path
 ) -> None:
     """At any minute, with the design effect that a process exports."""

@@ -119,7 +119,7 @@ def by_label(samples: list[dict[str, Any]], label: str) -> dict[str, float]:
     return {sample["metric"].get(label, ""): float(sample["value"][1]) for sample in samples}
 
 
-def test_the_values_of_one_process_are_those_of_its_status(seen: Seen) -> None:
+def test_queries_over_one_process_give_the_values_of_its_status(seen: Seen) -> None:
     """Where a model is one process, the fleet is that process."""
     status = seen.history.fraud.status()
     chosen = {"$model": "fraud", "$role": "feature", "$field": "amount"}
@@ -144,7 +144,7 @@ def test_the_values_of_one_process_are_those_of_its_status(seen: Seen) -> None:
     assert float(accuracy[0]["value"][1]) == pytest.approx(status.performance["accuracy"].value)
 
 
-def test_the_values_of_two_processes_are_those_of_all_rows(seen: Seen) -> None:
+def test_queries_over_two_processes_give_the_values_of_all_their_rows(seen: Seen) -> None:
     """Sums before ratios: not the mean of two ratios."""
     statuses = [monitor.status() for monitor in seen.history.severity]
     chosen = {"$model": "severity", "$role": "feature", "$field": "amount"}

@@ -59,7 +59,7 @@ def by_class(prometheus: Prometheus, query: str) -> dict[str, float]:
     return {sample["metric"]["class"]: float(sample["value"][1]) for sample in samples}
 
 
-def test_errors_of_a_fleet_are_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
+def test_errors_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
     """MAE, RMSE and bias, although declared buckets count each row once more."""
     rng = np.random.default_rng(1)
     actual = rng.normal(100, 20, ROWS)
@@ -83,7 +83,7 @@ def test_errors_of_a_fleet_are_those_of_the_pooled_rows(prometheus: Prometheus) 
         monitor.close()
 
 
-def test_classes_of_a_fleet_are_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
+def test_class_counts_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
     """Accuracy, precision and recall to a billionth, the AUC within its bins."""
     rng = np.random.default_rng(2)
     truth = (rng.random(ROWS) < 0.3).astype(int)

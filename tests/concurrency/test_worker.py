@@ -198,7 +198,7 @@ def test_where_no_thread_can_be_started_close_exports_in_the_calling_thread(
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
 
 
-def test_a_close_without_a_thread_is_false_if_the_destination_cannot_be_reached(
+def test_close_without_a_thread_returns_false_if_the_destination_is_unreachable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It does not take longer than it may, either."""

@@ -92,7 +92,7 @@ def test_events_arrive_in_avro_at_a_broker(kafka_broker: KafkaBroker, reference:
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_registry_that_refuses_or_is_away_drops_and_counts(
+def test_events_are_dropped_and_counted_while_the_registry_refuses_or_is_away(
     is_there: bool,  # noqa: FBT001 - a parameter
     kafka_broker: KafkaBroker,
     reference: Reference,

@@ -22,14 +22,14 @@ def test_a_message_arrives_once_at_each_broker(
         assert messages[0].headers() == [("schema", b"x")]
 
 
-def test_each_database_is_empty_and_of_its_own(database_url: str) -> None:
+def test_each_test_gets_an_empty_database_of_its_own(database_url: str) -> None:
     """A table of another test is not there."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         assert row.fetchone() == (0,)
 
 
-def test_a_broker_that_was_stopped_has_its_messages_again(own_broker: KafkaBroker) -> None:
+def test_a_restarted_broker_still_has_its_messages(own_broker: KafkaBroker) -> None:
     """On the same port."""
     topic = own_broker.make_topic(1)
     producer = Producer({"bootstrap.servers": own_broker.address, "log_level": 0})

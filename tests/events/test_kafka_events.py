@@ -103,7 +103,7 @@ def test_events_of_one_prediction_are_in_order_in_one_partition(
         assert len({partition for _, partition in parts}) == 1
 
 
-def test_messages_but_predictions_say_their_schema_in_a_header(
+def test_messages_other_than_predictions_name_their_schema_in_a_header(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
     """So that a router need not parse them; the body says the same."""
@@ -129,7 +129,7 @@ def time_calls(function: Callable[[Any], object], inputs: list[Any]) -> Iterator
         yield time.perf_counter() - started
 
 
-def test_a_broker_away_costs_no_prediction_and_every_loss_is_counted(
+def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_counted(
     own_broker: KafkaBroker, reference: Reference
 ) -> None:
     """Memory is bounded; what had room is delivered when the broker is there again."""
@@ -159,7 +159,7 @@ def test_a_broker_away_costs_no_prediction_and_every_loss_is_counted(
     assert back.waiting == back.refused == 0
 
 
-def test_events_that_cannot_be_delivered_until_the_end_are_dropped_and_counted(
+def test_events_still_undelivered_at_exit_are_dropped_and_counted(
     reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Within the limit of an exit; the log says how many, and `close` is False."""
@@ -283,7 +283,7 @@ def test_forked_processes_send_their_own_events(kafka_broker: KafkaBroker) -> No
     assert len({event["event_id"] for event in predictions}) == 250
 
 
-def test_threads_that_ask_for_the_status_do_not_disturb_the_counts(
+def test_threads_that_read_the_status_do_not_disturb_the_counts(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
     """Counts never fall, and end at what was sent."""

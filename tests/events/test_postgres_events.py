@@ -77,7 +77,7 @@ def test_every_event_is_one_row_with_its_values(store_url: str, reference: Refer
     assert fields == (len(reference.fields),)
 
 
-def test_rows_that_are_sent_again_are_there_once(store_url: str) -> None:
+def test_events_that_are_sent_again_are_stored_once(store_url: str) -> None:
     """The merge leaves out events whose ids are there, as after an unknown outcome."""
     golden = Path(__file__).parents[1] / "golden" / "events_v1.jsonl"
     contents = [json.loads(line) for line in golden.read_text(encoding="utf-8").splitlines()]
@@ -100,7 +100,9 @@ def test_rows_that_are_sent_again_are_there_once(store_url: str) -> None:
         assert count == (expected,), schema
 
 
-def test_a_database_without_tables_is_waited_for(database_url: str, reference: Reference) -> None:
+def test_events_wait_for_a_database_that_has_no_tables_yet(
+    database_url: str, reference: Reference
+) -> None:
     """The status says what to do; once it is done, everything arrives."""
     with make_monitor(reference, Postgres(database_url)) as monitor:
         monitor.record(rows(100), np.zeros(100))
@@ -115,7 +117,7 @@ def test_a_database_without_tables_is_waited_for(database_url: str, reference: R
     assert query(database_url, "select count(*) from mlmonitor.prediction") == [(100,)]
 
 
-def test_connections_that_the_database_ends_lose_and_double_nothing(
+def test_no_event_is_lost_or_stored_twice_when_the_database_ends_connections(
     store_url: str, reference: Reference
 ) -> None:
     """Killed again and again while events are written."""
@@ -149,7 +151,7 @@ def test_connections_that_the_database_ends_lose_and_double_nothing(
     ) == [(10_000, 10_000)]
 
 
-def test_a_database_away_loses_no_prediction_and_every_loss_is_counted(
+def test_an_unreachable_database_costs_no_prediction_and_every_lost_event_is_counted(
     reference: Reference,
 ) -> None:
     """Bounded memory, exact counts, and an exit within its limit."""

@@ -41,7 +41,7 @@ def test_maturity_is_a_share_that_never_falls_with_age(labels: list[tuple[int, i
     assert (np.diff(known) >= -1e-12).all()
 
 
-def test_chain_ladder_is_macks_on_a_triangle() -> None:
+def test_projected_losses_equal_macks_chain_ladder_on_a_triangle() -> None:
     """Cumulative labels of three cohorts: 10 20 20, 10 30, 12. Factors are 50/20 and 20/20."""
     table = CohortTable(1.0)
     for cohort, increments in enumerate(([10, 10, 0], [10, 20], [12])):

@@ -66,7 +66,7 @@ def test_rows_without_a_group_are_alone(groups: list[int], alone: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 5, 20, 100])
 @pytest.mark.parametrize("is_named", [True, False])
-def test_the_mean_size_is_within_a_sixth(size: int, *, is_named: bool) -> None:
+def test_the_estimated_mean_group_size_is_within_a_sixth(size: int, *, is_named: bool) -> None:
     """Four standard errors of 4.4 %."""
     groups = np.repeat(np.arange(20_000 // size), size)
     sizes = GroupSizes()
@@ -85,7 +85,7 @@ def test_recent_rows_have_smaller_groups_than_all(rng: np.random.Generator) -> N
     assert groups.nbytes < 120_000
 
 
-def test_a_service_that_names_no_group_is_assumed_to_have_those_of_its_reference() -> None:
+def test_a_service_without_groups_is_assumed_to_have_those_of_its_reference() -> None:
     """But never more rows in a group than there are."""
     groups = RecentGroups(8.0)
     groups.update(*hash_groups([None] * 10))

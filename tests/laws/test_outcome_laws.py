@@ -102,7 +102,7 @@ def test_an_empty_state_is_the_identity_of_merging(plan: OutcomePlan, rows: int,
 
 @every_plan
 @given(sizes, seeds, st.lists(st.integers(0, 40), max_size=4))
-def test_rows_in_any_order_and_in_any_batches_are_the_rows_at_once(
+def test_rows_in_any_order_and_batches_give_the_state_of_all_rows_at_once(
     plan: OutcomePlan, rows: int, seed: int, cuts: list[int]
 ) -> None:
     """A permutation, split anywhere, in one state or merged from one a batch."""
@@ -121,7 +121,7 @@ def test_rows_in_any_order_and_in_any_batches_are_the_rows_at_once(
 
 @every_plan
 @given(sizes, seeds)
-def test_a_state_survives_as_arrays(plan: OutcomePlan, rows: int, seed: int) -> None:
+def test_a_state_survives_being_saved_as_arrays(plan: OutcomePlan, rows: int, seed: int) -> None:
     """What was written is what is read."""
     tables = filled(plan, rows, seed)
     assert_same(OutcomeTables.from_state(tables.state(), plan), tables)

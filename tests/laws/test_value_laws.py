@@ -169,7 +169,7 @@ def test_numbers_texts_and_truths_are_the_same_in_every_form(form: str, kind: st
 
 
 @pytest.mark.parametrize("form", [*ANY, *TYPED, *TIMES, *INSTANTS])
-def test_a_moment_is_the_same_in_every_form(form: str) -> None:
+def test_a_point_in_time_is_the_same_in_every_form(form: str) -> None:
     """Of any unit, zone and library."""
 
     @settings(max_examples=30)

@@ -125,7 +125,7 @@ def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(
     assert kolmogorov_smirnov(a, b)[0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_kolmogorov_smirnov_of_missing_values_alone_is_not_known() -> None:
+def test_kolmogorov_smirnov_is_nan_if_all_values_are_missing() -> None:
     """Without values on one side there is no distribution function to compare."""
     assert np.isnan(kolmogorov_smirnov(np.array([[5, 5, 0]]), np.array([[0, 0, 9]]))[0])
 

@@ -35,7 +35,7 @@ processes = pytest.mark.parametrize("processes", [1, PROCESSES])
 
 @processes
 @pytest.mark.parametrize("scale", [1.0, 1e6])
-def test_regression_is_scikit_learns(processes: int, scale: float) -> None:
+def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -> None:
     """To 1e-9, far from zero too."""
     rng = np.random.default_rng(0)
     actual = rng.normal(5, 1, ROWS) * scale
@@ -68,7 +68,7 @@ def classes_of(plan: OutcomePlan, actual: Any, predicted: Any, scores: Any) -> O
 
 @processes
 @pytest.mark.parametrize("rate", [0.5, 0.02])
-def test_binary_classification_is_scikit_learns(processes: int, rate: float) -> None:
+def test_binary_classification_measures_equal_scikit_learns(processes: int, rate: float) -> None:
     """To 1e-9; the areas within the error that they state."""
     rng = np.random.default_rng(1)
     logits = rng.normal(np.log(rate / (1 - rate)), 1.5, ROWS)
@@ -104,7 +104,7 @@ def test_binary_classification_is_scikit_learns(processes: int, rate: float) -> 
 
 
 @processes
-def test_a_calibration_curve_is_numpys(processes: int) -> None:
+def test_a_calibration_curve_equals_one_by_numpy(processes: int) -> None:
     """Of each tenth the rows, the mean score and the share of positives; 0, 0.1 and 1 included."""
     rng = np.random.default_rng(2)
     score = np.concatenate([rng.random(ROWS - 30), np.repeat([0.0, 0.1, 1.0], 10)])
@@ -139,7 +139,7 @@ def test_another_threshold_decides_as_numpy_would() -> None:
 
 
 @processes
-def test_multiclass_classification_is_scikit_learns(processes: int) -> None:
+def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
     """Macro means, also where a class was never predicted."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 2, 1, 0.2], ROWS)
@@ -165,7 +165,7 @@ def test_multiclass_classification_is_scikit_learns(processes: int) -> None:
     assert abs(found["roc_auc"].value - area) <= found.auc_error["roc_auc"] + 1e-12
 
 
-def test_rankings_are_scikit_learns() -> None:
+def test_ranking_measures_equal_scikit_learns() -> None:
     """NDCG among the ten highest scores; the reciprocal rank of the first relevant item."""
     rng = np.random.default_rng(8)
     scores, relevance = rng.random((200, 25)), rng.poisson(0.3, (200, 25)).astype(float)

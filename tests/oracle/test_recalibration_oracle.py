@@ -18,7 +18,7 @@ def sums(predicted: np.ndarray, actual: np.ndarray, center: float) -> Calibratio
 
 @pytest.mark.parametrize("center", [0.0, 900.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_line_and_both_losses_are_those_of_least_squares(seed: int, center: float) -> None:
+def test_the_line_and_both_losses_equal_those_of_least_squares(seed: int, center: float) -> None:
     """Wherever the sums are centred."""
     rng = np.random.default_rng(seed)
     predicted = rng.normal(1_000, 50, 400)
@@ -48,7 +48,7 @@ def test_the_statistic_of_calibrated_predictions_is_chi_squared() -> None:
     assert stats.kstest(statistics, stats.chi2(2).cdf).pvalue > 0.01
 
 
-def test_calibrated_predictions_rarely_ever_seem_evident_however_often_they_are_checked() -> None:
+def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are_checked() -> None:
     """At most one stream in a hundred reaches 100, at any of forty checks."""
     rng, found = np.random.default_rng(6), 0
     for _ in range(200):

@@ -142,7 +142,7 @@ def test_a_child_forked_in_c_that_records_nothing_reports_nothing(
 
 
 @pytest.mark.parametrize("make", [make_mark, PidMark], ids=["wiped page", "pid"])
-def test_a_mark_is_false_in_a_child_until_it_is_set_there(make: Callable[[], PidMark]) -> None:
+def test_a_fork_mark_is_false_in_a_child_until_it_is_set_there(make: Callable[[], PidMark]) -> None:
     """Both kinds of marks, forked by C and by Python."""
     mark = make()
     mark.value = 1

@@ -39,7 +39,7 @@ def test_the_bytes_of_a_profile_do_not_depend_on_the_number_of_workers(
     assert profiles[0].to_bytes() == profiles[1].to_bytes()
 
 
-def test_what_a_worker_cannot_read_is_refused_by_the_same_error(
+def test_a_worker_refuses_an_unreadable_file_with_the_error_of_one_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A part that is damaged within; the command names the file."""

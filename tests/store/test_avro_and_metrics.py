@@ -82,7 +82,9 @@ def test_the_loader_exports_its_own_metrics(loader: Loader) -> None:
         assert "mlmonitor.loader.commit.age" in receiver.ledger.names
 
 
-def test_metrics_that_nobody_takes_are_counted_and_hold_nothing_up(loader: Loader) -> None:
+def test_metrics_that_cannot_be_delivered_are_counted_and_do_not_delay_loading(
+    loader: Loader,
+) -> None:
     """The next export holds everything again."""
     exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
     metrics = LoaderMetrics(loader, exporter, interval_seconds=3_600)
@@ -90,7 +92,9 @@ def test_metrics_that_nobody_takes_are_counted_and_hold_nothing_up(loader: Loade
     assert metrics.failed == 1
 
 
-def test_progress_is_one_line(loader: Loader, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loader_shows_progress_on_one_line(
+    loader: Loader, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Written over and over, and ended at the end."""
     progress = _Progress(loader)
     progress()

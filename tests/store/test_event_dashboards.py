@@ -217,7 +217,7 @@ def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
         assert not numbers or any(number is not None for number in numbers), title
 
 
-def test_drift_is_that_of_all_rows_of_the_span(reader: Connection) -> None:
+def test_a_dashboards_drift_is_computed_over_all_rows_of_its_time_range(reader: Connection) -> None:
     """Shards are added up before the distance is taken, as the library takes it."""
     expected = float(psi(np.array([TRAINED]), np.array([LIVE]))[0])
     found = rows(reader, "drift: Data drift by field")
@@ -238,7 +238,7 @@ def test_drift_is_that_of_all_rows_of_the_span(reader: Connection) -> None:
     )
 
 
-def test_the_figures_have_the_numbers_that_were_stored(reader: Connection) -> None:
+def test_business_figures_on_dashboards_equal_the_stored_ones(reader: Connection) -> None:
     """Averages, bands, buckets, totals."""
     averages = rows(reader, "drift: Training average and prediction average")
     assert {row["value"] for row in averages} == {100.0, 115.0}
@@ -261,7 +261,7 @@ def test_the_figures_have_the_numbers_that_were_stored(reader: Connection) -> No
     assert mean["value"] == -50.0
 
 
-def test_several_models_are_several_lines(reader: Connection) -> None:
+def test_each_model_is_a_line_of_its_own_on_a_dashboard(reader: Connection) -> None:
     """And an unknown one is none."""
     both = rows(reader, "drift: Data drift by field", model=["claims", "fraud"])
     assert len(both) == HOURS
@@ -276,7 +276,7 @@ def test_no_panel_reads_single_predictions() -> None:
         assert not tables & {"prediction", "label", "kpi", "outcome", "dead_letter"}, title
 
 
-def test_the_user_of_the_example_sees_sums_and_no_prediction(
+def test_the_database_user_of_the_example_reads_sums_and_no_prediction(
     store: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The script of the stack may be run again, and sets the password."""

@@ -47,7 +47,7 @@ def test_files_of_a_service_are_loaded_once(
     assert "loaded   0 events, 0 dead letters" in capsys.readouterr().out
 
 
-def test_a_line_that_is_no_event_is_a_dead_letter(
+def test_a_line_that_is_not_an_event_becomes_a_dead_letter(
     store: Connection, database_url: str, tmp_path: Path
 ) -> None:
     """The file's name and the line's number say where it was."""

@@ -172,7 +172,7 @@ HOSTILE = {
 }
 
 
-def test_what_is_no_event_becomes_a_dead_letter_with_a_reason(
+def test_a_message_that_is_not_an_event_becomes_a_dead_letter_with_a_reason(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
     """In the table and in the topic; the events between them are loaded."""
@@ -367,7 +367,7 @@ def _sums(store: Connection) -> dict[tuple[Any, ...], list[Any]]:
     }
 
 
-def test_the_database_and_the_loader_sum_up_alike(store: Connection, load: Any) -> None:
+def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, load: Any) -> None:
     """`merge_prediction` is what events=Postgres(...) calls; the loader computes by itself."""
     source = EventSource()
     events = [*source.reference(), *source.stream(80, labelled=0)]
@@ -408,7 +408,7 @@ def test_the_database_and_the_loader_sum_up_alike(store: Connection, load: Any) 
         assert one[5:] == pytest.approx(other[5:])
 
 
-def test_a_message_that_only_the_database_refuses_is_found(store: Connection, load: Any) -> None:
+def test_a_message_that_only_the_database_refuses_is_isolated(store: Connection, load: Any) -> None:
     """By halves: the others of its batch are loaded."""
     store.execute("alter table mlmonitor.kpi add constraint no_thirteen check (value <> 13)")
     source = EventSource()
@@ -419,7 +419,7 @@ def test_a_message_that_only_the_database_refuses_is_found(store: Connection, lo
     assert count(store, "select reason from mlmonitor.dead_letter") == "database: SQLSTATE 23514"
 
 
-def test_a_loader_goes_on_where_another_stopped(
+def test_a_loader_continues_where_another_stopped(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
     """Nothing is read twice: the offsets are in the database."""
@@ -577,7 +577,7 @@ def test_the_health_endpoint_answers_on_this_machine_only(
         server.close()
 
 
-def test_a_loader_says_what_is_wrong_with_its_options(
+def test_an_error_in_an_option_of_the_loader_names_the_option(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before it begins, and without a password."""

@@ -54,7 +54,7 @@ def history(store: Connection) -> list[dict[str, Any]]:
     return predictions
 
 
-def test_a_reference_of_a_stored_period_is_that_of_its_rows(
+def test_a_reference_of_a_stored_period_equals_one_fitted_to_its_rows(
     store: Connection, history: list[dict[str, Any]]
 ) -> None:
     """The same counts and moments as if the rows had been passed to `fit`."""
@@ -99,7 +99,9 @@ def test_a_backtest_finds_the_drift_and_nothing_before_it(
     assert change < starts["usual"] <= starts["strict"] < change + 86_400
 
 
-def test_a_backtest_of_nothing_is_refused(store: Connection, history: list[dict[str, Any]]) -> None:
+def test_a_backtest_without_rows_is_refused(
+    store: Connection, history: list[dict[str, Any]]
+) -> None:
     """Neither a model that is not there, nor a period that is empty, nor no setting."""
     with pytest.raises(ConfigError, match="no predictions"):
         StoredModel.find(store, "claims", "8")

@@ -187,7 +187,7 @@ def test_a_partition_is_made_of_known_tables_only(store: Connection, parent: str
         store.execute("select mlmonitor.create_partition(%s, current_date)", (parent,))
 
 
-def test_days_out_of_reason_have_no_partition(store: Connection) -> None:
+def test_implausible_days_get_no_partition(store: Connection) -> None:
     """Their rows belong to the default partition, so that nobody can fill the catalogue."""
     query = "select mlmonitor.create_partition('prediction', %s::date)"
     assert store.execute(query, ("1969-12-31",)).fetchone() == (False,)

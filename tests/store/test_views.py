@@ -185,7 +185,7 @@ def assert_figures_agree(scored: Scored) -> None:
     assert mae == pytest.approx(cohort.performance.mae)
 
 
-def test_maturity_in_sql_is_that_of_the_service(store: Connection) -> None:
+def test_maturity_in_sql_equals_that_of_the_service(store: Connection) -> None:
     """By chain ladder, over cohorts whose labels arrive late."""
     draw = np.random.default_rng(5)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

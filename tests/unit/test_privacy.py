@@ -314,7 +314,7 @@ def test_no_planted_value_is_in_an_event(rows: int, *, is_learned: bool) -> None
     assert len(recorder.select("label")) == 2 * ROWS
 
 
-def test_what_is_withheld_is_counted_and_compared() -> None:
+def test_withheld_categories_are_still_counted_and_compared() -> None:
     """Every row is in the counts, and a flood of rare names is found."""
     reference = fitted()
     entries = {entry.name: entry for entry in reference.content.fields}

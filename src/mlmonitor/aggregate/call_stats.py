@@ -36,7 +36,7 @@ class TimedCalls(NamedTuple):
         return cls(np.empty(0), np.empty(0, np.bool_))
 
     def append(self, other: Self) -> Self:
-        """These calls, then those of `other`."""
+        """Return these calls followed by those of `other`."""
         joined = (np.concatenate(pair) for pair in zip(self, other, strict=True))
         return type(self)(*joined)
 

@@ -22,8 +22,8 @@ def evaluate_rounds(
 ) -> ModelState:
     """Compare the rows of each round with the reference, and evaluate after each.
 
-    The evidence is that of all rounds: it restarts after a round as it does in a service, so a
-    change that began in a late round is not diluted by the rows before it. The window holds the
+    The evidence covers all rounds, and may restart after each of them, as in a service. A change
+    that began in a late round is therefore not diluted by the rows before it. The window holds the
     rows of the last round.
 
     Promise: that of `EProcess`, over all rows of all processes as one stream.

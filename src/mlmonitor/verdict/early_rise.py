@@ -25,7 +25,7 @@ _ADDITIVE = frozenset({"mae", "mape", "log_loss", "brier", "accuracy", "ndcg", "
 
 
 class _Assumption(NamedTuple):
-    """What the labels that are still to arrive are taken to show."""
+    """What is assumed of labels that have not arrived yet."""
 
     maturity: float
     has_no_loss: bool

@@ -57,7 +57,7 @@ def join_cohorts(cohorts: Sequence[Cohort]) -> LabelledWindow:
 
 
 def find_first(mature: Sequence[Cohort], *, min_labels: int) -> LabelledWindow | None:
-    """Join the oldest cohorts, until they have enough labels; newer ones must remain."""
+    """Join the oldest cohorts until they have enough labels; None if no newer one would be left."""
     for size in range(1, len(mature)):
         window = join_cohorts(mature[:size])
         if window.labelled >= max(min_labels, 2):

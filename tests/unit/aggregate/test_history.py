@@ -68,7 +68,7 @@ def test_slices_of_time_follow_each_other_without_a_gap() -> None:
     assert history.starts.tolist() == [1_000.0, 1_010.0, 1_020.0, 1_030.0, 1_040.0]
 
 
-def test_slices_of_rows_start_when_their_first_row_may_have_come() -> None:
+def test_a_slice_of_rows_starts_when_the_one_before_was_full() -> None:
     """Each holds its ten rows, but for the open one; its start is when the one before was full."""
     history = fill(ROWS, [10, 10, 5]).history()
     assert history.rows.tolist() == [10, 10, 5]

@@ -224,7 +224,7 @@ def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]
     st.integers(1, 9),
     st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 25), max_size=6)), max_size=40),
 )
-def test_waiting_rows_are_those_of_an_ordered_dictionary(
+def test_waiting_rows_behave_like_an_ordered_dictionary(
     limit: int, steps: list[tuple[bool, list[int]]]
 ) -> None:
     """Whatever arrives, is labelled and is put out, the newest `limit` wait, with their values."""

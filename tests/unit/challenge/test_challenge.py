@@ -118,7 +118,7 @@ def test_classes_are_compared_by_their_errors_and_by_their_agreement() -> None:
     assert truths.status().challenger.value == pytest.approx(1 / 3)
 
 
-def test_the_log_loss_is_that_of_scikit_learn() -> None:
+def test_the_log_loss_equals_scikit_learns() -> None:
     """For the probability of class 1; an impossible probability does not count."""
     from sklearn.metrics import log_loss
 
@@ -234,7 +234,7 @@ def test_wrong_options_are_refused_by_name(options: dict[str, Any]) -> None:
         Challenge("m", **options)
 
 
-def test_threads_lose_nothing() -> None:
+def test_no_pair_is_lost_while_threads_report_at_once() -> None:
     """Each call is added as a whole."""
     challenge = Challenge("m")
 

@@ -85,7 +85,7 @@ def test_what_moved_was_added_or_removed_is_listed_and_the_status_says_so(
     assert "count" not in changes
 
 
-def test_the_same_is_printed_as_json(tmp_path: Path, capsys: Any) -> None:
+def test_a_reference_diff_can_be_printed_as_json(tmp_path: Path, capsys: Any) -> None:
     """For programs: every field, moved or not."""
     paths = [
         save(fit(rows(1)), tmp_path / "1.json"),
@@ -102,7 +102,7 @@ def test_the_same_is_printed_as_json(tmp_path: Path, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 5.0, 40.0, 300.0])
-def test_the_distance_is_about_that_of_the_rows_over_the_bins_of_the_first(shift: float) -> None:
+def test_the_distance_of_two_references_is_close_to_that_of_their_rows(shift: float) -> None:
     """Although the second reference has other bins."""
     first, second = rows(1), rows(2, shift=shift)
     fitted = fit(first)
@@ -118,7 +118,7 @@ def test_the_distance_is_about_that_of_the_rows_over_the_bins_of_the_first(shift
     assert amount.psi == pytest.approx(expected, rel=0.1, abs=0.003)
 
 
-def test_a_field_of_another_kind_is_no_distance_but_a_change() -> None:
+def test_a_field_whose_kind_differs_is_listed_without_a_distance() -> None:
     """As is one without any value."""
     first, second = rows(1), rows(2)
     second["count"] = ["two"] * 5_000
@@ -127,7 +127,7 @@ def test_a_field_of_another_kind_is_no_distance_but_a_change() -> None:
     assert fields["count"].kind == "numeric to categorical"
 
 
-def test_a_file_that_cannot_be_read_is_status_two(tmp_path: Path, capsys: Any) -> None:
+def test_an_unreadable_reference_ends_with_exit_status_two(tmp_path: Path, capsys: Any) -> None:
     """So are a damaged one and a negative tolerance."""
     path = save(fit(rows(1, size=100)), tmp_path / "1.json")
     (tmp_path / "damaged.json").write_text("{}")

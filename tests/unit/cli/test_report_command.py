@@ -64,7 +64,7 @@ def test_a_shifted_file_fails_and_a_calm_one_passes(
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-def test_both_kinds_of_file_say_the_same(reference: Path, tmp_path: Path) -> None:
+def test_a_csv_and_a_parquet_file_give_the_same_report(reference: Path, tmp_path: Path) -> None:
     """The numbers of a CSV file are those of the Parquet file it was written from."""
     reports = []
     for ending in ("parquet", "csv"):
@@ -89,7 +89,7 @@ def test_without_a_condition_a_shift_does_not_fail(reference: Path, tmp_path: Pa
     assert main(["report", str(reference), str(data), "--quiet", "--fail-on", "alert"]) == 1
 
 
-def test_columns_of_another_name_are_given(reference: Path, tmp_path: Path) -> None:
+def test_columns_with_other_names_can_be_mapped(reference: Path, tmp_path: Path) -> None:
     """As the predictions and actuals of this file."""
     columns = draw(400, is_shifted=False)
     columns["score"], columns["cost"] = columns.pop("prediction"), columns.pop("actual")

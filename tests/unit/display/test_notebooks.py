@@ -5,7 +5,7 @@ from support.html_checks import Document
 from support.shown_models import HOSTILE, claims_reference, hostile_monitor, shifted_monitor
 
 
-def test_status_alert_incident_and_reference_show_themselves() -> None:
+def test_status_alert_incident_and_reference_are_shown_in_a_notebook() -> None:
     """With what their text says, as a table where there is one."""
     with shifted_monitor() as monitor:
         status = monitor.status()

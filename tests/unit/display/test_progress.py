@@ -86,7 +86,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
     assert broken.attempts == 1
 
 
-def test_more_than_planned_is_all() -> None:
+def test_progress_beyond_the_planned_number_shows_100_percent() -> None:
     """A file that grew meanwhile is at 100 %."""
     stream, clock = Terminal(), ManualClock(0.0)
     progress = ProgressLine("reading", 10, stream=stream, clock=clock)

@@ -192,7 +192,7 @@ def test_a_forked_child_writes_nothing_of_its_parent_again(
         assert sorted(found) == [1.0] * 5 + [2.0]
 
 
-def test_parquet_has_a_file_a_schema_with_the_columns_of_the_tables(
+def test_each_schema_has_a_parquet_file_with_the_columns_of_its_table(
     tmp_path: Path, reference: Reference
 ) -> None:
     """Numbers are numbers, times are times, objects are JSON."""

@@ -225,7 +225,9 @@ def test_a_sample_has_whole_predictions_with_their_labels(clock: ManualClock) ->
         assert event["features"]["line"] == columns["line"][place]
 
 
-def test_redacted_and_hashed_and_unchosen_fields(clock: ManualClock) -> None:
+def test_redacted_and_unchosen_fields_are_left_out_and_hashed_ones_are_hashes(
+    clock: ManualClock,
+) -> None:
     """A redacted field is nowhere; a hash is the same for the same value."""
     recorder = EventRecorder(redact=["amount"], hashed=["line"], fields=["line", "at", "amount"])
     with monitor(recorder, clock) as watching:
@@ -312,7 +314,7 @@ def test_hostile_values_are_data(value: Any, clock: ManualClock) -> None:
         assert others.items() <= row().items()
 
 
-def test_a_value_that_is_no_number_is_null_with_its_reason(clock: ManualClock) -> None:
+def test_a_value_that_is_not_a_number_is_sent_as_null_with_its_reason(clock: ManualClock) -> None:
     """Missing needs no reason."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
@@ -466,7 +468,9 @@ def test_the_group_of_a_row_is_sent_as_a_hash(clock: ManualClock) -> None:
     assert b"mary" not in b"".join(recorder.messages)
 
 
-def test_figures_of_rows_are_sent_as_sums_and_reported_ones_singly(clock: ManualClock) -> None:
+def test_figures_computed_from_rows_are_sent_as_sums_and_reported_figures_one_by_one(
+    clock: ManualClock,
+) -> None:
     """With their unit and the number of rows that have one."""
     saved = Kpi("saved", lambda rows: rows["amount"] - rows["prediction"], unit="EUR")
     recorder = EventRecorder()

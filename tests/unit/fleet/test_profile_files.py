@@ -52,7 +52,7 @@ def test_files_of_many_processes_become_one_status(
     assert "alerts firing" in capsys.readouterr().out
 
 
-def test_a_file_that_is_no_profile_is_named(
+def test_a_file_that_is_not_a_profile_is_named_in_the_error(
     tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither a reference nor a missing file is a profile."""
@@ -76,7 +76,7 @@ def test_files_that_are_not_of_this_model_are_refused(tmp_path: Path) -> None:
         Profile.read(tmp_path / "rows.csv", reference=REFERENCE, prediction="score")
 
 
-def test_a_parquet_file_counts_as_its_columns_of_every_type(tmp_path: Path) -> None:
+def test_a_parquet_file_is_counted_like_its_columns_in_memory(tmp_path: Path) -> None:
     """Nulls in texts, integers, booleans and moments; dictionaries, and small row groups."""
     rng = np.random.default_rng(2)
     start = np.datetime64("2025-01-01", "us")

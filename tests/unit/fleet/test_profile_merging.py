@@ -112,7 +112,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_whatever_holds_the_rows_they_are_counted_alike(source: str) -> None:
+def test_rows_in_any_container_are_counted_alike(source: str) -> None:
     """The column of predictions is found by its name."""
     profile = Profile.of(SOURCES[source], reference=REFERENCE, segments=["line"], at=AT)
     assert counts(profile) == counts(WHOLE)
@@ -138,7 +138,7 @@ def test_profiles_of_different_references_are_not_merged() -> None:
 
 
 @pytest.mark.parametrize("rows", ["data.parquet", 7, None])
-def test_what_holds_no_rows_is_refused(rows: object) -> None:
+def test_data_without_rows_is_refused(rows: object) -> None:
     """A path belongs to `read`."""
     with pytest.raises(ConfigError, match=r"Profile\.read"):
         Profile.of(rows, reference=REFERENCE)
@@ -172,7 +172,7 @@ def test_bytes_read_back_are_the_same_bytes() -> None:
     assert back.status(REFERENCE, at=AT).fields == WHOLE.status(REFERENCE, at=AT).fields
 
 
-def test_no_value_that_could_be_one_person_s_is_in_the_bytes() -> None:
+def test_no_value_that_may_identify_a_person_is_in_the_bytes() -> None:
     """Rare new categories, and the extremes of numbers that are ids; frequent names may stay."""
     rng = np.random.default_rng(1)
     ids = rng.permutation(9_000_000)[:2_000] + 1_000_000

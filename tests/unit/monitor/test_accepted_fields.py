@@ -90,7 +90,7 @@ def test_a_return_to_the_old_normal_is_then_a_drift(watched: Watched) -> None:
         assert "x" in firing(watched.serve(shift=0.0))
 
 
-def test_an_accepted_category_that_was_new_alerts_no_more(watched: Watched) -> None:
+def test_a_new_category_raises_no_alert_once_it_is_accepted(watched: Watched) -> None:
     """It keeps its share as a new one."""
     with watched.monitor as monitor:
         assert "line" in firing(watched.serve(names=("a", "c")))
@@ -127,7 +127,7 @@ def test_the_reference_records_what_was_accepted_and_can_be_saved(
         assert firing(monitor.status()) == {"y"}
 
 
-def test_what_cannot_be_accepted_is_refused(watched: Watched) -> None:
+def test_fields_with_too_few_values_or_unknown_names_cannot_be_accepted(watched: Watched) -> None:
     """With what was expected."""
     with watched.monitor as monitor:
         monitor.status()

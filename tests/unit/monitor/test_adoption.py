@@ -185,7 +185,7 @@ def test_a_label_that_waited_for_its_prediction_finds_it_in_the_new_version(
     assert monitor.status().labels["matched"] == 1
 
 
-def test_pairs_belong_to_the_version_of_their_time() -> None:
+def test_pairs_count_for_the_version_that_ran_when_they_were_predicted() -> None:
     """Pairs whose time of prediction is not given belong to the version in use."""
     now = 1_000.0
     with Monitor("m", version="7", reference=OLD, exporters=[], clock=lambda: now) as monitor:

@@ -73,7 +73,7 @@ def test_a_large_batch_keeps_its_times_although_it_is_sliced() -> None:
     assert [cohort.predicted for cohort in status.cohorts] == [1_000] * 5
 
 
-def test_without_times_rows_are_predicted_now() -> None:
+def test_rows_without_times_count_as_predicted_now() -> None:
     """By the monitor's clock."""
     ids = [str(row) for row in range(ROWS)]
     with job() as monitor:

@@ -59,7 +59,7 @@ def watch(
 
 
 @pytest.mark.parametrize("is_array", [True, False])
-def test_groups_are_no_feature(rng: np.random.Generator, *, is_array: bool) -> None:
+def test_the_column_of_groups_is_not_a_feature(rng: np.random.Generator, *, is_array: bool) -> None:
     """By a column or by an array, the reference holds sizes and correlations, and no name."""
     rows = rows_of_customers(rng, first=0)
     groups: Any = rows.pop("customer_id") if is_array else "customer_id"
@@ -175,7 +175,7 @@ def test_a_learned_reference_learns_its_groups(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("groups", ["", 5, ["customer_id"]])
-def test_groups_are_the_name_of_a_column(groups: Any) -> None:
+def test_groups_may_be_given_as_the_name_of_a_column(groups: Any) -> None:
     """Anything else is refused where it is written."""
     with pytest.raises(ConfigError, match="groups: expected the name of the column"):
         Monitor("m", groups=groups, exporters=[])

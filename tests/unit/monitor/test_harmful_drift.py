@@ -96,7 +96,7 @@ def services() -> Iterator[list[Service]]:
 
 
 @pytest.mark.parametrize("task", ["regression", "classes", "scores"])
-def test_shuffled_labels_are_found_within_500(
+def test_shuffled_labels_fire_an_alert_within_500_labels(
     task: str, rng: np.random.Generator, services: list[Service]
 ) -> None:
     """For numbers, classes and scores."""
@@ -109,7 +109,7 @@ def test_shuffled_labels_are_found_within_500(
     assert service.firing()[0].field == "performance"
 
 
-def test_an_mae_that_grew_by_half_is_found(
+def test_an_mae_that_grew_by_half_fires_an_alert(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
     """The alert holds the measure before clipping, and its limit."""
@@ -127,7 +127,7 @@ def test_an_mae_that_grew_by_half_is_found(
 
 
 @pytest.mark.parametrize("task", ["regression", "classes", "scores"])
-def test_a_model_that_stays_as_it_was_gives_no_alert(
+def test_a_model_that_performs_as_at_training_fires_no_alert(
     task: str, rng: np.random.Generator, services: list[Service]
 ) -> None:
     """Evaluated ten times."""
@@ -136,7 +136,9 @@ def test_a_model_that_stays_as_it_was_gives_no_alert(
     assert service.serve(draw(rng, 4_000, task=task), step=400) is None
 
 
-def test_a_better_model_gives_no_alert(rng: np.random.Generator, services: list[Service]) -> None:
+def test_a_model_that_improves_fires_no_alert(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
     """Its errors are half as large."""
     service = Service(fitted(draw(rng, ROWS)))
     services.append(service)

@@ -66,7 +66,7 @@ def test_ids_that_become_one_are_constant(rows: int) -> None:
     assert ("line", "constant") not in {(f.field, f.measure) for f in found}
 
 
-def test_times_that_only_advance_are_reported_once_and_alert_nobody() -> None:
+def test_times_that_only_advance_are_reported_once_and_fire_no_alert() -> None:
     """Every later row lies beyond the reference; missing ones are counted as everywhere."""
     start = np.datetime64("2024-01-01T00:00:00")
     when = start + np.arange(ROWS).astype("m8[h]")

@@ -340,7 +340,7 @@ def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
     assert status.predictions == rows
 
 
-def test_a_model_that_abstains_at_times_makes_no_mistake(reference: Reference) -> None:
+def test_a_model_that_abstains_at_times_is_not_reported_as_a_mistake(reference: Reference) -> None:
     """None after a value is a missing prediction, and a text after a row is a bad row."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         watched = monitor.watch(lambda row: row["age"] if isinstance(row, dict) else 1.0)

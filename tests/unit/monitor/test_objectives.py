@@ -248,7 +248,7 @@ def test_the_maturity_of_labels_is_known_on_a_first_day_on_which_all_arrived() -
         ("latency_p99", {"maximum": 1}, "no measure"),
     ],
 )
-def test_an_objective_that_cannot_be_meant_is_refused(
+def test_an_objective_without_a_possible_meaning_is_refused(
     measure: str, bounds: dict[str, float], message: str
 ) -> None:
     """When the monitor is made, with what to do."""
@@ -266,7 +266,9 @@ def test_an_objective_that_cannot_be_meant_is_refused(
         ({"minimum": 3, "maximum": 2}, "below maximum"),
     ],
 )
-def test_bounds_that_are_none_are_refused_at_once(bounds: dict[str, Any], message: str) -> None:
+def test_an_objective_without_a_valid_bound_is_refused_at_once(
+    bounds: dict[str, Any], message: str
+) -> None:
     """When the objective is made."""
     with pytest.raises(ConfigError, match=message):
         Objective("bias", **bounds)

@@ -196,7 +196,7 @@ def test_performance_by_the_buckets_of_a_declared_field() -> None:
         status.performance.by("nothing")
 
 
-def test_a_metric_of_ones_own_is_a_mean_over_rows() -> None:
+def test_a_custom_metric_is_averaged_over_rows() -> None:
     """With its interval; what it raises is no loss for the others, and is reported by name."""
     share = Metric("within_10_percent", lambda p, a: np.abs(p - a) <= 0.1 * np.abs(a))
     broken = Metric("broken", lambda p, a: p / a.nothing)

@@ -101,9 +101,7 @@ def test_datetimes_declared_categorical_have_one_name_at_fit_and_live(
 
 
 @pytest.mark.parametrize("live", ["rows of timestamps", "a frame with a zone", "records"])
-def test_datetimes_that_part_rows_are_segments_in_every_form(
-    monitors: list[Monitor], live: str
-) -> None:
+def test_datetimes_can_define_segments_in_every_form(monitors: list[Monitor], live: str) -> None:
     """No row falls into the rest, because its day is called as the reference calls it."""
     reference = fit_reference(DATETIMES["a list"](), segments=["c"])
     monitor = watch(monitors, reference, segments=["c"])
@@ -130,7 +128,7 @@ def test_objects_that_are_one_value_are_categories(
     assert qualities(watch(monitors, reference), live[form]) == {Quality.VALID: ROWS}
 
 
-def test_decimals_and_fractions_of_0_and_1_are_truths(monitors: list[Monitor]) -> None:
+def test_decimals_and_fractions_that_are_0_or_1_count_as_booleans(monitors: list[Monitor]) -> None:
     """A boolean field reads equal numbers of any type."""
     reference = fit_reference({"c": [True, False] * 50})
     live = {"c": [Decimal(1), Fraction(0), np.float32(1), np.uint8(0)]}
@@ -258,7 +256,7 @@ def test_classes_may_be_an_array_and_of_the_type_of_the_actuals(
     )
 
 
-def test_classes_that_are_truths_match_actuals_that_are() -> None:
+def test_boolean_classes_match_boolean_actuals() -> None:
     """A binary classifier's `classes_` may be `[False, True]`."""
     reference = fit_reference(
         NUMBERS,
@@ -286,7 +284,9 @@ def test_actuals_that_name_no_class_are_refused() -> None:
         )
 
 
-def test_two_columns_for_three_names_are_a_fault_that_counts_both(monitors: list[Monitor]) -> None:
+def test_two_columns_for_three_names_are_an_error_that_states_both_numbers(
+    monitors: list[Monitor],
+) -> None:
     """The rows are counted, and the last error says what was expected and what arrived."""
     monitor = watch(monitors, None)
     names = ["a", "b", "c"]

@@ -76,7 +76,7 @@ def notifier_of() -> Iterator[Any]:
         notifier.close()
 
 
-def test_an_event_is_a_cloud_event_that_a_library_of_theirs_reads(notifier_of: Any) -> None:
+def test_an_event_is_read_by_the_cloudevents_library(notifier_of: Any) -> None:
     """In structured mode, with the alert as data, and no number that JSON lacks."""
     with receive_hooks() as server:
         notifier = notifier_of(server.url)
@@ -255,7 +255,7 @@ def test_events_of_other_kinds_are_not_sent(notifier_of: Any) -> None:
     assert notifier._thread is None
 
 
-def test_finishing_shortens_the_pauses_and_close_ends_the_wait(
+def test_closing_shortens_the_pauses_between_retries(
     notifier_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause of minutes does not outlast the process; a dead receiver does not hold it up."""
@@ -273,7 +273,7 @@ def test_finishing_shortens_the_pauses_and_close_ends_the_wait(
     assert dead.status().dropped == 1
 
 
-def test_pauses_double_with_jitter_up_to_a_limit_and_never_undercut_the_receivers_wish(
+def test_pauses_double_with_jitter_up_to_a_limit_but_never_fall_below_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From half to all of the pause, at random."""

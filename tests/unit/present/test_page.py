@@ -244,7 +244,7 @@ def test_hostile_names_are_text() -> None:
         "all=2",
     ],
 )
-def test_an_address_is_text_too(client: TestClient, query: str) -> None:
+def test_the_address_of_the_page_is_escaped_as_text(client: TestClient, query: str) -> None:
     """What a link says is never more than a choice."""
     answer = client.get(f"/?{query}")
     assert answer.status_code == 200
@@ -287,7 +287,7 @@ def test_a_field_is_shown_in_full(client: TestClient) -> None:
         assert phrase in detail.text, phrase
 
 
-def test_performance_has_its_yardsticks(client: TestClient) -> None:
+def test_performance_is_shown_beside_training_and_objectives(client: TestClient) -> None:
     """Each measure with interval, training value and count; cohorts with the labelled share."""
     text = Document(parts_of(client)["performance"]).text
     assert "MAE" in text
@@ -382,7 +382,7 @@ def test_five_hundred_fields_fit_on_a_page(fields: int) -> None:
         assert size < 500 * fields
 
 
-def test_a_fault_is_answered_without_its_text(
+def test_an_internal_error_is_answered_without_its_text(
     shifted: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An exception may hold a value; the answer and the log say its type alone."""

@@ -123,7 +123,7 @@ def test_a_report_replaces_an_older_one_at_once(shifted: Monitor, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["report", "report.pdf", "report.html.gz", ""])
-def test_the_ending_of_a_report_says_what_it_is(
+def test_the_file_extension_decides_the_format_of_a_report(
     shifted: Monitor, tmp_path: Path, name: str
 ) -> None:
     """Another ending is a mistake, named before anything is read."""

@@ -67,7 +67,7 @@ def test_every_expression_parses_and_names_only_metrics_of_the_catalogue(naming:
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
-def test_no_name_is_left_unwritten(naming: Naming) -> None:
+def test_every_placeholder_of_a_shipped_file_is_filled(naming: Naming) -> None:
     """No angle bracket of a template is in what a person gets."""
     for kind in KINDS:
         for path, text in render_files(kind, naming=naming):
@@ -132,7 +132,7 @@ def test_a_histogram_is_read_by_its_parts() -> None:
         render("<mlmonitor.drift.score|bucket>{}", "prometheus")
 
 
-def test_each_naming_writes_its_own_names() -> None:
+def test_each_naming_writes_the_metric_names_of_its_backend() -> None:
     """The three strategies of Prometheus that are in use."""
     template = 'sum by (<model.name>) (<mlmonitor.predictions>{<error.type>!=""})'
     assert [render(template, naming) for naming in NAMINGS] == [
@@ -328,7 +328,7 @@ def test_groups_are_small_enough_for_mimir() -> None:
 
 
 @pytest.mark.parametrize("kind", ["grafana", "alerts", "dynatrace"])
-def test_the_command_writes_and_says_what(
+def test_the_command_lists_the_files_that_it_wrote(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Into a folder that is created; what else is there stays."""

@@ -42,7 +42,7 @@ def test_a_heavy_tail_has_a_bin_of_a_few_rows(side: int, rng: np.random.Generato
     assert np.count_nonzero(side * values > side * added[0]) == pytest.approx(25, abs=3)
 
 
-def test_cauchy_values_have_two(rng: np.random.Generator) -> None:
+def test_cauchy_values_have_two_tail_bins(rng: np.random.Generator) -> None:
     """One on either side."""
     before, after = edges_of(rng.standard_cauchy(ROWS))
     assert len(after) == len(before) + 2

@@ -33,7 +33,7 @@ def truth(score: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.random.default_rng(2).random(ROWS) < score
 
 
-def test_of_numbers(score: np.ndarray[Any, Any]) -> None:
+def test_training_losses_of_a_regression_are_those_of_its_rows(score: np.ndarray[Any, Any]) -> None:
     """The mean absolute error."""
     actual = score + np.random.default_rng(3).normal(size=ROWS)
     expected = metrics.mean_absolute_error(actual, score)
@@ -41,7 +41,7 @@ def test_of_numbers(score: np.ndarray[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("form", [int, bool, float, lambda truth: "yes" if truth else "no"])
-def test_of_two_classes(
+def test_training_losses_of_two_classes_are_those_of_their_rows(
     form: Any, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
     """Numbers, booleans and names; the loss is one minus the measure."""
@@ -55,7 +55,7 @@ def test_of_two_classes(
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_of_probabilities(
+def test_training_losses_of_probabilities_are_those_of_their_rows(
     columns: int, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
     """One column or two."""
@@ -70,14 +70,16 @@ def test_of_probabilities(
     assert losses["accuracy"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_of_decision_values(score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> None:
+def test_training_losses_of_decision_values_take_zero_as_the_boundary(
+    score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
+) -> None:
     """Above zero is positive, and there is no Brier score."""
     losses = losses_of(10 * (score - 0.5), truth)
     assert losses["accuracy"] == pytest.approx(1 - metrics.accuracy_score(truth, score > 0.5))
     assert "brier" not in losses
 
 
-def test_of_several_classes() -> None:
+def test_training_losses_of_several_classes_are_those_of_their_rows() -> None:
     """The Brier score over three classes is halved."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 1, 1], ROWS)
@@ -93,7 +95,7 @@ def test_of_several_classes() -> None:
     ("predictions", "actuals"),
     [(None, np.zeros(ROWS)), (np.zeros(ROWS), None), (["a"] * ROWS, ["a"] * ROWS)],
 )
-def test_without_anything_to_compare_there_are_none(predictions: Any, actuals: Any) -> None:
+def test_there_are_no_training_losses_without_pairs(predictions: Any, actuals: Any) -> None:
     """No predictions, no actuals, or one class alone."""
     assert losses_of(predictions, actuals) == {}
 

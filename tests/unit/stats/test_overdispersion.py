@@ -49,14 +49,18 @@ def test_rows_that_repeat_count_once(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.5, 0.9])
-def test_a_series_counts_by_its_correlation(rng: np.random.Generator, correlation: float) -> None:
+def test_the_rows_of_a_series_count_by_its_autocorrelation(
+    rng: np.random.Generator, correlation: float
+) -> None:
     """The design effect of the mean is `(1 + r) / (1 - r)`; that of its bins is hardly less."""
     found = curve(autoregressive(rng, ROWS, correlation))
     assert found.is_resolved
     assert 0.7 < found.effects[8] * (1 - correlation) / (1 + correlation) < 1.3
 
 
-def test_days_that_differ_are_seen_in_long_blocks_alone(rng: np.random.Generator) -> None:
+def test_differences_between_days_are_detected_in_long_blocks_alone(
+    rng: np.random.Generator,
+) -> None:
     """Forty days of 500 rows, whose means differ by a fifth of a standard deviation."""
     values = rng.normal(size=ROWS) + 0.2 * np.repeat(rng.normal(size=40), 500)
     days = np.repeat(np.arange(40), 500)

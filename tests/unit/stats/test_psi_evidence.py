@@ -16,7 +16,7 @@ HARD_LAWS = {
 }
 
 
-def test_it_is_the_bayes_factor_of_normal_shares() -> None:
+def test_psi_evidence_equals_the_bayes_factor_of_normal_shares() -> None:
     """Of two bins, by the normal densities of scipy."""
     reference, current = np.array([[50_000, 50_000]]), np.array([[10_400, 9_600]])
     noise = 1 / 100_000 + 1 / 20_000
@@ -26,7 +26,7 @@ def test_it_is_the_bayes_factor_of_normal_shares() -> None:
     assert log_psi_evidence(reference, current)[0] == pytest.approx(expected, rel=0.01)
 
 
-def test_it_is_near_the_evidence_of_the_counts() -> None:
+def test_psi_evidence_is_close_to_the_evidence_of_the_counts() -> None:
     """Of a shift that matters; the e-process mixes further alternatives."""
     rng = np.random.default_rng(3)
     reference = rng.multinomial(5_000, SHARES, 50)

@@ -35,7 +35,7 @@ def test_the_wealth_of_a_bet_equals_its_product_over_the_losses() -> None:
 
 
 @pytest.mark.parametrize(("rows", "growth", "most"), [(1_000, 3.0, 300), (5_000, 1.5, 800)])
-def test_a_grown_risk_is_found(rows: int, growth: float, most: int) -> None:
+def test_an_increase_of_the_risk_is_detected(rows: int, growth: float, most: int) -> None:
     """After 2,000 losses as at training, within a bounded number of later ones."""
     rng = np.random.default_rng(1)
     delays = []
@@ -83,7 +83,7 @@ def test_a_sample_too_small_to_know_its_mean_is_no_evidence() -> None:
     assert process.evaluate(np.array([700.0, 300.0, 300.0])).log_e < NEEDED
 
 
-def test_an_old_calm_does_not_hide_a_late_change() -> None:
+def test_a_long_stretch_without_change_does_not_hide_a_late_one() -> None:
     """The restarts find it, and where it began."""
     process = RiskProcess(COIN, np.array([9_500, 500]), tolerance=0.05)
     totals = np.zeros(3)

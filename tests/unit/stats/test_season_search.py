@@ -45,7 +45,7 @@ def test_a_season_is_found(make: Callable[..., streams.Stream], name: str, seed:
         partial(streams.varying_days, deviation=0.2),
     ],
 )
-def test_what_is_no_season_is_hardly_ever_taken_for_one(
+def test_noise_is_hardly_ever_taken_for_a_season(
     make: Callable[..., streams.Stream],
 ) -> None:
     """In at most one of ten references of five fields, even of rows that depend on each other."""
@@ -57,7 +57,7 @@ def test_what_is_no_season_is_hardly_ever_taken_for_one(
 
 
 @pytest.mark.parametrize(("rows", "outcome"), [(900, "too_short"), (3_000, "too_short")])
-def test_few_days_say_so(rows: int, outcome: str) -> None:
+def test_a_search_over_too_few_days_says_so(rows: int, outcome: str) -> None:
     """Two days show no daily season, six no weekly one."""
     found = search(streams.independent(rows, seed=1, rows_per_day=500))
     assert (found.name, found.outcome) == (None, outcome)

@@ -33,7 +33,7 @@ def test_every_line_fits_a_terminal_and_names_keep_their_room(reference: Referen
     assert predicted.split()[:3] == ["prediction", "prediction", "numeric"]
 
 
-def test_a_reader_that_closes_early_ends_the_command_in_peace(
+def test_a_reader_that_closes_the_pipe_early_ends_the_command_without_an_error(
     reference: Reference, tmp_path: Path
 ) -> None:
     """As `head` does: no message, and no failure."""

@@ -40,7 +40,7 @@ def test_a_seed_gives_one_stream(name: str) -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
-def test_rows_of_a_group_share_what_was_said(correlation: float) -> None:
+def test_rows_of_a_group_share_the_declared_correlation(correlation: float) -> None:
     """The correlation of two rows of one group."""
     stream = streams.grouped(40_000, seed=3, size=2, correlation=correlation)
     pairs = stream.columns["x0"].reshape(-1, 2)
@@ -49,14 +49,14 @@ def test_rows_of_a_group_share_what_was_said(correlation: float) -> None:
     assert (np.unique(stream.groups, return_counts=True)[1] == 2).all()
 
 
-def test_a_series_repeats_what_was_said() -> None:
+def test_a_simulated_series_has_the_declared_autocorrelation() -> None:
     """Each row correlates with the row before."""
     values = streams.autoregressive(20_000, seed=1, correlation=0.9).columns["x1"]
     assert np.corrcoef(values[1:], values[:-1])[0, 1] == pytest.approx(0.9, abs=0.02)
     assert values.std() == pytest.approx(1, abs=0.15)
 
 
-def test_changes_begin_where_they_are_told_to() -> None:
+def test_simulated_changes_begin_at_the_given_row() -> None:
     """And leave the other rows and fields as they are."""
     stream = streams.independent(1_000, seed=0)
     changes = {
@@ -156,7 +156,7 @@ def test_a_change_that_is_too_small_is_not_found(reference: Reference) -> None:
         ("age", "expected one of"),
     ],
 )
-def test_a_change_that_makes_no_sense_is_refused(
+def test_a_simulated_change_that_cannot_be_applied_is_refused(
     reference: Reference, change: str, named: str
 ) -> None:
     """Before any run."""
@@ -164,7 +164,7 @@ def test_a_change_that_makes_no_sense_is_refused(
         PlannedChange.parse(change, reference)
 
 
-def test_the_command_says_after_how_many_rows(
+def test_the_simulate_command_prints_after_how_many_rows_a_change_is_found(
     reference: Reference, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line a change."""

@@ -184,7 +184,7 @@ def test_too_few_labels_keep_the_model_and_say_so() -> None:
     assert "50 of 1,000 predictions, and 100 are needed" in str(verdict)
 
 
-def test_until_labels_arrive_the_estimated_loss_is_said_and_changes_nothing() -> None:
+def test_until_labels_arrive_the_estimated_loss_is_shown_and_decides_nothing() -> None:
     """With what it assumes; a harder mix of rows raises it, too."""
     rng = np.random.default_rng(8)
     x = rng.uniform(0, 4, 5_000)
@@ -208,7 +208,7 @@ def test_until_labels_arrive_the_estimated_loss_is_said_and_changes_nothing() ->
 
 
 @pytest.mark.parametrize(("noise", "action"), [(1.0, "keep"), (1.3, "keep"), (4.0, "retrain")])
-def test_half_of_the_labels_convict_only_if_the_others_could_not_help(
+def test_half_of_the_labels_suffice_only_if_the_others_cannot_change_the_verdict(
     noise: float, action: str
 ) -> None:
     """Sixty of a hundred: the loss must be too high even if the others show none."""
@@ -367,7 +367,7 @@ def test_the_losses_of_the_reference_are_a_baseline_without_training_metrics() -
     assert service.run_day(another_concept).action == "retrain"
 
 
-def test_labels_of_other_rows_are_a_fault_to_repair() -> None:
+def test_labels_that_belong_to_other_rows_call_for_repair() -> None:
     """Labels shifted by one row: another model would be as bad."""
     service = Service()
 
@@ -381,7 +381,7 @@ def test_labels_of_other_rows_are_a_fault_to_repair() -> None:
     assert verdict.reasons[0].code == "input"
 
 
-def test_a_model_older_than_declared_is_to_be_retrained() -> None:
+def test_a_model_older_than_its_declared_age_calls_for_retraining() -> None:
     """However well it does."""
     trained = reference(datetime.fromtimestamp(START, UTC) - timedelta(days=90))
     service = Service(trained, max_model_age_seconds=100 * DAY)

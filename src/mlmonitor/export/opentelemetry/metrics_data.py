@@ -72,7 +72,7 @@ class Prepared(NamedTuple):
     time_ns: int
 
     def settle(self) -> None:
-        """Book all deltas as stored."""
+        """Record that all deltas were stored."""
         for delta in self.deltas:
             delta.settle(np.flatnonzero(delta.rows), time_ns=self.time_ns)
 

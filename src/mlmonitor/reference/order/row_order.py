@@ -47,7 +47,7 @@ class RowOrder:
         self._permutation: Counts | None = None
 
     def ingest(self, groups: Values | None, seconds: Floats | None, slots: Reservoir) -> None:
-        """Keep what is known of the rows of a chunk that have a slot in the sample."""
+        """Keep the order, times and groups of a chunk's sampled rows."""
         rows = np.arange(self._seen, slots.seen, dtype=np.float64)
         self._seen, self._permutation = slots.seen, None
         self._arrival.ingest(rows, slots)

@@ -56,7 +56,7 @@ def test_numpy_says_the_same_off_the_edges(rng: np.random.Generator) -> None:
 
 
 @given(SAMPLES, st.integers(1, 20))
-def test_edges_ascend_and_split_all_values(drawn: list[float], bins: int) -> None:
+def test_bin_edges_ascend_and_cover_all_values(drawn: list[float], bins: int) -> None:
     """Edges are finite and ascend strictly; the bins hold every value, and there are few."""
     ordered = np.sort(np.array(drawn))
     edges = quantile_edges(ordered, bins=bins)

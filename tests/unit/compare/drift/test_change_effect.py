@@ -44,7 +44,7 @@ def alerts_of(reference: Any, parts: list[np.ndarray], step: int = 500) -> list[
     return [(at, alert) for at, alert in told if alert.measure == "psi"]
 
 
-def test_a_shift_below_the_tolerance_is_never_beyond_it_in_nine_streams_of_ten(
+def test_in_nine_streams_of_ten_a_shift_below_the_tolerance_never_seems_to_exceed_it(
     rng: np.random.Generator,
 ) -> None:
     """A PSI of 0.0043 in 200 streams of 200,000 rows, looked at every 500."""
@@ -60,7 +60,7 @@ def test_a_shift_below_the_tolerance_is_never_beyond_it_in_nine_streams_of_ten(
 
 
 @pytest.mark.parametrize(("shift", "rows"), [(0.25, 1_000), (0.5, 200)])
-def test_a_large_shift_is_beyond_the_tolerance_once_there_is_evidence(
+def test_a_large_shift_exceeds_the_tolerance_as_soon_as_there_is_evidence(
     rng: np.random.Generator, shift: float, rows: int
 ) -> None:
     """In nine streams of ten, at the rows that the evidence takes as well."""

@@ -84,7 +84,7 @@ def reference(training: Scored) -> Reference:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.8, -0.8])
-def test_estimates_are_those_that_labels_give_although_features_and_scores_move(
+def test_estimates_match_the_labels_while_features_and_scores_shift(
     reference: Reference, shift: float
 ) -> None:
     """Seven measures of two classes, of scores that are not calibrated themselves."""
@@ -324,7 +324,7 @@ def test_a_reference_keeps_its_calibration_and_one_without_it_estimates_nothing(
 
 
 @pytest.mark.parametrize("actuals", [None, "few", "one class"])
-def test_too_little_to_calibrate_on_is_no_calibration(actuals: str | None) -> None:
+def test_too_few_training_pairs_give_no_calibration(actuals: str | None) -> None:
     """No actuals, fewer than a hundred, or actuals of a single class."""
     data = scored(np.random.default_rng(1), 90 if actuals == "few" else 500)
     truth = {None: None, "few": data.truth, "one class": np.zeros(500, int)}[actuals]
@@ -332,7 +332,7 @@ def test_too_little_to_calibrate_on_is_no_calibration(actuals: str | None) -> No
     assert reference.content.calibration is None
 
 
-def test_scores_that_are_no_probabilities_have_no_part_in_the_estimate(
+def test_scores_that_are_not_probabilities_are_left_out_of_the_estimate(
     reference: Reference,
 ) -> None:
     """Missing ones and those outside of 0 to 1; the other rows are estimated alone."""
@@ -416,7 +416,7 @@ def test_any_split_of_the_rows_gives_the_same_estimates(cuts: list[int], seed: i
         assert several[name][:3] == pytest.approx(estimate[:3], abs=1e-12), name
 
 
-def test_sums_survive_their_bytes() -> None:
+def test_expected_sums_survive_serialisation() -> None:
     """The state of merged sums is read back as it was."""
     sums = ExpectedSums(2, 3, 2)
     sums.update(np.array([0, 1]), np.array([2, 0]), np.array([0.5, 0.25]), np.array([0.25, 0.1]))

@@ -26,7 +26,7 @@ def test_a_category_that_another_one_took_over_is_merged(rows: int) -> None:
         [0, 0, 0, 0],
     ],
 )
-def test_what_is_not_merged(now: list[int]) -> None:
+def test_categories_without_matching_shares_are_not_called_merged(now: list[int]) -> None:
     """Unchanged, a category merely gone, two gone, one only rarer, too few rows, no rows."""
     assert not are_merged(SHARES, np.array(now))
 
@@ -49,7 +49,7 @@ def test_categories_with_the_shares_of_each_other_are_exchanged(order: list[int]
         [0, 0, 0, 0],
     ],
 )
-def test_what_is_not_exchanged(now: list[int]) -> None:
+def test_categories_without_matching_shares_are_not_called_exchanged(now: list[int]) -> None:
     """Unchanged, two other mixes, too few rows, the same shares of fewer rows, no rows."""
     assert not are_exchanged(SHARES, np.array(now))
 

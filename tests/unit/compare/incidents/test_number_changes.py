@@ -31,7 +31,7 @@ def describe(now: Floats, *, hour: float | None = None, is_share: bool = False) 
     return None if change is None else change.description
 
 
-def test_a_flipped_sign_is_told_from_a_shift() -> None:
+def test_a_flipped_sign_is_distinguished_from_a_shift() -> None:
     """Mirrored values have the sign flipped; values moved below zero do not."""
     assert describe(-amounts(1)) == "with the sign flipped"
     assert (describe(amounts(1) - 3_000) or "").startswith("moved by about -")
@@ -119,7 +119,7 @@ def test_one_value_beyond_the_range_is_a_filler(filler: float) -> None:
     assert filler_in(values) == filler
 
 
-def test_what_is_no_filler() -> None:
+def test_varied_few_and_inner_values_are_not_taken_for_a_filler() -> None:
     """Different values beyond the range, few rows, one inside it, and a constant."""
     spread, few, inside = amounts(1), amounts(1), amounts(1)
     spread[: ROWS // 10] = -999.0 - np.arange(ROWS // 10)

@@ -43,7 +43,9 @@ def test_another_spelling_is_described(known: list[str], new: list[str], descrip
         (["A", "B"], ["C ", "D "]),
     ],
 )
-def test_other_names_are_no_other_spelling(known: list[str], new: list[str]) -> None:
+def test_different_names_are_not_taken_for_another_spelling(
+    known: list[str], new: list[str]
+) -> None:
     """Names that are no spelling of a known one, one beginning alone, cuts of two lengths."""
     assert describe_spelling(known, dict.fromkeys(new, 20)) is None
 

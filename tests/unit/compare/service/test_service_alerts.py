@@ -68,7 +68,7 @@ def test_twice_the_latency_fires_within_a_thousand_calls(seed: int) -> None:
     assert alert.reason.startswith("p50 of a call: ")
 
 
-def test_a_slow_tail_fires_although_the_median_is_as_it_was() -> None:
+def test_a_slow_tail_fires_while_the_median_is_unchanged() -> None:
     """Every tenth call takes ten times as long: the 99th percentile is named."""
     rng = np.random.default_rng(1)
     alerts = service()
@@ -130,7 +130,7 @@ def test_an_alert_resolves_once_the_calls_are_as_before_and_fires_again() -> Non
     assert change(0.2, 3, 500) == ["error_rate firing", "latency firing"]
 
 
-def test_nothing_is_compared_before_there_is_a_past() -> None:
+def test_calls_are_not_compared_before_there_is_a_baseline() -> None:
     """The first calls are the past, whatever they are like; later ones like them do not alert."""
     rng = np.random.default_rng(5)
     alerts = service()

@@ -42,7 +42,7 @@ def office_hours(now: float) -> float:
     return 60.0 * (1 + 0.5 * math.sin((hour - 8) / 10 * math.pi))
 
 
-def test_steady_traffic_that_is_gone_is_found_within_an_hour() -> None:
+def test_a_stop_of_steady_traffic_fires_within_an_hour() -> None:
     """After three days."""
     end = MONDAY + 3 * DAY
     _, alerts = serve(lambda now: 0.0 if now >= end else 40.0, 3 + 1 / 24)
@@ -52,7 +52,7 @@ def test_steady_traffic_that_is_gone_is_found_within_an_hour() -> None:
     assert str(alert).startswith("service: traffic")
 
 
-def test_steady_traffic_that_doubled_is_found_within_an_hour() -> None:
+def test_a_doubling_of_steady_traffic_fires_within_an_hour() -> None:
     """After three days."""
     end = MONDAY + 3 * DAY
     _, alerts = serve(lambda now: 80.0 if now >= end else 40.0, 3 + 1 / 24)
@@ -67,7 +67,7 @@ def test_a_service_that_is_quiet_at_night_gives_no_alert() -> None:
     assert serve(steady, 4)[1] == []
 
 
-def test_a_daytime_service_that_stops_at_noon_is_found() -> None:
+def test_a_daytime_service_that_stops_at_noon_fires_an_alert() -> None:
     """On a working day of the second week."""
     noon = MONDAY + 8.5 * DAY
     _, alerts = serve(lambda now: 0.0 if now >= noon else office_hours(now), 8.6)
@@ -80,7 +80,7 @@ def test_nothing_is_compared_on_the_first_day() -> None:
     assert serve(lambda now: 0.0 if now >= end else 40.0, 1)[1] == []
 
 
-def test_traffic_that_came_back_resolves_the_alert() -> None:
+def test_an_alert_on_traffic_resolves_once_the_traffic_returns() -> None:
     """It is reported twice."""
     start, end = MONDAY + 3 * DAY, MONDAY + 3.2 * DAY
     traffic, alerts = serve(lambda now: 0.0 if start <= now < end else 40.0, 3.4)

@@ -51,7 +51,7 @@ def echo() -> Iterator[list[str]]:
     LOG.removeHandler(handler)
 
 
-def test_a_handler_that_fails_as_we_do_causes_no_loop(echo: list[str]) -> None:
+def test_a_log_handler_that_fails_too_causes_no_loop(echo: list[str]) -> None:
     """What is logged while a line of ours is being logged is dropped: there is no loop."""
     failures = FailureLog("c")
     failures.report("down", points=5, outcome="failed")

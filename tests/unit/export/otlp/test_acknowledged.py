@@ -76,7 +76,7 @@ def test_stored_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
     assert np.isclose(taken_sum, sums[0]) or (taken != counts).any()
 
 
-def test_the_first_delta_starts_with_the_series_and_is_sent_even_if_zero() -> None:
+def test_the_first_delta_of_a_series_is_sent_even_if_zero() -> None:
     """A series is told of once as zero; after that, nothing new is not worth a point."""
     ledger, series = AcknowledgedTotals(), Series(attributes(2))
     first = ledger.delta(counter(series, np.array([0, 5])), first_ns=BORN)
@@ -101,7 +101,7 @@ def test_a_series_that_returns_continues_where_it_stopped() -> None:
     assert back.start_ns.tolist() == [2_000, 2_000]
 
 
-def test_a_total_that_fell_has_restarted() -> None:
+def test_a_total_that_fell_counts_as_restarted() -> None:
     """What it counts now is all new; a float that fell by its last digit is the same."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     for values, told in ((10, 10), (4, 4), (6, 2)):

@@ -31,7 +31,7 @@ def test_two_processes_draw_different_ids() -> None:
 
 
 @given(st.lists(st.text(max_size=3), max_size=4), st.lists(st.text(max_size=3), max_size=4))
-def test_a_hashed_id_is_that_of_its_parts(one: list[str], other: list[str]) -> None:
+def test_a_hashed_id_depends_on_each_of_its_parts(one: list[str], other: list[str]) -> None:
     """Different parts have different ids, however they are cut."""
     assert (hash_id(one) == hash_id(other)) == (one == other)
     assert uuid.UUID(hash_id(one)).version == 8

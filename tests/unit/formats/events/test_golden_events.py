@@ -47,7 +47,7 @@ def test_a_newer_version_with_more_fields_is_read(content: dict[str, Any]) -> No
     assert event.event_id == content["event_id"]
 
 
-def test_many_events_are_decoded_as_one_by_one() -> None:
+def test_decoding_many_events_gives_what_decoding_each_gives() -> None:
     """Whether they take the short way or that of the models."""
     assert decode_events(LINES) == CONTENTS
 
@@ -108,7 +108,7 @@ HOSTILE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-def test_what_is_no_event_is_refused_without_a_value(data: bytes) -> None:
+def test_a_message_that_is_not_an_event_is_refused_without_naming_its_values(data: bytes) -> None:
     """By both ways of reading, with a short reason."""
     with pytest.raises(FormatError) as refusal:
         parse_event(data)

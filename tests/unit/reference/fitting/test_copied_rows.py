@@ -28,7 +28,7 @@ def test_every_copy_of_an_oversampled_row_is_counted(rng: np.random.Generator) -
     assert count_copied_rows([column[some] for column in data.values()]) == 200
 
 
-def test_rows_of_their_own_are_no_copies(rng: np.random.Generator) -> None:
+def test_distinct_rows_are_not_counted_as_copies(rng: np.random.Generator) -> None:
     """Continuous features do not repeat."""
     assert count_copied_rows(list(columns(rng, 5_000).values())) == 0
 

@@ -201,7 +201,7 @@ def test_probabilities_of_a_fitted_estimator_bear_the_names_of_its_classes(
     assert status.internal_errors == 0
 
 
-def test_what_belongs_to_a_process_says_what_to_do_when_pickled_by_value(
+def test_pickling_an_object_that_belongs_to_a_process_says_what_to_do_instead(
     monitor: Monitor,
 ) -> None:
     """A monitor, a watched function and a watched model; a copy in the process is shared."""
@@ -227,7 +227,7 @@ def test_annotations_that_are_text_are_evaluated_where_they_were_written(monitor
     assert annotations == dict[str, float]
 
 
-def test_a_thread_of_a_pool_is_in_no_call(monitor: Monitor) -> None:
+def test_a_thread_of_a_pool_belongs_to_no_open_call(monitor: Monitor) -> None:
     """`run_in_executor` copies no context: the id has to be passed on."""
 
     @monitor.watch
