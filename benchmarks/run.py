@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 BENCHMARKS: tuple[str, ...] = (
     "capture",
     "worker",
+    "columns",
     "parts",
     "imports",
     "memory",
@@ -32,6 +33,7 @@ BENCHMARKS: tuple[str, ...] = (
 QUICK = (
     "capture",
     "worker",
+    "columns",
     "imports",
     "memory",
     "labels",

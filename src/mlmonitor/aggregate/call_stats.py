@@ -1,6 +1,8 @@
 """Statistics of calls, not rows: predictions, errors and latency."""
 
 from collections.abc import Iterable, Sequence
+from struct import error as StructError  # noqa: N812 - the name says nothing where it is caught
+from struct import pack
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -123,12 +125,14 @@ def _select_timed(
     durations: Sequence[int | None], errors: Sequence[str | None] | None
 ) -> TimedCalls:
     """The calls with a duration in nanoseconds; errors: None if no call failed."""
-    if durations.count(None):
+    try:
+        packed = pack(f"{len(durations)}d", *durations)  # in two thirds of the time of numpy
+    except StructError:  # a call without a duration
         timed = [place for place, each in enumerate(durations) if each is not None]
         durations = [durations[place] for place in timed]
         errors = None if errors is None else [errors[place] for place in timed]
-    size = len(durations)
-    seconds = np.fromiter(durations, np.float64, size) / 1e9
+        packed = pack(f"{len(durations)}d", *durations)
+    seconds = np.frombuffer(packed, np.float64) / 1e9
     if errors is None:
-        return TimedCalls(seconds, np.zeros(size, np.bool_))
-    return TimedCalls(seconds, np.fromiter((e is not None for e in errors), np.bool_, size))
+        return TimedCalls(seconds, np.zeros(seconds.size, np.bool_))
+    return TimedCalls(seconds, np.fromiter((e is not None for e in errors), np.bool_, seconds.size))

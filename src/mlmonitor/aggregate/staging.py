@@ -23,12 +23,13 @@ class StagingBuffer:
         self._refused: Counts = np.zeros((fields, 3), np.int64)
         self._values: Floats | None = None
 
-    def has_room(self, rows: int) -> bool:
-        """Whether this many more rows fit."""
-        return self.rows + rows <= self._limit
+    @property
+    def room(self) -> int:
+        """How many more rows fit."""
+        return self._limit - self.rows
 
     def add(self, block: Block) -> None:
-        """Append a block."""
+        """Append a block that fits."""
         if self._values is None:
             self._values = np.empty((self._fields, self._limit))
         self._values[:, self.rows : self.rows + block.rows] = block.numeric

@@ -66,6 +66,7 @@ class Window:
         self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = FieldProfile(plan)
         self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
+        self._stage_rows = stage_rows
         self._stage = StagingBuffer(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
         self._panes_in_shape = 0
@@ -199,12 +200,15 @@ class Window:
         self._open.count_kernels(block)
         self._shapes[1].count_new(encoded)
         self._widen_names(encoded)
-        if not self._stage.has_room(block.rows):
-            self._fold_staged()
-        if self._stage.has_room(block.rows):
-            self._stage.add(block)
-        else:
+        if block.rows >= self._stage_rows:
             self._fold(np.sort(block.numeric, axis=1), block.refused)
+            return
+        fitting = min(block.rows, self._stage.room)
+        self._stage.add(slice_block(block, 0, fitting))
+        if not self._stage.room:
+            self._fold_staged()
+        if fitting < block.rows:
+            self._stage.add(slice_block(block, fitting, block.rows))
 
     def _fold_staged(self) -> None:
         """Add the staged rows to the open slice."""

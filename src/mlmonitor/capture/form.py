@@ -18,6 +18,7 @@ class PayloadForm(Enum):
     MATRIX = auto()  # ndarray [rows, columns]
     COLUMNS = auto()  # name -> column
     FRAME = auto()  # a data frame, native
+    FRAME_ROW = auto()  # one row of a pandas frame: (its columns, ndarray [1, columns])
     UNREADABLE = auto()  # the number of unreadable rows
 
 

@@ -1,20 +1,25 @@
-"""Columns of pandas, polars and pyarrow as arrays or lists, with every value unchanged.
+"""Columns of pandas, polars and pyarrow as arrays, codes or lists, with every value unchanged.
 
 Integers stay exact beside missing values; datetimes keep their unit and are in UTC. No library is
 imported.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.values import Values, unmask
+from mlmonitor.capture.values import CodedValues, Values, plain_values, unmask
 
 _INTEGERS = ("int", "uint")
 _FLOATS = ("float", "double", "halffloat")
 _ARROW_TIMES = ("timestamp", "date", "duration")
+_ARROW_TEXTS = ("string", "large_string")
 _POLARS_TIMES = ("Datetime", "Date", "Duration")
+_EXACT_INTEGERS = 2.0**53
+"""Integers below it are floats without loss; names and numbers are equal in both types."""
+_MOST_SHARED = 10_000  # categories that no row may have, which are listed all the same
 
 
 def column_values(column: Any) -> Values:
@@ -22,11 +27,17 @@ def column_values(column: Any) -> Values:
 
     Price: an array may be a view of the column's memory; `copy_column` is not.
     """
+    values = read_column(column)
+    return values.to_list() if isinstance(values, CodedValues) else values
+
+
+def read_column(column: Any) -> Values:
+    """Like `column_values`, but categories, and texts where that is cheaper, as `CodedValues`."""
     if isinstance(column, np.ndarray):
         return unmask(column)
     package = type(column).__module__.partition(".")[0]
     if package == "narwhals":
-        return column_values(column.to_native())
+        return read_column(column.to_native())
     reader = _READERS.get(package)
     if reader is not None:
         return reader(column)
@@ -43,67 +54,126 @@ def copy_column(column: Any) -> Values:
     return values.copy() if isinstance(values, np.ndarray) else values
 
 
+def copy_coded_column(column: Any) -> Values:
+    """Like `read_column`, but a copy that shares no memory with the column."""
+    values = read_column(column)
+    return values.copy() if isinstance(values, np.ndarray | CodedValues) else values
+
+
 def _read_pandas(column: Any) -> Values:
     dtype, array = column.dtype, getattr(column, "array", column)
     if isinstance(dtype, np.dtype):
         return np.asarray(column)
     if hasattr(array, "codes") and hasattr(array, "categories"):
-        return _pick(column_values(array.categories), np.asarray(array.codes))
+        return CodedValues(_list_distinct(array.categories), np.asarray(array.codes))
     if hasattr(dtype, "pyarrow_dtype"):
         return _read_arrow(array.__arrow_array__())
     if hasattr(dtype, "tz"):
         return np.asarray(array.to_numpy(dtype=f"M8[{dtype.unit}]"))
+    if getattr(dtype, "storage", None) == "pyarrow":  # texts
+        return _read_arrow(array.__arrow_array__())
     plain: Any = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", None))
     is_number = isinstance(plain, np.dtype) and dtype.kind in "fiub"
     return _read_extension(array, plain) if is_number else list(array.tolist())
+
+
+def _list_distinct(values: Any) -> list[object]:
+    """The values of an index or array of distinct ones, which is not factorised once more."""
+    if hasattr(values, "to_pylist"):
+        is_text = str(values.type) in _ARROW_TEXTS
+        return list(values.to_pylist() if is_text else plain_values(column_values(values)))
+    is_text = hasattr(values.dtype, "storage")
+    return list(values.tolist() if is_text else plain_values(column_values(values)))
 
 
 def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
     """Read a pandas array of numbers or booleans that may be nullable or sparse."""
     if dtype.kind == "f":
         return np.asarray(array.to_numpy(dtype=dtype, na_value=np.nan))
-    return list(array.tolist()) if array.isna().any() else np.asarray(array.to_numpy(dtype=dtype))
+    is_missing = np.asarray(array.isna())
+    if not is_missing.any():
+        return np.asarray(array.to_numpy(dtype=dtype))
+    if dtype.kind == "b":
+        return _code_booleans(array.to_numpy(dtype=dtype, na_value=False), is_missing)
+    floats = _convert_exactly(array.to_numpy(dtype=np.float64, na_value=np.nan))
+    return list(array.tolist()) if floats is None else floats
+
+
+def _code_booleans(values: Any, is_missing: Any) -> CodedValues:
+    return CodedValues([False, True], np.where(is_missing, np.int8(-1), np.asarray(values, "i1")))
+
+
+def _convert_exactly(values: Any) -> np.ndarray[Any, Any] | None:
+    """Integers with gaps as floats; None if one is too large for that."""
+    floats = np.asarray(values, np.float64)
+    is_exact = np.fmax.reduce(np.abs(floats), initial=0.0) < _EXACT_INTEGERS
+    return floats if is_exact else None
 
 
 def _read_polars(column: Any) -> Values:
     dtype = str(column.dtype)
     lower = dtype.lower()
-    is_exact = lower.startswith((*_INTEGERS, "bool")) and not column.null_count()
-    is_exact = is_exact and not lower.endswith("128")  # numpy has no integers of 128 bits
+    if dtype.startswith(("Categorical", "Enum", "String")):
+        return _read_polars_coded(column)
+    is_integer = lower.startswith(_INTEGERS) and not lower.endswith("128")  # numpy has no such
+    is_exact = (is_integer or dtype == "Boolean") and not column.null_count()
     if is_exact or lower.startswith("float") or dtype.startswith(_POLARS_TIMES):
         return np.asarray(column.to_numpy())
-    return list(column.to_list())
+    if dtype == "Boolean":
+        is_missing = column.is_null().to_numpy()
+        return _code_booleans(column.fill_null(value=False).to_numpy(), is_missing)
+    floats = _convert_exactly(column.to_numpy()) if is_integer else None
+    return list(column.to_list()) if floats is None else floats
+
+
+def _read_polars_coded(column: Any) -> Values:
+    """Categories and texts by codes: read by pyarrow if the host uses it.
+
+    All columns of a process may share their codes, and then have all categories of the process.
+    """
+    if "pyarrow" not in sys.modules:
+        return list(column.to_list())
+    coded = column.to_arrow()
+    is_shared = hasattr(coded, "dictionary") and len(coded.dictionary) > len(coded) + _MOST_SHARED
+    return list(column.to_list()) if is_shared else _read_arrow(coded)
 
 
 def _read_arrow(column: Any) -> Values:
     dtype = str(column.type)
     if dtype.startswith("dictionary"):
         return _read_dictionary(column)
-    is_exact = dtype.startswith((*_INTEGERS, "bool")) and not column.null_count
+    if dtype in _ARROW_TEXTS:
+        return _read_arrow_texts(column)
+    is_integer = dtype.startswith(_INTEGERS)
+    is_exact = (is_integer or dtype.startswith("bool")) and not column.null_count
     if is_exact or dtype.startswith((*_FLOATS, *_ARROW_TIMES)):
         return np.asarray(column.to_numpy(zero_copy_only=False))
-    return list(column.to_pylist())  # pyarrow's own conversion to numpy loses nulls
+    if dtype.startswith("bool"):
+        is_missing = column.is_null().to_numpy(zero_copy_only=False)
+        return _code_booleans(
+            column.fill_null(False).to_numpy(zero_copy_only=False),  # noqa: FBT003 - the value
+            is_missing,
+        )
+    floats = _convert_exactly(column.to_numpy(zero_copy_only=False)) if is_integer else None
+    return list(column.to_pylist()) if floats is None else floats  # others would lose nulls
+
+
+def _read_arrow_texts(column: Any) -> Values:
+    try:
+        return _read_dictionary(column.dictionary_encode())
+    except NotImplementedError:  # of a type without a kernel for it
+        return list(column.to_pylist())
 
 
 def _read_dictionary(column: Any) -> Values:
-    chunks = column.chunks if hasattr(column, "chunks") else [column]
-    values: list[object] = []
-    for chunk in chunks:
-        codes = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        values += _pick(column_values(chunk.dictionary), codes.astype(np.int64))
-    return values
-
-
-def _pick(categories: Values, codes: np.ndarray[Any, Any]) -> list[object]:
-    """Return the category of each code, None for -1; costs one numpy index and a list."""
-    listed = list(categories)
-    table = np.empty(len(listed) + 1, object)
-    for code, category in enumerate(
-        listed
-    ):  # not in one step: numpy would unpack categories that have a length
-        table[code] = category
-    picked: list[object] = table[codes].tolist()
-    return picked
+    """Read the codes; each chunk of a column has a dictionary of its own."""
+    categories: list[object] = []
+    parts = [np.empty(0, np.int64)]
+    for chunk in column.chunks if hasattr(column, "chunks") else [column]:
+        codes = chunk.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
+        parts.append(np.where(codes < 0, -1, codes + len(categories)) if categories else codes)
+        categories += _list_distinct(chunk.dictionary)
+    return CodedValues(categories, parts[1] if len(parts) == 2 else np.concatenate(parts))
 
 
 _READERS: dict[str, Callable[[Any], Values]] = {

@@ -1,7 +1,7 @@
 """Raw values of a field as the host passes them, and a marker for those that cannot be read."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -31,6 +31,65 @@ class Duration(NamedTuple):
     nanoseconds: int  # 0 to 999, on top of the microseconds
 
 
+class CodedValues(Sequence[object]):
+    """A column by the codes of its distinct values, as categorical and dictionary columns are kept.
+
+    Reading it as a sequence decodes it; a reader that looks at each distinct value once is faster.
+
+    categories: the distinct values, some of which no row may have. codes: the place of each row's
+    value among them, or -1 for a missing value.
+    """
+
+    __slots__ = ("categories", "codes")
+
+    def __init__(self, categories: list[object], codes: np.ndarray[Any, Any]) -> None:
+        if len(categories) > len(codes):  # leave out what no row has: a slice may be short
+            used, places = np.unique(codes, return_inverse=True)
+            has_gaps = bool(used.size and used[0] < 0)
+            categories = [categories[code] for code in used[int(has_gaps) :].tolist()]
+            codes = places.reshape(-1) - int(has_gaps)
+        self.categories: list[object] = categories
+        self.codes: np.ndarray[Any, Any] = codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, place: int) -> object: ...
+    @overload
+    def __getitem__(self, place: slice) -> "CodedValues": ...
+    def __getitem__(self, place: int | slice) -> object:
+        if isinstance(place, slice):
+            return CodedValues(self.categories, self.codes[place])
+        code = int(self.codes[place])
+        return None if code < 0 else self.categories[code]
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.to_list())
+
+    def to_list(self) -> list[object]:
+        """The value of each row."""
+        table = np.empty(len(self.categories) + 1, object)
+        for code, category in enumerate(self.categories):
+            table[code] = category  # one by one: numpy would unpack a category that has a length
+        listed: list[object] = table[self.codes].tolist()
+        return listed
+
+    def row_counts(self) -> np.ndarray[Any, Any]:
+        """The number of rows without a value, then of those with each distinct one."""
+        places = self.codes.astype(np.intp)
+        places += 1
+        return np.bincount(places, minlength=len(self.categories) + 1)
+
+    def select_rows(self, rows: np.ndarray[Any, Any]) -> "CodedValues":
+        """These rows, in this order."""
+        return CodedValues(self.categories, self.codes[rows])
+
+    def copy(self) -> "CodedValues":
+        """A copy that shares no memory which its owner can change."""
+        return CodedValues(self.categories, self.codes.copy())
+
+
 def unmask(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Convert to a plain ndarray: masked values become NaN, NaT or None."""
     if not isinstance(array, np.ma.MaskedArray):
@@ -55,6 +114,8 @@ def plain_values(values: Values) -> Sequence[object]:
     An array becomes a list of Python's own values; datetimes and durations stay numpy's, because
     Python's have a coarser resolution.
     """
+    if isinstance(values, CodedValues):
+        return values.to_list()
     if not isinstance(values, np.ndarray):
         return values
     plain = unmask(values)

@@ -10,7 +10,7 @@ from mlmonitor.aggregate.segments import Codes, SegmentEncoder
 from mlmonitor.aggregate.sketches.categories import OTHER
 from mlmonitor.capture.read.refusals import Reasons, refused_counts
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.capture.values import Values, plain_values
+from mlmonitor.capture.values import CodedValues, Values, plain_values
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.row_dependence import find_grouping
 from mlmonitor.compare.population import Population
@@ -143,7 +143,12 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
     refused = _order_reasons(block, order) if reasons is None else reasons
     no_refusals = np.zeros((len(numeric), len(REFUSED)), np.int64)
     rows = order.tolist()
-    columns = [[values[row] for row in rows] for values in block.categorical]
+    columns: list[Sequence[object]] = [
+        values.select_rows(order)
+        if isinstance(values, CodedValues)
+        else [values[row] for row in rows]
+        for values in block.categorical
+    ]
     stops = [*starts[1:].tolist(), block.rows]
     for code, start, stop in zip(present.tolist(), starts.tolist(), stops, strict=True):
         own = slice(start, stop)

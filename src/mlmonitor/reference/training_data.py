@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from mlmonitor.capture.form import Copied, PayloadForm
+from mlmonitor.capture.frames import frame_owner, is_frame
 from mlmonitor.capture.host.copiers import Copiers, copy_unreadable
 from mlmonitor.capture.host.results import copy_result, is_column
 from mlmonitor.capture.outputs import Outputs
@@ -214,8 +215,11 @@ def _read_features(features: Any, names: Sequence[str]) -> dict[str, Values]:
 def _copy_features(features: Any) -> Copied:
     if hasattr(features, "to_frame"):  # a series may be a column or a row
         return copy_unreadable(features)
+    kind = type(features)
     try:
-        return Copiers()[type(features)](features)
+        if is_frame(kind) and hasattr(kind, "__len__"):
+            return PayloadForm.FRAME, len(features), frame_owner(kind)(features)
+        return Copiers()[kind](features)
     except SchemaError:
         raise
     except TypeError:  # a lazy frame has no length

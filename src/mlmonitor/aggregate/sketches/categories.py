@@ -12,6 +12,7 @@ from mlmonitor.aggregate.sketches.name_groups import group_of
 from mlmonitor.capture.canonical import category_name, is_missing, truth_name
 from mlmonitor.capture.read.numbers import name_or_none
 from mlmonitor.capture.read.refusals import RefusalReason
+from mlmonitor.capture.values import CodedValues
 from mlmonitor.records import ABSENT, Absent
 
 OTHER = "__other__"
@@ -66,7 +67,7 @@ class Dictionary:
         self._codes.update({name: code for code, name in enumerate(self.top)})
         self._room, self._room_bytes = self.REMEMBERED, self.REMEMBERED_BYTES
         # By type, because 1, 1.0 and True are one key to a dictionary, and not one category.
-        self._memories = {kind: _Memory(self) for kind in _PLAIN}
+        self._memories = {kind: _Memory(self, kind) for kind in _PLAIN}
         if not is_boolean:
             self._memories[str].update(self._codes)
 
@@ -103,23 +104,60 @@ class Dictionary:
 
     def encode(self, values: Sequence[object]) -> "Encoded":
         """Return the code of each value, and the names of new and of rare categories."""
-        codes = np.array(self._look_up_codes(values), np.int64)
-        new_rows = np.flatnonzero(codes == len(self.top) + 1).tolist()
-        names = (name_or_none(values[row], category_name) for row in new_rows)
-        new = Counter(name for name in names if name is not None)
-        is_other = (codes >= self.listed) & (codes <= len(self.top))
-        others = [values[row] for row in np.flatnonzero(is_other).tolist()]
-        return Encoded(codes, new, self.size, _name_distinct(others))
+        if isinstance(values, CodedValues):
+            return self._encode_coded(values)
+        encoded = Encoded(self._look_up_codes(values), self.size)
+        if encoded.counts[-1]:
+            new_rows = np.flatnonzero(encoded.codes == len(self.top) + 1).tolist()
+            names = (name_or_none(values[row], category_name) for row in new_rows)
+            encoded.new = Counter(name for name in names if name is not None)
+        if encoded.counts[self.listed : -1].any():
+            is_other = (encoded.codes >= self.listed) & (encoded.codes <= len(self.top))
+            others = [values[row] for row in np.flatnonzero(is_other).tolist()]
+            encoded.other = _name_distinct(others)
+        return encoded
 
-    def _look_up_codes(self, values: Sequence[object]) -> list[int]:
-        memories = self._memories
-        kinds = set(map(type, values))
-        if len(kinds) == 1 and (memory := memories.get(kinds.pop())) is not None:
+    def _encode_coded(self, values: CodedValues) -> "Encoded":
+        """Encode each distinct value once; those that no row has are not counted."""
+        encoded = _EncodedByCode(values, self._look_up_codes(values.categories), self.size)
+        has_rows, own = encoded.rows > 0, encoded.own
+        if encoded.counts[-1]:
+            for place in np.flatnonzero((own == len(self.top) + 1) & has_rows).tolist():
+                name = name_or_none(values.categories[place], category_name)
+                if name is not None:
+                    encoded.new[name] += int(encoded.rows[place])
+        if encoded.counts[self.listed : -1].any():
+            is_other = (own >= self.listed) & (own <= len(self.top)) & has_rows
+            others = [values.categories[place] for place in np.flatnonzero(is_other).tolist()]
+            encoded.other = _name_distinct(others)
+        return encoded
+
+    def _look_up_codes(self, values: Sequence[object]) -> NDArray[np.int64]:
+        codes = self._look_up_at_once(values)
+        if codes is None:
+            memories = self._memories
+            codes = [
+                memory[value]
+                if (memory := memories.get(type(value))) is not None
+                else self.code(value)
+                for value in values
+            ]
+        try:
+            return np.frombuffer(bytes(codes), np.uint8).astype(np.int64)  # a third of the time
+        except ValueError:  # below zero, or above 255
+            return np.array(codes, np.int64)
+
+    def _look_up_at_once(self, values: Sequence[object]) -> list[int] | None:
+        """The codes of values of one plain type, or of texts and others; None for other values."""
+        memory = self._memories.get(type(values[0])) if len(values) else None
+        if memory is None:
+            return None
+        if type(values[0]) is not str and len(set(map(type, values))) > 1:
+            return None
+        try:
             return list(map(memory.__getitem__, values))
-        return [
-            memory[value] if (memory := memories.get(type(value))) is not None else self.code(value)
-            for value in values
-        ]
+        except Exception:  # noqa: BLE001 - a value among texts has no hash, or one that raises
+            return None
 
     def code(self, value: object) -> int:
         """Compute the code of one value; it is below zero if missing, of a wrong type or absent."""
@@ -137,6 +175,10 @@ class Dictionary:
         if self.groups:
             return self.listed + group_of(name, self.groups)
         return len(self.top) + self.is_closed
+
+    def memory_of(self, kind: type) -> "_Memory | None":
+        """Return the cache of a plain type; None for another type."""
+        return self._memories.get(kind)
 
     def remember(self, value: object) -> bool:
         """Reserve room in the cache for `value`; return whether it may be kept."""
@@ -169,13 +211,16 @@ _PLAIN: tuple[type, ...] = (
 class _Memory(dict[Any, int]):
     """A cache from values of one type to codes; computes what it lacks, and keeps what fits."""
 
-    __slots__ = ("_dictionary",)
+    __slots__ = ("_dictionary", "_kind")
 
-    def __init__(self, dictionary: Dictionary) -> None:
+    def __init__(self, dictionary: Dictionary, kind: type) -> None:
         super().__init__()
-        self._dictionary = dictionary
+        self._dictionary, self._kind = dictionary, kind
 
     def __missing__(self, value: object) -> int:
+        if type(value) is not self._kind:  # among texts: no number may be remembered as another
+            memory = self._dictionary.memory_of(type(value))
+            return self._dictionary.code(value) if memory is None else memory[value]
         code = self._dictionary.code(value)
         if self._dictionary.remember(value):
             self[value] = code
@@ -185,21 +230,49 @@ class _Memory(dict[Any, int]):
 class Encoded:
     """One categorical column of a block as codes; a refused value has its `RefusalReason.code`."""
 
-    __slots__ = ("codes", "counts", "missing", "new", "other", "wrong_type")
+    __slots__ = ("_codes", "counts", "missing", "new", "other", "wrong_type")
 
-    def __init__(
-        self,
-        codes: NDArray[np.int64],
-        new: Counter[str],
-        size: int,
-        other: frozenset[str] = frozenset(),
-    ) -> None:
-        self.other: frozenset[str] = other
-        self.codes: NDArray[np.int64] = codes
-        self.new: Counter[str] = new
-        self.missing: int = int(np.count_nonzero(codes == RefusalReason.MISSING.code))
-        self.wrong_type: int = int(np.count_nonzero(codes == RefusalReason.WRONG_TYPE.code))
-        self.counts: NDArray[np.intp] = np.bincount(codes[codes >= 0], minlength=size)
+    def __init__(self, codes: NDArray[np.int64], size: int) -> None:
+        self._codes: NDArray[np.int64] = codes
+        self.missing: int = 0
+        self.wrong_type: int = 0
+        if codes.size and codes.min() < 0:
+            self.missing = int(np.count_nonzero(codes == RefusalReason.MISSING.code))
+            self.wrong_type = int(np.count_nonzero(codes == RefusalReason.WRONG_TYPE.code))
+            codes = codes[codes >= 0]
+        self.counts: NDArray[np.intp] = np.bincount(codes, minlength=size)
+        self.new: Counter[str] = Counter()
+        self.other: frozenset[str] = frozenset()
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """The code of each row."""
+        return self._codes
+
+
+class _EncodedByCode(Encoded):
+    """A column whose distinct values were encoded; its rows are encoded only when asked for.
+
+    own: the code of each distinct value. rows: the number of its rows.
+    """
+
+    __slots__ = ("_places", "own", "rows")
+
+    def __init__(self, values: CodedValues, own: NDArray[np.int64], size: int) -> None:
+        missing, rows = np.split(values.row_counts(), [1])
+        self.own, self.rows, self._places = own, rows, values.codes
+        self.missing = int(missing[0] + rows[own == RefusalReason.MISSING.code].sum())
+        self.wrong_type = int(rows[own == RefusalReason.WRONG_TYPE.code].sum())
+        is_category = own >= 0
+        self.counts = np.zeros(size, np.int64)
+        np.add.at(self.counts, own[is_category], rows[is_category])
+        self.new, self.other = Counter(), frozenset()
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """The code of each row."""
+        codes: NDArray[np.int64] = np.append(self.own, RefusalReason.MISSING.code)[self._places]
+        return codes
 
 
 def _name_distinct(values: list[object]) -> frozenset[str]:

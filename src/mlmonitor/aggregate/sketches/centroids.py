@@ -59,6 +59,7 @@ class _Runs(NamedTuple):
 def _join_runs(given: Centroids, cells: int) -> _Runs:
     """Join points of equal value, flat: ranks before and after each, and the cell of its middle."""
     fields, width = given.means.shape
+    weights = given.weights.ravel()
     upto = np.cumsum(given.weights, axis=1)
     right = _scale_ranks(upto / np.maximum(upto[:, -1:], 1.0), cells).ravel()
     upto, means, points = upto.ravel(), given.means.ravel(), given.points.ravel()
@@ -68,15 +69,25 @@ def _join_runs(given: Centroids, cells: int) -> _Runs:
     is_last[width - 1 :: width] = True
     if is_last.all():
         field, begins = np.arange(fields).repeat(width), np.arange(fields) * width
+        before, left = _shift_within_fields(upto, begins), _shift_within_fields(right, begins)
     else:
         ends = np.flatnonzero(is_last)
         field = ends // width
         begins = np.searchsorted(ends, np.arange(fields) * width)
         means, points, upto, right = means[ends], points[ends], upto[ends], right[ends]
-    before, left = np.roll(upto, 1), np.roll(right, 1)
-    before[begins], left[begins] = 0.0, 0.0
-    middle = ((left + right) / 2).astype(np.intp)
-    return _Runs(Centroids(means, upto - before, points), field, before, upto, middle)
+        before, left = _shift_within_fields(upto, begins), _shift_within_fields(right, begins)
+        weights = upto - before
+    left += right
+    left /= 2
+    return _Runs(Centroids(means, weights, points), field, before, upto, left.astype(np.intp))
+
+
+def _shift_within_fields(values: Floats, begins: NDArray[np.intp]) -> Floats:
+    """The value before each, and zero at the beginning of each field."""
+    before = np.empty_like(values)
+    before[1:] = values[:-1]
+    before[begins] = 0.0
+    return before
 
 
 def _compute_means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
@@ -89,7 +100,12 @@ def _compute_means(sums: Floats, weights: Floats, first: Floats, last: Floats) -
 
 def _scale_ranks(q: Floats, cells: int) -> Floats:
     """Return k1 of each rank, in cells."""
-    return np.arcsin(2 * q - 1) * (cells / np.pi) + cells / 2
+    scaled = 2 * q
+    scaled -= 1
+    np.arcsin(scaled, out=scaled)
+    scaled *= cells / np.pi
+    scaled += cells / 2
+    return scaled
 
 
 @lru_cache(maxsize=8)

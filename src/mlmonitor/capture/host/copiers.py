@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
+from mlmonitor.capture.frame_rows import copy_frame_row
 from mlmonitor.capture.frames import check_collected, frame_owner, is_frame, package_of, series_row
 from mlmonitor.capture.values import UNREADABLE, unmask
 from mlmonitor.errors import SchemaError
@@ -204,10 +205,21 @@ def _make_frame_copier(kind: type) -> Copier:
         if not hasattr(kind, "__len__"):
             return _refuse_lazy
         copy_frame = frame_owner(kind)
+        if package_of(kind) == "pandas":
+            return lambda frame: _copy_pandas(frame, copy_frame)
         return lambda frame: (PayloadForm.FRAME, len(frame), copy_frame(frame))
     if kind.__name__ == "Series":
         return _copy_series
     return copy_unreadable if is_value(kind) else lambda index: copy_array(np.asarray(index))
+
+
+def _copy_pandas(frame: Any, copy_frame: Callable[[Any], Any]) -> Copied:
+    """Copy a frame; of one row only the values, in a fifth of the time if they have one type."""
+    rows = len(frame)
+    values = copy_frame_row(frame) if rows == 1 else None
+    if values is None:
+        return PayloadForm.FRAME, rows, copy_frame(frame)
+    return PayloadForm.FRAME_ROW, 1, (frame.columns, values)
 
 
 def _refuse_lazy(frame: Any) -> Copied:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.capture.form import PLAIN_TYPES, Copied, PayloadForm
-from mlmonitor.capture.frame_columns import copy_column
+from mlmonitor.capture.frame_columns import copy_coded_column, copy_column
 from mlmonitor.capture.frames import (
     frame_owner,
     is_frame,
@@ -16,7 +16,7 @@ from mlmonitor.capture.frames import (
 )
 from mlmonitor.capture.host.copiers import ROW_COPIERS, is_value
 from mlmonitor.capture.outputs import Outputs, Select
-from mlmonitor.capture.values import UNREADABLE, unmask
+from mlmonitor.capture.values import UNREADABLE, CodedValues, unmask
 from mlmonitor.errors import SchemaError
 
 _SIMILARITY = 0.8  # of the name that was asked for and the one that was probably meant
@@ -37,11 +37,16 @@ def copy_columns(columns: Mapping[str, Any]) -> Copied:
 
 def is_column(value: object) -> bool:
     """Whether a copied value holds one value per row."""
-    return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    return isinstance(value, list | CodedValues) or (
+        isinstance(value, np.ndarray) and value.ndim > 0
+    )
 
 
 def _copy_column(column: Any) -> Any:
     try:
+        kind = type(column)
+        if package_of(kind) is not None and not is_frame(kind) and not is_value(kind):
+            return copy_coded_column(column)
         return copy_result(column)
     except Exception:  # noqa: BLE001 - a hostile column: the others are kept
         return UNREADABLE

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import isinf, isnan, nan
 from struct import error as StructError  # noqa: N812 - the name says nothing where it is caught
 from struct import pack_into
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mlmonitor.capture.canonical import (
 )
 from mlmonitor.capture.read.packing import pack_floats
 from mlmonitor.capture.read.refusals import RefusalReason
-from mlmonitor.capture.values import Values, plain_values, unmask
+from mlmonitor.capture.values import CodedValues, Values, plain_values, unmask
 from mlmonitor.records import ABSENT, Counts, Floats
 
 _PLAIN = frozenset(
@@ -33,6 +33,8 @@ def parse_floats(values: Values) -> tuple[Floats, Counts]:
     """Float64 of each value, NaN if it has none, and `[missing, nonfinite, wrong type]`."""
     if isinstance(values, np.ndarray):
         return _parse_array(values)
+    if isinstance(values, CodedValues):
+        return _parse_coded(values, parse_floats)
     plain = plain_floats(values)
     return _parse_each(values, number) if plain is None else finite(plain)
 
@@ -44,14 +46,20 @@ def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
     """
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return _parse_times(unmask(values))
+    if isinstance(values, CodedValues):
+        return _parse_coded(values, parse_datetimes)
     return _parse_each(plain_values(values), unix_seconds)
 
 
 def lookup_values(values: Values) -> Sequence[object]:
     """A column as values to look up in a dictionary of names; times are replaced by their names.
 
-    Price: nothing for a list; a conversion to a list for an array.
+    Price: nothing for a list or for codes; a conversion to a list for an array.
     """
+    if isinstance(values, CodedValues):
+        return values
+    if isinstance(values, np.ndarray) and values.dtype.kind == "b":
+        return CodedValues([False, True], unmask(values).view(np.int8))
     if isinstance(values, np.ndarray) and values.dtype.kind in "Mm":
         return distinct_names(unmask(values), category_name)
     return plain_values(values)
@@ -64,6 +72,9 @@ def category_names(values: Values, *, is_boolean: bool = False) -> list[str | No
     Price: one call per distinct number, time or text, and one per value of another type.
     """
     read = truth_name if is_boolean else category_name
+    if isinstance(values, CodedValues):
+        coded_names = [name_or_none(category, read) for category in values.categories]
+        return cast("list[str | None]", CodedValues([*coded_names], values.codes).to_list())
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufMm":
         return distinct_names(unmask(values), read)
     listed = plain_values(values)
@@ -134,6 +145,20 @@ def finite(x: Floats) -> tuple[Floats, Counts]:
     if missing + finite_count < x.size:
         x = np.where(np.isfinite(x), x, np.nan)
     return x, np.array([missing, x.size - finite_count - missing, 0])
+
+
+def _parse_coded(
+    values: CodedValues, read: Callable[[Values], tuple[Floats, Counts]]
+) -> tuple[Floats, Counts]:
+    """Parse each distinct value once; a category that no row has refuses nothing."""
+    size = len(values.categories)
+    numbers, refused = np.full(size + 1, np.nan), np.zeros((size + 1, 3), np.int64)
+    refused[-1, RefusalReason.MISSING.column] = 1
+    numbers[:-1], refused_of_all = read(values.categories)
+    if refused_of_all.any():
+        for code in np.flatnonzero(np.isnan(numbers[:-1])).tolist():
+            refused[code] = read([values.categories[code]])[1]
+    return numbers[values.codes], np.roll(values.row_counts(), -1) @ refused
 
 
 def _parse_array(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:

@@ -43,6 +43,9 @@ class PredictionColumns:
         """
         if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
             return {PREDICTION: list(predictions)}
+        joined = self._join_single(predictions, rows)
+        if joined is not None:
+            return {PREDICTION: joined}
         calls = [
             {} if prediction is ABSENT else self._read_call(prediction, count)
             for prediction, count in zip(predictions, rows, strict=True)
@@ -56,6 +59,22 @@ class PredictionColumns:
             for name, column in columns.items():
                 column.extend(fields.get(name, [filler] * count))
         return dict(columns)
+
+    def _join_single(
+        self, predictions: Sequence[Any], rows: Sequence[int]
+    ) -> np.ndarray[Any, Any] | None:
+        """The predictions of calls that each returned an array of one number, as estimators do."""
+        first = predictions[0] if predictions else None
+        is_plain = self._outputs.kind == "value" and not (
+            self._outputs.names or self._outputs.groups
+        )
+        if type(first) is not np.ndarray or first.dtype.kind not in "fiub" or not is_plain:
+            return None
+        is_same = rows.count(1) == len(rows) and all(
+            type(each) is np.ndarray and each.shape == (1,) and each.dtype == first.dtype
+            for each in predictions
+        )
+        return np.concatenate(predictions) if is_same else None
 
     def read_batch(self, prediction: Any, rows: int) -> NamedColumns:
         """Prediction fields of one batch; `prediction` itself in each row if it does not fit."""

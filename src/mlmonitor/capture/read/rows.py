@@ -9,6 +9,7 @@ import numpy as np
 
 from mlmonitor.capture.entry import FORM, PAYLOAD, SHAPE, Call, Entry, Ids, TimedCall
 from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.frame_rows import FrameLayout
 from mlmonitor.capture.frames import join_frames, likeness
 from mlmonitor.capture.prediction_ids import id_or_none
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
@@ -17,6 +18,8 @@ from mlmonitor.capture.values import Values
 from mlmonitor.records import ABSENT, Floats
 
 _BATCHES = (PayloadForm.COLUMNS, PayloadForm.FRAME)
+
+_ALIKE = (*_BATCHES, PayloadForm.FRAME_ROW)  # forms that are read together only if they are alike
 
 
 _ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, PayloadForm.FLOATS)
@@ -87,7 +90,7 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     shapes, forms, *_ = columns_of(entries)
     shape_ids = [*map(id, shapes)]  # not the shapes: comparing them may run the host's code
     is_one_run = (
-        forms[0] not in _BATCHES
+        forms[0] not in _ALIKE
         and forms.count(forms[0]) == len(entries)
         and shape_ids.count(shape_ids[0]) == len(entries)
     )
@@ -105,8 +108,13 @@ def gather(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 def _make_run_key(entry: Entry) -> tuple[int, PayloadForm, object]:
     """The key that consecutive entries must share to be read together."""
-    form = entry[FORM]
-    return id(entry[SHAPE]), form, likeness(entry[PAYLOAD]) if form is PayloadForm.FRAME else None
+    form, payload = entry[FORM], entry[PAYLOAD]
+    layout: object = None
+    if form is PayloadForm.FRAME:
+        layout = likeness(payload)
+    elif form is PayloadForm.FRAME_ROW:
+        layout = FrameLayout(payload[0], payload[1].dtype)
+    return id(entry[SHAPE]), form, layout
 
 
 def read_rows(entries: Sequence[Entry]) -> Rows:
@@ -139,7 +147,7 @@ def read_rows(entries: Sequence[Entry]) -> Rows:
 
 
 def _spread_times(calls: Sequence[Call], counts: Sequence[int]) -> Floats | None:
-    if not any(isinstance(call, TimedCall) for call in calls):
+    if TimedCall not in map(type, calls):  # a test of each call would cost as much as reading it
         return None
     parts = [
         np.broadcast_to(call.times if isinstance(call, TimedCall) else np.nan, rows)

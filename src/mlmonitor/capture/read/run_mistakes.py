@@ -90,7 +90,8 @@ def _find_shortfall(table: Table) -> str | None:
 
 
 def _is_unread_frame(entry: Entry, table: Table) -> bool:
-    return entry[FORM] is PayloadForm.FRAME and isinstance(table, MappingTable)
+    is_frame = entry[FORM] in (PayloadForm.FRAME, PayloadForm.FRAME_ROW)
+    return is_frame and isinstance(table, MappingTable)
 
 
 def _is_empty(column: Values) -> bool:

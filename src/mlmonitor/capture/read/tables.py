@@ -1,7 +1,7 @@
 """Tables over payloads of one form, which the worker reads by column."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Protocol
@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlmonitor.capture.form import PayloadForm
-from mlmonitor.capture.frame_columns import column_values
+from mlmonitor.capture.frame_columns import read_column
+from mlmonitor.capture.frame_rows import column_names
 from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.read.numbers import plain_floats
 from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable, float_matrix
-from mlmonitor.capture.values import UNREADABLE, Values
+from mlmonitor.capture.values import UNREADABLE, CodedValues, Values
 from mlmonitor.errors import import_extra
 from mlmonitor.records import Floats
 
@@ -118,12 +119,12 @@ class ColumnTable:
         if name not in self._columns:
             return None
         column = self._columns[name]
-        values = column if package_of(type(column)) is None else column_values(column)
+        values = column if package_of(type(column)) is None else read_column(column)
         if isinstance(values, np.ndarray) and values.size == self.rows and values.ndim:
             return values.reshape(-1)
         if isinstance(values, np.ndarray) and values.ndim == 2 and len(values) == self.rows:
             return list(values)  # one vector per row
-        is_list = isinstance(values, list) and len(values) == self.rows
+        is_list = isinstance(values, list | CodedValues) and len(values) == self.rows
         return values if is_list else [UNREADABLE] * self.rows
 
     def holds_only(self, expected: int) -> bool:
@@ -136,6 +137,35 @@ class ColumnTable:
         return dict.fromkeys(self._columns, self.rows)
 
 
+class FrameRowsTable:
+    """Rows of frames with the same columns, as one array."""
+
+    def __init__(self, values: np.ndarray[Any, Any], names: Sequence[str]) -> None:
+        self.rows: int = len(values)
+        self._names = names
+        self._table = MatrixTable(values, names)
+
+    def matrix(self, names: Sequence[str]) -> Floats | None:
+        """The columns in the order of `names`, if all columns are numbers."""
+        return self._table.matrix(names)
+
+    def column(self, name: str) -> Values | None:
+        """One column of the array."""
+        values = self._table.column(name)
+        return (
+            values.tolist() if isinstance(values, np.ndarray) and values.dtype.hasobject else values
+        )
+
+    def holds_only(self, expected: int) -> bool:
+        """Return False: the names of the columns are compared instead."""
+        del expected
+        return False
+
+    def names(self) -> Mapping[str, int]:
+        """All columns, each with a value in every row."""
+        return dict.fromkeys(self._names, self.rows)
+
+
 def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]) -> Table:
     """Build one table of all rows in `payloads`, which share `form`.
 
@@ -144,22 +174,11 @@ def build_table(form: PayloadForm, payloads: Sequence[Any], names: Sequence[str]
     if form in (PayloadForm.MAPPINGS, PayloadForm.SEQUENCES):
         form = PayloadForm.MAPPING if form is PayloadForm.MAPPINGS else PayloadForm.SEQUENCE
         payloads = list(chain.from_iterable(payloads))
-    match form:
-        case PayloadForm.MAPPING:
-            return MappingTable(payloads)
-        case PayloadForm.SEQUENCE:
-            return SequenceTable(payloads, names)
-        case PayloadForm.ARRAY:
-            return _read_array_rows(payloads, names)
-        case PayloadForm.FLOATS:
-            return _read_array_rows([(_FLOAT64, data) for data in payloads], names)
-        case PayloadForm.MATRIX:
-            return _join_matrix_rows(payloads, names)
-        case PayloadForm.UNREADABLE:
-            return MappingTable([None] * sum(payloads))
-        case _:
-            msg = f"{form.name} holds whole batches: one payload at a time"
-            raise ValueError(msg)
+    builder = _BUILDERS.get(form)
+    if builder is None:
+        msg = f"{form.name} holds whole batches: one payload at a time"
+        raise ValueError(msg)
+    return builder(payloads, names)
 
 
 def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
@@ -178,6 +197,14 @@ def batch_table(form: PayloadForm, payload: Any, rows: int) -> Table:
         return MappingTable([None] * rows)
 
 
+def _join_frame_rows(payloads: Sequence[tuple[Any, np.ndarray[Any, Any]]]) -> Table:
+    """Join the values of one-row frames, whose columns and types are the same."""
+    names = column_names(payloads[0][0])
+    if names is None:
+        return MappingTable([None] * len(payloads))
+    return FrameRowsTable(np.concatenate([values for _, values in payloads]), names)
+
+
 def _read_array_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
     """Read vectors kept as bytes; those of one type and length form one matrix."""
     dtype, first = payloads[0]
@@ -192,3 +219,16 @@ def _join_matrix_rows(payloads: Sequence[Any], names: Sequence[str]) -> Table:
     if len({(matrix.dtype, matrix.shape[1]) for matrix in payloads}) == 1:
         return MatrixTable(np.concatenate(payloads), names)
     return SequenceTable([list(row) for matrix in payloads for row in matrix], names)
+
+
+_BUILDERS: dict[PayloadForm, Callable[[Sequence[Any], Sequence[str]], Table]] = {
+    PayloadForm.MAPPING: lambda payloads, _: MappingTable(payloads),
+    PayloadForm.SEQUENCE: SequenceTable,
+    PayloadForm.ARRAY: _read_array_rows,
+    PayloadForm.FLOATS: lambda payloads, names: _read_array_rows(
+        [(_FLOAT64, data) for data in payloads], names
+    ),
+    PayloadForm.MATRIX: _join_matrix_rows,
+    PayloadForm.FRAME_ROW: lambda payloads, _: _join_frame_rows(payloads),
+    PayloadForm.UNREADABLE: lambda payloads, _: MappingTable([None] * sum(payloads)),
+}

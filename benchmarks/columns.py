@@ -1,0 +1,147 @@
+"""What a value costs by the kind of its column, and a data frame of one row.
+
+Of columns, all CPU of `record` and of the worker: that of twenty columns of one kind beside one of
+floats, less that of the floats alone, a value. Beside texts `pandas.factorize` does the one step
+that nobody can do without. Of frames, all CPU of a watched call and its part of the worker's.
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+import shapes
+from harness import Figure, Way, in_turns, main
+from mlmonitor import Config, Monitor, Reference
+
+ROWS, COLUMNS, FRAMES = 4_096, 20, 512
+FACTORIZE, LEAST, FRAME = "pandas.factorize", "10 ns", "25 us"
+_RNG = np.random.default_rng(3)
+_TEXTS = shapes.categories(_RNG, ROWS)
+_INTEGERS, _GAPS = _RNG.integers(0, 1_000, ROWS), _RNG.random(ROWS) < 0.05
+_MOMENTS = np.datetime64("2024-01-01", "us") + _RNG.integers(0, 10**12, ROWS).astype("m8[us]")
+_TRUTHS = _RNG.random(ROWS) < 0.5
+_WITH_GAPS = [None if gap else int(v) for v, gap in zip(_INTEGERS, _GAPS, strict=True)]
+CODED: dict[str, Any] = {
+    "category, pandas": pd.Series(_TEXTS, dtype="category"),
+    "dictionary, arrow": pa.array(_TEXTS).dictionary_encode(),
+    "Categorical, polars": pl.Series(_TEXTS, dtype=pl.Categorical),
+    "Enum, polars": pl.Series(_TEXTS, dtype=pl.Enum(sorted(set(_TEXTS)))),
+}
+TEXTS: dict[str, Any] = {
+    "texts, list": _TEXTS,
+    "texts, objects of numpy": np.array(_TEXTS, object),
+    "texts, pandas": pd.Series(_TEXTS),
+    "texts, arrow": pa.array(_TEXTS),
+    "texts, polars": pl.Series(_TEXTS),
+}
+OTHERS: dict[str, Any] = {
+    "floats, numpy": _RNG.normal(size=ROWS),
+    "floats, arrow": pa.array(_RNG.normal(size=ROWS)),
+    "integers, numpy": _INTEGERS,
+    "integers with gaps, pandas": pd.array(_WITH_GAPS, "Int64"),
+    "integers with gaps, arrow": pa.array(_WITH_GAPS),
+    "integers with gaps, polars": pl.Series(_WITH_GAPS),
+    "booleans, numpy": _TRUTHS,
+    "booleans with gaps, pandas": pd.array(np.where(_GAPS, None, _TRUTHS), "boolean"),
+    "datetimes, numpy": _MOMENTS,
+    "datetimes with a zone, pandas": pd.Series(_MOMENTS).dt.tz_localize("UTC"),
+    "dates, arrow": pa.array(_MOMENTS.astype("M8[D]")),
+}
+
+
+def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
+    """A monitor of these features, whose worker is driven by hand."""
+    known = Reference.fit(features, predictions=_RNG.normal(size=ROWS))
+    resting = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
+    config = Config(**{"buffer_rows": 10_000_000, **resting})
+    return Monitor("bench", reference=known, exporters=[], config=config)
+
+
+def recorded(features: dict[str, Any]) -> Way:
+    """A round of `record` and its drain: nanoseconds."""
+    monitor, predictions = monitor_of(features), _RNG.normal(size=ROWS)
+
+    def once() -> float:
+        started = time.process_time_ns()
+        monitor.record(features, predictions)
+        shapes.drain(monitor)
+        return time.process_time_ns() - started
+
+    once()
+    return once
+
+
+def factorized() -> float:
+    """A round of `pandas.factorize`: nanoseconds a value."""
+    objects = TEXTS["texts, objects of numpy"]
+    started = time.process_time_ns()
+    pd.factorize(objects)
+    return (time.process_time_ns() - started) / ROWS
+
+
+def columns(*, rounds: int) -> Iterator[Figure]:
+    """Every kind of column, in turns."""
+    base = {"base": _RNG.normal(size=ROWS)}
+    ways = {"alone": recorded(base), FACTORIZE: factorized}
+    for kind, column in (CODED | TEXTS | OTHERS).items():
+        ways[kind] = recorded(base | {f"c{place}": column for place in range(COLUMNS)})
+    gc.collect()
+    gc.freeze()
+    timings = in_turns(ways, rounds=rounds)
+    alone = timings["alone"].best
+    for kind in CODED | TEXTS | OTHERS:
+        cost = (timings[kind].best - alone) / (COLUMNS * ROWS)
+        against: tuple[float | None, str] = (None, "")
+        if kind in CODED:
+            against = 10.0, LEAST
+        elif kind in TEXTS:
+            against = timings[FACTORIZE].best, FACTORIZE
+        yield Figure(kind, cost, "ns/value", *against, timings[kind].spread)
+
+
+def watched(monitor: Monitor, frames: list[pd.DataFrame]) -> Callable[[], float]:
+    """A round of watched calls with frames and their drain: nanoseconds a call."""
+    predict = monitor.watch(lambda _: 0.5)
+
+    def once() -> float:
+        started = time.process_time_ns()
+        for frame in frames:
+            predict(frame)
+        shapes.drain(monitor)
+        return (time.process_time_ns() - started) / len(frames)
+
+    once()
+    return once
+
+
+def one_row_frames(*, rounds: int) -> Iterator[Figure]:
+    """Frames of one row: of floats, and of several types."""
+    floats = _RNG.normal(size=(FRAMES, COLUMNS))
+    mixed = pd.DataFrame(_RNG.normal(size=(ROWS, COLUMNS - 3)), columns=shapes.names(COLUMNS - 3))
+    mixed = mixed.assign(text=_TEXTS, integer=_INTEGERS, truth=_TRUTHS)
+    rows = [pd.DataFrame([row]) for row in mixed.head(FRAMES).to_dict("records")]
+    ways = {
+        "frame of one row, 20 floats": watched(
+            shapes.monitor(COLUMNS), shapes.rows("frame", floats)
+        ),
+        "frame of one row, 20 of four types": watched(monitor_of(mixed), rows),
+    }
+    for name, timing in in_turns(ways, rounds=rounds).items():
+        yield Figure(name, timing.best, "ns", 25_000.0, FRAME, timing.spread)
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    yield from columns(rounds=3 if is_quick else 9)
+    yield from one_row_frames(rounds=3 if is_quick else 9)
+
+
+if __name__ == "__main__":
+    sys.exit(main("columns", measure, __doc__ or ""))
