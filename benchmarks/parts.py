@@ -32,7 +32,7 @@ from mlmonitor.buffer.handover import Handover
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.compare import model_state
 from mlmonitor.compare.population import Population
-from mlmonitor.pipeline import pipeline
+from mlmonitor.pipeline import drain as draining
 
 WHOLE = "all CPU of a row"
 HOST = "the calling thread"
@@ -41,7 +41,7 @@ BARE = "the bare operations"
 ROWS = 4_096
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("taking calls over", Handover, "drain"),
-    ("gathering calls", pipeline, "gather"),
+    ("gathering calls", draining, "gather"),
     ("gathering calls", model_state, "read_rows"),
     ("gathering calls", call_stats, "columns_of"),
     ("counting calls", CallStats, "update"),

@@ -1,0 +1,189 @@
+"""What a small compiled part would buy: a row of 20 floats packed by the caller, read as blocks.
+
+Builds `compiled_row.c` with the machine's C compiler and compares three ways in turns: the package
+as it is; rows packed by compiled code, and counted by the package; packed rows whose statistics
+are compiled as well, which stands for the least that any such part could cost. Prints the CPU of a
+row and the tail of a serving thread; docs/row_cost.md shows both and says what was decided.
+
+    python benchmarks/compiled_row.py [--rounds 40] [--rate 2000] [--seconds 4]
+"""
+
+import argparse
+import gc
+import importlib.util
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import shapes
+import tail
+from mlmonitor import Monitor
+from mlmonitor.aggregate.call_stats import TimedCalls
+from mlmonitor.gil import yield_gil
+from mlmonitor.records import Block
+from sink import sink_elsewhere
+
+FIELDS, BLOCK, ROWS, EDGES = 20, 1_280, 4_096, 13
+PYTHON, PACKED, COMPILED = "as it is", "packed", "packed, compiled statistics"
+Predict = Callable[[Any], Any]
+
+
+def build() -> Any:
+    """The compiled module."""
+    folder = Path(tempfile.mkdtemp(prefix="mlmonitor-compiled-"))
+    library = folder / "compiled_row.so"
+    source = Path(__file__).with_suffix(".c")
+    include = f"-I{sysconfig.get_path('include')}"
+    flags = ["-O2", "-march=native", "-shared", "-fPIC", include]
+    subprocess.run(["cc", *flags, str(source), "-o", str(library), "-lm"], check=True)  # noqa: S607 - whichever compiler there is
+    spec = importlib.util.spec_from_file_location("compiled_row", library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class PackedRows:
+    """A monitor whose worker reads rows that compiled code has packed."""
+
+    def __init__(self, compiled: Any, monitor: Monitor, *, with_statistics: bool) -> None:
+        self._compiled, self._with_statistics = compiled, with_statistics
+        self._packer = compiled.Packer(tuple(shapes.names(FIELDS)))
+        self._state = monitor._worker.pipeline.state  # noqa: SLF001 - it has no other way in
+        self._block = np.empty((FIELDS + 2, BLOCK))
+        self._refused = np.zeros((FIELDS + 1, 3), np.int64)
+        self._edges = np.sort(np.random.default_rng(0).normal(size=(FIELDS + 1, EDGES)), axis=1)
+        self._summary = np.empty((FIELDS + 1, EDGES + 202))
+
+    def watch(self, function: Predict) -> Predict:
+        """The function, whose rows are packed."""
+        watched: Predict = self._compiled.Watched(function, self._packer)
+        return watched
+
+    def absorb(self, now: float) -> None:
+        """Count the rows that wait, a block at a time."""
+        calls, service = self._state.calls, self._state.service
+        while rows := self._packer.drain_into(self._block):
+            seconds = self._block[-1, :rows].copy()
+            calls.predictions += rows
+            calls._update_latency(seconds, now)  # noqa: SLF001 - as above
+            service.alerts.ingest(TimedCalls(seconds, np.zeros(rows, np.bool_)))
+            service.rate.ingest(rows, now=now)
+            yield_gil()
+            values = np.ascontiguousarray(self._block[:-1, :rows])
+            if self._with_statistics:
+                values.sort(axis=1)
+                self._compiled.summarise(
+                    values, FIELDS + 1, rows, self._edges, EDGES, self._summary
+                )
+            else:
+                block = Block(rows, values, self._refused, [])
+                self._state.traffic.population.update(block, now=now)
+            yield_gil()
+
+
+def spread(ratios: np.ndarray) -> str:
+    """The median, and the interval of the middle eight tenths."""
+    low, middle, high = np.quantile(ratios, [0.1, 0.5, 0.9])
+    return f"{middle:5.2f} [{low:.2f}, {high:.2f}]"
+
+
+def cpu(compiled: Any, rounds: int) -> None:
+    """Print the CPU of a row, host and worker, in turns."""
+    rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(ROWS, FIELDS)))
+    ways: dict[str, tuple[Predict, Callable[[], None]]] = {}
+    for name in (PYTHON, PACKED, COMPILED):
+        monitor = shapes.monitor(FIELDS)
+        watched = monitor.watch(lambda _: 0.5)
+        watched(rows[0])
+        shapes.drain(monitor)
+        ways[name] = watched, lambda monitor=monitor: shapes.drain(monitor)  # type: ignore[misc]
+        if name != PYTHON:
+            packed = PackedRows(compiled, monitor, with_statistics=name == COMPILED)
+            ways[name] = packed.watch(lambda _: 0.5), lambda packed=packed: packed.absorb(0.0)  # type: ignore[misc]
+    gc.collect()
+    gc.freeze()
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, (watched, drain) in ways.items():
+            started = time.thread_time_ns()
+            for row in rows:
+                watched(row)
+            between = time.thread_time_ns()
+            drain()
+            ended = time.thread_time_ns()
+            took[name].append(((between - started) / ROWS, (ended - between) / ROWS))
+    base = np.array(took[PYTHON][1:]).sum(axis=1)
+    for name, parts in took.items():
+        each = np.array(parts[1:])
+        ratios = spread(each.sum(axis=1) / base)
+        host, worker = each.min(axis=0)
+        print(f"{name:30} caller {host:6.0f} ns  worker {worker:6.0f} ns  of {PYTHON}: {ratios}")
+
+
+def tails(compiled: Any, rounds: int, rate: int, seconds: float) -> None:
+    """Print the tail of a serving thread, beside that of an unmonitored one, in turns."""
+    tail.RATE = rate
+    with sink_elsewhere() as url:
+        ways: dict[str, Predict] = {"unmonitored": tail.model}
+        for name in (PYTHON, PACKED, COMPILED):
+            monitor = tail.busy_monitor(url)
+            ways[name] = monitor.watch(tail.model)
+            ways[name](shapes.rows("dict", np.zeros((1, FIELDS)))[0])  # starts the worker
+            if name != PYTHON:
+                packed = PackedRows(compiled, monitor, with_statistics=name == COMPILED)
+                ways[name] = packed.watch(tail.model)
+                pipeline = monitor._worker.pipeline  # noqa: SLF001 - as above
+                absorb = pipeline.absorb
+
+                def absorb_both(now: float, packed: Any = packed, absorb: Any = absorb) -> Any:
+                    packed.absorb(now)
+                    return absorb(now)
+
+                pipeline.absorb = absorb_both
+        took: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+        order = [*ways]
+        for turn in range(rounds + 1):
+            for name in order[turn % len(order) :] + order[: turn % len(order)]:
+                latencies = tail.served(ways[name], seconds)
+                took[name].append(np.quantile(latencies, [0.5, 0.99, 0.999]) / 1e3)
+        base = np.array(took["unmonitored"][1:])
+        for name, turns in took.items():
+            each = np.array(turns[1:])
+            ratios = [spread(ratio) for ratio in (each / base).T]
+            quantiles = "  ".join(
+                f"{label} {middle:7.0f} us {ratio}"
+                for label, middle, ratio in zip(
+                    ("p50", "p99", "p99.9"), np.median(each, axis=0), ratios, strict=True
+                )
+            )
+            print(f"{name:30} {quantiles}")
+
+
+def main() -> None:
+    """Measure both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rate", type=int, default=tail.RATE)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    options = parser.parse_args()
+    compiled = build()
+    cpu(compiled, options.rounds)
+    sys.stdout.flush()
+    if options.seconds:
+        tails(compiled, max(options.rounds // 4, 1), options.rate, options.seconds)
+    sys.stdout.flush()
+    os._exit(0)  # the monitors have nothing left to deliver to
+
+
+if __name__ == "__main__":
+    main()
