@@ -18,6 +18,7 @@ pytest.importorskip("pyspark", reason="Spark is not installed here: `make spark`
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.timeout(600),  # a busy machine starts Spark in minutes
     pytest.mark.filterwarnings("default"),  # of Spark's own
 ]
 

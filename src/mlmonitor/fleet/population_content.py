@@ -62,14 +62,14 @@ class PopulationContent:
 
     @classmethod
     def copy_from(cls, population: Population, privacy: Privacy) -> Self:
-        """Copy what a population has counted, if none of it has left its window."""
-        total, shapes = population.window.total(), population.window.view().shapes
+        """Copy what a population has counted within its window."""
+        recent, shapes = population.window.view()
         added = {
-            "rows": np.array([total.rows], np.int64),
-            **{name: getattr(total, name) for name in (*COUNTS, *_SUMS)},
+            "rows": np.array([recent.rows], np.int64),
+            **{name: getattr(recent, name) for name in (*COUNTS, *_SUMS)},
         }
-        content = cls(total.plan.fingerprint, added, privacy)
-        content.moments, content.digests = total.moments, shapes.digests
+        content = cls(recent.plan.fingerprint, added, privacy)
+        content.moments, content.digests = recent.moments, shapes.digests
         content.hitters, content.distinct = shapes.hitters, shapes.distinct
         return content
 

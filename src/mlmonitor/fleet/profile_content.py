@@ -45,16 +45,15 @@ class ProfileContent:
 
     @classmethod
     def copy_from(cls, comparing: Comparing, last_at: float) -> Self:
-        """Copy what was counted since comparing began; the rows were predicted at `last_at`."""
+        """Copy what the window holds; the newest rows were predicted at `last_at`."""
         populations: list[Population] = [comparing.population]
         segments: tuple[str, ...] = ()
-        tally = np.zeros((2, 0), np.int64)
         if comparing.segmentation is not None:
             populations += comparing.segmentation.split.populations
-            counted = comparing.segmentation.tally
-            segments, tally = counted.names, np.array([counted.predictions, counted.failed])
+            segments = comparing.segmentation.tally.names
         privacy = Privacy.find(comparing.population)
         contents = [PopulationContent.copy_from(p, privacy) for p in populations]
+        tally = np.array([[own.rows for own in contents[1:]], [0] * len(segments)], np.int64)
         return cls(contents, segments, tally, comparing.reader.unknown, last_at)
 
     @property

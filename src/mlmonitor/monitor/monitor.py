@@ -25,6 +25,7 @@ from mlmonitor.monitor.adoption import Adoption
 from mlmonitor.monitor.feedback import Feedback
 from mlmonitor.monitor.prediction_recording import Recording
 from mlmonitor.monitor.presenting import Presenting
+from mlmonitor.monitor.profile_exchange import ProfileExchange
 from mlmonitor.notify.webhook import Webhook
 from mlmonitor.pipeline.announcements import Announcements
 from mlmonitor.pipeline.pipeline import Pipeline
@@ -36,7 +37,7 @@ from mlmonitor.worker.wall_clock import Clock, ProcessClock
 from mlmonitor.worker.worker import Worker
 
 
-class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting):
+class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExchange):
     """Watches one model from inside its service.
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is

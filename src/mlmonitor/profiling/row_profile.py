@@ -243,3 +243,8 @@ class Profile:
 def wrap_content(content: ProfileContent) -> Profile:
     """Return the profile of what was counted elsewhere."""
     return Profile._wrap(content)  # noqa: SLF001 - of this module
+
+
+def read_content(profile: Profile) -> ProfileContent | None:
+    """Return what a profile has counted; None for the empty one."""
+    return profile._content  # noqa: SLF001 - of this module

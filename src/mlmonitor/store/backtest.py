@@ -12,7 +12,7 @@ from mlmonitor.errors import ConfigError
 from mlmonitor.records import SOURCES, Declared, Role
 from mlmonitor.reference.reference import Reference
 from mlmonitor.store.event_rows import build_rows
-from mlmonitor.store.stored_rows import StoredModel
+from mlmonitor.store.stored_rows import StoredPredictions
 
 _CHECK_ROWS = 1_000
 
@@ -44,7 +44,7 @@ class BacktestResult:
 
 def backtest(
     connection: Any,
-    stored: StoredModel,
+    stored: StoredPredictions,
     reference: Reference,
     settings: Mapping[str, Config],
     *,
@@ -86,7 +86,7 @@ def drop_absent(reference: Reference, withheld: Sequence[str]) -> Reference:
 class _Replay:
     """One setting, as it goes through the period."""
 
-    def __init__(self, reference: Reference, config: Config, stored: StoredModel) -> None:
+    def __init__(self, reference: Reference, config: Config, stored: StoredPredictions) -> None:
         options = ComparisonOptions.from_config(config)
         declared = Declared(segments=reference.segments)
         now = stored.since.timestamp()

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.records import Floats
-from mlmonitor.store.stored_rows import StoredModel, StoredRow
+from mlmonitor.store.stored_rows import StoredPredictions, StoredRow
 
 Outputs = list[Any] | dict[str, list[Any]]
 """A main output, or the scores of classes by class."""
@@ -22,7 +22,7 @@ class StoredOutcomes(NamedTuple):
     predicted_at: Floats
 
 
-def read_outcomes(connection: Any, stored: StoredModel) -> Iterator[StoredOutcomes]:
+def read_outcomes(connection: Any, stored: StoredPredictions) -> Iterator[StoredOutcomes]:
     """Yield the predictions of a period that were made, with the actuals known by now."""
     for rows in stored.read(connection):
         predictions = [row for row in rows if row["status"] != "error"]

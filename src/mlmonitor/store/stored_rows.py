@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from mlmonitor.errors import ConfigError
 
@@ -31,6 +31,23 @@ _WITHHELD = """
     select distinct field from mlmonitor.reference
     where model = %s and model_version = %s and role = 'feature' and withheld
 """
+
+
+class StoredPredictions(Protocol):
+    """The predictions of a model in a period, wherever they are stored."""
+
+    @property
+    def since(self) -> datetime:
+        """The beginning of the period."""
+        ...
+
+    def read(self, connection: Any, *, chunk_rows: int = ...) -> Iterator[list[StoredRow]]:
+        """Yield the predictions in chunks, the oldest first."""
+        ...
+
+    def withheld(self, connection: Any) -> list[str]:
+        """Return the features whose values are not stored."""
+        ...
 
 
 class StoredModel(NamedTuple):
@@ -62,8 +79,8 @@ class StoredModel(NamedTuple):
         first, last = connection.execute(_RANGE, (model, version)).fetchone()
         if first is None:
             raise ConfigError("model, version: the store has no predictions of these")
-        begin = first if since is None else _convert_moment(since)
-        end = last + timedelta(days=1) if until is None else _convert_moment(until)
+        begin = first if since is None else convert_moment(since)
+        end = last + timedelta(days=1) if until is None else convert_moment(until)
         if begin >= end:
             raise ConfigError("since, until: expected a period that is not empty")
         return cls(model, version, begin, end)
@@ -97,7 +114,7 @@ class StoredModel(NamedTuple):
             first = last
 
 
-def _convert_moment(when: date | datetime) -> datetime:
+def convert_moment(when: date | datetime) -> datetime:
     """Return a moment; a date is its beginning in UTC, and so is a naive time in UTC."""
     if isinstance(when, datetime):
         return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.export.base import Snapshot
+from mlmonitor.fleet.profile_content import ProfileContent
 from mlmonitor.forks import check_fork
 from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.status.status import Status
@@ -47,6 +48,15 @@ class AggregateReads:
             self.pipeline.catch_up(now)
             snapshot, status = self.pipeline.read(now, with_history=with_history)
         return snapshot, replace(status, state="closed") if self._is_closed else status
+
+    def read_profile(self) -> ProfileContent | None:
+        """Ingest the waiting rows, then copy the window; None while nothing is compared."""
+        check_fork()
+        with self._hold_aggregates():
+            now = self._clock()
+            self.pipeline.catch_up(now)
+            comparing = self.pipeline.traffic.comparing
+            return None if comparing is None else ProfileContent.copy_from(comparing, now)
 
     def snapshot(self) -> Snapshot:
         """Ingest the waiting rows, then return every series, for a reader in another thread."""

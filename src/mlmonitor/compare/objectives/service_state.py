@@ -45,6 +45,11 @@ class ServiceState:
         self.objectives.ingest_calls(timed)
         self.rate.ingest(self.calls.rows - before, now=now)
 
+    def count_rows(self, rows: int, *, now: float) -> None:
+        """Count predictions whose calls were elsewhere, so that nothing is known of their times."""
+        self.calls.predictions += rows
+        self.rate.ingest(rows, now=now)
+
     @property
     def parts(self) -> tuple[Evaluable, ...]:
         """The parts with evidence of their own."""

@@ -1,0 +1,63 @@
+"""The part of a monitor that returns what it has counted, and adds what others have."""
+
+from functools import partial
+
+from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.fleet.profile_content import ProfileContent
+from mlmonitor.pipeline.pipeline import Pipeline
+from mlmonitor.profiling.row_profile import Profile, read_content, wrap_content
+from mlmonitor.worker.worker import Worker
+
+
+class ProfileExchange:
+    """Profiles out of one model's window, and into it."""
+
+    config: Config
+    _inbox: Inbox
+    _worker: Worker
+
+    def profile(self) -> Profile:
+        """Return the rows of the window as a profile, with everything recorded before this call.
+
+        It is empty while a reference is learned. The profile belongs to `reference`, without the
+        features that the monitor ignores: pass the same `ignore` to `status`.
+        Price: a copy of the window, about 3 KiB a numeric field.
+        """
+        content = self._worker.read_profile() if self.config.enabled else None
+        return Profile() if content is None else wrap_content(content)
+
+    def record_profile(self, profile: Profile) -> None:
+        """Record rows that were counted elsewhere, by Spark, Dask or another process.
+
+        They count as predictions of now: in the window, in drift, alerts and the verdict, and in
+        the next export under the names of a service. What needs single rows does not see them:
+        labels, declared rules, figures and events.
+        Price: a merge, whatever the number of rows.
+
+        Raises:
+            ConfigError: the monitor has no reference yet.
+            IncompatibleSketch: the rows were counted with another reference, other segments or
+                another configuration; nothing is added.
+        """
+        content = read_content(profile)
+        if content is None or not self.config.enabled:
+            return
+        self._inbox.has_batches = True
+        self._worker.apply(partial(_absorb, content=content))
+        self._worker.ensure_started()
+
+
+def _absorb(pipeline: Pipeline, now: float, *, content: ProfileContent) -> None:
+    pipeline.catch_up(now)
+    state = pipeline.state
+    state.begin_comparing(now=now)
+    comparing = state.traffic.comparing
+    if comparing is None:
+        raise ConfigError(
+            "profile: expected a monitor with a reference: pass the one that the rows were counted "
+            "with to Monitor(reference=...)"
+        )
+    content.apply_to(comparing)
+    state.service.count_rows(content.rows, now=now)
