@@ -1,0 +1,187 @@
+"""Event files of Parquet, read by Spark: joined and sorted there, and replayed on the driver."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlmonitor.config import Config
+from mlmonitor.errors import ConfigError
+from mlmonitor.monitor.monitor import Monitor
+from mlmonitor.reference.reference import Reference
+from mlmonitor.status.status import Status
+from mlmonitor.store.backtest import BacktestResult, backtest
+from mlmonitor.store.evaluate import read_outcomes
+from mlmonitor.store.stored_rows import CHUNK_ROWS, StoredRow, convert_moment
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["EventFiles", "backtest_events", "evaluate_events"]
+
+_OBJECTS = ("scores", "outputs", "features", "derived", "invalid")
+
+
+class EventFiles(NamedTuple):
+    """The predictions of a model's version in a folder of `Files(format="parquet")`.
+
+    until: not included. What Spark reads as a folder will do, such as one in an object store.
+    """
+
+    folder: str
+    model: str
+    version: str
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def find(
+        cls,
+        spark: "SparkSession",
+        folder: str,
+        model: str,
+        version: str = "",
+        *,
+        since: date | datetime | None = None,
+        until: date | datetime | None = None,
+    ) -> "EventFiles":
+        """Return a model of a folder, by default with all its predictions.
+
+        Raises:
+            ConfigError: the folder has no such model, or the period is empty.
+        """
+        events = _read_files(spark, folder, "prediction")
+        first = last = None
+        if events is not None:
+            events = _select_model(events, model, version)
+            first, last = events.selectExpr(_seconds("min"), _seconds("max")).collect()[0]
+        if first is None or last is None:
+            raise ConfigError("folder, model, version: there are no predictions of these")
+        begin = datetime.fromtimestamp(first, UTC) if since is None else convert_moment(since)
+        newest = datetime.fromtimestamp(last, UTC) + timedelta(microseconds=1)
+        end = newest if until is None else convert_moment(until)
+        if begin >= end:
+            raise ConfigError("since, until: expected a period that is not empty")
+        return cls(folder, model, version, begin, end)
+
+    def read(
+        self, connection: "SparkSession", *, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[list[StoredRow]]:
+        """Yield the predictions with the first label of each, the oldest first.
+
+        Memory on the driver: a partition of the sorted predictions, and the next one.
+        """
+        joined = self._join(connection).orderBy("at", "event_id")
+        chunk: list[StoredRow] = []
+        for row in joined.toLocalIterator(prefetchPartitions=True):
+            chunk.append(_to_stored(row.asDict()))
+            if len(chunk) == chunk_rows:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    def withheld(self, connection: "SparkSession") -> list[str]:
+        """Return the features whose values were never sent, for privacy."""
+        entries = self._read(connection, "reference")
+        if entries is None:
+            return []
+        rows = entries.where("role = 'feature' and withheld").select("field").distinct()
+        return [row["field"] for row in rows.collect()]
+
+    def _join(self, spark: "SparkSession") -> "DataFrame":
+        predictions = self._read(spark, "prediction")
+        if predictions is None:
+            raise ConfigError("folder: there are no predictions")
+        predictions = (
+            predictions.dropDuplicates(["event_id"])
+            .withColumn("at", _cast_seconds(predictions["time"]))
+            .where(f"at >= {self.since.timestamp()!r} and at < {self.until.timestamp()!r}")
+        )
+        labels = self._read(spark, "label")
+        if labels is None:
+            return predictions.selectExpr("*", "null as actual", "null as actual_class")
+        first = (  # the first label by time counts
+            labels.where("prediction_id is not null")
+            .groupBy("prediction_id")
+            .agg(_first_by_time())
+            .selectExpr("prediction_id", "label.actual", "label.actual_class")
+        )
+        return predictions.join(first, "prediction_id", "left")
+
+    def _read(self, spark: "SparkSession", schema: str) -> "DataFrame | None":
+        events = _read_files(spark, self.folder, schema)
+        return None if events is None else _select_model(events, self.model, self.version)
+
+
+def evaluate_events(spark: "SparkSession", events: EventFiles, monitor: Monitor) -> Status:
+    """Report the predictions of a period with their labels to a monitor; return its status.
+
+    Spark joins and sorts them; the driver computes performance, cohorts and the verdict, in the
+    order of their times, and exports what the monitor exports, under the names of a service.
+    Price: about 50 us a labelled prediction of 20 features on the driver.
+    """
+    for outcomes in read_outcomes(spark, events):
+        monitor.record_outcomes(
+            outcomes.predictions,
+            outcomes.actuals,
+            predicted_at=outcomes.predicted_at,
+            features=outcomes.features or None,
+        )
+        monitor.status()  # one chunk at a time: none is dropped
+    return monitor.status()
+
+
+def backtest_events(
+    spark: "SparkSession",
+    events: EventFiles,
+    reference: Reference,
+    settings: Mapping[str, Config],
+) -> dict[str, BacktestResult]:
+    """Compare the predictions of a period with a reference, once for each setting, in one pass.
+
+    Evidence depends on the order of rows, so Spark sorts them and the driver replays them.
+
+    Raises:
+        ConfigError: there is no setting, or the reference has no field that the events hold.
+    """
+    return backtest(spark, events, reference, settings)
+
+
+def _read_files(spark: "SparkSession", folder: str, schema: str) -> "DataFrame | None":
+    """Read the complete files of one schema; None if there are none."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        return spark.read.option("pathGlobFilter", f"{schema}-*.parquet").parquet(folder)
+    except AnalysisException:  # no folder, or no file to read the columns from
+        return None
+
+
+def _select_model(events: "DataFrame", model: str, version: str) -> "DataFrame":
+    return events.where((events["model"] == model) & (events["model_version"] == version))
+
+
+def _seconds(function: str) -> str:
+    return f"cast({function}(time) as double)"
+
+
+def _cast_seconds(column: Any) -> Any:
+    return column.cast("double")
+
+
+def _first_by_time() -> Any:
+    from pyspark.sql import functions
+
+    value = functions.struct("actual", "actual_class")
+    return functions.min_by(value, functions.struct("time", "event_id")).alias("label")
+
+
+def _to_stored(row: dict[str, Any]) -> StoredRow:
+    """Return a row as the database's query returns it."""
+    stored = {name: row[name] for name in ("at", "status", "segment")}
+    stored |= {name: json.loads(row[name]) if row[name] else {} for name in _OBJECTS}
+    for name in ("prediction", "actual"):
+        text = row[f"{name}_class"]
+        stored[name] = row[name] if text is None else text
+    return stored

@@ -1,0 +1,98 @@
+"""Event files read by Spark: performance, and alerts of a past period."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, ConfigError, Files, Monitor
+from support.shown_models import claims_reference, draw_claims, predict
+
+pytest.importorskip("pyspark", reason="Spark is not installed here: `make spark` tests with it")
+
+from mlmonitor.integrations.spark_events import (
+    EventFiles,
+    backtest_events,
+    evaluate_events,
+)
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(600),  # a busy machine starts Spark in minutes
+    pytest.mark.filterwarnings("default"),  # of Spark's own
+]
+
+ROWS, LABELLED = 3_000, 2_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+REFERENCE = claims_reference()
+CLAIMS = draw_claims(np.random.default_rng(4), ROWS)
+CLAIMS["limit"][ROWS // 2 :] *= 1.6
+PREDICTIONS = predict(CLAIMS)
+ERRORS = np.random.default_rng(5).normal(0, 300, ROWS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of predictions, of which two are labelled; some labels twice."""
+    path: Path = tmp_path_factory.mktemp("events")
+    times = [(START + timedelta(seconds=86.4 * row)).timestamp() for row in range(ROWS)]
+    ids = [f"claim-{row}" for row in range(ROWS)]
+    with Monitor(
+        "claims",
+        version="7",
+        reference=REFERENCE,
+        exporters=[],
+        events=Files(path, format="parquet", ids="plain"),
+    ) as monitor:
+        monitor.record(CLAIMS, PREDICTIONS, ids=ids, at=times)
+        monitor.status()
+        monitor.label(ids[:LABELLED], PREDICTIONS[:LABELLED] - ERRORS[:LABELLED], at=times[-1])
+        monitor.status()
+        monitor.label(ids[:100], np.zeros(100), at=times[-1] + 60)
+    return path
+
+
+def test_performance_is_that_of_the_labelled_predictions(spark: Any, folder: Path) -> None:
+    """The first label counts; predictions without one are missing from none of the cohorts."""
+    events = EventFiles.find(spark, str(folder), "claims", "7")
+    assert events.since == START
+    with Monitor("claims", version="7", reference=REFERENCE, exporters=[]) as monitor:
+        status = evaluate_events(spark, events, monitor)
+    assert status.performance is not None
+    assert status.performance.count == LABELLED
+    mae = float(np.abs(ERRORS[:LABELLED]).mean())
+    assert status.performance["mae"].value == pytest.approx(mae)
+    predicted = {f"{cohort.start:%d}": cohort.predicted for cohort in status.cohorts}
+    assert sum(predicted.values()) == ROWS
+
+
+def test_a_period_is_read_alone(spark: Any, folder: Path) -> None:
+    """In the order of times, its end not included."""
+    days = {"since": START + timedelta(days=1), "until": START + timedelta(days=2)}
+    events = EventFiles.find(spark, str(folder), "claims", "7", **days)
+    rows = [row for chunk in events.read(spark, chunk_rows=300) for row in chunk]
+    assert [row["features"]["limit"] for row in rows] == CLAIMS["limit"][1_000:2_000].tolist()
+
+
+def test_a_backtest_finds_the_change_that_the_events_hold(spark: Any, folder: Path) -> None:
+    """The limit grew in the middle; with the alerts of one setting beside another's."""
+    events = EventFiles.find(spark, str(folder), "claims", "7")
+    settings = {"strict": Config(alpha=0.01), "before": Config(alpha=0.01)}
+    results = backtest_events(spark, events, REFERENCE, settings)
+    assert results["strict"].rows == ROWS
+    assert "limit" in {alert.field for alert in results["strict"].fired}
+    half = EventFiles.find(
+        spark, str(folder), "claims", "7", until=START + timedelta(seconds=86.4 * 1_500)
+    )
+    calm = backtest_events(spark, half, REFERENCE, settings)["before"]
+    assert (calm.rows, calm.fired) == (1_500, [])
+
+
+@pytest.mark.parametrize("model", ["claims", "other"])
+def test_what_is_not_in_the_folder_is_refused(spark: Any, folder: Path, model: str) -> None:
+    """Another version, another model, another folder."""
+    for place in (folder, folder / "none"):
+        with pytest.raises(ConfigError, match="there are no predictions"):
+            EventFiles.find(spark, str(place), model, "8")
