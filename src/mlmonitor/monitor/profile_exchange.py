@@ -34,7 +34,7 @@ class ProfileExchange:
         They count as predictions of now: in the window, in drift, alerts and the verdict, and in
         the next export under the names of a service. What needs single rows does not see them:
         labels, declared rules, figures and events.
-        Price: a merge, whatever the number of rows.
+        Price: a merge, for any number of rows.
 
         Raises:
             ConfigError: the monitor has no reference yet.
