@@ -128,9 +128,9 @@ SKETCHES: dict[
 def rank_errors(values: np.ndarray, quantiles: Quantiles, expected: np.ndarray) -> float:
     """The largest distance between a rank and where its quantile stands among the values."""
     ordered = np.sort(values)
-    found = np.array(quantiles(expected), np.float64)
-    low = ordered.searchsorted(found, side="left") / ordered.size
-    high = ordered.searchsorted(found, side="right") / ordered.size
+    estimates = np.array(quantiles(expected), np.float64)
+    low = ordered.searchsorted(estimates, side="left") / ordered.size
+    high = ordered.searchsorted(estimates, side="right") / ordered.size
     return float(np.maximum(np.maximum(low - expected, expected - high), 0.0).max())
 
 

@@ -10,16 +10,16 @@ from harness import Figure, main
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
     """How many models alerted without drift, and how many rows a shift took."""
     streams = 3 if is_quick else 10
-    found = next(iter(false_alerts.all_ours(streams).values()))
-    assert isinstance(found, dict)
+    ours = next(iter(false_alerts.all_ours(streams).values()))
+    assert isinstance(ours, dict)
     yield Figure(
         "models alerted without drift",
-        found["models_alerted"],
+        ours["models_alerted"],
         f"of {streams}",
         max(streams / 100, 1.0),
         "one in a hundred, or one",
     )
-    delay = found["median_delay_rows"]
+    delay = ours["median_delay_rows"]
     assert delay is not None, "no shift was found"
     yield Figure("rows until a shift is found, median", delay, "rows", 700.0, "700 rows")
 

@@ -114,17 +114,17 @@ def ways(monitor: Monitor, fields: int, shape: str) -> dict[str, tuple[Callable[
     async def empty() -> None:
         return None
 
-    found: dict[str, tuple[Callable[[], object], str]] = {
+    calls: dict[str, tuple[Callable[[], object], str]] = {
         f"watch {shape} {fields}": (lambda: watched(row), "bare"),
         f"observe {shape} {fields}": (observed, "lambda"),
     }
     if fields == 20:
-        found[f"watch {shape} {fields}, async"] = (lambda: run(watched_async(row)), "bare async")
-        found[f"observe {shape} {fields}, async"] = (lambda: run(observed_async()), "bare async")
-    found["bare"] = (lambda: nothing(row), "")
-    found["bare async"] = (lambda: run(nothing_async(row)), "")
-    found["lambda"] = (lambda: None, "")
-    return found
+        calls[f"watch {shape} {fields}, async"] = (lambda: run(watched_async(row)), "bare async")
+        calls[f"observe {shape} {fields}, async"] = (lambda: run(observed_async()), "bare async")
+    calls["bare"] = (lambda: nothing(row), "")
+    calls["bare async"] = (lambda: run(nothing_async(row)), "")
+    calls["lambda"] = (lambda: None, "")
+    return calls
 
 
 def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
@@ -140,14 +140,14 @@ def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
     return way
 
 
-def added(found: dict[str, Timing], subtract: dict[str, str], of: str = "") -> Iterator[Figure]:
+def added(timings: dict[str, Timing], subtract: dict[str, str], of: str = "") -> Iterator[Figure]:
     """What each way adds to its bare way, beside the baseline."""
     for name, less in subtract.items():
         if not less:
             continue
-        value = found[name].best - found[less].best
+        value = timings[name].best - timings[less].best
         yield Figure(
-            name + of, value, "ns", found[BASELINE].best, BASELINE, round(found[name].spread, 3)
+            name + of, value, "ns", timings[BASELINE].best, BASELINE, round(timings[name].spread, 3)
         )
 
 
@@ -157,8 +157,8 @@ def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Fi
         variants = ways(monitor, fields, shape)
         baseline = peers(1)[BASELINE]
         each = {name: timed(monitor, call, calls) for name, (call, _) in variants.items()}
-        found = in_turns({**each, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds)
-        yield from added(found, {name: less for name, (_, less) in variants.items()})
+        timings = in_turns({**each, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds)
+        yield from added(timings, {name: less for name, (_, less) in variants.items()})
 
 
 def special(*, rounds: int, calls: int) -> Iterator[Figure]:
@@ -180,9 +180,9 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
             for name, call in calls_of.items()
         }
         each[BASELINE] = lambda: nanoseconds(baseline, calls)
-        found = in_turns(each, rounds=rounds)
+        timings = in_turns(each, rounds=rounds)
         less = dict.fromkeys(calls_of, "bare") | {"bare": ""}
-        yield from added(found, less)
+        yield from added(timings, less)
         watched = open_.watch(nothing)
 
         def eight() -> float:
@@ -190,7 +190,7 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
             shapes.drain(open_)
             return took
 
-        found = in_turns(
+        timings = in_turns(
             {
                 "watch dict 20, 8 threads": eight,
                 "bare": lambda: threads(lambda: nothing(row), calls),
@@ -198,7 +198,7 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
             },
             rounds=rounds,
         )
-        yield from added(found, {"watch dict 20, 8 threads": "bare"})
+        yield from added(timings, {"watch dict 20, 8 threads": "bare"})
 
 
 def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
@@ -222,19 +222,19 @@ def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
             "bare": lambda: nanoseconds(lambda: nothing(row), calls),
             BASELINE: lambda: nanoseconds(baseline, calls),
         }
-        found = in_turns(each, rounds=rounds)
-    yield from added(found, dict.fromkeys(list(each)[:2], "bare"))
+        timings = in_turns(each, rounds=rounds)
+    yield from added(timings, dict.fromkeys(list(each)[:2], "bare"))
 
 
 def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
     """The baselines beside each other."""
     each = peers(20)
-    found = in_turns(
+    timings = in_turns(
         {name: lambda call=call: nanoseconds(call, calls) for name, call in each.items()},  # type: ignore[misc]
         rounds=rounds,
     )
-    for name, timing in found.items():
-        yield Figure(name, timing.best, "ns", found[BASELINE].best, BASELINE, timing.spread)
+    for name, timing in timings.items():
+        yield Figure(name, timing.best, "ns", timings[BASELINE].best, BASELINE, timing.spread)
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over

@@ -146,10 +146,10 @@ def false_alerts(models: int) -> list[str]:
         began = time.perf_counter()
         alerted = sum(alert_of(kind, model, keep) < NEVER for model in range(models))
         interval = stats.binomtest(alerted, models).proportion_ci()
-        told = {"": "nothing", "groups": "`groups=`", "times": "`times=`"}[kind.declared]
-        told += f", `season={kind.season!r}`" if kind.season else ""
+        declared = {"": "nothing", "groups": "`groups=`", "times": "`times=`"}[kind.declared]
+        declared += f", `season={kind.season!r}`" if kind.season else ""
         lines.append(
-            f"| {kind.name} | {told} | {alerted} of {models} "
+            f"| {kind.name} | {declared} | {alerted} of {models} "
             f"| {interval.low:.1%} to {interval.high:.1%} |"
         )
         print(lines[-1], f"{time.perf_counter() - began:.0f} s", flush=True)
@@ -183,10 +183,10 @@ def power(models: int) -> list[str]:
         cells = []
         for kind in chosen:
             rows = np.array([alert_of(kind, model, change) for model in range(models)])
-            found = int((rows < NEVER).sum())
+            detected = int((rows < NEVER).sum())
             middle = np.sort(rows)[(models - 1) // 2]
             text = f"{middle:,}" if middle < NEVER else "later"
-            cells.append(text if found == models else f"{text}, {found} of {models}")
+            cells.append(text if detected == models else f"{text}, {detected} of {models}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     return lines
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/dependence.md")
     options = parser.parse_args()
     false = false_alerts(options.models)
-    found = power(max(options.models // 2, 3))
+    power_lines = power(max(options.models // 2, 3))
     if options.write:
         text = PAGE.read_text(encoding="utf-8")
         command = f"python benchmarks/dependence.py --models {options.models} --write"
@@ -211,7 +211,7 @@ def main() -> None:
             "\n".join(false),
             "## Rows until a change is found",
             "The median, in steps of 500 rows; where not all models found it, the number that did.",
-            "\n".join(found),
+            "\n".join(power_lines),
         ]
         PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 

@@ -15,12 +15,12 @@ BLOCK = 512
 def nanoseconds_a_row(work: Callable[[], object], *, repeats: int = 15) -> float:
     """Of the fastest of some runs over one block, on all cores together."""
     work()
-    found = []
+    costs = []
     for _ in range(repeats):
         started = time.process_time_ns()
         work()
-        found.append(time.process_time_ns() - started)
-    return min(found) / BLOCK
+        costs.append(time.process_time_ns() - started)
+    return min(costs) / BLOCK
 
 
 def main() -> None:

@@ -112,9 +112,9 @@ def mean_gap(estimated: list[float], realised: list[float]) -> float:
     return float(np.mean(np.abs(np.array(estimated) - np.array(realised))))
 
 
-def write_page(found: dict[str, Any]) -> str:
+def write_page(results: dict[str, Any]) -> str:
     """Write the comparison as Markdown."""
-    ours, theirs, realised = found["ours"], found["nannyml"], found["realised"]
+    ours, theirs, realised = results["ours"], results["nannyml"], results["realised"]
     lines = _INTRODUCTION.format(version=theirs["version"]).splitlines()
     for name in MEASURES:
         own, peer = (mean_gap(part["chunks"][name], realised[name]) for part in (ours, theirs))
@@ -184,12 +184,12 @@ def main() -> None:
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout
     theirs = json.loads(printed.splitlines()[-1])
     loans = Loans.load(theirs.pop("data"))
-    found = {"nannyml": theirs, "ours": estimate_ours(loans), "realised": realise(loans)}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(write_page(found), encoding="utf-8")
+    results = {"nannyml": theirs, "ours": estimate_ours(loans), "realised": realise(loans)}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(write_page(results), encoding="utf-8")
     for name in MEASURES:
-        realised = found["realised"][name]
-        gaps = (mean_gap(found[side]["chunks"][name], realised) for side in ("ours", "nannyml"))
+        realised = results["realised"][name]
+        gaps = (mean_gap(results[side]["chunks"][name], realised) for side in ("ours", "nannyml"))
         print(f"{name}: mean gap {' beside '.join(f'{gap:.6f}' for gap in gaps)}")
 
 

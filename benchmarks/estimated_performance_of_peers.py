@@ -35,7 +35,7 @@ def main() -> None:
     chunks = estimator.estimate(analysis).filter(period="analysis").to_df()
     estimated = time.process_time()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = {
+    results = {
         "version": nannyml.__version__,
         "data": str(Path(datasets.__file__).parent / "data"),
         "fit_seconds": fitted - started,
@@ -45,7 +45,7 @@ def main() -> None:
         "low": {name: chunks[name, "lower_confidence_boundary"].tolist() for name in MEASURES},
         "high": {name: chunks[name, "upper_confidence_boundary"].tolist() for name in MEASURES},
     }
-    print(json.dumps(found))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

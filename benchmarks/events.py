@@ -105,7 +105,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what `main` c
         rows = make_rows(categorical)
         plain = rounds_of(make_monitor(logs_events=False, categorical=categorical), rows)
         logged = rounds_of(make_monitor(logs_events=True, categorical=categorical), rows)
-        found = in_turns(
+        timings = in_turns(
             {
                 "call": plain[0],
                 "drain": plain[1],
@@ -115,10 +115,10 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what `main` c
             },
             rounds=5 if is_quick else 9,
         )
-        calls, drains = found["call, logged"], found["drain, logged"]
-        added = drains.best - found["drain"].best
-        yield Figure(f"host, {name}", calls.best, "ns", found["call"].best, "without a log")
-        yield Figure(f"worker, {name}", added, "ns", found[BY_HAND].best, BY_HAND, drains.spread)
+        calls, drains = timings["call, logged"], timings["drain, logged"]
+        added = drains.best - timings["drain"].best
+        yield Figure(f"host, {name}", calls.best, "ns", timings["call"].best, "without a log")
+        yield Figure(f"worker, {name}", added, "ns", timings[BY_HAND].best, BY_HAND, drains.spread)
 
 
 if __name__ == "__main__":

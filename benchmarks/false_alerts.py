@@ -46,7 +46,8 @@ def all_ours(streams: int) -> dict[str, object]:
     calm = [ours(reference, drift_streams.calm(at)) for at in range(streams)]
     shifted = [ours(reference, drift_streams.shifted(at)) for at in range(streams)]
     at = drift_streams.SHIFT_AT
-    delays = [found[NAMES[0]] - at for found in shifted if found.get(NAMES[0], 0) > at]
+    alerted_at = [alerts[NAMES[0]] for alerts in shifted if alerts.get(NAMES[0], 0) > at]
+    delays = [row - at for row in alerted_at]
     return {
         "mlmonitor, alpha 0.01, looked at every 50 rows": {
             "fields_alerted": sum(map(len, calm)),
@@ -54,8 +55,8 @@ def all_ours(streams: int) -> dict[str, object]:
             "alerts": sum(map(len, calm)),
             "calm_rows": drift_streams.ROWS,
             "looks": streams * drift_streams.ROWS // LOOK_ROWS,
-            "checks_alerted": sum(len(set(found.values())) for found in calm),
-            "models_alerted": sum(bool(found) for found in calm),
+            "checks_alerted": sum(len(set(first_alerts.values())) for first_alerts in calm),
+            "models_alerted": sum(bool(first_alerts) for first_alerts in calm),
             "models": streams,
             "shifts_found": len(delays),
             "median_delay_rows": float(np.median(delays)) if delays else None,
@@ -63,11 +64,11 @@ def all_ours(streams: int) -> dict[str, object]:
     }
 
 
-def print_table(found: dict[str, dict[str, float | None]]) -> None:
+def print_table(by_way: dict[str, dict[str, float | None]]) -> None:
     """One line a monitor."""
     heads = "fields alerted", "alerts", "models alerted", "shifts found", "median delay"
     print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
-    for name, each in found.items():
+    for name, each in by_way.items():
         delay = each["median_delay_rows"]
         cells = (
             f"{each['fields_alerted']} of {each['fields']}",
@@ -85,15 +86,15 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--peers", help="the Python of an environment that holds the peers")
     options = parser.parse_args()
-    found = all_ours(options.streams)
+    by_way = all_ours(options.streams)
     if options.peers:
         script = Path(__file__).with_name("false_alerts_of_peers.py")
         command = [options.peers, str(script), "--streams", str(options.streams)]
-        found |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    print_table(found)  # type: ignore[arg-type]  # JSON
+        by_way |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    print_table(by_way)  # type: ignore[arg-type]  # JSON
     results = Path(__file__).with_name("results")
     results.mkdir(exist_ok=True)
-    (results / "false_alerts.json").write_text(json.dumps(found, indent=1) + "\n")
+    (results / "false_alerts.json").write_text(json.dumps(by_way, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def evidently(window: int) -> Callable[[np.ndarray], Flags]:
     def flags(values: np.ndarray) -> Flags:
         for start in range(0, len(values), window):
             part = frame(values[start : start + window])
-            found = Report([DataDriftPreset()]).run(part, reference).dict()
-            for metric in found["metrics"]:
+            report = Report([DataDriftPreset()]).run(part, reference).dict()
+            for metric in report["metrics"]:
                 settings = metric["config"]
                 if not settings["type"].endswith("ValueDrift"):
                     continue
@@ -64,9 +64,9 @@ def nannyml(chunk: int, fields: int) -> Callable[[np.ndarray], Flags]:
     calculator.fit(frame(drift_streams.reference()))
 
     def flags(values: np.ndarray) -> Flags:
-        found = calculator.calculate(frame(values)).filter(period="analysis").to_df()
+        drifts = calculator.calculate(frame(values)).filter(period="analysis").to_df()
         for at, name in enumerate(names):
-            alerts = found[name]["jensen_shannon"]["alert"].to_numpy()
+            alerts = drifts[name]["jensen_shannon"]["alert"].to_numpy()
             yield from ((at, int(place + 1) * chunk) for place in np.flatnonzero(alerts))
 
     return flags
@@ -107,11 +107,11 @@ def measured(peer: Peer, streams: int) -> dict[str, object]:
     delays = []
     skipped = 0 if peer.has_memory else drift_streams.SHIFT_AT
     for stream in range(streams):
-        found = list(peer.flags(drift_streams.calm(stream)[: peer.calm_rows]))
-        alerts += len(found)
-        alerted += len({at for at, _ in found})
-        models += bool(found)
-        loud += len({row for _, row in found})
+        flags = list(peer.flags(drift_streams.calm(stream)[: peer.calm_rows]))
+        alerts += len(flags)
+        alerted += len({at for at, _ in flags})
+        models += bool(flags)
+        loud += len({row for _, row in flags})
         after = (
             row + skipped - drift_streams.SHIFT_AT
             for at, row in peer.flags(drift_streams.shifted(stream)[skipped:])
@@ -139,21 +139,21 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=10)
     streams = parser.parse_args().streams
     every, few = drift_streams.FIELDS, min(streams, 3)
-    found = {}
+    by_peer = {}
     for window, calm_rows, count in ((50, 5_000, 1), (200, 20_000, 1), (1_000, 20_000, few)):
         peer = Peer(evidently(window), every, window, calm_rows, has_memory=False)
-        found[f"Evidently, windows of {window:,} rows"] = measured(peer, count)
+        by_peer[f"Evidently, windows of {window:,} rows"] = measured(peer, count)
     for fields in (10, every):
         peer = Peer(nannyml(500, fields), fields, 500, has_memory=False)
-        found[f"NannyML, {fields} fields, chunks of 500 rows"] = measured(peer, streams)
+        by_peer[f"NannyML, {fields} fields, chunks of 500 rows"] = measured(peer, streams)
     for name, count, fields in (
         ("ADWIN", streams, every),
         ("PageHinkley", streams, every),
         ("KSWIN", few, 1),
     ):
         title = f"river {name}" + ", on the first field" * (fields == 1)
-        found[title] = measured(Peer(river(name, fields), fields, 1), count)
-    json.dump(found, sys.stdout)
+        by_peer[title] = measured(Peer(river(name, fields), fields, 1), count)
+    json.dump(by_peer, sys.stdout)
 
 
 if __name__ == "__main__":

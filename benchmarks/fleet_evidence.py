@@ -94,17 +94,17 @@ def detect(scenario: Scenario, kind: str, seed: int = 0) -> Counts:
     step = {"one": STEP, "alone": PROCESSES * 31}.get(kind, ROUND)
     reference = np.repeat(trained, parts, axis=0)
     watch = RuleWatch(reference) if kind == "rules" else Watch(reference)
-    found = np.full(scenario.models, NEVER)
+    delays = np.full(scenario.models, NEVER)
     clean = scenario.clean // step * step
     for start in range(0, clean + scenario.rows, step):
         law = after if start >= clean else before
         counts = rng.multinomial(step // parts, law, len(reference))
         fires = watch.ingest(counts).reshape(scenario.models, parts).any(axis=1)
-        is_new = fires & (found == NEVER)
-        found[is_new] = start + step - clean
-        if (found < NEVER).all():
+        is_new = fires & (delays == NEVER)
+        delays[is_new] = start + step - clean
+        if (delays < NEVER).all():
             break
-    return found
+    return delays
 
 
 KINDS = {

@@ -84,13 +84,13 @@ class Figure:
 
 def in_turns(ways: Mapping[str, Way], *, rounds: int) -> dict[str, Timing]:
     """Every way once a round, for some rounds. The first round of all is thrown away."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    costs_by_name: dict[str, list[float]] = {name: [] for name in ways}
     for at in range(rounds + 1):
         for name, way in ways.items():
             cost = way()
             if at:
-                found[name].append(cost)
-    return {name: Timing(tuple(costs)) for name, costs in found.items()}
+                costs_by_name[name].append(cost)
+    return {name: Timing(tuple(costs)) for name, costs in costs_by_name.items()}
 
 
 def nanoseconds(
@@ -139,14 +139,14 @@ def budgets(benchmark: str, *, is_quick: bool = False) -> dict[str, float]:
 def checked(benchmark: str, figures: Iterable[Figure], *, is_quick: bool = False) -> list[Figure]:
     """The figures with their budgets; a promise that nothing was measured for is an error."""
     promised = budgets(benchmark, is_quick=is_quick)
-    found = [
+    figures = [
         Figure(**{**asdict(figure), "budget": promised.pop(figure.name, None)})
         for figure in figures
     ]
     if promised:
         names = ", ".join(promised)
         raise SystemExit(f"{benchmark}: budgets.toml promises what was not measured: {names}")
-    return found
+    return figures
 
 
 def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:

@@ -40,13 +40,13 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
         "first recorded prediction, import included": _FIRST,
         BASELINE: BASELINE,
     }
-    found = in_turns(
+    timings = in_turns(
         {name: lambda code=code: run(code)[0] for name, code in ways.items()},  # type: ignore[misc]
         rounds=5 if is_quick else 11,
     )
-    base = found[BASELINE].best
+    base = timings[BASELINE].best
     for name in list(ways)[:-1]:
-        yield Figure(name, found[name].best, "ms", base, BASELINE, round(found[name].spread, 3))
+        yield Figure(name, timings[name].best, "ms", base, BASELINE, round(timings[name].spread, 3))
     modules = {name: run(code)[1] for name, code in ways.items()}
     yield Figure(
         "modules loaded by from mlmonitor import Monitor",

@@ -65,14 +65,14 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     yield Figure("a million predictions in waiting", held, "bytes", BUDGET_BYTES, "64 MiB")
     x = {"x": rng.normal(size=2_000)}
     reference = Reference.fit(x, predictions=numbers[:2_000], actuals=truth[:2_000])
-    found = seconds_of(numbers, truth, reference, rounds=rounds)
+    timing = seconds_of(numbers, truth, reference, rounds=rounds)
     name = "200,000 labels in one call"
-    yield Figure(name, found.best, "s", BUDGET_SECONDS, "0.3 s", found.spread)
+    yield Figure(name, timing.best, "s", BUDGET_SECONDS, "0.3 s", timing.spread)
     names = np.array(["approve", "refer", "decline"], object)
     classes, actual = (names[rng.integers(0, 3, LABELS)] for _ in range(2))
     reference = Reference.fit(x, predictions=classes[:2_000], actuals=actual[:2_000])
-    found = seconds_of(classes, actual.tolist(), reference, rounds=rounds)
-    yield Figure(f"{name}, classes", found.best, "s", BUDGET_SECONDS, "0.3 s", found.spread)
+    timing = seconds_of(classes, actual.tolist(), reference, rounds=rounds)
+    yield Figure(f"{name}, classes", timing.best, "s", BUDGET_SECONDS, "0.3 s", timing.spread)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,9 @@ def _is_ours(path: Path) -> bool:
     return "figures" in json.loads(path.read_text())
 
 
-def find(found: dict[str, list[Figure]], benchmark: str, name: str) -> Figure | None:
+def find(by_benchmark: dict[str, list[Figure]], benchmark: str, name: str) -> Figure | None:
     """One figure by its name."""
-    return next((each for each in found.get(benchmark, []) if each.name == name), None)
+    return next((each for each in by_benchmark.get(benchmark, []) if each.name == name), None)
 
 
 def bars(path: str, title: str, unit: str, entries: list[tuple[str, float, bool]]) -> None:
@@ -87,11 +87,11 @@ def _saved(figure: Any, axes: Any, path: str) -> None:
     plt.close(figure)
 
 
-def call_costs(found: dict[str, list[Figure]]) -> None:
+def call_costs(by_benchmark: dict[str, list[Figure]]) -> None:
     """What a call costs in the calling thread."""
     expected = {"Histogram.observe": "prometheus_client Histogram.observe"}
     entries = []
-    for each in found["capture"]:
+    for each in by_benchmark["capture"]:
         is_peer = each.name.startswith(("Histogram", "two clock", "OTel"))
         is_ours = re.fullmatch(r"(watch|observe) (dict|tuple|ndarray|pydantic) 20", each.name)
         if is_peer or is_ours:
@@ -99,31 +99,33 @@ def call_costs(found: dict[str, list[Figure]]) -> None:
     bars("calls", "Added to the calling thread by one call", "ns a call", entries)
 
 
-def value_costs(found: dict[str, list[Figure]]) -> None:
+def value_costs(by_benchmark: dict[str, list[Figure]]) -> None:
     """What a value costs in the worker."""
     entries = []
     for rows in (512, 1_024, 4_096):
-        each = find(found, "worker", f"aggregates, block {rows} x 20")
+        each = find(by_benchmark, "worker", f"aggregates, block {rows} x 20")
         if each is not None and each.baseline is not None:
             entries.append((f"mlmonitor, everything, blocks of {rows:,}", each.value, True))
             entries.append((f"fastdigest alone, blocks of {rows:,}", each.baseline, False))
-        by_sort = find(found, "worker", f"aggregates, block {rows} x 20, beside sorting")
+        by_sort = find(by_benchmark, "worker", f"aggregates, block {rows} x 20, beside sorting")
         if by_sort is not None and by_sort.baseline is not None:
             entries.append((f"np.sort alone, blocks of {rows:,}", by_sort.baseline, False))
     peers = ("datasketches", "crick", "ddsketch", "river")
-    entries += [(f.name, f.value, False) for f in found["worker"] if f.name.startswith(peers)]
+    entries += [
+        (f.name, f.value, False) for f in by_benchmark["worker"] if f.name.startswith(peers)
+    ]
     bars("values", "Statistics of one value, 20 fields", "ns a value", entries)
 
 
-def accuracy(found: dict[str, list[Figure]]) -> None:
+def accuracy(by_benchmark: dict[str, list[Figure]]) -> None:
     """Error against memory, a panel a stream."""
-    streams = list(dict.fromkeys(str(each.more["stream"]) for each in found["accuracy"]))
+    streams = list(dict.fromkeys(str(each.more["stream"]) for each in by_benchmark["accuracy"]))
     figure, panels = plt.subplots(
         1, len(streams), figsize=(3.1 * len(streams), 3.4), sharey=True, squeeze=False
     )
     for axes, stream in zip(panels.ravel(), streams, strict=True):
         lines: dict[str, list[tuple[float, float]]] = {}
-        for each in found["accuracy"]:
+        for each in by_benchmark["accuracy"]:
             if each.more["stream"] == stream:
                 point = float(str(each.more["bytes"])), max(each.value, 1e-6)
                 lines.setdefault(str(each.more["sketch"]), []).append(point)
@@ -147,17 +149,17 @@ def accuracy(found: dict[str, list[Figure]]) -> None:
     _saved(figure, panels.ravel()[-1], "accuracy")
 
 
-def tails(found: dict[str, list[Figure]]) -> None:
+def tails(by_benchmark: dict[str, list[Figure]]) -> None:
     """Quantiles of latency, with and without."""
     kinds = [
         k
         for k in ("serving thread", "asyncio loop", "FastAPI app")
-        if find(found, "tail", f"{k}, p50")
+        if find(by_benchmark, "tail", f"{k}, p50")
     ]
     figure, panels = plt.subplots(1, len(kinds), figsize=(3.1 * len(kinds), 3.0), squeeze=False)
     names = ("p50", "p99", "p99.9", "worst")
     for axes, kind in zip(panels.ravel(), kinds, strict=True):
-        each = [find(found, "tail", f"{kind}, {name}") for name in names]
+        each = [find(by_benchmark, "tail", f"{kind}, {name}") for name in names]
         theirs = [f.baseline if f and f.baseline else 0.0 for f in each]
         ours = [f.value if f else 0.0 for f in each]
         places = range(len(names))
@@ -190,14 +192,14 @@ def told_in(benchmark: str) -> str:
     return text.split('"""')[1].strip()
 
 
-def budgets_table(found: dict[str, list[Figure]]) -> list[str]:
+def budgets_table(by_benchmark: dict[str, list[Figure]]) -> list[str]:
     """Every promise, and whether it was kept."""
     with (HERE / "budgets.toml").open("rb") as file:
         promises = tomllib.load(file)
     lines = ["| promise | baseline | at most | measured |", "|---|---|--:|--:|"]
     for benchmark, entries in promises.items():
         for name, entry in entries.items():
-            figure = find(found, benchmark, name)
+            figure = find(by_benchmark, benchmark, name)
             ratio = None if figure is None else figure.ratio
             measured = "not measured" if ratio is None else f"{_short(ratio)} x"
             if ratio is not None and ratio > entry["ratio"]:
@@ -207,7 +209,7 @@ def budgets_table(found: dict[str, list[Figure]]) -> list[str]:
     return lines
 
 
-def page(found: dict[str, list[Figure]]) -> str:
+def page(by_benchmark: dict[str, list[Figure]]) -> str:
     """The whole of docs/benchmarks.md."""
     host = json.loads((RESULTS / "capture.json").read_text())["machine"]
     pictures = {"capture": "calls", "worker": "values", "accuracy": "accuracy", "tail": "tail"}
@@ -218,10 +220,10 @@ def page(found: dict[str, list[Figure]]) -> str:
         "",
         "## What is promised",
         "",
-        *budgets_table(found),
+        *budgets_table(by_benchmark),
         "",
     ]
-    for benchmark, figures in found.items():
+    for benchmark, figures in by_benchmark.items():
         lines += [f"## {benchmark.capitalize()}", "", told_in(benchmark), ""]
         if benchmark in pictures:
             lines += [f"![{benchmark}](figures/{pictures[benchmark]}.svg)", ""]
@@ -229,11 +231,11 @@ def page(found: dict[str, list[Figure]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def costs(found: dict[str, list[Figure]]) -> str:
+def costs(by_benchmark: dict[str, list[Figure]]) -> str:
     """README's table."""
     lines = ["| what | costs | that is |", "|---|--:|---|"]
     for benchmark, name, what in COSTS:
-        figure = find(found, benchmark, name)
+        figure = find(by_benchmark, benchmark, name)
         if figure is not None and figure.ratio is not None:
             value = f"{_short(figure.value)} {figure.unit}"
             lines.append(f"| {what} | {value} | {_short(figure.ratio)} x {figure.against} |")
@@ -242,14 +244,14 @@ def costs(found: dict[str, list[Figure]]) -> str:
 
 def main() -> None:
     """Write the page, the figures, and the table."""
-    found = results()
+    by_benchmark = results()
     for draw in (call_costs, value_costs, accuracy, tails):
-        draw(found)
-    PAGE.write_text(page(found), encoding="utf-8")
+        draw(by_benchmark)
+    PAGE.write_text(page(by_benchmark), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{costs(found)}\n{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}\n{costs(by_benchmark)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class Result(NamedTuple):
 def observe(reference: Reference, stream: Stream) -> Result:
     """Record the rows in small blocks through the public interface."""
     opened: list[Incident] = []
-    found: int | None = None
+    detected_at: int | None = None
     columns = {name: values for name, values in stream.columns.items() if name != "decision"}
     decisions = stream.columns["decision"]
     with Monitor(
@@ -167,12 +167,12 @@ def observe(reference: Reference, stream: Stream) -> Result:
             part = slice(start, start + STEP)
             monitor.record({n: v[part] for n, v in columns.items()}, decisions[part])
             monitor.flush()
-            if opened and found is None:
-                found = start + STEP
-            if found is not None and start >= found + AFTER:
+            if opened and detected_at is None:
+                detected_at = start + STEP
+            if detected_at is not None and start >= detected_at + AFTER:
                 break
         incidents = monitor.status().incidents
-    return Result(found, incidents or tuple(opened))
+    return Result(detected_at, incidents or tuple(opened))
 
 
 def append(stream: Stream, later: Stream) -> Stream:

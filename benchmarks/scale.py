@@ -43,31 +43,31 @@ def series(what: str, costs: dict[int, float], *, per_unit: bool) -> Iterator[Fi
 def over_fields(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     """More fields, the same rows."""
     monitors = {size: shapes.monitor(size) for size in sizes}
-    found = in_turns(
+    timings = in_turns(
         {str(n): lambda n=n: row_cost([monitors[n]], n) for n in sizes},  # type: ignore[misc]
         rounds=rounds,
     )
-    yield from series("fields", {n: found[str(n)].best for n in sizes}, per_unit=True)
+    yield from series("fields", {n: timings[str(n)].best for n in sizes}, per_unit=True)
 
 
 def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     """More panes, the same rows."""
     monitors = {size: shapes.monitor(20, window_slices=size) for size in sizes}
-    found = in_turns(
+    timings = in_turns(
         {str(n): lambda n=n: row_cost([monitors[n]], 20) for n in sizes},  # type: ignore[misc]
         rounds=rounds,
     )
-    yield from series("panes", {n: found[str(n)].best for n in sizes}, per_unit=False)
+    yield from series("panes", {n: timings[str(n)].best for n in sizes}, per_unit=False)
 
 
 def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     """More models in one process, the same rows each."""
     monitors = [shapes.monitor(20) for _ in range(max(sizes))]
-    found = in_turns(
+    timings = in_turns(
         {str(n): lambda n=n: row_cost(monitors[:n], 20) for n in sizes},  # type: ignore[misc]
         rounds=rounds,
     )
-    yield from series("models", {n: found[str(n)].best for n in sizes}, per_unit=False)
+    yield from series("models", {n: timings[str(n)].best for n in sizes}, per_unit=False)
 
 
 def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:

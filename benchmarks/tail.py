@@ -90,20 +90,20 @@ def busy_monitor(url: str) -> Monitor:
 
 def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str, list[np.ndarray]]:
     """Latencies of each way, a turn each; the first turn is thrown away."""
-    found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+    latencies: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     for at in range(turns + 1):
         for name, way in ways.items():
             took = way()
             if at:
-                found[name].append(took)
-    return found
+                latencies[name].append(took)
+    return latencies
 
 
-def figures(what: str, found: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
+def figures(what: str, latencies: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
     """Each quantile of ours beside theirs: of each way the turn that was disturbed least."""
     for name, q in QUANTILES.items():
         ours, theirs = (
-            sorted(float(np.quantile(turn, q)) / 1e3 for turn in found[way])
+            sorted(float(np.quantile(turn, q)) / 1e3 for turn in latencies[way])
             for way in ("with", "without")
         )
         spread = ours[len(ours) // 2] / ours[0]

@@ -132,7 +132,7 @@ def check_callbacks(
     on_incident: Callable[[Incident], object] | None,
     on_verdict: Callable[[Verdict], object] | None,
 ) -> Callbacks:
-    """Return the functions of the host, checked."""
+    """Check the callbacks of the host, and return them."""
     return Callbacks(
         check_callable("on_alert", on_alert),
         check_callable("on_incident", on_incident),
@@ -178,7 +178,7 @@ def _check_groups(groups: object) -> str | None:
 
 
 def check_buckets(buckets: Mapping[str, Sequence[Any]] | None) -> dict[str, tuple[float, ...]]:
-    """Return the edges between buckets of each feature, checked."""
+    """Check the buckets of each feature, and return the edges between them."""
     checked = {}
     for name, edges in (buckets or {}).items():
         numbers = [edge for edge in edges if isinstance(edge, int | float) and isfinite(edge)]

@@ -164,7 +164,7 @@ class Window:
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count the first rows of a block in the totals, if later ones push them out of the window.
+        """Count in the totals alone the first rows of a block that its later rows push out.
 
         Returns the number of these rows.
         """

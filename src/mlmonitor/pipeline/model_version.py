@@ -129,7 +129,7 @@ class ModelVersion:
         now: float,
         keeps_rows: bool = False,
     ) -> "ModelVersion":
-        """Begin a version from zero at `now`; `keeps_rows`: for an event log."""
+        """Begin a version from zero at `now`; an event log needs `keeps_rows`."""
         describer = Describer(
             identity.attributes,
             has_segments=bool(identity.declared.segments),

@@ -54,8 +54,8 @@ def is_closed(counts: Collection[int]) -> bool:
 def disclosable(counts: Mapping[str, int]) -> frozenset[str]:
     """Return the names that may leave the process, given the rows of each.
 
-    Promise: a closed vocabulary loses only names of fewer than five rows. None keeps a name that
-        identifies a person by its form.
+    Promise: a closed vocabulary loses only names of fewer than five rows. No vocabulary
+        keeps a name that identifies a person by its form.
     """
     least = max(least_count(counts.values()), LEAST_ROWS)
     names = (name for name, count in counts.items() if count >= least)

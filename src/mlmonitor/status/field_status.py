@@ -58,7 +58,7 @@ class FieldStatus:
     `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and the value it exceeds
     once in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
     effective_rows: how many independent rows the window's rows are worth as evidence.
-    mmd: of an embedding's kernel similarity, the maximum mean discrepancy of its vectors.
+    mmd: the maximum mean discrepancy of an embedding's vectors, at its kernel similarity.
     """
 
     name: str

@@ -84,7 +84,7 @@ def drop_absent(reference: Reference, withheld: Sequence[str]) -> Reference:
 
 
 class _Replay:
-    """One setting, as it goes through the period."""
+    """The replay of a period under one setting."""
 
     def __init__(self, reference: Reference, config: Config, stored: StoredPredictions) -> None:
         options = ComparisonOptions.from_config(config)

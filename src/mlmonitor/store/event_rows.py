@@ -52,7 +52,7 @@ def add_derived(
 
 
 def unread_value(reason: str) -> object:
-    """Return a value that is refused for the reason that an event names."""
+    """Return a value that readers refuse for the reason given in an event."""
     return np.inf if reason == "nonfinite" else UNREADABLE
 
 

@@ -139,7 +139,7 @@ def _run(
     sizes: tuple[int, int],
     config: Config | None,
 ) -> int | None:
-    """Return the row at which the changed field, or before the change any, raised an alert."""
+    """Return the row of the first alert: of any field before the change, later of the changed."""
     clean, rows = sizes
     total, step = clean + rows, max((clean + rows) // _LOOKS, 1)
     entries = [e for e in counted(reference.content.fields) if e.role in ("feature", "prediction")]

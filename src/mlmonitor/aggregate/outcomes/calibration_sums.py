@@ -1,4 +1,4 @@
-"""Moments of predictions and actuals: whether a line would correct the predictions."""
+"""Moments of predictions and actuals, for the line that corrects the predictions best."""
 
 from typing import ClassVar
 

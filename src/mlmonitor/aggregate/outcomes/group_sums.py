@@ -63,7 +63,7 @@ class GroupSums:
         return totals
 
     def mean_size(self) -> float:
-        """Return the mean size of the group of a row; 1 if it differs by the sketch's error."""
+        """Return the mean size of a row's group; 1 if the sketch's error may explain the excess."""
         rows = float(self.products[0, 0])
         size = float(self.counters[0] @ self.counters[0]) / max(rows, 1.0)
         return min(_without_noise(size), max(rows, 1.0))

@@ -184,7 +184,7 @@ def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
 
 
 def bin_counts(upto: Counts, valid: Counts) -> Counts:
-    """Return counts per bin, `[fields, edges + 1]`, from counts up to each edge and in all."""
+    """Return counts per bin, `[fields, edges + 1]`, from counts up to each edge and in total."""
     return np.diff(upto, axis=1, prepend=0, append=valid[:, None])
 
 

@@ -74,7 +74,7 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
 
 
 def copy_sequence(features: Sequence[Any]) -> Copied:
-    """Copy a sequence of values as one row, and one of rows, or an empty one, as a batch.
+    """Copy a sequence: of values as one row; of rows, or an empty one, as a batch.
 
     If rows and values are mixed, the majority decides and the others are invalid. A row of named
     values cannot be a value, so one such row makes the sequence a batch.

@@ -74,7 +74,7 @@ class ChangeEffect:
         return self.excess_over(expected, self._effective.current(counts))
 
     def excess_over(self, expected: Table, counts: Table) -> Floats:
-        """The excess of effective counts over other effective counts; 0 where nothing matters."""
+        """By how much a change of effective counts exceeds what matters; 0 if it does not."""
         beyond = np.maximum(psi_lower_sequence(expected, counts) - self._tolerance, 0.0)
         of_bins = bin_excess(expected, counts, self._tolerance, self._least)
         larger: Floats = np.maximum(beyond, of_bins)

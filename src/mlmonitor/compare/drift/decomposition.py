@@ -270,7 +270,7 @@ def _compute_deviations(entry: CountedEntry, rows: float) -> float:
 
 
 def _spread_over_bins(values: Sequence[float | None], bins: int) -> Floats:
-    """Return an array `[bins]`: the last value, for missing values, is at its end; NaN for None."""
+    """Return an array `[bins]` whose last place is that of missing values; None becomes NaN."""
     row = np.full(bins, np.nan)
     *of_bins, of_missing = values
     row[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]

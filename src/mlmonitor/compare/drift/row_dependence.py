@@ -104,7 +104,7 @@ def _interpolate(lengths: Floats, rows: Sequence[float], effects: Sequence[float
 class EffectiveCounts:
     """Divides counts by the design effects of their rows.
 
-    So they are as uncertain as if their rows were independent.
+    The quotients are as uncertain as counts of independent rows.
     """
 
     __slots__ = ("_is_known", "dependence")

@@ -84,7 +84,7 @@ class Kpis:
     def compute(self, rows: Rows, *, now: float) -> CallbackError | None:
         """Compute the declared figures of some rows; those of failed calls have none.
 
-        Returns why the first of them could not be computed, if any could not; the others were.
+        Returns why the first figure that failed could not be computed; None if none failed.
         """
         if not self._declared or not rows.count:
             return None

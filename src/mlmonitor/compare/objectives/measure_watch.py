@@ -138,7 +138,7 @@ class MeasureWatch:
             self._recovering = max(rows, RECOVERY_LABELS)
 
     def _has_recovered(self) -> bool:
-        """Whether as many labels as fired the alert have just been within the bounds."""
+        """Whether the newest labels, as many as fired the alert, are within the bounds."""
         if self._recovery is None:
             return False
         estimate = Performance(self._recovery).get(self.objective.measure)

@@ -95,5 +95,5 @@ def _compute_mean_loss(plan: OutcomePlan, block: OutcomeBlock, measure: str) -> 
 
 
 def newest_pairs(block: OutcomeBlock | None, rows: int) -> OutcomeBlock | None:
-    """Return the newer half of the pairs that an alert is about; the first may be sound."""
+    """Return the newer half of the pairs that an alert is about; the older ones may be right."""
     return None if block is None else cut_pairs(block, slice(-max(rows // 2, LEAST_PAIRS), None))

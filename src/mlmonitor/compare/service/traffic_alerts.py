@@ -62,7 +62,7 @@ class TrafficAlerts:
         self._open = OpenAlerts()
 
     def ingest(self, predictions: int, *, now: float) -> None:
-        """Count predictions that were made about `now`."""
+        """Count predictions made at about `now`."""
         self.counts.ingest(predictions, now=now)
 
     @property

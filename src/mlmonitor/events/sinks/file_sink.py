@@ -62,7 +62,7 @@ def has_room(folder: Path, limits: FileLimits) -> bool:
 class LineSink:
     """Writes one event a line.
 
-    A file is written without a buffer of its own: a forked child would write that out again.
+    Files are unbuffered: a forked child would write a buffer out a second time.
     """
 
     suffix = ".jsonl"
@@ -100,7 +100,7 @@ class LineSink:
         return None
 
     def _append(self, lines: bytes) -> None:
-        """Write whole lines or nothing: a part that was written is cut off again."""
+        """Write all lines or none: after a failure, the part that was written is cut off."""
         rest = memoryview(lines)
         try:
             while rest:

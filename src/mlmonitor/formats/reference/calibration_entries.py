@@ -86,7 +86,7 @@ class CalibrationReference(_CalibrationPart):
         return self
 
     def without(self, names: frozenset[str]) -> "CalibrationReference":
-        """Return the calibration without any effect where one of these features has one."""
+        """Drop all effects of each map that depends on one of these features."""
         maps = [
             part
             if names.isdisjoint(effect.field for effect in part.effects)

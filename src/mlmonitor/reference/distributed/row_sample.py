@@ -65,7 +65,7 @@ def sample_partition(
 
 
 def merge_samples(samples: Sequence[RowSample], limit: int) -> RowSample:
-    """Return the sample of all the rows that these were drawn from; there is at least one."""
+    """Merge one or more samples into a sample of all rows that they were drawn from."""
     cut = [sample.cut(limit) for sample in samples]
     return RowSample(
         _concatenate([sample.rows for sample in cut]),

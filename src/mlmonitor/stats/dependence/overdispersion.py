@@ -148,7 +148,7 @@ def _is_sorted(along: Floats, estimate: _Estimate) -> bool:
 
 
 def _extend_curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
-    """Return the curve through points, extended by one point that it may grow to."""
+    """Return the curve through points, with one further point that bounds its growth."""
     lengths, measured = np.array(sorted(points)).T
     effects = np.maximum.accumulate(measured)
     if len(effects) > 1:

@@ -1,4 +1,4 @@
-"""Whether values follow the hour of the day or the week, found by analysis of variance."""
+"""Detect by analysis of variance whether values follow the hour of the day or of the week."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
