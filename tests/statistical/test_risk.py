@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.row_losses import LossBins
 from mlmonitor.compare.estimated.expected_losses import split_losses
+from mlmonitor.compare.risk.rank_losses import RankLosses
 from mlmonitor.records import Floats
+from mlmonitor.reference.training_losses.rank_pairs import pair_training_rows
 from mlmonitor.stats.sequential.risk_process import RiskProcess
 
 pytestmark = pytest.mark.slow
@@ -95,3 +98,36 @@ def test_expected_losses_hardly_ever_pass_without_a_change() -> None:
                 passed += 1
                 break
     assert passed <= binom.ppf(0.999, MONTHS, ALPHA)
+
+
+def test_shuffled_labels_of_a_rare_class_are_found_within_500_labels_in_most_streams() -> None:
+    """One positive in ten, 200 labels a day, twenty quiet days before; no alert in those."""
+    rng, delays = np.random.default_rng(20), []
+    plan = OutcomePlan("binary", ("0", "1"), 1, has_scores=True)
+    threshold = np.log(6 / (0.02 * 0.01))
+    for _ in range(40):
+        bins, ranks = LossBins("roc_auc", 1.0), RankLosses(plan)
+        trained = pair_training_rows(plan, draw_scores(rng, 4_000))
+        process = RiskProcess(
+            bins.values, bins.count_losses(trained)[:-1].astype(np.int64), tolerance=0.02
+        )
+        totals, delay = np.zeros(len(bins.values) + 1), 0
+        for day in range(40):
+            block = draw_scores(rng, 200, is_shuffled=day >= 20)
+            totals += bins.count_losses(ranks.measure(block))
+            is_found = process.evaluate(totals).log_e >= threshold
+            assert not (is_found and day < 20)
+            delay += 200 * (day >= 20)
+            if is_found:
+                break
+        delays.append(delay)
+    assert np.median(delays) <= 500
+    assert np.quantile(delays, 0.9) <= 1_000
+
+
+def draw_scores(rng: np.random.Generator, rows: int, *, is_shuffled: bool = False) -> OutcomeBlock:
+    """Scores whose area under the curve is 0.9, with their classes."""
+    actual = (rng.random(rows) < 0.1).astype(np.int64)
+    scores, nothing = rng.normal(size=rows) + 1.8 * actual, np.full(rows, np.nan)
+    actual = rng.permutation(actual) if is_shuffled else actual
+    return OutcomeBlock(nothing, nothing, actual, actual, scores[None], {})

@@ -290,3 +290,25 @@ def test_a_few_customers_with_many_rows_give_no_alert_if_groups_are_declared(
     assert fired == ({"performance", "objective"} if alerts else set())
     risk = status.risks["mae"]
     assert (risk.low > risk.limit) == alerts
+
+
+def draw_rare(rng: np.random.Generator, rows: int) -> Pairs:
+    """One in ten is positive; the scores are calibrated, with an area under the curve of 0.9."""
+    actual = (rng.random(rows) < 0.1).astype(int)
+    x = rng.normal(size=rows) + 1.8 * actual
+    score = 1 / (1 + 9 * np.exp(1.8**2 / 2 - 1.8 * x))
+    return Pairs(x, score, actual)
+
+
+def test_shuffled_labels_of_a_rare_class_are_found_by_the_order_of_the_scores(
+    rng: np.random.Generator, services: list[Service]
+) -> None:
+    """Within 800 labels, of which 80 are positive; no alert before."""
+    service = Service(fitted(draw_rare(rng, 10_000)))
+    services.append(service)
+    assert service.serve(draw_rare(rng, 2_000), step=200) is None
+    later = draw_rare(rng, 2_000)
+    later = later._replace(actual=rng.permutation(later.actual))
+    labels = service.serve(later, step=100, measures=["roc_auc"])
+    assert labels is not None
+    assert labels <= 800

@@ -10,7 +10,7 @@ from mlmonitor.records import Counts, Floats
 LOSS_BINS = 40
 """Bins of a loss that is a number; a loss that is 0 or 1 has two."""
 
-REVERSED = frozenset({"accuracy", "recall", "precision", "ndcg", "mrr"})
+REVERSED = frozenset({"accuracy", "recall", "precision", "roc_auc", "ndcg", "mrr"})
 """Measures of which more is better; the loss is one minus the measure."""
 
 BOUNDED = REVERSED | {"brier"}

@@ -14,7 +14,7 @@ STREAMS_PER_FIELD = 7
 SERVICE_STREAMS = 2
 """Failures and latency."""
 
-PERFORMANCE_STREAMS = 5
+PERFORMANCE_STREAMS = 6
 """The largest number of measures of one task whose risk is compared, and one that is estimated."""
 
 NAMES = 64

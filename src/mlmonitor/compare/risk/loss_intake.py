@@ -77,8 +77,9 @@ class LossIntake:
 
     @property
     def _needed_labels(self) -> int:
-        """Labels of a baseline; recall and precision count only some of the rows."""
-        return BASELINE_LABELS // 5 if self.measure in ("recall", "precision") else BASELINE_LABELS
+        """Labels of a baseline; some measures count only some of the rows."""
+        is_partial = self.measure in ("recall", "precision", "roc_auc")
+        return BASELINE_LABELS // 5 if is_partial else BASELINE_LABELS
 
     @property
     def waiting(self) -> int:

@@ -18,12 +18,14 @@ from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.risk.label_faults import find_label_fault, newest_pairs
 from mlmonitor.compare.risk.loss_intake import LossIntake
 from mlmonitor.compare.risk.losses_since import HarmFinding, LossesSince
+from mlmonitor.compare.risk.rank_losses import RankLosses, ranked_measures
 from mlmonitor.compare.risk.recent_pairs import RecentPairs
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Role
+from mlmonitor.reference.training_losses.rank_pairs import RANKED
 
 _BLOCK_LABELS = 500  # a change within more labels at once is found, too
 
@@ -72,6 +74,7 @@ class RiskAlerts:
         self._intakes: tuple[LossIntake, ...] = ()
         self._plan: OutcomePlan | None = None
         self._effects: GroupEffects | None = None
+        self._ranks: RankLosses | None = None
         self._pairs, self._since = RecentPairs(), LossesSince()
         self._open = OpenAlerts()
 
@@ -80,8 +83,9 @@ class RiskAlerts:
         self._plan, self._effects = plan, effects
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)
-            for measure in loss_measures(plan)
+            for measure in (*loss_measures(plan), *ranked_measures(plan))
         )
+        self._ranks = RankLosses(plan) if ranked_measures(plan) else None
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
         """Add pairs, by the time of prediction."""
@@ -91,6 +95,8 @@ class RiskAlerts:
         if self._maturity:
             periods = np.floor(np.nan_to_num(predicted_at) / self._table.seconds).astype(np.int64)
         losses = measure_losses(self._plan, block)
+        if self._ranks is not None:
+            losses[RANKED] = self._ranks.measure(block)
         self._pairs.ingest(block)
         self._since.ingest(self._by_measure, losses, predicted_at)
         for intake in self._intakes:
@@ -107,17 +113,18 @@ class RiskAlerts:
         mature_before = self._find_immature_period(now)
         fired, resolved = (np.zeros(len(self._intakes), np.bool_) for _ in range(2))
         effects = {} if self._effects is None else self._effects.design_effects()
+        most = max(effects.values(), default=1.0)
         for place, intake in enumerate(self._intakes):
             intake.release(mature_before)
             if intake.stream is not None:
-                effect = effects.get(intake.measure, 1.0)
+                effect = effects.get(intake.measure, most)
                 transitions = intake.stream.evaluate(now=now, design_effect=effect)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
         changed = self._open.apply(
             Transitions(fired, resolved), lambda place: self._build_alert(place, now)
         )
         for place, stream in self._streams.items():
-            effect = effects.get(stream.baseline.bins.measure, 1.0)
+            effect = effects.get(stream.baseline.bins.measure, most)
             if stream.evaluate_further(design_effect=effect):
                 changed.append(self._open.update(place, self._build_alert(place, now)))
         return changed

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.row_losses import LossBins, measure_losses
 from mlmonitor.formats.reference.loss_entries import LossReference
+from mlmonitor.reference.training_losses.rank_pairs import RANKED, pair_training_rows
 from mlmonitor.reference.training_losses.training_outcomes import Column, read_training_outcomes
 
 
@@ -18,7 +19,9 @@ def fit_losses(predictions: Mapping[str, Column], actual: Column | None) -> list
     if outcomes is None:
         return []
     entries = []
-    for measure, losses in measure_losses(outcomes.plan, outcomes.block).items():
+    by_measure = measure_losses(outcomes.plan, outcomes.block)
+    by_measure[RANKED] = pair_training_rows(outcomes.plan, outcomes.block)
+    for measure, losses in by_measure.items():
         finite = losses[np.isfinite(losses)]
         with np.errstate(over="ignore"):
             mean = float(finite.mean()) if finite.size else float("nan")

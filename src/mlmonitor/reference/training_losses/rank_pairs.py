@@ -1,0 +1,41 @@
+"""Pairs of a positive and some negatives of the training rows."""
+
+from typing import Final
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.records import Floats
+
+RANKED: Final = "roc_auc"
+"""The measure that is one minus the mean loss."""
+
+
+def deal_out(positives: Floats, negatives: Floats) -> Floats:
+    """Deal the negatives out in turn; return for each positive the share of its own above it.
+
+    Ties count half. NaN for a positive without a negative.
+    """
+    owners = np.arange(negatives.size) % positives.size
+    above = (negatives > positives[owners]) + 0.5 * (negatives == positives[owners])
+    dealt = np.bincount(owners, minlength=positives.size)
+    with np.errstate(invalid="ignore"):
+        shares: Floats = np.bincount(owners, above, positives.size) / dealt
+    return shares
+
+
+def pair_training_rows(plan: OutcomePlan, block: OutcomeBlock) -> Floats:
+    """Return the loss of each positive of a binary task with scores; empty for others.
+
+    No two positives share a negative.
+    """
+    if plan.task != "binary" or not plan.scored:
+        return np.empty(0)
+    scores, classes = block.scores[0], block.actual_class
+    is_scored = np.isfinite(scores)
+    positives = scores[is_scored & (classes == plan.positive)]
+    negatives = scores[is_scored & (classes == 1 - plan.positive)]
+    if not positives.size:
+        return np.empty(0)
+    losses = deal_out(positives, negatives)
+    return losses[np.isfinite(losses)]
