@@ -1,5 +1,6 @@
 """Profiles of Dask frames: the counts of all rows, whatever the partitioning."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mlmonitor import ConfigError, Profile, SchemaError
 from mlmonitor.profiling import row_counting
 from mlmonitor.profiling.counting_plan import CountingPlan
+from mlmonitor.profiling.partition_counting import count_partition
 from mlmonitor.profiling.row_counting import GroupedCounting
 from mlmonitor.profiling.row_profile import wrap_content
 from support.profiled_rows import AT, FRAME, REFERENCE, counts
@@ -114,3 +116,19 @@ def test_groups_that_take_turns_are_counted_in_full(monkeypatch: pytest.MonkeyPa
     for (turn,), own in counted.items():
         rows = FRAME.iloc[turn::3]
         assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
+
+
+@pytest.mark.slow
+def test_memory_of_a_partition_does_not_grow_with_its_rows() -> None:
+    """Five times the tables need no more memory of Python and numpy, with groups and without."""
+    plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
+    for by in ((), ("line",)):
+        list(count_partition([FRAME], plan, by))
+        peaks = []
+        for repeats in (5, 25):
+            tracemalloc.start()
+            parts = list(count_partition((FRAME.copy() for _ in range(repeats)), plan, by))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert parts
+        assert peaks[1] < 1.2 * peaks[0]

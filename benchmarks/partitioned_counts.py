@@ -1,0 +1,153 @@
+"""The same rows through Spark in four partitions and in one, Dask, `Profile` and `record`.
+
+    .venv-spark/bin/python benchmarks/partitioned_counts.py --folder /tmp [--rows 10000000]
+
+writes a Parquet file of 20 columns by a seed, counts it in five ways, and fails unless all counts
+are equal bit for bit and the quantiles lie within the error of a digest. Needs the extras `spark`
+and `dask`; `make spark` makes the environment.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlmonitor import Config, Monitor, Profile, Reference
+from mlmonitor.integrations import dask as dask_profiles
+from mlmonitor.integrations import spark as spark_profiles
+from mlmonitor.profiling.row_profile import read_content
+
+FLOATS, TEXTS = 15, 5
+GROUP_ROWS = 1 << 18
+SHARES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+RANK_ERROR = 0.01
+COUNTS = ("rows", "bins", "categories", "quality", "outliers", "seasons")
+
+
+def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Twenty columns; a tenth of the first is missing, and the last has a new category."""
+    columns: dict[str, Any] = {f"x{n}": rng.normal(0, 1, rows) for n in range(FLOATS)}
+    columns["x0"][rng.random(rows) < 0.1] = np.nan
+    for place in range(TEXTS):
+        names = np.array([f"name {number}" for number in range(4 * (1 + place))])
+        columns[f"c{place}"] = names[rng.integers(0, len(names), rows)]
+    return columns
+
+
+def write_file(path: Path, rows: int) -> None:
+    """Write the file a row group at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(15)
+    writer = None
+    for start in range(0, rows, GROUP_ROWS):
+        columns = draw_columns(rng, min(GROUP_ROWS, rows - start))
+        columns["c4"][:7] = "new"
+        table = pa.table(columns)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+
+
+def hash_counts(profile: Profile) -> str:
+    """A hash of all counts, without sums of numbers, which are rounded by their order."""
+    content = read_content(profile)
+    assert content is not None
+    digest = hashlib.sha256()
+    for population in content.populations:
+        for name in COUNTS:
+            digest.update(population.added[name].tobytes())
+        digest.update(population.moments.count.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def find_ranks(profile: Profile, sorted_sample: np.ndarray) -> np.ndarray:
+    """The ranks, in a sorted sample of `x1`, of the quantiles that a profile gives."""
+    content = read_content(profile)
+    assert content is not None
+    quantiles = content.populations[0].digests.quantile(SHARES)
+    assert len(quantiles) == FLOATS  # in the order of the columns
+    return np.searchsorted(sorted_sample, quantiles[1]) / len(sorted_sample)
+
+
+def start_spark() -> Any:
+    """A session with two tasks at a time."""
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    builder = SparkSession.builder.master("local[2]").config("spark.driver.host", "127.0.0.1")
+    builder = builder.config("spark.ui.enabled", "false").config("spark.driver.memory", "2g")
+    session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    return session
+
+
+def record(path: Path, reference: Reference) -> Profile:
+    """The rows in a service's `record`, some thousand at a time."""
+    import pyarrow.parquet as pq
+
+    config = Config(window_seconds=1e9)
+    with Monitor("rows", reference=reference, exporters=[], config=config) as monitor:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=GROUP_ROWS):
+            monitor.record(batch.to_pandas(), np.zeros(batch.num_rows))
+        return monitor.profile()
+
+
+def list_ways(spark: Any, path: Path, reference: Reference) -> dict[str, Callable[[], Profile]]:
+    """The ways to count the file, by name; Spark's workers have started and imported."""
+    import dask.dataframe as dd
+
+    frame = spark.read.parquet(str(path))
+    spark_profiles.profile(frame.limit(1_000), reference)  # workers start, and import
+    return {
+        "Profile.read, 1 process": lambda: Profile.read(path, reference=reference, workers=1),
+        "Profile.read, 2 processes": lambda: Profile.read(path, reference=reference, workers=2),
+        "Spark, 4 partitions": lambda: spark_profiles.profile(frame.repartition(4), reference),
+        "Spark, 1 partition": lambda: spark_profiles.profile(frame.coalesce(1), reference),
+        "Dask": lambda: dask_profiles.profile(
+            dd.read_parquet(path, split_row_groups=True), reference
+        ),
+        "Monitor.record": lambda: record(path, reference),
+    }
+
+
+def main() -> None:
+    """Count in every way, and compare."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    path = options.folder / f"rows_{options.rows}.parquet"
+    if not path.exists():
+        write_file(path, options.rows)
+    training = draw_columns(np.random.default_rng(0), 20_000)
+    reference = Reference.fit(training, thresholds="asymptotic")
+    spark = start_spark()
+    hashes = {}
+    sample = np.sort(draw_columns(np.random.default_rng(1), 200_000)["x1"])
+    for name, way in list_ways(spark, path, reference).items():
+        started_at = time.perf_counter()
+        profile = way()
+        seconds = time.perf_counter() - started_at
+        hashes[name] = hash_counts(profile)
+        worst = float(np.abs(find_ranks(profile, sample) - SHARES).max())
+        assert profile.rows == options.rows, (name, profile.rows)
+        assert worst < RANK_ERROR, (name, worst)
+        rate = options.rows / seconds
+        print(f"{name:<26} {hashes[name]}  {seconds:6.1f} s  {rate:>10,.0f} rows/s", flush=True)
+    spark.stop()
+    assert len(set(hashes.values())) == 1, hashes
+    print("all counts are equal")
+
+
+if __name__ == "__main__":
+    main()
